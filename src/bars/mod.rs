@@ -1,0 +1,1 @@
+//! Ticks into bars of every timeframe.

@@ -1,0 +1,1 @@
+//! Orders, fills, positions, and the rules in front of them.

@@ -1,0 +1,20 @@
+//! `algospace-hft`: a trading engine for CME index futures that replays history and trades live
+//! through the same code.
+//!
+//! Read the modules in the order in which data flows:
+//! [`source`] (ticks) → [`bars`] → [`strategy`] (the decision seat) → [`execution`] (orders, fills,
+//! positions) → [`performance`] (statistics and the report). [`market`] is the ground floor that all
+//! of them stand on, [`config`] the user's settings, and [`pipeline`] wires the stages together.
+//!
+//! Prices, money and time are integers: see [`market::Price`], [`market::Money`] and
+//! [`market::Timestamp`].
+
+pub mod bars;
+pub mod cli;
+pub mod config;
+pub mod execution;
+pub mod market;
+pub mod performance;
+pub mod pipeline;
+pub mod source;
+pub mod strategy;

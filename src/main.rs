@@ -1,0 +1,3 @@
+//! The `algospace-hft` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Contract codes and expiry.

@@ -1,0 +1,23 @@
+//! The ground floor: prices, money, time, ticks, bars, instruments, session calendar, contract roll.
+//!
+//! Nothing here knows of files, threads, strategies or brokers.
+
+mod bar;
+mod calendar;
+mod contract;
+mod instrument;
+mod money;
+mod price;
+mod roll;
+mod tick;
+mod timestamp;
+
+pub use bar::{Bar, BarFlags, Timeframe, TimeframeError};
+pub use calendar::*;
+pub use contract::*;
+pub use instrument::{Instrument, InstrumentError};
+pub use money::Money;
+pub use price::{Price, PriceError};
+pub use roll::*;
+pub use tick::{Side, Tick, TickFlags};
+pub use timestamp::{Timestamp, TimestampError};

@@ -1,0 +1,110 @@
+//! Exact money.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Mul, Neg, Sub, SubAssign};
+
+/// An amount of US dollars in units of 1e-9 dollar ("nano-dollars"), exact.
+///
+/// The range is ±$9.22 billion; addition beyond it is a broken invariant and panics in debug builds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Money(i64);
+
+impl Money {
+    /// Nano-dollars in one dollar.
+    pub const SCALE: i64 = 1_000_000_000;
+    /// Nothing.
+    pub const ZERO: Money = Money(0);
+    /// The largest amount.
+    pub const MAX: Money = Money(i64::MAX);
+
+    /// The amount of `nanos` × 1e-9 dollars.
+    #[inline]
+    pub const fn from_nanos(nanos: i64) -> Money {
+        Money(nanos)
+    }
+
+    /// A whole number of dollars.
+    #[inline]
+    pub const fn from_dollars(dollars: i64) -> Money {
+        Money(dollars * Self::SCALE)
+    }
+
+    /// The amount nearest to a float of dollars, or `None` if it is not finite or out of range.
+    pub fn from_f64(dollars: f64) -> Option<Money> {
+        let nanos = (dollars * Self::SCALE as f64).round();
+        (nanos.is_finite() && nanos.abs() < i64::MAX as f64).then_some(Money(nanos as i64))
+    }
+
+    /// The amount in units of 1e-9 dollar.
+    #[inline]
+    pub const fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// The nearest float of dollars, for statistics and charts.
+    #[inline]
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / Self::SCALE as f64
+    }
+}
+
+impl fmt::Display for Money {
+    /// The shortest exact decimal of dollars: `12.5`, `-2.25`, `100000`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        super::price::write_decimal(f, self.0)
+    }
+}
+
+impl Add for Money {
+    type Output = Money;
+    #[inline]
+    fn add(self, other: Money) -> Money {
+        Money(self.0 + other.0)
+    }
+}
+
+impl Sub for Money {
+    type Output = Money;
+    #[inline]
+    fn sub(self, other: Money) -> Money {
+        Money(self.0 - other.0)
+    }
+}
+
+impl Neg for Money {
+    type Output = Money;
+    #[inline]
+    fn neg(self) -> Money {
+        Money(-self.0)
+    }
+}
+
+impl Mul<i64> for Money {
+    type Output = Money;
+    #[inline]
+    fn mul(self, factor: i64) -> Money {
+        Money(self.0 * factor)
+    }
+}
+
+impl AddAssign for Money {
+    #[inline]
+    fn add_assign(&mut self, other: Money) {
+        self.0 += other.0;
+    }
+}
+
+impl SubAssign for Money {
+    #[inline]
+    fn sub_assign(&mut self, other: Money) {
+        self.0 -= other.0;
+    }
+}
+
+impl Sum for Money {
+    fn sum<I: Iterator<Item = Money>>(amounts: I) -> Money {
+        amounts.fold(Money::ZERO, Add::add)
+    }
+}

@@ -1,0 +1,1 @@
+//! When a series moves from one contract to the next.

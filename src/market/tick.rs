@@ -1,0 +1,236 @@
+//! One trade, as a fixed 32-byte record.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{Price, Timestamp};
+
+/// The side of an order, or the side that took liquidity in a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Bought, or to buy.
+    Buy,
+    /// Sold, or to sell.
+    Sell,
+}
+
+impl Side {
+    /// +1 for a buy, −1 for a sell.
+    #[inline]
+    pub const fn sign(self) -> i64 {
+        match self {
+            Side::Buy => 1,
+            Side::Sell => -1,
+        }
+    }
+
+    /// The other side.
+    #[inline]
+    pub const fn opposite(self) -> Side {
+        match self {
+            Side::Buy => Side::Sell,
+            Side::Sell => Side::Buy,
+        }
+    }
+
+    /// `buy` or `sell`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Side::Buy => "buy",
+            Side::Sell => "sell",
+        }
+    }
+}
+
+/// Facts about a tick, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct TickFlags(pub u8);
+
+impl TickFlags {
+    /// A plain trade.
+    pub const NONE: TickFlags = TickFlags(0);
+    /// Made from the open of a history bar, not a trade that was seen.
+    pub const BAR_OPEN: TickFlags = TickFlags(1);
+    /// Made from the high or the low of a history bar: its place in time is unknown.
+    pub const BAR_EXTREME: TickFlags = TickFlags(2);
+    /// Made from the close of a history bar; the source bar is complete with it.
+    pub const BAR_CLOSE: TickFlags = TickFlags(4);
+    /// The source says that data is missing between the tick before and this one.
+    pub const AFTER_GAP: TickFlags = TickFlags(8);
+
+    /// Whether any bit of `other` is set.
+    #[inline]
+    pub const fn any(self, other: TickFlags) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// These flags and those of `other`.
+    #[inline]
+    pub const fn with(self, other: TickFlags) -> TickFlags {
+        TickFlags(self.0 | other.0)
+    }
+}
+
+/// One trade: 32 bytes, plain old data, two to a cache line. The layout is that of the native tick
+/// file, little-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Tick {
+    /// When the exchange traded.
+    pub time: Timestamp,
+    /// At what price; always a whole number of the instrument's ticks.
+    pub price: Price,
+    /// How many contracts (≥ 1).
+    pub size: u32,
+    receive_delay: i32,
+    bid_offset: i16,
+    ask_offset: i16,
+    /// Which contract, as an index into the contract table of the tick file (0 when there is one).
+    pub contract: u16,
+    aggressor: u8,
+    /// Facts about this tick.
+    pub flags: TickFlags,
+}
+
+const _: () = assert!(size_of::<Tick>() == 32);
+
+const UNKNOWN_DELAY: i32 = i32::MIN;
+const UNKNOWN_QUOTE: i16 = i16::MIN;
+
+impl Tick {
+    /// A trade whose aggressor, receive time and quotes are not known.
+    #[inline]
+    pub const fn new(time: Timestamp, price: Price, size: u32) -> Tick {
+        Tick {
+            time,
+            price,
+            size,
+            receive_delay: UNKNOWN_DELAY,
+            bid_offset: UNKNOWN_QUOTE,
+            ask_offset: UNKNOWN_QUOTE,
+            contract: 0,
+            aggressor: 0,
+            flags: TickFlags::NONE,
+        }
+    }
+
+    /// This tick with the side that took liquidity.
+    #[inline]
+    pub const fn with_aggressor(mut self, side: Option<Side>) -> Tick {
+        self.aggressor = match side {
+            None => 0,
+            Some(Side::Buy) => 1,
+            Some(Side::Sell) => 2,
+        };
+        self
+    }
+
+    /// This tick with the time at which it was received. A delay beyond ±2.147 s is held as that.
+    #[inline]
+    pub const fn with_receive_time(mut self, received: Timestamp) -> Tick {
+        let delay = received.nanos().saturating_sub(self.time.nanos());
+        self.receive_delay = if delay > i32::MAX as i64 {
+            i32::MAX
+        } else if delay <= i32::MIN as i64 {
+            i32::MIN + 1
+        } else {
+            delay as i32
+        };
+        self
+    }
+
+    /// This tick with the best bid and ask that stood with the trade. A quote that is farther than
+    /// 32,767 ticks from the trade, or off the tick grid, is left out.
+    pub fn with_quotes(mut self, bid: Option<Price>, ask: Option<Price>, tick_size: Price) -> Tick {
+        self.bid_offset = quote_offset(bid, self.price, tick_size);
+        self.ask_offset = quote_offset(ask, self.price, tick_size);
+        self
+    }
+
+    /// This tick with these flags.
+    #[inline]
+    pub const fn with_flags(mut self, flags: TickFlags) -> Tick {
+        self.flags = flags;
+        self
+    }
+
+    /// This tick as one of the contract with that index.
+    #[inline]
+    pub const fn with_contract(mut self, contract: u16) -> Tick {
+        self.contract = contract;
+        self
+    }
+
+    /// The side that took liquidity, where the source tells.
+    #[inline]
+    pub const fn aggressor(&self) -> Option<Side> {
+        match self.aggressor {
+            1 => Some(Side::Buy),
+            2 => Some(Side::Sell),
+            _ => None,
+        }
+    }
+
+    /// When we received the trade, where the source tells.
+    #[inline]
+    pub fn receive_time(&self) -> Option<Timestamp> {
+        (self.receive_delay != UNKNOWN_DELAY).then(|| self.time + i64::from(self.receive_delay))
+    }
+
+    /// The best bid with the trade, where the source tells.
+    #[inline]
+    pub fn bid(&self, tick_size: Price) -> Option<Price> {
+        (self.bid_offset != UNKNOWN_QUOTE)
+            .then(|| self.price.offset_ticks(i64::from(self.bid_offset), tick_size))
+    }
+
+    /// The best ask with the trade, where the source tells.
+    #[inline]
+    pub fn ask(&self, tick_size: Price) -> Option<Price> {
+        (self.ask_offset != UNKNOWN_QUOTE)
+            .then(|| self.price.offset_ticks(i64::from(self.ask_offset), tick_size))
+    }
+}
+
+fn quote_offset(quote: Option<Price>, trade: Price, tick_size: Price) -> i16 {
+    let Some(quote) = quote else { return UNKNOWN_QUOTE };
+    let Some(distance) = quote.units().checked_sub(trade.units()) else { return UNKNOWN_QUOTE };
+    if distance % tick_size.units() != 0 {
+        return UNKNOWN_QUOTE;
+    }
+    i16::try_from(distance / tick_size.units()).unwrap_or(UNKNOWN_QUOTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_quotes_and_receive_time_beside_the_trade() {
+        let tick_size: Price = "0.25".parse().unwrap();
+        let price: Price = "4500.25".parse().unwrap();
+        let tick = Tick::new(Timestamp::from_nanos(1_000), price, 3);
+        assert_eq!((tick.bid(tick_size), tick.ask(tick_size)), (None, None));
+        assert_eq!((tick.receive_time(), tick.aggressor()), (None, None));
+
+        let bid: Price = "4500".parse().unwrap();
+        let tick = tick
+            .with_quotes(Some(bid), Some(price), tick_size)
+            .with_receive_time(Timestamp::from_nanos(900))
+            .with_aggressor(Some(Side::Sell));
+        assert_eq!((tick.bid(tick_size), tick.ask(tick_size)), (Some(bid), Some(price)));
+        assert_eq!(tick.receive_time(), Some(Timestamp::from_nanos(900)));
+        assert_eq!(tick.aggressor(), Some(Side::Sell));
+    }
+
+    #[test]
+    fn leaves_out_a_quote_that_cannot_be_a_quote() {
+        let tick_size: Price = "0.25".parse().unwrap();
+        let tick = Tick::new(Timestamp::default(), Price::ZERO, 1).with_quotes(
+            Some("0.1".parse().unwrap()),
+            Some(Price::MAX),
+            tick_size,
+        );
+        assert_eq!((tick.bid(tick_size), tick.ask(tick_size)), (None, None));
+    }
+}

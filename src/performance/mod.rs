@@ -1,0 +1,5 @@
+//! Trade statistics and the report.
+
+mod record;
+
+pub use record::{EquityPoint, ExitReason, Trade};

@@ -1,0 +1,101 @@
+//! What a decoder hands to the importer: rows as the source has them, before any policy.
+
+use crate::market::{Price, Side, Timestamp};
+
+/// One trade as a source has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradeRow {
+    /// Exchange time.
+    pub time: Timestamp,
+    /// Price; not yet checked against the tick size.
+    pub price: Price,
+    /// Contracts; not yet checked to be positive.
+    pub size: i64,
+    /// The side that took liquidity, where the source tells.
+    pub aggressor: Option<Side>,
+    /// Receive time, where the source tells.
+    pub received: Option<Timestamp>,
+    /// Best bid with the trade, where the source tells.
+    pub bid: Option<Price>,
+    /// Best ask with the trade, where the source tells.
+    pub ask: Option<Price>,
+}
+
+/// One bar as a source has it, its label already moved to the start of its interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BarRow {
+    /// Start of the interval.
+    pub start: Timestamp,
+    /// Length of the interval in nanoseconds.
+    pub duration: i64,
+    /// First price.
+    pub open: Price,
+    /// Highest price.
+    pub high: Price,
+    /// Lowest price.
+    pub low: Price,
+    /// Last price.
+    pub close: Price,
+    /// Contracts; not yet checked to be positive.
+    pub volume: i64,
+}
+
+/// A row of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// A trade.
+    Trade(TradeRow),
+    /// A bar.
+    Bar(BarRow),
+}
+
+/// Why a row was not taken as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The row does not have the columns that the format asks for.
+    #[error("expected {expected} columns, found {found}")]
+    Columns {
+        /// Columns of the format.
+        expected: usize,
+        /// Columns of the row.
+        found: usize,
+    },
+    /// A field cannot be read.
+    #[error("{field}: {reason}")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Takes rows from a decoder. Line numbers are 1-based; a binary format counts records.
+pub trait RowSink {
+    /// What stops an import as a whole.
+    type Error;
+
+    /// The rows that follow come from `input` (a path, or `archive.zip/member.csv`) and belong to
+    /// `contract` (such as `ESZ3`) where the source tells.
+    ///
+    /// Returns whether the importer wants these rows at all; a decoder skips them otherwise.
+    ///
+    /// # Errors
+    /// What stops the import.
+    fn begin(&mut self, input: &str, contract: Option<&str>) -> Result<bool, Self::Error>;
+
+    /// One row that could be read.
+    ///
+    /// # Errors
+    /// What stops the import.
+    fn row(&mut self, line: u64, row: Row) -> Result<(), Self::Error>;
+
+    /// One row that could not be read; `text` is the row as it stands, cut to a sensible length.
+    ///
+    /// # Errors
+    /// What stops the import.
+    fn refuse(&mut self, line: u64, refusal: Refusal, text: &str) -> Result<(), Self::Error>;
+
+    /// For the progress bar: so many bytes more of the input have been read.
+    fn advance(&mut self, bytes: u64);
+}

@@ -1,0 +1,5 @@
+//! Where ticks come from: the native tick file, imported history, synthetic markets.
+
+pub mod import;
+pub mod native;
+pub mod synthetic;

@@ -1,0 +1,1 @@
+//! Seeded synthetic markets with the microstructure of ES.
