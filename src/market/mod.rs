@@ -18,6 +18,6 @@ pub use contract::{Contract, ContractError};
 pub use instrument::{Instrument, InstrumentError};
 pub use money::Money;
 pub use price::{Price, PriceError};
-pub use roll::*;
+pub use roll::{RollError, RollRule, RollSchedule, RollStep, SessionVolumes};
 pub use tick::{Side, Tick, TickFlags};
 pub use timestamp::{Timestamp, TimestampError};
