@@ -30,9 +30,9 @@ type Eras = &'static [(Date, Hours)];
 
 /// Until 2012 the equity index day turned over at the end of stock trading, with the computers'
 /// daily maintenance as its halt. From 2012-11-19: CME notice "Equity Index Later Close", for daily
-/// price limits. From 2015-09-21: CME brought Globex maintenance forward by 15 minutes. From
-/// 2021-06-28: CME ended the afternoon halt. LEAN's ES minutes of 2013 prove the second era in our
-/// tests.
+/// price limits. From 2015-09-21: CME brought Globex maintenance forward by 15 minutes (NinjaTrader
+/// advisory 25). From 2021-06-28: CME ended the afternoon halt; we hold no notice of that date.
+/// LEAN's ES minutes prove the second era in our tests.
 const EQUITY_INDEX: Eras = &[
     (
         Date::MIN,
