@@ -1,1 +1,271 @@
 //! Contract codes and expiry.
+
+use std::fmt;
+
+use jiff::civil::{Date, Time, Weekday, date, time};
+
+use super::Timestamp;
+use super::calendar::{Calendar, tomorrow, yesterday};
+
+/// The exchange's letters for January to December.
+const MONTH_CODES: &str = "FGHJKMNQUVXZ";
+
+/// Delivery years that a contract may have; [`Timestamp`] holds all their expiries.
+const YEARS: std::ops::RangeInclusive<i16> = 1700..=2199;
+
+/// One futures contract: a product and the month in which it expires, such as ESZ13.
+///
+/// Contracts of one product are ordered by month.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Contract {
+    product: String,
+    year: i16,
+    month: u8,
+}
+
+/// A contract that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContractError {
+    /// The text does not end in a month letter and one, two or four digits.
+    #[error(
+        "`{0}` is not a contract: write product, month letter ({MONTH_CODES}) and year, such as ESZ3, ESZ13 or ESZ2013"
+    )]
+    Code(String),
+    /// The product is empty, too long, or has other characters.
+    #[error("`{0}` is not a product: use 1 to 7 upper-case letters or digits, such as ES")]
+    Product(String),
+    /// No such month.
+    #[error("{0} is not a month from 1 to 12")]
+    Month(u8),
+    /// A year that instants cannot reach.
+    #[error("{0} is not a year from {first} to {last}", first = YEARS.start(), last = YEARS.end())]
+    Year(i16),
+}
+
+impl Contract {
+    /// The contract of `product` that expires in `month` (1 to 12) of `year` (1700 to 2199).
+    ///
+    /// # Errors
+    /// If the product, the year or the month cannot be.
+    pub fn from_year_month(product: &str, year: i16, month: u8) -> Result<Contract, ContractError> {
+        let product_is_good = (1..=7).contains(&product.len())
+            && product.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        if !product_is_good {
+            return Err(ContractError::Product(product.to_owned()));
+        }
+        if !(1..=12).contains(&month) {
+            return Err(ContractError::Month(month));
+        }
+        if !YEARS.contains(&year) {
+            return Err(ContractError::Year(year));
+        }
+        Ok(Contract { product: product.to_owned(), year, month })
+    }
+
+    /// Reads `ESZ3`, `ESZ13` or `ESZ2013`.
+    ///
+    /// One digit means the year nearest to that of `near`, from 4 before to 5 after; two digits, from
+    /// 49 before to 50 after. Give a time at which the contract traded, such as that of its data.
+    ///
+    /// # Errors
+    /// If the text is none of these.
+    pub fn parse(text: &str, near: Timestamp) -> Result<Contract, ContractError> {
+        let error = || ContractError::Code(text.to_owned());
+        let code = text.trim_end_matches(|letter: char| letter.is_ascii_digit());
+        let digits = &text[code.len()..];
+        let letter = code.chars().next_back().ok_or_else(error)?;
+        let month = MONTH_CODES.find(letter).ok_or_else(error)? as u8 + 1;
+        let given: i16 = digits.parse().map_err(|_| error())?;
+        let year = match digits.len() {
+            1 => nearest_year(given, 10, near),
+            2 => nearest_year(given, 100, near),
+            4 => given,
+            _ => return Err(error()),
+        };
+        Self::from_year_month(&code[..code.len() - 1], year, month)
+    }
+
+    /// The product's symbol, such as `ES`.
+    pub fn product(&self) -> &str {
+        &self.product
+    }
+
+    /// The year of expiry.
+    pub fn year(&self) -> i16 {
+        self.year
+    }
+
+    /// The month of expiry, 1 to 12.
+    pub fn month(&self) -> u8 {
+        self.month
+    }
+
+    /// When the contract stops trading: the first instant at which it no longer does.
+    ///
+    /// Rules of the CME rulebook for the products that each calendar is for: equity index, 08:30 in
+    /// Chicago on the third Friday, or on the business day before a Friday that is a holiday; gold,
+    /// 12:30 on the third last business day; currencies, 09:16 on the second business day before the
+    /// third Wednesday. Without sessions it is the end of the month in UTC.
+    pub fn expiry(&self, calendar: Calendar) -> Timestamp {
+        let day = self.last_trade_date(calendar);
+        match calendar {
+            Calendar::CmeEquityIndex => calendar.instant(day, time(8, 30, 0, 0)),
+            Calendar::ComexMetals => calendar.instant(day, time(12, 30, 0, 0)),
+            Calendar::CmeFx => calendar.instant(day, time(9, 16, 0, 0)),
+            Calendar::AlwaysOpen => calendar.instant(tomorrow(day), Time::midnight()),
+        }
+    }
+
+    /// The trade date on which [`Contract::expiry`] falls.
+    pub fn last_trade_date(&self, calendar: Calendar) -> Date {
+        let first = date(self.year, self.month as i8, 1);
+        let nth = |nth, weekday| {
+            first.nth_weekday_of_month(nth, weekday).expect("every month has three of a weekday")
+        };
+        match calendar {
+            Calendar::CmeEquityIndex => business_day_before(tomorrow(nth(3, Weekday::Friday)), 1),
+            Calendar::ComexMetals => business_day_before(tomorrow(first.last_of_month()), 3),
+            Calendar::CmeFx => business_day_before(nth(3, Weekday::Wednesday), 2),
+            Calendar::AlwaysOpen => first.last_of_month(),
+        }
+    }
+}
+
+/// The `count`-th business day before `day`.
+fn business_day_before(mut day: Date, count: u32) -> Date {
+    for _ in 0..count {
+        day = yesterday(day);
+        while !Calendar::is_business_day(day) {
+            day = yesterday(day);
+        }
+    }
+    day
+}
+
+/// The year that ends in those digits (`cycle` is 10 or 100) and is nearest to that of `near`.
+fn nearest_year(digits: i16, cycle: i16, near: Timestamp) -> i16 {
+    let last = Calendar::AlwaysOpen.session_at_or_after(near).trade_date.year() + cycle / 2;
+    last - (last - digits).rem_euclid(cycle)
+}
+
+impl fmt::Display for Contract {
+    /// With two digits of the year, as `ESZ13`: one digit, the exchange's own habit, would be
+    /// ambiguous in a history of more than ten years.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = char::from(MONTH_CODES.as_bytes()[usize::from(self.month) - 1]);
+        write!(f, "{}{letter}{:02}", self.product, self.year % 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn contract(text: &str) -> Contract {
+        Contract::parse(text, at("2020-01-01T00:00:00Z")).unwrap()
+    }
+
+    #[test]
+    fn reads_the_three_ways_to_write_a_year() {
+        let near = at("2013-10-07T00:00:00Z");
+        let expected = Contract::from_year_month("ES", 2013, 12).unwrap();
+        for text in ["ESZ3", "ESZ13", "ESZ2013"] {
+            assert_eq!(Contract::parse(text, near).unwrap(), expected);
+        }
+        let year = |text, near| Contract::parse(text, at(near)).unwrap().year();
+        assert_eq!(year("ESH4", "2013-12-31T00:00:00Z"), 2014);
+        assert_eq!(year("ESZ9", "2020-01-06T00:00:00Z"), 2019);
+        assert_eq!(year("ESZ5", "2020-01-06T00:00:00Z"), 2025);
+        assert_eq!(year("ESZ6", "2020-01-06T00:00:00Z"), 2016);
+        assert_eq!(year("ESZ98", "2013-01-01T00:00:00Z"), 1998);
+        // Products may hold digits, and month letters.
+        let product = |text: &str| contract(text).product().to_owned();
+        assert_eq!(product("6EH4"), "6E");
+        assert_eq!(product("M2KU24"), "M2K");
+        assert_eq!(product("NQZ2024"), "NQ");
+        assert_eq!((product("M6EH4"), contract("GCQ24").month()), ("M6E".to_owned(), 8));
+    }
+
+    #[test]
+    fn refuses_what_is_no_contract() {
+        let parse = |text| Contract::parse(text, Timestamp::default());
+        for text in ["", "ES", "ESZ", "ESA3", "ESz3", "ESZ013", "ESZ-3", "13", "ESZ20133", "ÉSÉ3"]
+        {
+            assert!(matches!(parse(text), Err(ContractError::Code(_))), "{text}");
+        }
+        for text in ["Z3", "esZ3", "E SZ3", "ÉZ3"] {
+            assert!(matches!(parse(text), Err(ContractError::Product(_))), "{text}");
+        }
+        assert_eq!(parse("ESZ0001"), Err(ContractError::Year(1)));
+        assert_eq!(Contract::from_year_month("ES", 2013, 13), Err(ContractError::Month(13)));
+    }
+
+    #[test]
+    fn expires_when_the_exchange_says() {
+        // CME Group product calendars.
+        let published = [
+            ("ESZ13", Calendar::CmeEquityIndex, "2013-12-20T14:30:00Z"),
+            ("ESU13", Calendar::CmeEquityIndex, "2013-09-20T13:30:00Z"),
+            ("ESZ26", Calendar::CmeEquityIndex, "2026-12-18T14:30:00Z"),
+            ("ESH27", Calendar::CmeEquityIndex, "2027-03-19T13:30:00Z"),
+            // The third Friday was Good Friday; was Juneteenth.
+            ("ESH08", Calendar::CmeEquityIndex, "2008-03-20T13:30:00Z"),
+            ("ESM26", Calendar::CmeEquityIndex, "2026-06-18T13:30:00Z"),
+            ("GCZ13", Calendar::ComexMetals, "2013-12-27T18:30:00Z"),
+            ("GCG24", Calendar::ComexMetals, "2024-02-27T18:30:00Z"),
+            ("GCJ24", Calendar::ComexMetals, "2024-04-26T17:30:00Z"),
+            ("GCZ24", Calendar::ComexMetals, "2024-12-27T18:30:00Z"),
+            ("6EH24", Calendar::CmeFx, "2024-03-18T14:16:00Z"),
+            // The third Wednesday was Juneteenth.
+            ("6EM24", Calendar::CmeFx, "2024-06-17T14:16:00Z"),
+            ("BTCG24", Calendar::AlwaysOpen, "2024-03-01T00:00:00Z"),
+        ];
+        for (text, calendar, expiry) in published {
+            assert_eq!(contract(text).expiry(calendar), at(expiry), "{text}");
+        }
+    }
+
+    #[test]
+    fn expires_on_the_day_after_leans_last_mapped_day_from_2009_to_2023() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/lean/cme/map_files/es.csv");
+        let Ok(text) = std::fs::read_to_string(path) else {
+            eprintln!("SKIPPED: no test data at {path}");
+            return;
+        };
+        let mut quarter = (2009, 12);
+        let mut count = 0;
+        // Rows of mode 0 give the day before the last trading day of one quarter after the other.
+        for row in text.lines().filter(|row| row.ends_with(",0")) {
+            let day = Date::strptime("%Y%m%d", &row[..8]).unwrap();
+            let contract = Contract::from_year_month("ES", quarter.0, quarter.1).unwrap();
+            let last = contract.last_trade_date(Calendar::CmeEquityIndex);
+            assert_eq!(last, tomorrow(day), "{contract}");
+            quarter = if quarter.1 == 12 { (quarter.0 + 1, 3) } else { (quarter.0, quarter.1 + 3) };
+            count += 1;
+        }
+        assert_eq!((count, quarter), (55, (2023, 9)));
+    }
+
+    proptest! {
+        #[test]
+        fn prints_what_it_reads_and_orders_by_expiry(
+            year in 1990i16..2060, month in 1u8..=12, later in 1i16..40,
+        ) {
+            let first = Contract::from_year_month("GC", year, month).unwrap();
+            let near = first.expiry(Calendar::ComexMetals);
+            prop_assert_eq!(&Contract::parse(&first.to_string(), near).unwrap(), &first);
+            let months = i16::from(month) - 1 + later;
+            let second =
+                Contract::from_year_month("GC", year + months / 12, (months % 12) as u8 + 1).unwrap();
+            prop_assert!(first < second);
+            for calendar in [Calendar::CmeEquityIndex, Calendar::ComexMetals, Calendar::CmeFx, Calendar::AlwaysOpen] {
+                prop_assert!(first.expiry(calendar) < second.expiry(calendar));
+            }
+        }
+    }
+}

@@ -13,8 +13,8 @@ mod tick;
 mod timestamp;
 
 pub use bar::{Bar, BarFlags, Timeframe, TimeframeError};
-pub use calendar::*;
-pub use contract::*;
+pub use calendar::{Calendar, CalendarError, Session};
+pub use contract::{Contract, ContractError};
 pub use instrument::{Instrument, InstrumentError};
 pub use money::Money;
 pub use price::{Price, PriceError};
