@@ -16,5 +16,6 @@ pub mod execution;
 pub mod market;
 pub mod performance;
 pub mod pipeline;
+pub mod random;
 pub mod source;
 pub mod strategy;
