@@ -1,1 +1,5 @@
 //! The stages wired together.
+
+mod stages;
+
+pub use stages::{Pipeline, PipelineSettings, Sink};

@@ -1,1 +1,23 @@
-//! The decision seat.
+//! The decision seat: closed bars in, decisions out.
+
+mod moving_average_cross;
+mod random_entries;
+
+pub use moving_average_cross::{MovingAverageCross, MovingAverageCrossSettings};
+pub use random_entries::{RandomEntries, RandomEntriesSettings};
+
+use crate::execution::Decision;
+use crate::market::{Bar, Timeframe};
+
+/// Whoever sits in the decision seat. It sees closed bars only, so it cannot look ahead.
+pub trait Strategy {
+    /// The bars on which it decides.
+    fn timeframe(&self) -> Timeframe;
+
+    /// Takes a closed bar of its timeframe; `position` is what the desk holds (positive long).
+    /// Returns what to do, or `None` to leave things as they are.
+    fn on_bar(&mut self, bar: &Bar, position: i64) -> Option<Decision>;
+
+    /// The series goes on in another contract, at prices that may have jumped.
+    fn on_contract_change(&mut self);
+}

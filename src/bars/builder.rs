@@ -1,0 +1,316 @@
+//! The bar stage: one pass over the ticks, any number of timeframes.
+
+use super::fold::{BarFold, interval};
+use crate::market::{
+    Bar, BarFlags, Calendar, Price, Session, Tick, TickFlags, Timeframe, Timestamp,
+};
+
+/// How many ticks the bar stage saw and left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TickCounts {
+    /// Left out: their bar was already closed.
+    pub late: u64,
+    /// Left out: no session holds them.
+    pub outside_session: u64,
+}
+
+/// Builds bars of every requested timeframe from ticks. See the [module](super) for the rules.
+///
+/// Ticks update one bar only, that of the greatest common divisor of the timeframes; the others are
+/// folded from it when it closes. No allocation after construction.
+#[derive(Clone, Debug)]
+pub struct BarBuilder {
+    calendar: Calendar,
+    base: Timeframe,
+    emit_base: bool,
+    coarse: Vec<BarFold>,
+    fill_gaps_up_to: i64,
+    /// The session of the last tick, or the next one to open.
+    session: Session,
+    /// The open base bar; meaningful while `is_open`.
+    bar: Bar,
+    is_open: bool,
+    /// A tick at or after this instant needs more than an update of the open bar.
+    boundary: Timestamp,
+    /// Time of the last tick in the session; `Timestamp::MIN` before the first.
+    last_time: Timestamp,
+    seen_any: bool,
+    counts: TickCounts,
+}
+
+impl BarBuilder {
+    /// Bars of `timeframes` (at least one; order and repetition do not matter).
+    ///
+    /// `fill_gaps_up_to` is in nanoseconds (≥ 0).
+    pub fn new(timeframes: &[Timeframe], calendar: Calendar, fill_gaps_up_to: i64) -> BarBuilder {
+        let mut sorted = timeframes.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let divisor = sorted.iter().fold(0, |divisor, timeframe| {
+            greatest_common_divisor(divisor, u32::from(timeframe.minutes()))
+        });
+        // Daily bars alone are sessions, whatever their length, and need no finer bar; any base that
+        // divides a day serves them.
+        let base = Timeframe::from_minutes(divisor).unwrap_or(Timeframe::MINUTE_1);
+        let emit_base = sorted.first() == Some(&base);
+        let coarse = sorted.iter().filter(|&&t| t != base).map(|&t| BarFold::new(t)).collect();
+        let nothing = Timestamp::MIN;
+        BarBuilder {
+            calendar,
+            base,
+            emit_base,
+            coarse,
+            fill_gaps_up_to,
+            session: Session {
+                trade_date: jiff::civil::Date::ZERO,
+                open: nothing,
+                close: nothing,
+                halt: None,
+            },
+            bar: Bar {
+                start: nothing,
+                end: nothing,
+                open: Price::ZERO,
+                high: Price::ZERO,
+                low: Price::ZERO,
+                close: Price::ZERO,
+                volume: 0,
+                ticks: 0,
+                timeframe: base,
+                contract: 0,
+                flags: BarFlags::NONE,
+            },
+            is_open: false,
+            boundary: nothing,
+            last_time: nothing,
+            seen_any: false,
+            counts: TickCounts::default(),
+        }
+    }
+
+    /// Ticks left out so far.
+    pub fn counts(&self) -> TickCounts {
+        self.counts
+    }
+
+    /// The session of the last tick that was taken, or the one that opens next.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Takes one tick; calls `emit` for every bar that closes, in order. Returns whether the tick
+    /// was taken: false for a tick outside every session, or late for a closed bar.
+    #[inline(always)]
+    pub fn on_tick(&mut self, tick: &Tick, emit: &mut impl FnMut(&Bar)) -> bool {
+        if tick.time >= self.boundary || tick.time < self.last_time || tick.flags != TickFlags::NONE
+        {
+            return self.on_unusual_tick(tick, emit);
+        }
+        self.update(tick);
+        true
+    }
+
+    /// Closes what ends by `now`, without a tick: at the session's end, and only then, since within
+    /// a session the next tick closes a bar.
+    pub fn on_session_end(&mut self, now: Timestamp, emit: &mut impl FnMut(&Bar)) {
+        if self.last_time != Timestamp::MIN && now >= self.session.close {
+            self.close_session(emit);
+        }
+    }
+
+    /// Closes the open bars at the end of the data; those that would have gone on are flagged
+    /// incomplete.
+    pub fn finish(&mut self, emit: &mut impl FnMut(&Bar)) {
+        if self.is_open {
+            if self.last_time + 1 < self.bar.end {
+                self.bar.flags = self.bar.flags.with(BarFlags::INCOMPLETE);
+            }
+            self.close_base(emit);
+        }
+        for fold in &mut self.coarse {
+            if let Some(mut bar) = fold.close() {
+                bar.flags = bar.flags.with(BarFlags::INCOMPLETE);
+                emit(&bar);
+            }
+        }
+        self.boundary = Timestamp::MIN;
+    }
+
+    #[inline(always)]
+    fn update(&mut self, tick: &Tick) {
+        self.bar.high = self.bar.high.max(tick.price);
+        self.bar.low = self.bar.low.min(tick.price);
+        self.bar.close = tick.price;
+        self.bar.volume += u64::from(tick.size);
+        self.bar.ticks += 1;
+        self.last_time = tick.time;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn on_unusual_tick(&mut self, tick: &Tick, emit: &mut impl FnMut(&Bar)) -> bool {
+        if tick.time < self.last_time {
+            return self.take_late_tick(tick);
+        }
+        if tick.time >= self.session.close {
+            if self.last_time != Timestamp::MIN {
+                self.close_session(emit);
+            }
+            self.session = self.calendar.session_at_or_after(tick.time);
+            self.last_time = Timestamp::MIN;
+            self.is_open = false;
+        }
+        if tick.time < self.session.open {
+            self.counts.outside_session += 1;
+            // Every tick before the next open comes this way, at the price of one comparison.
+            self.boundary = Timestamp::MIN;
+            return false;
+        }
+        if !self.is_open || tick.time >= self.bar.end {
+            self.start_base(tick, emit);
+        } else {
+            self.update(tick);
+        }
+        if tick.flags.any(TickFlags::AFTER_GAP) {
+            self.bar.flags = self.bar.flags.with(BarFlags::INCOMPLETE);
+        }
+        if tick.flags.any(EXPANDED) {
+            self.bar.flags = self.bar.flags.with(BarFlags::FROM_BARS);
+        }
+        if tick.flags.any(TickFlags::BAR_CLOSE) && tick.time + 1 >= self.bar.end {
+            self.close_base(emit);
+            let end = self.bar.end;
+            self.close_coarse_by(end, emit);
+        }
+        true
+    }
+
+    fn take_late_tick(&mut self, tick: &Tick) -> bool {
+        if !self.is_open || tick.time < self.bar.start {
+            self.counts.late += 1;
+            return false;
+        }
+        self.bar.high = self.bar.high.max(tick.price);
+        self.bar.low = self.bar.low.min(tick.price);
+        self.bar.volume += u64::from(tick.size);
+        self.bar.ticks += 1;
+        true
+    }
+
+    /// Opens the base bar of `tick` after closing or filling what lies before it in the session.
+    fn start_base(&mut self, tick: &Tick, emit: &mut impl FnMut(&Bar)) {
+        let (start, end) = interval(&self.session, self.base, tick.time);
+        let mut flags = BarFlags::NONE;
+        let first_in_session = self.last_time == Timestamp::MIN;
+        if first_in_session {
+            let missing = tick.time - self.session.open > self.fill_gaps_up_to;
+            let data_starts = !self.seen_any && start != self.session.open;
+            if missing || data_starts {
+                flags = BarFlags::INCOMPLETE;
+            }
+        } else if !self.close_and_fill_until(start, tick.time, emit) {
+            flags = BarFlags::INCOMPLETE;
+        }
+        self.seen_any = true;
+        self.bar = Bar {
+            start,
+            end,
+            open: tick.price,
+            high: tick.price,
+            low: tick.price,
+            close: tick.price,
+            volume: u64::from(tick.size),
+            ticks: 1,
+            timeframe: self.base,
+            contract: tick.contract,
+            flags,
+        };
+        self.is_open = true;
+        self.boundary = end;
+        self.last_time = tick.time;
+    }
+
+    /// Closes the open base bar and fills the gap up to `start` (a base boundary), where `now` is
+    /// when the gap ends. Returns false if the gap is too long to be anything but missing data.
+    fn close_and_fill_until(
+        &mut self,
+        start: Timestamp,
+        now: Timestamp,
+        emit: &mut impl FnMut(&Bar),
+    ) -> bool {
+        let fill =
+            now - self.last_time - self.halted_between(self.last_time, now) <= self.fill_gaps_up_to;
+        if self.is_open {
+            if !fill {
+                self.bar.flags = self.bar.flags.with(BarFlags::INCOMPLETE);
+            }
+            self.close_base(emit);
+        }
+        if fill {
+            let (price, contract) = (self.bar.close, self.bar.contract);
+            let inherited = BarFlags(self.bar.flags.0 & BarFlags::FROM_BARS.0);
+            while self.bar.end < start {
+                let (start, end) = interval(&self.session, self.base, self.bar.end);
+                self.bar = Bar {
+                    start,
+                    end,
+                    open: price,
+                    high: price,
+                    low: price,
+                    close: price,
+                    volume: 0,
+                    ticks: 0,
+                    timeframe: self.base,
+                    contract,
+                    flags: inherited.with(BarFlags::FILLED),
+                };
+                if self.halted_between(start, end) < end - start {
+                    self.close_base(emit);
+                }
+            }
+        }
+        self.close_coarse_by(start, emit);
+        fill
+    }
+
+    /// Nanoseconds of the session's halt within `[from, to)`.
+    fn halted_between(&self, from: Timestamp, to: Timestamp) -> i64 {
+        self.session.halt.map_or(0, |(start, end)| (to.min(end) - from.max(start)).max(0))
+    }
+
+    /// Hands out the base bar and folds it into the coarser ones.
+    fn close_base(&mut self, emit: &mut impl FnMut(&Bar)) {
+        // Whatever the coarser bars hold from before this bar ends first.
+        let start = self.bar.start;
+        self.close_coarse_by(start, emit);
+        if self.emit_base {
+            emit(&self.bar);
+        }
+        for fold in &mut self.coarse {
+            fold.add(&self.bar, &self.session);
+        }
+        self.is_open = false;
+        self.boundary = Timestamp::MIN;
+    }
+
+    fn close_coarse_by(&mut self, time: Timestamp, emit: &mut impl FnMut(&Bar)) {
+        for fold in &mut self.coarse {
+            if let Some(bar) = fold.close_by(time) {
+                emit(&bar);
+            }
+        }
+    }
+
+    fn close_session(&mut self, emit: &mut impl FnMut(&Bar)) {
+        let close = self.session.close;
+        self.close_and_fill_until(close, close, emit);
+        self.last_time = Timestamp::MIN;
+    }
+}
+
+const EXPANDED: TickFlags =
+    TickFlags(TickFlags::BAR_OPEN.0 | TickFlags::BAR_EXTREME.0 | TickFlags::BAR_CLOSE.0);
+
+fn greatest_common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}

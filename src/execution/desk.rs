@@ -1,0 +1,344 @@
+//! Our side of the line: decisions into orders, the account, the rule constraints.
+
+use super::ledger::Ledger;
+use super::order::{
+    Bracket, Fill, Order, OrderId, OrderKind, OrderPort, Purpose, Report, ReportKind,
+};
+use super::rules::{OrderRate, Refusal, RuleConstraints, within_collar};
+use crate::market::{Money, Price, Side, Tick, Timestamp};
+use crate::performance::{ExitReason, Trade};
+
+/// Which position a decision wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Contracts bought.
+    Long,
+    /// Contracts sold.
+    Short,
+    /// None.
+    Flat,
+}
+
+/// What the decision seat asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Which position.
+    pub target: Target,
+    /// Contracts to hold (≥ 1; without meaning for [`Target::Flat`]).
+    pub quantity: u32,
+    /// How to enter.
+    pub entry: OrderKind,
+    /// The exits that come with the entry.
+    pub bracket: Bracket,
+}
+
+impl Decision {
+    /// Close whatever is open.
+    pub const FLAT: Decision = Decision {
+        target: Target::Flat,
+        quantity: 0,
+        entry: OrderKind::Market,
+        bracket: Bracket { stop_loss_ticks: 0, profit_target_ticks: 0 },
+    };
+}
+
+/// Turns decisions into orders, keeps the account, enforces the rules.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    rules: RuleConstraints,
+    tick_size: Price,
+    ledger: Ledger,
+    rate: OrderRate,
+    last_price: Price,
+    next_id: u64,
+    /// Why nothing may be entered now, if so.
+    blocked: Option<Refusal>,
+    /// The entry that was sent last, while it may fill or its position is open, and its side.
+    entry: Option<(OrderId, Side)>,
+    /// The order to close everything that is on its way.
+    closing: Option<OrderId>,
+    /// Highest equity since the session began.
+    day_high: Money,
+    /// While trades stay within these prices (inclusive), equity makes no new high and does not
+    /// reach the day's limit.
+    watch_from: Price,
+    watch_to: Price,
+    counts: Counts,
+}
+
+/// What the desk did, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    orders: u64,
+    fills: u64,
+    rejected: u64,
+    cancelled: u64,
+    refused: [u64; Refusal::ALL.len()],
+}
+
+impl Desk {
+    /// A desk with `initial_capital`, flat. Nothing may be entered until
+    /// [`Desk::on_session_open`].
+    pub fn new(
+        initial_capital: Money,
+        tick_size: Price,
+        point_value: Money,
+        rules: RuleConstraints,
+    ) -> Desk {
+        Desk {
+            rules,
+            tick_size,
+            ledger: Ledger::new(initial_capital, point_value),
+            rate: OrderRate::new(rules.max_orders_per_second),
+            last_price: Price::ZERO,
+            next_id: 1,
+            blocked: Some(Refusal::SessionClosing),
+            entry: None,
+            closing: None,
+            day_high: initial_capital,
+            watch_from: Price::MIN,
+            watch_to: Price::MAX,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The account.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The last traded price.
+    pub fn last_price(&self) -> Price {
+        self.last_price
+    }
+
+    /// What was sent, filled, rejected, cancelled and refused, by name, in a fixed order.
+    pub fn counters(&self) -> Vec<(String, u64)> {
+        let Counts { orders, fills, rejected, cancelled, refused } = self.counts;
+        let totals = [
+            ("orders", orders),
+            ("fills", fills),
+            ("rejected by the exchange", rejected),
+            ("cancelled", cancelled),
+        ];
+        let refusals = Refusal::ALL
+            .iter()
+            .zip(refused)
+            .map(|(refusal, count)| (format!("refused: {}", refusal.name()), count));
+        totals.iter().map(|&(name, count)| (name.to_owned(), count)).chain(refusals).collect()
+    }
+
+    /// A name for an order that the desk does not send itself.
+    pub fn new_order_id(&mut self) -> OrderId {
+        let id = OrderId(self.next_id);
+        self.next_id += 1;
+        id
+    }
+
+    /// Takes a trade: extremes of the open position, and the day's drawdown limit.
+    #[inline(always)]
+    pub fn on_tick(&mut self, tick: &Tick, port: &mut impl OrderPort) {
+        self.last_price = tick.price;
+        self.ledger.on_price(tick.price);
+        if tick.price < self.watch_from || tick.price > self.watch_to {
+            self.on_new_extreme(tick.time, port);
+        }
+    }
+
+    /// A session begins: the day's drawdown is counted from here.
+    pub fn on_session_open(&mut self) {
+        self.blocked = None;
+        self.day_high = self.ledger.equity(self.last_price);
+        self.watch();
+    }
+
+    /// The session is about to end: positions are not held over it, and nothing is entered any more.
+    pub fn on_closing_time(&mut self, now: Timestamp, port: &mut impl OrderPort) {
+        self.close(ExitReason::SessionClose, now, port);
+        self.block(Refusal::SessionClosing);
+    }
+
+    /// The session is over: nothing is entered until the next.
+    pub fn on_session_end(&mut self) {
+        self.block(Refusal::SessionClosing);
+        self.entry = None;
+    }
+
+    /// The contract has stopped trading: nothing is entered until there is another.
+    pub fn on_expiry(&mut self) {
+        self.blocked = Some(Refusal::ContractExpired);
+        self.entry = None;
+    }
+
+    /// Counts a closed bar of the strategy's timeframe for the open trade.
+    pub fn on_bar(&mut self) {
+        self.ledger.on_bar();
+    }
+
+    /// Sends what a decision asks for, if the rules allow it.
+    pub fn on_decision(&mut self, decision: &Decision, now: Timestamp, port: &mut impl OrderPort) {
+        let side = match decision.target {
+            Target::Flat => return self.close(ExitReason::Signal, now, port),
+            Target::Long => Side::Buy,
+            Target::Short => Side::Sell,
+        };
+        let position = self.ledger.position();
+        let is_held = position.signum() == side.sign();
+        if is_held || self.entry.is_some_and(|(_, entering)| entering == side) {
+            return;
+        }
+        let must_close = position != 0 || self.entry.is_some();
+        if must_close {
+            self.close(ExitReason::Signal, now, port);
+        }
+        if let Some(refusal) = self.refusal(decision, now) {
+            self.counts.refused[refusal as usize] += 1;
+            return;
+        }
+        let id = self.new_order_id();
+        self.rate.record(now);
+        self.counts.orders += 1;
+        self.entry = Some((id, side));
+        let purpose = Purpose::Entry(decision.bracket);
+        let (quantity, kind) = (decision.quantity, decision.entry);
+        port.submit(Order { id, side, quantity, kind, purpose }, now);
+    }
+
+    /// Takes news from the exchange; returns the round trip that it completes, if it does.
+    pub fn on_report(&mut self, report: &Report) -> Option<Trade> {
+        match report.kind {
+            ReportKind::Accepted(_) => {}
+            ReportKind::Rejected(id, _) => {
+                self.counts.rejected += 1;
+                self.forget(id);
+            }
+            ReportKind::Cancelled(id) => {
+                self.counts.cancelled += 1;
+                self.forget(id);
+            }
+            ReportKind::Filled(fill) => return self.on_fill(&fill),
+        }
+        None
+    }
+
+    /// Books a fill; returns the round trip that it completes, if it does.
+    pub fn on_fill(&mut self, fill: &Fill) -> Option<Trade> {
+        self.counts.fills += 1;
+        let trade = self.ledger.on_fill(fill);
+        if trade.is_some() {
+            // The exit of an older position leaves an entry alone that was sent since.
+            let exited = fill.order.entry();
+            self.entry = self.entry.filter(|&(entry, _)| entry > exited);
+            self.closing = self.closing.filter(|&closing| closing > exited);
+        }
+        self.watch();
+        trade
+    }
+
+    /// An order is gone that may have been ours to wait for. An entry that was filled in part stays
+    /// known until its position is closed.
+    fn forget(&mut self, id: OrderId) {
+        if self.closing == Some(id) {
+            self.closing = None;
+        }
+        if self.ledger.position() == 0 {
+            self.entry = self.entry.filter(|&(entry, _)| entry != id);
+        }
+    }
+
+    /// Why the rules refuse a decision, if they do.
+    fn refusal(&self, decision: &Decision, now: Timestamp) -> Option<Refusal> {
+        let in_collar = |price| {
+            within_collar(price, self.last_price, self.tick_size, self.rules.price_collar_ticks)
+        };
+        let prices_are_good = match decision.entry {
+            OrderKind::Market => true,
+            OrderKind::Limit { price } => in_collar(price),
+            OrderKind::Stop { trigger } => in_collar(trigger),
+            OrderKind::StopLimit { trigger, price } => in_collar(trigger) && in_collar(price),
+        };
+        if self.blocked.is_some() {
+            self.blocked
+        } else if decision.quantity > self.rules.max_position_size {
+            Some(Refusal::PositionSize)
+        } else if !prices_are_good {
+            Some(Refusal::PriceCollar)
+        } else if !self.rate.allows(1, now) {
+            Some(Refusal::OrderRate)
+        } else {
+            None
+        }
+    }
+
+    /// Closes the position and cancels what works, if there is anything and it is not on its way.
+    fn close(&mut self, reason: ExitReason, now: Timestamp, port: &mut impl OrderPort) {
+        let is_on_its_way =
+            self.closing.is_some_and(|closing| self.entry.is_none_or(|(entry, _)| entry < closing));
+        if is_on_its_way || (self.ledger.position() == 0 && self.entry.is_none()) {
+            return;
+        }
+        let id = self.new_order_id();
+        self.closing = Some(id);
+        self.rate.record(now);
+        self.counts.orders += 1;
+        port.close_position(id, reason, now);
+    }
+
+    fn block(&mut self, refusal: Refusal) {
+        if self.blocked.is_none() {
+            self.blocked = Some(refusal);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn on_new_extreme(&mut self, now: Timestamp, port: &mut impl OrderPort) {
+        let equity = self.ledger.equity(self.last_price);
+        self.day_high = self.day_high.max(equity);
+        if equity <= self.day_limit() {
+            self.blocked = Some(Refusal::DailyDrawdown);
+        }
+        if self.blocked == Some(Refusal::DailyDrawdown) {
+            self.close(ExitReason::DailyDrawdown, now, port);
+        }
+        self.watch();
+    }
+
+    /// The equity at which the day's drawdown limit is reached.
+    fn day_limit(&self) -> Money {
+        let allowed = self.day_high.as_f64() * self.rules.max_daily_drawdown;
+        self.day_high - Money::from_f64(allowed).unwrap_or(Money::MAX)
+    }
+
+    /// Works out at which prices the next trade needs a look at the day's drawdown.
+    fn watch(&mut self) {
+        (self.watch_from, self.watch_to) = (Price::MIN, Price::MAX);
+        let position = self.ledger.position();
+        let is_exposed = position != 0 || self.entry.is_some();
+        if self.blocked == Some(Refusal::DailyDrawdown) {
+            if is_exposed && self.closing.is_none() {
+                // The next trade, whatever its price.
+                (self.watch_from, self.watch_to) = (Price::MAX, Price::MIN);
+            }
+            return;
+        }
+        let equity = self.ledger.equity(self.last_price);
+        let limit = self.day_limit();
+        if position == 0 {
+            self.day_high = self.day_high.max(equity);
+            if equity <= limit {
+                // Realised losses alone have reached the limit.
+                (self.watch_from, self.watch_to) = (Price::MAX, Price::MIN);
+            }
+            return;
+        }
+        // Equity is linear in the price: one tick moves it by `tick_value × position`. Rounded
+        // towards the last price, so that a crossing is never missed.
+        let one_tick = self.ledger.tick_value(self.tick_size).nanos() * position.abs();
+        let up = (self.day_high - equity).nanos().max(0) / one_tick;
+        let down = ((equity - limit).nanos().max(0) - 1).div_euclid(one_tick);
+        let away = |ticks: i64| self.last_price.offset_ticks(ticks, self.tick_size);
+        (self.watch_from, self.watch_to) =
+            if position > 0 { (away(-down), away(up)) } else { (away(-up), away(down)) };
+    }
+}

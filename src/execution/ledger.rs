@@ -1,0 +1,336 @@
+//! The account: cash, position by average price, round trips.
+
+use super::order::{Fill, Purpose};
+use crate::market::{Money, Price, Side, Timestamp};
+use crate::performance::{ExitReason, Trade};
+
+/// Cash and position, exact to the nano-dollar.
+///
+/// The position is held by average price: its cost basis is the exact sum of what was paid, and a
+/// partial exit takes its share of it, rounded towards zero to the nano-dollar; the rounding stays in
+/// the basis of the rest, so nothing is ever lost:
+///
+/// `equity = initial capital + Σ sold − Σ bought + position × mark − Σ costs`, to the integer.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    point_value: Money,
+    cash: Money,
+    position: i64,
+    /// Signed: what the open position was bought for (negative: sold for).
+    basis: Money,
+    open: OpenTrade,
+    trades: u32,
+}
+
+/// The round trip that is under way; meaningful while the position is not zero.
+#[derive(Clone, Copy, Debug)]
+struct OpenTrade {
+    side: Side,
+    contract: u16,
+    entry_time: Timestamp,
+    entered: i64,
+    entry_value: Money,
+    exit_value: Money,
+    exited: i64,
+    realised: Money,
+    costs: Money,
+    slippage: Money,
+    mfe: Money,
+    mae: Money,
+    bars_held: u32,
+    /// Highest and lowest traded price since the position last changed.
+    high: Price,
+    low: Price,
+}
+
+impl Ledger {
+    /// An account with `initial_capital` and no position.
+    pub fn new(initial_capital: Money, point_value: Money) -> Ledger {
+        Ledger {
+            point_value,
+            cash: initial_capital,
+            position: 0,
+            basis: Money::ZERO,
+            open: OpenTrade {
+                side: Side::Buy,
+                contract: 0,
+                entry_time: Timestamp::MIN,
+                entered: 0,
+                entry_value: Money::ZERO,
+                exit_value: Money::ZERO,
+                exited: 0,
+                realised: Money::ZERO,
+                costs: Money::ZERO,
+                slippage: Money::ZERO,
+                mfe: Money::ZERO,
+                mae: Money::ZERO,
+                bars_held: 0,
+                high: Price::MIN,
+                low: Price::MAX,
+            },
+            trades: 0,
+        }
+    }
+
+    /// Initial capital plus realised profit less costs.
+    pub fn cash(&self) -> Money {
+        self.cash
+    }
+
+    /// Contracts held: positive long, negative short.
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// Profit of the open position at `mark`.
+    pub fn unrealised(&self, mark: Price) -> Money {
+        self.value(mark, self.position) - self.basis
+    }
+
+    /// Cash plus the open profit at `mark`.
+    pub fn equity(&self, mark: Price) -> Money {
+        self.cash + self.unrealised(mark)
+    }
+
+    /// When the open round trip began; meaningful while there is a position.
+    pub fn entry_time(&self) -> Timestamp {
+        self.open.entry_time
+    }
+
+    /// Money for one contract and one tick.
+    pub fn tick_value(&self, tick_size: Price) -> Money {
+        tick_size.value_from(Price::ZERO, self.point_value)
+    }
+
+    /// Takes a traded price into the open trade's extremes.
+    #[inline(always)]
+    pub fn on_price(&mut self, price: Price) {
+        self.open.high = self.open.high.max(price);
+        self.open.low = self.open.low.min(price);
+    }
+
+    /// Counts a closed bar of the strategy's timeframe.
+    pub fn on_bar(&mut self) {
+        if self.position != 0 {
+            self.open.bars_held += 1;
+        }
+    }
+
+    /// Books a fill; returns the round trip that it completes, if it does. A fill that turns the
+    /// position over completes one round trip and begins the next; its costs are shared out by
+    /// contracts, the odd nano-dollar to the new one.
+    pub fn on_fill(&mut self, fill: &Fill) -> Option<Trade> {
+        let quantity = i64::from(fill.quantity);
+        let closing = if self.position.signum() == -fill.side.sign() {
+            quantity.min(self.position.abs())
+        } else {
+            0
+        };
+        let closing_costs = share(fill.commission, closing, quantity);
+        let closing_slippage = share(fill.slippage, closing, quantity);
+        self.cash -= fill.commission;
+
+        let mut completed = None;
+        if closing > 0 {
+            self.close(fill, closing, closing_costs, closing_slippage);
+            if self.position == 0 {
+                completed = Some(self.complete(fill));
+            }
+        }
+        if quantity > closing {
+            let costs = fill.commission - closing_costs;
+            let slippage = fill.slippage - closing_slippage;
+            self.enter(fill, quantity - closing, costs, slippage);
+        }
+        completed
+    }
+
+    fn close(&mut self, fill: &Fill, closing: i64, costs: Money, slippage: Money) {
+        self.on_price(fill.price);
+        self.settle_extremes();
+        let basis = share(self.basis, closing, self.position.abs());
+        let proceeds = self.value(fill.price, closing * self.position.signum());
+        let profit = proceeds - basis;
+        self.basis -= basis;
+        self.position -= closing * self.position.signum();
+        self.cash += profit;
+        self.open.realised += profit;
+        self.open.exited += closing;
+        self.open.exit_value += self.value(fill.price, closing);
+        self.open.costs += costs;
+        self.open.slippage += slippage;
+        self.restart_extremes(fill.price);
+    }
+
+    fn enter(&mut self, fill: &Fill, entering: i64, costs: Money, slippage: Money) {
+        if self.position == 0 {
+            self.open = OpenTrade {
+                side: fill.side,
+                contract: fill.contract,
+                entry_time: fill.time,
+                entered: 0,
+                entry_value: Money::ZERO,
+                exit_value: Money::ZERO,
+                exited: 0,
+                realised: Money::ZERO,
+                costs: Money::ZERO,
+                slippage: Money::ZERO,
+                mfe: Money::ZERO,
+                mae: Money::ZERO,
+                bars_held: 0,
+                high: fill.price,
+                low: fill.price,
+            };
+        } else {
+            self.on_price(fill.price);
+            self.settle_extremes();
+        }
+        self.position += entering * fill.side.sign();
+        self.basis += self.value(fill.price, entering * fill.side.sign());
+        self.open.entered += entering;
+        self.open.entry_value += self.value(fill.price, entering);
+        self.open.costs += costs;
+        self.open.slippage += slippage;
+        self.restart_extremes(fill.price);
+    }
+
+    fn complete(&mut self, fill: &Fill) -> Trade {
+        self.trades += 1;
+        let open = &self.open;
+        Trade {
+            id: self.trades,
+            contract: open.contract,
+            side: open.side,
+            quantity: open.entered as u32,
+            entry_time: open.entry_time,
+            entry_price: self.average_price(open.entry_value, open.entered),
+            exit_time: fill.time,
+            exit_price: self.average_price(open.exit_value, open.exited),
+            exit_reason: match fill.purpose {
+                Purpose::Exit(reason) => reason,
+                Purpose::Entry(_) => ExitReason::Signal,
+            },
+            gross_pnl: open.realised,
+            costs: open.costs,
+            mfe: open.mfe,
+            mae: open.mae,
+            bars_held: open.bars_held,
+            slippage: open.slippage,
+        }
+    }
+
+    /// Takes the extremes since the position last changed into the trade's best and worst profit.
+    fn settle_extremes(&mut self) {
+        for price in [self.open.high, self.open.low] {
+            let profit = self.open.realised + self.unrealised(price);
+            self.open.mfe = self.open.mfe.max(profit);
+            self.open.mae = self.open.mae.min(profit);
+        }
+    }
+
+    fn restart_extremes(&mut self, price: Price) {
+        self.open.high = price;
+        self.open.low = price;
+    }
+
+    fn value(&self, price: Price, quantity: i64) -> Money {
+        price.value_from(Price::ZERO, self.point_value) * quantity
+    }
+
+    fn average_price(&self, value: Money, quantity: i64) -> Price {
+        let divisor = i128::from(self.point_value.nanos()) * i128::from(quantity);
+        let scaled = i128::from(value.nanos()) * i128::from(Price::SCALE);
+        let half = if scaled < 0 { -divisor / 2 } else { divisor / 2 };
+        Price::from_units(((scaled + half) / divisor) as i64)
+    }
+}
+
+/// `amount × part / whole`, rounded towards zero; `whole` > 0.
+fn share(amount: Money, part: i64, whole: i64) -> Money {
+    Money::from_nanos((i128::from(amount.nanos()) * i128::from(part) / i128::from(whole)) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execution::{Bracket, OrderId};
+    use proptest::prelude::*;
+
+    const POINT_VALUE: Money = Money::from_dollars(50);
+
+    fn fill(side: Side, quantity: u32, price: &str) -> Fill {
+        Fill {
+            order: OrderId(1),
+            side,
+            quantity,
+            price: price.parse().unwrap(),
+            slippage: Money::ZERO,
+            commission: Money::from_f64(2.25).unwrap() * i64::from(quantity),
+            time: Timestamp::from_nanos(7),
+            purpose: Purpose::Entry(Bracket::default()),
+            contract: 0,
+        }
+    }
+
+    #[test]
+    fn adds_reduces_and_flips_by_average_price() {
+        let mut ledger = Ledger::new(Money::from_dollars(100_000), POINT_VALUE);
+        assert_eq!(ledger.on_fill(&fill(Side::Buy, 2, "4500")), None);
+        assert_eq!(ledger.on_fill(&fill(Side::Buy, 1, "4501.5")), None);
+        ledger.on_price("4510".parse().unwrap());
+        ledger.on_price("4490".parse().unwrap());
+        // Average 4500.5; one out at 4502.5 gains 2 points.
+        assert_eq!(ledger.on_fill(&fill(Side::Sell, 1, "4502.5")), None);
+        assert_eq!(ledger.cash().to_string(), (100_000.0 + 100.0 - 4.0 * 2.25).to_string());
+        let trade = ledger.on_fill(&fill(Side::Sell, 5, "4499.5")).unwrap();
+        assert_eq!(trade.entry_price.to_string(), "4500.5");
+        assert_eq!(trade.exit_price.to_string(), "4500.5");
+        assert_eq!((trade.quantity, trade.gross_pnl), (3, Money::ZERO));
+        assert_eq!(trade.costs.to_string(), "13.5");
+        // 3 contracts, 9.5 points up and 10.5 points down at the extremes.
+        assert_eq!((trade.mfe.to_string(), trade.mae.to_string()), ("1425".into(), "-1575".into()));
+        assert_eq!(ledger.position(), -3);
+        let equity = ledger.equity("4498.5".parse().unwrap());
+        assert_eq!(equity.to_string(), (100_000.0 - 9.0 * 2.25 + 150.0).to_string());
+    }
+
+    proptest! {
+        /// Equity from the ledger equals equity from the cash flows of the fills alone.
+        #[test]
+        fn cash_and_position_and_costs_make_equity(
+            fills in prop::collection::vec((any::<bool>(), 1u32..7, 17_000i64..19_000, 0i64..1_000_000), 1..200),
+            mark in 17_000i64..19_000,
+        ) {
+            let capital = Money::from_dollars(100_000);
+            let tick = Price::from_units(250_000_000);
+            let price = |ticks: i64| Price::ZERO.offset_ticks(ticks, tick);
+            let mut ledger = Ledger::new(capital, POINT_VALUE);
+            let (mut flows, mut held, mut paid) = (0i128, 0i64, 0i128);
+            let (mut gross, mut net) = (Money::ZERO, Money::ZERO);
+            for (buy, quantity, ticks, commission) in fills {
+                let side = if buy { Side::Buy } else { Side::Sell };
+                let commission = Money::from_nanos(commission);
+                let trade = ledger.on_fill(&Fill {
+                    price: price(ticks), commission, ..fill(side, quantity, "0")
+                });
+                flows -= i128::from(price(ticks).units()) * i128::from(side.sign() * i64::from(quantity)) * 50;
+                held += side.sign() * i64::from(quantity);
+                paid += i128::from(commission.nanos());
+                if let Some(trade) = trade {
+                    gross += trade.gross_pnl;
+                    net += trade.net_pnl();
+                    prop_assert!(trade.mfe >= trade.gross_pnl.max(Money::ZERO));
+                    prop_assert!(trade.mae <= trade.gross_pnl.min(Money::ZERO));
+                }
+                prop_assert_eq!(ledger.position(), held);
+                let expected = i128::from(capital.nanos()) + flows - paid
+                    + i128::from(price(mark).units()) * i128::from(held) * 50;
+                prop_assert_eq!(i128::from(ledger.equity(price(mark)).nanos()), expected);
+                if held == 0 {
+                    prop_assert_eq!(ledger.cash(), capital + net);
+                    prop_assert_eq!(i128::from(gross.nanos() - net.nanos()), paid);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What goes to the exchange and what comes back.
+
+use crate::market::{Money, Price, Side, Timestamp};
+use crate::performance::ExitReason;
+
+/// Names an order; 1, 2, 3, … in the order in which they were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderId(pub u64);
+
+/// At what price an order may fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderKind {
+    /// At once, at any price.
+    Market,
+    /// At `price` or better.
+    Limit {
+        /// The worst price.
+        price: Price,
+    },
+    /// As a market order once the market trades at or beyond `trigger`.
+    Stop {
+        /// The price that wakes the order.
+        trigger: Price,
+    },
+    /// As a limit order at `price` once the market trades at or beyond `trigger`.
+    StopLimit {
+        /// The price that wakes the order.
+        trigger: Price,
+        /// The worst price.
+        price: Price,
+    },
+}
+
+/// The exits that an entry brings along, each cancelling the other ("one cancels other").
+///
+/// Distances are in ticks from the entry's first fill, as in Rithmic's brackets; 0 leaves one out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bracket {
+    /// Ticks of loss at which the stop triggers.
+    pub stop_loss_ticks: u32,
+    /// Ticks of profit at which the target fills.
+    pub profit_target_ticks: u32,
+}
+
+/// What an order is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To open or enlarge a position (or to turn it over); cancelled at the session's end.
+    Entry(Bracket),
+    /// To close. Never fills more than the position that is open; stays over the session's end.
+    Exit(ExitReason),
+}
+
+/// An order as it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Its name.
+    pub id: OrderId,
+    /// Buy or sell.
+    pub side: Side,
+    /// Contracts (≥ 1).
+    pub quantity: u32,
+    /// At what price.
+    pub kind: OrderKind,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// Where the desk sends orders: the simulated exchange, or a broker.
+pub trait OrderPort {
+    /// Sends an order at time `now`.
+    fn submit(&mut self, order: Order, now: Timestamp);
+
+    /// Asks to cancel an order; without effect if it is no longer working when that arrives.
+    fn cancel(&mut self, id: OrderId, now: Timestamp);
+
+    /// Asks to cancel every working order and to close the position at the market with the order
+    /// `id`; without effect on orders that are sent later.
+    fn close_position(&mut self, id: OrderId, reason: ExitReason, now: Timestamp);
+}
+
+/// Contracts bought or sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// Of which order.
+    pub order: OrderId,
+    /// Bought or sold.
+    pub side: Side,
+    /// Contracts (≥ 1).
+    pub quantity: u32,
+    /// At what price.
+    pub price: Price,
+    /// What slippage cost, in money for all the contracts (≥ 0): from the traded price for a market
+    /// or limit order, from the trigger for a stop. Already inside `price`.
+    pub slippage: Money,
+    /// Commission for all the contracts (≥ 0).
+    pub commission: Money,
+    /// When the exchange filled it.
+    pub time: Timestamp,
+    /// What the order was for.
+    pub purpose: Purpose,
+    /// Which contract, as in [`crate::market::Tick::contract`].
+    pub contract: u16,
+}
+
+/// Why the exchange did not take an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectReason {
+    /// Its side of the line cannot hold more orders.
+    TooManyOrders,
+    /// Zero contracts.
+    NoQuantity,
+}
+
+/// What happened to an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportKind {
+    /// The exchange has the order.
+    Accepted(OrderId),
+    /// The exchange did not take the order.
+    Rejected(OrderId, RejectReason),
+    /// The order, or what was left of it, is gone: on request, at the session's end, because its
+    /// bracket's other side filled, or because there is no position left to close.
+    Cancelled(OrderId),
+    /// Contracts were bought or sold.
+    Filled(Fill),
+}
+
+/// News from the exchange, and when it reaches us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// When we know.
+    pub arrives: Timestamp,
+    /// What happened.
+    pub kind: ReportKind,
+}

@@ -1,0 +1,127 @@
+//! Rule constraints: what no decision can override.
+
+use crate::market::{Price, Timestamp};
+
+/// Limits that stand in front of every order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RuleConstraints {
+    /// Most contracts held, long or short, orders on their way counted (≥ 1).
+    pub max_position_size: u32,
+    /// Fraction of the trading day's highest equity (0, 1] that may be lost from it; beyond that the
+    /// position is closed and nothing is entered until the next session.
+    pub max_daily_drawdown: f64,
+    /// Most orders sent within any second (≥ 1). Orders that close are never held back, but count.
+    pub max_orders_per_second: u32,
+    /// How far a limit or trigger price may lie from the last trade, in ticks (≥ 1).
+    pub price_collar_ticks: u32,
+}
+
+/// Why a decision did not become an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// More contracts than `max_position_size`.
+    PositionSize,
+    /// The day's drawdown limit was reached earlier in this session.
+    DailyDrawdown,
+    /// More orders than `max_orders_per_second`.
+    OrderRate,
+    /// A price farther from the market than `price_collar_ticks`.
+    PriceCollar,
+    /// The session is over, or about to be.
+    SessionClosing,
+    /// The contract has stopped trading.
+    ContractExpired,
+}
+
+impl Refusal {
+    /// Every refusal, in a fixed order.
+    pub const ALL: [Refusal; 6] = [
+        Self::PositionSize,
+        Self::DailyDrawdown,
+        Self::OrderRate,
+        Self::PriceCollar,
+        Self::SessionClosing,
+        Self::ContractExpired,
+    ];
+
+    /// As written to reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PositionSize => "max_position_size",
+            Self::DailyDrawdown => "max_daily_drawdown",
+            Self::OrderRate => "max_orders_per_second",
+            Self::PriceCollar => "price_collar",
+            Self::SessionClosing => "session_closing",
+            Self::ContractExpired => "contract_expired",
+        }
+    }
+}
+
+/// Remembers when the last orders were sent, to hold their rate under a limit.
+#[derive(Clone, Debug)]
+pub(super) struct OrderRate {
+    sent: Box<[Timestamp]>,
+    next: usize,
+}
+
+impl OrderRate {
+    pub(super) fn new(max_orders_per_second: u32) -> OrderRate {
+        let slots = max_orders_per_second.max(1) as usize;
+        OrderRate { sent: vec![Timestamp::MIN; slots].into(), next: 0 }
+    }
+
+    /// Whether `orders` more (at most the limit) may be sent at `now`.
+    pub(super) fn allows(&self, orders: usize, now: Timestamp) -> bool {
+        let slots = self.sent.len();
+        if orders > slots {
+            return false;
+        }
+        // The slots are a ring: these would be overwritten next, so the last of them must be old.
+        let last_overwritten = self.sent[(self.next + orders - 1) % slots];
+        last_overwritten.saturating_add(Timestamp::SECOND) <= now
+    }
+
+    pub(super) fn record(&mut self, now: Timestamp) {
+        self.sent[self.next] = now;
+        self.next = (self.next + 1) % self.sent.len();
+    }
+}
+
+/// Whether `price` lies within `collar_ticks` of the last trade.
+pub(super) fn within_collar(
+    price: Price,
+    last: Price,
+    tick_size: Price,
+    collar_ticks: u32,
+) -> bool {
+    price.units().abs_diff(last.units())
+        <= u64::from(collar_ticks).saturating_mul(tick_size.units().unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_second_ever_holds_more_orders_than_allowed(
+            limit in 1u32..6,
+            gaps in prop::collection::vec(0i64..700_000_000, 1..200),
+        ) {
+            let mut rate = OrderRate::new(limit);
+            let mut now = Timestamp::from_nanos(0);
+            let mut sent: Vec<Timestamp> = Vec::new();
+            for gap in gaps {
+                now = now + gap;
+                let in_last_second =
+                    sent.iter().filter(|&&time| now - time < Timestamp::SECOND).count();
+                prop_assert_eq!(rate.allows(1, now), in_last_second < limit as usize);
+                if rate.allows(1, now) {
+                    rate.record(now);
+                    sent.push(now);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! One tick through all stages, in the order that is part of the contract.
+
+use crate::bars::{BarBuilder, TickCounts};
+use crate::execution::{Desk, SimulatedExchange};
+use crate::market::{Bar, Calendar, Session, Tick, Timeframe, Timestamp};
+use crate::performance::{EquityPoint, ExitReason, Trade};
+use crate::strategy::Strategy;
+
+/// Takes what the pipeline makes. It stands outside the stages, so it may allocate.
+pub trait Sink {
+    /// A bar closed.
+    fn bar(&mut self, bar: &Bar);
+    /// A round trip ended.
+    fn trade(&mut self, trade: &Trade);
+    /// The account, at every close of the finest bar and at each session's end.
+    fn equity(&mut self, point: &EquityPoint);
+}
+
+/// How the stages are put together.
+#[derive(Clone, Debug)]
+pub struct PipelineSettings {
+    /// When the instrument trades.
+    pub calendar: Calendar,
+    /// Bars to build; the strategy's timeframe is among them.
+    pub timeframes: Vec<Timeframe>,
+    /// Longest stretch without trades that is filled with flat bars, in nanoseconds.
+    pub fill_gaps_up_to: i64,
+    /// Positions are closed so many nanoseconds before the session's end; `None` holds them over it.
+    pub flatten_before_close: Option<i64>,
+    /// When each contract of the series stops trading, by [`Tick::contract`]; `Timestamp::MAX` where
+    /// that is not known.
+    pub expiries: Vec<Timestamp>,
+}
+
+/// All stages from tick to trade, called in order in one thread.
+///
+/// What happens when a tick comes, in this order:
+/// 1. what is due by its time: reports from the exchange, the closing time, the session's end (which
+///    closes bars), the contract's expiry;
+/// 2. the exchange fills working orders;
+/// 3. the desk looks at the position and the day's drawdown;
+/// 4. bars that the tick ends are closed, finer before coarser; the strategy decides; the desk sends.
+///
+/// So an order can fill on later ticks only.
+#[derive(Clone, Debug)]
+pub struct Pipeline<S> {
+    settings: PipelineSettings,
+    finest: Timeframe,
+    bars: BarBuilder,
+    strategy: S,
+    desk: Desk,
+    exchange: SimulatedExchange,
+    /// A tick at or after this instant finds something due before it.
+    wake_at: Timestamp,
+    last_time: Timestamp,
+    contract: u16,
+    session: Option<Session>,
+    closing_time: Timestamp,
+    expiry: Timestamp,
+    last_equity: Timestamp,
+    open_nanos: i64,
+    sessions: u64,
+}
+
+impl<S: Strategy> Pipeline<S> {
+    /// The stages, having seen nothing.
+    ///
+    /// # Panics
+    /// If no timeframe is asked for, or the strategy's is not among them.
+    pub fn new(
+        settings: PipelineSettings,
+        strategy: S,
+        desk: Desk,
+        exchange: SimulatedExchange,
+    ) -> Pipeline<S> {
+        assert!(settings.timeframes.contains(&strategy.timeframe()));
+        let finest = *settings.timeframes.iter().min().expect("at least one timeframe");
+        let bars =
+            BarBuilder::new(&settings.timeframes, settings.calendar, settings.fill_gaps_up_to);
+        Pipeline {
+            settings,
+            finest,
+            bars,
+            strategy,
+            desk,
+            exchange,
+            wake_at: Timestamp::MIN,
+            last_time: Timestamp::MIN,
+            contract: 0,
+            session: None,
+            closing_time: Timestamp::MAX,
+            expiry: Timestamp::MAX,
+            last_equity: Timestamp::MIN,
+            open_nanos: 0,
+            sessions: 0,
+        }
+    }
+
+    /// The desk, with the account.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// Ticks that no bar took.
+    pub fn tick_counts(&self) -> TickCounts {
+        self.bars.counts()
+    }
+
+    /// Nanoseconds of the sessions that had ticks, and how many they were.
+    pub fn sessions(&self) -> (i64, u64) {
+        (self.open_nanos, self.sessions)
+    }
+
+    /// Takes one tick through all stages.
+    #[inline(always)]
+    pub fn on_tick(&mut self, tick: &Tick, sink: &mut impl Sink) {
+        if (tick.time >= self.wake_at || tick.time < self.last_time) && !self.on_due(tick, sink) {
+            return;
+        }
+        self.last_time = tick.time;
+        self.exchange.on_tick(tick);
+        self.desk.on_tick(tick, &mut self.exchange);
+        let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
+        let now = tick.time;
+        bars.on_tick(tick, &mut |bar| {
+            on_bar(bar, now, *finest, strategy, desk, exchange, last_equity, sink);
+        });
+        self.wake_at = self.wake_at.min(self.exchange.next_report());
+    }
+
+    /// Ends the run after the last tick: closes bars, and the position at the last price.
+    pub fn finish(&mut self, reason: ExitReason, sink: &mut impl Sink) {
+        let now = self.last_time;
+        let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
+        bars.finish(&mut |bar| {
+            on_bar(bar, now, *finest, strategy, desk, exchange, last_equity, sink);
+        });
+        if let Some(session) = self.session.take() {
+            self.open_nanos += now.min(session.close) - session.open;
+        }
+        self.force_close(reason, now, true, sink);
+        self.desk.on_session_end();
+        self.record_equity(now, sink);
+        self.wake_at = Timestamp::MIN;
+    }
+
+    /// Does what is due by the time of `tick`. Returns whether the stages should see the tick.
+    #[cold]
+    #[inline(never)]
+    fn on_due(&mut self, tick: &Tick, sink: &mut impl Sink) -> bool {
+        if tick.time < self.last_time {
+            // A late tick fills no order; the bars know what to do with it.
+            self.bars.on_tick(tick, &mut |_| {});
+            return false;
+        }
+        self.run_until(tick.time, sink);
+        if self.session.is_none() {
+            let session = self.settings.calendar.session_at_or_after(tick.time);
+            if tick.time < session.open {
+                self.bars.on_tick(tick, &mut |_| {});
+                self.wake_at = Timestamp::MIN;
+                return false;
+            }
+            self.open_session(session, tick, sink);
+            // The data may begin after the closing time, or after the contract's expiry.
+            self.run_until(tick.time, sink);
+        }
+        self.wake_at = self.next_due();
+        true
+    }
+
+    /// Everything that happens up to and including `now` without a tick, in order of time.
+    fn run_until(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        loop {
+            let due = self.next_due();
+            if due > now {
+                return;
+            }
+            if self.exchange.next_report() == due {
+                while let Some(report) = self.exchange.take_report(due) {
+                    if let Some(trade) = self.desk.on_report(&report) {
+                        sink.trade(&trade);
+                    }
+                }
+            } else if self.expiry == due {
+                self.expiry = Timestamp::MAX;
+                self.force_close(ExitReason::Expiry, due, false, sink);
+                self.desk.on_expiry();
+            } else if self.closing_time == due {
+                self.closing_time = Timestamp::MAX;
+                self.desk.on_closing_time(due, &mut self.exchange);
+            } else {
+                self.close_session(due, sink);
+            }
+        }
+    }
+
+    fn next_due(&self) -> Timestamp {
+        let close = self.session.map_or(Timestamp::MAX, |session| session.close);
+        self.exchange.next_report().min(self.expiry).min(self.closing_time).min(close)
+    }
+
+    fn open_session(&mut self, session: Session, tick: &Tick, sink: &mut impl Sink) {
+        self.session = Some(session);
+        self.sessions += 1;
+        if self.sessions > 1 && tick.contract != self.contract {
+            self.force_close(ExitReason::ContractRoll, tick.time, true, sink);
+            self.strategy.on_contract_change();
+        }
+        self.contract = tick.contract;
+        let closing_time = self.settings.flatten_before_close.map(|before| session.close + -before);
+        self.closing_time = closing_time.unwrap_or(Timestamp::MAX);
+        self.desk.on_session_open();
+        let expiry = self.settings.expiries.get(usize::from(tick.contract));
+        self.expiry = expiry.copied().unwrap_or(Timestamp::MAX);
+    }
+
+    fn close_session(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        if let Some(session) = self.session.take() {
+            self.open_nanos += session.close - session.open;
+        }
+        self.exchange.on_session_end(now);
+        self.desk.on_session_end();
+        let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
+        bars.on_session_end(now, &mut |bar| {
+            on_bar(bar, now, *finest, strategy, desk, exchange, last_equity, sink);
+        });
+        self.record_equity(now, sink);
+    }
+
+    fn force_close(
+        &mut self,
+        reason: ExitReason,
+        now: Timestamp,
+        slip: bool,
+        sink: &mut impl Sink,
+    ) {
+        // What the exchange did is true even if we have not heard of it yet.
+        while let Some(report) = self.exchange.take_report(Timestamp::MAX) {
+            if let Some(trade) = self.desk.on_report(&report) {
+                sink.trade(&trade);
+            }
+        }
+        let last =
+            Tick::new(self.last_time, self.desk.last_price(), 1).with_contract(self.contract);
+        let id = self.desk.new_order_id();
+        if let Some(fill) = self.exchange.force_close(id, reason, &last, now, slip)
+            && let Some(trade) = self.desk.on_fill(&fill)
+        {
+            sink.trade(&trade);
+        }
+    }
+
+    fn record_equity(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        record_equity(now, &self.desk, &mut self.last_equity, sink);
+    }
+}
+
+/// A closed bar to everyone who wants it, then the decision.
+#[expect(clippy::too_many_arguments, reason = "the stages are borrowed apart, one by one")]
+fn on_bar<S: Strategy>(
+    bar: &Bar,
+    now: Timestamp,
+    finest: Timeframe,
+    strategy: &mut S,
+    desk: &mut Desk,
+    exchange: &mut SimulatedExchange,
+    last_equity: &mut Timestamp,
+    sink: &mut impl Sink,
+) {
+    sink.bar(bar);
+    if bar.timeframe == finest {
+        record_equity(now, desk, last_equity, sink);
+    }
+    if bar.timeframe == strategy.timeframe() {
+        desk.on_bar();
+        if let Some(decision) = strategy.on_bar(bar, desk.ledger().position()) {
+            desk.on_decision(&decision, now, exchange);
+        }
+    }
+}
+
+/// One point for one instant, however many bars close at it.
+fn record_equity(now: Timestamp, desk: &Desk, last: &mut Timestamp, sink: &mut impl Sink) {
+    if *last == now {
+        return;
+    }
+    *last = now;
+    let (ledger, mark) = (desk.ledger(), desk.last_price());
+    sink.equity(&EquityPoint {
+        time: now,
+        cash: ledger.cash(),
+        position: ledger.position() as i32,
+        mark,
+        equity: ledger.equity(mark),
+    });
+}
