@@ -98,15 +98,33 @@ impl BarBuilder {
         &self.session
     }
 
+    /// The time of the last tick and the next bar boundary. A plain trade from the first up to (not
+    /// including) the second only changes the open bar: it may be given to
+    /// [`BarBuilder::on_calm_tick`].
+    pub fn calm(&self) -> (Timestamp, Timestamp) {
+        (self.last_time, self.boundary)
+    }
+
+    /// Takes a plain trade within [`BarBuilder::calm`].
+    #[inline(always)]
+    pub fn on_calm_tick(&mut self, tick: &Tick) {
+        self.bar.high = self.bar.high.max(tick.price);
+        self.bar.low = self.bar.low.min(tick.price);
+        self.bar.close = tick.price;
+        self.bar.volume += u64::from(tick.size);
+        self.bar.ticks += 1;
+        self.last_time = tick.time;
+    }
+
     /// Takes one tick; calls `emit` for every bar that closes, in order. Returns whether the tick
     /// was taken: false for a tick outside every session, or late for a closed bar.
     #[inline(always)]
     pub fn on_tick(&mut self, tick: &Tick, emit: &mut impl FnMut(&Bar)) -> bool {
-        if tick.time >= self.boundary || tick.time < self.last_time || tick.flags != TickFlags::NONE
-        {
+        let (from, until) = self.calm();
+        if tick.time < from || tick.time >= until || tick.flags != TickFlags::NONE {
             return self.on_unusual_tick(tick, emit);
         }
-        self.update(tick);
+        self.on_calm_tick(tick);
         true
     }
 
@@ -136,16 +154,6 @@ impl BarBuilder {
         self.boundary = Timestamp::MIN;
     }
 
-    #[inline(always)]
-    fn update(&mut self, tick: &Tick) {
-        self.bar.high = self.bar.high.max(tick.price);
-        self.bar.low = self.bar.low.min(tick.price);
-        self.bar.close = tick.price;
-        self.bar.volume += u64::from(tick.size);
-        self.bar.ticks += 1;
-        self.last_time = tick.time;
-    }
-
     #[cold]
     #[inline(never)]
     fn on_unusual_tick(&mut self, tick: &Tick, emit: &mut impl FnMut(&Bar)) -> bool {
@@ -169,7 +177,7 @@ impl BarBuilder {
         if !self.is_open || tick.time >= self.bar.end {
             self.start_base(tick, emit);
         } else {
-            self.update(tick);
+            self.on_calm_tick(tick);
         }
         if tick.flags.any(TickFlags::AFTER_GAP) {
             self.bar.flags = self.bar.flags.with(BarFlags::INCOMPLETE);

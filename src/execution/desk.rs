@@ -135,11 +135,22 @@ impl Desk {
         id
     }
 
-    /// Takes a trade: extremes of the open position, and the day's drawdown limit.
+    /// Prices (inclusive) within which equity makes no new high of the day and does not reach the
+    /// day's limit. A trade within them may be given to [`Desk::on_calm_price`].
+    pub fn calm(&self) -> (Price, Price) {
+        (self.watch_from, self.watch_to)
+    }
+
+    /// Takes a traded price within [`Desk::calm`].
     #[inline(always)]
+    pub fn on_calm_price(&mut self, price: Price) {
+        self.last_price = price;
+        self.ledger.on_price(price);
+    }
+
+    /// Takes a trade: extremes of the open position, and the day's drawdown limit.
     pub fn on_tick(&mut self, tick: &Tick, port: &mut impl OrderPort) {
-        self.last_price = tick.price;
-        self.ledger.on_price(tick.price);
+        self.on_calm_price(tick.price);
         if tick.price < self.watch_from || tick.price > self.watch_to {
             self.on_new_extreme(tick.time, port);
         }
@@ -290,8 +301,6 @@ impl Desk {
         }
     }
 
-    #[cold]
-    #[inline(never)]
     fn on_new_extreme(&mut self, now: Timestamp, port: &mut impl OrderPort) {
         let equity = self.ledger.equity(self.last_price);
         self.day_high = self.day_high.max(equity);

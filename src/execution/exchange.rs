@@ -164,16 +164,10 @@ impl SimulatedExchange {
         self.working.len() + self.under_way.len()
     }
 
-    /// Fills what this trade fills.
-    #[inline(always)]
-    pub fn on_tick(&mut self, tick: &Tick) {
-        if tick.time >= self.next_arrival
-            || tick.price < self.quiet_from
-            || tick.price > self.quiet_to
-            || tick.flags.any(FROM_BARS)
-        {
-            self.on_unquiet_tick(tick);
-        }
+    /// When the next message arrives, and the prices (inclusive) within which no working order can
+    /// change. A plain trade before the first and within the second need not be shown to the exchange.
+    pub fn calm(&self) -> (Timestamp, Price, Price) {
+        (self.next_arrival, self.quiet_from, self.quiet_to)
     }
 
     /// Cancels the entries that wait; exits stay for the next session.
@@ -230,9 +224,8 @@ impl SimulatedExchange {
         })
     }
 
-    #[cold]
-    #[inline(never)]
-    fn on_unquiet_tick(&mut self, tick: &Tick) {
+    /// Takes the messages that have arrived, and fills what this trade fills.
+    pub fn on_tick(&mut self, tick: &Tick) {
         while let Some(&(arrival, message)) = self.under_way.front()
             && arrival <= tick.time
         {
@@ -647,9 +640,6 @@ impl OrderPort for SimulatedExchange {
         self.send(Message::ClosePosition(id, reason), now);
     }
 }
-
-const FROM_BARS: TickFlags =
-    TickFlags(TickFlags::BAR_OPEN.0 | TickFlags::BAR_EXTREME.0 | TickFlags::BAR_CLOSE.0);
 
 /// The order in which orders meet a trade. Stops come before limits: on a bracket that one trade
 /// could end either way, the loss counts.

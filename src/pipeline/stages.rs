@@ -2,7 +2,7 @@
 
 use crate::bars::{BarBuilder, TickCounts};
 use crate::execution::{Desk, SimulatedExchange};
-use crate::market::{Bar, Calendar, Session, Tick, Timeframe, Timestamp};
+use crate::market::{Bar, Calendar, Price, Session, Tick, TickFlags, Timeframe, Timestamp};
 use crate::performance::{EquityPoint, ExitReason, Trade};
 use crate::strategy::Strategy;
 
@@ -50,9 +50,8 @@ pub struct Pipeline<S> {
     strategy: S,
     desk: Desk,
     exchange: SimulatedExchange,
-    /// A tick at or after this instant finds something due before it.
-    wake_at: Timestamp,
     last_time: Timestamp,
+    calm: Calm,
     contract: u16,
     session: Option<Session>,
     closing_time: Timestamp,
@@ -60,6 +59,33 @@ pub struct Pipeline<S> {
     last_equity: Timestamp,
     open_nanos: i64,
     sessions: u64,
+}
+
+/// Which ticks change nothing but the open bar and the extremes of the open position: plain trades
+/// with `from <= time < until` and `low <= price <= high`. Most ticks are such, and cost two
+/// nanoseconds instead of twenty.
+#[derive(Clone, Copy, Debug)]
+struct Calm {
+    from: Timestamp,
+    until: Timestamp,
+    low: Price,
+    high: Price,
+}
+
+impl Calm {
+    /// No tick.
+    const NEVER: Calm =
+        Calm { from: Timestamp::MAX, until: Timestamp::MIN, low: Price::MAX, high: Price::MIN };
+
+    #[inline(always)]
+    fn holds(&self, tick: &Tick) -> bool {
+        // Without short cuts: one branch, which is nearly always taken.
+        (tick.time >= self.from)
+            & (tick.time < self.until)
+            & (tick.price >= self.low)
+            & (tick.price <= self.high)
+            & (tick.flags == TickFlags::NONE)
+    }
 }
 
 impl<S: Strategy> Pipeline<S> {
@@ -84,7 +110,7 @@ impl<S: Strategy> Pipeline<S> {
             strategy,
             desk,
             exchange,
-            wake_at: Timestamp::MIN,
+            calm: Calm::NEVER,
             last_time: Timestamp::MIN,
             contract: 0,
             session: None,
@@ -114,23 +140,50 @@ impl<S: Strategy> Pipeline<S> {
     /// Takes one tick through all stages.
     #[inline(always)]
     pub fn on_tick(&mut self, tick: &Tick, sink: &mut impl Sink) {
-        if (tick.time >= self.wake_at || tick.time < self.last_time) && !self.on_due(tick, sink) {
-            return;
+        if self.calm.holds(tick) {
+            self.calm.from = tick.time;
+            self.desk.on_calm_price(tick.price);
+            self.bars.on_calm_tick(tick);
+        } else {
+            self.on_eventful_tick(tick, sink);
         }
-        self.last_time = tick.time;
-        self.exchange.on_tick(tick);
-        self.desk.on_tick(tick, &mut self.exchange);
-        let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
-        let now = tick.time;
-        bars.on_tick(tick, &mut |bar| {
-            on_bar(bar, now, *finest, strategy, desk, exchange, last_equity, sink);
-        });
-        self.wake_at = self.wake_at.min(self.exchange.next_report());
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn on_eventful_tick(&mut self, tick: &Tick, sink: &mut impl Sink) {
+        self.last_time = self.last_time.max(self.bars.calm().0);
+        if self.is_for_the_stages(tick, sink) {
+            self.last_time = tick.time;
+            self.exchange.on_tick(tick);
+            self.desk.on_tick(tick, &mut self.exchange);
+            let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
+            bars.on_tick(tick, &mut |bar| {
+                on_bar(bar, tick.time, *finest, strategy, desk, exchange, last_equity, sink);
+            });
+        }
+        self.calm = self.calm();
+    }
+
+    fn calm(&self) -> Calm {
+        if self.session.is_none() {
+            return Calm::NEVER;
+        }
+        let (from, bar_boundary) = self.bars.calm();
+        let (next_arrival, quiet_from, quiet_to) = self.exchange.calm();
+        let (watch_from, watch_to) = self.desk.calm();
+        Calm {
+            from,
+            until: bar_boundary.min(next_arrival).min(self.next_due()),
+            low: quiet_from.max(watch_from),
+            high: quiet_to.min(watch_to),
+        }
     }
 
     /// Ends the run after the last tick: closes bars, and the position at the last price.
     pub fn finish(&mut self, reason: ExitReason, sink: &mut impl Sink) {
-        let now = self.last_time;
+        let now = self.last_time.max(self.bars.calm().0);
+        self.last_time = now;
         let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
         bars.finish(&mut |bar| {
             on_bar(bar, now, *finest, strategy, desk, exchange, last_equity, sink);
@@ -141,13 +194,11 @@ impl<S: Strategy> Pipeline<S> {
         self.force_close(reason, now, true, sink);
         self.desk.on_session_end();
         self.record_equity(now, sink);
-        self.wake_at = Timestamp::MIN;
+        self.calm = Calm::NEVER;
     }
 
     /// Does what is due by the time of `tick`. Returns whether the stages should see the tick.
-    #[cold]
-    #[inline(never)]
-    fn on_due(&mut self, tick: &Tick, sink: &mut impl Sink) -> bool {
+    fn is_for_the_stages(&mut self, tick: &Tick, sink: &mut impl Sink) -> bool {
         if tick.time < self.last_time {
             // A late tick fills no order; the bars know what to do with it.
             self.bars.on_tick(tick, &mut |_| {});
@@ -158,14 +209,12 @@ impl<S: Strategy> Pipeline<S> {
             let session = self.settings.calendar.session_at_or_after(tick.time);
             if tick.time < session.open {
                 self.bars.on_tick(tick, &mut |_| {});
-                self.wake_at = Timestamp::MIN;
                 return false;
             }
             self.open_session(session, tick, sink);
             // The data may begin after the closing time, or after the contract's expiry.
             self.run_until(tick.time, sink);
         }
-        self.wake_at = self.next_due();
         true
     }
 
