@@ -83,7 +83,7 @@ enum Message {
 enum State {
     /// A stop that has not been triggered.
     Waiting,
-    /// A limit order that has not met the market yet: it may take liquidity.
+    /// A limit order that may take liquidity: the market has been within its limit ever since it came.
     FreshLimit,
     /// A limit order in the book.
     Resting,
@@ -362,7 +362,7 @@ impl SimulatedExchange {
         let side = working.order.side;
         let is_extreme = tick.flags.any(TickFlags::BAR_EXTREME);
         if working.state == State::FreshLimit && !is_extreme {
-            self.working[index].state = State::Resting;
+            // It takes liquidity for as long as there is some within its limit, then it rests.
             if is_beyond(side.opposite(), tick.price, price) {
                 let market = self.market_price(side, tick);
                 let bounded = match side {
@@ -370,6 +370,8 @@ impl SimulatedExchange {
                     Side::Sell => market.max(price),
                 };
                 self.fill(index, bounded, tick.price, tick, left, false);
+            } else {
+                self.working[index].state = State::Resting;
             }
             return;
         }

@@ -41,3 +41,6 @@ pub use order::{
     Bracket, Fill, Order, OrderId, OrderKind, OrderPort, Purpose, RejectReason, Report, ReportKind,
 };
 pub use rules::{Refusal, RuleConstraints};
+
+#[cfg(test)]
+mod tests;

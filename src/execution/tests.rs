@@ -1,0 +1,435 @@
+//! The exchange's rules one by one, then over random order flow.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::market::{Money, Price, Side, Tick, TickFlags, Timestamp};
+use crate::performance::ExitReason;
+
+const TICK_SIZE: Price = Price::from_units(250_000_000);
+const POINT_VALUE: Money = Money::from_dollars(50);
+
+fn settings() -> ExchangeSettings {
+    ExchangeSettings {
+        tick_size: TICK_SIZE,
+        point_value: POINT_VALUE,
+        order_latency: 10,
+        acknowledgement_latency: 5,
+        commission_per_side: Money::from_dollars(2),
+        slippage: Slippage { ticks: 0, cross_spread: false, assumed_spread_ticks: 1 },
+        limit_fill: LimitFill::Through,
+    }
+}
+
+fn at(nanos: i64) -> Timestamp {
+    Timestamp::from_nanos(nanos)
+}
+
+/// A price in ticks of a quarter point.
+fn price(ticks: i64) -> Price {
+    Price::ZERO.offset_ticks(ticks, TICK_SIZE)
+}
+
+fn tick(time: i64, ticks: i64, size: u32) -> Tick {
+    Tick::new(at(time), price(ticks), size)
+}
+
+const NO_BRACKET: Bracket = Bracket { stop_loss_ticks: 0, profit_target_ticks: 0 };
+
+fn order(id: u64, side: Side, quantity: u32, kind: OrderKind) -> Order {
+    Order { id: OrderId(id), side, quantity, kind, purpose: Purpose::Entry(NO_BRACKET) }
+}
+
+fn bracketed(id: u64, side: Side, quantity: u32, stop: u32, target: u32) -> Order {
+    let bracket = Bracket { stop_loss_ticks: stop, profit_target_ticks: target };
+    let purpose = Purpose::Entry(bracket);
+    Order { purpose, ..order(id, side, quantity, OrderKind::Market) }
+}
+
+/// Shows the ticks to the exchange and returns what it filled: order, quantity, price in ticks.
+fn fills(exchange: &mut SimulatedExchange, ticks: &[Tick]) -> Vec<(u64, u32, i64)> {
+    for tick in ticks {
+        exchange.on_tick(tick);
+    }
+    drain(exchange)
+        .into_iter()
+        .filter_map(|report| match report.kind {
+            ReportKind::Filled(fill) => {
+                let ticks = fill.price.ticks_from(Price::ZERO, TICK_SIZE);
+                Some((fill.order.0, fill.quantity, ticks))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn drain(exchange: &mut SimulatedExchange) -> Vec<Report> {
+    std::iter::from_fn(|| exchange.take_report(Timestamp::MAX)).collect()
+}
+
+fn exchange_with(orders: &[Order]) -> SimulatedExchange {
+    let mut exchange = SimulatedExchange::new(settings());
+    for &order in orders {
+        exchange.submit(order, at(0));
+    }
+    exchange
+}
+
+const BUY: Side = Side::Buy;
+const SELL: Side = Side::Sell;
+const STOP_OF_1: u64 = OrderId(1).stop_loss().0;
+const TARGET_OF_1: u64 = OrderId(1).profit_target().0;
+
+#[test]
+fn an_order_fills_only_after_it_has_arrived_and_we_know_later_still() {
+    let mut exchange = exchange_with(&[order(1, BUY, 1, OrderKind::Market)]);
+    exchange.on_tick(&tick(9, 100, 5));
+    assert_eq!(exchange.position(), 0);
+    exchange.on_tick(&tick(10, 101, 5));
+    assert_eq!(exchange.position(), 1);
+    assert_eq!(exchange.take_report(at(14)), None);
+    assert!(matches!(exchange.take_report(at(15)).unwrap().kind, ReportKind::Accepted(_)));
+    let Some(Report { kind: ReportKind::Filled(fill), .. }) = exchange.take_report(at(15)) else {
+        panic!("no fill")
+    };
+    assert_eq!((fill.price, fill.time), (price(101), at(10)));
+    assert_eq!(fill.commission, Money::from_dollars(2));
+}
+
+#[test]
+fn fills_are_bounded_by_what_traded() {
+    let mut exchange =
+        exchange_with(&[order(1, BUY, 5, OrderKind::Market), order(2, BUY, 2, OrderKind::Market)]);
+    let ticks = [tick(10, 100, 3), tick(11, 101, 3), tick(12, 102, 9)];
+    assert_eq!(fills(&mut exchange, &ticks), [(1, 3, 100), (1, 2, 101), (2, 1, 101), (2, 1, 102)]);
+}
+
+#[test]
+fn a_gap_through_a_stop_fills_at_the_next_traded_price() {
+    let stop = |id, side, trigger| order(id, side, 1, OrderKind::Stop { trigger: price(trigger) });
+    let mut exchange = exchange_with(&[stop(1, SELL, 95), stop(2, BUY, 105)]);
+    let ticks = [tick(10, 100, 1), tick(11, 96, 1), tick(12, 90, 1), tick(13, 111, 1)];
+    assert_eq!(fills(&mut exchange, &ticks), [(1, 1, 90), (2, 1, 111)]);
+}
+
+#[test]
+fn a_limit_takes_liquidity_when_marketable_and_waits_for_a_trade_through_when_not() {
+    let limit = |id, side, at| order(id, side, 1, OrderKind::Limit { price: price(at) });
+    let mut exchange = exchange_with(&[limit(1, BUY, 103), limit(2, BUY, 99), limit(3, SELL, 104)]);
+    let ticks =
+        [tick(10, 100, 9), tick(11, 99, 9), tick(12, 98, 9), tick(13, 104, 9), tick(14, 105, 9)];
+    assert_eq!(fills(&mut exchange, &ticks), [(1, 1, 100), (2, 1, 99), (3, 1, 104)]);
+    let mut touch =
+        SimulatedExchange::new(ExchangeSettings { limit_fill: LimitFill::Touch, ..settings() });
+    touch.submit(limit(1, BUY, 99), at(0));
+    assert_eq!(fills(&mut touch, &ticks[..2]), [(1, 1, 99)]);
+}
+
+#[test]
+fn a_stop_limit_does_not_fill_beyond_its_limit() {
+    let kind = OrderKind::StopLimit { trigger: price(105), price: price(106) };
+    let mut exchange = exchange_with(&[order(1, BUY, 1, kind)]);
+    // The gap to 110 triggers it but is too dear; it rests at 106 and fills on a trade through.
+    let ticks = [tick(10, 100, 1), tick(11, 110, 1), tick(12, 106, 1), tick(13, 105, 1)];
+    assert_eq!(fills(&mut exchange, &ticks[..3]), []);
+    assert_eq!(fills(&mut exchange, &ticks[3..]), [(1, 1, 106)]);
+}
+
+#[test]
+fn market_orders_pay_the_spread_and_slippage() {
+    let mut exchange = SimulatedExchange::new(ExchangeSettings {
+        slippage: Slippage { ticks: 1, cross_spread: true, assumed_spread_ticks: 2 },
+        ..settings()
+    });
+    let buy = |id| order(id, BUY, 1, OrderKind::Market);
+    for id in 1..=4 {
+        exchange.submit(buy(id), at(id as i64 * 10));
+    }
+    let quoted = tick(20, 100, 1).with_quotes(Some(price(100)), Some(price(103)), TICK_SIZE);
+    let bought = tick(30, 100, 1).with_aggressor(Some(BUY));
+    let sold = tick(40, 100, 1).with_aggressor(Some(SELL));
+    let unknown = tick(50, 100, 1);
+    let expected = [(1, 1, 104), (2, 1, 101), (3, 1, 103), (4, 1, 103)];
+    assert_eq!(fills(&mut exchange, &[quoted, bought, sold, unknown]), expected);
+}
+
+#[test]
+fn the_two_exits_of_a_bracket_cancel_each_other() {
+    for (last, exit) in [(96, (STOP_OF_1, 2, 96)), (109, (TARGET_OF_1, 2, 108))] {
+        let mut exchange = exchange_with(&[bracketed(1, BUY, 2, 4, 8)]);
+        let ticks = [
+            tick(10, 100, 9),
+            tick(11, 108, 9),
+            tick(12, last, 9),
+            tick(13, 50, 9),
+            tick(14, 150, 9),
+        ];
+        assert_eq!(fills(&mut exchange, &ticks), [(1, 2, 100), exit]);
+        assert_eq!((exchange.position(), exchange.orders()), (0, 0));
+    }
+}
+
+#[test]
+fn a_bracket_is_as_large_as_what_was_filled_of_its_entry() {
+    let mut exchange = exchange_with(&[bracketed(1, SELL, 5, 4, 8)]);
+    let ticks = [tick(10, 100, 2), tick(11, 100, 1), tick(12, 91, 2), tick(13, 104, 9)];
+    // 91 trades through the target at 92: two of the three are out, and what is left of the entry
+    // with them; the stop holds the last one.
+    let expected = [(1, 2, 100), (1, 1, 100), (TARGET_OF_1, 1, 92)];
+    let mut seen = fills(&mut exchange, &ticks[..3]);
+    // On tick 12 the rest of the entry comes first and takes the volume.
+    assert_eq!(seen.remove(2), (1, 2, 91));
+    assert_eq!(seen, expected[..2]);
+    assert_eq!(fills(&mut exchange, &ticks[3..]), [(STOP_OF_1, 5, 104)]);
+    assert_eq!((exchange.position(), exchange.orders()), (0, 0));
+}
+
+#[test]
+fn a_triggered_stop_also_ends_what_is_left_of_its_entry() {
+    let mut entry = bracketed(1, BUY, 5, 4, 8);
+    entry.kind = OrderKind::Limit { price: price(100) };
+    let mut exchange = exchange_with(&[entry]);
+    let ticks =
+        [tick(10, 101, 9), tick(11, 99, 2), tick(12, 96, 1), tick(13, 95, 9), tick(14, 90, 9)];
+    // Entry at 100 on a trade through; stop at 96.
+    let seen = fills(&mut exchange, &ticks);
+    assert_eq!(seen, [(1, 2, 100), (STOP_OF_1, 1, 96), (STOP_OF_1, 1, 95)]);
+    assert_eq!((exchange.position(), exchange.orders()), (0, 0));
+}
+
+/// The four ticks of a history bar.
+fn history_bar(start: i64, open: i64, high: i64, low: i64, close: i64) -> [Tick; 4] {
+    [
+        tick(start, open, 9).with_flags(TickFlags::BAR_OPEN),
+        tick(start + 1, high, 9).with_flags(TickFlags::BAR_EXTREME),
+        tick(start + 2, low, 9).with_flags(TickFlags::BAR_EXTREME),
+        tick(start + 3, close, 9).with_flags(TickFlags::BAR_CLOSE),
+    ]
+}
+
+#[test]
+fn in_a_history_bar_the_stop_comes_before_the_target_whichever_side_we_are_on() {
+    for (side, exit) in [(BUY, (STOP_OF_1, 1, 96)), (SELL, (STOP_OF_1, 1, 104))] {
+        let mut exchange = exchange_with(&[bracketed(1, side, 1, 4, 4)]);
+        let entry = tick(10, 100, 9).with_flags(TickFlags::BAR_CLOSE);
+        let both = history_bar(20, 100, 110, 90, 100);
+        assert_eq!(fills(&mut exchange, &[&[entry][..], &both].concat()), [(1, 1, 100), exit]);
+    }
+}
+
+#[test]
+fn in_a_history_bar_a_target_alone_fills_at_its_end_and_a_gap_fills_at_the_open() {
+    let entry = tick(10, 100, 9).with_flags(TickFlags::BAR_CLOSE);
+    let mut exchange = exchange_with(&[bracketed(1, BUY, 1, 4, 4)]);
+    let bar = history_bar(20, 101, 110, 99, 100);
+    assert_eq!(fills(&mut exchange, &[entry, bar[0], bar[1], bar[2]]), [(1, 1, 100)]);
+    assert_eq!(fills(&mut exchange, &bar[3..]), [(TARGET_OF_1, 1, 104)]);
+    let mut exchange = exchange_with(&[bracketed(1, BUY, 1, 4, 4)]);
+    let gap = history_bar(20, 80, 110, 70, 100);
+    assert_eq!(
+        fills(&mut exchange, &[&[entry][..], &gap].concat()),
+        [(1, 1, 100), (STOP_OF_1, 1, 80)]
+    );
+}
+
+#[test]
+fn in_a_history_bar_market_orders_fill_at_open_or_close_only() {
+    let mut exchange = SimulatedExchange::new(settings());
+    let bar = history_bar(20, 100, 110, 90, 105);
+    exchange.on_tick(&bar[0]);
+    exchange.submit(order(1, BUY, 1, OrderKind::Market), at(10));
+    assert_eq!(fills(&mut exchange, &bar[1..]), [(1, 1, 105)]);
+}
+
+#[test]
+fn an_entry_inside_a_history_bar_faces_the_whole_bar() {
+    let mut entry = bracketed(1, SELL, 1, 4, 4);
+    entry.kind = OrderKind::Stop { trigger: price(95) };
+    let mut exchange = exchange_with(&[entry]);
+    exchange.on_tick(&tick(15, 97, 9));
+    // High 99 before low 94, as far as the ticks go; nobody knows, so the stop at 99 counts, and the
+    // target at 91, which the low of 90 passes, does not.
+    let seen = fills(&mut exchange, &history_bar(20, 97, 99, 90, 92));
+    assert_eq!(seen, [(1, 1, 95), (STOP_OF_1, 1, 99)]);
+}
+
+#[test]
+fn entries_end_with_the_session_and_exits_stay() {
+    let limit = |id, at| order(id, BUY, 1, OrderKind::Limit { price: price(at) });
+    let mut exchange = exchange_with(&[bracketed(1, BUY, 1, 4, 0), limit(2, 90)]);
+    assert_eq!(fills(&mut exchange, &[tick(10, 100, 1)]), [(1, 1, 100)]);
+    exchange.submit(limit(3, 91), at(15));
+    exchange.on_session_end(at(16));
+    assert_eq!(fills(&mut exchange, &[tick(1_000, 80, 9)]), [(STOP_OF_1, 1, 80)]);
+}
+
+#[test]
+fn closing_the_position_cancels_what_works_and_leaves_later_orders_alone() {
+    let mut exchange = exchange_with(&[bracketed(1, BUY, 3, 4, 4)]);
+    exchange.close_position(OrderId(2), ExitReason::Signal, at(5));
+    exchange.submit(order(3, SELL, 2, OrderKind::Market), at(5));
+    let ticks = [tick(10, 100, 9), tick(15, 101, 1), tick(16, 102, 9)];
+    assert_eq!(fills(&mut exchange, &ticks), [(1, 3, 100), (2, 1, 101), (2, 2, 102), (3, 2, 102)]);
+    assert_eq!((exchange.position(), exchange.orders()), (-2, 0));
+}
+
+fn any_kind() -> impl Strategy<Value = OrderKind> {
+    let any_price = || (80i64..120).prop_map(price);
+    prop_oneof![
+        Just(OrderKind::Market),
+        any_price().prop_map(|price| OrderKind::Limit { price }),
+        any_price().prop_map(|trigger| OrderKind::Stop { trigger }),
+        (any_price(), any_price())
+            .prop_map(|(trigger, price)| OrderKind::StopLimit { trigger, price }),
+    ]
+}
+
+const TARGET_BIT: u64 = OrderId(0).profit_target().0;
+
+fn is_limit(kind: OrderKind) -> bool {
+    matches!(kind, OrderKind::Limit { .. } | OrderKind::StopLimit { .. })
+}
+
+#[derive(Clone, Debug)]
+enum Action {
+    Submit(Side, u32, OrderKind, Bracket),
+    Cancel(u64),
+    Close,
+    SessionEnd,
+}
+
+fn any_action() -> impl Strategy<Value = Action> {
+    let bracket = (0u32..6, 0u32..6).prop_map(|(stop_loss_ticks, profit_target_ticks)| Bracket {
+        stop_loss_ticks,
+        profit_target_ticks,
+    });
+    prop_oneof![
+        8 => (any::<bool>(), 1u32..6, any_kind(), bracket)
+            .prop_map(|(buy, quantity, kind, bracket)| Action::Submit(if buy { BUY } else { SELL }, quantity, kind, bracket)),
+        1 => (1u64..40).prop_map(Action::Cancel),
+        1 => Just(Action::Close),
+        1 => Just(Action::SessionEnd),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// Over random order flow: nothing is lost, filled twice, filled beyond what traded, or filled
+    /// outside the traded range; and cash, position and costs make equity to the integer.
+    #[test]
+    fn random_order_flow_is_conserved(
+        flow in prop::collection::vec(
+            (prop::option::weighted(0.3, any_action()), 0i64..20, -4i64..5, 1u32..5), 1..120),
+        touch in any::<bool>(),
+        slip in 0u32..2,
+    ) {
+        let mut exchange = SimulatedExchange::new(ExchangeSettings {
+            limit_fill: if touch { LimitFill::Touch } else { LimitFill::Through },
+            slippage: Slippage { ticks: slip, ..settings().slippage },
+            ..settings()
+        });
+        let capital = Money::from_dollars(1_000_000);
+        let mut ledger = Ledger::new(capital, POINT_VALUE);
+        let mut sent: Vec<Order> = Vec::new();
+        let mut filled = std::collections::BTreeMap::<u64, u32>::new();
+        let mut ended = std::collections::BTreeMap::<u64, u32>::new();
+        let (mut now, mut market) = (100i64, 100i64);
+        // Prices; the one at index `id` is the first that the order `id` can meet.
+        let mut history = vec![market];
+        let (mut flows, mut held, mut costs) = (0i128, 0i64, 0i128);
+        for (id, (action, gap, step, size)) in flow.into_iter().enumerate() {
+            let id = id as u64 + 1;
+            match action {
+                Some(Action::Submit(side, quantity, kind, bracket)) => {
+                    let purpose = Purpose::Entry(bracket);
+                    sent.push(Order { id: OrderId(id), side, quantity, kind, purpose });
+                    exchange.submit(*sent.last().unwrap(), at(now));
+                }
+                Some(Action::Cancel(other)) => exchange.cancel(OrderId(other), at(now)),
+                Some(Action::Close) => {
+                    exchange.close_position(OrderId(id), ExitReason::Signal, at(now));
+                }
+                Some(Action::SessionEnd) => exchange.on_session_end(at(now)),
+                None => {}
+            }
+            (now, market) = (now + gap, (market + step).clamp(85, 115));
+            history.push(market);
+            exchange.on_tick(&tick(now, market, size));
+            let mut left = size;
+            for report in drain(&mut exchange) {
+                match report.kind {
+                    ReportKind::Filled(fill) => {
+                        prop_assert!(fill.quantity <= left, "more than traded");
+                        left -= fill.quantity;
+                        // A limit order fills within what traded since it was sent; all else at
+                        // this trade, or as far beyond as slippage goes.
+                        let ticks = fill.price.ticks_from(Price::ZERO, TICK_SIZE);
+                        let slip = i64::from(slip);
+                        let is_limit = fill.order.0 & TARGET_BIT != 0
+                            || sent.iter().any(|order| order.id == fill.order && is_limit(order.kind));
+                        let sent_at = fill.order.entry().0 as usize - 1;
+                        let traded = if is_limit { &history[sent_at..] } else { &history[id as usize..] };
+                        prop_assert!(ticks >= traded.iter().min().unwrap() - slip);
+                        prop_assert!(ticks <= traded.iter().max().unwrap() + slip);
+                        let order = sent.iter().find(|order| order.id == fill.order);
+                        if let Some(Order { quantity, kind, side, .. }) = order {
+                            let total = filled.entry(fill.order.0).or_default();
+                            *total += fill.quantity;
+                            prop_assert!(*total <= *quantity, "filled twice");
+                            if let OrderKind::Limit { price } | OrderKind::StopLimit { price, .. } = kind {
+                                prop_assert!((fill.price.units() - price.units()) * side.sign() <= 0);
+                            }
+                        }
+                        flows -= i128::from(fill.price.units()) * i128::from(fill.side.sign() * i64::from(fill.quantity)) * 50;
+                        held += fill.side.sign() * i64::from(fill.quantity);
+                        costs += i128::from(fill.commission.nanos());
+                        ledger.on_fill(&fill);
+                    }
+                    ReportKind::Cancelled(id) | ReportKind::Rejected(id, _) => {
+                        *ended.entry(id.0).or_default() += 1;
+                    }
+                    ReportKind::Accepted(_) => {}
+                }
+            }
+            prop_assert_eq!(exchange.position(), held);
+            let equity = i128::from(capital.nanos()) + flows - costs
+                + i128::from(price(market).units()) * i128::from(held) * 50;
+            prop_assert_eq!(i128::from(ledger.equity(price(market)).nanos()), equity);
+        }
+        // Flush: every order is done or gone, exactly one of the two.
+        exchange.on_session_end(at(now));
+        for report in drain(&mut exchange) {
+            if let ReportKind::Cancelled(id) = report.kind {
+                *ended.entry(id.0).or_default() += 1;
+            }
+        }
+        for order in &sent {
+            let is_filled = filled.get(&order.id.0) == Some(&order.quantity);
+            let times_ended = ended.get(&order.id.0).copied().unwrap_or(0);
+            prop_assert_eq!(times_ended, u32::from(!is_filled), "{:?}", order);
+        }
+    }
+
+    /// A tick that the exchange calls calm changes nothing.
+    #[test]
+    fn calm_ticks_change_nothing(
+        orders in prop::collection::vec((any_kind(), any::<bool>()), 0..5),
+        market in 80i64..120,
+        next in 80i64..120,
+    ) {
+        let mut exchange = SimulatedExchange::new(settings());
+        for (id, (kind, buy)) in orders.into_iter().enumerate() {
+            exchange.submit(order(id as u64 + 1, if buy { BUY } else { SELL }, 1, kind), at(0));
+        }
+        exchange.on_tick(&tick(10, market, 99));
+        drain(&mut exchange);
+        let (until, from, to) = exchange.calm();
+        let calm = tick(11, next, 99);
+        prop_assert_eq!(until, Timestamp::MAX);
+        exchange.on_tick(&calm);
+        let changed = !drain(&mut exchange).is_empty();
+        // The other way round is allowed: a look in vain costs time only.
+        prop_assert!(!changed || calm.price < from || calm.price > to);
+    }
+}
