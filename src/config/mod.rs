@@ -1,1 +1,72 @@
 //! The user's settings.
+//!
+//! One YAML file, described key by key in `docs/configuration.md`. [`Config::load`] reads it, puts
+//! environment variables in (`${NAME}`, `${NAME:-default}`, `${NAME:?message}`), and refuses unknown
+//! keys, wrong types and impossible values with file, line, column and remedy. Everything that the
+//! file leaves out has a documented default.
+
+mod error;
+mod load;
+mod notes;
+mod schema;
+mod secret;
+mod source;
+mod validate;
+mod value;
+mod variables;
+
+pub use error::{ConfigError, Problem};
+pub use load::process_variables;
+pub use schema::*;
+pub use secret::Secret;
+
+use crate::market::{Instrument, InstrumentError};
+
+impl Config {
+    /// The instrument to trade: one of [`Config::instruments`] or a built-in one.
+    ///
+    /// # Errors
+    /// If there is none of that symbol. Never for a loaded configuration.
+    pub fn instrument(&self) -> Result<Instrument, InstrumentError> {
+        match self.instruments.iter().find(|entry| entry.symbol == self.instrument) {
+            Some(entry) => entry.to_instrument(),
+            None => Instrument::built_in(&self.instrument),
+        }
+    }
+
+    /// The synthetic market's seed: its own, or that of the system.
+    pub fn synthetic_seed(&self) -> u64 {
+        let synthetic = &self.data_handler.backtest_settings.synthetic;
+        synthetic.as_ref().and_then(|market| market.seed).unwrap_or(self.system.seed)
+    }
+
+    /// Refuses what the schema knows but this version of the program cannot do yet.
+    ///
+    /// # Errors
+    /// If `strategy.kind` is `marl`.
+    pub fn ensure_available(&self) -> Result<(), ConfigError> {
+        if self.strategy.kind == StrategyKind::Marl {
+            return Err(ConfigError::Unavailable {
+                setting: "strategy.kind: marl",
+                remedy: "use `baseline` or `random_entries`",
+            });
+        }
+        Ok(())
+    }
+}
+
+impl InstrumentSettings {
+    /// The instrument that this describes.
+    ///
+    /// # Errors
+    /// If there can be no such instrument.
+    pub fn to_instrument(&self) -> Result<Instrument, InstrumentError> {
+        Instrument::new(
+            &self.symbol,
+            &self.description,
+            self.tick_size,
+            self.point_value,
+            self.calendar,
+        )
+    }
+}

@@ -1,0 +1,59 @@
+//! Settings that do nothing.
+
+use super::schema::{Config, Mode, StrategyKind};
+
+impl Config {
+    /// One plain sentence on each group of settings that the file has but that change nothing in
+    /// this mode and with this strategy. Empty for a configuration that was not loaded.
+    pub fn notes(&self) -> Vec<String> {
+        let kind = self.strategy.kind;
+        let kind_name = match kind {
+            StrategyKind::Baseline => "baseline",
+            StrategyKind::RandomEntries => "random_entries",
+            StrategyKind::Marl => "marl",
+        };
+        let under_kind = format!("under strategy.kind: {kind_name}");
+        let backtest = self.system.mode == Mode::Backtest;
+        let synthetic = self.data_handler.backtest_settings.synthetic.is_some();
+        let mut notes = Vec::new();
+        let mut note = |applies: bool, keys: &[&str], when: &str| {
+            let written: Vec<&str> =
+                keys.iter().copied().filter(|key| self.written.contains(key)).collect();
+            if applies && !written.is_empty() {
+                let verb = if written.len() == 1 { "has" } else { "have" };
+                notes.push(format!("{} {verb} no effect {when}.", written.join(" and ")));
+            }
+        };
+        note(kind != StrategyKind::Marl, &["marl_core", "rde"], &under_kind);
+        note(kind != StrategyKind::Baseline, &["strategy.baseline"], &under_kind);
+        note(kind != StrategyKind::RandomEntries, &["strategy.random_entries"], &under_kind);
+        note(backtest, &["data_handler.live_settings"], "in a backtest");
+        note(!backtest, &["data_handler.backtest_settings"], "outside a backtest");
+        note(
+            backtest && synthetic,
+            &[
+                "data_handler.backtest_settings.format",
+                "data_handler.backtest_settings.time_zone",
+                "data_handler.backtest_settings.contract",
+                "data_handler.backtest_settings.roll",
+            ],
+            "on a synthetic market",
+        );
+        note(
+            self.system.mode == Mode::Live,
+            &[
+                "execution.order_latency_microseconds",
+                "execution.acknowledgement_latency_microseconds",
+                "execution.slippage",
+                "execution.limit_fill",
+            ],
+            "in live trading, where the exchange fills",
+        );
+        note(
+            self.system.mode != Mode::Live && !self.execution.slippage.cross_spread,
+            &["execution.slippage.assumed_spread_ticks"],
+            "without execution.slippage.cross_spread",
+        );
+        notes
+    }
+}

@@ -1,0 +1,551 @@
+//! Every key of the configuration file, its unit, range and default.
+//!
+//! The same is told to users in `docs/configuration.md`; the ranges are enforced in `validate.rs`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Secret;
+use super::source::WrittenKeys;
+use super::value;
+use crate::market::{Calendar, Money, Price, Timeframe};
+
+/// The whole configuration. Every section may be left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What the program does.
+    pub system: SystemSettings,
+    /// Symbol of the instrument to trade: a built-in one or one of `instruments`. Default `ES`.
+    pub instrument: String,
+    /// Instruments of the user's own, beside the built-in ones. Default none.
+    pub instruments: Vec<InstrumentSettings>,
+    /// Where ticks come from.
+    pub data_handler: DataHandlerSettings,
+    /// Which bars are built.
+    pub bars: BarSettings,
+    /// Who decides.
+    pub strategy: StrategySettings,
+    /// How orders are filled and what they cost.
+    pub execution: ExecutionSettings,
+    /// Limits that no decision can pass.
+    pub risk_management: RiskSettings,
+    /// The account.
+    pub account: AccountSettings,
+    /// The agents' core. No effect unless `strategy.kind` is `marl`.
+    pub marl_core: MarlCoreSettings,
+    /// The regime engine. No effect unless `strategy.kind` is `marl`.
+    pub rde: RegimeSettings,
+    /// How the stages run.
+    pub pipeline: PipelineSettings,
+    /// Statistics of the report.
+    pub performance: PerformanceSettings,
+    /// Where a run's results go.
+    pub output: OutputSettings,
+    /// Which keys the file had, for [`Config::notes`].
+    #[serde(skip)]
+    pub(super) written: WrittenKeys,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            system: SystemSettings::default(),
+            instrument: "ES".to_owned(),
+            instruments: Vec::new(),
+            data_handler: DataHandlerSettings::default(),
+            bars: BarSettings::default(),
+            strategy: StrategySettings::default(),
+            execution: ExecutionSettings::default(),
+            risk_management: RiskSettings::default(),
+            account: AccountSettings::default(),
+            marl_core: MarlCoreSettings::default(),
+            rde: RegimeSettings::default(),
+            pipeline: PipelineSettings::default(),
+            performance: PerformanceSettings::default(),
+            output: OutputSettings::default(),
+            written: WrittenKeys::default(),
+        }
+    }
+}
+
+/// `system`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SystemSettings {
+    /// What to do. Default `backtest`.
+    pub mode: Mode,
+    /// Seed of every random draw. Any whole number from 0 to 2⁶⁴ − 1. Default 42.
+    pub seed: u64,
+}
+
+impl Default for SystemSettings {
+    fn default() -> SystemSettings {
+        SystemSettings { mode: Mode::Backtest, seed: 42 }
+    }
+}
+
+/// `system.mode`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Replay history with simulated fills.
+    #[default]
+    Backtest,
+    /// Live data with simulated fills.
+    Paper,
+    /// Live data and real orders.
+    Live,
+}
+
+/// One entry of `instruments`: a futures product that is not built in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstrumentSettings {
+    /// 1 to 7 upper-case letters or digits; not a built-in symbol. Required.
+    pub symbol: String,
+    /// What it is, for people. Default empty.
+    #[serde(default)]
+    pub description: String,
+    /// The smallest price step, in points, above 0, at most 9 decimals. Required.
+    #[serde(with = "value::price")]
+    pub tick_size: Price,
+    /// Dollars for one contract when the price moves one point, above 0. Required.
+    #[serde(with = "value::money")]
+    pub point_value: Money,
+    /// When it trades: `cme_equity_index`, `comex_metals`, `cme_fx` or `always_open`. Required.
+    #[serde(with = "value::calendar")]
+    pub calendar: Calendar,
+}
+
+/// `data_handler`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataHandlerSettings {
+    /// The live feed. No effect in a backtest.
+    pub live_settings: LiveSettings,
+    /// The history. No effect in paper and live trading.
+    pub backtest_settings: BacktestSettings,
+}
+
+/// `data_handler.live_settings`
+///
+/// The four texts are kept out of every print-out; an empty one counts as absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LiveSettings {
+    /// Whose feed. Default `rithmic`, the only one.
+    pub provider: Provider,
+    /// Login name. Default absent.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub user: Option<Secret>,
+    /// Password. Default absent.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub password: Option<Secret>,
+    /// Address of the gateway, such as `wss://host:port`. Default absent.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub gateway: Option<Secret>,
+    /// Name of the system to log in to. Default absent.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub system_name: Option<Secret>,
+}
+
+/// `data_handler.live_settings.provider`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// Rithmic R|Protocol.
+    #[default]
+    Rithmic,
+}
+
+/// `data_handler.backtest_settings`
+///
+/// A backtest needs exactly one of `file_path` and `synthetic`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BacktestSettings {
+    /// The history, relative to the current directory. Default absent.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub file_path: Option<PathBuf>,
+    /// A made-up market instead of a file. Default absent.
+    pub synthetic: Option<SyntheticSettings>,
+    /// Import preset of the file. Default absent: told from the file itself.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub format: Option<String>,
+    /// IANA time zone of the file's times, such as `America/Chicago`. Default absent: the preset's.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub time_zone: Option<String>,
+    /// Contract of the file's ticks, such as `ESZ3`. Default absent: told from the file.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub contract: Option<String>,
+    /// When the series moves to the next contract. Default absent: the file holds one contract or
+    /// is joined already.
+    pub roll: Option<RollSetting>,
+}
+
+/// `data_handler.backtest_settings.synthetic`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SyntheticSettings {
+    /// Which market. Default `regimes`.
+    pub market: SyntheticMarket,
+    /// Trading days, 1 to 10,000. Default 20.
+    pub days: u32,
+    /// Seed of this market. Default absent: `system.seed`; see [`Config::synthetic_seed`].
+    pub seed: Option<u64>,
+    /// Trades on an average day, 1 to 10,000,000. Default 340,000, as ES has.
+    pub trades_per_day: u32,
+}
+
+impl Default for SyntheticSettings {
+    fn default() -> SyntheticSettings {
+        SyntheticSettings {
+            market: SyntheticMarket::Regimes,
+            days: 20,
+            seed: None,
+            trades_per_day: 340_000,
+        }
+    }
+}
+
+/// `data_handler.backtest_settings.synthetic.market`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyntheticMarket {
+    /// A fair game: no strategy can profit before costs.
+    Martingale,
+    /// Trends, ranges and shocks by turns.
+    #[default]
+    Regimes,
+}
+
+/// `data_handler.backtest_settings.roll`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RollSetting {
+    /// On the customary day.
+    Calendar,
+    /// When the next contract trades more.
+    Volume,
+}
+
+/// `bars`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BarSettings {
+    /// Minutes that divide a day, or `daily`: 1 to 16 different ones, of which the strategy's must be
+    /// one. Written in any order, held from the shortest to the longest. Default 5 and 30.
+    #[serde(with = "value::timeframes")]
+    pub timeframes: Vec<Timeframe>,
+    /// Longest silence inside a session that is filled with flat bars, in minutes, 0 (never) to
+    /// 1,440. Default 60.
+    pub fill_gaps_up_to_minutes: u32,
+}
+
+impl Default for BarSettings {
+    fn default() -> BarSettings {
+        BarSettings {
+            timeframes: vec![Timeframe::MINUTES_5, Timeframe::MINUTES_30],
+            fill_gaps_up_to_minutes: 60,
+        }
+    }
+}
+
+/// `strategy`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StrategySettings {
+    /// Who decides. Default `baseline`.
+    pub kind: StrategyKind,
+    /// The rule strategy. No effect unless `kind` is `baseline`.
+    pub baseline: BaselineSettings,
+    /// Entries at random. No effect unless `kind` is `random_entries`.
+    pub random_entries: RandomEntriesSettings,
+}
+
+impl StrategySettings {
+    /// Timeframe on whose bars the chosen strategy decides; `None` for `marl`, which has its own.
+    pub fn timeframe(&self) -> Option<Timeframe> {
+        match self.kind {
+            StrategyKind::Baseline => Some(self.baseline.timeframe),
+            StrategyKind::RandomEntries => Some(self.random_entries.timeframe),
+            StrategyKind::Marl => None,
+        }
+    }
+}
+
+/// `strategy.kind`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StrategyKind {
+    /// Two moving averages.
+    #[default]
+    Baseline,
+    /// Entries at random: what luck alone earns under the same costs.
+    RandomEntries,
+    /// The team of agents. Not available in this version.
+    Marl,
+}
+
+/// `strategy.baseline`: long while the fast average is above the slow one, short while it is below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BaselineSettings {
+    /// Bars on whose close it decides: one of `bars.timeframes`. Default 5.
+    #[serde(with = "value::timeframe")]
+    pub timeframe: Timeframe,
+    /// Bars in the fast average, 1 to 9,999, below `slow_period`. Default 10.
+    pub fast_period: u32,
+    /// Bars in the slow average, 2 to 10,000. Default 30.
+    pub slow_period: u32,
+    /// Contracts an entry, 1 to 10,000, at most `risk_management.max_position_size`. Default 1.
+    pub quantity: u32,
+    /// Distance of the stop from the entry in ticks, 1 to 100,000. Default 16.
+    pub stop_loss_ticks: u32,
+    /// Distance of the target from the entry in ticks, 1 to 100,000. Default 32.
+    pub profit_target_ticks: u32,
+    /// No position while the averages are this near to each other, in ticks, 0 to 100,000.
+    /// Default 0.
+    pub flat_band_ticks: u32,
+}
+
+impl Default for BaselineSettings {
+    fn default() -> BaselineSettings {
+        BaselineSettings {
+            timeframe: Timeframe::MINUTES_5,
+            fast_period: 10,
+            slow_period: 30,
+            quantity: 1,
+            stop_loss_ticks: 16,
+            profit_target_ticks: 32,
+            flat_band_ticks: 0,
+        }
+    }
+}
+
+/// `strategy.random_entries`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RandomEntriesSettings {
+    /// Bars on whose close it decides: one of `bars.timeframes`. Default 5.
+    #[serde(with = "value::timeframe")]
+    pub timeframe: Timeframe,
+    /// Entries for every hundred bars on average, 1 to 100. Default 5.
+    pub entries_per_hundred_bars: u32,
+    /// Contracts an entry, 1 to 10,000, at most `risk_management.max_position_size`. Default 1.
+    pub quantity: u32,
+    /// Bars until the position is closed, 1 to 10,000. Default 12.
+    pub hold_bars: u32,
+    /// Distance of the stop from the entry in ticks, 1 to 100,000. Default 16.
+    pub stop_loss_ticks: u32,
+    /// Distance of the target from the entry in ticks, 1 to 100,000. Default 32.
+    pub profit_target_ticks: u32,
+}
+
+impl Default for RandomEntriesSettings {
+    fn default() -> RandomEntriesSettings {
+        RandomEntriesSettings {
+            timeframe: Timeframe::MINUTES_5,
+            entries_per_hundred_bars: 5,
+            quantity: 1,
+            hold_bars: 12,
+            stop_loss_ticks: 16,
+            profit_target_ticks: 32,
+        }
+    }
+}
+
+/// `execution`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExecutionSettings {
+    /// From the decision to the simulated exchange, in microseconds, 0 to 60,000,000. Default 2,000.
+    pub order_latency_microseconds: u32,
+    /// From the simulated exchange back to us, in microseconds, 0 to 60,000,000. Default 2,000.
+    pub acknowledgement_latency_microseconds: u32,
+    /// All fees for one contract bought or sold, in dollars, 0 to 1,000. Default 2.25.
+    #[serde(with = "value::money")]
+    pub commission_per_side: Money,
+    /// What market and stop orders lose against the traded price.
+    pub slippage: SlippageSettings,
+    /// When a resting limit order fills. Default `through`.
+    pub limit_fill: LimitFill,
+    /// Positions are closed this many minutes before the session's end, 1 to 1,380. Default 5;
+    /// `null` holds them overnight.
+    pub flatten_before_close_minutes: Option<u32>,
+}
+
+impl Default for ExecutionSettings {
+    fn default() -> ExecutionSettings {
+        ExecutionSettings {
+            order_latency_microseconds: 2000,
+            acknowledgement_latency_microseconds: 2000,
+            commission_per_side: Money::from_nanos(2_250_000_000),
+            slippage: SlippageSettings::default(),
+            limit_fill: LimitFill::Through,
+            flatten_before_close_minutes: Some(5),
+        }
+    }
+}
+
+/// `execution.slippage`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SlippageSettings {
+    /// Ticks lost on every market or stop fill, 0 to 1,000. Default 0.
+    pub ticks: u32,
+    /// Whether such a fill also pays the spread. Default true.
+    pub cross_spread: bool,
+    /// The spread in ticks where the history has no quotes, 1 to 1,000. Default 1. No effect unless
+    /// `cross_spread`.
+    pub assumed_spread_ticks: u32,
+}
+
+impl Default for SlippageSettings {
+    fn default() -> SlippageSettings {
+        SlippageSettings { ticks: 0, cross_spread: true, assumed_spread_ticks: 1 }
+    }
+}
+
+/// `execution.limit_fill`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitFill {
+    /// When the market trades through its price: the queue before it is assumed long.
+    #[default]
+    Through,
+    /// When the market trades at its price: the queue before it is assumed empty.
+    Touch,
+}
+
+/// `risk_management`
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RiskSettings {
+    /// Most contracts held, long or short, 1 to 10,000. Default 5.
+    pub max_position_size: u32,
+    /// Loss from the day's highest equity at which trading stops for the day, as a fraction of that
+    /// equity, above 0 to 1. Default 0.05.
+    pub max_daily_drawdown: f64,
+    /// Most orders in any one second, 1 to 500. Default 10.
+    pub max_orders_per_second: u32,
+    /// Farthest that an order's price may be from the last trade, in ticks, 1 to 100,000. Default 80.
+    pub price_collar_ticks: u32,
+}
+
+impl Default for RiskSettings {
+    fn default() -> RiskSettings {
+        RiskSettings {
+            max_position_size: 5,
+            max_daily_drawdown: 0.05,
+            max_orders_per_second: 10,
+            price_collar_ticks: 80,
+        }
+    }
+}
+
+/// `account`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountSettings {
+    /// Money at the start, in dollars, 1 to 1,000,000,000. Default 100,000.
+    #[serde(with = "value::money")]
+    pub initial_capital: Money,
+}
+
+impl Default for AccountSettings {
+    fn default() -> AccountSettings {
+        AccountSettings { initial_capital: Money::from_dollars(100_000) }
+    }
+}
+
+/// `marl_core`. No effect unless `strategy.kind` is `marl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MarlCoreSettings {
+    /// The vote of repeated passes with dropout.
+    pub mc_dropout: McDropoutSettings,
+}
+
+/// `marl_core.mc_dropout`. No effect unless `strategy.kind` is `marl`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct McDropoutSettings {
+    /// Passes for one decision, 1 to 1,000. Default 30.
+    pub iterations: u32,
+    /// Share of certainty below which there is no trade, 0 to 1. Default 0.8.
+    pub confidence_threshold: f64,
+}
+
+impl Default for McDropoutSettings {
+    fn default() -> McDropoutSettings {
+        McDropoutSettings { iterations: 30, confidence_threshold: 0.8 }
+    }
+}
+
+/// `rde`: the regime detection engine. No effect unless `strategy.kind` is `marl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegimeSettings {
+    /// Numbers that describe a regime, 1 to 1,024. Default 8.
+    pub latent_dim: u32,
+    /// Bars that it looks back on, 2 to 100,000. Default 100.
+    pub lookback_window: u32,
+}
+
+impl Default for RegimeSettings {
+    fn default() -> RegimeSettings {
+        RegimeSettings { latent_dim: 8, lookback_window: 100 }
+    }
+}
+
+/// `pipeline`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PipelineSettings {
+    /// Who calls the stages. Default `inline`.
+    pub runner: Runner,
+}
+
+/// `pipeline.runner`. Both give the same results, bit for bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Runner {
+    /// All stages on one thread: the fastest for a backtest.
+    #[default]
+    Inline,
+    /// Stages on pinned threads around a ring: for paper and live trading.
+    Pinned,
+}
+
+/// `performance`
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PerformanceSettings {
+    /// Resamples behind each confidence interval, 100 to 1,000,000. Default 2,000.
+    pub bootstrap_resamples: u32,
+    /// Probability that an interval covers, 0.5 to 0.999. Default 0.95.
+    pub confidence_level: f64,
+}
+
+impl Default for PerformanceSettings {
+    fn default() -> PerformanceSettings {
+        PerformanceSettings { bootstrap_resamples: 2000, confidence_level: 0.95 }
+    }
+}
+
+/// `output`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OutputSettings {
+    /// Folder of the run's results, relative to the current directory. Default `runs/latest`.
+    pub directory: PathBuf,
+}
+
+impl Default for OutputSettings {
+    fn default() -> OutputSettings {
+        OutputSettings { directory: PathBuf::from("runs/latest") }
+    }
+}
