@@ -1,0 +1,59 @@
+//! Tests of the synthetic markets: what they look like, and what can be earned on them.
+
+mod edge;
+mod realism;
+mod structure;
+
+use jiff::civil::Date;
+
+use super::*;
+use crate::market::{Calendar, Instrument, Price, Session, Tick, Timestamp};
+
+fn martingale(bid_ask_bounce: bool) -> SyntheticMarket {
+    SyntheticMarket::Martingale(MartingaleSettings { bid_ask_bounce })
+}
+
+fn regimes() -> SyntheticMarket {
+    SyntheticMarket::Regimes(RegimesSettings::default())
+}
+
+fn settings(market: SyntheticMarket, seed: u64, days: u32, trades_per_day: u32) -> Settings {
+    Settings { days, trades_per_day, ..Settings::new(market, seed) }
+}
+
+/// Every session and its ticks.
+fn generate(settings: Settings) -> Vec<(Session, Vec<Tick>)> {
+    let mut generator = Generator::new(settings).unwrap();
+    let mut sessions = Vec::new();
+    let mut ticks = Vec::new();
+    while let Some(session) = generator.next_session(&mut ticks) {
+        sessions.push((session, ticks.clone()));
+    }
+    sessions
+}
+
+/// A price in whole ticks of ES.
+fn in_ticks(price: Price) -> i64 {
+    price.ticks_from(Price::ZERO, Price::from_units(250_000_000))
+}
+
+/// A mean and its standard error.
+#[derive(Clone, Copy, Debug)]
+struct Mean {
+    mean: f64,
+    error: f64,
+}
+
+impl Mean {
+    fn of(values: &[f64]) -> Mean {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        Mean { mean, error: (variance / n).sqrt() }
+    }
+
+    /// Standard errors away from `value`.
+    fn from(self, value: f64) -> f64 {
+        (self.mean - value) / self.error
+    }
+}
