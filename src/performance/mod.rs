@@ -1,5 +1,26 @@
 //! Trade statistics and the report.
+//!
+//! A finished run is a [`RunRecord`]. [`write_run_directory`] computes its [`Statistics`] and
+//! leaves a directory of files for people and scripts, with `report.html` among them;
+//! [`render_report_again`] makes `report.html` anew from the other files alone.
 
+mod bootstrap;
+mod csv_row;
+mod drawdown;
+mod equity_csv;
+mod latency_file;
 mod record;
+mod report;
+mod run_directory;
+mod run_record;
+mod statistics;
+mod summary;
+mod trades_csv;
+mod trading_day;
 
+pub use bootstrap::{Interval, Intervals};
 pub use record::{EquityPoint, ExitReason, Trade};
+pub use run_directory::{RunDirectoryError, WallTimes, render_report_again, write_run_directory};
+pub use run_record::{InputDescription, RunRecord};
+pub use statistics::{ExitReasonStatistics, Statistics};
+pub use summary::{ProcessingTime, Summary};

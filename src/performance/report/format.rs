@@ -1,0 +1,130 @@
+//! Figures and texts as a reader wants them.
+
+/// What stands for a value that is not defined.
+pub(super) const UNDEFINED: &str = "–";
+
+/// Text that is safe between and inside HTML tags.
+pub(super) fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+/// `12,345,678`.
+pub(super) fn count(value: u64) -> String {
+    grouped(&value.to_string())
+}
+
+fn grouped(digits: &str) -> String {
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `−1,234.50` with so many decimals; never `−0.00`.
+pub(super) fn number(value: f64, decimals: usize) -> String {
+    if !value.is_finite() {
+        return UNDEFINED.to_owned();
+    }
+    let text = format!("{:.decimals$}", value.abs());
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let sign = if value < 0.0 && text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) {
+        "−"
+    } else {
+        ""
+    };
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{}{point}{fraction}", grouped(whole))
+}
+
+/// `−$1,234.50`; whole dollars from ten thousand.
+pub(super) fn dollars(value: f64) -> String {
+    let text = number(value, if value.abs() < 10_000.0 { 2 } else { 0 });
+    match text.strip_prefix('−') {
+        Some(digits) => format!("−${digits}"),
+        None => format!("${text}"),
+    }
+}
+
+/// `12.3 %` of a fraction of 0.123.
+pub(super) fn percent(fraction: f64) -> String {
+    format!("{} %", number(fraction * 100.0, 1))
+}
+
+/// The text of a value that may be undefined.
+pub(super) fn or_undefined(value: Option<f64>, text: impl Fn(f64) -> String) -> String {
+    value.map_or_else(|| UNDEFINED.to_owned(), text)
+}
+
+/// `3.5 days`, `2.0 hours`, `5.2 s`.
+pub(super) fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s >= 172_800.0 => format!("{} days", number(s / 86_400.0, 1)),
+        s if s >= 7_200.0 => format!("{} hours", number(s / 3_600.0, 1)),
+        s if s >= 120.0 => format!("{} minutes", number(s / 60.0, 1)),
+        s if s >= 1.0 => format!("{} s", number(s, 1)),
+        s => format!("{} ms", number(s * 1_000.0, 1)),
+    }
+}
+
+/// `830 ns`, `1.25 µs`, `3.10 ms`.
+pub(super) fn nanoseconds(nanos: u64) -> String {
+    let value = nanos as f64;
+    match nanos {
+        0..1_000 => format!("{nanos} ns"),
+        1_000..1_000_000 => format!("{} µs", number(value / 1e3, 2)),
+        1_000_000..1_000_000_000 => format!("{} ms", number(value / 1e6, 2)),
+        _ => format!("{} s", number(value / 1e9, 2)),
+    }
+}
+
+/// The style class of a gain or a loss.
+pub(super) fn tone(value: f64) -> &'static str {
+    if value > 0.0 {
+        "gain"
+    } else if value < 0.0 {
+        "loss"
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        assert_eq!(dollars(-1234.5), "−$1,234.50");
+        assert_eq!(dollars(1_234_567.8), "$1,234,568");
+        assert_eq!(dollars(-0.001), "$0.00");
+        assert_eq!(percent(0.1234), "12.3 %");
+        assert_eq!(number(f64::NAN, 2), UNDEFINED);
+        assert_eq!(count(1_000), "1,000");
+        assert_eq!(count(999), "999");
+        assert_eq!(duration(90_000.0), "25.0 hours");
+        assert_eq!(nanoseconds(1_250), "1.25 µs");
+    }
+
+    #[test]
+    fn nothing_escapes_into_markup() {
+        assert_eq!(
+            escape("<a href=\"x\" id='y'>&"),
+            "&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;"
+        );
+    }
+}

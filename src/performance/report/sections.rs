@@ -1,0 +1,232 @@
+//! The report's sections, from top to bottom.
+
+use super::format::{
+    count, dollars, duration, escape, nanoseconds, number, or_undefined, percent, tone,
+};
+use super::tables::limits;
+use super::{Run, caveats, charts, tables};
+use crate::performance::Interval;
+
+fn section(class: &str, title: &str, note: &str, body: &str) -> String {
+    let note =
+        if note.is_empty() { String::new() } else { format!("<p class=\"note\">{note}</p>\n") };
+    format!("<section class=\"{class}\">\n<h2>{title}</h2>\n{note}{body}\n</section>")
+}
+
+fn columns(left: &str, right: &str) -> String {
+    format!("<div class=\"columns\"><div>{left}</div><div>{right}</div></div>")
+}
+
+/// Title and period.
+pub(super) fn head(run: &Run) -> String {
+    let summary = run.summary;
+    let day = |time: &Option<String>| {
+        time.as_deref().and_then(|text| text.split('T').next()).unwrap_or("–").to_owned()
+    };
+    format!(
+        "<header>\n<h1>{}: {} of {}</h1>\n<p>{} to {} · {} trading days · {} ticks · times in \
+         charts are Chicago’s</p>\n</header>",
+        escape(&summary.strategy),
+        escape(&summary.mode),
+        escape(&summary.instrument),
+        escape(&day(&summary.first_tick)),
+        escape(&day(&summary.last_tick)),
+        count(summary.statistics.days),
+        count(summary.ticks),
+    )
+}
+
+/// The headline numbers.
+pub(super) fn cards(run: &Run) -> String {
+    let it = &run.summary.statistics;
+    let intervals = &run.summary.confidence_intervals;
+    let level = format!("{:.0} %", intervals.level * 100.0);
+    let between = |interval: Option<Interval>, text: &dyn Fn(f64) -> String| match interval {
+        Some(interval) => format!("{level}: {}", limits(interval, text)),
+        None => "no interval".to_owned(),
+    };
+    let whole = |value: f64| dollars(value.round()).trim_end_matches(".00").to_owned();
+    let two = |value: f64| number(value, 2);
+    let card = |name: &str, class: &str, value: String, under: String| {
+        format!(
+            "<div class=\"card\"><div class=\"name\">{name}</div><div class=\"value {class}\">\
+             {value}</div><div class=\"under\">{under}</div></div>\n"
+        )
+    };
+    let plain = |value: Option<f64>| or_undefined(value, two);
+    let cards = [
+        card(
+            "Net P&amp;L",
+            tone(it.net_pnl),
+            dollars(it.net_pnl),
+            between(intervals.net_pnl, &whole),
+        ),
+        card("Sharpe", "", plain(it.sharpe), between(intervals.sharpe, &two)),
+        card(
+            "Largest drawdown",
+            "",
+            or_undefined(it.max_drawdown, dollars),
+            format!(
+                "{} · {}",
+                or_undefined(it.max_drawdown_fraction, percent),
+                or_undefined(it.max_drawdown_seconds, |s| format!("{} at longest", duration(s)))
+            ),
+        ),
+        card("Profit factor", "", plain(it.profit_factor), between(intervals.profit_factor, &two)),
+        card(
+            "Trades",
+            "",
+            count(it.trades),
+            format!("{} of market time", or_undefined(it.exposure, percent)),
+        ),
+        card(
+            "Win rate",
+            "",
+            or_undefined(it.win_rate, percent),
+            between(intervals.win_rate, &|share| percent(share).replace(" %", "")),
+        ),
+        card(
+            "Expectancy a trade",
+            it.expectancy.map_or("", tone),
+            or_undefined(it.expectancy, dollars),
+            between(intervals.expectancy, &whole),
+        ),
+    ];
+    format!("<div class=\"cards\">\n{}</div>", cards.concat())
+}
+
+/// What a reader must know first.
+pub(super) fn caveats(run: &Run) -> String {
+    let list: String = caveats::caveats(run)
+        .iter()
+        .map(|caveat| format!("<li>{}</li>\n", escape(caveat)))
+        .collect();
+    if list.is_empty() {
+        return section("", "Caveats", "", "<p class=\"note\">None is known for this run.</p>");
+    }
+    section("caveats", "Read this first", "", &format!("<ul>\n{list}</ul>"))
+}
+
+/// Equity above, drawdown below.
+pub(super) fn equity(run: &Run) -> String {
+    let note = "Equity is marked at each close of the finest bars. The drawdown is the fall from the \
+                highest equity before. Drag to zoom, double-click to see all.";
+    match charts::equity(run) {
+        Some(chart) => section("", "Equity and drawdown", note, &chart),
+        None => section(
+            "",
+            "Equity and drawdown",
+            "",
+            "<p class=\"note\">There is no equity point.</p>",
+        ),
+    }
+}
+
+/// Entries and exits on the price.
+pub(super) fn trades_on_price(run: &Run) -> String {
+    match charts::trades_on_price(run) {
+        Some((chart, note)) => section("", "Trades on price", &note, &chart),
+        None => section("", "Trades on price", "", "<p class=\"note\">There is no trade.</p>"),
+    }
+}
+
+/// Returns by month, and profit by hour of day.
+pub(super) fn returns(run: &Run) -> String {
+    let months = tables::months(run)
+        .unwrap_or_else(|| "<p class=\"note\">Not defined for this run.</p>".to_owned());
+    let hours = charts::hours(run).unwrap_or_default();
+    let body = format!(
+        "<h3>By month</h3><p class=\"note\">Change of equity from month end to month end, in \
+         percent.</p>{months}{}{hours}",
+        if hours.is_empty() {
+            ""
+        } else {
+            "<h3 style=\"margin-top:16px\">By hour of entry</h3><p class=\"note\">Net P&amp;L of \
+             the trades entered in each hour of Chicago’s clock.</p>"
+        }
+    );
+    section("", "Returns by month and hour", "", &body)
+}
+
+/// How single trades went.
+pub(super) fn trade_outcomes(run: &Run) -> String {
+    let Some((distribution, excursions)) = charts::distribution(run).zip(charts::excursions(run))
+    else {
+        return String::new();
+    };
+    let left = format!(
+        "<h3>Net P&amp;L of a trade</h3><p class=\"note\">How many trades ended where.</p>{distribution}"
+    );
+    let right = format!(
+        "<h3>Best and worst on the way</h3><p class=\"note\">Each trade’s largest open loss (MAE) \
+         and largest open profit (MFE), before costs.</p>{excursions}"
+    );
+    section("", "Single trades", "", &columns(&left, &right))
+}
+
+/// Why trades ended and what they cost.
+pub(super) fn exits_and_costs(run: &Run) -> String {
+    let Some(chart) = charts::exit_reasons(run) else {
+        return String::new();
+    };
+    let left = format!("<h3>Trades by exit reason</h3>{chart}{}", tables::exit_reasons(run));
+    let right = format!(
+        "<h3>Costs and slippage</h3><p class=\"note\">Slippage is the distance of the fills from \
+         the traded prices. It is inside the fill prices, hence inside gross P&amp;L.</p>{}",
+        tables::costs(run)
+    );
+    section("", "Exits and costs", "", &columns(&left, &right))
+}
+
+/// Simulated and measured latency.
+pub(super) fn latency(run: &Run) -> String {
+    let summary = run.summary;
+    let simulated = match summary.simulated_latency.as_str() {
+        "" => "not stated".to_owned(),
+        text => escape(text),
+    };
+    let simulated =
+        format!("<p class=\"note\">Simulated on the way to the exchange: {simulated}.</p>");
+    let Some((measured, chart)) = summary.processing_time.as_ref().zip(charts::latency(run)) else {
+        let body = format!("{simulated}<p class=\"note\">Processing time was not measured.</p>");
+        return section("", "Latency", "", &body);
+    };
+    let machine = match summary.machine.as_str() {
+        "" => "a machine that is not named",
+        name => name,
+    };
+    let note = format!(
+        "<p class=\"note\">Measured: time to process one tick, averaged over each of {} batches, on \
+         {}. Mean {}. It has no influence on the simulated result.</p>",
+        count(measured.count),
+        escape(machine),
+        nanoseconds(measured.mean.round() as u64),
+    );
+    let body = format!("{simulated}{note}{}", columns(&chart, &tables::processing_time(run)));
+    section("", "Latency", "", &body)
+}
+
+/// All statistics.
+pub(super) fn statistics(run: &Run) -> String {
+    let intervals = &run.summary.confidence_intervals;
+    let note = format!(
+        "Daily figures use equity at the end of each trading day (17:00 to 16:00 in Chicago). \
+         Intervals are from {} bootstrap resamples: of single trades, and for the Sharpe ratio of \
+         blocks of days with mean length √days. They assume that the future resembles this sample. \
+         – means not defined.",
+        count(u64::from(intervals.resamples))
+    );
+    section("long", "Statistics", &note, &tables::statistics(run))
+}
+
+/// What ran on what.
+pub(super) fn facts(run: &Run) -> String {
+    let mut body = tables::facts(run);
+    if !run.configuration.is_empty() {
+        body.push_str(&format!(
+            "\n<details><summary>Resolved configuration</summary><pre>{}</pre></details>",
+            escape(run.configuration)
+        ));
+    }
+    section("long", "Run", "", &body)
+}

@@ -1,0 +1,336 @@
+//! The report's tables.
+
+use std::collections::BTreeMap;
+
+use super::Run;
+use super::format::{
+    UNDEFINED, count, dollars, duration, escape, nanoseconds, number, or_undefined, percent, tone,
+};
+use crate::performance::Interval;
+use crate::performance::trading_day::daily_closes;
+
+/// A table of cells that are already HTML; the first column is of words, the others of figures.
+fn table(class: &str, header: &[&str], rows: &[Vec<String>]) -> String {
+    let head: String = header.iter().map(|cell| format!("<th>{cell}</th>")).collect();
+    let body: String = rows
+        .iter()
+        .map(|row| {
+            let cells: String =
+                row.iter().map(|cell| format!("<td class=\"number\">{cell}</td>")).collect();
+            format!("<tr>{cells}</tr>\n")
+        })
+        .collect();
+    format!(
+        "<div class=\"scroll\"><table class=\"{class}\"><thead><tr>{head}</tr></thead>\n\
+         <tbody>\n{body}</tbody></table></div>"
+    )
+}
+
+fn toned(value: f64) -> String {
+    format!("<span class=\"{}\">{}</span>", tone(value), dollars(value))
+}
+
+/// Returns by calendar month of the trading day, one row a year; `None` without equity or when the
+/// account was not above zero at a month's end.
+pub(super) fn months(run: &Run) -> Option<String> {
+    let mut month_ends: BTreeMap<(i16, i8), f64> = BTreeMap::new();
+    for (day, equity) in daily_closes(run.equity) {
+        month_ends.insert((day.year(), day.month()), equity.as_f64());
+    }
+    let mut before = run.summary.initial_capital;
+    let mut returns: BTreeMap<i16, [Option<f64>; 12]> = BTreeMap::new();
+    for (&(year, month), &equity) in &month_ends {
+        if before <= 0.0 || equity <= 0.0 {
+            return None;
+        }
+        returns.entry(year).or_default()[month as usize - 1] = Some(equity / before - 1.0);
+        before = equity;
+    }
+    let deepest = returns
+        .values()
+        .flatten()
+        .flatten()
+        .fold(0.0, |deepest: f64, value| deepest.max(value.abs()));
+    let cell = |value: Option<f64>| match value {
+        None => "<td></td>".to_owned(),
+        Some(value) => {
+            let color = if value >= 0.0 { "26,127,75" } else { "185,58,50" };
+            let strength = if deepest > 0.0 { 0.55 * value.abs() / deepest } else { 0.0 };
+            let text = number(value * 100.0, 2);
+            format!("<td style=\"background:rgba({color},{strength:.3})\">{text}</td>")
+        }
+    };
+    let rows: String = returns
+        .iter()
+        .rev()
+        .map(|(year, months)| {
+            let cells: String = months.iter().map(|&value| cell(value)).collect();
+            let total: f64 = months.iter().flatten().map(|value| 1.0 + value).product();
+            format!("<tr><th>{year}</th>{cells}{}</tr>\n", cell(Some(total - 1.0)))
+        })
+        .collect();
+    let names =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let head: String = names.iter().map(|name| format!("<th>{name}</th>")).collect();
+    (!returns.is_empty()).then(|| {
+        format!(
+            "<div class=\"scroll\"><table class=\"months\"><thead><tr><th>%</th>{head}\
+             <th>Year</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>"
+        )
+    })
+}
+
+/// Trades by the reason of their exit.
+pub(super) fn exit_reasons(run: &Run) -> String {
+    let rows: Vec<Vec<String>> = run
+        .summary
+        .statistics
+        .exit_reasons
+        .iter()
+        .map(|row| {
+            let trades = row.trades as f64;
+            vec![
+                escape(&row.reason.replace('_', " ")),
+                count(row.trades),
+                percent(row.wins as f64 / trades),
+                toned(row.net_pnl),
+                toned(row.net_pnl / trades),
+            ]
+        })
+        .collect();
+    table("", &["Reason", "Trades", "Won", "Net P&amp;L", "A trade"], &rows)
+}
+
+/// From gross before slippage down to net.
+pub(super) fn costs(run: &Run) -> String {
+    let statistics = &run.summary.statistics;
+    let (trades, contracts) = (statistics.trades as f64, statistics.contracts_traded as f64);
+    let row = |name: &str, amount: f64| {
+        vec![name.to_owned(), toned(amount), dollars(amount / trades), dollars(amount / contracts)]
+    };
+    let rows = [
+        row("P&amp;L at traded prices", statistics.gross_pnl + statistics.slippage),
+        row("Slippage", -statistics.slippage),
+        row("Gross P&amp;L", statistics.gross_pnl),
+        row("Commissions", -statistics.costs),
+        row("Net P&amp;L", statistics.net_pnl),
+    ];
+    table("", &["", "Total", "A trade", "A contract and side"], &rows)
+}
+
+/// Percentiles of the processing time.
+pub(super) fn processing_time(run: &Run) -> String {
+    let rows: Vec<Vec<String>> = run
+        .summary
+        .processing_time
+        .iter()
+        .flat_map(|measured| &measured.percentiles)
+        .map(|&(percentile, nanos)| vec![percentile_name(percentile), nanoseconds(nanos)])
+        .collect();
+    table("", &["Percentile", "A tick"], &rows)
+}
+
+/// `median`, `99.9 %`, `largest`.
+pub(super) fn percentile_name(percentile: f64) -> String {
+    match percentile {
+        0.0 => "smallest".to_owned(),
+        50.0 => "median".to_owned(),
+        100.0 => "largest".to_owned(),
+        other => format!("{other} %"),
+    }
+}
+
+/// Every statistic with its interval and its convention.
+pub(super) fn statistics(run: &Run) -> String {
+    let it = &run.summary.statistics;
+    let intervals = &run.summary.confidence_intervals;
+    let money = |value: Option<f64>| or_undefined(value, dollars);
+    let plain = |value: Option<f64>| or_undefined(value, |value| number(value, 2));
+    let share = |value: Option<f64>| or_undefined(value, percent);
+    let two = |value: f64| number(value, 2);
+    let row = |name: &str, value: String, interval: Option<String>, convention: &str| {
+        format!(
+            "<tr><td>{name}</td><td class=\"number\">{value}</td><td class=\"number\">{}</td>\
+             <td class=\"words\">{convention}</td></tr>\n",
+            interval.unwrap_or_default()
+        )
+    };
+    let with = |interval: Option<Interval>, text: &dyn Fn(f64) -> String| {
+        Some(interval.map_or_else(|| UNDEFINED.to_owned(), |interval| limits(interval, text)))
+    };
+    let rows = [
+        row(
+            "Net P&amp;L",
+            dollars(it.net_pnl),
+            with(intervals.net_pnl, &dollars),
+            "Sum over trades after costs; the interval is for as many trades",
+        ),
+        row(
+            "Expectancy",
+            money(it.expectancy),
+            with(intervals.expectancy, &dollars),
+            "Mean net P&amp;L of a trade",
+        ),
+        row(
+            "Win rate",
+            share(it.win_rate),
+            with(intervals.win_rate, &percent),
+            "Trades with a net profit over all trades",
+        ),
+        row(
+            "Profit factor",
+            plain(it.profit_factor),
+            with(intervals.profit_factor, &two),
+            "Net profits over net losses",
+        ),
+        row(
+            "Sharpe",
+            plain(it.sharpe),
+            with(intervals.sharpe, &two),
+            "Mean over standard deviation (n − 1) of daily returns, × √252, risk-free rate 0",
+        ),
+        row(
+            "Sortino",
+            plain(it.sortino),
+            None,
+            "Mean daily return over √(mean of squared losing returns), × √252, target 0",
+        ),
+        row(
+            "Calmar",
+            plain(it.calmar),
+            None,
+            "Growth a year over the largest drawdown at days’ closes",
+        ),
+        row(
+            "Growth a year (CAGR)",
+            share(it.cagr),
+            None,
+            "(final ÷ initial equity)^(252 ÷ days) − 1",
+        ),
+        row(
+            "Volatility a year",
+            share(it.volatility),
+            None,
+            "Standard deviation (n − 1) of daily returns, × √252",
+        ),
+        row(
+            "Largest drawdown",
+            format!("{} ({})", money(it.max_drawdown), share(it.max_drawdown_fraction)),
+            None,
+            "Largest fall from the highest equity before, over all equity points; the percentage is the largest of its own",
+        ),
+        row(
+            "Longest drawdown",
+            or_undefined(it.max_drawdown_seconds, duration),
+            None,
+            "From a highest point until it is reached again, or until the end",
+        ),
+        row("Average win", money(it.average_win), None, "Mean net P&amp;L of trades that won"),
+        row("Average loss", money(it.average_loss), None, "Mean net P&amp;L of trades that lost"),
+        row("Payoff", plain(it.payoff), None, "Average win over average loss"),
+        row("Largest win", money(it.largest_win), None, "Net"),
+        row("Largest loss", money(it.largest_loss), None, "Net"),
+        row(
+            "Longest losing streak",
+            it.longest_losing_streak.map_or_else(|| UNDEFINED.to_owned(), count),
+            None,
+            "Trades in a row with a net loss",
+        ),
+        row(
+            "Average bars held",
+            or_undefined(it.average_bars_held, |v| number(v, 1)),
+            None,
+            "Closed bars of the strategy’s timeframe",
+        ),
+        row(
+            "Average best open profit (MFE)",
+            money(it.average_mfe),
+            None,
+            "Maximum favourable excursion of a trade, before costs",
+        ),
+        row(
+            "Average worst open loss (MAE)",
+            money(it.average_mae),
+            None,
+            "Maximum adverse excursion of a trade, before costs",
+        ),
+        row("Exposure", share(it.exposure), None, "Open-market time with a position"),
+        row("Contracts traded", count(it.contracts_traded), None, "Bought plus sold"),
+        row(
+            "Turnover",
+            plain(it.turnover),
+            None,
+            "Value of all contracts bought and sold over mean equity",
+        ),
+    ];
+    format!(
+        "<div class=\"scroll\"><table><thead><tr><th>Figure</th><th>Value</th>\
+         <th>{:.0} % interval</th><th class=\"words\">Convention</th></tr></thead>\n\
+         <tbody>\n{}</tbody></table></div>",
+        intervals.level * 100.0,
+        rows.concat()
+    )
+}
+
+/// `1.10 to 2.30`, or `above 1.10`.
+pub(super) fn limits(interval: Interval, text: &dyn Fn(f64) -> String) -> String {
+    match interval.upper {
+        Some(upper) => format!("{} to {}", text(interval.lower), text(upper)),
+        None => format!("above {}", text(interval.lower)),
+    }
+}
+
+/// What ran on what.
+pub(super) fn facts(run: &Run) -> String {
+    let it = run.summary;
+    let list = |values: Vec<String>| values.join(", ");
+    let mut rows: Vec<(String, String)> = [
+        ("Program", format!("algospace-hft {}", it.version)),
+        ("Mode", it.mode.clone()),
+        ("Strategy", it.strategy.clone()),
+        ("Seed", it.seed.to_string()),
+        ("Input", it.input.clone()),
+        ("Input SHA-256", it.input_sha256.clone()),
+        ("Origin of the input", it.input_description.origin.clone()),
+        ("Price adjustment", it.input_description.adjustment.clone()),
+        (
+            "Instrument",
+            format!("{}, tick {}, ${} a point", it.instrument, it.tick_size, it.point_value),
+        ),
+        ("Contracts", it.contracts.join(", ")),
+        ("First tick (UTC)", it.first_tick.clone().unwrap_or_default()),
+        ("Last tick (UTC)", it.last_tick.clone().unwrap_or_default()),
+        ("Ticks", count(it.ticks)),
+        (
+            "Bars",
+            list(
+                it.bars
+                    .iter()
+                    .map(|(minutes, bars)| match minutes {
+                        1440 => format!("daily: {}", count(*bars)),
+                        _ => format!("{minutes} min: {}", count(*bars)),
+                    })
+                    .collect(),
+            ),
+        ),
+        ("Initial capital", dollars(it.initial_capital)),
+        ("Replay took", or_undefined(it.elapsed_seconds, duration)),
+        ("Ticks a second", or_undefined(it.ticks_per_second, |value| number(value, 0))),
+        (
+            "Counts",
+            list(it.counters.iter().map(|(name, n)| format!("{name}: {}", count(*n))).collect()),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    rows.extend(it.input_description.facts.iter().map(|(n, v)| (n.clone(), v.clone())));
+    let body: String = rows
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| {
+            format!("<tr><td>{}</td><td>{}</td></tr>\n", escape(name), escape(value))
+        })
+        .collect();
+    format!("<table class=\"facts\"><tbody>\n{body}</tbody></table>")
+}

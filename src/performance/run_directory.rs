@@ -1,0 +1,192 @@
+//! The directory that a run leaves.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `report.html` | the report, one file that opens offline |
+//! | `summary.json` | facts and figures: [`Summary`] |
+//! | `trades.csv` | one line a round trip |
+//! | `equity.csv` | one line a point of the equity curve |
+//! | `latency.hgrm` | processing time of a tick, nanoseconds, HdrHistogram's percentile text |
+//! | `config.resolved.yaml` | the configuration with every default filled in |
+//! | `manifest.json` | version, input, its hash, seed, and when the run was; written last |
+//!
+//! Each file appears under its name only when it is whole.
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use super::equity_csv::{read_equity, write_equity};
+use super::latency_file::write_percentiles;
+use super::report::{Run, render};
+use super::trades_csv::{read_trades, write_trades};
+use super::{RunRecord, Summary};
+use crate::market::Timestamp;
+
+const REPORT: &str = "report.html";
+const SUMMARY: &str = "summary.json";
+const TRADES: &str = "trades.csv";
+const EQUITY: &str = "equity.csv";
+const LATENCY: &str = "latency.hgrm";
+const CONFIGURATION: &str = "config.resolved.yaml";
+const MANIFEST: &str = "manifest.json";
+
+/// A run directory that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunDirectoryError {
+    /// The operating system refused.
+    #[error("{path}: cannot {action}: {source}")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// `summary.json` is not what a run writes.
+    #[error("{path}: {source}; it was changed or is of another version, run the backtest again")]
+    Summary {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        source: serde_json::Error,
+    },
+    /// A line of a table is not what a run writes.
+    #[error("{path}, line {line}: {problem}; undo the change or run the backtest again")]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// When a run was, by the wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WallTimes {
+    /// When it started.
+    pub started: Timestamp,
+    /// When it finished.
+    pub finished: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Manifest<'a> {
+    version: &'a str,
+    mode: &'a str,
+    input: &'a str,
+    input_sha256: &'a str,
+    seed: u64,
+    started: String,
+    finished: String,
+}
+
+/// Writes everything that a run leaves into `directory`, which is made if need be; files of an
+/// earlier run in it are replaced. Gives the summary back.
+///
+/// # Errors
+/// If the directory cannot be made or a file not be written; the files written before are kept.
+pub fn write_run_directory(
+    directory: &Path,
+    record: &RunRecord,
+    times: WallTimes,
+) -> Result<Summary, RunDirectoryError> {
+    fs::create_dir_all(directory).map_err(|source| RunDirectoryError::Io {
+        path: directory.to_owned(),
+        action: "make the directory",
+        source,
+    })?;
+    let summary = Summary::of(record);
+    replace(directory, TRADES, |writer| {
+        write_trades(writer, &record.instrument, &record.contract_symbols, &record.trades)
+            .map_err(io::Error::from)
+    })?;
+    replace(directory, EQUITY, |writer| {
+        write_equity(writer, record.initial_capital, &record.equity).map_err(io::Error::from)
+    })?;
+    replace(directory, LATENCY, |writer| write_percentiles(writer, &record.processing_time))?;
+    replace(directory, CONFIGURATION, |writer| writer.write_all(record.configuration.as_bytes()))?;
+    replace(directory, SUMMARY, |writer| write_json(writer, &summary))?;
+    let run = Run {
+        summary: &summary,
+        trades: &record.trades,
+        equity: &record.equity,
+        configuration: &record.configuration,
+    };
+    replace(directory, REPORT, |writer| writer.write_all(render(&run).as_bytes()))?;
+    let manifest = Manifest {
+        version: &record.version,
+        mode: &record.mode,
+        input: &record.input,
+        input_sha256: &record.input_sha256,
+        seed: record.seed,
+        started: times.started.to_string(),
+        finished: times.finished.to_string(),
+    };
+    replace(directory, MANIFEST, |writer| write_json(writer, &manifest))?;
+    Ok(summary)
+}
+
+/// Makes `report.html` of a run directory anew from its other files, byte for byte as the run made
+/// it if they are unchanged. Gives its path back.
+///
+/// # Errors
+/// If a file is missing, cannot be read, or is not what a run writes; the old report is kept.
+pub fn render_report_again(directory: &Path) -> Result<PathBuf, RunDirectoryError> {
+    let read = |name: &str| {
+        let path = directory.join(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok((path, text)),
+            Err(source) => Err(RunDirectoryError::Io { path, action: "read", source }),
+        }
+    };
+    let (path, text) = read(SUMMARY)?;
+    let summary: Summary = serde_json::from_str(&text)
+        .map_err(|source| RunDirectoryError::Summary { path, source })?;
+    let trades = read_trades(&directory.join(TRADES), &summary.contracts)?;
+    let equity = read_equity(&directory.join(EQUITY))?;
+    let (_, configuration) = read(CONFIGURATION)?;
+    let run =
+        Run { summary: &summary, trades: &trades, equity: &equity, configuration: &configuration };
+    replace(directory, REPORT, |writer| writer.write_all(render(&run).as_bytes()))?;
+    Ok(directory.join(REPORT))
+}
+
+fn write_json(writer: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *writer, value)?;
+    writer.write_all(b"\n")
+}
+
+/// Fills a temporary file and renames it to its name.
+fn replace(
+    directory: &Path,
+    name: &str,
+    write: impl FnOnce(&mut BufWriter<&mut NamedTempFile>) -> io::Result<()>,
+) -> Result<(), RunDirectoryError> {
+    let path = directory.join(name);
+    let fill = || -> io::Result<NamedTempFile> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".unfinished-");
+        // A temporary file is private to its owner; a report is as readable as any other file.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(fs::Permissions::from_mode(0o644));
+        }
+        let mut file = builder.tempfile_in(directory)?;
+        let mut writer = BufWriter::new(&mut file);
+        write(&mut writer)?;
+        writer.flush()?;
+        drop(writer);
+        file.as_file().sync_all()?;
+        Ok(file)
+    };
+    let written = fill().and_then(|file| file.persist(&path).map_err(|error| error.error));
+    written.map(|_| ()).map_err(|source| RunDirectoryError::Io { path, action: "write", source })
+}

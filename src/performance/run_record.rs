@@ -1,0 +1,87 @@
+//! Everything that a finished run leaves.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use super::{EquityPoint, Trade};
+use crate::market::{Money, Price, Timeframe, Timestamp};
+
+/// What the input says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct InputDescription {
+    /// Where the ticks came from, for people: format, files, seed.
+    pub origin: String,
+    /// Set if the ticks were made from history bars of this many seconds, not from trades.
+    pub expanded_from_bars_of_seconds: Option<u32>,
+    /// How prices of several contracts were joined: `none` or `back`.
+    pub adjustment: String,
+    /// Free facts by name, such as a synthetic market's best attainable profit.
+    pub facts: BTreeMap<String, String>,
+}
+
+/// Everything that a finished run leaves. Whoever runs the pipeline fills it;
+/// [`super::write_run_directory`] turns it into files.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// Such as `backtest`.
+    pub mode: String,
+    /// The strategy's name, with its parameters where they matter to a reader.
+    pub strategy: String,
+    /// Version of the program.
+    pub version: String,
+    /// Path of the input as the user gave it.
+    pub input: String,
+    /// SHA-256 of the input file, 64 lower-case hexadecimal digits.
+    pub input_sha256: String,
+    /// What the input says of itself.
+    pub input_description: InputDescription,
+    /// The instrument's symbol, such as `ES`.
+    pub instrument: String,
+    /// Smallest price step.
+    pub tick_size: Price,
+    /// Money for one contract when the price moves one point.
+    pub point_value: Money,
+    /// Symbols of the contracts; [`Trade::contract`] is an index into these.
+    pub contract_symbols: Vec<String>,
+    /// Ticks replayed.
+    pub ticks: u64,
+    /// Closed bars of each timeframe, in order of timeframe.
+    pub bars: Vec<(Timeframe, u64)>,
+    /// Time of the first tick, if there was one.
+    pub first_tick: Option<Timestamp>,
+    /// Time of the last tick, if there was one.
+    pub last_tick: Option<Timestamp>,
+    /// Money at the start (> 0).
+    pub initial_capital: Money,
+    /// Seed of every random draw of the run.
+    pub seed: u64,
+    /// Round trips in order of exit.
+    pub trades: Vec<Trade>,
+    /// The account in order of time.
+    pub equity: Vec<EquityPoint>,
+    /// Nanoseconds of open market with a position held.
+    pub time_in_market: u64,
+    /// Nanoseconds of open market in all, from the first tick to the last.
+    pub open_market_time: u64,
+    /// Counts of what happened (orders sent, fills, orders refused by reason), in the order in
+    /// which they shall be shown.
+    pub counters: Vec<(String, u64)>,
+    /// What a reader must know of the data, a sentence each: `3 bars are incomplete`. They are
+    /// shown at the top of the report.
+    pub data_notes: Vec<String>,
+    /// The simulator's order latency and fill settings, for people.
+    pub simulated_latency: String,
+    /// The resolved configuration as YAML, without secrets; empty if there is none.
+    pub configuration: String,
+    /// Seconds of wall time that the replay took.
+    pub elapsed_seconds: f64,
+    /// Ticks replayed in a second of wall time.
+    pub ticks_per_second: f64,
+    /// Nanoseconds of processing a tick, averaged over batches.
+    pub processing_time: Histogram<u64>,
+    /// The machine on which `processing_time` was measured, such as its processor's name.
+    pub machine: String,
+    /// Whether the run was stopped before the input's end.
+    pub interrupted: bool,
+}

@@ -1,0 +1,128 @@
+//! `summary.json`: the run's facts and figures.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{InputDescription, Intervals, RunRecord, Statistics};
+
+/// The run's facts and figures, as `summary.json` holds them. Money is in dollars, times are
+/// ISO-8601 UTC. With `trades.csv`, `equity.csv` and `config.resolved.yaml` it is all that the
+/// report shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Such as `backtest`.
+    pub mode: String,
+    /// The strategy's name.
+    pub strategy: String,
+    /// Path of the input as the user gave it.
+    pub input: String,
+    /// SHA-256 of the input file.
+    pub input_sha256: String,
+    /// What the input says of itself.
+    pub input_description: InputDescription,
+    /// Version of the program.
+    pub version: String,
+    /// Seed of every random draw.
+    pub seed: u64,
+    /// Whether the run was stopped before the input's end.
+    pub interrupted: bool,
+    /// The instrument's symbol.
+    pub instrument: String,
+    /// Smallest price step, as a decimal.
+    pub tick_size: String,
+    /// Dollars a point, as a decimal.
+    pub point_value: String,
+    /// Symbols of the contracts.
+    pub contracts: Vec<String>,
+    /// Ticks replayed.
+    pub ticks: u64,
+    /// Closed bars by minutes of their timeframe.
+    pub bars: BTreeMap<u16, u64>,
+    /// Time of the first tick.
+    pub first_tick: Option<String>,
+    /// Time of the last tick.
+    pub last_tick: Option<String>,
+    /// Money at the start.
+    pub initial_capital: f64,
+    /// Statistics, side by side with the facts.
+    #[serde(flatten)]
+    pub statistics: Statistics,
+    /// Confidence intervals of some of the statistics.
+    pub confidence_intervals: Intervals,
+    /// Counts of what happened.
+    pub counters: Vec<(String, u64)>,
+    /// What a reader must know of the data.
+    pub data_notes: Vec<String>,
+    /// The simulator's order latency and fill settings.
+    pub simulated_latency: String,
+    /// Seconds of wall time that the replay took.
+    pub elapsed_seconds: Option<f64>,
+    /// Ticks replayed in a second of wall time.
+    pub ticks_per_second: Option<f64>,
+    /// Processing time of a tick; `None` if it was not measured.
+    pub processing_time: Option<ProcessingTime>,
+    /// The machine on which it was measured.
+    pub machine: String,
+}
+
+/// Nanoseconds of processing a tick, averaged over batches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessingTime {
+    /// Batches measured.
+    pub count: u64,
+    /// Mean, nanoseconds.
+    pub mean: f64,
+    /// Percentile and the nanoseconds that it does not exceed, ascending; the last is the largest.
+    pub percentiles: Vec<(f64, u64)>,
+}
+
+const PERCENTILES: [f64; 9] = [0.0, 25.0, 50.0, 75.0, 90.0, 99.0, 99.9, 99.99, 100.0];
+
+impl Summary {
+    /// The summary of a run; computes its statistics and intervals.
+    pub fn of(record: &RunRecord) -> Summary {
+        let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+        let histogram = &record.processing_time;
+        let processing_time = (!histogram.is_empty()).then(|| ProcessingTime {
+            count: histogram.len(),
+            mean: histogram.mean(),
+            percentiles: PERCENTILES
+                .iter()
+                .map(|&percentile| (percentile, histogram.value_at_percentile(percentile)))
+                .collect(),
+        });
+        Summary {
+            mode: record.mode.clone(),
+            strategy: record.strategy.clone(),
+            input: record.input.clone(),
+            input_sha256: record.input_sha256.clone(),
+            input_description: record.input_description.clone(),
+            version: record.version.clone(),
+            seed: record.seed,
+            interrupted: record.interrupted,
+            instrument: record.instrument.clone(),
+            tick_size: record.tick_size.to_string(),
+            point_value: record.point_value.to_string(),
+            contracts: record.contract_symbols.clone(),
+            ticks: record.ticks,
+            bars: record
+                .bars
+                .iter()
+                .map(|&(timeframe, count)| (timeframe.minutes(), count))
+                .collect(),
+            first_tick: record.first_tick.map(|time| time.to_string()),
+            last_tick: record.last_tick.map(|time| time.to_string()),
+            initial_capital: record.initial_capital.as_f64(),
+            statistics: Statistics::of(record),
+            confidence_intervals: Intervals::of(record),
+            counters: record.counters.clone(),
+            data_notes: record.data_notes.clone(),
+            simulated_latency: record.simulated_latency.clone(),
+            elapsed_seconds: finite(record.elapsed_seconds),
+            ticks_per_second: finite(record.ticks_per_second),
+            processing_time,
+            machine: record.machine.clone(),
+        }
+    }
+}
