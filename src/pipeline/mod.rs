@@ -1,5 +1,12 @@
-//! The stages wired together.
+//! The stages wired together: [`Pipeline`] takes a tick through all of them, [`replay`] is the inline
+//! runner, and [`run_backtest`] goes from a configuration to everything a run leaves.
 
+mod assembly;
+mod backtest;
+mod inline;
 mod stages;
 
+pub use assembly::{AssemblyError, pipeline_settings};
+pub use backtest::{Backtest, BacktestError, run_backtest};
+pub use inline::{Replay, replay};
 pub use stages::{Pipeline, PipelineSettings, Sink};

@@ -87,6 +87,16 @@ pub enum Adjustment {
     Back,
 }
 
+impl Adjustment {
+    /// `none` or `back`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Back => "back",
+        }
+    }
+}
+
 impl TickFileDescription {
     /// A file of `instrument` with one contract named like it.
     pub fn new(instrument: &Instrument, origin: &str) -> TickFileDescription {

@@ -1,0 +1,176 @@
+//! Stages from a configuration.
+
+use super::stages::{Pipeline, PipelineSettings};
+use crate::config::{Config, LimitFill as LimitFillSetting};
+use crate::execution::{
+    Bracket, Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
+};
+use crate::market::{Instrument, Timestamp};
+use crate::source::native::TickFileDescription;
+use crate::strategy::{
+    MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,
+};
+
+/// Why the stages cannot be put together for a history.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// The history is of another instrument.
+    #[error(
+        "the history holds {found}, the configuration trades {expected}; set `instrument: {found}`"
+    )]
+    Instrument {
+        /// The history's.
+        found: String,
+        /// The configuration's.
+        expected: String,
+    },
+    /// The history was written with another tick size or point value.
+    #[error(
+        "the history was imported with tick size {tick_size} and point value {point_value}, which is not what the configuration says of {instrument}; import it again or correct `instruments`"
+    )]
+    Numbers {
+        /// The instrument.
+        instrument: String,
+        /// The history's.
+        tick_size: String,
+        /// The history's.
+        point_value: String,
+    },
+    /// An expiry in the history's header cannot be read.
+    #[error("the history's contract {contract} has the expiry `{expiry}`, which is no instant")]
+    Expiry {
+        /// The contract.
+        contract: String,
+        /// What stands there.
+        expiry: String,
+    },
+    /// A bar of the history is longer than one that is to be built.
+    #[error(
+        "the history is made of bars of {seconds} s; `bars.timeframes` cannot ask for bars of {minutes} min. Use history with shorter bars, or longer timeframes"
+    )]
+    TooCoarse {
+        /// Length of a history bar.
+        seconds: u32,
+        /// Length of the bar that is asked for.
+        minutes: u16,
+    },
+}
+
+/// How the stages are put together for a history.
+///
+/// # Errors
+/// If the configuration does not fit the history.
+pub fn pipeline_settings(
+    config: &Config,
+    instrument: &Instrument,
+    history: &TickFileDescription,
+) -> Result<PipelineSettings, AssemblyError> {
+    if history.instrument != instrument.symbol {
+        let (found, expected) = (history.instrument.clone(), instrument.symbol.clone());
+        return Err(AssemblyError::Instrument { found, expected });
+    }
+    if history.tick_size != instrument.tick_size.to_string()
+        || history.point_value != instrument.point_value.to_string()
+    {
+        return Err(AssemblyError::Numbers {
+            instrument: instrument.symbol.clone(),
+            tick_size: history.tick_size.clone(),
+            point_value: history.point_value.clone(),
+        });
+    }
+    if let Some(seconds) = history.expanded_from_bars_of_seconds {
+        let bars = config.bars.timeframes.iter().map(|timeframe| timeframe.minutes());
+        // A finer bar, or one that does not hold whole history bars, would be made up.
+        if let Some(minutes) = bars.into_iter().find(|&m| u32::from(m) * 60 % seconds != 0) {
+            return Err(AssemblyError::TooCoarse { seconds, minutes });
+        }
+    }
+    let expiries = history
+        .contracts
+        .iter()
+        .map(|contract| match &contract.expiry {
+            None => Ok(Timestamp::MAX),
+            Some(expiry) => expiry.parse().map_err(|_| AssemblyError::Expiry {
+                contract: contract.symbol.clone(),
+                expiry: expiry.clone(),
+            }),
+        })
+        .collect::<Result<_, _>>()?;
+    let before_close = config.execution.flatten_before_close_minutes;
+    Ok(PipelineSettings {
+        calendar: instrument.calendar,
+        timeframes: config.bars.timeframes.clone(),
+        fill_gaps_up_to: i64::from(config.bars.fill_gaps_up_to_minutes) * Timestamp::MINUTE,
+        flatten_before_close: before_close
+            .map(|minutes| i64::from(minutes) * Timestamp::MINUTE),
+        expiries,
+    })
+}
+
+/// All stages of a backtest with the given strategy.
+pub(super) fn pipeline<S: Strategy>(
+    config: &Config,
+    instrument: &Instrument,
+    settings: PipelineSettings,
+    strategy: S,
+) -> Pipeline<S> {
+    let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
+    let execution = &config.execution;
+    let exchange = SimulatedExchange::new(ExchangeSettings {
+        tick_size,
+        point_value,
+        order_latency: i64::from(execution.order_latency_microseconds) * 1_000,
+        acknowledgement_latency: i64::from(execution.acknowledgement_latency_microseconds) * 1_000,
+        commission_per_side: execution.commission_per_side,
+        slippage: Slippage {
+            ticks: execution.slippage.ticks,
+            cross_spread: execution.slippage.cross_spread,
+            assumed_spread_ticks: execution.slippage.assumed_spread_ticks,
+        },
+        limit_fill: match execution.limit_fill {
+            LimitFillSetting::Through => LimitFill::Through,
+            LimitFillSetting::Touch => LimitFill::Touch,
+        },
+    });
+    let rules = RuleConstraints {
+        max_position_size: config.risk_management.max_position_size,
+        max_daily_drawdown: config.risk_management.max_daily_drawdown,
+        max_orders_per_second: config.risk_management.max_orders_per_second,
+        price_collar_ticks: config.risk_management.price_collar_ticks,
+    };
+    let desk = Desk::new(config.account.initial_capital, tick_size, point_value, rules);
+    Pipeline::new(settings, strategy, desk, exchange)
+}
+
+/// The baseline as configured.
+pub(super) fn baseline(config: &Config, instrument: &Instrument) -> MovingAverageCross {
+    let baseline = &config.strategy.baseline;
+    MovingAverageCross::new(MovingAverageCrossSettings {
+        timeframe: baseline.timeframe,
+        fast_period: baseline.fast_period,
+        slow_period: baseline.slow_period,
+        flat_band_ticks: baseline.flat_band_ticks,
+        tick_size: instrument.tick_size,
+        quantity: baseline.quantity,
+        bracket: Bracket {
+            stop_loss_ticks: baseline.stop_loss_ticks,
+            profit_target_ticks: baseline.profit_target_ticks,
+        },
+    })
+}
+
+/// Random entries as configured.
+pub(super) fn random_entries(config: &Config) -> RandomEntries {
+    let random = &config.strategy.random_entries;
+    RandomEntries::new(RandomEntriesSettings {
+        timeframe: random.timeframe,
+        seed: config.system.seed,
+        entries_per_hundred_bars: random.entries_per_hundred_bars,
+        hold_bars: random.hold_bars,
+        quantity: random.quantity,
+        bracket: Bracket {
+            stop_loss_ticks: random.stop_loss_ticks,
+            profit_target_ticks: random.profit_target_ticks,
+        },
+    })
+}

@@ -1,0 +1,305 @@
+//! A backtest from its configuration to everything that it leaves.
+
+use std::sync::atomic::AtomicBool;
+
+use sha2::{Digest, Sha256};
+
+use super::assembly::{self, AssemblyError, pipeline_settings};
+use super::inline::{Replay, replay};
+use super::stages::{Pipeline, Sink};
+use crate::config::{Config, ConfigError, StrategyKind};
+use crate::market::{Bar, BarFlags, Calendar, Instrument, InstrumentError, Timeframe, Timestamp};
+use crate::performance::{EquityPoint, InputDescription, RunRecord, Trade};
+use crate::source::history::{History, HistoryError, Preparation};
+use crate::strategy::Strategy;
+
+/// Why a backtest did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum BacktestError {
+    /// The configuration asks for what this version cannot do.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The instrument is not known.
+    #[error(transparent)]
+    Instrument(#[from] InstrumentError),
+    /// The history cannot be read, imported or generated.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The configuration does not fit the history.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
+}
+
+/// Where a backtest is, for a progress bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backtest {
+    /// The history is being imported or generated: how much of how much.
+    Preparing(u64, u64),
+    /// Ticks are being replayed: how many of how many.
+    Replaying(u64, u64),
+}
+
+/// Runs a backtest. `stop` ends it early, in order: positions are closed, and the record says so.
+///
+/// # Errors
+/// If the configuration or the history cannot be used. Nothing is written in any case.
+pub fn run_backtest(
+    config: &Config,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(Backtest),
+) -> Result<RunRecord, BacktestError> {
+    config.ensure_available()?;
+    let instrument = config.instrument()?;
+    let history = History::open(config, &instrument, &mut |Preparation { done, total }| {
+        progress(Backtest::Preparing(done, total));
+    })?;
+    let settings = pipeline_settings(config, &instrument, history.file.description())?;
+    let ticks = history.file.ticks();
+    let total = ticks.len() as u64;
+    // The hash that names the input takes longer than the replay, and goes beside it.
+    std::thread::scope(|scope| {
+        let hash = scope.spawn(|| hash_of(&history));
+        let mut sink = Recording::new(&settings.timeframes);
+        let mut on_ticks = |done| progress(Backtest::Replaying(done, total));
+        let mut record = match config.strategy.kind {
+            StrategyKind::RandomEntries => {
+                let strategy = assembly::random_entries(config);
+                let mut stages = assembly::pipeline(config, &instrument, settings, strategy);
+                let run = replay(&mut stages, ticks, &mut sink, stop, &mut on_ticks);
+                record(config, &instrument, &history, &stages, sink, run)
+            }
+            StrategyKind::Baseline | StrategyKind::Marl => {
+                let strategy = assembly::baseline(config, &instrument);
+                let mut stages = assembly::pipeline(config, &instrument, settings, strategy);
+                let run = replay(&mut stages, ticks, &mut sink, stop, &mut on_ticks);
+                record(config, &instrument, &history, &stages, sink, run)
+            }
+        };
+        record.input_sha256 = hash.join().expect("hashing bytes in memory cannot fail")?;
+        Ok(record)
+    })
+}
+
+/// SHA-256 of what the user gave: the history file itself, before any import.
+fn hash_of(history: &History) -> Result<String, HistoryError> {
+    let hash = match &history.imported_from {
+        None => Sha256::digest(history.file.bytes()),
+        Some(path) => {
+            let io = |source| HistoryError::Read { path: path.clone(), source };
+            let mut file = std::fs::File::open(path).map_err(io)?;
+            let mut hash = Sha256::new();
+            std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(io)?;
+            hash.finalize()
+        }
+    };
+    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Lets [`std::io::copy`] feed a hash.
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl std::io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Keeps what the pipeline makes. It grows with trades and bars, not with ticks.
+struct Recording {
+    trades: Vec<Trade>,
+    equity: Vec<EquityPoint>,
+    bars: Vec<BarCount>,
+}
+
+struct BarCount {
+    timeframe: Timeframe,
+    all: u64,
+    filled: u64,
+    incomplete: u64,
+}
+
+impl Recording {
+    fn new(timeframes: &[Timeframe]) -> Recording {
+        let bars = timeframes
+            .iter()
+            .map(|&timeframe| BarCount { timeframe, all: 0, filled: 0, incomplete: 0 })
+            .collect();
+        Recording { trades: Vec::new(), equity: Vec::new(), bars }
+    }
+}
+
+impl Sink for Recording {
+    fn bar(&mut self, bar: &Bar) {
+        let counts = self.bars.iter_mut().find(|counts| counts.timeframe == bar.timeframe);
+        let counts = counts.expect("only bars that were asked for are made");
+        counts.all += 1;
+        counts.filled += u64::from(bar.flags.any(BarFlags::FILLED));
+        counts.incomplete += u64::from(bar.flags.any(BarFlags::INCOMPLETE));
+    }
+
+    fn trade(&mut self, trade: &Trade) {
+        self.trades.push(*trade);
+    }
+
+    fn equity(&mut self, point: &EquityPoint) {
+        self.equity.push(*point);
+    }
+}
+
+fn record<S: Strategy>(
+    config: &Config,
+    instrument: &Instrument,
+    history: &History,
+    stages: &Pipeline<S>,
+    sink: Recording,
+    run: Replay,
+) -> RunRecord {
+    let description = history.file.description();
+    let ticks = &history.file.ticks()[..run.ticks as usize];
+    let (open_nanos, sessions) = stages.sessions();
+    let seconds = run.elapsed.as_secs_f64();
+    let time_in_market: i64 = sink
+        .trades
+        .iter()
+        .map(|trade| open_time(instrument.calendar, trade.entry_time, trade.exit_time))
+        .sum();
+    let mut counters = vec![("sessions".to_owned(), sessions)];
+    counters.extend(stages.desk().counters());
+    RunRecord {
+        mode: "backtest".to_owned(),
+        strategy: strategy_text(config),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        input: history.name.clone(),
+        input_sha256: String::new(),
+        input_description: InputDescription {
+            origin: description.origin.clone(),
+            expanded_from_bars_of_seconds: description.expanded_from_bars_of_seconds,
+            adjustment: description.adjustment.name().to_owned(),
+            facts: description.facts.clone(),
+        },
+        instrument: instrument.symbol.clone(),
+        tick_size: instrument.tick_size,
+        point_value: instrument.point_value,
+        contract_symbols: description.contracts.iter().map(|c| c.symbol.clone()).collect(),
+        ticks: run.ticks,
+        bars: sink.bars.iter().map(|counts| (counts.timeframe, counts.all)).collect(),
+        first_tick: ticks.first().map(|tick| tick.time),
+        last_tick: ticks.last().map(|tick| tick.time),
+        initial_capital: config.account.initial_capital,
+        seed: config.system.seed,
+        time_in_market: time_in_market.unsigned_abs(),
+        open_market_time: open_nanos.unsigned_abs(),
+        counters,
+        data_notes: data_notes(history, stages, &sink.bars),
+        simulated_latency: latency_text(config),
+        configuration: config.to_resolved_yaml(),
+        elapsed_seconds: seconds,
+        ticks_per_second: if seconds > 0.0 { run.ticks as f64 / seconds } else { 0.0 },
+        processing_time: run.picoseconds_per_tick,
+        machine: machine(),
+        interrupted: run.interrupted,
+        trades: sink.trades,
+        equity: sink.equity,
+    }
+}
+
+/// Nanoseconds between two instants that lie in sessions.
+fn open_time(calendar: Calendar, from: Timestamp, to: Timestamp) -> i64 {
+    let (mut open, mut at) = (0, from);
+    while at < to {
+        let session = calendar.session_at_or_after(at);
+        open += (session.close.min(to) - session.open.max(at)).max(0);
+        at = session.close;
+    }
+    open
+}
+
+fn data_notes<S: Strategy>(
+    history: &History,
+    stages: &Pipeline<S>,
+    bars: &[BarCount],
+) -> Vec<String> {
+    let mut notes = history.notes.clone();
+    for BarCount { timeframe, incomplete, filled, .. } in bars {
+        if *incomplete > 0 {
+            notes.push(format!(
+                "{incomplete} bars of {timeframe} are incomplete: data is missing in them or around them."
+            ));
+        }
+        if *filled > 0 {
+            notes.push(format!(
+                "{filled} bars of {timeframe} had no trade and were filled flat at the close before."
+            ));
+        }
+    }
+    let counts = stages.tick_counts();
+    if counts.outside_session > 0 {
+        notes.push(format!(
+            "{} ticks lie outside every trading session of the calendar and were left out.",
+            counts.outside_session
+        ));
+    }
+    if counts.late > 0 {
+        notes.push(format!("{} ticks came after their bar was closed and were left out.", counts.late));
+    }
+    notes
+}
+
+fn strategy_text(config: &Config) -> String {
+    match config.strategy.kind {
+        StrategyKind::RandomEntries => {
+            let random = &config.strategy.random_entries;
+            format!(
+                "random entries on {} bars, {} % a bar, {} contracts, out after {} bars, stop {} and target {} ticks",
+                random.timeframe,
+                random.entries_per_hundred_bars,
+                random.quantity,
+                random.hold_bars,
+                random.stop_loss_ticks,
+                random.profit_target_ticks
+            )
+        }
+        StrategyKind::Baseline | StrategyKind::Marl => {
+            let baseline = &config.strategy.baseline;
+            format!(
+                "baseline: moving averages {} × {} on {} closes, {} contracts, stop {} and target {} ticks",
+                baseline.fast_period,
+                baseline.slow_period,
+                baseline.timeframe,
+                baseline.quantity,
+                baseline.stop_loss_ticks,
+                baseline.profit_target_ticks
+            )
+        }
+    }
+}
+
+fn latency_text(config: &Config) -> String {
+    let execution = &config.execution;
+    format!(
+        "{} µs to the exchange, {} µs back; {} ticks of slippage{}; limit orders fill on a trade {}",
+        execution.order_latency_microseconds,
+        execution.acknowledgement_latency_microseconds,
+        execution.slippage.ticks,
+        if execution.slippage.cross_spread { " and the spread" } else { ", no spread" },
+        match execution.limit_fill {
+            crate::config::LimitFill::Through => "through their price",
+            crate::config::LimitFill::Touch => "at their price",
+        }
+    )
+}
+
+/// The processor's name, and how many of it there are.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = information
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+        .map_or("unknown processor", |(_, model)| model.trim());
+    format!("{model}, {cores} cores")
+}

@@ -1,0 +1,220 @@
+//! The history that a backtest replays, whatever it is given: a native tick file, a file of another
+//! format, or a synthetic market.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::import::{self, DetectError, Detected, Effect, ImportError, ImportOptions, roll_choice};
+use super::native::{Adjustment, TickFile, TickFileError};
+use super::synthetic::{
+    self, MartingaleSettings, RegimesSettings, Settings, SyntheticError, SyntheticMarket,
+};
+use crate::config::{
+    BacktestSettings, Config, RollSetting, SyntheticMarket as MarketSetting, SyntheticSettings,
+};
+use crate::market::{Instrument, RollRule};
+
+/// A history, ready to be replayed.
+#[derive(Debug)]
+pub struct History {
+    /// Its ticks.
+    pub file: TickFile,
+    /// What it is, as the user would call it.
+    pub name: String,
+    /// The file that was imported, if it was not a native one.
+    pub imported_from: Option<PathBuf>,
+    /// What a reader of the results must know of it, a sentence each.
+    pub notes: Vec<String>,
+    /// Where an imported or generated history lives for as long as this does.
+    _folder: Option<TempDir>,
+}
+
+/// How far the preparation of a history is, in units of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preparation {
+    /// Done so far.
+    pub done: u64,
+    /// In all.
+    pub total: u64,
+}
+
+/// Why there is no history.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The configuration names none.
+    #[error(
+        "no history to replay: set `data_handler.backtest_settings.file_path`, or `synthetic` for a made-up market"
+    )]
+    None,
+    /// The file does not exist.
+    #[error(
+        "{path}: there is no such file; set `data_handler.backtest_settings.file_path` to your history. Any history becomes a native tick file with `algospace-hft import --format PRESET --input YOUR_FILE --output FILE.ticks`, and a made-up market with `algospace-hft synth --market regimes --days 20 --seed 7 --output FILE.ticks`"
+    )]
+    Missing {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("{path}: cannot read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There is no room for a working copy.
+    #[error("{path}: cannot make a folder for the prepared history: {source}")]
+    Folder {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What the file is cannot be told.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    /// The native file is not whole.
+    #[error(transparent)]
+    Native(#[from] TickFileError),
+    /// The import failed.
+    #[error(transparent)]
+    Import(#[from] Box<ImportError>),
+    /// The synthetic market cannot be made.
+    #[error(transparent)]
+    Synthetic(#[from] SyntheticError),
+}
+
+impl History {
+    /// Opens the history that the configuration names. A file that is not native is imported, and a
+    /// synthetic market generated, into a folder inside `output.directory` that is removed with the
+    /// history.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be used.
+    pub fn open(
+        config: &Config,
+        instrument: &Instrument,
+        progress: &mut dyn FnMut(Preparation),
+    ) -> Result<History, HistoryError> {
+        let settings = &config.data_handler.backtest_settings;
+        let output = &config.output.directory;
+        match (&settings.file_path, settings.synthetic) {
+            (Some(path), _) => {
+                if !path.exists() {
+                    return Err(HistoryError::Missing { path: path.clone() });
+                }
+                Self::open_file(path, settings, instrument, output, progress)
+            }
+            (None, Some(synthetic)) => {
+                Self::generate(synthetic, config.synthetic_seed(), instrument, output, progress)
+            }
+            (None, None) => Err(HistoryError::None),
+        }
+    }
+
+    fn open_file(
+        path: &Path,
+        settings: &BacktestSettings,
+        instrument: &Instrument,
+        output: &Path,
+        progress: &mut dyn FnMut(Preparation),
+    ) -> Result<History, HistoryError> {
+        let format = match &settings.format {
+            Some(format) => format.clone(),
+            None => match import::detect(path)? {
+                Detected::Format(format) => format.to_owned(),
+                Detected::Native => {
+                    let file = TickFile::open(path)?;
+                    let notes = expansion_note(&file).into_iter().collect();
+                    let name = path.display().to_string();
+                    return Ok(History { file, name, imported_from: None, notes, _folder: None });
+                }
+            },
+        };
+        let folder = working_folder(output)?;
+        let native = folder.path().join("history.ticks");
+        let inputs = vec![path.to_owned()];
+        let mut options = ImportOptions::new(&format, inputs, native.clone(), instrument.clone());
+        options.contract.clone_from(&settings.contract);
+        options.time_zone.clone_from(&settings.time_zone);
+        options.roll = settings.roll.map(|roll| {
+            let rule = match roll {
+                RollSetting::Calendar => RollRule::default(),
+                RollSetting::Volume => RollRule::Volume,
+            };
+            roll_choice(rule, Adjustment::None, instrument.calendar)
+        });
+        // The rejects outlive the working folder.
+        options.rejects = Some(output.join("rejects.csv"));
+        let report = import::run(&options, &mut |now| {
+            progress(Preparation { done: now.bytes_read, total: now.bytes_total });
+        })
+        .map_err(Box::new)?;
+        let file = TickFile::open(&native)?;
+        let mut notes: Vec<String> = expansion_note(&file).into_iter().collect();
+        for (effect, what) in
+            [(Effect::Refused, "refused"), (Effect::Dropped, "dropped"), (Effect::Repaired, "repaired")]
+        {
+            let rows = report.total(effect);
+            if rows > 0 {
+                let of = report.rows;
+                notes.push(format!("The import {what} {rows} of {of} rows; see the import's report."));
+            }
+        }
+        let name = path.display().to_string();
+        let imported_from = Some(path.to_owned());
+        Ok(History { file, name, imported_from, notes, _folder: Some(folder) })
+    }
+
+    fn generate(
+        synthetic: SyntheticSettings,
+        seed: u64,
+        instrument: &Instrument,
+        output: &Path,
+        progress: &mut dyn FnMut(Preparation),
+    ) -> Result<History, HistoryError> {
+        let folder = working_folder(output)?;
+        let native = folder.path().join("synthetic.ticks");
+        let market = synthetic_market(synthetic.market, false);
+        let mut settings = Settings::new(market, seed);
+        settings.instrument = instrument.clone();
+        settings.days = synthetic.days;
+        settings.trades_per_day = synthetic.trades_per_day;
+        settings.first_price = settings.first_price.round_to_tick(instrument.tick_size);
+        let name = format!(
+            "synthetic {} market, {} days, seed {seed}",
+            settings.market.name(),
+            settings.days
+        );
+        synthetic::write_file(settings, &native, |done, total| {
+            progress(Preparation { done: u64::from(done), total: u64::from(total) });
+        })?;
+        let file = TickFile::open(&native)?;
+        let notes = vec!["The market is made up: no result here says anything of a real one.".to_owned()];
+        Ok(History { file, name, imported_from: None, notes, _folder: Some(folder) })
+    }
+}
+
+/// A synthetic market with its default settings.
+pub fn synthetic_market(market: MarketSetting, write_regimes: bool) -> SyntheticMarket {
+    match market {
+        MarketSetting::Martingale => SyntheticMarket::Martingale(MartingaleSettings::default()),
+        MarketSetting::Regimes => {
+            SyntheticMarket::Regimes(RegimesSettings { write_regimes, ..RegimesSettings::default() })
+        }
+    }
+}
+
+fn expansion_note(file: &TickFile) -> Option<String> {
+    let seconds = file.description().expanded_from_bars_of_seconds?;
+    Some(format!(
+        "The history is bars of {seconds} s, not trades: each became four ticks (open, high, low, close, always in this order). Market orders fill on opens and closes only; where one bar reaches both stop and target, the stop counts."
+    ))
+}
+
+fn working_folder(output: &Path) -> Result<TempDir, HistoryError> {
+    let error = |source| HistoryError::Folder { path: output.to_owned(), source };
+    std::fs::create_dir_all(output).map_err(error)?;
+    tempfile::Builder::new().prefix(".history-").tempdir_in(output).map_err(error)
+}
