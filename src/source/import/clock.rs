@@ -6,6 +6,8 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use super::text::{TextSummary, TimePattern};
 use crate::market::Timestamp;
 
+/// The end of 2249. A timestamp holds twelve years more; they leave room to compute.
+pub(super) const LATEST: i64 = 8_835_955_199_999_999_999;
 const QUARTER: i64 = 15 * Timestamp::MINUTE;
 
 /// Reads the times of one file, in the file's order.
@@ -48,10 +50,6 @@ impl Clock {
 
     pub(super) fn summary(&self) -> TextSummary {
         self.summary
-    }
-
-    pub(super) fn pattern(&self) -> TimePattern {
-        self.pattern
     }
 
     /// Local nanoseconds of the midnight of [`Clock::date_text`].
@@ -198,10 +196,11 @@ impl Clock {
         };
         match (value, fraction) {
             (Some(value), Some(fraction)) if rest.is_empty() => {
-                value.checked_add(fraction).map(|nanos| self.utc(nanos))
+                value.checked_add(fraction).filter(|&nanos| nanos <= LATEST)
             }
             _ => None,
         }
+        .map(|nanos| self.utc(nanos))
         .ok_or_else(|| unlike(text, self.expected()))
     }
 
@@ -218,7 +217,8 @@ impl Clock {
             for (index, part) in parts.iter_mut().enumerate() {
                 if index > 0 {
                     let (&byte, after) = rest.split_first().ok_or_else(wrong)?;
-                    let fits = matches!(byte, b'-' | b'/' | b'.') && separator.is_none_or(|s| s == byte);
+                    let fits =
+                        matches!(byte, b'-' | b'/' | b'.') && separator.is_none_or(|s| s == byte);
                     if !fits {
                         return Err(wrong());
                     }
@@ -235,7 +235,9 @@ impl Clock {
                 (TimePattern::Iso, Some(0), true) => (a, b, c),
                 (TimePattern::DayFirst, Some(2), true) => (c, b, a),
                 (TimePattern::MonthFirst, Some(2), true) => (c, a, b),
-                (TimePattern::Iso, _, _) if separator != Some(b'-') || four_digits_at == Some(2) => {
+                (TimePattern::Iso, _, _)
+                    if separator != Some(b'-') || four_digits_at == Some(2) =>
+                {
                     return Err(format!(
                         "{} may have the day first or the month first; say which with the preset `bar-csv-day-first` or `bar-csv-month-first` (for trades `tick-csv-day-first` or `tick-csv-month-first`)",
                         quoted(whole)
@@ -246,12 +248,11 @@ impl Clock {
         }
         if self.date != (year, month, day) {
             let no_such = || format!("{} is not a day of the calendar", quoted(whole));
-            // The range that a timestamp holds, less a margin for offsets.
-            if !(1700..=2250).contains(&year) {
+            // A timestamp holds 1677 to 2262; the rest leaves room to compute.
+            if !(1700..=2249).contains(&year) {
                 return Err(no_such());
             }
-            let date =
-                Date::new(year as i16, month as i8, day as i8).map_err(|_| no_such())?;
+            let date = Date::new(year as i16, month as i8, day as i8).map_err(|_| no_such())?;
             let midnight = Offset::UTC.to_timestamp(date.to_datetime(Time::midnight()));
             let seconds = midnight.map_err(|_| no_such())?.as_second();
             self.midnight = seconds * Timestamp::SECOND;
@@ -312,9 +313,9 @@ fn two_digits(rest: &mut &[u8]) -> Option<i64> {
 /// Takes leading digits: how many, and their value unless there are none or too many.
 fn number(rest: &mut &[u8]) -> (usize, Option<i64>) {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let value = rest[..digits].iter().try_fold(0i64, |value, byte| {
-        value.checked_mul(10)?.checked_add(i64::from(byte - b'0'))
-    });
+    let value = rest[..digits]
+        .iter()
+        .try_fold(0i64, |value, byte| value.checked_mul(10)?.checked_add(i64::from(byte - b'0')));
     *rest = &rest[digits..];
     (digits, value.filter(|_| digits > 0))
 }
@@ -378,4 +379,3 @@ fn unlike(text: &[u8], expected: &str) -> String {
 pub(super) fn quoted(text: &[u8]) -> String {
     format!("`{}`", String::from_utf8_lossy(&text[..text.len().min(80)]))
 }
-

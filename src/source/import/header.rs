@@ -42,9 +42,9 @@ pub(super) fn layout(fields: &[&[u8]], expected: &Layout) -> Result<Layout, Stri
         }
         Columns::Bar { .. } => {
             let column = |name: &str, known: &[&str]| {
-                find(known).filter(|&column| column < COLUMN_LIMIT).ok_or_else(|| {
-                    format!("no column `{name}` in the header `{}`", shown())
-                })
+                find(known)
+                    .filter(|&column| column < COLUMN_LIMIT)
+                    .ok_or_else(|| format!("no column `{name}` in the header `{}`", shown()))
             };
             let (time, clock) = match (find(&["date"]), find(CLOCK)) {
                 (Some(date), Some(clock)) => (date, Some(clock)),

@@ -23,8 +23,16 @@ pub const PRESETS: [Preset; 11] = [
         "timestamp,price,volume (UTC unless it has an offset; year first, or an integer since 1970)",
         "2013-10-07 13:30:00.250,1684.25,3",
     ),
-    preset("tick-csv-day-first", "timestamp,price,volume (UTC)", "7/10/2013 13:30:00.250,1684.25,3"),
-    preset("tick-csv-month-first", "timestamp,price,volume (UTC)", "10/7/2013 13:30:00.250,1684.25,3"),
+    preset(
+        "tick-csv-day-first",
+        "timestamp,price,volume (UTC)",
+        "7/10/2013 13:30:00.250,1684.25,3",
+    ),
+    preset(
+        "tick-csv-month-first",
+        "timestamp,price,volume (UTC)",
+        "10/7/2013 13:30:00.250,1684.25,3",
+    ),
     preset(
         "bar-csv",
         "Timestamp,Open,High,Low,Close,Volume or Date,Time,Open,… (UTC, start of the bar, year first)",
@@ -129,13 +137,8 @@ impl Preset {
             "bar-csv-month-first" => csv(&bars, TimePattern::MonthFirst),
             "ninjatrader-tick" => {
                 let plain = Layout { more: false, ..trade.clone() };
-                let columns = Columns::Trade {
-                    price: 1,
-                    bid: Some(2),
-                    ask: Some(3),
-                    size: 4,
-                    side: None,
-                };
+                let columns =
+                    Columns::Trade { price: 1, bid: Some(2), ask: Some(3), size: 4, side: None };
                 ninjatrader(&[&plain, &Layout { fields: 5, columns, ..plain.clone() }])
             }
             "ninjatrader-minute" => {
@@ -144,13 +147,8 @@ impl Preset {
             "firstrate" => TextFormat { zone: new_york(), ..csv(&[&bar], TimePattern::Iso) },
             "kibot-minute" => TextFormat { bar_length: minute, ..kibot(&bar_with_clock) },
             "kibot-tick-bid-ask" => {
-                let columns = Columns::Trade {
-                    price: 2,
-                    bid: Some(3),
-                    ask: Some(4),
-                    size: 5,
-                    side: None,
-                };
+                let columns =
+                    Columns::Trade { price: 2, bid: Some(3), ask: Some(4), size: 5, side: None };
                 kibot(&Layout { fields: 6, more: false, time: 0, clock: Some(1), columns })
             }
             name => unreachable!("{name} is not among the presets"),

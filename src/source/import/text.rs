@@ -128,7 +128,7 @@ pub struct TextSummary {
 ///
 /// # Errors
 /// What the sink says.
-pub(super) fn read_text<S: RowSink>(
+pub fn read_text<S: RowSink>(
     bytes: &[u8],
     format: &TextFormat,
     sink: &mut S,
@@ -150,6 +150,7 @@ pub(super) struct TextReader<'f> {
     /// Why no row of this file can be read.
     problem: Option<Refusal>,
     started: bool,
+    named: bool,
     /// Whether the only layout is `time,price,size` with ISO times, which has a fast lane.
     plain: bool,
     line: u64,
@@ -163,6 +164,7 @@ impl<'f> TextReader<'f> {
             layouts: format.layouts.clone(),
             problem: None,
             started: false,
+            named: false,
             plain: false,
             line: 0,
         }
@@ -170,6 +172,11 @@ impl<'f> TextReader<'f> {
 
     pub(super) fn summary(&self) -> TextSummary {
         self.clock.summary()
+    }
+
+    /// Whether the file had a header.
+    pub(super) fn is_named(&self) -> bool {
+        self.named
     }
 
     /// Reads a block that ends at a line's end or at the file's.
@@ -247,6 +254,7 @@ impl<'f> TextReader<'f> {
         self.plain = self.problem.is_none()
             && self.format.time == TimePattern::Iso
             && self.layouts == [positional];
+        self.named = is_header;
         is_header
     }
 
@@ -265,7 +273,8 @@ impl<'f> TextReader<'f> {
             .map_err(|reason| Refusal::Field { field: "time", reason })?;
         Ok(match layout.columns {
             Columns::Trade { price, size, bid, ask, side } => {
-                let quote = |field, column: Option<usize>| match column.map(|column| fields[column]) {
+                let quote = |field, column: Option<usize>| match column.map(|column| fields[column])
+                {
                     None | Some([]) => Ok(None),
                     Some(text) => read_price(field, text).map(Some),
                 };
@@ -350,5 +359,243 @@ fn read_side(text: &[u8]) -> Result<Option<Side>, Refusal> {
             field: "side",
             reason: format!("{} is neither buy (b) nor sell (s, a) nor none (n)", quoted(text)),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Preset;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a reader handed over, as text.
+    #[derive(Default)]
+    struct Seen(Vec<String>);
+
+    impl RowSink for Seen {
+        type Error = std::convert::Infallible;
+
+        fn begin(&mut self, _: &str, _: Option<&str>) -> Result<bool, Self::Error> {
+            Ok(true)
+        }
+
+        fn row(&mut self, line: u64, row: Row) -> Result<(), Self::Error> {
+            self.0.push(match row {
+                Row::Trade(TradeRow { time, price, size, aggressor, bid, ask, .. }) => {
+                    let mut text = format!("{line} {time} {price} {size}");
+                    for quote in [bid, ask].into_iter().flatten() {
+                        text += &format!(" {quote}");
+                    }
+                    text + aggressor.map_or("", |side| if side == Side::Buy { " B" } else { " S" })
+                }
+                Row::Bar(BarRow { start, duration, open, high, low, close, volume }) => {
+                    let seconds = duration / Timestamp::SECOND;
+                    format!("{line} {start} {seconds}s {open} {high} {low} {close} {volume}")
+                }
+            });
+            Ok(())
+        }
+
+        fn refuse(&mut self, line: u64, refusal: Refusal, _: &str) -> Result<(), Self::Error> {
+            self.0.push(format!("{line} {refusal}"));
+            Ok(())
+        }
+
+        fn advance(&mut self, _: u64) {}
+    }
+
+    fn read_as(format: &TextFormat, text: &[u8]) -> Vec<String> {
+        let mut seen = Seen::default();
+        let Ok(_) = read_text(text, format, &mut seen);
+        // Times to the second are enough to read a test, unless there is more.
+        seen.0.iter().map(|line| line.replace(".000000000Z", "Z")).collect()
+    }
+
+    fn read(preset: &str, text: &str) -> Vec<String> {
+        read_as(&Preset::by_name(preset).unwrap().format(), text.as_bytes())
+    }
+
+    #[test]
+    fn every_preset_reads_its_own_example_and_a_file_of_its_kind() {
+        for preset in super::super::PRESETS {
+            let two = format!("{0}\n{0}", preset.example);
+            let format = TextFormat { bar_length: Some(Timestamp::MINUTE), ..preset.format() };
+            for row in read_as(&format, two.as_bytes()) {
+                let instant = match preset.name {
+                    "ninjatrader-tick" => "2013-10-07T13:30:00.250000000Z",
+                    name if name.starts_with("tick-csv") => "2013-10-07T13:30:00.250000000Z",
+                    _ => "2013-10-07T13:30:00Z",
+                };
+                assert!(row.contains(&format!(" {instant} ")), "{}: {row}", preset.name);
+            }
+        }
+        let expect = |preset, text, rows: &[&str]| assert_eq!(read(preset, text), rows, "{preset}");
+        expect(
+            "tick-csv",
+            "\u{feff}Datetime,Last,Volume\r\n# a remark\r\n\r\n2013-10-07 13:30:00,1684.25,3\r\n\
+             2013-10-07T13:30:00.5-05:00,1684,1.0,more\n1381152600,1684,2\n1381152600250,1,2\n\
+             1381152600250001,1,2\n1381152600250001002,1,2\n\"2013-10-07 13:30Z\", .5 ,4",
+            &[
+                "4 2013-10-07T13:30:00Z 1684.25 3",
+                "5 2013-10-07T18:30:00.500000000Z 1684 1",
+                "6 2013-10-07T13:30:00Z 1684 2",
+                "7 2013-10-07T13:30:00.250000000Z 1 2",
+                "8 2013-10-07T13:30:00.250001000Z 1 2",
+                "9 2013-10-07T13:30:00.250001002Z 1 2",
+                "10 2013-10-07T13:30:00Z 0.5 4",
+            ],
+        );
+        expect(
+            "tick-csv",
+            "time,price,size,side,bid,ask\n2013-10-07 13:30:00,10,3,A,9,10\n2013-10-07 13:30:00,10,3,,,\n",
+            &["2 2013-10-07T13:30:00Z 10 3 9 10 S", "3 2013-10-07T13:30:00Z 10 3"],
+        );
+        expect(
+            "bar-csv",
+            "Volume,Date,Time,Open,High,Llow,Close\n7,2013-10-07,13:30,2,3,1,2\n8,2013-10-07,13:35,2,3,1,2\n",
+            &["2 2013-10-07T13:30:00Z 300s 2 3 1 2 7", "3 2013-10-07T13:35:00Z 300s 2 3 1 2 8"],
+        );
+        expect(
+            "bar-csv",
+            "2013-10-07,13:30:00,2,3,1,2,7\n2013-10-07,13:31:00,2,3,1,2,8",
+            &["1 2013-10-07T13:30:00Z 60s 2 3 1 2 7", "2 2013-10-07T13:31:00Z 60s 2 3 1 2 8"],
+        );
+        expect(
+            "bar-csv-day-first",
+            "Timestamp,Open,High,Low,Close,Volume\n7/3/2013 9:05,2,3,1,2,7\n17/03/2013 09:10:00,2,3,1,2,8",
+            &[
+                "2 2013-03-07T09:05:00Z 734700s 2 3 1 2 7",
+                "3 2013-03-17T09:10:00Z 734700s 2 3 1 2 8",
+            ]
+            .map(|row| row.replace("734700s", &format!("{}s", 10 * 86_400 + 300)))
+            .each_ref()
+            .map(String::as_str),
+        );
+        expect(
+            "ninjatrader-minute",
+            "20131007 133100;2;3;1;2;7",
+            &["1 2013-10-07T13:30:00Z 60s 2 3 1 2 7"],
+        );
+        expect(
+            "ninjatrader-tick",
+            "20131007 133100;2;7\n20131007 133100 0000001;2;1;2;7",
+            &["1 2013-10-07T13:31:00Z 2 7", "2 2013-10-07T13:31:00.000000100Z 2 7 1 2"],
+        );
+        expect(
+            "kibot-tick-bid-ask",
+            "01/07/2013,09:30:00,2,1,2,7",
+            &["1 2013-01-07T14:30:00Z 2 7 1 2"],
+        );
+    }
+
+    #[test]
+    fn refuses_rows_with_the_reason() {
+        let refusal = |preset, text| read(preset, text).pop().unwrap();
+        for (preset, text, reason) in [
+            ("bar-csv", "3/4/2013 9:30,2,3,1,2,7", "`bar-csv-day-first` or `bar-csv-month-first`"),
+            ("tick-csv", "13/04/2013 9:30,2,3", "`tick-csv-month-first`"),
+            ("tick-csv", "20131007,2,3", "is not a time such as"),
+            ("tick-csv", "2013-02-29 9:30,2,3", "not a day of the calendar"),
+            ("tick-csv", "2013-02-28 24:00,2,3", "not a time of day"),
+            ("tick-csv", "2013-02-28 23:00 PM,2,3", "` PM` is left over"),
+            ("tick-csv", "9223372036854775807,2,3", "is not a time such as"),
+            ("tick-csv", "2013-02-28 23:00,NaN,3", "price: `NaN` is not a decimal price"),
+            ("tick-csv", "2013-02-28 23:00,2,2.5", "size: `2.5` is not a whole number"),
+            ("tick-csv", "2013-02-28 23:00,2", "expected 3 columns, found 2"),
+            ("tick-csv", "t,volume,price\n2013-02-28 23:00,2,3", "column 2 must be the price"),
+            ("bar-csv", "time,open,high,low,close\n2013-02-28,2,3,1,2", "no column `volume`"),
+            ("bar-csv", "2013-02-28 23:00,2,3,1,2,7", "bar length cannot be told"),
+            ("bar-csv-day-first", "2013-02-28 23:00,2,3,1,2,7", "day first"),
+            ("tick-csv", "\u{0}", "not plain text"),
+        ] {
+            let refusal = refusal(preset, text);
+            assert!(refusal.contains(reason), "{text}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn daylight_saving_leaves_an_hour_out_and_repeats_one() {
+        let mut format = Preset::by_name("tick-csv").unwrap().format();
+        format.zone = TimeZone::get("America/New_York").unwrap();
+        // 2013: clocks forward on March 10th, back on November 3rd, at 2:00.
+        let text = "2013-03-10 01:59:59,1,1\n2013-03-10 02:30:00,1,1\n2013-03-10 03:00:00,1,1\n\
+                    2013-11-03 00:59:00,1,1\n2013-11-03 01:10:00,1,1\n2013-11-03 01:50:00,1,1\n\
+                    2013-11-03 01:00:00,1,1\n2013-11-03 01:50:00,1,1\n2013-11-03 02:00:00,1,1\n";
+        let mut seen = Seen::default();
+        let Ok(summary) = read_text(text.as_bytes(), &format, &mut seen);
+        let times: Vec<_> = seen
+            .0
+            .iter()
+            .map(|row| row.split(' ').nth(1).unwrap().replace(":00.000000000Z", ""))
+            .collect();
+        assert_eq!(
+            times,
+            [
+                "2013-03-10T06:59:59.000000000Z",
+                "time:",
+                "2013-03-10T07:00",
+                "2013-11-03T04:59",
+                "2013-11-03T05:10",
+                "2013-11-03T05:50",
+                "2013-11-03T06:00",
+                "2013-11-03T06:50",
+                "2013-11-03T07:00",
+            ]
+        );
+        assert_eq!((summary.rows_in_repeated_hour, summary.rows_in_skipped_hour), (4, 1));
+        assert!(seen.0[1].contains("does not exist in America/New_York"), "{}", seen.0[1]);
+    }
+
+    /// Lines near what the fast lane takes, and what it must leave alone.
+    fn line() -> impl Strategy<Value = String> {
+        let time = prop_oneof![
+            (0u8..30, 0u8..30, 0u8..70, 0u8..70)
+                .prop_map(|(d, h, m, s)| format!("2013-10-{d:02} {h:02}:{m:02}:{s:02}")),
+            (0u8..24).prop_map(|h| format!("2013-11-03T{h:02}:30:59")),
+            (0u64..=u64::MAX).prop_map(|number| number.to_string()),
+            "[0-9]{7,20}",
+            "2013-10-0[6-8][ T:][0-9:]{1,8}",
+        ];
+        let fraction = prop_oneof![Just(String::new()), "\\.[0-9]{0,11}", "[.:;a/]{1,2}"];
+        let offset = prop_oneof![Just(""), Just("Z"), Just("+00:00"), Just("-05:00"), Just("z")];
+        let price = prop_oneof![
+            "[0-9]{1,5}\\.[0-9]{0,3}",
+            "-?[0-9]{0,12}\\.?[0-9]{0,12}",
+            "[0-9/:.e]{0,9}"
+        ];
+        let size = prop_oneof!["[0-9]{1,4}", "-?[0-9]{0,12}(\\.0)?", "[0-9/:\u{e9}]{0,5}"];
+        let end = prop_oneof![Just(""), Just("\r"), Just(",x,1"), Just(" "), Just(";"), Just(",")];
+        (time, fraction, offset, price, size, end).prop_map(
+            |(time, fraction, offset, price, size, end)| {
+                format!("{time}{fraction}{offset},{price},{size}{end}")
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+        #[test]
+        fn the_fast_lane_reads_what_the_general_reader_reads(
+            lines in prop::collection::vec(line(), 1..12),
+            new_york: bool,
+        ) {
+            let mut format = Preset::by_name("tick-csv").unwrap().format();
+            if new_york {
+                format.zone = TimeZone::get("America/New_York").unwrap();
+            }
+            // The window of the fast lane needs bytes after the last line.
+            let text = lines.join("\n") + "\n" + &"#".repeat(100) + "\n";
+            let fast = read_as(&format, text.as_bytes());
+            // Twice the same layout: the fast lane takes only a single one.
+            format.layouts.push(format.layouts[0].clone());
+            prop_assert_eq!(fast, read_as(&format, text.as_bytes()));
+        }
+
+        #[test]
+        fn no_bytes_are_too_much(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            for preset in super::super::PRESETS {
+                read_as(&preset.format(), &bytes);
+            }
+        }
     }
 }

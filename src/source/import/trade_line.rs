@@ -3,7 +3,7 @@
 //! Eight bytes at a time are looked at as one integer. Whatever is out of the ordinary is left to
 //! the general reader, so that this one may be short; a test holds the two against each other.
 
-use super::clock::Clock;
+use super::clock::{Clock, LATEST};
 use super::row::TradeRow;
 use crate::market::{Price, Timestamp};
 
@@ -31,11 +31,7 @@ enum Time {
 /// Reads `time,price,size` with an ISO time of the clock's last date or an integer since 1970.
 /// Gives the row and the length of the line with its end, or `None` if the line is not plain.
 #[inline(always)]
-pub(super) fn read(
-    line: &[u8],
-    delimiter: u8,
-    clock: &mut Clock,
-) -> Option<(TradeRow, usize)> {
+pub(super) fn read(line: &[u8], delimiter: u8, clock: &mut Clock) -> Option<(TradeRow, usize)> {
     let window: &[u8; WINDOW] = line.first_chunk()?;
     let (time, at) = if window[4] == b'-' {
         iso(window, delimiter, clock)?
@@ -64,9 +60,7 @@ pub(super) fn read(
     let end = match *window.get(at)? {
         b'\n' => at + 1,
         b'\r' if window.get(at + 1) == Some(&b'\n') => at + 2,
-        byte if byte == delimiter => {
-            at + 1 + line[at..].iter().position(|&byte| byte == b'\n')?
-        }
+        byte if byte == delimiter => at + 1 + line[at..].iter().position(|&byte| byte == b'\n')?,
         _ => return None,
     };
     // Last, as the clock remembers the row.
@@ -144,7 +138,7 @@ fn since_epoch(window: &[u8; WINDOW], delimiter: u8) -> Option<(Time, usize)> {
         }
         _ => return None,
     };
-    let nanos = i64::try_from(value.checked_mul(unit)?).ok()?;
+    let nanos = i64::try_from(value.checked_mul(unit)?).ok().filter(|&nanos| nanos <= LATEST)?;
     (window[at] == delimiter).then_some((Time::Utc(nanos), at + 1))
 }
 
