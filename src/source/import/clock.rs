@@ -1,0 +1,381 @@
+//! Written times into instants.
+
+use jiff::civil::{Date, Time};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+
+use super::text::{TextSummary, TimePattern};
+use crate::market::Timestamp;
+
+/// The end of 2249. A timestamp holds twelve years more; they leave room to compute.
+pub(super) const LATEST: i64 = 8_835_955_199_999_999_999;
+const QUARTER: i64 = 15 * Timestamp::MINUTE;
+
+/// Reads the times of one file, in the file's order.
+///
+/// A local time in an hour that the clocks go through twice is taken as its first occurrence, unless
+/// that is before the row before it; then as the second. One in an hour that the clocks leave out
+/// is no time at all.
+pub(super) struct Clock {
+    pattern: TimePattern,
+    zone: TimeZone,
+    /// Local times in `[from, until)` are `offset` nanoseconds ahead of UTC.
+    from: i64,
+    until: i64,
+    offset: i64,
+    /// The last date read and the local nanoseconds of its midnight.
+    date: (i64, i64, i64),
+    midnight: i64,
+    /// The first ten bytes of the last text, if they were a date such as `2013-10-07`.
+    pub(super) date_text: [u8; 10],
+    last: i64,
+    summary: TextSummary,
+}
+
+impl Clock {
+    pub(super) fn new(pattern: TimePattern, zone: TimeZone) -> Clock {
+        let (from, until) = if zone == TimeZone::UTC { (i64::MIN, i64::MAX) } else { (0, 0) };
+        Clock {
+            pattern,
+            zone,
+            from,
+            until,
+            offset: 0,
+            date: (0, 0, 0),
+            midnight: 0,
+            date_text: [0; 10],
+            last: i64::MIN,
+            summary: TextSummary::default(),
+        }
+    }
+
+    pub(super) fn summary(&self) -> TextSummary {
+        self.summary
+    }
+
+    /// Local nanoseconds of the midnight of [`Clock::date_text`].
+    #[inline]
+    pub(super) fn midnight(&self) -> i64 {
+        self.midnight
+    }
+
+    /// Takes an instant that needs no zone.
+    #[inline]
+    pub(super) fn utc(&mut self, instant: i64) -> Timestamp {
+        self.last = instant;
+        Timestamp::from_nanos(instant)
+    }
+
+    /// The instant of a local time, in nanoseconds as if it were UTC; `None` where the clocks leave
+    /// it out.
+    #[inline]
+    pub(super) fn local(&mut self, local: i64) -> Option<Timestamp> {
+        let instant = if self.from <= local && local < self.until {
+            local - self.offset
+        } else {
+            self.look_up(local)?
+        };
+        Some(self.utc(instant))
+    }
+
+    #[cold]
+    fn look_up(&mut self, local: i64) -> Option<i64> {
+        let ahead = |offset: Offset| i64::from(offset.seconds()) * Timestamp::SECOND;
+        let start = local - local.rem_euclid(QUARTER);
+        let [first, last, this] =
+            [start, start + QUARTER - 1, local].map(|local| self.offset_at(local));
+        if let (
+            Some(AmbiguousOffset::Unambiguous { offset }),
+            Some(AmbiguousOffset::Unambiguous { offset: other }),
+        ) = (first, last)
+            && offset == other
+        {
+            (self.from, self.until, self.offset) = (start, start + QUARTER, ahead(offset));
+        }
+        match this? {
+            AmbiguousOffset::Unambiguous { offset } => Some(local - ahead(offset)),
+            AmbiguousOffset::Gap { .. } => None,
+            AmbiguousOffset::Fold { before, after } => {
+                self.summary.rows_in_repeated_hour += 1;
+                let first = local - ahead(before);
+                Some(if first < self.last { local - ahead(after) } else { first })
+            }
+        }
+    }
+
+    fn offset_at(&self, local: i64) -> Option<AmbiguousOffset> {
+        let civil = jiff::Timestamp::from_nanosecond(i128::from(local)).ok()?;
+        Some(self.zone.to_ambiguous_timestamp(Offset::UTC.to_datetime(civil)).offset())
+    }
+
+    /// Reads a time; `clock` is the time of day where it stands in a column of its own.
+    ///
+    /// The error is the reason, for people.
+    pub(super) fn read(&mut self, text: &[u8], clock: Option<&[u8]>) -> Result<Timestamp, String> {
+        let whole = text;
+        let mut rest = text;
+        match self.pattern {
+            TimePattern::MillisecondsSince(midnight) => {
+                let (digits, value) = number(&mut rest);
+                return match value {
+                    // Ten digits of milliseconds are four months, more than any file's day.
+                    Some(value) if rest.is_empty() && digits <= 10 => {
+                        Ok(self.utc(midnight.nanos() + value * 1_000_000))
+                    }
+                    _ => Err(unlike(whole, "a number of milliseconds")),
+                };
+            }
+            TimePattern::Iso if clock.is_none() => {
+                let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                if digits > 8 {
+                    return self.since_epoch(text, digits);
+                }
+            }
+            _ => {}
+        }
+        let midnight = self.date(&mut rest, whole)?;
+        if let Some(clock) = clock {
+            if !rest.is_empty() {
+                return Err(unlike(whole, "a date alone, the time having its own column"));
+            }
+            rest = clock;
+        } else if !rest.is_empty() {
+            let gap = rest.iter().take_while(|&&byte| byte == b' ').count();
+            rest = match rest {
+                [b'T' | b't', rest @ ..] => rest,
+                _ if gap > 0 => &rest[gap..],
+                _ => return Err(unlike(whole, self.expected())),
+            };
+        }
+        let of_day = match rest {
+            // A date alone is its midnight, unless the pattern always has a time of day.
+            [] if clock.is_none() && self.pattern != TimePattern::Compact => 0,
+            _ => self.time_of_day(&mut rest, clock.unwrap_or(whole))?,
+        };
+        let local = midnight + of_day;
+        if self.pattern == TimePattern::Iso
+            && let Some(offset) = utc_offset(&mut rest)
+            && rest.is_empty()
+        {
+            return Ok(self.utc(local - offset));
+        }
+        if !rest.is_empty() {
+            return Err(format!("{} is left over after the time", quoted(rest)));
+        }
+        self.local(local).ok_or_else(|| {
+            self.summary.rows_in_skipped_hour += 1;
+            let zone = self.zone.iana_name().unwrap_or("the given zone");
+            format!("{} does not exist in {zone}: the clocks left that hour out", quoted(whole))
+        })
+    }
+
+    fn expected(&self) -> &'static str {
+        match self.pattern {
+            TimePattern::Iso => {
+                "a time such as 2013-10-07 13:30:00.250, nor seconds, milli-, micro- or nanoseconds since 1970"
+            }
+            TimePattern::DayFirst => "a time such as 25/12/2013 9:30:00, day first",
+            TimePattern::MonthFirst => "a time such as 12/25/2013 9:30:00, month first",
+            TimePattern::Compact => "a time such as 20131007 133000",
+            TimePattern::MillisecondsSince(_) => "a number of milliseconds",
+        }
+    }
+
+    fn since_epoch(&mut self, text: &[u8], digits: usize) -> Result<Timestamp, String> {
+        let unit: i64 = match digits {
+            9..=11 => 1_000_000_000,
+            12..=14 => 1_000_000,
+            15..=17 => 1_000,
+            18 | 19 => 1,
+            _ => return Err(unlike(text, self.expected())),
+        };
+        let mut rest = text;
+        let value = number(&mut rest).1.and_then(|value| value.checked_mul(unit));
+        let fraction = match rest {
+            [b'.', ..] if unit == Timestamp::SECOND => fraction(&mut rest),
+            _ => Some(0),
+        };
+        match (value, fraction) {
+            (Some(value), Some(fraction)) if rest.is_empty() => {
+                value.checked_add(fraction).filter(|&nanos| nanos <= LATEST)
+            }
+            _ => None,
+        }
+        .map(|nanos| self.utc(nanos))
+        .ok_or_else(|| unlike(text, self.expected()))
+    }
+
+    fn date(&mut self, rest: &mut &[u8], whole: &[u8]) -> Result<i64, String> {
+        let wrong = || unlike(whole, self.expected());
+        let (year, month, day);
+        if self.pattern == TimePattern::Compact {
+            let (digits, value) = number(rest);
+            let value = value.filter(|_| digits == 8).ok_or_else(wrong)?;
+            (year, month, day) = (value / 10_000, value / 100 % 100, value % 100);
+        } else {
+            let mut parts = [(0, 0); 3];
+            let mut separator = None;
+            for (index, part) in parts.iter_mut().enumerate() {
+                if index > 0 {
+                    let (&byte, after) = rest.split_first().ok_or_else(wrong)?;
+                    let fits =
+                        matches!(byte, b'-' | b'/' | b'.') && separator.is_none_or(|s| s == byte);
+                    if !fits {
+                        return Err(wrong());
+                    }
+                    separator = Some(byte);
+                    *rest = after;
+                }
+                let (digits, value) = number(rest);
+                *part = (digits, value.filter(|_| (1..=4).contains(&digits)).ok_or_else(wrong)?);
+            }
+            let four_digits_at = parts.iter().position(|part| part.0 == 4);
+            let others_fit = parts.iter().filter(|part| part.0 <= 2).count() == 2;
+            let [a, b, c] = parts.map(|part| part.1);
+            (year, month, day) = match (self.pattern, four_digits_at, others_fit) {
+                (TimePattern::Iso, Some(0), true) => (a, b, c),
+                (TimePattern::DayFirst, Some(2), true) => (c, b, a),
+                (TimePattern::MonthFirst, Some(2), true) => (c, a, b),
+                (TimePattern::Iso, _, _)
+                    if separator != Some(b'-') || four_digits_at == Some(2) =>
+                {
+                    return Err(format!(
+                        "{} may have the day first or the month first; say which with the preset `bar-csv-day-first` or `bar-csv-month-first` (for trades `tick-csv-day-first` or `tick-csv-month-first`)",
+                        quoted(whole)
+                    ));
+                }
+                _ => return Err(wrong()),
+            };
+        }
+        if self.date != (year, month, day) {
+            let no_such = || format!("{} is not a day of the calendar", quoted(whole));
+            // A timestamp holds 1677 to 2262; the rest leaves room to compute.
+            if !(1700..=2249).contains(&year) {
+                return Err(no_such());
+            }
+            let date = Date::new(year as i16, month as i8, day as i8).map_err(|_| no_such())?;
+            let midnight = Offset::UTC.to_timestamp(date.to_datetime(Time::midnight()));
+            let seconds = midnight.map_err(|_| no_such())?.as_second();
+            self.midnight = seconds * Timestamp::SECOND;
+            self.date = (year, month, day);
+            self.date_text = [0; 10];
+        }
+        if self.pattern == TimePattern::Iso
+            && let Some(&text) = whole.first_chunk::<10>()
+            && text[4] == b'-'
+            && whole.len() - rest.len() == 10
+        {
+            self.date_text = text;
+        }
+        Ok(self.midnight)
+    }
+
+    /// Nanoseconds since midnight.
+    fn time_of_day(&self, rest: &mut &[u8], whole: &[u8]) -> Result<i64, String> {
+        let wrong = || unlike(whole, self.expected());
+        let (hour, minute, second);
+        let mut nanos = 0;
+        if self.pattern == TimePattern::Compact {
+            let (digits, value) = number(rest);
+            let value = value.filter(|_| digits == 6).ok_or_else(wrong)?;
+            (hour, minute, second) = (value / 10_000, value / 100 % 100, value % 100);
+            if matches!(rest, [b' ' | b'.', next, ..] if next.is_ascii_digit()) {
+                nanos = fraction(rest).ok_or_else(wrong)?;
+            }
+        } else {
+            hour = two_digits(rest).ok_or_else(wrong)?;
+            minute = after_colon(rest).ok_or_else(wrong)?;
+            second = match rest {
+                [b':', ..] => after_colon(rest).ok_or_else(wrong)?,
+                _ => 0,
+            };
+            if rest.first() == Some(&b'.') {
+                nanos = fraction(rest).ok_or_else(wrong)?;
+            }
+        }
+        if hour > 23 || minute > 59 || second > 59 {
+            return Err(format!("{} is not a time of day", quoted(whole)));
+        }
+        Ok(((hour * 60 + minute) * 60 + second) * Timestamp::SECOND + nanos)
+    }
+}
+
+fn after_colon(rest: &mut &[u8]) -> Option<i64> {
+    *rest = rest.strip_prefix(b":")?;
+    two_digits(rest)
+}
+
+/// Takes one or two digits.
+fn two_digits(rest: &mut &[u8]) -> Option<i64> {
+    let (digits, value) = number(rest);
+    value.filter(|_| digits <= 2)
+}
+
+/// Takes leading digits: how many, and their value unless there are none or too many.
+fn number(rest: &mut &[u8]) -> (usize, Option<i64>) {
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let value = rest[..digits]
+        .iter()
+        .try_fold(0i64, |value, byte| value.checked_mul(10)?.checked_add(i64::from(byte - b'0')));
+    *rest = &rest[digits..];
+    (digits, value.filter(|_| digits > 0))
+}
+
+/// Takes a separator and the digits after it as nanoseconds of a second; `None` if there are no
+/// digits or they are finer than that.
+fn fraction(rest: &mut &[u8]) -> Option<i64> {
+    let digits = rest[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (text, after) = rest[1..].split_at(digits);
+    let mut unit = Timestamp::SECOND;
+    let mut nanos = 0;
+    for byte in text {
+        unit /= 10;
+        if unit == 0 && *byte != b'0' {
+            return None;
+        }
+        nanos += i64::from(byte - b'0') * unit;
+    }
+    *rest = after;
+    (digits > 0).then_some(nanos)
+}
+
+/// Takes `Z`, `+HH`, `+HHMM` or `+HH:MM`, after spaces if any, as nanoseconds ahead of UTC.
+fn utc_offset(rest: &mut &[u8]) -> Option<i64> {
+    let mut text = rest.trim_ascii_start();
+    let (&sign, after) = text.split_first()?;
+    text = after;
+    let sign = match sign {
+        b'Z' | b'z' => {
+            *rest = text;
+            return Some(0);
+        }
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (digits, value) = number(&mut text);
+    let value = value?;
+    let (hours, minutes) = match (digits, text) {
+        (4, _) => (value / 100, value % 100),
+        (2, [b':', ..]) => {
+            text = &text[1..];
+            let (digits, minutes) = number(&mut text);
+            (value, minutes.filter(|_| digits == 2)?)
+        }
+        (2, _) => (value, 0),
+        _ => return None,
+    };
+    if hours > 18 || minutes > 59 {
+        return None;
+    }
+    *rest = text;
+    Some(sign * (hours * 60 + minutes) * Timestamp::MINUTE)
+}
+
+fn unlike(text: &[u8], expected: &str) -> String {
+    format!("{} is not {expected}", quoted(text))
+}
+
+/// A text as it stands, cut to what a message can bear.
+pub(super) fn quoted(text: &[u8]) -> String {
+    format!("`{}`", String::from_utf8_lossy(&text[..text.len().min(80)]))
+}

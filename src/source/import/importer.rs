@@ -1,0 +1,393 @@
+//! One import: from files in any known layout to one native tick file.
+
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+
+use super::input;
+use super::intake::Intake;
+use super::join::{ContractStream, JoinError, RollSchedule};
+use super::policy::Policies;
+use super::preset::{PRESETS, Preset};
+use super::report::{Example, ImportReport};
+use super::text::{TextFormat, TextSummary};
+use crate::market::{Instrument, Timestamp};
+use crate::source::native::TickFileError;
+
+/// Chooses which of several contracts is shown when.
+pub type RollChoice = Box<dyn Fn(&[ContractStream]) -> Result<RollSchedule, String>>;
+
+/// What to import, and how.
+pub struct ImportOptions {
+    /// The layout of the input: the name of a preset.
+    pub format: String,
+    /// Files, or folders whose files of the format's usual endings are read in order of their names.
+    pub inputs: Vec<PathBuf>,
+    /// The native file to write; what stands there is kept until the new one is whole.
+    pub output: PathBuf,
+    /// What is traded.
+    pub instrument: Instrument,
+    /// The one contract to take where the input tells contracts apart; otherwise the name that the
+    /// output gives to it.
+    pub contract: Option<String>,
+    /// How several contracts become one series.
+    pub roll: Option<RollChoice>,
+    /// IANA name of the zone of times without an offset; `None`: the preset's.
+    pub time_zone: Option<String>,
+    /// Seconds in a bar; `None`: the preset's, or else the most frequent step between the first
+    /// bars.
+    pub bar_seconds: Option<u32>,
+    /// What happens to rows that are not as they should be.
+    pub policies: Policies,
+    /// Where refused rows go; `None`: the output's name with `.rejects.csv` after it.
+    pub rejects: Option<PathBuf>,
+}
+
+impl ImportOptions {
+    /// An import with the documented defaults.
+    pub fn new(
+        format: &str,
+        inputs: Vec<PathBuf>,
+        output: PathBuf,
+        instrument: Instrument,
+    ) -> ImportOptions {
+        ImportOptions {
+            format: format.to_owned(),
+            inputs,
+            output,
+            instrument,
+            contract: None,
+            roll: None,
+            time_zone: None,
+            bar_seconds: None,
+            policies: Policies::default(),
+            rejects: None,
+        }
+    }
+
+    pub(super) fn rejects_path(&self) -> PathBuf {
+        self.rejects.clone().unwrap_or_else(|| {
+            let mut name = self.output.clone().into_os_string();
+            name.push(".rejects.csv");
+            PathBuf::from(name)
+        })
+    }
+}
+
+/// How far an import is. Starts again from 0 where everything must be read a second time, to sort it
+/// or to tell contracts apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the input files that were read.
+    pub bytes_read: u64,
+    /// Bytes of all input files.
+    pub bytes_total: u64,
+    /// Rows that were read.
+    pub rows: u64,
+}
+
+/// Why nothing was imported. What stood at the output before is still there.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// No layout of that name.
+    #[error("there is no format `{name}`; there are: {known}")]
+    Format {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// No time zone of that name.
+    #[error("there is no time zone `{0}`; give an IANA name such as America/Chicago")]
+    TimeZone(String),
+    /// A bar length that cannot be.
+    #[error(
+        "bars of {nanos} ns: a bar must be of whole seconds, from 1 second to 31 days; give its length (`--bar-seconds`) if it was guessed wrong"
+    )]
+    BarLength {
+        /// The length.
+        nanos: i64,
+    },
+    /// No input at all.
+    #[error("no input file was given")]
+    NoInput,
+    /// A file or folder cannot be read.
+    #[error("{path}: cannot be read: {source}")]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A folder has no file that could be meant.
+    #[error("{path}: no file ending in {endings} in this folder")]
+    EmptyFolder {
+        /// The folder.
+        path: PathBuf,
+        /// The usual endings.
+        endings: String,
+    },
+    /// The output would replace an input.
+    #[error("{path} is both input and output; choose another output")]
+    OutputIsInput {
+        /// The file.
+        path: PathBuf,
+    },
+    /// So many rows are refused that the input must have another layout, or be of another instrument.
+    #[error("{input}: this does not look like `{format}` of {instrument}: {refused} of the first {rows} rows are refused; line {line}: {reason}: `{text}`; expected {expected}{hint}", input = first.input, line = first.line, reason = first.reason, text = first.text)]
+    WrongFormat {
+        /// The format that was asked for.
+        format: String,
+        /// The instrument that was asked for.
+        instrument: String,
+        /// Rows refused.
+        refused: u64,
+        /// Rows read.
+        rows: u64,
+        /// The first refused row.
+        first: Box<Example>,
+        /// The format's columns and a line of it.
+        expected: String,
+        /// What may be the matter.
+        hint: String,
+    },
+    /// More rows are refused than allowed.
+    #[error("{refused} of {rows} rows ({percent:.2} %) are refused, {limit:.2} % are allowed; look at {rejects}, then mend the input or allow more (`--max-refused {remedy}`); the first: {input}:{line}: {reason}", percent = 100.0 * *refused as f64 / *rows as f64, input = first.input, line = first.line, reason = first.reason)]
+    TooManyRefused {
+        /// Rows refused.
+        refused: u64,
+        /// Rows read.
+        rows: u64,
+        /// Percent allowed.
+        limit: f64,
+        /// A fraction that would let them pass.
+        remedy: f64,
+        /// The file of refused rows.
+        rejects: PathBuf,
+        /// The first refused row.
+        first: Box<Example>,
+    },
+    /// There is nothing to write.
+    #[error("nothing to import: of {rows} rows, {dropped} are dropped and {refused} refused")]
+    Nothing {
+        /// Rows read.
+        rows: u64,
+        /// Rows dropped.
+        dropped: u64,
+        /// Rows refused.
+        refused: u64,
+    },
+    /// A row goes back in time, and the policy is to refuse that.
+    #[error(
+        "{input}:{line}: {time} is before {last}, the time of a row before it; `--late-rows sort` puts such rows into their place"
+    )]
+    Late {
+        /// The file.
+        input: String,
+        /// The line.
+        line: u64,
+        /// The row's time.
+        time: Timestamp,
+        /// The latest time before it.
+        last: Timestamp,
+    },
+    /// Trades and bars, or bars of two lengths.
+    #[error("{input}:{line}: {what}; import them into files of their own")]
+    Mixed {
+        /// The file.
+        input: String,
+        /// The line.
+        line: u64,
+        /// What is mixed.
+        what: &'static str,
+    },
+    /// Several contracts and no choice between them.
+    #[error("the input holds {} contracts: {list}; choose one (`--contract`) or how to join them (`--roll calendar` or `--roll volume`)", contracts.len(), list = contracts.iter().map(|(symbol, rows)| format!("{symbol} ({rows} rows)")).collect::<Vec<_>>().join(", "))]
+    SeveralContracts {
+        /// Each contract and its rows.
+        contracts: Vec<(String, u64)>,
+    },
+    /// The chosen contract is not in the input.
+    #[error("contract {wanted} is not in the input, which holds {}", seen.join(", "))]
+    NoSuchContract {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        seen: Vec<String>,
+    },
+    /// The contracts cannot be joined.
+    #[error("the contracts cannot be joined: {0}")]
+    Roll(String),
+    /// The roll schedule cannot be followed.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// The native file cannot be written.
+    #[error(transparent)]
+    Output(#[from] TickFileError),
+    /// The file of refused rows cannot be written.
+    #[error("{path}: cannot write refused rows: {reason}")]
+    Rejects {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// What stops a decoder.
+#[derive(Debug)]
+pub enum Stop {
+    /// Rows are out of order or of several contracts: everything must be read again and collected.
+    Collect,
+    /// The import has failed.
+    Error(Box<ImportError>),
+}
+
+impl<E: Into<ImportError>> From<E> for Stop {
+    #[cold]
+    fn from(error: E) -> Stop {
+        Stop::Error(Box::new(error.into()))
+    }
+}
+
+/// How the input is read.
+enum Format {
+    Text(TextFormat),
+}
+
+impl Format {
+    fn new(options: &ImportOptions) -> Result<Format, ImportError> {
+        let Some(preset) = Preset::by_name(&options.format) else {
+            let known = PRESETS.map(|preset| preset.name).join(", ");
+            return Err(ImportError::Format { name: options.format.clone(), known });
+        };
+        let mut text = preset.format();
+        if let Some(zone) = &options.time_zone {
+            text.zone = TimeZone::get(zone).map_err(|_| ImportError::TimeZone(zone.clone()))?;
+        }
+        if let Some(seconds) = options.bar_seconds {
+            text.bar_length = Some(i64::from(seconds) * Timestamp::SECOND);
+        }
+        Ok(Format::Text(text))
+    }
+
+    /// The endings by which a folder's files are chosen.
+    fn endings(&self) -> &'static [&'static str] {
+        match self {
+            Format::Text(_) => &[".csv", ".txt", ".csv.gz", ".txt.gz"],
+        }
+    }
+
+    fn read(&mut self, path: &Path, intake: &mut Intake) -> Result<TextSummary, Stop> {
+        match self {
+            Format::Text(text) => {
+                intake.open(path)?;
+                input::read_text_file(path, text, intake)
+            }
+        }
+    }
+
+    /// What may be the matter with a line that cannot be read.
+    fn hint(&self, line: &str) -> String {
+        match self {
+            Format::Text(text) => text_hint(text, line),
+        }
+    }
+}
+
+/// Imports a history. The output appears when it is whole.
+///
+/// One contract whose rows are in order of time goes straight to disk. Otherwise everything is read
+/// once more and kept in memory, 48 bytes a trade, to be sorted.
+///
+/// # Errors
+/// Why nothing was written; a file that stood at the output before is kept. Refused rows are
+/// written all the same where they are the reason.
+pub fn run(
+    options: &ImportOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ImportReport, ImportError> {
+    let format = Format::new(options)?;
+    let inputs = input::list(&options.inputs, format.endings())?;
+    if inputs.is_empty() {
+        return Err(ImportError::NoInput);
+    }
+    let mut bytes_total = 0;
+    for path in &inputs {
+        let io = |source| ImportError::Input { path: path.clone(), source };
+        bytes_total += std::fs::metadata(path).map_err(io)?.len();
+        let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
+        if same(path, &options.output) {
+            return Err(ImportError::OutputIsInput { path: path.clone() });
+        }
+    }
+    for collect in [false, true] {
+        match attempt(options, &inputs, bytes_total, collect, progress) {
+            Ok(report) => return Ok(report),
+            Err(Stop::Error(error)) => return Err(*error),
+            Err(Stop::Collect) => {}
+        }
+    }
+    unreachable!("rows that are collected may be in any order")
+}
+
+fn attempt(
+    options: &ImportOptions,
+    inputs: &[PathBuf],
+    bytes_total: u64,
+    collect: bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ImportReport, Stop> {
+    let mut format = Format::new(options)?;
+    let mut intake = Intake::new(options, inputs, bytes_total, collect, progress)?;
+    let mut summary = TextSummary::default();
+    let mut result = Ok(());
+    for path in inputs {
+        match format.read(path, &mut intake) {
+            Ok(seen) => {
+                summary.rows_in_repeated_hour += seen.rows_in_repeated_hour;
+                summary.rows_in_skipped_hour += seen.rows_in_skipped_hour;
+            }
+            Err(stop) => {
+                result = Err(stop);
+                break;
+            }
+        }
+    }
+    let report = result.and_then(|()| intake.finish(inputs, summary));
+    match report {
+        Err(Stop::Error(error)) => Err(Stop::Error(Box::new(explain(*error, options, &format)))),
+        other => other,
+    }
+}
+
+/// Adds what was expected, which the intake does not know.
+fn explain(mut error: ImportError, options: &ImportOptions, format: &Format) -> ImportError {
+    if let ImportError::WrongFormat { first, expected, hint, .. } = &mut error {
+        if let Some(preset) = Preset::by_name(&options.format) {
+            *expected = format!("{}, such as `{}`", preset.columns, preset.example);
+        }
+        *hint = format.hint(&first.text);
+    }
+    error
+}
+
+fn text_hint(format: &TextFormat, line: &str) -> String {
+    let fits = |delimiter: char| {
+        let count = line.split(delimiter).count();
+        format.layouts.iter().any(|layout| layout.fields == count)
+    };
+    if fits(char::from(format.delimiter)) {
+        return String::new();
+    }
+    let found = [(',', "`,`"), (';', "`;`"), ('\t', "tab"), ('|', "`|`")]
+        .into_iter()
+        .find(|&(delimiter, _)| fits(delimiter));
+    match found {
+        Some((_, name)) => format!(
+            "; the line would fit with {name} between its columns instead of `{}`: choose another format or replace it",
+            char::from(format.delimiter)
+        ),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,576 @@
+//! Rows in, ticks out: every row is imported, dropped or refused, and counted.
+
+use std::path::{Path, PathBuf};
+
+use super::expansion::{check_bar, expand_bar};
+use super::importer::{ImportError, ImportOptions, Progress, Stop};
+use super::join::{ContractStream, join_contracts};
+use super::ledger::{Ledger, Place};
+use super::output::TickOutput;
+use super::policy::{IdenticalTrades, LateRows, OffTickPrices, Policies};
+use super::report::{Effect, Finding, ImportReport};
+use super::row::{BarRow, Refusal, Row, RowSink, TradeRow};
+use super::text::TextSummary;
+use crate::market::{Price, Tick, TickFlags, Timestamp};
+use crate::source::native::{Adjustment, ContractEntry, TickFileDescription};
+
+/// An input is of another layout if it starts with so many refused rows.
+const ALL_REFUSED: u64 = 100;
+/// No market has ever been near it; it leaves room to round and to move prices.
+const HIGHEST: Price = Price::from_units(i64::MAX / 2);
+/// The longest bar, in seconds.
+const LONGEST_BAR: i64 = 31 * 24 * 3600;
+/// Input files that the output names.
+const NAMED: usize = 3;
+
+/// One contract's rows.
+struct Stream {
+    /// Where the source tells.
+    symbol: Option<String>,
+    rows: u64,
+    latest: Timestamp,
+    ticks: Vec<(Tick, Place)>,
+    bars: Vec<(BarRow, Place)>,
+}
+
+/// Takes the rows of all inputs.
+pub(super) struct Intake<'i> {
+    options: &'i ImportOptions,
+    policies: Policies,
+    tick_size: Price,
+    /// Whether rows are kept in memory until all are read.
+    collect: bool,
+    ledger: Ledger,
+    streams: Vec<Stream>,
+    current: usize,
+    /// Contracts that were not asked for.
+    others: Vec<String>,
+    /// The last price that was on the tick grid: most prices repeat.
+    good_price: Price,
+    /// The bars' length, or 0 for trades; unknown before the first row.
+    kind: Option<i64>,
+    before: Before,
+    output: TickOutput,
+    progress: &'i mut dyn FnMut(Progress),
+    bytes_read: u64,
+    bytes_total: u64,
+}
+
+/// The row before, in the order of the output.
+#[derive(Default)]
+struct Before {
+    tick: Option<Tick>,
+    bar: Option<BarRow>,
+}
+
+impl<'i> Intake<'i> {
+    pub(super) fn new(
+        options: &'i ImportOptions,
+        inputs: &[PathBuf],
+        bytes_total: u64,
+        collect: bool,
+        progress: &'i mut dyn FnMut(Progress),
+    ) -> Result<Intake<'i>, Stop> {
+        let name = |path: &PathBuf| {
+            path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+        };
+        let mut names = inputs.iter().take(NAMED).map(name).collect::<Vec<_>>().join(", ");
+        if inputs.len() > NAMED {
+            names += &format!(" and {} more", inputs.len() - NAMED);
+        }
+        let origin = format!("import of {}: {names}", options.format);
+        let description = TickFileDescription::new(&options.instrument, &origin);
+        Ok(Intake {
+            options,
+            policies: options.policies,
+            tick_size: options.instrument.tick_size,
+            collect,
+            ledger: Ledger::new(options.rejects_path()),
+            streams: Vec::new(),
+            current: 0,
+            others: Vec::new(),
+            good_price: Price::ZERO,
+            kind: None,
+            before: Before::default(),
+            output: TickOutput::create(&options.output, description)?,
+            progress,
+            bytes_read: 0,
+            bytes_total,
+        })
+    }
+
+    /// Rows of a file that has no contracts to tell apart.
+    pub(super) fn open(&mut self, path: &Path) -> Result<(), Stop> {
+        self.begin(&path.display().to_string(), None).map(drop)
+    }
+
+    #[inline(always)]
+    fn trade(&mut self, line: u64, trade: &TradeRow) -> Result<(), Stop> {
+        let Ok(size @ 1..) = u32::try_from(trade.size) else {
+            return self.odd_size(line, trade);
+        };
+        let price = if trade.price == self.good_price {
+            trade.price
+        } else {
+            match self.price(line, trade.price, || Row::Trade(*trade))? {
+                Some(price) => price,
+                None => return Ok(()),
+            }
+        };
+        if self.kind != Some(0) {
+            self.set_kind(line, 0)?;
+        }
+        if trade.time < self.streams[self.current].latest {
+            if !self.late(line, trade.time)? {
+                return Ok(());
+            }
+        } else {
+            self.streams[self.current].latest = trade.time;
+        }
+        let mut tick = Tick::new(trade.time, price, size).with_aggressor(trade.aggressor);
+        if let Some(received) = trade.received {
+            tick = tick.with_receive_time(received);
+        }
+        if trade.bid.is_some() || trade.ask.is_some() {
+            tick = tick.with_quotes(trade.bid, trade.ask, self.tick_size);
+        }
+        let place = self.ledger.place(line);
+        if self.collect {
+            self.streams[self.current].ticks.push((tick, place));
+            return Ok(());
+        }
+        let output = &mut self.output;
+        self.before
+            .tick(tick, place, &self.policies, &mut self.ledger, |tick| Ok(output.push(tick)?))
+    }
+
+    #[cold]
+    fn odd_size(&mut self, line: u64, trade: &TradeRow) -> Result<(), Stop> {
+        let place = self.ledger.place(line);
+        if trade.size == 0 {
+            self.ledger.note(Finding::ZeroSize, place, || "size 0".to_owned());
+            return Ok(());
+        }
+        let reason = format!("a size of {} is not from 1 to {}", trade.size, u32::MAX);
+        self.refuse_row(Finding::SizeOutOfRange, place, reason, Row::Trade(*trade))
+    }
+
+    /// The price as it is to be taken, if it is.
+    #[inline(never)]
+    fn price(
+        &mut self,
+        line: u64,
+        price: Price,
+        row: impl FnOnce() -> Row,
+    ) -> Result<Option<Price>, Stop> {
+        let tick_size = self.tick_size;
+        let place = self.ledger.place(line);
+        if price <= Price::ZERO || price > HIGHEST {
+            let reason = format!("a price of {price} is not above 0 and up to {HIGHEST}");
+            self.refuse_row(Finding::PriceOutOfRange, place, reason, row())?;
+            return Ok(None);
+        }
+        if price.is_on_tick(tick_size) {
+            self.good_price = price;
+            return Ok(Some(price));
+        }
+        match self.policies.off_tick_prices {
+            OffTickPrices::Round if price.round_to_tick(tick_size) > Price::ZERO => {
+                let rounded = price.round_to_tick(tick_size);
+                self.ledger.note(Finding::Rounded, place, || format!("{price} to {rounded}"));
+                Ok(Some(rounded))
+            }
+            _ => {
+                let reason = format!(
+                    "a price of {price} is not a whole number of {}'s ticks of {tick_size}",
+                    self.options.instrument.symbol
+                );
+                self.refuse_row(Finding::OffTick, place, reason, row())?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn bar(&mut self, line: u64, row: &BarRow) -> Result<(), Stop> {
+        let place = self.ledger.place(line);
+        let seconds = row.duration / Timestamp::SECOND;
+        if row.duration % Timestamp::SECOND != 0 || !(1..=LONGEST_BAR).contains(&seconds) {
+            return Err(ImportError::BarLength { nanos: row.duration }.into());
+        }
+        if row.volume == 0 {
+            self.ledger.note(Finding::ZeroVolumeBar, place, || "volume 0".to_owned());
+            return Ok(());
+        }
+        if row.volume < 0 {
+            let reason = format!("a volume of {} is below 0", row.volume);
+            return self.refuse_row(Finding::SizeOutOfRange, place, reason, Row::Bar(*row));
+        }
+        let mut bar = *row;
+        for price in [&mut bar.open, &mut bar.high, &mut bar.low, &mut bar.close] {
+            match self.price(line, *price, || Row::Bar(*row))? {
+                Some(good) => *price = good,
+                None => return Ok(()),
+            }
+        }
+        if let Err(impossible) = check_bar(&bar) {
+            let reason = impossible.to_string();
+            return self.refuse_row(Finding::ImpossibleBar, place, reason, Row::Bar(*row));
+        }
+        self.set_kind(line, bar.duration)?;
+        if bar.start < self.streams[self.current].latest {
+            if !self.late(line, bar.start)? {
+                return Ok(());
+            }
+        } else {
+            self.streams[self.current].latest = bar.start;
+        }
+        if self.collect {
+            self.streams[self.current].bars.push((bar, place));
+            return Ok(());
+        }
+        let output = &mut self.output;
+        self.before.bar(bar, place, &mut self.ledger, |tick| Ok(output.push(tick)?))
+    }
+
+    /// Holds all rows to one kind: bars of one length, or trades (0).
+    #[cold]
+    fn set_kind(&mut self, line: u64, duration: i64) -> Result<(), Stop> {
+        let kind = *self.kind.get_or_insert(duration);
+        if kind == duration {
+            return Ok(());
+        }
+        let what = if kind == 0 || duration == 0 {
+            "the input holds both trades and bars"
+        } else {
+            "the input holds bars of different lengths"
+        };
+        let input = self.ledger.input().to_owned();
+        Err(ImportError::Mixed { input, line, what }.into())
+    }
+
+    /// Whether a row that goes back in time is taken.
+    #[cold]
+    fn late(&mut self, line: u64, time: Timestamp) -> Result<bool, Stop> {
+        let last = self.streams[self.current].latest;
+        let place = self.ledger.place(line);
+        let reason = || format!("{time} is before {last}");
+        match self.policies.late_rows {
+            LateRows::Sort if !self.collect => Err(Stop::Collect),
+            LateRows::Sort => {
+                self.ledger.note(Finding::LateSorted, place, reason);
+                Ok(true)
+            }
+            LateRows::Drop => {
+                self.ledger.note(Finding::LateDropped, place, reason);
+                Ok(false)
+            }
+            LateRows::Refuse => {
+                let input = self.ledger.input().to_owned();
+                Err(ImportError::Late { input, line, time, last }.into())
+            }
+        }
+    }
+
+    #[cold]
+    fn refuse_row(
+        &mut self,
+        finding: Finding,
+        place: Place,
+        reason: String,
+        row: Row,
+    ) -> Result<(), Stop> {
+        let text = match row {
+            Row::Trade(trade) => format!("{},{},{}", trade.time, trade.price, trade.size),
+            Row::Bar(BarRow { start, open, high, low, close, volume, .. }) => {
+                format!("{start},{open},{high},{low},{close},{volume}")
+            }
+        };
+        self.refused(finding, place, reason, &text)
+    }
+
+    #[cold]
+    fn refused(
+        &mut self,
+        finding: Finding,
+        place: Place,
+        reason: String,
+        text: &str,
+    ) -> Result<(), Stop> {
+        self.ledger.refuse(finding, place, reason, text)?;
+        match self.ledger.only_refused(ALL_REFUSED) {
+            Some(first) => Err(self.wrong_format(first, ALL_REFUSED, ALL_REFUSED).into()),
+            None => Ok(()),
+        }
+    }
+
+    fn wrong_format(&self, first: super::report::Example, refused: u64, rows: u64) -> ImportError {
+        ImportError::WrongFormat {
+            format: self.options.format.clone(),
+            instrument: self.options.instrument.symbol.clone(),
+            refused,
+            rows,
+            first: Box::new(first),
+            expected: String::new(),
+            hint: String::new(),
+        }
+    }
+
+    /// Sorts what was collected, judges the whole and puts the output into its place.
+    pub(super) fn finish(
+        mut self,
+        inputs: &[PathBuf],
+        summary: TextSummary,
+    ) -> Result<ImportReport, Stop> {
+        self.streams.retain(|stream| stream.rows > 0);
+        if self.streams.is_empty()
+            && !self.others.is_empty()
+            && let Some(wanted) = &self.options.contract
+        {
+            let (wanted, seen) = (wanted.clone(), self.others.clone());
+            return Err(ImportError::NoSuchContract { wanted, seen }.into());
+        }
+        let name = |stream: &Stream| {
+            let fallback = || self.options.instrument.symbol.clone();
+            stream.symbol.clone().or_else(|| self.options.contract.clone()).unwrap_or_else(fallback)
+        };
+        let symbols: Vec<String> = self.streams.iter().map(name).collect();
+        let mut adjustment = Adjustment::None;
+        let mut contracts: Vec<ContractEntry> = symbols
+            .iter()
+            .map(|symbol| ContractEntry {
+                symbol: symbol.clone(),
+                expiry: None,
+                price_offset: "0".to_owned(),
+            })
+            .collect();
+        let streams = std::mem::take(&mut self.streams);
+        if let [_, _, ..] = streams[..] {
+            let Some(roll) = &self.options.roll else {
+                let rows = streams.iter().map(|stream| stream.rows);
+                let contracts = symbols.into_iter().zip(rows).collect();
+                return Err(ImportError::SeveralContracts { contracts }.into());
+            };
+            let mut sorted = Vec::new();
+            for (stream, symbol) in streams.into_iter().zip(symbols) {
+                let mut ticks = Vec::new();
+                self.settle(stream, |_, tick| {
+                    ticks.push(tick);
+                    Ok(())
+                })?;
+                sorted.push(ContractStream { symbol, ticks });
+            }
+            let schedule = roll(&sorted).map_err(ImportError::Roll)?;
+            let joined = join_contracts(&sorted, &schedule).map_err(ImportError::Join)?;
+            let is_row =
+                |tick: &&Tick| self.kind == Some(0) || tick.flags.any(TickFlags::BAR_CLOSE);
+            let all: usize = sorted.iter().map(|s| s.ticks.iter().filter(is_row).count()).sum();
+            let shown = joined.ticks.iter().filter(is_row).count();
+            self.ledger.leave_out((all - shown) as u64);
+            for &tick in &joined.ticks {
+                self.output.push(tick)?;
+            }
+            (contracts, adjustment) = (joined.contracts, schedule.adjustment);
+        } else {
+            for stream in streams {
+                self.settle(stream, |output, tick| Ok(output.push(tick)?))?;
+            }
+        }
+        self.judge()?;
+        let (mut writer, first, last) = self.output.into_writer()?;
+        let description = writer.description_mut();
+        let bar_seconds =
+            self.kind.filter(|&kind| kind > 0).map(|kind| (kind / Timestamp::SECOND) as u32);
+        description.contracts.clone_from(&contracts);
+        description.adjustment = adjustment;
+        description.expanded_from_bars_of_seconds = bar_seconds;
+        let ticks = writer.finish()?;
+        let rejects = self.ledger.keep_rejects()?;
+        Ok(ImportReport {
+            output: self.options.output.clone(),
+            rejects,
+            format: self.options.format.clone(),
+            inputs: inputs.to_vec(),
+            rows: self.ledger.rows,
+            imported: self.ledger.imported,
+            ticks,
+            first,
+            last,
+            contracts: contracts.into_iter().map(|contract| contract.symbol).collect(),
+            bar_seconds,
+            rows_in_repeated_hour: summary.rows_in_repeated_hour,
+            rows_in_skipped_hour: summary.rows_in_skipped_hour,
+            counts: self.ledger.counts,
+        })
+    }
+
+    /// Hands a contract's collected rows to `emit`, in order of time.
+    fn settle(
+        &mut self,
+        mut stream: Stream,
+        mut emit: impl FnMut(&mut TickOutput, Tick) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        self.before = Before::default();
+        let output = &mut self.output;
+        let mut emit = |tick| emit(output, tick);
+        stream.ticks.sort_by_key(|(tick, _)| tick.time);
+        for (tick, place) in stream.ticks {
+            self.before.tick(tick, place, &self.policies, &mut self.ledger, &mut emit)?;
+        }
+        stream.bars.sort_by_key(|(bar, _)| bar.start);
+        for (bar, place) in stream.bars {
+            self.before.bar(bar, place, &mut self.ledger, &mut emit)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the rows that were taken are enough.
+    fn judge(&mut self) -> Result<(), Stop> {
+        let rows = self.ledger.rows;
+        let refused = self.ledger.total(Effect::Refused);
+        if let Some(first) = self.ledger.first_refused.clone() {
+            if refused * 2 > rows {
+                return Err(self.wrong_format(first, refused, rows).into());
+            }
+            let limit = self.policies.max_refused;
+            if refused as f64 > limit * rows as f64 {
+                let rejects = self.ledger.keep_rejects()?.unwrap_or_default();
+                // The next whole percent, so that the same command passes with it.
+                let remedy = (refused as f64 / rows as f64 * 100.0).ceil() / 100.0;
+                return Err(ImportError::TooManyRefused {
+                    refused,
+                    rows,
+                    limit: limit * 100.0,
+                    remedy,
+                    rejects,
+                    first: Box::new(first),
+                }
+                .into());
+            }
+        }
+        if self.ledger.imported == 0 {
+            let dropped = self.ledger.total(Effect::Dropped);
+            return Err(ImportError::Nothing { rows, dropped, refused }.into());
+        }
+        Ok(())
+    }
+}
+
+impl RowSink for Intake<'_> {
+    type Error = Stop;
+
+    fn begin(&mut self, input: &str, contract: Option<&str>) -> Result<bool, Stop> {
+        if let (Some(contract), Some(wanted)) = (contract, &self.options.contract)
+            && contract != wanted
+        {
+            if !self.others.iter().any(|other| other == contract) {
+                self.others.push(contract.to_owned());
+            }
+            return Ok(false);
+        }
+        let known = self.streams.iter().position(|stream| stream.symbol.as_deref() == contract);
+        self.current = match known {
+            Some(known) => known,
+            None if !self.streams.is_empty() && !self.collect => return Err(Stop::Collect),
+            None => {
+                self.streams.push(Stream {
+                    symbol: contract.map(str::to_owned),
+                    rows: 0,
+                    latest: Timestamp::MIN,
+                    ticks: Vec::new(),
+                    bars: Vec::new(),
+                });
+                self.streams.len() - 1
+            }
+        };
+        self.ledger.begin(input);
+        Ok(true)
+    }
+
+    #[inline(always)]
+    fn row(&mut self, line: u64, row: Row) -> Result<(), Stop> {
+        self.ledger.rows += 1;
+        self.streams[self.current].rows += 1;
+        match row {
+            Row::Trade(trade) => self.trade(line, &trade),
+            Row::Bar(bar) => self.bar(line, &bar),
+        }
+    }
+
+    fn refuse(&mut self, line: u64, refusal: Refusal, text: &str) -> Result<(), Stop> {
+        self.ledger.rows += 1;
+        self.streams[self.current].rows += 1;
+        let place = self.ledger.place(line);
+        self.refused(Finding::Unreadable, place, refusal.to_string(), text)
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.bytes_read += bytes;
+        (self.progress)(Progress {
+            bytes_read: self.bytes_read,
+            bytes_total: self.bytes_total,
+            rows: self.ledger.rows,
+        });
+    }
+}
+
+impl Before {
+    #[inline(always)]
+    fn tick(
+        &mut self,
+        tick: Tick,
+        place: Place,
+        policies: &Policies,
+        ledger: &mut Ledger,
+        mut emit: impl FnMut(Tick) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        if self.tick == Some(tick) {
+            let reason = || format!("{} at {} is there twice", tick.price, tick.time);
+            match policies.identical_trades {
+                IdenticalTrades::Keep => ledger.note(Finding::IdenticalTradeKept, place, reason),
+                IdenticalTrades::Drop => {
+                    ledger.note(Finding::IdenticalTradeDropped, place, reason);
+                    return Ok(());
+                }
+            }
+        }
+        self.tick = Some(tick);
+        ledger.imported += 1;
+        emit(tick)
+    }
+
+    fn bar(
+        &mut self,
+        bar: BarRow,
+        place: Place,
+        ledger: &mut Ledger,
+        mut emit: impl FnMut(Tick) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        if let Some(before) = self.bar {
+            if bar == before {
+                let reason = || format!("the bar of {} is there twice", bar.start);
+                ledger.note(Finding::IdenticalBar, place, reason);
+                return Ok(());
+            }
+            if bar.start < before.start + before.duration {
+                let (finding, what) = if bar.start == before.start {
+                    (Finding::ConflictingBar, "another bar of this start")
+                } else {
+                    (Finding::OverlappingBar, "the bar before it, which ends later")
+                };
+                let BarRow { start, open, high, low, close, volume, .. } = bar;
+                let text = format!("{start},{open},{high},{low},{close},{volume}");
+                let reason = format!("the bar of {start} conflicts with {what}");
+                return Ok(ledger.refuse(finding, place, reason, &text)?);
+            }
+        }
+        self.bar = Some(bar);
+        ledger.imported += 1;
+        let mut result = Ok(());
+        expand_bar(&bar, |tick| {
+            if result.is_ok() {
+                result = emit(tick);
+            }
+        });
+        result
+    }
+}

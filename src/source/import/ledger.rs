@@ -1,0 +1,166 @@
+//! The book of an import: what was found in which row.
+
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::importer::ImportError;
+use super::report::{Count, EXAMPLES, Effect, Example, Finding};
+
+/// Where a row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    line: u64,
+    input: u32,
+}
+
+pub(super) struct Ledger {
+    inputs: Vec<String>,
+    pub(super) rows: u64,
+    pub(super) imported: u64,
+    pub(super) counts: [Count; Finding::ALL.len()],
+    pub(super) first_refused: Option<Example>,
+    /// Rows and refused rows before the current input, and its first refused row.
+    rows_before: u64,
+    refused_before: u64,
+    first_refused_here: Option<Example>,
+    rejects_path: PathBuf,
+    rejects: Option<csv::Writer<BufWriter<NamedTempFile>>>,
+}
+
+impl Ledger {
+    pub(super) fn new(rejects_path: PathBuf) -> Ledger {
+        Ledger {
+            inputs: Vec::new(),
+            rows: 0,
+            imported: 0,
+            counts: Default::default(),
+            first_refused: None,
+            rows_before: 0,
+            refused_before: 0,
+            first_refused_here: None,
+            rejects_path,
+            rejects: None,
+        }
+    }
+
+    /// The rows that follow are of this input.
+    pub(super) fn begin(&mut self, input: &str) {
+        self.inputs.push(input.to_owned());
+        self.rows_before = self.rows;
+        self.refused_before = self.total(Effect::Refused);
+        self.first_refused_here = None;
+    }
+
+    /// The current input.
+    pub(super) fn input(&self) -> &str {
+        self.inputs.last().map_or("", String::as_str)
+    }
+
+    /// A line of the current input.
+    #[inline]
+    pub(super) fn place(&self, line: u64) -> Place {
+        Place { line, input: self.inputs.len() as u32 }
+    }
+
+    pub(super) fn total(&self, effect: Effect) -> u64 {
+        let of_effect = Finding::ALL.iter().filter(|finding| finding.effect() == effect);
+        of_effect.map(|&finding| self.counts[finding as usize].rows).sum()
+    }
+
+    /// Counts a finding that refuses nothing.
+    #[inline]
+    pub(super) fn note(&mut self, finding: Finding, place: Place, reason: impl FnOnce() -> String) {
+        let count = &mut self.counts[finding as usize];
+        count.rows += 1;
+        if count.examples.len() < EXAMPLES {
+            let example = self.example(place, reason(), String::new());
+            self.counts[finding as usize].examples.push(example);
+        }
+    }
+
+    /// Counts rows that the joined series did not show.
+    pub(super) fn leave_out(&mut self, rows: u64) {
+        self.imported -= rows;
+        self.counts[Finding::OtherContract as usize].rows += rows;
+    }
+
+    /// Counts a refused row and writes it down.
+    pub(super) fn refuse(
+        &mut self,
+        finding: Finding,
+        place: Place,
+        reason: String,
+        text: &str,
+    ) -> Result<(), ImportError> {
+        let example = self.example(place, reason, text.to_owned());
+        self.write(&example).map_err(|reason| self.cannot_write(reason))?;
+        self.first_refused.get_or_insert_with(|| example.clone());
+        self.first_refused_here.get_or_insert_with(|| example.clone());
+        let count = &mut self.counts[finding as usize];
+        count.rows += 1;
+        if count.examples.len() < EXAMPLES {
+            count.examples.push(example);
+        }
+        Ok(())
+    }
+
+    /// The first refused row of the current input, if that has so many rows and all are refused.
+    pub(super) fn only_refused(&self, rows: u64) -> Option<Example> {
+        let refused = self.total(Effect::Refused) - self.refused_before;
+        let all = refused == rows && self.rows - self.rows_before == rows;
+        self.first_refused_here.clone().filter(|_| all)
+    }
+
+    /// Puts the refused rows into their place; without any, what an earlier import left there goes.
+    pub(super) fn keep_rejects(&mut self) -> Result<Option<PathBuf>, ImportError> {
+        let Some(rejects) = self.rejects.take() else {
+            return match std::fs::remove_file(&self.rejects_path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(self.cannot_write(error.to_string()))
+                }
+                _ => Ok(None),
+            };
+        };
+        rejects
+            .into_inner()
+            .map_err(|error| error.to_string())
+            .and_then(|buffer| buffer.into_inner().map_err(|error| error.to_string()))
+            .and_then(|file| file.persist(&self.rejects_path).map_err(|error| error.to_string()))
+            .map_err(|reason| self.cannot_write(reason))?;
+        Ok(Some(self.rejects_path.clone()))
+    }
+
+    fn example(&self, place: Place, reason: String, text: String) -> Example {
+        let input = (place.input as usize).checked_sub(1).and_then(|index| self.inputs.get(index));
+        Example { input: input.cloned().unwrap_or_default(), line: place.line, reason, text }
+    }
+
+    fn write(&mut self, example: &Example) -> Result<(), String> {
+        let rejects = match &mut self.rejects {
+            Some(rejects) => rejects,
+            None => {
+                let folder = match self.rejects_path.parent() {
+                    Some(folder) if !folder.as_os_str().is_empty() => folder,
+                    _ => Path::new("."),
+                };
+                let file = tempfile::Builder::new().prefix(".rejects-").tempfile_in(folder);
+                let file = BufWriter::new(file.map_err(|error| error.to_string())?);
+                let mut writer = csv::Writer::from_writer(file);
+                writer
+                    .write_record(["input", "line", "reason", "text"])
+                    .map_err(|error| error.to_string())?;
+                self.rejects.insert(writer)
+            }
+        };
+        let Example { input, line, reason, text } = example;
+        rejects
+            .write_record([input, &line.to_string(), reason, text])
+            .map_err(|error| error.to_string())
+    }
+
+    fn cannot_write(&self, reason: String) -> ImportError {
+        ImportError::Rejects { path: self.rejects_path.clone(), reason }
+    }
+}

@@ -1,0 +1,60 @@
+//! What happens to rows that are not as they should be.
+
+use clap::ValueEnum;
+
+/// What happens to a row whose time is before that of a row before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LateRows {
+    /// Everything is read into memory (48 bytes a trade) and sorted by time; rows of one time stay in
+    /// the order in which they were read. Input files may overlap.
+    #[default]
+    Sort,
+    /// The row is left out.
+    Drop,
+    /// The import fails.
+    Refuse,
+}
+
+/// What happens to a row whose price is not a whole number of the instrument's ticks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OffTickPrices {
+    /// The row is refused.
+    #[default]
+    RefuseRow,
+    /// The price is rounded to the nearest tick, half away from zero.
+    Round,
+}
+
+/// What happens to a trade that is the same as the trade before it in every field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum IdenticalTrades {
+    /// It is kept: a third of all trades share a time with the one before, many a price and a size.
+    #[default]
+    Keep,
+    /// It is left out.
+    Drop,
+}
+
+/// How an import treats rows that are not as they should be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Policies {
+    /// Rows that go back in time.
+    pub late_rows: LateRows,
+    /// Prices off the tick grid.
+    pub off_tick_prices: OffTickPrices,
+    /// Trades that repeat the one before.
+    pub identical_trades: IdenticalTrades,
+    /// The import fails if more than this part of all rows, 0 to 1, is refused.
+    pub max_refused: f64,
+}
+
+impl Default for Policies {
+    fn default() -> Policies {
+        Policies {
+            late_rows: LateRows::default(),
+            off_tick_prices: OffTickPrices::default(),
+            identical_trades: IdenticalTrades::default(),
+            max_refused: 0.01,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What an import did with every row.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::market::Timestamp;
+
+/// Examples of a finding that are kept.
+pub(super) const EXAMPLES: usize = 20;
+
+/// Something about a row that is worth counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// A field cannot be read, or there are too few or too many of them.
+    Unreadable,
+    /// A price of zero or below, or beyond 4.6e9.
+    PriceOutOfRange,
+    /// A negative size, or one beyond what a tick can hold.
+    SizeOutOfRange,
+    /// A price that is not a whole number of ticks.
+    OffTick,
+    /// A bar that no trades can have made.
+    ImpossibleBar,
+    /// A bar that starts with the bar before it but says something else.
+    ConflictingBar,
+    /// A bar that starts before the bar before it has ended.
+    OverlappingBar,
+    /// A trade of no contracts.
+    ZeroSize,
+    /// A bar in which nothing traded.
+    ZeroVolumeBar,
+    /// A row that goes back in time, left out.
+    LateDropped,
+    /// A trade that is the same as the one before it, left out.
+    IdenticalTradeDropped,
+    /// A bar that is the same as the one before it.
+    IdenticalBar,
+    /// A row of a contract that the series did not show at that time.
+    OtherContract,
+    /// A row that went back in time and was sorted into its place.
+    LateSorted,
+    /// A trade that is the same as the one before it, kept.
+    IdenticalTradeKept,
+    /// A price off the tick grid, rounded.
+    Rounded,
+}
+
+/// What a finding did to its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The row is not in the output and stands in the file of refused rows.
+    Refused,
+    /// The row is not in the output.
+    Dropped,
+    /// The row is in the output.
+    Kept,
+}
+
+impl Finding {
+    /// All of them, refused ones first, then dropped ones.
+    pub const ALL: [Finding; 16] = [
+        Finding::Unreadable,
+        Finding::PriceOutOfRange,
+        Finding::SizeOutOfRange,
+        Finding::OffTick,
+        Finding::ImpossibleBar,
+        Finding::ConflictingBar,
+        Finding::OverlappingBar,
+        Finding::ZeroSize,
+        Finding::ZeroVolumeBar,
+        Finding::LateDropped,
+        Finding::IdenticalTradeDropped,
+        Finding::IdenticalBar,
+        Finding::OtherContract,
+        Finding::LateSorted,
+        Finding::IdenticalTradeKept,
+        Finding::Rounded,
+    ];
+
+    /// What it does to its row.
+    pub const fn effect(self) -> Effect {
+        match self {
+            Finding::Unreadable
+            | Finding::PriceOutOfRange
+            | Finding::SizeOutOfRange
+            | Finding::OffTick
+            | Finding::ImpossibleBar
+            | Finding::ConflictingBar
+            | Finding::OverlappingBar => Effect::Refused,
+            Finding::ZeroSize
+            | Finding::ZeroVolumeBar
+            | Finding::LateDropped
+            | Finding::IdenticalTradeDropped
+            | Finding::IdenticalBar
+            | Finding::OtherContract => Effect::Dropped,
+            Finding::LateSorted | Finding::IdenticalTradeKept | Finding::Rounded => Effect::Kept,
+        }
+    }
+
+    /// A few words for it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Finding::Unreadable => "unreadable",
+            Finding::PriceOutOfRange => "price out of range",
+            Finding::SizeOutOfRange => "size out of range",
+            Finding::OffTick => "price off the tick grid",
+            Finding::ImpossibleBar => "impossible bar",
+            Finding::ConflictingBar => "second bar of the same start",
+            Finding::OverlappingBar => "bar inside the one before",
+            Finding::ZeroSize => "trade of size 0",
+            Finding::ZeroVolumeBar => "bar without volume",
+            Finding::LateDropped => "back in time",
+            Finding::IdenticalTradeDropped => "same trade as before",
+            Finding::IdenticalBar => "same bar as before",
+            Finding::OtherContract => "not the contract shown at that time",
+            Finding::LateSorted => "back in time, sorted into place",
+            Finding::IdenticalTradeKept => "same trade as before, kept",
+            Finding::Rounded => "price rounded to the tick grid",
+        }
+    }
+}
+
+/// One row with a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The file, or the member of an archive.
+    pub input: String,
+    /// Line from 1; a binary format counts records.
+    pub line: u64,
+    /// What was found.
+    pub reason: String,
+    /// The row, as it stands or as it was understood.
+    pub text: String,
+}
+
+/// How often something was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Rows.
+    pub rows: u64,
+    /// The first 20 of them.
+    pub examples: Vec<Example>,
+}
+
+/// What an import did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImportReport {
+    /// The native file that was written.
+    pub output: PathBuf,
+    /// The refused rows, if there were any.
+    pub rejects: Option<PathBuf>,
+    /// The format that was read.
+    pub format: String,
+    /// The files that were read, in order.
+    pub inputs: Vec<PathBuf>,
+    /// Rows in the input: imported, dropped and refused ones.
+    pub rows: u64,
+    /// Rows that are in the output.
+    pub imported: u64,
+    /// Ticks in the output; four a bar for most bars.
+    pub ticks: u64,
+    /// Time of the first tick.
+    pub first: Timestamp,
+    /// Time of the last tick.
+    pub last: Timestamp,
+    /// The contracts in the output.
+    pub contracts: Vec<String>,
+    /// Seconds in a bar, where the input was bars.
+    pub bar_seconds: Option<u32>,
+    /// Rows in an hour that the clocks went through twice: taken as the first unless that went back
+    /// in time.
+    pub rows_in_repeated_hour: u64,
+    /// Rows in an hour that the clocks left out; they are among the unreadable ones.
+    pub rows_in_skipped_hour: u64,
+    pub(super) counts: [Count; Finding::ALL.len()],
+}
+
+impl ImportReport {
+    /// How often something was found.
+    pub fn count(&self, finding: Finding) -> &Count {
+        &self.counts[finding as usize]
+    }
+
+    /// Rows to which that happened; a kept row can have several findings.
+    pub fn total(&self, effect: Effect) -> u64 {
+        Finding::ALL
+            .iter()
+            .filter(|finding| finding.effect() == effect)
+            .map(|&finding| self.count(finding).rows)
+            .sum()
+    }
+}
+
+impl fmt::Display for ImportReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files = if self.inputs.len() == 1 { "file" } else { "files" };
+        writeln!(
+            f,
+            "{}: {} ticks of {} from {} of {} rows ({} {files}, {})",
+            self.output.display(),
+            self.ticks,
+            self.contracts.join(", "),
+            self.imported,
+            self.rows,
+            self.inputs.len(),
+            self.format
+        )?;
+        writeln!(f, "  from {} to {}", self.first, self.last)?;
+        if let Some(seconds) = self.bar_seconds {
+            writeln!(f, "  made from bars of {seconds} s")?;
+        }
+        for (count, words) in [
+            (
+                self.rows_in_repeated_hour,
+                "clocks went through twice: the first, unless out of order",
+            ),
+            (self.rows_in_skipped_hour, "clocks left out: refused"),
+        ] {
+            if count > 0 {
+                writeln!(f, "  {count} rows in an hour that the {words}")?;
+            }
+        }
+        for finding in Finding::ALL {
+            let count = self.count(finding);
+            if count.rows == 0 {
+                continue;
+            }
+            let effect = match finding.effect() {
+                Effect::Refused => "refused",
+                Effect::Dropped => "dropped",
+                Effect::Kept => "kept",
+            };
+            writeln!(f, "  {effect} {}: {}", count.rows, finding.words())?;
+            for Example { input, line, reason, .. } in &count.examples {
+                writeln!(f, "    {input}:{line}: {reason}")?;
+            }
+            let more = count.rows - count.examples.len() as u64;
+            if more > 0 {
+                writeln!(f, "    … and {more} more")?;
+            }
+        }
+        match &self.rejects {
+            Some(path) => writeln!(f, "  all refused rows are in {}", path.display()),
+            None => Ok(()),
+        }
+    }
+}
