@@ -61,7 +61,7 @@ pub fn run_backtest(
         let hash = scope.spawn(|| hash_of(&history));
         let mut sink = Recording::new(&settings.timeframes);
         let mut on_ticks = |done| progress(Backtest::Replaying(done, total));
-        let mut record = match config.strategy.kind {
+        let mut finished = match config.strategy.kind {
             StrategyKind::RandomEntries => {
                 let strategy = assembly::random_entries(config);
                 let mut stages = assembly::pipeline(config, &instrument, settings, strategy);
@@ -75,8 +75,8 @@ pub fn run_backtest(
                 record(config, &instrument, &history, &stages, sink, run)
             }
         };
-        record.input_sha256 = hash.join().expect("hashing bytes in memory cannot fail")?;
-        Ok(record)
+        finished.input_sha256 = hash.join().expect("hashing bytes in memory cannot fail")?;
+        Ok(finished)
     })
 }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::import::{self, DetectError, Detected, Effect, ImportError, ImportOptions, roll_choice};
+use super::import::{
+    self, DetectError, Detected, Finding, ImportError, ImportOptions, roll_choice,
+};
 use super::native::{Adjustment, TickFile, TickFileError};
 use super::synthetic::{
     self, MartingaleSettings, RegimesSettings, Settings, SyntheticError, SyntheticMarket,
@@ -153,13 +155,10 @@ impl History {
         .map_err(Box::new)?;
         let file = TickFile::open(&native)?;
         let mut notes: Vec<String> = expansion_note(&file).into_iter().collect();
-        for (effect, what) in
-            [(Effect::Refused, "refused"), (Effect::Dropped, "dropped"), (Effect::Repaired, "repaired")]
-        {
-            let rows = report.total(effect);
+        for finding in Finding::ALL {
+            let rows = report.count(finding).rows;
             if rows > 0 {
-                let of = report.rows;
-                notes.push(format!("The import {what} {rows} of {of} rows; see the import's report."));
+                notes.push(format!("Import: {rows} of {} rows: {}.", report.rows, finding.words()));
             }
         }
         let name = path.display().to_string();

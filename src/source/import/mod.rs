@@ -14,6 +14,7 @@ mod output;
 mod policy;
 mod preset;
 mod report;
+mod roll_choice;
 mod row;
 mod text;
 mod trade_line;
@@ -25,5 +26,6 @@ pub use join::{ContractStream, JoinError, JoinedContracts, RollSchedule, Stint, 
 pub use policy::{IdenticalTrades, LateRows, OffTickPrices, Policies};
 pub use preset::{PRESETS, Preset};
 pub use report::{Count, Effect, Example, Finding, ImportReport};
+pub use roll_choice::roll_choice;
 pub use row::{BarRow, Refusal, Row, RowSink, TradeRow};
 pub use text::{Columns, Header, Layout, Stamp, TextFormat, TextSummary, TimePattern, read_text};
