@@ -72,7 +72,7 @@ pub struct RegimeStretch {
     pub drift_ticks: f64,
 }
 
-/// Share of the way to an anchor is clipped so that the coin keeps at least a quarter for each side.
+/// However far F is from the anchor, the coin keeps a quarter for the way that leads farther away.
 const LARGEST_BIAS: i64 = COIN_HALF as i64 / 2;
 
 /// Events in half an hour of average activity in a regular session: a thirteenth of three quarters of
@@ -86,7 +86,7 @@ pub(super) struct RegimeProcess {
     mean_trades: f64,
     /// Bias of the coin in an upward trend.
     trend_bias: i32,
-    /// Bias of the coin in a range, for each unit of F below the anchor.
+    /// Bias of the coin in a range for each unit of F below the anchor, in 1024ths.
     range_bias: i64,
     regime: Regime,
     /// Where F was when the regime began, in its units.
@@ -119,7 +119,7 @@ impl RegimeProcess {
             mean_hours,
             mean_trades: trades / weights.iter().sum::<f64>(),
             trend_bias: grid.bias_for(trend).round() as i32,
-            range_bias: range_bias.round() as i64,
+            range_bias: (1024.0 * range_bias).round() as i64,
             regime,
             anchor: fair_units,
             change_at: Timestamp::MIN,
@@ -190,7 +190,7 @@ impl RegimeProcess {
             Regime::TrendUp => self.trend_bias,
             Regime::TrendDown => -self.trend_bias,
             Regime::Range => {
-                let pull = -self.above_anchor(fair_units) * self.range_bias;
+                let pull = -self.above_anchor(fair_units) * self.range_bias / 1024;
                 pull.clamp(-LARGEST_BIAS, LARGEST_BIAS) as i32
             }
             Regime::Volatile => 0,

@@ -1,7 +1,7 @@
 //! What can be earned: nothing on the martingale, the planted edge on the regimes.
 
 use super::*;
-use crate::market::{Money, Side};
+use crate::market::Money;
 
 /// Profit in ticks of positions held between prints; `position(index)` is held from print `index` to
 /// the next.
@@ -242,9 +242,9 @@ fn print_edge() {
         a_day(oracle.costs),
         oracle.sides as f64 / f64::from(days)
     );
-    let regimes = generator.regimes();
+    let stretches = generator.regimes();
     for regime in [Regime::TrendUp, Regime::TrendDown, Regime::Range, Regime::Volatile] {
-        let of: Vec<_> = regimes.iter().filter(|stretch| stretch.regime == regime).collect();
+        let of: Vec<_> = stretches.iter().filter(|stretch| stretch.regime == regime).collect();
         let hours: f64 = of.iter().map(|stretch| stretch.hours).sum();
         let drift: f64 = of.iter().map(|stretch| stretch.drift_ticks).sum();
         eprintln!(
@@ -263,13 +263,12 @@ fn print_edge() {
             mean.mean, mean.error
         );
     }
-    let buys = sessions
-        .iter()
-        .flat_map(|(_, ticks)| ticks)
-        .filter(|t| t.aggressor() == Some(Side::Buy))
-        .count();
-    eprintln!(
-        "share of buys {:.4}",
-        buys as f64 / sessions.iter().map(|(_, t)| t.len()).sum::<usize>() as f64
-    );
+    for market in [martingale(true), martingale(false), regimes()] {
+        let name = format!("{market:?}");
+        let moves: Vec<f64> = generate(settings(market, 1, days, 20_000))
+            .iter()
+            .map(|(_, ticks)| profit(ticks, |_| 1).powi(2))
+            .collect();
+        eprintln!("a day's move: {:.1} ticks; {name}", Mean::of(&moves).mean.sqrt());
+    }
 }

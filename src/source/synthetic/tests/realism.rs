@@ -180,6 +180,9 @@ fn prices_sizes_spreads_and_the_day_look_like_es() {
         assert!((s.unchanged + s.one_tick - 1.0).abs() < 1e-4, "{name} {s:?}");
         assert!((0.83..0.88).contains(&s.reversals), "{name} {s:?}");
         assert!((0.985..0.991).contains(&s.spread_of_one), "{name} {s:?}");
+        assert!((170_000.0..680_000.0).contains(&s.trades_a_day), "{name} {s:?}");
+        assert!((0.74e6..2.26e6).contains(&s.contracts_a_day), "{name} {s:?}");
+        assert!((30.0..300.0).contains(&s.day_deviation), "{name} {s:?}");
         let [median, p90, p99] = s.size_quantiles;
         assert!(median == 1 && (4..=7).contains(&p90) && (15..=34).contains(&p99), "{name} {s:?}");
         assert!((0.7..0.82).contains(&s.regular_share), "{name} {s:?}");
@@ -220,5 +223,21 @@ fn an_average_full_session_has_the_trades_that_were_asked_for() {
             .collect();
         let trades = Mean::of(&counts);
         assert!(trades.from(1_000.0).abs() < 4.0 && trades.error < 25.0, "{name} {trades:?}");
+    }
+}
+
+#[test]
+#[ignore = "prints the generator's speed"]
+fn print_speed() {
+    for market in [martingale(true), martingale(false), regimes()] {
+        let mut generator = Generator::new(settings(market.clone(), 1, 30, 340_000)).unwrap();
+        let mut ticks = Vec::new();
+        let mut made = 0;
+        let start = std::time::Instant::now();
+        while generator.next_session(&mut ticks).is_some() {
+            made += ticks.len();
+        }
+        let speed = made as f64 / start.elapsed().as_secs_f64() / 1e6;
+        eprintln!("{market:?}: {speed:.1} million ticks a second");
     }
 }

@@ -52,7 +52,11 @@ fn every_tick_is_in_order_inside_its_session_and_on_the_grid() {
 #[test]
 fn one_seed_is_one_market_on_every_machine_and_another_seed_another() {
     // Computed once; they change only with the model, and then the model's description must too.
-    let golden = [(martingale(true), 0), (martingale(false), 0), (regimes(), 0)];
+    let golden = [
+        (martingale(true), 0x33b9_9890_a466_7c33),
+        (martingale(false), 0x2aae_6591_8521_23ea),
+        (regimes(), 0x23a1_ad8e_ac5b_ae15),
+    ];
     for (market, expected) in golden {
         let name = format!("{market:?}");
         let first = hash(&generate(settings(market.clone(), 42, 3, 10_000)));
@@ -103,7 +107,6 @@ fn the_file_holds_the_ticks_the_facts_and_the_regimes() {
     assert!(
         starts.is_sorted() && starts[0] == summary.start && starts[rows.len() - 1] < summary.end
     );
-    assert!(sessions.iter().all(|(session, _)| session.open < session.close));
     let hours: f64 = rows.iter().map(|row| row[3].parse::<f64>().unwrap()).sum();
     assert!((hours - 3.0 * 23.0).abs() < 1e-3, "{hours} hours of regimes");
     for row in &rows {
@@ -159,10 +162,10 @@ fn other_instruments_and_calendars_have_markets_too() {
     instrument.calendar = Calendar::AlwaysOpen;
     let sessions = generate(Settings { instrument, ..settings(martingale(true), 2, 2, 5_000) });
     assert_eq!(sessions[0].0.trade_date, Date::constant(2024, 1, 2));
-    let minutes: std::collections::BTreeSet<i64> = sessions[0]
+    let hours: std::collections::BTreeSet<i64> = sessions[0]
         .1
         .iter()
         .map(|tick| (tick.time - sessions[0].0.open) / Timestamp::HOUR)
         .collect();
-    assert_eq!(minutes.len(), 24, "every hour has trades: {minutes:?}");
+    assert_eq!(hours.len(), 24, "every hour has trades: {hours:?}");
 }
