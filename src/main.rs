@@ -1,3 +1,7 @@
 //! The `algospace-hft` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    algospace_hft::cli::main()
+}

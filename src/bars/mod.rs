@@ -23,9 +23,11 @@
 //! [`BarFlags::INCOMPLETE`]: crate::market::BarFlags::INCOMPLETE
 
 mod builder;
+mod csv;
 mod fold;
 
 pub use builder::{BarBuilder, TickCounts};
+pub use csv::write_bars;
 pub use fold::resample;
 
 #[cfg(test)]

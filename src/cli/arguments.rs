@@ -1,0 +1,166 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::source::import::{IdenticalTrades, LateRows, OffTickPrices};
+
+/// Trades CME index futures, and replays history through exactly the same code.
+///
+/// `algospace-hft --config config/backtest.yaml` runs a backtest and writes a report; the commands
+/// below prepare and inspect its data. Exit status: 0 done, 1 the run failed, 2 bad usage or bad
+/// configuration.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub(super) struct Arguments {
+    /// Run what this configuration file describes (its `system.mode`: backtest, paper or live)
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Print results as JSON, for scripts
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Validate a configuration and its history; change nothing
+    Check {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Turn any history into a native tick file
+    Import(ImportArguments),
+    /// Generate a synthetic market as a native tick file
+    Synth(SynthArguments),
+    /// Write what a stage makes of the history to a CSV file
+    Inspect {
+        /// What to write
+        what: Inspected,
+        /// The configuration file: its history, bars and strategy
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The file to write (.csv)
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Make report.html of a finished run anew, from the other files of its directory
+    Report {
+        /// The run's output directory
+        run_dir: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Inspected {
+    /// Every closed bar of every configured timeframe
+    Bars,
+    /// Every round trip, as in a run's trades.csv
+    Trades,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = IMPORT_EXAMPLES)]
+pub(super) struct ImportArguments {
+    /// Layout of the input; `list` shows all of them
+    #[arg(long, value_name = "PRESET")]
+    pub(super) format: String,
+    /// Files, or folders whose files are read in order of their names
+    #[arg(long, value_name = "PATH", num_args = 1.., required_unless_present = "list")]
+    pub(super) input: Vec<PathBuf>,
+    /// The native tick file to write
+    #[arg(long, value_name = "FILE", required_unless_present = "list")]
+    pub(super) output: Option<PathBuf>,
+    /// List the presets and stop (the same as `--format list`)
+    #[arg(long)]
+    pub(super) list: bool,
+    /// The instrument's symbol, built in or from --config
+    #[arg(long, default_value = "ES")]
+    pub(super) instrument: String,
+    /// A configuration whose `instruments` are known too
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Take only this contract, such as ESZ3
+    #[arg(long)]
+    pub(super) contract: Option<String>,
+    /// Join several contracts: when to move to the next one
+    #[arg(long, value_enum)]
+    pub(super) roll: Option<Roll>,
+    /// How the prices of joined contracts meet
+    #[arg(long, value_enum, default_value_t = Adjust::None, requires = "roll")]
+    pub(super) adjust: Adjust,
+    /// IANA zone of times without an offset, such as America/Chicago [default: the preset's]
+    #[arg(long, value_name = "ZONE")]
+    pub(super) time_zone: Option<String>,
+    /// Seconds in a bar [default: the preset's, or told from the first bars]
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) bar_seconds: Option<u32>,
+    /// A row whose time is before the last row's
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) late_rows: LateRows,
+    /// A price that is not a whole number of ticks
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) off_tick: OffTickPrices,
+    /// A trade that is the same as the one before in every field
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) identical_trades: IdenticalTrades,
+    /// Fail if more than this part of all rows (0 to 1) is refused
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.01)]
+    pub(super) max_refused: f64,
+    /// Where refused rows go [default: OUTPUT.rejects.csv]
+    #[arg(long, value_name = "FILE")]
+    pub(super) rejects: Option<PathBuf>,
+}
+
+const IMPORT_EXAMPLES: &str = "Examples:
+  algospace-hft import --format tick-csv --input ticks.csv --output es.ticks
+  algospace-hft import --format bar-csv-day-first --time-zone Asia/Jerusalem \\
+      --input data/ES_historical.csv --output es.ticks
+  algospace-hft import --format lean --input data/cme/minute/es --roll volume --output es.ticks
+  algospace-hft import --format databento --input es.dbn.zst --contract ESH4 --output esh4.ticks";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Roll {
+    /// On the customary day: the Monday before the third Friday for equity index futures
+    Calendar,
+    /// At the session after one in which a later contract traded more
+    Volume,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Adjust {
+    /// Prices as traded
+    None,
+    /// Earlier contracts moved by the gaps of the later rolls ("Panama")
+    Back,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SynthArguments {
+    /// Which market: `martingale` has no edge, `regimes` has a planted one
+    #[arg(long, value_enum)]
+    pub(super) market: Market,
+    /// Trading days
+    #[arg(long, default_value_t = 20)]
+    pub(super) days: u32,
+    /// Seed; the same seed makes the same ticks
+    #[arg(long, default_value_t = 42)]
+    pub(super) seed: u64,
+    /// Trades of an average day
+    #[arg(long, default_value_t = 340_000)]
+    pub(super) trades_per_day: u32,
+    /// The native tick file to write
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Market {
+    Martingale,
+    Regimes,
+}

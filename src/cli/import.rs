@@ -1,0 +1,90 @@
+//! `import`: any history into a native tick file.
+
+use serde_json::json;
+
+use super::arguments::{Adjust, ImportArguments, Roll};
+use super::progress::Progress;
+use super::{Failure, check, say};
+use crate::market::{Instrument, RollRule};
+use crate::source::import::{
+    Finding, ImportError, ImportOptions, ImportReport, PRESETS, Policies, roll_choice, run,
+};
+use crate::source::native::Adjustment;
+
+pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Failure> {
+    if arguments.list || arguments.format == "list" {
+        for preset in PRESETS {
+            say(format!("{:<20} {}", preset.name, preset.description));
+        }
+        return Ok(());
+    }
+    let Some(output) = &arguments.output else {
+        return Err(Failure::usage("give the file to write with --output"));
+    };
+    let instrument = match &arguments.config {
+        None => Instrument::built_in(&arguments.instrument).map_err(Failure::usage)?,
+        Some(path) => {
+            let (mut config, _) = check::load(path)?;
+            config.instrument.clone_from(&arguments.instrument);
+            config.instrument().map_err(Failure::usage)?
+        }
+    };
+    let calendar = instrument.calendar;
+    let inputs = arguments.input.clone();
+    let mut options = ImportOptions::new(&arguments.format, inputs, output.clone(), instrument);
+    options.contract.clone_from(&arguments.contract);
+    options.time_zone.clone_from(&arguments.time_zone);
+    options.bar_seconds = arguments.bar_seconds;
+    options.rejects.clone_from(&arguments.rejects);
+    options.policies = Policies {
+        late_rows: arguments.late_rows,
+        off_tick_prices: arguments.off_tick,
+        identical_trades: arguments.identical_trades,
+        max_refused: arguments.max_refused,
+    };
+    let adjustment = match arguments.adjust {
+        Adjust::None => Adjustment::None,
+        Adjust::Back => Adjustment::Back,
+    };
+    options.roll = arguments.roll.map(|roll| {
+        let rule = match roll {
+            Roll::Calendar => RollRule::default(),
+            Roll::Volume => RollRule::Volume,
+        };
+        roll_choice(rule, adjustment, calendar)
+    });
+    let mut progress = Progress::new();
+    let done = run(&options, &mut |now| {
+        progress.show("importing", now.bytes_read, now.bytes_total);
+    });
+    progress.finish();
+    match done {
+        Ok(report) if json => say(as_json(&report)),
+        Ok(report) => say(report),
+        Err(error @ (ImportError::Format { .. } | ImportError::TimeZone(_) | ImportError::NoInput)) => {
+            return Err(Failure::usage(error));
+        }
+        Err(error) => return Err(Failure::run(error)),
+    }
+    Ok(())
+}
+
+fn as_json(report: &ImportReport) -> serde_json::Value {
+    let found: serde_json::Map<_, _> = Finding::ALL
+        .iter()
+        .map(|&finding| (finding.words().to_owned(), json!(report.count(finding).rows)))
+        .collect();
+    json!({
+        "output": report.output,
+        "rejects": report.rejects,
+        "format": report.format,
+        "rows": report.rows,
+        "imported": report.imported,
+        "ticks": report.ticks,
+        "first": report.first.to_string(),
+        "last": report.last.to_string(),
+        "contracts": report.contracts,
+        "bar_seconds": report.bar_seconds,
+        "found": found,
+    })
+}

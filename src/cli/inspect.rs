@@ -1,0 +1,76 @@
+//! `inspect`: what a stage makes of the history, as a table.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::arguments::Inspected;
+use super::progress::Progress;
+use super::{Failure, check, say, stop};
+use crate::bars::{BarBuilder, write_bars};
+use crate::market::Timestamp;
+use crate::performance::write_trades_file;
+use crate::pipeline::{pipeline_settings, run_backtest};
+use crate::source::history::{History, Preparation};
+
+pub(super) fn inspect(what: Inspected, config: &Path, output: &Path) -> Result<(), Failure> {
+    if output.extension().is_none_or(|ending| ending != "csv") {
+        return Err(Failure::usage(format!("{}: only .csv can be written", output.display())));
+    }
+    let stop = stop::on_signal();
+    match what {
+        Inspected::Bars => bars(config, output, &stop),
+        Inspected::Trades => trades(config, output, &stop),
+    }
+}
+
+fn bars(config: &Path, output: &Path, stop: &AtomicBool) -> Result<(), Failure> {
+    let (config, instrument) = check::load(config)?;
+    let mut progress = Progress::new();
+    let history = History::open(&config, &instrument, &mut |Preparation { done, total }| {
+        progress.show("preparing", done, total);
+    })
+    .map_err(Failure::run)?;
+    let settings = pipeline_settings(&config, &instrument, history.file.description())
+        .map_err(Failure::usage)?;
+    let ticks = history.file.ticks();
+    let mut builder =
+        BarBuilder::new(&settings.timeframes, settings.calendar, settings.fill_gaps_up_to);
+    let contracts: Vec<_> =
+        history.file.description().contracts.iter().map(|c| c.symbol.clone()).collect();
+    let written = write_bars(output, &instrument.symbol, &contracts, |emit| {
+        let mut session_close = Timestamp::MIN;
+        for (index, tick) in ticks.iter().enumerate() {
+            if tick.time >= session_close {
+                builder.on_session_end(tick.time, emit);
+            }
+            builder.on_tick(tick, emit);
+            session_close = builder.session().close;
+            if index % 1_000_000 == 0 {
+                progress.show("bars", index as u64, ticks.len() as u64);
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        }
+        builder.finish(emit);
+    })
+    .map_err(Failure::run)?;
+    progress.finish();
+    say(format!("{}: {written} bars", output.display()));
+    let counts = builder.counts();
+    if counts.outside_session > 0 {
+        say(format!("{} ticks lie outside every session and were left out", counts.outside_session));
+    }
+    Ok(())
+}
+
+fn trades(config: &Path, output: &Path, stop: &AtomicBool) -> Result<(), Failure> {
+    let (config, _) = check::load(config)?;
+    let mut progress = Progress::new();
+    let record = run_backtest(&config, stop, &mut |now| progress.show_backtest(now))
+        .map_err(Failure::run)?;
+    progress.finish();
+    write_trades_file(output, &record).map_err(Failure::run)?;
+    say(format!("{}: {} trades", output.display(), record.trades.len()));
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! The main job: run what a configuration describes, and leave a report.
+
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::progress::Progress;
+use super::{Failure, check, say, stop};
+use crate::config::{Config, Mode};
+use crate::market::Timestamp;
+use crate::performance::{Summary, WallTimes, render_report_again, write_run_directory};
+use crate::pipeline::{Backtest, BacktestError, run_backtest};
+
+impl Progress {
+    pub(super) fn show_backtest(&mut self, now: Backtest) {
+        match now {
+            Backtest::Preparing(done, total) => self.show("preparing", done, total),
+            Backtest::Replaying(done, total) => self.show("replaying", done, total),
+        }
+    }
+}
+
+pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
+    let (config, _) = check::load(path)?;
+    if config.system.mode != Mode::Backtest {
+        return Err(Failure::usage(format!(
+            "{}: system.mode: only `backtest` can be run in this version; paper and live trading are not available yet",
+            path.display()
+        )));
+    }
+    let notes = config.notes();
+    for note in &notes {
+        eprintln!("note: {note}");
+    }
+    let started = now();
+    let stop = stop::on_signal();
+    let mut progress = Progress::new();
+    let record = run_backtest(&config, &stop, &mut |now| progress.show_backtest(now));
+    progress.finish();
+    let mut record = record.map_err(|error| match error {
+        BacktestError::History(error) => Failure::run(error),
+        error => Failure::usage(error),
+    })?;
+    record.data_notes.extend(notes);
+    let directory = &config.output.directory;
+    let times = WallTimes { started, finished: now() };
+    let summary = write_run_directory(directory, &record, times).map_err(Failure::run)?;
+    if json {
+        say(serde_json::to_string(&summary).map_err(Failure::run)?);
+    } else {
+        say_results(&config, &summary);
+    }
+    Ok(())
+}
+
+pub(super) fn report(directory: &Path) -> Result<(), Failure> {
+    let path = render_report_again(directory).map_err(Failure::run)?;
+    say(path.display());
+    Ok(())
+}
+
+/// The headline, for a terminal; the report has the rest.
+fn say_results(config: &Config, summary: &Summary) {
+    let statistics = &summary.statistics;
+    let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.2}"));
+    let percent =
+        |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{:.1} %", value * 100.0));
+    say(format!("{} {} on {}", summary.mode, summary.strategy, summary.input));
+    say(format!(
+        "{} ticks at {:.0} M ticks/s, {} trades",
+        summary.ticks,
+        summary.ticks_per_second.unwrap_or(0.0) / 1e6,
+        statistics.trades
+    ));
+    say(format!(
+        "net ${:.2} (gross ${:.2}, costs ${:.2}), max drawdown ${:.2}",
+        statistics.net_pnl, statistics.gross_pnl, statistics.costs, statistics.max_drawdown
+    ));
+    say(format!(
+        "Sharpe {}, Sortino {}, win rate {}, profit factor {}",
+        number(statistics.sharpe),
+        number(statistics.sortino),
+        percent(statistics.win_rate),
+        number(statistics.profit_factor)
+    ));
+    if summary.interrupted {
+        say("the run was stopped early: results cover what was replayed");
+    }
+    say(config.output.directory.join("report.html").display());
+}
+
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
+}

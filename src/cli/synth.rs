@@ -1,0 +1,61 @@
+//! `synth`: a synthetic market as a native tick file.
+
+use serde_json::json;
+
+use super::arguments::{Market, SynthArguments};
+use super::progress::Progress;
+use super::{Failure, say};
+use crate::config::SyntheticMarket as MarketSetting;
+use crate::source::history::synthetic_market;
+use crate::source::synthetic::{Settings, SyntheticError, write_file};
+
+pub(super) fn synth(arguments: &SynthArguments, json: bool) -> Result<(), Failure> {
+    let market = match arguments.market {
+        Market::Martingale => MarketSetting::Martingale,
+        Market::Regimes => MarketSetting::Regimes,
+    };
+    let mut settings = Settings::new(synthetic_market(market, true), arguments.seed);
+    settings.days = arguments.days;
+    settings.trades_per_day = arguments.trades_per_day;
+    let mut progress = Progress::new();
+    let done = write_file(settings, &arguments.output, |done, total| {
+        progress.show("generating", u64::from(done), u64::from(total));
+    });
+    progress.finish();
+    let summary = done.map_err(|error| match error {
+        SyntheticError::Setting { .. } => Failure::usage(error),
+        error => Failure::run(error),
+    })?;
+    let best = summary.oracle.map(|oracle| oracle.expected_net);
+    if json {
+        say(json!({
+            "output": arguments.output,
+            "ticks": summary.ticks,
+            "sessions": summary.sessions,
+            "start": summary.start.to_string(),
+            "end": summary.end.to_string(),
+            "best_attainable_pnl_dollars_per_contract": best.map(|money| money.as_f64()),
+            "regimes": summary.regimes_path,
+        }));
+        return Ok(());
+    }
+    say(format!(
+        "{}: {} ticks in {} sessions, {} to {}",
+        arguments.output.display(),
+        summary.ticks,
+        summary.sessions,
+        summary.start,
+        summary.end
+    ));
+    match best {
+        Some(best) => say(format!(
+            "best attainable profit of one contract, by an oracle that knows the regimes and pays costs: ${:.2}",
+            best.as_f64()
+        )),
+        None => say("no edge exists: any profit is luck"),
+    }
+    if let Some(path) = summary.regimes_path {
+        say(format!("hidden regimes: {}", path.display()));
+    }
+    Ok(())
+}
