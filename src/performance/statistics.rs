@@ -240,7 +240,8 @@ fn standard_deviation(values: &[f64]) -> Option<f64> {
 /// `None` unless the denominator is above zero (by more than rounding) and the result finite.
 fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
     // Equal returns have a deviation of some 1e-17 from rounding alone; that is no variance.
-    (denominator > 1e-14).then(|| numerator / denominator).filter(|value| value.is_finite())
+    // The sum of no floats is −0; adding 0 makes it 0.
+    (denominator > 1e-14).then(|| numerator / denominator + 0.0).filter(|value| value.is_finite())
 }
 
 fn longest_losing_streak(trades: &[Trade]) -> Option<u64> {

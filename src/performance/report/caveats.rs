@@ -2,6 +2,7 @@
 
 use super::Run;
 use super::format::{count, dollars};
+use crate::market::Money;
 
 /// Below this, a handful of trades decides the outcome.
 const FEW_TRADES: u64 = 100;
@@ -24,6 +25,13 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
                 dollars(gap)
             ));
         }
+    }
+    if run.equity.iter().any(|point| point.equity <= Money::ZERO) {
+        list.push(
+            "The account fell to zero or below: a broker would have closed it there, and what \
+             follows could not have happened."
+                .to_owned(),
+        );
     }
     if let Some(seconds) = summary.input_description.expanded_from_bars_of_seconds {
         list.push(format!(
@@ -56,7 +64,7 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
     match intervals.expectancy {
         Some(interval) if interval.lower <= 0.0 && interval.upper.is_some_and(|it| it >= 0.0) => {
             list.push(format!(
-                "The {:.0} % interval of the expectancy, {} to {} a trade, includes zero: these \
+                "The {:.0}% interval of the expectancy, {} to {} per trade, includes zero: these \
                  trades do not tell skill from luck.",
                 intervals.level * 100.0,
                 dollars(interval.lower),
@@ -74,7 +82,7 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
     }
     if statistics.days < FEW_DAYS {
         list.push(format!(
-            "Only {} trading days: Sharpe, Sortino, Calmar, growth and volatility a year are \
+            "Only {} trading days: Sharpe, Sortino, Calmar, CAGR and volatility are \
              extrapolated from less than half a year.",
             count(statistics.days)
         ));

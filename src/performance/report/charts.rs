@@ -4,6 +4,7 @@
 use plotly::common::{
     DashType, Fill, Font, HoverInfo, Line, Marker, MarkerSymbol, Mode, Orientation, Title,
 };
+use plotly::configuration::ModeBarButtonName;
 use plotly::layout::{
     Axis, AxisType, HoverMode, Layout, Legend, Margin, RangeSelector, SelectorButton, SelectorStep,
     StepMode,
@@ -61,16 +62,21 @@ fn time_axis() -> Axis {
 fn layout() -> Layout {
     Layout::new()
         .auto_size(true)
-        .margin(Margin::new().left(64).right(16).top(28).bottom(40))
+        .margin(Margin::new().left(72).right(16).top(28).bottom(40))
         .font(Font::new().size(12).color("#1c2733").family("system-ui, Segoe UI, Roboto, Arial"))
         .paper_background_color("#ffffff")
         .plot_background_color("#ffffff")
-        .legend(Legend::new().orientation(Orientation::Horizontal).x(0.0).y(-0.12))
+        .legend(Legend::new().orientation(Orientation::Horizontal).x(0.0).y(-0.09))
 }
 
 /// The chart as part of the page; `name` becomes the id of its element.
 fn draw(name: &str, class: &str, height: u32, plot: &mut Plot) -> String {
-    plot.set_configuration(Configuration::new().responsive(true).display_logo(false));
+    plot.set_configuration(
+        Configuration::new().responsive(true).display_logo(false).mode_bar_buttons_to_remove(vec![
+            ModeBarButtonName::Select2d,
+            ModeBarButtonName::Lasso2d,
+        ]),
+    );
     format!(
         "<div class=\"chart {class}\" style=\"height:{height}px\">{}</div>",
         plot.to_inline_html(Some(&format!("chart-{name}")))
@@ -95,7 +101,7 @@ pub(super) fn equity(run: &Run) -> Option<String> {
         }
         times.push(clock(point.time));
         levels.push(cents(point.equity));
-        falls.push(-cents(fall));
+        falls.push(cents(-fall));
     }
     let ends = vec![clock(first.time), clock(last.time)];
     let mut plot = Plot::new();
@@ -130,7 +136,7 @@ pub(super) fn equity(run: &Run) -> Option<String> {
             .y_axis(axis("Equity, $").domain(&[0.34, 1.0]).tick_format(",.0f"))
             .y_axis2(axis("Drawdown, $").domain(&[0.0, 0.26]).tick_format(",.0f")),
     );
-    Some(draw("equity", "", 480, &mut plot))
+    Some(draw("equity", "time", 480, &mut plot))
 }
 
 fn cents(amount: Money) -> f64 {
@@ -144,10 +150,15 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
     }
     let marks: Vec<(Timestamp, Price)> = run.equity.iter().map(|it| (it.time, it.mark)).collect();
     let shown = thinned(&marks, MOST_PRICE_POINTS);
-    let mut note = "The price is that of the equity points. Triangles are entries (up: long, down: \
-                    short), circles exits with a profit, crosses exits with a loss; hold the pointer over one for the \
-                    trade."
-        .to_owned();
+    let mut note =
+        "The price is that of the equity points. Triangles are entries (up: long, down: \
+                    short), circles exits with a profit, crosses exits with a loss; hold the \
+                    pointer over one for the trade."
+            .to_owned();
+    let many = run.trades.len() > 200;
+    if many {
+        note.push_str(" Zoom in to tell trades apart.");
+    }
     if shown.len() < marks.len() {
         note.push_str(&format!(
             " The price line shows {} of {} points: the highest and the lowest of each stretch; all \
@@ -165,7 +176,7 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
         .name("Price")
         .mode(Mode::Lines)
         .hover_info(HoverInfo::Skip)
-        .line(Line::new().color("#a9b4bf").width(1.0)),
+        .line(Line::new().color("#93a0ad").width(1.0)),
     );
     for (won, color) in [(true, GREEN), (false, RED)] {
         let chosen = || run.trades.iter().filter(|trade| won == (trade.net_pnl() > Money::ZERO));
@@ -183,6 +194,7 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
                 .line(Line::new().color(color).width(1.0).dash(DashType::Dot)),
         );
     }
+    let size = if many { 6 } else { 9 };
     let mut markers = |name: &str, symbol, color, chosen: Vec<&Trade>, entry: bool| {
         let place = |trade: &Trade| match entry {
             true => (clock(trade.entry_time), trade.entry_price.as_f64()),
@@ -200,7 +212,7 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
             .mode(Mode::Markers)
             .hover_text_array(chosen.iter().map(|trade| description(run, trade)).collect())
             .hover_info(HoverInfo::Text)
-            .marker(Marker::new().symbol(symbol).color(color).size(9)),
+            .marker(Marker::new().symbol(symbol).color(color).size(size)),
         );
     };
     let of = |wanted: &dyn Fn(&Trade) -> bool| run.trades.iter().filter(|t| wanted(t)).collect();
@@ -208,14 +220,14 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
     markers("Long entry", MarkerSymbol::TriangleUp, BLUE, of(&|t| t.side == Side::Buy), true);
     markers("Short entry", MarkerSymbol::TriangleDown, ORANGE, of(&|t| t.side == Side::Sell), true);
     markers("Exit with a profit", MarkerSymbol::CircleOpen, GREEN, of(&won), false);
-    markers("Exit with a loss", MarkerSymbol::X, RED, of(&|t| !won(t)), false);
+    markers("Exit with a loss", MarkerSymbol::XThinOpen, RED, of(&|t| !won(t)), false);
     plot.set_layout(
         layout()
             .hover_mode(HoverMode::Closest)
             .x_axis(time_axis())
             .y_axis(axis("Price").tick_format(",~f")),
     );
-    Some((draw("trades", "", 520, &mut plot), note))
+    Some((draw("trades", "time", 520, &mut plot), note))
 }
 
 /// At most `most` points, with the highest and the lowest of each stretch.
@@ -365,7 +377,7 @@ pub(super) fn excursions(run: &Run) -> Option<String> {
         let marker = Marker::new().symbol(symbol).color(color).size(7);
         plot.add_trace(
             Scatter::new(
-                chosen().map(|trade| -cents(trade.mae)).collect(),
+                chosen().map(|trade| cents(-trade.mae)).collect(),
                 chosen().map(|trade| cents(trade.mfe)).collect(),
             )
             .name(name)
@@ -426,7 +438,7 @@ pub(super) fn latency(run: &Run) -> Option<String> {
     plot.set_layout(
         layout()
             .x_axis(axis("Percentile").type_(AxisType::Category))
-            .y_axis(axis("Nanoseconds a tick").type_(AxisType::Log)),
+            .y_axis(axis("Nanoseconds a tick").type_(AxisType::Log).dtick(1.0)),
     );
     Some(draw("latency", "half", 280, &mut plot))
 }

@@ -27,7 +27,7 @@ pub(super) fn count(value: u64) -> String {
 fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -51,18 +51,23 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
     format!("{sign}{}{point}{fraction}", grouped(whole))
 }
 
-/// `−$1,234.50`; whole dollars from ten thousand.
+/// `−$1,234.50`.
 pub(super) fn dollars(value: f64) -> String {
-    let text = number(value, if value.abs() < 10_000.0 { 2 } else { 0 });
+    let text = number(value, 2);
     match text.strip_prefix('−') {
         Some(digits) => format!("−${digits}"),
         None => format!("${text}"),
     }
 }
 
-/// `12.3 %` of a fraction of 0.123.
+/// `−$1,235`.
+pub(super) fn whole_dollars(value: f64) -> String {
+    dollars(value.round()).replace(".00", "")
+}
+
+/// `12.3%` of a fraction of 0.123.
 pub(super) fn percent(fraction: f64) -> String {
-    format!("{} %", number(fraction * 100.0, 1))
+    format!("{}%", number(fraction * 100.0, 1))
 }
 
 /// The text of a value that may be undefined.
@@ -110,9 +115,10 @@ mod tests {
     #[test]
     fn figures_read_well() {
         assert_eq!(dollars(-1234.5), "−$1,234.50");
-        assert_eq!(dollars(1_234_567.8), "$1,234,568");
+        assert_eq!(dollars(1_234_567.8), "$1,234,567.80");
         assert_eq!(dollars(-0.001), "$0.00");
-        assert_eq!(percent(0.1234), "12.3 %");
+        assert_eq!(whole_dollars(-1234.5), "−$1,235");
+        assert_eq!(percent(0.1234), "12.3%");
         assert_eq!(number(f64::NAN, 2), UNDEFINED);
         assert_eq!(count(1_000), "1,000");
         assert_eq!(count(999), "999");

@@ -25,7 +25,7 @@ pub(super) struct Run<'a> {
 }
 
 const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("print.js");
+const SCRIPT: &str = include_str!("page.js");
 
 /// The browser itself refuses every request to a network, whatever the scripts would try.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \

@@ -2,6 +2,7 @@
 
 use super::format::{
     count, dollars, duration, escape, nanoseconds, number, or_undefined, percent, tone,
+    whole_dollars,
 };
 use super::tables::limits;
 use super::{Run, caveats, charts, tables};
@@ -40,12 +41,13 @@ pub(super) fn head(run: &Run) -> String {
 pub(super) fn cards(run: &Run) -> String {
     let it = &run.summary.statistics;
     let intervals = &run.summary.confidence_intervals;
-    let level = format!("{:.0} %", intervals.level * 100.0);
+    let level = format!("{:.0}%", intervals.level * 100.0);
     let between = |interval: Option<Interval>, text: &dyn Fn(f64) -> String| match interval {
         Some(interval) => format!("{level}: {}", limits(interval, text)),
         None => "no interval".to_owned(),
     };
-    let whole = |value: f64| dollars(value.round()).trim_end_matches(".00").to_owned();
+    let money =
+        |value: f64| if value.abs() < 10_000.0 { dollars(value) } else { whole_dollars(value) };
     let two = |value: f64| number(value, 2);
     let card = |name: &str, class: &str, value: String, under: String| {
         format!(
@@ -58,18 +60,18 @@ pub(super) fn cards(run: &Run) -> String {
         card(
             "Net P&amp;L",
             tone(it.net_pnl),
-            dollars(it.net_pnl),
-            between(intervals.net_pnl, &whole),
+            money(it.net_pnl),
+            between(intervals.net_pnl, &whole_dollars),
         ),
         card("Sharpe", "", plain(it.sharpe), between(intervals.sharpe, &two)),
         card(
-            "Largest drawdown",
+            "Max drawdown",
             "",
-            or_undefined(it.max_drawdown, dollars),
+            or_undefined(it.max_drawdown, money),
             format!(
                 "{} · {}",
                 or_undefined(it.max_drawdown_fraction, percent),
-                or_undefined(it.max_drawdown_seconds, |s| format!("{} at longest", duration(s)))
+                or_undefined(it.max_drawdown_seconds, |s| format!("{} longest", duration(s)))
             ),
         ),
         card("Profit factor", "", plain(it.profit_factor), between(intervals.profit_factor, &two)),
@@ -83,13 +85,13 @@ pub(super) fn cards(run: &Run) -> String {
             "Win rate",
             "",
             or_undefined(it.win_rate, percent),
-            between(intervals.win_rate, &|share| percent(share).replace(" %", "")),
+            between(intervals.win_rate, &|share| percent(share).replace('%', "")),
         ),
         card(
-            "Expectancy a trade",
+            "Expectancy per trade",
             it.expectancy.map_or("", tone),
             or_undefined(it.expectancy, dollars),
-            between(intervals.expectancy, &whole),
+            between(intervals.expectancy, &whole_dollars),
         ),
     ];
     format!("<div class=\"cards\">\n{}</div>", cards.concat())
@@ -183,10 +185,9 @@ pub(super) fn latency(run: &Run) -> String {
     let summary = run.summary;
     let simulated = match summary.simulated_latency.as_str() {
         "" => "not stated".to_owned(),
-        text => escape(text),
+        text => escape(text.trim_end_matches('.')),
     };
-    let simulated =
-        format!("<p class=\"note\">Simulated on the way to the exchange: {simulated}.</p>");
+    let simulated = format!("<p class=\"note\">Simulated: {simulated}.</p>");
     let Some((measured, chart)) = summary.processing_time.as_ref().zip(charts::latency(run)) else {
         let body = format!("{simulated}<p class=\"note\">Processing time was not measured.</p>");
         return section("", "Latency", "", &body);

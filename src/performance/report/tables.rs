@@ -98,7 +98,7 @@ pub(super) fn exit_reasons(run: &Run) -> String {
             ]
         })
         .collect();
-    table("", &["Reason", "Trades", "Won", "Net P&amp;L", "A trade"], &rows)
+    table("", &["Reason", "Trades", "Won", "Net P&amp;L", "Per trade"], &rows)
 }
 
 /// From gross before slippage down to net.
@@ -115,7 +115,7 @@ pub(super) fn costs(run: &Run) -> String {
         row("Commissions", -statistics.costs),
         row("Net P&amp;L", statistics.net_pnl),
     ];
-    table("", &["", "Total", "A trade", "A contract and side"], &rows)
+    table("", &["", "Total", "Per trade", "Per contract and side"], &rows)
 }
 
 /// Percentiles of the processing time.
@@ -127,16 +127,16 @@ pub(super) fn processing_time(run: &Run) -> String {
         .flat_map(|measured| &measured.percentiles)
         .map(|&(percentile, nanos)| vec![percentile_name(percentile), nanoseconds(nanos)])
         .collect();
-    table("", &["Percentile", "A tick"], &rows)
+    table("", &["Percentile", "Per tick"], &rows)
 }
 
-/// `median`, `99.9 %`, `largest`.
+/// `median`, `99.9%`, `largest`.
 pub(super) fn percentile_name(percentile: f64) -> String {
     match percentile {
         0.0 => "smallest".to_owned(),
         50.0 => "median".to_owned(),
         100.0 => "largest".to_owned(),
-        other => format!("{other} %"),
+        other => format!("{other}%"),
     }
 }
 
@@ -195,29 +195,25 @@ pub(super) fn statistics(run: &Run) -> String {
             None,
             "Mean daily return over √(mean of squared losing returns), × √252, target 0",
         ),
+        row("Calmar", plain(it.calmar), None, "CAGR over the largest drawdown at days’ closes"),
         row(
-            "Calmar",
-            plain(it.calmar),
-            None,
-            "Growth a year over the largest drawdown at days’ closes",
-        ),
-        row(
-            "Growth a year (CAGR)",
+            "CAGR",
             share(it.cagr),
             None,
-            "(final ÷ initial equity)^(252 ÷ days) − 1",
+            "Compound growth a year: (final ÷ initial equity)^(252 ÷ days) − 1",
         ),
         row(
-            "Volatility a year",
+            "Annual volatility",
             share(it.volatility),
             None,
             "Standard deviation (n − 1) of daily returns, × √252",
         ),
         row(
-            "Largest drawdown",
+            "Max drawdown",
             format!("{} ({})", money(it.max_drawdown), share(it.max_drawdown_fraction)),
             None,
-            "Largest fall from the highest equity before, over all equity points; the percentage is the largest of its own",
+            "Largest fall from the highest equity before, over all equity points; the largest \
+             percentage may belong to another fall",
         ),
         row(
             "Longest drawdown",
@@ -228,8 +224,8 @@ pub(super) fn statistics(run: &Run) -> String {
         row("Average win", money(it.average_win), None, "Mean net P&amp;L of trades that won"),
         row("Average loss", money(it.average_loss), None, "Mean net P&amp;L of trades that lost"),
         row("Payoff", plain(it.payoff), None, "Average win over average loss"),
-        row("Largest win", money(it.largest_win), None, "Net"),
-        row("Largest loss", money(it.largest_loss), None, "Net"),
+        row("Largest win", money(it.largest_win), None, "Net P&amp;L of the best trade"),
+        row("Largest loss", money(it.largest_loss), None, "Net P&amp;L of the worst trade"),
         row(
             "Longest losing streak",
             it.longest_losing_streak.map_or_else(|| UNDEFINED.to_owned(), count),
@@ -243,16 +239,16 @@ pub(super) fn statistics(run: &Run) -> String {
             "Closed bars of the strategy’s timeframe",
         ),
         row(
-            "Average best open profit (MFE)",
+            "Average MFE",
             money(it.average_mfe),
             None,
-            "Maximum favourable excursion of a trade, before costs",
+            "Maximum favourable excursion: largest open profit of a trade, before costs",
         ),
         row(
-            "Average worst open loss (MAE)",
+            "Average MAE",
             money(it.average_mae),
             None,
-            "Maximum adverse excursion of a trade, before costs",
+            "Maximum adverse excursion: largest open loss of a trade, before costs",
         ),
         row("Exposure", share(it.exposure), None, "Open-market time with a position"),
         row("Contracts traded", count(it.contracts_traded), None, "Bought plus sold"),
@@ -265,7 +261,7 @@ pub(super) fn statistics(run: &Run) -> String {
     ];
     format!(
         "<div class=\"scroll\"><table><thead><tr><th>Figure</th><th>Value</th>\
-         <th>{:.0} % interval</th><th class=\"words\">Convention</th></tr></thead>\n\
+         <th>{:.0}% interval</th><th class=\"words\">Convention</th></tr></thead>\n\
          <tbody>\n{}</tbody></table></div>",
         intervals.level * 100.0,
         rows.concat()

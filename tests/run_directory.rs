@@ -1,0 +1,201 @@
+//! What a run leaves on disk.
+
+mod sample_run;
+
+use std::fs;
+use std::path::Path;
+
+use algospace_hft::market::Money;
+use algospace_hft::performance::{RunRecord, Summary, render_report_again, write_run_directory};
+use sample_run::{HOSTILE, empty_run, sample_run, wall_times};
+use serde_json::Value;
+
+fn write(directory: &Path, run: &RunRecord) -> Summary {
+    write_run_directory(directory, run, wall_times()).unwrap()
+}
+
+fn read(directory: &Path, name: &str) -> String {
+    fs::read_to_string(directory.join(name)).unwrap()
+}
+
+/// The page without the charts' library, which is not ours.
+fn own_part(page: &str) -> &str {
+    &page[page.rfind("</head>").unwrap()..]
+}
+
+#[test]
+fn two_runs_leave_the_same_bytes_and_nothing_unfinished() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("runs/one"), folder.path().join("runs/two"));
+    write(&one, &sample_run(10));
+    write(&two, &sample_run(10));
+    write(&two, &sample_run(10));
+    let names = [
+        "config.resolved.yaml",
+        "equity.csv",
+        "latency.hgrm",
+        "manifest.json",
+        "report.html",
+        "summary.json",
+        "trades.csv",
+    ];
+    let mut found: Vec<String> = fs::read_dir(&two)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    found.sort();
+    assert_eq!(found, names);
+    for name in names {
+        assert!(read(&one, name) == read(&two, name), "{name} differs");
+    }
+}
+
+#[test]
+fn a_report_rendered_from_the_directory_alone_is_the_first_one_byte_for_byte() {
+    let mut hostile = sample_run(30);
+    hostile.instrument = HOSTILE.to_owned();
+    hostile.contract_symbols = vec![HOSTILE.to_owned()];
+    hostile.strategy = HOSTILE.to_owned();
+    hostile.configuration = HOSTILE.to_owned();
+    hostile.interrupted = true;
+    for run in [sample_run(30), hostile, empty_run()] {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &run);
+        let first = read(folder.path(), "report.html");
+        fs::remove_file(folder.path().join("report.html")).unwrap();
+        let path = render_report_again(folder.path()).unwrap();
+        assert_eq!(path, folder.path().join("report.html"));
+        assert!(read(folder.path(), "report.html") == first);
+        assert!(!own_part(&first).contains("<b>x</b>"), "a text was not escaped");
+    }
+}
+
+#[test]
+fn the_summary_has_what_scripts_look_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = sample_run(20);
+    write(folder.path(), &run);
+    let summary: Value = serde_json::from_str(&read(folder.path(), "summary.json")).unwrap();
+    for key in [
+        "ticks",
+        "trades",
+        "net_pnl",
+        "sharpe",
+        "sortino",
+        "max_drawdown",
+        "win_rate",
+        "profit_factor",
+        "ticks_per_second",
+        "seed",
+    ] {
+        assert!(summary[key].is_number(), "{key}: {}", summary[key]);
+    }
+    for key in ["mode", "input", "version", "input_sha256"] {
+        assert!(summary[key].is_string(), "{key}");
+    }
+    assert_eq!(summary["bars"]["5"], 276 * 20);
+    assert_eq!(summary["bars"]["1440"], 20);
+    assert_eq!(summary["days"], 20);
+    // What the account gained is what the trades earned.
+    let last = run.equity.last().unwrap().equity - run.initial_capital;
+    assert_eq!(summary["net_pnl"], last.as_f64());
+    for key in ["expectancy", "net_pnl", "win_rate", "profit_factor", "sharpe"] {
+        let interval = &summary["confidence_intervals"][key];
+        let (lower, upper) = (interval["lower"].as_f64().unwrap(), interval["upper"].as_f64());
+        let value = summary[key].as_f64().unwrap();
+        assert!(lower < value && value < upper.unwrap(), "{key}: {value} {interval}");
+    }
+    let manifest: Value = serde_json::from_str(&read(folder.path(), "manifest.json")).unwrap();
+    assert_eq!(manifest["started"], "2024-05-01T10:00:00.000000000Z");
+    assert_eq!(manifest["seed"], 42);
+}
+
+#[test]
+fn what_is_not_defined_is_null_and_never_a_number_that_means_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut flat = sample_run(1);
+    flat.trades.clear();
+    for point in &mut flat.equity {
+        (point.cash, point.equity, point.position) =
+            (flat.initial_capital, flat.initial_capital, 0);
+    }
+    for run in [empty_run(), flat] {
+        write(folder.path(), &run);
+        let text = read(folder.path(), "summary.json");
+        let summary: Value = serde_json::from_str(&text).unwrap();
+        for key in ["sharpe", "sortino", "calmar", "win_rate", "profit_factor", "expectancy"] {
+            assert!(summary[key].is_null(), "{key}");
+        }
+        assert_eq!(summary["trades"], 0);
+        assert_eq!(summary["max_drawdown"].is_null(), run.equity.is_empty());
+        let page = read(folder.path(), "report.html");
+        for nonsense in ["NaN", "inf,", "-0.0,", "-0.0\n", "-0.0]"] {
+            assert!(!own_part(&page).contains(nonsense), "{nonsense}");
+            assert!(!text.contains(nonsense), "{nonsense}");
+        }
+        assert!(page.contains("There is no trade"));
+    }
+}
+
+#[test]
+fn the_report_puts_its_caveats_into_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = sample_run(10);
+    run.interrupted = true;
+    run.input_description.adjustment = "back".to_owned();
+    for trade in &mut run.trades {
+        (trade.costs, trade.slippage) = Default::default();
+    }
+    run.equity[7].equity = Money::from_dollars(-1);
+    write(folder.path(), &run);
+    let page = read(folder.path(), "report.html");
+    for words in [
+        "was interrupted",
+        "history bars of 60 seconds",
+        "3 bars of 5 minutes are incomplete.",
+        "moved to join",
+        "No commission",
+        "without slippage",
+        "Only 10 trading days",
+        "fell to zero or below",
+        // The costs that were taken away above are still missing from the account.
+        "disagree",
+    ] {
+        assert!(own_part(&page).contains(words), "{words}");
+    }
+}
+
+#[test]
+fn the_report_asks_nothing_of_any_network() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &sample_run(5));
+    let page = read(folder.path(), "report.html");
+    assert!(page.contains("Content-Security-Policy\" content=\"default-src 'none';"));
+    for request in ["<script src", "<link", "<img", "<iframe", "@import", "url("] {
+        assert!(!own_part(&page).contains(request), "{request}");
+    }
+    assert!(!own_part(&page).contains("http"));
+}
+
+#[test]
+fn a_damaged_directory_is_refused_by_name_and_the_old_report_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &sample_run(5));
+    let report = read(folder.path(), "report.html");
+    let refusal = || render_report_again(folder.path()).unwrap_err().to_string();
+    for (name, from, to, hint) in [
+        ("summary.json", "\"seed\": 42", "\"seed\": -1", "line"),
+        ("trades.csv", "session_close", "whim", "line"),
+        ("equity.csv", "Z,", "Z,x", "line 2: cash `x"),
+    ] {
+        let good = read(folder.path(), name);
+        fs::write(folder.path().join(name), good.replacen(from, to, 1)).unwrap();
+        let message = refusal();
+        assert!(message.contains(name) && message.contains(hint), "{message}");
+        fs::remove_file(folder.path().join(name)).unwrap();
+        assert!(refusal().contains(name));
+        fs::write(folder.path().join(name), good).unwrap();
+    }
+    assert!(read(folder.path(), "report.html") == report);
+    render_report_again(folder.path()).unwrap();
+}
