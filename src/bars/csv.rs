@@ -18,7 +18,8 @@ pub fn write_bars(
     contracts: &[String],
     make: impl FnOnce(&mut dyn FnMut(&Bar)),
 ) -> io::Result<u64> {
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let file = tempfile::Builder::new()
         .prefix(".bars-")

@@ -51,7 +51,12 @@ fn check_history(config: &Config, instrument: &Instrument) -> Result<String, Fai
         return Err(Failure::usage(HistoryError::Missing { path: path.clone() }));
     }
     let format = match &settings.format {
-        Some(format) => Detected::Format(crate::source::import::PRESETS.iter().find(|p| p.name == *format).map_or("", |p| p.name)),
+        Some(format) => Detected::Format(
+            crate::source::import::PRESETS
+                .iter()
+                .find(|p| p.name == *format)
+                .map_or("", |p| p.name),
+        ),
         None => detect(path).map_err(Failure::usage)?,
     };
     match format {

@@ -14,7 +14,10 @@ use crate::source::native::Adjustment;
 pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Failure> {
     if arguments.list || arguments.format == "list" {
         for preset in PRESETS {
-            say(format!("{:<20} {}", preset.name, preset.description));
+            say(format!(
+                "{:<22} {}\n{:22} such as {}",
+                preset.name, preset.columns, "", preset.example
+            ));
         }
         return Ok(());
     }
@@ -61,7 +64,9 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
     match done {
         Ok(report) if json => say(as_json(&report)),
         Ok(report) => say(report),
-        Err(error @ (ImportError::Format { .. } | ImportError::TimeZone(_) | ImportError::NoInput)) => {
+        Err(
+            error @ (ImportError::Format { .. } | ImportError::TimeZone(_) | ImportError::NoInput),
+        ) => {
             return Err(Failure::usage(error));
         }
         Err(error) => return Err(Failure::run(error)),

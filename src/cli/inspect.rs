@@ -7,7 +7,7 @@ use super::arguments::Inspected;
 use super::progress::Progress;
 use super::{Failure, check, say, stop};
 use crate::bars::{BarBuilder, write_bars};
-use crate::market::Timestamp;
+use crate::market::{Bar, Timestamp};
 use crate::performance::write_trades_file;
 use crate::pipeline::{pipeline_settings, run_backtest};
 use crate::source::history::{History, Preparation};
@@ -38,6 +38,7 @@ fn bars(config: &Path, output: &Path, stop: &AtomicBool) -> Result<(), Failure> 
     let contracts: Vec<_> =
         history.file.description().contracts.iter().map(|c| c.symbol.clone()).collect();
     let written = write_bars(output, &instrument.symbol, &contracts, |emit| {
+        let emit = &mut |bar: &Bar| emit(bar);
         let mut session_close = Timestamp::MIN;
         for (index, tick) in ticks.iter().enumerate() {
             if tick.time >= session_close {
@@ -59,7 +60,10 @@ fn bars(config: &Path, output: &Path, stop: &AtomicBool) -> Result<(), Failure> 
     say(format!("{}: {written} bars", output.display()));
     let counts = builder.counts();
     if counts.outside_session > 0 {
-        say(format!("{} ticks lie outside every session and were left out", counts.outside_session));
+        say(format!(
+            "{} ticks lie outside every session and were left out",
+            counts.outside_session
+        ));
     }
     Ok(())
 }

@@ -14,8 +14,9 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new() -> Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{prefix:>12} {wide_bar} {percent:>3} % {eta}")
-                .expect("the template is valid");
+            let style =
+                ProgressStyle::with_template("{prefix:>12} {wide_bar} {percent:>3} % {eta}")
+                    .expect("the template is valid");
             ProgressBar::new(0).with_style(style)
         });
         Progress { bar, task: "", tenth: 0 }

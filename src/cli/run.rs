@@ -62,8 +62,9 @@ pub(super) fn report(directory: &Path) -> Result<(), Failure> {
 fn say_results(config: &Config, summary: &Summary) {
     let statistics = &summary.statistics;
     let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.2}"));
-    let percent =
-        |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{:.1} %", value * 100.0));
+    let percent = |value: Option<f64>| {
+        value.map_or("–".to_owned(), |value| format!("{:.1} %", value * 100.0))
+    };
     say(format!("{} {} on {}", summary.mode, summary.strategy, summary.input));
     say(format!(
         "{} ticks at {:.0} M ticks/s, {} trades",
@@ -72,8 +73,11 @@ fn say_results(config: &Config, summary: &Summary) {
         statistics.trades
     ));
     say(format!(
-        "net ${:.2} (gross ${:.2}, costs ${:.2}), max drawdown ${:.2}",
-        statistics.net_pnl, statistics.gross_pnl, statistics.costs, statistics.max_drawdown
+        "net ${:.2} (gross ${:.2}, costs ${:.2}), max drawdown ${}",
+        statistics.net_pnl,
+        statistics.gross_pnl,
+        statistics.costs,
+        number(statistics.max_drawdown)
     ));
     say(format!(
         "Sharpe {}, Sortino {}, win rate {}, profit factor {}",

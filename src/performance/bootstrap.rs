@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::RunRecord;
 use super::statistics::{daily_returns, sharpe};
 use super::trading_day::daily_closes;
+use crate::random::Random;
 
 /// Fewer trades or days than this say too little to be resampled.
 const FEWEST: usize = 10;
@@ -45,13 +46,10 @@ pub struct Intervals {
 }
 
 impl Intervals {
-    /// Intervals at the 95 % level from 2,000 resamples, keyed by the run's seed.
+    /// Intervals at the level and from the number of resamples that the run asks for, keyed by its
+    /// seed.
     pub fn of(record: &RunRecord) -> Intervals {
-        Intervals::at(record, 0.95, 2_000)
-    }
-
-    /// Intervals at another level (0 to 1, exclusive) from another number of resamples (≥ 1).
-    pub fn at(record: &RunRecord, level: f64, resamples: u32) -> Intervals {
+        let (level, resamples) = (record.confidence_level, record.bootstrap_resamples);
         let nets: Vec<f64> = record.trades.iter().map(|trade| trade.net_pnl().as_f64()).collect();
         let closes: Vec<f64> =
             daily_closes(&record.equity).iter().map(|close| close.1.as_f64()).collect();
@@ -137,31 +135,20 @@ fn interval(values: impl Iterator<Item = f64>, level: f64) -> Option<Interval> {
     Some(Interval { lower: finite(rank(tail))?, upper: finite(rank(1.0 - tail)) })
 }
 
-/// Random places, the same for the same seed and stream (SplitMix64: Steele, Lea and Flood 2014).
-struct Draws {
-    state: u64,
-}
+/// Random places, the same for the same seed and stream.
+struct Draws(Random);
+
+/// The streams of random numbers that resampling draws from.
+const STREAM: u64 = u64::from_be_bytes(*b"resample");
 
 impl Draws {
-    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-
     fn new(seed: u64, stream: u64) -> Draws {
-        let mut draws = Draws { state: seed };
-        draws.state = draws.next() ^ stream.wrapping_mul(Self::GOLDEN);
-        draws
+        Draws(Random::new(seed, STREAM.wrapping_add(stream)))
     }
 
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(Self::GOLDEN);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A place below `bound` (> 0).
+    /// A place below `bound` (1 to 2³² − 1).
     fn index(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
+        self.0.below(bound as u32) as usize
     }
 }
 
@@ -171,7 +158,7 @@ mod tests {
 
     /// Normally distributed values (Box and Muller 1958).
     fn normal(draws: &mut Draws, count: usize, mean: f64, deviation: f64) -> Vec<f64> {
-        let unit = |draws: &mut Draws| (draws.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        let unit = |draws: &mut Draws| draws.0.unit();
         (0..count)
             .map(|_| {
                 let radius = (-2.0 * (1.0 - unit(draws)).ln()).sqrt();

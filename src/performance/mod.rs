@@ -20,7 +20,9 @@ mod trading_day;
 
 pub use bootstrap::{Interval, Intervals};
 pub use record::{EquityPoint, ExitReason, Trade};
-pub use run_directory::{RunDirectoryError, WallTimes, render_report_again, write_run_directory};
+pub use run_directory::{
+    RunDirectoryError, WallTimes, render_report_again, write_run_directory, write_trades_file,
+};
 pub use run_record::{InputDescription, RunRecord};
 pub use statistics::{ExitReasonStatistics, Statistics};
 pub use summary::{ProcessingTime, Summary};

@@ -133,6 +133,19 @@ pub fn write_run_directory(
     Ok(summary)
 }
 
+/// Writes the trades of a run to a file of their own, with the columns of `trades.csv`.
+///
+/// # Errors
+/// If the file cannot be written; what stood there is kept.
+pub fn write_trades_file(path: &Path, record: &RunRecord) -> Result<(), RunDirectoryError> {
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(TRADES);
+    replace(directory.unwrap_or(Path::new(".")), name, |writer| {
+        write_trades(writer, &record.instrument, &record.contract_symbols, &record.trades)
+            .map_err(io::Error::from)
+    })
+}
+
 /// Makes `report.html` of a run directory anew from its other files, byte for byte as the run made
 /// it if they are unchanged. Gives its path back.
 ///

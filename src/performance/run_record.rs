@@ -78,7 +78,11 @@ pub struct RunRecord {
     pub elapsed_seconds: f64,
     /// Ticks replayed in a second of wall time.
     pub ticks_per_second: f64,
-    /// Nanoseconds of processing a tick, averaged over batches.
+    /// Confidence level of the intervals (0 to 1, exclusive).
+    pub confidence_level: f64,
+    /// How many times trades and days are resampled for them (≥ 1).
+    pub bootstrap_resamples: u32,
+    /// Picoseconds of processing a tick, averaged over batches.
     pub processing_time: Histogram<u64>,
     /// The machine on which `processing_time` was measured, such as its processor's name.
     pub machine: String,

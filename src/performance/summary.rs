@@ -74,9 +74,11 @@ pub struct ProcessingTime {
     /// Mean, nanoseconds.
     pub mean: f64,
     /// Percentile and the nanoseconds that it does not exceed, ascending; the last is the largest.
-    pub percentiles: Vec<(f64, u64)>,
+    pub percentiles: Vec<(f64, f64)>,
 }
 
+/// In a nanosecond.
+const PICOSECONDS: f64 = 1e3;
 const PERCENTILES: [f64; 9] = [0.0, 25.0, 50.0, 75.0, 90.0, 99.0, 99.9, 99.99, 100.0];
 
 impl Summary {
@@ -86,10 +88,13 @@ impl Summary {
         let histogram = &record.processing_time;
         let processing_time = (!histogram.is_empty()).then(|| ProcessingTime {
             count: histogram.len(),
-            mean: histogram.mean(),
+            mean: histogram.mean() / PICOSECONDS,
             percentiles: PERCENTILES
                 .iter()
-                .map(|&percentile| (percentile, histogram.value_at_percentile(percentile)))
+                .map(|&percentile| {
+                    let picoseconds = histogram.value_at_percentile(percentile);
+                    (percentile, picoseconds as f64 / PICOSECONDS)
+                })
                 .collect(),
         });
         Summary {

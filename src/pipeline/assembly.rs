@@ -101,8 +101,7 @@ pub fn pipeline_settings(
         calendar: instrument.calendar,
         timeframes: config.bars.timeframes.clone(),
         fill_gaps_up_to: i64::from(config.bars.fill_gaps_up_to_minutes) * Timestamp::MINUTE,
-        flatten_before_close: before_close
-            .map(|minutes| i64::from(minutes) * Timestamp::MINUTE),
+        flatten_before_close: before_close.map(|minutes| i64::from(minutes) * Timestamp::MINUTE),
         expiries,
     })
 }

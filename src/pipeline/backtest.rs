@@ -199,6 +199,8 @@ fn record<S: Strategy>(
         configuration: config.to_resolved_yaml(),
         elapsed_seconds: seconds,
         ticks_per_second: if seconds > 0.0 { run.ticks as f64 / seconds } else { 0.0 },
+        confidence_level: config.performance.confidence_level,
+        bootstrap_resamples: config.performance.bootstrap_resamples,
         processing_time: run.picoseconds_per_tick,
         machine: machine(),
         interrupted: run.interrupted,
@@ -244,7 +246,10 @@ fn data_notes<S: Strategy>(
         ));
     }
     if counts.late > 0 {
-        notes.push(format!("{} ticks came after their bar was closed and were left out.", counts.late));
+        notes.push(format!(
+            "{} ticks came after their bar was closed and were left out.",
+            counts.late
+        ));
     }
     notes
 }

@@ -190,7 +190,8 @@ impl History {
             progress(Preparation { done: u64::from(done), total: u64::from(total) });
         })?;
         let file = TickFile::open(&native)?;
-        let notes = vec!["The market is made up: no result here says anything of a real one.".to_owned()];
+        let notes =
+            vec!["The market is made up: no result here says anything of a real one.".to_owned()];
         Ok(History { file, name, imported_from: None, notes, _folder: Some(folder) })
     }
 }
@@ -199,9 +200,10 @@ impl History {
 pub fn synthetic_market(market: MarketSetting, write_regimes: bool) -> SyntheticMarket {
     match market {
         MarketSetting::Martingale => SyntheticMarket::Martingale(MartingaleSettings::default()),
-        MarketSetting::Regimes => {
-            SyntheticMarket::Regimes(RegimesSettings { write_regimes, ..RegimesSettings::default() })
-        }
+        MarketSetting::Regimes => SyntheticMarket::Regimes(RegimesSettings {
+            write_regimes,
+            ..RegimesSettings::default()
+        }),
     }
 }
 

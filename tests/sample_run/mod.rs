@@ -62,6 +62,8 @@ pub fn empty_run() -> RunRecord {
         configuration: String::new(),
         elapsed_seconds: 0.0,
         ticks_per_second: f64::NAN,
+        confidence_level: 0.95,
+        bootstrap_resamples: 2_000,
         processing_time: Histogram::new(3).unwrap(),
         machine: String::new(),
         interrupted: false,

@@ -424,7 +424,7 @@ pub(super) fn exit_reasons(run: &Run) -> Option<String> {
 pub(super) fn latency(run: &Run) -> Option<String> {
     let measured = run.summary.processing_time.as_ref()?;
     let names = measured.percentiles.iter().map(|it| percentile_name(it.0)).collect::<Vec<_>>();
-    let nanos: Vec<u64> = measured.percentiles.iter().map(|it| it.1).collect();
+    let nanos: Vec<f64> = measured.percentiles.iter().map(|it| it.1).collect();
     let hover =
         names.iter().zip(&nanos).map(|(name, &n)| format!("{name}: {}", nanoseconds(n))).collect();
     let mut plot = Plot::new();

@@ -86,14 +86,13 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// `830 ns`, `1.25 µs`, `3.10 ms`.
-pub(super) fn nanoseconds(nanos: u64) -> String {
-    let value = nanos as f64;
+/// `8.30 ns`, `1.25 µs`, `3.10 ms`.
+pub(super) fn nanoseconds(nanos: f64) -> String {
     match nanos {
-        0..1_000 => format!("{nanos} ns"),
-        1_000..1_000_000 => format!("{} µs", number(value / 1e3, 2)),
-        1_000_000..1_000_000_000 => format!("{} ms", number(value / 1e6, 2)),
-        _ => format!("{} s", number(value / 1e9, 2)),
+        n if n < 1e3 => format!("{} ns", number(n, 2)),
+        n if n < 1e6 => format!("{} µs", number(n / 1e3, 2)),
+        n if n < 1e9 => format!("{} ms", number(n / 1e6, 2)),
+        n => format!("{} s", number(n / 1e9, 2)),
     }
 }
 
@@ -123,7 +122,7 @@ mod tests {
         assert_eq!(count(1_000), "1,000");
         assert_eq!(count(999), "999");
         assert_eq!(duration(90_000.0), "25.0 hours");
-        assert_eq!(nanoseconds(1_250), "1.25 µs");
+        assert_eq!(nanoseconds(1_250.0), "1.25 µs");
     }
 
     #[test]

@@ -201,7 +201,7 @@ pub(super) fn latency(run: &Run) -> String {
          {}. Mean {}. It has no influence on the simulated result.</p>",
         count(measured.count),
         escape(machine),
-        nanoseconds(measured.mean.round() as u64),
+        nanoseconds(measured.mean),
     );
     let body = format!("{simulated}{note}{}", columns(&chart, &tables::processing_time(run)));
     section("", "Latency", "", &body)
