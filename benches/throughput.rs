@@ -43,8 +43,7 @@ fn main() {
         bars_only.push(time(|| build_bars(file.ticks())));
         pipeline.push(time(|| sink = run_pipeline(file.ticks())));
     }
-    let [fold, plain, bars_only, pipeline] =
-        [fold, plain, bars_only, pipeline].map(median);
+    let [fold, plain, bars_only, pipeline] = [fold, plain, bars_only, pipeline].map(median);
     println!("{ticks} ticks, medians of {RUNS} alternating runs");
     let row = |name: &str, time: Duration| {
         println!(

@@ -56,6 +56,21 @@ pub(super) struct Intake<'i> {
     bytes_total: u64,
 }
 
+/// Whether two codes name one contract: `ESZ3`, `ESZ13` and `ESZ2013` do, as sources write the year
+/// with one, two or four digits.
+fn is_same_contract(one: &str, other: &str) -> bool {
+    let parts = |code: &str| {
+        let year = code.len() - code.bytes().rev().take_while(u8::is_ascii_digit).count();
+        (code[..year].to_ascii_uppercase(), code[year..].to_owned())
+    };
+    let ((name, year), (other_name, other_year)) = (parts(one), parts(other));
+    name == other_name
+        && (year == other_year
+            || !year.is_empty()
+                && !other_year.is_empty()
+                && (year.ends_with(&other_year) || other_year.ends_with(&year)))
+}
+
 /// The row before, in the order of the output.
 #[derive(Default)]
 struct Before {
@@ -460,7 +475,7 @@ impl RowSink for Intake<'_> {
 
     fn begin(&mut self, input: &str, contract: Option<&str>) -> Result<bool, Stop> {
         if let (Some(contract), Some(wanted)) = (contract, &self.options.contract)
-            && contract != wanted
+            && !is_same_contract(contract, wanted)
         {
             if !self.others.iter().any(|other| other == contract) {
                 self.others.push(contract.to_owned());
