@@ -83,7 +83,7 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
     {
         head.truncate(end + 1);
     }
-    let mut reason = "the file has no rows".to_owned();
+    let mut reasons = Vec::new();
     for name in ["tick-csv", "bar-csv"] {
         let preset = Preset::by_name(name).expect("a preset");
         let mut format = TextFormat { bar_length: Some(0), ..preset.format() };
@@ -95,14 +95,20 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
         let _ = reader.read(&head, &mut rows);
         match rows.refused {
             None if rows.good > 0 && name == "bar-csv" && !reader.is_named() => {
-                reason = "bars without a header: their times may be UTC (`bar-csv`) or New York's (`firstrate`)".to_owned();
+                reasons.push(
+                    "bars without a header: their times may be UTC (`bar-csv`) or New York's (`firstrate`)"
+                        .to_owned(),
+                );
             }
             None if rows.good > 0 => return Ok(Detected::Format(name)),
             None => {}
-            Some(refused) => reason = format!("as `{name}`, {refused}"),
+            Some(refused) => reasons.push(format!("as `{name}`, {refused}")),
         }
     }
-    Err(unclear(reason))
+    if reasons.is_empty() {
+        reasons.push("the file has no rows".to_owned());
+    }
+    Err(unclear(reasons.join("; ")))
 }
 
 #[derive(Default)]
