@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::input;
 use super::intake::Intake;
-use super::join::{ContractStream, JoinError, RollSchedule};
+use super::join::{ContractStream, JoinError, JoinPlan};
 use super::policy::Policies;
 use super::preset::{PRESETS, Preset};
 use super::report::{Example, ImportReport};
@@ -15,7 +15,7 @@ use crate::market::{Instrument, Timestamp};
 use crate::source::native::TickFileError;
 
 /// Chooses which of several contracts is shown when.
-pub type RollChoice = Box<dyn Fn(&[ContractStream]) -> Result<RollSchedule, String>>;
+pub type RollChoice = Box<dyn Fn(&[ContractStream]) -> Result<JoinPlan, String>>;
 
 /// What to import, and how.
 pub struct ImportOptions {
@@ -218,7 +218,7 @@ pub enum ImportError {
     /// The contracts cannot be joined.
     #[error("the contracts cannot be joined: {0}")]
     Roll(String),
-    /// The roll schedule cannot be followed.
+    /// The plan cannot be followed.
     #[error(transparent)]
     Join(#[from] JoinError),
     /// The native file cannot be written.

@@ -21,7 +21,7 @@ mod trade_line;
 pub use detect::{DetectError, Detected, detect};
 pub use expansion::{ImpossibleBar, check_bar, expand_bar};
 pub use importer::{ImportError, ImportOptions, Progress, RollChoice, run};
-pub use join::{ContractStream, JoinError, JoinedContracts, RollSchedule, Stint, join_contracts};
+pub use join::{ContractStream, JoinError, JoinPlan, JoinedContracts, Stint, join_contracts};
 pub use policy::{IdenticalTrades, LateRows, OffTickPrices, Policies};
 pub use preset::{PRESETS, Preset};
 pub use report::{Count, Effect, Example, Finding, ImportReport};
