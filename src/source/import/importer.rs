@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::databento::read_databento;
 use super::input;
 use super::intake::Intake;
-use super::join::{ContractStream, JoinError, RollSchedule};
+use super::join::{ContractStream, JoinError, JoinPlan};
 use super::lean::{LeanOptions, read_lean};
 use super::policy::Policies;
 use super::preset::{Preset, preset_names};
@@ -20,7 +20,7 @@ use crate::market::{Instrument, Price, Timestamp};
 use crate::source::native::TickFileError;
 
 /// Chooses which of several contracts is shown when.
-pub type RollChoice = Box<dyn Fn(&[ContractStream]) -> Result<RollSchedule, String>>;
+pub type RollChoice = Box<dyn Fn(&[ContractStream]) -> Result<JoinPlan, String>>;
 
 /// What to import, and how.
 pub struct ImportOptions {
@@ -229,7 +229,7 @@ pub enum ImportError {
     /// The contracts cannot be joined.
     #[error("the contracts cannot be joined: {0}")]
     Roll(String),
-    /// The roll schedule cannot be followed.
+    /// The plan cannot be followed.
     #[error(transparent)]
     Join(#[from] JoinError),
     /// The native file cannot be written.

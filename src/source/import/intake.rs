@@ -376,8 +376,8 @@ impl<'i> Intake<'i> {
                 })?;
                 sorted.push(ContractStream { symbol, ticks });
             }
-            let schedule = roll(&sorted).map_err(ImportError::Roll)?;
-            let joined = join_contracts(&sorted, &schedule).map_err(ImportError::Join)?;
+            let plan = roll(&sorted).map_err(ImportError::Roll)?;
+            let joined = join_contracts(&sorted, &plan).map_err(ImportError::Join)?;
             let is_row =
                 |tick: &&Tick| self.kind == Some(0) || tick.flags.any(TickFlags::BAR_CLOSE);
             let all: usize = sorted.iter().map(|s| s.ticks.iter().filter(is_row).count()).sum();
@@ -389,7 +389,7 @@ impl<'i> Intake<'i> {
             for &tick in &joined.ticks {
                 self.output.push(tick)?;
             }
-            (contracts, adjustment) = (joined.contracts, schedule.adjustment);
+            (contracts, adjustment) = (joined.contracts, plan.adjustment);
         } else {
             for stream in streams {
                 self.settle(stream, |output, tick| Ok(output.push(tick)?))?;
@@ -599,7 +599,7 @@ impl Before {
 mod tests {
     use super::*;
     use crate::market::Instrument;
-    use crate::source::import::join::{RollSchedule, Stint};
+    use crate::source::import::join::{JoinPlan, Stint};
     use crate::source::native::TickFile;
 
     /// Two contracts in two files each, as LEAN's daily archives have them: seconds 0 to 5 of ESZ3
@@ -683,7 +683,7 @@ mod tests {
             );
             assert!(streams.iter().all(|stream| stream.ticks.len() == 24));
             let stints = vec![stint(0, 0, 1), stint(4, 1, 0)];
-            Ok(RollSchedule { stints, adjustment: Adjustment::Back })
+            Ok(JoinPlan { stints, adjustment: Adjustment::Back })
         }));
         let report = import(&options).unwrap();
         assert_eq!((report.rows, report.imported), (12, 9));

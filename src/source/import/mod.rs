@@ -31,7 +31,7 @@ pub use databento::{
 pub use detect::{DetectError, Detected, detect};
 pub use expansion::{ImpossibleBar, check_bar, expand_bar};
 pub use importer::{ImportError, ImportOptions, Progress, RollChoice, run};
-pub use join::{ContractStream, JoinError, JoinedContracts, RollSchedule, Stint, join_contracts};
+pub use join::{ContractStream, JoinError, JoinPlan, JoinedContracts, Stint, join_contracts};
 pub use lean::{LeanError, LeanOptions, ZIP_MAGIC, decode_lean, read_lean};
 pub use policy::{IdenticalTrades, LateRows, OffTickPrices, Policies};
 pub use preset::{BINARY_PRESETS, PRESETS, Preset, preset_names};
