@@ -1,7 +1,7 @@
 //! How fast a tick CSV is read and imported, against a bare safe byte loop over the same bytes.
 //!
 //! `cargo bench --bench csv_import [-- ROWS]`. Each figure is the median of several runs; the runs
-//! of the three ways take turns, so that other work on the machine disturbs all of them alike.
+//! of the ways take turns, so that other work on the machine disturbs all of them alike.
 
 use std::convert::Infallible;
 use std::fs;
@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::io::Write;
 use std::time::Instant;
 
-use algospace_hft::market::{Instrument, Timestamp};
+use algospace_hft::market::{Instrument, Tick, Timestamp};
 use algospace_hft::source::import::{ImportOptions, Preset, Refusal, Row, RowSink, read_text, run};
 
 const RUNS: usize = 7;
@@ -31,7 +31,7 @@ fn main() {
             folder.path().join("out.ticks"),
             Instrument::built_in("ES").expect("built in"),
         );
-        let mut seconds = [const { Vec::new() }; 3];
+        let mut seconds = [const { Vec::new() }; 4];
         let mut sums = [(0, 0); 2];
         for _ in 0..RUNS {
             let start = Instant::now();
@@ -48,14 +48,21 @@ fn main() {
             let report = run(&options, &mut |_| {}).expect("a good file");
             seconds[2].push(start.elapsed().as_secs_f64());
             assert_eq!((report.imported, report.ticks), (rows as u64, rows as u64));
+
+            let records = vec![1u8; rows as usize * size_of::<Tick>()];
+            let start = Instant::now();
+            let mut file = fs::File::create(folder.path().join("out.ticks")).expect("room");
+            file.write_all(&records).and_then(|()| file.sync_all()).expect("room");
+            seconds[3].push(start.elapsed().as_secs_f64());
         }
         assert_eq!(sums[0], sums[1], "both must have read the same");
-        let [bare, parse, import] = seconds.map(|mut seconds| {
+        let [bare, parse, import, disk] = seconds.map(|mut seconds| {
             seconds.sort_by(f64::total_cmp);
             rows as f64 / seconds[seconds.len() / 2] / 1e6
         });
         println!("  bare byte loop   {bare:6.1} M rows/s");
         println!("  read_text        {parse:6.1} M rows/s   {:4.2} of the bare loop", parse / bare);
+        println!("  disk alone       {disk:6.1} M rows/s   writing and syncing as many records");
         println!(
             "  import to file   {import:6.1} M rows/s   {:4.2} of the bare loop",
             import / bare

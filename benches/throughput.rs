@@ -43,8 +43,7 @@ fn main() {
         bars_only.push(time(|| build_bars(file.ticks())));
         pipeline.push(time(|| sink = run_pipeline(file.ticks())));
     }
-    let [fold, plain, bars_only, pipeline] =
-        [fold, plain, bars_only, pipeline].map(|runs| median(runs));
+    let [fold, plain, bars_only, pipeline] = [fold, plain, bars_only, pipeline].map(median);
     println!("{ticks} ticks, medians of {RUNS} alternating runs");
     let row = |name: &str, time: Duration| {
         println!(
@@ -74,7 +73,7 @@ fn write_ticks(path: &std::path::Path, count: usize) {
     let mut buffer = Vec::with_capacity(1 << 16);
     for index in 0..count {
         let draw = random.next_u32();
-        if draw % 3 != 0 {
+        if !draw.is_multiple_of(3) {
             time = time + i64::from(draw >> 4 & 0x1fff_ffff);
         }
         if time >= session.close {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::market::Price;
 use crate::source::import::{IdenticalTrades, LateRows, OffTickPrices};
 
 /// Trades CME index futures, and replays history through exactly the same code.
@@ -100,6 +101,9 @@ pub(super) struct ImportArguments {
     /// Seconds in a bar [default: the preset's, or told from the first bars]
     #[arg(long, value_name = "SECONDS")]
     pub(super) bar_seconds: Option<u32>,
+    /// Stored prices times this are prices, for Sierra Chart files (some hold prices × 100: 0.01)
+    #[arg(long, value_name = "FACTOR", default_value = "1")]
+    pub(super) price_multiplier: Price,
     /// A row whose time is before the last row's
     #[arg(long, value_enum, default_value_t)]
     pub(super) late_rows: LateRows,

@@ -9,7 +9,7 @@ use crate::config::{Config, Mode, process_variables};
 use crate::market::Instrument;
 use crate::pipeline::pipeline_settings;
 use crate::source::history::HistoryError;
-use crate::source::import::{Detected, detect};
+use crate::source::import::{BINARY_PRESETS, Detected, ImportError, PRESETS, detect, preset_names};
 use crate::source::native::TickFile;
 
 /// Reads a configuration; anything wrong with it is bad usage.
@@ -50,16 +50,15 @@ fn check_history(config: &Config, instrument: &Instrument) -> Result<String, Fai
     if !path.exists() {
         return Err(Failure::usage(HistoryError::Missing { path: path.clone() }));
     }
-    let format = match &settings.format {
-        Some(format) => Detected::Format(
-            crate::source::import::PRESETS
-                .iter()
-                .find(|p| p.name == *format)
-                .map_or("", |p| p.name),
-        ),
-        None => detect(path).map_err(Failure::usage)?,
-    };
-    match format {
+    if let Some(format) = &settings.format {
+        let known = PRESETS.iter().chain(&BINARY_PRESETS).any(|preset| preset.name == *format);
+        if !known {
+            let (name, known) = (format.clone(), preset_names());
+            return Err(Failure::usage(ImportError::Format { name, known }));
+        }
+        return Ok(format!("{}: {format}, imported by the run", path.display()));
+    }
+    match detect(path).map_err(Failure::usage)? {
         Detected::Format(format) => {
             Ok(format!("{}: {format}, imported by the run", path.display()))
         }

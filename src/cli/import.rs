@@ -7,13 +7,14 @@ use super::progress::Progress;
 use super::{Failure, check, say};
 use crate::market::{Instrument, RollRule};
 use crate::source::import::{
-    Finding, ImportError, ImportOptions, ImportReport, PRESETS, Policies, roll_choice, run,
+    BINARY_PRESETS, Finding, ImportError, ImportOptions, ImportReport, PRESETS, Policies,
+    roll_choice, run,
 };
 use crate::source::native::Adjustment;
 
 pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Failure> {
     if arguments.list || arguments.format == "list" {
-        for preset in PRESETS {
+        for preset in PRESETS.iter().chain(&BINARY_PRESETS) {
             say(format!(
                 "{:<22} {}\n{:22} such as {}",
                 preset.name, preset.columns, "", preset.example
@@ -38,6 +39,7 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
     options.contract.clone_from(&arguments.contract);
     options.time_zone.clone_from(&arguments.time_zone);
     options.bar_seconds = arguments.bar_seconds;
+    options.price_multiplier = arguments.price_multiplier;
     options.rejects.clone_from(&arguments.rejects);
     options.policies = Policies {
         late_rows: arguments.late_rows,

@@ -82,6 +82,6 @@ mod tests {
         assert!(text.contains("#[Mean    =     500.5"), "{text}");
         assert!(text.contains("StdDeviation   =     288.6"), "{text}");
         assert!(text.contains("Total count    =         1000]"), "{text}");
-        assert!(text.ends_with("SubBuckets     =         32768]\n"));
+        assert!(text.ends_with("SubBuckets     =        32768]\n"), "{text}");
     }
 }

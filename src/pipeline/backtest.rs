@@ -80,19 +80,19 @@ pub fn run_backtest(
     })
 }
 
-/// SHA-256 of what the user gave: the history file itself, before any import.
+/// SHA-256 of what the user gave: the history file itself, before any import; of several files, one
+/// after the other.
 fn hash_of(history: &History) -> Result<String, HistoryError> {
-    let hash = match &history.imported_from {
-        None => Sha256::digest(history.file.bytes()),
-        Some(path) => {
-            let io = |source| HistoryError::Read { path: path.clone(), source };
-            let mut file = std::fs::File::open(path).map_err(io)?;
-            let mut hash = Sha256::new();
-            std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(io)?;
-            hash.finalize()
-        }
-    };
-    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut hash = Sha256::new();
+    if history.imported_from.is_empty() {
+        hash.update(history.file.bytes());
+    }
+    for path in &history.imported_from {
+        let io = |source| HistoryError::Read { path: path.clone(), source };
+        let mut file = std::fs::File::open(path).map_err(io)?;
+        std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(io)?;
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Lets [`std::io::copy`] feed a hash.

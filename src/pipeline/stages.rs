@@ -180,20 +180,22 @@ impl<S: Strategy> Pipeline<S> {
         }
     }
 
-    /// Ends the run after the last tick: closes bars, and the position at the last price.
+    /// Ends the run after the last tick: closes the position at the last price, and the open bars.
     pub fn finish(&mut self, reason: ExitReason, sink: &mut impl Sink) {
         let now = self.last_time.max(self.bars.calm().0);
         self.last_time = now;
-        let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
-        bars.finish(&mut |bar| {
-            on_bar(bar, now, *finest, strategy, desk, exchange, last_equity, sink);
-        });
         if let Some(session) = self.session.take() {
             self.open_nanos += now.min(session.close) - session.open;
         }
         self.force_close(reason, now, true, sink);
         self.desk.on_session_end();
+        // Whatever stood in the account at this instant before, this is how it ends.
+        self.last_equity = Timestamp::MIN;
         self.record_equity(now, sink);
+        let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
+        bars.finish(&mut |bar| {
+            on_bar(bar, now, *finest, strategy, desk, exchange, last_equity, sink);
+        });
         self.calm = Calm::NEVER;
     }
 

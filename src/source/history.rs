@@ -24,8 +24,8 @@ pub struct History {
     pub file: TickFile,
     /// What it is, as the user would call it.
     pub name: String,
-    /// The file that was imported, if it was not a native one.
-    pub imported_from: Option<PathBuf>,
+    /// The files that were imported, in order; none for a native or a generated history.
+    pub imported_from: Vec<PathBuf>,
     /// What a reader of the results must know of it, a sentence each.
     pub notes: Vec<String>,
     /// Where an imported or generated history lives for as long as this does.
@@ -130,7 +130,13 @@ impl History {
                     let file = TickFile::open(path)?;
                     let notes = expansion_note(&file).into_iter().collect();
                     let name = path.display().to_string();
-                    return Ok(History { file, name, imported_from: None, notes, _folder: None });
+                    return Ok(History {
+                        file,
+                        name,
+                        imported_from: Vec::new(),
+                        notes,
+                        _folder: None,
+                    });
                 }
             },
         };
@@ -162,7 +168,7 @@ impl History {
             }
         }
         let name = path.display().to_string();
-        let imported_from = Some(path.to_owned());
+        let imported_from = report.inputs;
         Ok(History { file, name, imported_from, notes, _folder: Some(folder) })
     }
 
@@ -192,7 +198,7 @@ impl History {
         let file = TickFile::open(&native)?;
         let notes =
             vec!["The market is made up: no result here says anything of a real one.".to_owned()];
-        Ok(History { file, name, imported_from: None, notes, _folder: Some(folder) })
+        Ok(History { file, name, imported_from: Vec::new(), notes, _folder: Some(folder) })
     }
 }
 

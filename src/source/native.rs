@@ -200,6 +200,8 @@ pub struct TickFileWriter {
     count: u64,
     first: Timestamp,
     last: Timestamp,
+    /// The tick of the highest contract, and that contract.
+    highest_contract: (u64, u16),
 }
 
 impl TickFileWriter {
@@ -231,6 +233,7 @@ impl TickFileWriter {
             count: 0,
             first: Timestamp::MIN,
             last: Timestamp::MIN,
+            highest_contract: (0, 0),
         };
         writer.header()?;
         Ok(writer)
@@ -239,19 +242,18 @@ impl TickFileWriter {
     /// Appends ticks.
     ///
     /// # Errors
-    /// If a tick goes back in time, is of no contract at all, or names a contract that is not in the
-    /// table; the ticks before it are kept. If the disk is full.
+    /// If a tick goes back in time or its size is 0. If the disk is full.
     pub fn extend(&mut self, ticks: &[Tick]) -> Result<(), TickFileError> {
-        let contracts = self.description.contracts.len();
         for (index, tick) in ticks.iter().enumerate() {
             let what = if tick.time < self.last {
                 format!("its time {} is before the last tick's {}", tick.time, self.last)
             } else if tick.size == 0 {
                 "its size is 0".to_owned()
-            } else if usize::from(tick.contract) >= contracts {
-                format!("contract {} is not among the file's {contracts}", tick.contract)
             } else {
                 self.last = tick.time;
+                if tick.contract > self.highest_contract.1 {
+                    self.highest_contract = (self.count + index as u64, tick.contract);
+                }
                 continue;
             };
             let index = self.count + index as u64;
@@ -281,8 +283,15 @@ impl TickFileWriter {
     /// Completes the header and puts the file in its place.
     ///
     /// # Errors
-    /// If the disk is full or the description too long.
+    /// If a tick names a contract that is not in the table, the description is too long, or the disk
+    /// is full.
     pub fn finish(mut self) -> Result<u64, TickFileError> {
+        let contracts = self.description.contracts.len();
+        let (index, contract) = self.highest_contract;
+        if self.count > 0 && usize::from(contract) >= contracts {
+            let what = format!("contract {contract} is not among the file's {contracts}");
+            return Err(TickFileError::Tick { path: self.path, index, what });
+        }
         let header = self.header()?;
         let io = |action, source| TickFileError::Io { path: self.path.clone(), action, source };
         self.file.seek(SeekFrom::Start(0)).map_err(|source| io("seek", source))?;
@@ -501,10 +510,8 @@ mod tests {
         for bad in [tick(4, 1), tick(5, 0), tick(5, 1).with_contract(1)] {
             let mut writer =
                 TickFileWriter::create(&path, TickFileDescription::new(&instrument, "")).unwrap();
-            assert!(matches!(
-                writer.extend(&[tick(5, 1), bad]),
-                Err(TickFileError::Tick { index: 1, .. })
-            ));
+            let done = writer.extend(&[tick(5, 1), bad]).and_then(|()| writer.finish());
+            assert!(matches!(done, Err(TickFileError::Tick { index: 1, .. })));
         }
         assert_eq!(TickFile::open(&path).unwrap().ticks().len(), 10);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

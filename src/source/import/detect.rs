@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
+use super::databento::{DATABENTO_MAGIC, ZSTANDARD_MAGIC};
+use super::lean::ZIP_MAGIC;
 use super::preset::Preset;
 use super::row::{Refusal, Row, RowSink};
+use super::sierra::SIERRA_MAGIC;
 use super::text::{TextFormat, TextReader};
-use super::{input, preset::PRESETS};
+use super::{input, preset::preset_names};
 use crate::source::native;
 
 /// What a file holds.
@@ -33,7 +36,7 @@ pub enum DetectError {
         source: io::Error,
     },
     /// It may be several things, or nothing that is known.
-    #[error("{path}: {reason}; say what it is with `data_handler.backtest_settings.format` (one of {known}), or convert it with `algospace-hft import --format PRESET --input {path} --output FILE.ticks`", known = PRESETS.map(|preset| preset.name).join(", "))]
+    #[error("{path}: {reason}; say what it is with `data_handler.backtest_settings.format` (one of {known}), or convert it with `algospace-hft import --format PRESET --input {path} --output FILE.ticks`", known = preset_names())]
     Unclear {
         /// The file.
         path: PathBuf,
@@ -64,11 +67,11 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
     }
     for (magic, detected) in [
         (&native::MAGIC[..], Detected::Native),
-        (b"DBN", Detected::Format("databento")),
+        (&DATABENTO_MAGIC, Detected::Format("databento")),
         // Databento's files are packed with Zstandard.
-        (b"\x28\xB5\x2F\xFD", Detected::Format("databento")),
-        (b"SCID", Detected::Format("sierra")),
-        (b"PK\x03\x04", Detected::Format("lean")),
+        (&ZSTANDARD_MAGIC, Detected::Format("databento")),
+        (&SIERRA_MAGIC, Detected::Format("sierra")),
+        (&ZIP_MAGIC, Detected::Format("lean")),
     ] {
         if head.starts_with(magic) {
             return Ok(detected);
@@ -80,7 +83,7 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
     {
         head.truncate(end + 1);
     }
-    let mut reason = "the file has no rows".to_owned();
+    let mut reasons = Vec::new();
     for name in ["tick-csv", "bar-csv"] {
         let preset = Preset::by_name(name).expect("a preset");
         let mut format = TextFormat { bar_length: Some(0), ..preset.format() };
@@ -92,14 +95,20 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
         let _ = reader.read(&head, &mut rows);
         match rows.refused {
             None if rows.good > 0 && name == "bar-csv" && !reader.is_named() => {
-                reason = "bars without a header: their times may be UTC (`bar-csv`) or New York's (`firstrate`)".to_owned();
+                reasons.push(
+                    "bars without a header: their times may be UTC (`bar-csv`) or New York's (`firstrate`)"
+                        .to_owned(),
+                );
             }
             None if rows.good > 0 => return Ok(Detected::Format(name)),
             None => {}
-            Some(refused) => reason = format!("as `{name}`, {refused}"),
+            Some(refused) => reasons.push(format!("as `{name}`, {refused}")),
         }
     }
-    Err(unclear(reason))
+    if reasons.is_empty() {
+        reasons.push("the file has no rows".to_owned());
+    }
+    Err(unclear(reasons.join("; ")))
 }
 
 #[derive(Default)]

@@ -1,21 +1,26 @@
 //! One import: from files in any known layout to one native tick file.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
+use super::databento::read_databento;
 use super::input;
 use super::intake::Intake;
-use super::join::{ContractStream, JoinError, RollSchedule};
+use super::join::{ContractStream, JoinError, JoinPlan};
+use super::lean::{LeanOptions, read_lean};
 use super::policy::Policies;
-use super::preset::{PRESETS, Preset};
+use super::preset::{Preset, preset_names};
+use super::read_error::ReadError;
 use super::report::{Example, ImportReport};
+use super::sierra::{SierraOptions, read_sierra};
 use super::text::{TextFormat, TextSummary};
-use crate::market::{Instrument, Timestamp};
+use crate::market::{Instrument, Price, Timestamp};
 use crate::source::native::TickFileError;
 
 /// Chooses which of several contracts is shown when.
-pub type RollChoice = Box<dyn Fn(&[ContractStream]) -> Result<RollSchedule, String>>;
+pub type RollChoice = Box<dyn Fn(&[ContractStream]) -> Result<JoinPlan, String>>;
 
 /// What to import, and how.
 pub struct ImportOptions {
@@ -37,6 +42,8 @@ pub struct ImportOptions {
     /// Seconds in a bar; `None`: the preset's, or else the most frequent step between the first
     /// bars.
     pub bar_seconds: Option<u32>,
+    /// Stored prices × this = prices, for Sierra Chart files, some of which hold prices × 100.
+    pub price_multiplier: Price,
     /// What happens to rows that are not as they should be.
     pub policies: Policies,
     /// Where refused rows go; `None`: the output's name with `.rejects.csv` after it.
@@ -60,6 +67,7 @@ impl ImportOptions {
             roll: None,
             time_zone: None,
             bar_seconds: None,
+            price_multiplier: Price::from_units(Price::SCALE),
             policies: Policies::default(),
             rejects: None,
         }
@@ -97,6 +105,9 @@ pub enum ImportError {
         /// What there is.
         known: String,
     },
+    /// A source is not what its format says.
+    #[error("{0}")]
+    Source(String),
     /// No time zone of that name.
     #[error("there is no time zone `{0}`; give an IANA name such as America/Chicago")]
     TimeZone(String),
@@ -218,7 +229,7 @@ pub enum ImportError {
     /// The contracts cannot be joined.
     #[error("the contracts cannot be joined: {0}")]
     Roll(String),
-    /// The roll schedule cannot be followed.
+    /// The plan cannot be followed.
     #[error(transparent)]
     Join(#[from] JoinError),
     /// The native file cannot be written.
@@ -253,17 +264,36 @@ impl<E: Into<ImportError>> From<E> for Stop {
 /// How the input is read.
 enum Format {
     Text(TextFormat),
+    Databento,
+    Sierra(SierraOptions),
+    Lean(LeanOptions),
 }
 
 impl Format {
     fn new(options: &ImportOptions) -> Result<Format, ImportError> {
+        let zone = match &options.time_zone {
+            Some(name) => {
+                let zone = TimeZone::get(name).map_err(|_| ImportError::TimeZone(name.clone()))?;
+                Some(zone)
+            }
+            None => None,
+        };
         let Some(preset) = Preset::by_name(&options.format) else {
-            let known = PRESETS.map(|preset| preset.name).join(", ");
-            return Err(ImportError::Format { name: options.format.clone(), known });
+            return match options.format.as_str() {
+                "databento" => Ok(Format::Databento),
+                "sierra" => Ok(Format::Sierra(SierraOptions {
+                    price_multiplier: options.price_multiplier,
+                    bar_seconds: options.bar_seconds.and_then(NonZeroU32::new),
+                })),
+                "lean" => {
+                    Ok(Format::Lean(LeanOptions { time_zone: zone.unwrap_or(TimeZone::UTC) }))
+                }
+                other => Err(ImportError::Format { name: other.to_owned(), known: preset_names() }),
+            };
         };
         let mut text = preset.format();
-        if let Some(zone) = &options.time_zone {
-            text.zone = TimeZone::get(zone).map_err(|_| ImportError::TimeZone(zone.clone()))?;
+        if let Some(zone) = zone {
+            text.zone = zone;
         }
         if let Some(seconds) = options.bar_seconds {
             text.bar_length = Some(i64::from(seconds) * Timestamp::SECOND);
@@ -275,15 +305,30 @@ impl Format {
     fn endings(&self) -> &'static [&'static str] {
         match self {
             Format::Text(_) => &[".csv", ".txt", ".csv.gz", ".txt.gz"],
+            Format::Databento => &[".dbn", ".dbn.zst"],
+            Format::Sierra(_) => &[".scid"],
+            Format::Lean(_) => &["_trade.zip"],
         }
     }
 
     fn read(&mut self, path: &Path, intake: &mut Intake) -> Result<TextSummary, Stop> {
-        match self {
+        let read = match self {
             Format::Text(text) => {
                 intake.open(path)?;
-                input::read_text_file(path, text, intake)
+                return input::read_text_file(path, text, intake);
             }
+            Format::Databento => read_databento(path, intake),
+            Format::Sierra(options) => read_sierra(path, options, intake),
+            Format::Lean(options) => read_lean(path, options, intake),
+        };
+        // Binary sources have no local times, so none that the clocks repeat or skip.
+        match read {
+            Ok(()) => Ok(TextSummary::default()),
+            Err(ReadError::Sink(stop)) => Err(stop),
+            Err(ReadError::Io { path, source }) => Err(ImportError::Input { path, source }.into()),
+            Err(ReadError::Sierra { path, source }) => Err(source_error(&path, &source).into()),
+            Err(ReadError::Lean { path, source }) => Err(source_error(&path, &source).into()),
+            Err(ReadError::Databento { path, source }) => Err(source_error(&path, &source).into()),
         }
     }
 
@@ -291,8 +336,13 @@ impl Format {
     fn hint(&self, line: &str) -> String {
         match self {
             Format::Text(text) => text_hint(text, line),
+            Format::Databento | Format::Sierra(_) | Format::Lean(_) => String::new(),
         }
     }
+}
+
+fn source_error(path: &Path, error: &dyn std::error::Error) -> ImportError {
+    ImportError::Source(format!("{}: {error}", path.display()))
 }
 
 /// Imports a history. The output appears when it is whole.

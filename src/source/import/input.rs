@@ -12,7 +12,7 @@ use super::row::RowSink;
 use super::text::{TextFormat, TextReader, TextSummary};
 
 /// Bytes of text in memory; a longer line is taken as several.
-const BLOCK: usize = 1 << 20;
+const BLOCK: usize = 1 << 18;
 
 /// The files that the paths stand for: a file for itself, a folder for the files in it that have
 /// one of the endings, by name.

@@ -50,10 +50,26 @@ pub(super) struct Intake<'i> {
     /// The bars' length, or 0 for trades; unknown before the first row.
     kind: Option<i64>,
     before: Before,
+    description: TickFileDescription,
     output: TickOutput,
     progress: &'i mut dyn FnMut(Progress),
     bytes_read: u64,
     bytes_total: u64,
+}
+
+/// Whether two codes name one contract: `ESZ3`, `ESZ13` and `ESZ2013` do, as sources write the year
+/// with one, two or four digits.
+fn is_same_contract(one: &str, other: &str) -> bool {
+    let parts = |code: &str| {
+        let year = code.len() - code.bytes().rev().take_while(u8::is_ascii_digit).count();
+        (code[..year].to_ascii_uppercase(), code[year..].to_owned())
+    };
+    let ((name, year), (other_name, other_year)) = (parts(one), parts(other));
+    name == other_name
+        && (year == other_year
+            || !year.is_empty()
+                && !other_year.is_empty()
+                && (year.ends_with(&other_year) || other_year.ends_with(&year)))
 }
 
 /// The row before, in the order of the output.
@@ -92,7 +108,8 @@ impl<'i> Intake<'i> {
             good_price: Price::ZERO,
             kind: None,
             before: Before::default(),
-            output: TickOutput::create(&options.output, description)?,
+            output: TickOutput::create(&options.output, description.clone())?,
+            description,
             progress,
             bytes_read: 0,
             bytes_total,
@@ -359,17 +376,20 @@ impl<'i> Intake<'i> {
                 })?;
                 sorted.push(ContractStream { symbol, ticks });
             }
-            let schedule = roll(&sorted).map_err(ImportError::Roll)?;
-            let joined = join_contracts(&sorted, &schedule).map_err(ImportError::Join)?;
+            let plan = roll(&sorted).map_err(ImportError::Roll)?;
+            let joined = join_contracts(&sorted, &plan).map_err(ImportError::Join)?;
             let is_row =
                 |tick: &&Tick| self.kind == Some(0) || tick.flags.any(TickFlags::BAR_CLOSE);
             let all: usize = sorted.iter().map(|s| s.ticks.iter().filter(is_row).count()).sum();
             let shown = joined.ticks.iter().filter(is_row).count();
             self.ledger.leave_out((all - shown) as u64);
+            // The contracts are known only now, and the writer checks each tick against them.
+            self.description.contracts.clone_from(&joined.contracts);
+            self.output = TickOutput::create(&self.options.output, self.description.clone())?;
             for &tick in &joined.ticks {
                 self.output.push(tick)?;
             }
-            (contracts, adjustment) = (joined.contracts, schedule.adjustment);
+            (contracts, adjustment) = (joined.contracts, plan.adjustment);
         } else {
             for stream in streams {
                 self.settle(stream, |output, tick| Ok(output.push(tick)?))?;
@@ -460,7 +480,7 @@ impl RowSink for Intake<'_> {
 
     fn begin(&mut self, input: &str, contract: Option<&str>) -> Result<bool, Stop> {
         if let (Some(contract), Some(wanted)) = (contract, &self.options.contract)
-            && contract != wanted
+            && !is_same_contract(contract, wanted)
         {
             if !self.others.iter().any(|other| other == contract) {
                 self.others.push(contract.to_owned());
@@ -572,5 +592,111 @@ impl Before {
             }
         });
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::Instrument;
+    use crate::source::import::join::{JoinPlan, Stint};
+    use crate::source::native::TickFile;
+
+    /// Two contracts in two files each, as LEAN's daily archives have them: seconds 0 to 5 of ESZ3
+    /// and 3 to 8 of ESH4.
+    fn import(options: &ImportOptions) -> Result<ImportReport, Stop> {
+        let bar = |second: i64, quarters: i64| {
+            let price = Price::from_units(quarters * 250_000_000);
+            Row::Bar(BarRow {
+                start: Timestamp::from_nanos(second * Timestamp::SECOND),
+                duration: Timestamp::SECOND,
+                open: price,
+                high: price,
+                low: price,
+                close: price,
+                volume: 10,
+            })
+        };
+        let read = |intake: &mut Intake| {
+            for (input, contract, seconds, quarters) in [
+                ("a/z3", "ESZ3", 0..3, 400),
+                ("a/h4", "ESH4", 3..4, 404),
+                ("b/z3", "ESZ3", 3..6, 400),
+                ("b/h4", "ESH4", 4..9, 404),
+            ] {
+                if intake.begin(input, Some(contract))? {
+                    for (line, second) in (1..).zip(seconds) {
+                        intake.row(line, bar(second, quarters))?;
+                    }
+                }
+            }
+            Ok(())
+        };
+        let mut result = Err(Stop::Collect);
+        for collect in [false, true] {
+            let mut progress = |_| {};
+            let mut intake = Intake::new(options, &[], 0, collect, &mut progress).unwrap();
+            result = read(&mut intake).and_then(|()| intake.finish(&[], TextSummary::default()));
+            if !matches!(result, Err(Stop::Collect)) {
+                break;
+            }
+        }
+        result
+    }
+
+    fn failure(options: &ImportOptions) -> String {
+        match import(options) {
+            Err(Stop::Error(error)) => error.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn several_contracts_need_a_choice() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("out.ticks");
+        let es = Instrument::built_in("ES").unwrap();
+        let mut options = ImportOptions::new("lean", vec![], output.clone(), es);
+        let error = failure(&options);
+        assert!(error.contains("2 contracts: ESZ3 (6 rows), ESH4 (6 rows)"), "{error}");
+        options.contract = Some("ESM4".to_owned());
+        let error = failure(&options);
+        assert!(error.contains("ESM4 is not in the input, which holds ESZ3, ESH4"), "{error}");
+        assert!(!output.exists());
+
+        options.contract = Some("ESH4".to_owned());
+        let report = import(&options).unwrap();
+        assert_eq!((report.rows, report.imported, report.ticks), (6, 6, 24));
+        assert_eq!(report.contracts, ["ESH4"]);
+
+        options.contract = None;
+        options.roll = Some(Box::new(|streams| {
+            let stint = |from, stream, points: i64| Stint {
+                from: Timestamp::from_nanos(from * Timestamp::SECOND),
+                stream,
+                expiry: None,
+                offset: Price::from_units(points * Price::SCALE),
+            };
+            assert_eq!(
+                streams.iter().map(|s| s.symbol.as_str()).collect::<Vec<_>>(),
+                ["ESZ3", "ESH4"]
+            );
+            assert!(streams.iter().all(|stream| stream.ticks.len() == 24));
+            let stints = vec![stint(0, 0, 1), stint(4, 1, 0)];
+            Ok(JoinPlan { stints, adjustment: Adjustment::Back })
+        }));
+        let report = import(&options).unwrap();
+        assert_eq!((report.rows, report.imported), (12, 9));
+        // ESZ3's last two bars and ESH4's first one.
+        assert_eq!(report.count(Finding::OtherContract).rows, 3);
+        let file = TickFile::open(&output).unwrap();
+        assert_eq!(file.description().adjustment, Adjustment::Back);
+        let contracts: Vec<u16> = file.ticks().iter().map(|tick| tick.contract).collect();
+        assert_eq!(contracts, [[0; 16].as_slice(), &[1; 20]].concat());
+        assert!(file.ticks().iter().all(|tick| tick.price.to_string() == "101"));
+
+        options.roll = Some(Box::new(|_| Err("no volume".to_owned())));
+        assert!(failure(&options).contains("cannot be joined: no volume"));
+        assert_eq!(TickFile::open(&output).unwrap().ticks().len(), 36);
     }
 }

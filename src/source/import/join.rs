@@ -14,7 +14,7 @@ pub struct ContractStream {
 
 /// Which contract the series shows, and when.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RollSchedule {
+pub struct JoinPlan {
     /// The contracts that are shown, in order of time; each until the next one starts.
     pub stints: Vec<Stint>,
     /// How the offsets were chosen.
@@ -45,12 +45,12 @@ pub struct JoinedContracts {
     pub left_out: u64,
 }
 
-/// A schedule that cannot be followed.
+/// A plan that cannot be followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
-    /// The schedule is empty, out of order, or names a stream that is not there.
-    #[error("the roll schedule's contract {0} is out of order or not in the input")]
-    Schedule(usize),
+    /// The plan is empty, out of order, or names a stream that is not there.
+    #[error("the roll plan's contract {0} is out of order or not in the input")]
+    Plan(usize),
     /// A price left the range that can be held.
     #[error(
         "contract {symbol}: a price of {price} moved by {offset} is beyond the range of prices"
@@ -65,25 +65,25 @@ pub enum JoinError {
     },
 }
 
-/// Joins the contracts by the schedule.
+/// Joins the contracts by the plan.
 ///
 /// # Errors
-/// If the schedule's times do not rise, a stream is not there, or a moved price cannot be held.
+/// If the plan's times do not rise, a stream is not there, or a moved price cannot be held.
 pub fn join_contracts(
     streams: &[ContractStream],
-    schedule: &RollSchedule,
+    plan: &JoinPlan,
 ) -> Result<JoinedContracts, JoinError> {
     let total: usize = streams.iter().map(|stream| stream.ticks.len()).sum();
     let mut joined = JoinedContracts { contracts: Vec::new(), ticks: Vec::new(), left_out: 0 };
-    if schedule.stints.is_empty() {
-        return Err(JoinError::Schedule(0));
+    if plan.stints.is_empty() {
+        return Err(JoinError::Plan(0));
     }
-    for (index, stint) in schedule.stints.iter().enumerate() {
-        let until = schedule.stints.get(index + 1).map_or(Timestamp::MAX, |next| next.from);
+    for (index, stint) in plan.stints.iter().enumerate() {
+        let until = plan.stints.get(index + 1).map_or(Timestamp::MAX, |next| next.from);
         let stream = streams
             .get(stint.stream)
             .filter(|_| stint.from < until && index <= usize::from(u16::MAX))
-            .ok_or(JoinError::Schedule(index))?;
+            .ok_or(JoinError::Plan(index))?;
         joined.contracts.push(ContractEntry {
             symbol: stream.symbol.clone(),
             expiry: stint.expiry.map(|expiry| expiry.to_string()),
@@ -125,8 +125,8 @@ mod tests {
     fn shows_each_contract_in_its_time_with_its_offset() {
         let streams = [stream("ESH4", 5..20, 110), stream("ESZ3", 0..15, 100)];
         let stints = vec![stint(2, 1, 10), stint(8, 0, 0)];
-        let schedule = RollSchedule { stints, adjustment: Adjustment::Back };
-        let joined = join_contracts(&streams, &schedule).unwrap();
+        let plan = JoinPlan { stints, adjustment: Adjustment::Back };
+        let joined = join_contracts(&streams, &plan).unwrap();
         let symbols: Vec<_> = joined.contracts.iter().map(|c| c.symbol.as_str()).collect();
         assert_eq!(symbols, ["ESZ3", "ESH4"]);
         assert_eq!(joined.contracts[0].price_offset, "10");
@@ -143,11 +143,11 @@ mod tests {
     fn refuses_a_schedule_that_cannot_be_followed() {
         let streams = [stream("ESZ3", 0..3, 1)];
         for stints in [vec![], vec![stint(0, 1, 0)], vec![stint(5, 0, 0), stint(5, 0, 0)]] {
-            let schedule = RollSchedule { stints, adjustment: Adjustment::None };
-            assert!(matches!(join_contracts(&streams, &schedule), Err(JoinError::Schedule(_))));
+            let plan = JoinPlan { stints, adjustment: Adjustment::None };
+            assert!(matches!(join_contracts(&streams, &plan), Err(JoinError::Plan(_))));
         }
         let stints = vec![stint(0, 0, 9_223_372_036)];
-        let schedule = RollSchedule { stints, adjustment: Adjustment::Back };
-        assert!(matches!(join_contracts(&streams, &schedule), Err(JoinError::Range { .. })));
+        let plan = JoinPlan { stints, adjustment: Adjustment::Back };
+        assert!(matches!(join_contracts(&streams, &plan), Err(JoinError::Range { .. })));
     }
 }

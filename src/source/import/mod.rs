@@ -2,6 +2,7 @@
 
 mod bar_length;
 mod clock;
+mod databento;
 mod detect;
 mod expansion;
 mod header;
@@ -9,23 +10,34 @@ mod importer;
 mod input;
 mod intake;
 mod join;
+mod lean;
 mod ledger;
 mod output;
 mod policy;
 mod preset;
+mod read_error;
+#[cfg(test)]
+mod recorded;
 mod report;
 mod roll_choice;
 mod row;
+mod sierra;
 mod text;
 mod trade_line;
 
+pub use databento::{
+    DATABENTO_MAGIC, DatabentoError, ZSTANDARD_MAGIC, decode_databento, read_databento,
+};
 pub use detect::{DetectError, Detected, detect};
 pub use expansion::{ImpossibleBar, check_bar, expand_bar};
 pub use importer::{ImportError, ImportOptions, Progress, RollChoice, run};
-pub use join::{ContractStream, JoinError, JoinedContracts, RollSchedule, Stint, join_contracts};
+pub use join::{ContractStream, JoinError, JoinPlan, JoinedContracts, Stint, join_contracts};
+pub use lean::{LeanError, LeanOptions, ZIP_MAGIC, decode_lean, read_lean};
 pub use policy::{IdenticalTrades, LateRows, OffTickPrices, Policies};
-pub use preset::{PRESETS, Preset};
+pub use preset::{BINARY_PRESETS, PRESETS, Preset, preset_names};
+pub use read_error::ReadError;
 pub use report::{Count, Effect, Example, Finding, ImportReport};
 pub use roll_choice::roll_choice;
 pub use row::{BarRow, Refusal, Row, RowSink, TradeRow};
+pub use sierra::{SIERRA_MAGIC, SierraError, SierraOptions, decode_sierra, read_sierra};
 pub use text::{Columns, Header, Layout, Stamp, TextFormat, TextSummary, TimePattern, read_text};

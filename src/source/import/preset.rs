@@ -75,6 +75,23 @@ pub const PRESETS: [Preset; 11] = [
     ),
 ];
 
+/// Every format that is not text.
+pub const BINARY_PRESETS: [Preset; 3] = [
+    preset(
+        "databento",
+        "DBN versions 1 to 3, .dbn and .dbn.zst: trades, tbbo, mbp-1, mbo (its trades), ohlcv",
+        "esh4.mbo.dbn.zst",
+    ),
+    preset("sierra", "Sierra Chart intraday data, .scid (UTC)", "ESZ23_FUT_CME.scid"),
+    preset("lean", "LEAN trade archives: tick, minute, hour, daily (UTC)", "20131007_trade.zip"),
+];
+
+/// What `--format` takes, for people.
+pub fn preset_names() -> String {
+    let names: Vec<_> = PRESETS.iter().chain(&BINARY_PRESETS).map(|preset| preset.name).collect();
+    names.join(", ")
+}
+
 const fn preset(name: &'static str, columns: &'static str, example: &'static str) -> Preset {
     Preset { name, columns, example }
 }

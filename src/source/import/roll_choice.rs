@@ -1,9 +1,9 @@
 //! A roll rule, applied to the contracts that an import found.
 
 use super::importer::RollChoice;
-use super::join::{ContractStream, RollSchedule, Stint};
+use super::join::{ContractStream, JoinPlan, Stint};
 use crate::market::{
-    self, Calendar, Contract, Price, RollRule, Session, SessionVolumes, Tick, Timestamp,
+    Calendar, Contract, Price, RollRule, RollSchedule, Session, SessionVolumes, Tick, Timestamp,
 };
 use crate::source::native::Adjustment;
 
@@ -20,7 +20,7 @@ fn choose(
     rule: RollRule,
     adjustment: Adjustment,
     calendar: Calendar,
-) -> Result<RollSchedule, String> {
+) -> Result<JoinPlan, String> {
     // Contracts in order of expiry, each with its stream.
     let mut contracts = Vec::with_capacity(streams.len());
     for (stream, ContractStream { symbol, ticks }) in streams.iter().enumerate() {
@@ -32,8 +32,8 @@ fn choose(
     let ticks_of = |contract: usize| &streams[contracts[contract].1].ticks[..];
     let sessions = session_volumes(contracts.len(), &ticks_of, calendar);
     let names: Vec<Contract> = contracts.iter().map(|(contract, _)| contract.clone()).collect();
-    let schedule = market::RollSchedule::new(&names, calendar, rule, &sessions)
-        .map_err(|error| error.to_string())?;
+    let schedule =
+        RollSchedule::new(&names, calendar, rule, &sessions).map_err(|error| error.to_string())?;
     let offsets = match adjustment {
         Adjustment::None => vec![Price::ZERO; schedule.steps().len()],
         Adjustment::Back => {
@@ -65,7 +65,7 @@ fn choose(
             }
         })
         .collect();
-    Ok(RollSchedule { stints, adjustment })
+    Ok(JoinPlan { stints, adjustment })
 }
 
 /// What each contract traded in each session in which any did.

@@ -548,15 +548,17 @@ mod tests {
 
     /// Lines near what the fast lane takes, and what it must leave alone.
     fn line() -> impl Strategy<Value = String> {
+        // The fast lane takes times on the date of the line before, so there must be few dates.
         let time = prop_oneof![
-            (0u8..30, 0u8..30, 0u8..70, 0u8..70)
-                .prop_map(|(d, h, m, s)| format!("2013-10-{d:02} {h:02}:{m:02}:{s:02}")),
-            (0u8..24).prop_map(|h| format!("2013-11-03T{h:02}:30:59")),
-            (0u64..=u64::MAX).prop_map(|number| number.to_string()),
-            "[0-9]{7,20}",
-            "2013-10-0[6-8][ T:][0-9:]{1,8}",
+            4 => (0u8..30, 0u8..70, 0u8..70)
+                .prop_map(|(h, m, s)| format!("2013-10-07 {h:02}:{m:02}:{s:02}")),
+            2 => "2013-1[01]-03[ T]0[0-3]:[0-5]0:00",
+            1 => "2013-10-07[ T:][0-2][0-9][:;9][0-5][0-9][:;9][0-5][0-9]",
+            1 => "2013-10-0[6-8][ T:][0-9:]{1,8}",
+            1 => prop_oneof!["[0-9]{7,20}", "[0-9]{10}", "[0-9]{13}", "[0-9]{16}", "8[0-9]{18}"],
         ];
-        let fraction = prop_oneof![Just(String::new()), "\\.[0-9]{0,11}", "[.:;a/]{1,2}"];
+        let fraction =
+            prop_oneof![Just(String::new()), "\\.[0-9]{9}", "\\.[0-9]{0,11}", "[.:;a/]{1,2}"];
         let offset = prop_oneof![Just(""), Just("Z"), Just("+00:00"), Just("-05:00"), Just("z")];
         let price = prop_oneof![
             "[0-9]{1,5}\\.[0-9]{0,3}",

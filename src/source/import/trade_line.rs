@@ -39,7 +39,7 @@ pub(super) fn read(line: &[u8], delimiter: u8, clock: &mut Clock) -> Option<(Tra
         since_epoch(window, delimiter)?
     };
     let (digits, whole) = digits(window, at)?;
-    if digits == 0 || digits == 8 {
+    if digits == 0 {
         return None;
     }
     let mut at = at + digits;
