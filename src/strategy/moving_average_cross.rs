@@ -113,7 +113,10 @@ impl Strategy for MovingAverageCross {
     }
 
     fn on_contract_change(&mut self) {
-        *self = MovingAverageCross::new(self.settings);
+        // In place, without a new ring: this happens between two ticks.
+        self.closes.fill(0);
+        (self.next, self.seen, self.fast_sum, self.slow_sum) = (0, 0, 0, 0);
+        self.wanted = None;
     }
 }
 
@@ -138,6 +141,31 @@ mod tests {
             timeframe: Timeframe::MINUTES_5,
             contract: 0,
             flags: BarFlags::NONE,
+        }
+    }
+
+    fn two_and_three() -> MovingAverageCross {
+        MovingAverageCross::new(MovingAverageCrossSettings {
+            timeframe: Timeframe::MINUTES_5,
+            fast_period: 2,
+            slow_period: 3,
+            flat_band_ticks: 0,
+            tick_size: Price::from_units(1),
+            quantity: 1,
+            bracket: Bracket::default(),
+        })
+    }
+
+    #[test]
+    fn knows_nothing_of_the_contract_before() {
+        let mut changed = two_and_three();
+        for close in [10, 20, 5, 7] {
+            changed.on_bar(&bar(close), 0);
+        }
+        changed.on_contract_change();
+        let mut new = two_and_three();
+        for close in [50, 49, 48, 60, 70, 30, 20] {
+            assert_eq!(changed.on_bar(&bar(close), 0), new.on_bar(&bar(close), 0));
         }
     }
 
