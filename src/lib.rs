@@ -15,6 +15,7 @@ pub mod config;
 pub mod execution;
 pub mod indicators;
 pub mod market;
+pub mod matrix;
 pub mod performance;
 pub mod pipeline;
 pub mod random;

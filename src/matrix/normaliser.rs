@@ -1,0 +1,149 @@
+//! From a feature in its own unit to a number of about one.
+
+use serde::{Deserialize, Serialize};
+
+/// Scaled values are cut to ± this.
+pub const CLIP: f64 = 3.0;
+
+/// How a column is scaled; travels with the model that was trained on it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Scale {
+    /// `value / divisor`.
+    Fixed {
+        /// What a typical value is (> 0).
+        divisor: f64,
+    },
+    /// `(value − mean) / deviation`, both exponentially weighted over the values **before** this one,
+    /// with weights that halve every `half_life` bars.
+    ///
+    /// The weighted variance is West's (1979) for weights `1 − α`: with `δ = value − mean`,
+    /// `mean += α δ` and `variance = (1 − α)(variance + α δ²)`.
+    Weighted {
+        /// Bars after which a value counts half (> 0).
+        half_life: f64,
+    },
+}
+
+/// A scale that cannot be.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("a normaliser's {what} must be finite and above 0, not {value}")]
+pub struct ScaleError {
+    what: &'static str,
+    value: f64,
+}
+
+/// Scales the values of one column, one after the other, with no look at what comes later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Normaliser {
+    scale: Scale,
+    /// Weight of a new value, for the weighted scale.
+    alpha: f64,
+    mean: f64,
+    variance: f64,
+    seen: u64,
+}
+
+impl Normaliser {
+    /// A normaliser that has seen nothing.
+    ///
+    /// # Errors
+    /// If the scale's parameter is not above 0.
+    pub fn new(scale: Scale) -> Result<Normaliser, ScaleError> {
+        let (what, value) = match scale {
+            Scale::Fixed { divisor } => ("divisor", divisor),
+            Scale::Weighted { half_life } => ("half-life", half_life),
+        };
+        if !(value.is_finite() && value > 0.0) {
+            return Err(ScaleError { what, value });
+        }
+        let alpha = match scale {
+            Scale::Fixed { .. } => 0.0,
+            // The deterministic power of the `libm` crate: the same weight on every machine.
+            Scale::Weighted { half_life } => 1.0 - libm::exp2(-1.0 / half_life),
+        };
+        Ok(Normaliser { scale, alpha, mean: 0.0, variance: 0.0, seen: 0 })
+    }
+
+    /// The scaled value, within ±[`CLIP`]. "No value" (NaN) is 0, after scaling, and leaves the
+    /// normaliser as it is. So is the first value of a weighted scale, and any while all values before
+    /// it were the same: there is nothing yet to measure them by.
+    #[inline]
+    pub fn update(&mut self, value: f64) -> f32 {
+        if value.is_nan() {
+            return 0.0;
+        }
+        let scaled = match self.scale {
+            Scale::Fixed { divisor } => value / divisor,
+            Scale::Weighted { .. } => self.weighted(value),
+        };
+        scaled.clamp(-CLIP, CLIP) as f32
+    }
+
+    #[inline]
+    fn weighted(&mut self, value: f64) -> f64 {
+        if self.seen == 0 {
+            self.mean = value;
+        }
+        self.seen += 1;
+        let distance = value - self.mean;
+        let scaled = if self.variance > 0.0 { distance / self.variance.sqrt() } else { 0.0 };
+        self.mean += self.alpha * distance;
+        self.variance = (1.0 - self.alpha) * (self.variance + self.alpha * distance * distance);
+        scaled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn refuses_scales_that_cannot_be() {
+        for value in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(Normaliser::new(Scale::Fixed { divisor: value }).is_err());
+            assert!(Normaliser::new(Scale::Weighted { half_life: value }).is_err());
+        }
+    }
+
+    proptest! {
+        /// The recursion against sums over all values before, weighted anew for every value.
+        #[test]
+        fn weighted_values_are_distances_from_the_weighted_past(
+            values in prop::collection::vec(prop::option::weighted(0.9, -50.0f64..50.0), 1..80),
+            half_life in 0.5f64..40.0,
+        ) {
+            let mut normaliser = Normaliser::new(Scale::Weighted { half_life }).unwrap();
+            let keep = 0.5f64.powf(1.0 / half_life);
+            let mut past: Vec<f64> = Vec::new();
+            for value in values {
+                let scaled = normaliser.update(value.unwrap_or(f64::NAN));
+                prop_assert!(scaled.abs() <= CLIP as f32);
+                let Some(value) = value else {
+                    prop_assert_eq!(scaled, 0.0);
+                    continue;
+                };
+                if past.len() > 1 {
+                    // The first value has all the weight that is left.
+                    let weight = |age: usize, first: bool| {
+                        keep.powi(age as i32) * if first { 1.0 } else { 1.0 - keep }
+                    };
+                    let weights: Vec<f64> = (0..past.len())
+                        .map(|at| weight(past.len() - 1 - at, at == 0))
+                        .collect();
+                    let mean: f64 = past.iter().zip(&weights).map(|(v, w)| v * w).sum();
+                    let variance: f64 =
+                        past.iter().zip(&weights).map(|(v, w)| (v - mean).powi(2) * w).sum();
+                    if variance > 1e-9 {
+                        let expected = ((value - mean) / variance.sqrt()).clamp(-CLIP, CLIP);
+                        prop_assert!((f64::from(scaled) - expected).abs() < 1e-4, "{} {}", scaled, expected);
+                    }
+                } else {
+                    prop_assert_eq!(scaled, 0.0);
+                }
+                past.push(value);
+            }
+        }
+    }
+}

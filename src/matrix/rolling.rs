@@ -1,0 +1,129 @@
+//! The window itself.
+
+use super::normaliser::{Normaliser, Scale, ScaleError};
+
+/// A window of the last N rows of F scaled features.
+///
+/// Rows are kept twice, N apart, in a ring of 2N rows: whatever the newest row's place, the last N rows
+/// are one contiguous block. A row costs two small copies and no allocation.
+#[derive(Clone, Debug)]
+pub struct RollingMatrix {
+    rows: usize,
+    columns: Box<[Normaliser]>,
+    ring: Box<[f32]>,
+    /// Where the next row goes, 0 to N − 1.
+    next: usize,
+    /// Whether the last rows, up to N of them, had a value wherever one was due; counts them.
+    whole: usize,
+    seen: u64,
+}
+
+/// Why a window cannot be handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the matrix holds {whole} of {rows} rows in which every feature is past its first valid bar"
+)]
+pub struct NotReady {
+    /// Rows that are good.
+    pub whole: usize,
+    /// Rows that it takes.
+    pub rows: usize,
+}
+
+impl RollingMatrix {
+    /// An empty window of `rows` rows (≥ 1) with a column for each scale (≥ 1).
+    ///
+    /// # Errors
+    /// If a scale cannot be.
+    ///
+    /// # Panics
+    /// If there are no rows or no columns.
+    pub fn new(rows: usize, scales: &[Scale]) -> Result<RollingMatrix, ScaleError> {
+        assert!(rows > 0 && !scales.is_empty());
+        let columns =
+            scales.iter().map(|&scale| Normaliser::new(scale)).collect::<Result<_, _>>()?;
+        let ring = vec![0.0; 2 * rows * scales.len()].into();
+        Ok(RollingMatrix { rows, columns, ring, next: 0, whole: 0, seen: 0 })
+    }
+
+    /// Rows and columns.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows, self.columns.len())
+    }
+
+    /// Adds a row of features in their own units; NaN is "no value". `is_warm` says whether every
+    /// feature is past its first valid bar: a feature may still have no value then, as the nearest gap
+    /// has none where there is no gap.
+    ///
+    /// # Panics
+    /// If the row does not have a value for each column.
+    #[inline]
+    pub fn push(&mut self, features: &[f64], is_warm: bool) {
+        let width = self.columns.len();
+        assert_eq!(features.len(), width);
+        let (first, second) = self.ring.split_at_mut(self.rows * width);
+        let row = &mut first[self.next * width..][..width];
+        for ((cell, column), &feature) in row.iter_mut().zip(&mut self.columns).zip(features) {
+            *cell = column.update(feature);
+        }
+        second[self.next * width..][..width].copy_from_slice(row);
+        self.next = (self.next + 1) % self.rows;
+        self.whole = if is_warm { (self.whole + 1).min(self.rows) } else { 0 };
+        self.seen += 1;
+    }
+
+    /// The last N rows, oldest first, row by row: N×F numbers within ±3.
+    ///
+    /// # Errors
+    /// If fewer than N rows in a row were warm: never a short or zero-filled window.
+    #[inline]
+    pub fn window(&self) -> Result<&[f32], NotReady> {
+        if self.whole < self.rows {
+            return Err(NotReady { whole: self.whole, rows: self.rows });
+        }
+        let width = self.columns.len();
+        Ok(&self.ring[self.next * width..][..self.rows * width])
+    }
+
+    /// Rows added so far.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The window is the last rows, scaled one by one, whatever the ring's state.
+        #[test]
+        fn the_window_is_the_last_rows_in_order(
+            rows in 1usize..7,
+            features in prop::collection::vec((prop::array::uniform3(-9.0f64..9.0), prop::bool::weighted(0.95)), 1..60),
+        ) {
+            let scales =
+                [Scale::Fixed { divisor: 2.0 }, Scale::Weighted { half_life: 5.0 }, Scale::Fixed { divisor: 9.0 }];
+            let mut matrix = RollingMatrix::new(rows, &scales).unwrap();
+            let mut columns = scales.map(|scale| Normaliser::new(scale).unwrap());
+            let mut history: Vec<[f32; 3]> = Vec::new();
+            let mut warm = 0;
+            for (row, is_warm) in features {
+                matrix.push(&row, is_warm);
+                let mut scaled = [0.0; 3];
+                for (at, column) in columns.iter_mut().enumerate() {
+                    scaled[at] = column.update(row[at]);
+                }
+                history.push(scaled);
+                warm = if is_warm { warm + 1 } else { 0 };
+                if warm >= rows {
+                    let expected: Vec<f32> = history[history.len() - rows..].concat();
+                    prop_assert_eq!(matrix.window().unwrap(), &expected[..]);
+                } else {
+                    prop_assert_eq!(matrix.window(), Err(NotReady { whole: warm, rows }));
+                }
+            }
+        }
+    }
+}
