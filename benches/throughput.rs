@@ -5,8 +5,8 @@
 //! what one would write by hand for just that: no brackets, no latency, no session calendar, no rules,
 //! no account. It is the yardstick, not a backtest.
 //!
-//! `cargo bench --bench throughput -- [ticks]` (default 10,000,000). Runs alternate; the ratio is that
-//! of the medians.
+//! `cargo bench --bench throughput -- [days]`: that many days of the synthetic regimes market (default
+//! 30, some 10 million ticks). Runs alternate; the ratio is that of the medians.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -14,23 +14,23 @@ use std::time::{Duration, Instant};
 use algospace_hft::execution::{
     Bracket, Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
 };
-use algospace_hft::market::{
-    Bar, Calendar, Instrument, Money, Price, Side, Tick, Timeframe, Timestamp,
-};
+use algospace_hft::market::{Bar, Calendar, Instrument, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
 use algospace_hft::pipeline::{Pipeline, PipelineSettings, Sink};
-use algospace_hft::random::Random;
-use algospace_hft::source::native::{TickFile, TickFileDescription, TickFileWriter};
+use algospace_hft::source::native::TickFile;
+use algospace_hft::source::synthetic::{RegimesSettings, Settings, SyntheticMarket, write_file};
 use algospace_hft::strategy::{MovingAverageCross, MovingAverageCrossSettings};
 
 const RUNS: usize = 7;
 
 fn main() {
-    let ticks = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(10_000_000);
+    let days = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(30);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("throughput.ticks");
-    write_ticks(&path, ticks);
+    let market = SyntheticMarket::Regimes(RegimesSettings::default());
+    write_file(Settings { days, ..Settings::new(market, 1) }, &path, |_, _| {}).expect("a market");
     let file = TickFile::open(&path).expect("the file just written");
+    let ticks = file.ticks().len();
 
     let mut fold = Vec::new();
     let mut plain = Vec::new();
@@ -58,43 +58,6 @@ fn main() {
     row("bars only (5, 30 min)", bars_only);
     row("bars + baseline + simulated exchange", pipeline);
     println!("plain loop: {plain_trades} trades; pipeline: {sink:?}");
-}
-
-/// A random walk of ES with the clustering of real trades: a third share a timestamp.
-fn write_ticks(path: &std::path::Path, count: usize) {
-    let instrument = Instrument::built_in("ES").expect("built in");
-    let description =
-        TickFileDescription::new(&instrument, "throughput bench, random walk, seed 1");
-    let mut writer = TickFileWriter::create(path, description).expect("a file");
-    let mut random = Random::new(1, 0);
-    let mut time = Timestamp::from_nanos(1_704_150_000_000_000_000);
-    let mut price = Price::from_units(4_700_000_000_000);
-    let mut session = Calendar::CmeEquityIndex.session_at_or_after(time);
-    let mut buffer = Vec::with_capacity(1 << 16);
-    for index in 0..count {
-        let draw = random.next_u32();
-        if !draw.is_multiple_of(3) {
-            time = time + i64::from(draw >> 4 & 0x1fff_ffff);
-        }
-        if time >= session.close {
-            session = Calendar::CmeEquityIndex.session_at_or_after(time);
-            time = time.max(session.open);
-        }
-        let step = match draw >> 16 & 127 {
-            0..10 => -1,
-            10..20 => 1,
-            _ => 0,
-        };
-        price = price.offset_ticks(step, instrument.tick_size);
-        let side = if draw & 8 == 0 { Side::Buy } else { Side::Sell };
-        let size = 1 + (draw >> 24) / 64;
-        buffer.push(Tick::new(time, price, size).with_aggressor(Some(side)));
-        if buffer.len() == buffer.capacity() || index + 1 == count {
-            writer.extend(&buffer).expect("ticks in order");
-            buffer.clear();
-        }
-    }
-    writer.finish().expect("a whole file");
 }
 
 fn time(work: impl FnOnce()) -> Duration {

@@ -13,6 +13,9 @@ use crate::strategy::Strategy;
 /// Ticks between two looks at the clock, the stop flag and the progress bar: 10 µs of work.
 const BATCH: usize = 4096;
 
+/// The slowest tick that is told apart, in picoseconds: one second.
+const SLOWEST: u64 = 1_000_000_000_000;
+
 /// What a replay took.
 #[derive(Clone, Debug)]
 pub struct Replay {
@@ -38,7 +41,8 @@ pub fn replay<S: Strategy>(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64),
 ) -> Replay {
-    let mut histogram = Histogram::new(3).expect("three significant digits are allowed");
+    let mut histogram =
+        Histogram::new_with_bounds(1, SLOWEST, 3).expect("the bounds are far enough apart");
     let mut done = 0;
     let start = Instant::now();
     let mut batch_start = start;

@@ -21,6 +21,8 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
@@ -191,10 +193,43 @@ pub enum TickFileError {
     },
 }
 
+/// Bytes between two early syncs.
+const SYNC_EVERY: u64 = 16 << 20;
+
+/// Sends written bytes to the disk while more are being made, so that the sync at the end finds little
+/// left to do.
+struct EarlySync {
+    wake: SyncSender<()>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl EarlySync {
+    fn start(file: File) -> EarlySync {
+        let (wake, woken) = sync_channel::<()>(1);
+        let thread = std::thread::spawn(move || {
+            // An error is told once per file, so it must not be lost here.
+            woken.into_iter().try_for_each(|()| file.sync_data())
+        });
+        EarlySync { wake, thread }
+    }
+
+    fn wake(&self) {
+        // It is busy, or has failed; the end will tell.
+        let _ = self.wake.try_send(());
+    }
+
+    fn finish(self) -> io::Result<()> {
+        drop(self.wake);
+        self.thread.join().expect("syncing a file does not panic")
+    }
+}
+
 /// Writes a native tick file.
 pub struct TickFileWriter {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
+    early_sync: EarlySync,
+    unsynced: u64,
     description: TickFileDescription,
     hash: Xxh3,
     count: u64,
@@ -225,9 +260,13 @@ impl TickFileWriter {
             .map_err(|source| io("create a file beside it", source))?;
         let mut file = BufWriter::with_capacity(1 << 20, temporary);
         file.write_all(&[0; HEADER_BYTES]).map_err(|source| io("write", source))?;
+        let handle = file.get_ref().as_file().try_clone();
+        let early_sync = EarlySync::start(handle.map_err(|source| io("open", source))?);
         let writer = TickFileWriter {
             path: path.to_owned(),
             file,
+            early_sync,
+            unsynced: 0,
             description,
             hash: Xxh3::new(),
             count: 0,
@@ -267,7 +306,13 @@ impl TickFileWriter {
         let bytes: &[u8] = bytemuck::cast_slice(ticks);
         self.hash.update(bytes);
         self.count += ticks.len() as u64;
-        self.file.write_all(bytes).map_err(|source| self.io("write", source))
+        self.file.write_all(bytes).map_err(|source| self.io("write", source))?;
+        self.unsynced += bytes.len() as u64;
+        if self.unsynced >= SYNC_EVERY {
+            self.unsynced = 0;
+            self.early_sync.wake();
+        }
+        Ok(())
     }
 
     /// The description, to complete it before [`TickFileWriter::finish`].
@@ -297,6 +342,7 @@ impl TickFileWriter {
         self.file.seek(SeekFrom::Start(0)).map_err(|source| io("seek", source))?;
         self.file.write_all(&header).map_err(|source| io("write", source))?;
         let temporary = self.file.into_inner().map_err(|error| io("write", error.into_error()))?;
+        self.early_sync.finish().map_err(|source| io("sync", source))?;
         temporary.as_file().sync_all().map_err(|source| io("sync", source))?;
         // A temporary file is private to its owner; a data file is as readable as any other.
         #[cfg(unix)]

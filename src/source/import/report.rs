@@ -231,6 +231,10 @@ impl fmt::Display for ImportReport {
                 Effect::Kept => "kept",
             };
             writeln!(f, "  {effect} {}: {}", count.rows, finding.words())?;
+            // Of rows that are in the output, and of whole contracts, the number says enough.
+            if effect == "kept" || count.examples.is_empty() {
+                continue;
+            }
             for Example { input, line, reason, .. } in &count.examples {
                 writeln!(f, "    {input}:{line}: {reason}")?;
             }
