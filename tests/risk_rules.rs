@@ -211,6 +211,32 @@ fn a_contract_that_the_series_leaves_is_closed_at_its_own_last_price() {
     assert_eq!((new.contract, new.entry_price), (1, price(19_300)));
 }
 
+/// The stop fills unseen just before the session's end, so a close is sent for nothing and is lost
+/// with the contract. It must not pass for one under way when the next position is to be closed.
+#[test]
+fn a_close_that_is_lost_with_its_contract_is_not_waited_for() {
+    let mut setup = Setup::free();
+    setup.exchange.order_latency = 2 * Timestamp::SECOND;
+    setup.exchange.acknowledgement_latency = 3 * Timestamp::SECOND;
+    let mut ticks = trades_from(OPEN, flat(MINUTES_PER_SESSION, 19_000));
+    ticks.extend(trades_from("2024-01-03T21:59:58Z", [18_980]));
+    for (contract, open) in [(1, NEXT_OPEN), (1, "2024-01-04T23:00:00Z")] {
+        let session = trades_from(open, flat(10, 19_000));
+        ticks.extend(session.iter().map(|tick| tick.with_contract(contract)));
+    }
+    let bracket = Bracket { stop_loss_ticks: 10, profit_target_ticks: 0 };
+    let strategy = By(Timeframe::MINUTE_1, move |bar: &Bar, position| {
+        let last_of_first_session = bar.end == at("2024-01-03T22:00:00Z");
+        if last_of_first_session || bar.start >= at("2024-01-04T23:03:00Z") {
+            return Some(Decision::FLAT);
+        }
+        (position == 0).then_some(Decision { bracket, ..market(Target::Long, 1) })
+    });
+    let run = setup.run(strategy, &ticks);
+    let exits: Vec<_> = run.log.trades.iter().map(|trade| trade.exit_reason).collect();
+    assert_eq!(exits, [ExitReason::StopLoss, ExitReason::Signal]);
+}
+
 #[test]
 fn an_expired_contract_is_settled_and_not_entered_again() {
     let mut setup = Setup::free();

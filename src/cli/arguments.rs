@@ -68,16 +68,16 @@ pub(super) enum Inspected {
 #[derive(Debug, Args)]
 #[command(after_long_help = IMPORT_EXAMPLES)]
 pub(super) struct ImportArguments {
-    /// Layout of the input; `list` shows all of them
-    #[arg(long, value_name = "PRESET")]
-    pub(super) format: String,
+    /// Layout of the input; `--list` shows all of them
+    #[arg(long, value_name = "PRESET", required_unless_present = "list")]
+    pub(super) format: Option<String>,
     /// Files, or folders whose files are read in order of their names
     #[arg(long, value_name = "PATH", num_args = 1.., required_unless_present = "list")]
     pub(super) input: Vec<PathBuf>,
     /// The native tick file to write
     #[arg(long, value_name = "FILE", required_unless_present = "list")]
     pub(super) output: Option<PathBuf>,
-    /// List the presets and stop (the same as `--format list`)
+    /// List the presets and stop
     #[arg(long)]
     pub(super) list: bool,
     /// The instrument's symbol, built in or from --config

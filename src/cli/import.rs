@@ -13,7 +13,7 @@ use crate::source::import::{
 use crate::source::native::Adjustment;
 
 pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Failure> {
-    if arguments.list || arguments.format == "list" {
+    if arguments.list {
         for preset in PRESETS.iter().chain(&BINARY_PRESETS) {
             say(format!(
                 "{:<22} {}\n{:22} such as {}",
@@ -22,8 +22,8 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
         }
         return Ok(());
     }
-    let Some(output) = &arguments.output else {
-        return Err(Failure::usage("give the file to write with --output"));
+    let (Some(format), Some(output)) = (&arguments.format, &arguments.output) else {
+        return Err(Failure::usage("give the layout with --format and the file with --output"));
     };
     let instrument = match &arguments.config {
         None => Instrument::built_in(&arguments.instrument).map_err(Failure::usage)?,
@@ -35,7 +35,7 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
     };
     let calendar = instrument.calendar;
     let inputs = arguments.input.clone();
-    let mut options = ImportOptions::new(&arguments.format, inputs, output.clone(), instrument);
+    let mut options = ImportOptions::new(format, inputs, output.clone(), instrument);
     options.contract.clone_from(&arguments.contract);
     options.time_zone.clone_from(&arguments.time_zone);
     options.bar_seconds = arguments.bar_seconds;

@@ -7,7 +7,9 @@ use super::progress::Progress;
 use super::{Failure, check, say, stop};
 use crate::config::{Config, Mode};
 use crate::market::Timestamp;
-use crate::performance::{Summary, WallTimes, render_report_again, write_run_directory};
+use crate::performance::{
+    Summary, WallTimes, check_run_directory, render_report_again, write_run_directory,
+};
 use crate::pipeline::{Backtest, BacktestError, run_backtest};
 
 impl Progress {
@@ -31,6 +33,8 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     for note in &notes {
         eprintln!("note: {note}");
     }
+    let directory = &config.output.directory;
+    check_run_directory(directory).map_err(Failure::run)?;
     let started = now();
     let stop = stop::on_signal();
     let mut progress = Progress::new();
@@ -41,7 +45,6 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
         error => Failure::usage(error),
     })?;
     record.data_notes.extend(notes);
-    let directory = &config.output.directory;
     let times = WallTimes { started, finished: now() };
     let summary = write_run_directory(directory, &record, times).map_err(Failure::run)?;
     if json {

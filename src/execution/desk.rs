@@ -175,10 +175,17 @@ impl Desk {
         self.entry = None;
     }
 
+    /// Whatever was sent is gone without a report, and so is the position: there is nothing to wait
+    /// for.
+    pub fn on_orders_dropped(&mut self) {
+        self.entry = None;
+        self.closing = None;
+        self.watch();
+    }
+
     /// The contract has stopped trading: nothing is entered until there is another.
     pub fn on_expiry(&mut self) {
         self.blocked = Some(Refusal::ContractExpired);
-        self.entry = None;
     }
 
     /// Counts a closed bar of the strategy's timeframe for the open trade.

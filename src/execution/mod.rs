@@ -23,7 +23,8 @@
 //!   other by as much. They can fill from the tick after the entry's.
 //! * On ticks made from **history bars** ([`crate::market::TickFlags`]) time inside the bar is unknown.
 //!   Market orders fill on the open and the close only. A stop inside the bar fills at its price (the
-//!   market had to pass it). A limit order reached inside the bar fills at the bar's end, and not at
+//!   market had to pass it), unless it enters and an older market order still waits: then both fill at
+//!   the bar's end. A limit order reached inside the bar fills at the bar's end, and not at
 //!   all if its stop was reached in the same bar: **stop before target**. For an entry inside the bar
 //!   the whole bar counts against its stop, and nothing of it counts for its target.
 //! * At the session's end entries that wait are cancelled; exits stay.

@@ -241,6 +241,19 @@ fn in_a_history_bar_market_orders_fill_at_open_or_close_only() {
     assert_eq!(fills(&mut exchange, &bar[1..]), [(1, 1, 105)]);
 }
 
+/// Turning over with a stop entry: the close goes first, whatever the bar passes meanwhile.
+#[test]
+fn in_a_history_bar_an_entry_does_not_overtake_the_close_before_it() {
+    let mut exchange = exchange_with(&[order(1, SELL, 2, OrderKind::Market)]);
+    assert_eq!(fills(&mut exchange, &[tick(10, 100, 9)]), [(1, 2, 100)]);
+    let bar = history_bar(20, 100, 110, 90, 104);
+    exchange.on_tick(&bar[0]);
+    exchange.close_position(OrderId(2), ExitReason::Signal, at(10));
+    exchange.submit(order(3, BUY, 3, OrderKind::Stop { trigger: price(105) }), at(10));
+    assert_eq!(fills(&mut exchange, &bar[1..]), [(2, 2, 104), (3, 3, 104)]);
+    assert_eq!(exchange.position(), 3);
+}
+
 #[test]
 fn an_entry_inside_a_history_bar_faces_the_whole_bar() {
     let mut entry = bracketed(1, SELL, 1, 4, 4);

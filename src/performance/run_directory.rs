@@ -87,6 +87,17 @@ struct Manifest<'a> {
     finished: String,
 }
 
+/// Makes sure, before a long run, that its directory can be made and written to. Leaves no trace.
+///
+/// # Errors
+/// If the directory, or the nearest one above it that exists, cannot be written to.
+pub fn check_run_directory(directory: &Path) -> Result<(), RunDirectoryError> {
+    let existing = directory.ancestors().find(|ancestor| ancestor.exists());
+    tempfile::tempfile_in(existing.unwrap_or(Path::new("."))).map(|_| ()).map_err(|source| {
+        RunDirectoryError::Io { path: directory.to_owned(), action: "write into", source }
+    })
+}
+
 /// Writes everything that a run leaves into `directory`, which is made if need be; files of an
 /// earlier run in it are replaced. Gives the summary back.
 ///

@@ -300,6 +300,7 @@ impl<S: Strategy> Pipeline<S> {
         {
             sink.trade(&trade);
         }
+        self.desk.on_orders_dropped();
     }
 
     fn record_equity(&mut self, now: Timestamp, sink: &mut impl Sink) {

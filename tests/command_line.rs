@@ -1,0 +1,309 @@
+//! The program as it is typed: what it prints, what it leaves, and its exit status.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use algospace_hft::source::native::TickFile;
+use tempfile::TempDir;
+
+/// The configuration that the project was asked for, word for word.
+const USERS_OWN: &str = r#"system:
+  mode: "backtest"            # or "live"
+data_handler:
+  live_settings: { provider: "rithmic" }
+  backtest_settings: { file_path: "data/ES_historical.csv" }
+marl_core:
+  mc_dropout: { iterations: 30, confidence_threshold: 0.8 }
+rde: { latent_dim: 8, lookback_window: 100 }
+risk_management: { max_position_size: 5, max_daily_drawdown: 0.05 }
+"#;
+
+/// A backtest of `es.ticks`, and few resamples, to be quick.
+const BACKTEST: &str = r#"
+data_handler: { backtest_settings: { file_path: es.ticks } }
+performance: { bootstrap_resamples: 100 }
+"#;
+
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_algospace-hft"));
+    command.current_dir(folder);
+    command
+}
+
+/// What a command printed and its exit status.
+struct Ran {
+    status: i32,
+    output: String,
+    error: String,
+}
+
+fn run(folder: &Path, line: &str) -> Ran {
+    let Output { status, stdout, stderr } = program(folder).args(line.split(' ')).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { status: status.code().unwrap(), output: text(stdout), error: text(stderr) }
+}
+
+/// Runs a command that has to work and returns what it printed.
+fn run_well(folder: &Path, line: &str) -> String {
+    let ran = run(folder, line);
+    assert_eq!(ran.status, 0, "{line}: {}", ran.error);
+    ran.output
+}
+
+/// Runs a command that has to fail with that status, and returns its message.
+fn run_badly(folder: &Path, line: &str, status: i32) -> String {
+    let ran = run(folder, line);
+    assert_eq!(ran.status, status, "{line}: {}\n{}", ran.output, ran.error);
+    assert!(!ran.error.is_empty(), "{line} says nothing");
+    ran.error
+}
+
+/// A folder with `backtest.yaml` and three days of a market in `es.ticks`.
+fn folder_with_market() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("backtest.yaml"), BACKTEST).unwrap();
+    let synth =
+        "synth --market martingale --days 3 --seed 5 --trades-per-day 5000 --output es.ticks";
+    run_well(folder.path(), synth);
+    folder
+}
+
+fn read(folder: &Path, name: &str) -> String {
+    fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn summary(folder: &Path, name: &str) -> serde_json::Value {
+    serde_json::from_str(&read(folder, name)).unwrap()
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn the_users_own_file_without_its_history_says_how_to_get_one() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("own.yaml"), USERS_OWN).unwrap();
+    let message = run_badly(folder.path(), "--config own.yaml", 1);
+    assert!(message.contains("data/ES_historical.csv: there is no such file"), "{message}");
+    assert!(message.contains("algospace-hft import --format"), "{message}");
+    assert_eq!(names(folder.path()), BTreeSet::from(["own.yaml".to_owned()]), "it left something");
+    run_badly(folder.path(), "check --config own.yaml", 2);
+}
+
+#[test]
+fn the_users_own_file_runs_unchanged_once_its_history_is_there() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    fs::write(folder.join("own.yaml"), USERS_OWN).unwrap();
+    fs::create_dir(folder.join("data")).unwrap();
+    let mut text = "timestamp,price,volume\n".to_owned();
+    for tick in TickFile::open(&folder.join("es.ticks")).unwrap().ticks() {
+        writeln!(text, "{},{},{}", tick.time, tick.price, tick.size).unwrap();
+    }
+    fs::write(folder.join("data/ES_historical.csv"), text).unwrap();
+    let printed = run_well(folder, "--config own.yaml");
+    assert!(printed.contains("runs/latest/report.html"), "{printed}");
+    let direct = read(folder, "runs/latest/trades.csv");
+    assert!(direct.lines().count() > 10);
+
+    // The same history, imported first.
+    run_well(
+        folder,
+        "import --format tick-csv --input data/ES_historical.csv --output imported.ticks",
+    );
+    let imported = USERS_OWN.replace("data/ES_historical.csv", "imported.ticks");
+    fs::write(folder.join("imported.yaml"), imported).unwrap();
+    run_well(folder, "--config imported.yaml");
+    assert_eq!(read(folder, "runs/latest/trades.csv"), direct);
+}
+
+#[test]
+fn two_runs_leave_the_same_trades_and_equity_byte_for_byte() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    for name in ["first", "second"] {
+        let config = format!("{BACKTEST}output: {{ directory: out/{name} }}\n");
+        fs::write(folder.join("backtest.yaml"), config).unwrap();
+        run_well(folder, "--config backtest.yaml");
+    }
+    for table in ["trades.csv", "equity.csv"] {
+        let [first, second] =
+            ["first", "second"].map(|run| read(folder, &format!("out/{run}/{table}")));
+        assert_eq!(first, second, "{table}");
+        assert!(first.lines().count() > 10, "{table} is as good as empty");
+    }
+    let expected = [
+        "config.resolved.yaml",
+        "equity.csv",
+        "latency.hgrm",
+        "manifest.json",
+        "report.html",
+        "summary.json",
+        "trades.csv",
+    ];
+    assert_eq!(names(&folder.join("out/first")), expected.map(str::to_owned).into());
+    let summary = summary(folder, "out/first/summary.json");
+    let ticks = TickFile::open(&folder.join("es.ticks")).unwrap().ticks().len();
+    assert_eq!(summary["ticks"], ticks);
+    assert_eq!(summary["interrupted"], false);
+    let trades = read(folder, "out/first/trades.csv").lines().count() - 1;
+    assert_eq!(summary["trades"], trades);
+
+    // Another market, other trades.
+    run_well(
+        folder,
+        "synth --market martingale --days 3 --seed 6 --trades-per-day 5000 --output es.ticks",
+    );
+    run_well(folder, "--config backtest.yaml");
+    assert_ne!(read(folder, "out/first/trades.csv"), read(folder, "out/second/trades.csv"));
+}
+
+#[test]
+fn check_tells_good_from_bad() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    let before = names(folder);
+    let printed = run_well(folder, "check --config backtest.yaml");
+    assert!(printed.contains("backtest.yaml: good"), "{printed}");
+    assert!(printed.contains("es.ticks: native"), "{printed}");
+    assert_eq!(names(folder), before, "check changed something");
+
+    fs::write(folder.join("bad.yaml"), "system:\n  moode: backtest\n").unwrap();
+    let message = run_badly(folder, "check --config bad.yaml", 2);
+    assert!(message.contains("bad.yaml:2:3") && message.contains("moode"), "{message}");
+    let message = run_badly(folder, "check --config absent.yaml", 2);
+    assert!(message.contains("absent.yaml"), "{message}");
+    run_badly(folder, "--config bad.yaml", 2);
+}
+
+#[test]
+fn inspect_writes_bars_and_the_trades_of_the_run() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    run_well(folder, "--config backtest.yaml");
+    run_well(folder, "inspect trades --config backtest.yaml --output trades.csv");
+    assert_eq!(read(folder, "trades.csv"), read(folder, "runs/latest/trades.csv"));
+
+    run_well(folder, "inspect bars --config backtest.yaml --output bars.csv");
+    let bars = read(folder, "bars.csv");
+    let columns = "instrument,timeframe_minutes,start_utc,open,high,low,close,volume,ticks,flags";
+    assert!(bars.starts_with(columns), "{}", bars.lines().next().unwrap());
+    let summary = summary(folder, "runs/latest/summary.json");
+    for minutes in ["5", "30"] {
+        let of_timeframe = format!("ES,{minutes},");
+        let count = bars.lines().filter(|line| line.starts_with(&of_timeframe)).count();
+        assert!(count > 100);
+        assert_eq!(summary["bars"][minutes], count);
+    }
+    run_badly(folder, "inspect bars --config backtest.yaml --output bars.parquet", 2);
+}
+
+#[test]
+fn report_makes_the_same_page_again() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    run_well(folder, "--config backtest.yaml");
+    let page = fs::read(folder.join("runs/latest/report.html")).unwrap();
+    fs::write(folder.join("runs/latest/report.html"), "gone").unwrap();
+    run_well(folder, "report runs/latest");
+    assert!(page == fs::read(folder.join("runs/latest/report.html")).unwrap());
+    let message = run_badly(folder, "report nowhere", 1);
+    assert!(message.contains("nowhere"), "{message}");
+}
+
+#[test]
+fn what_is_not_understood_is_bad_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    for line in [
+        "--config x.yaml --fast",
+        "fly",
+        "check",
+        "synth --market bull --output x.ticks",
+        "synth --market regimes --days 0 --output x.ticks",
+        "import --format tick-csv",
+    ] {
+        run_badly(folder.path(), line, 2);
+    }
+    let nothing = program(folder.path()).output().unwrap();
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(String::from_utf8(nothing.stderr).unwrap().contains("--help"));
+    assert_eq!(names(folder.path()), BTreeSet::new());
+
+    assert!(run_well(folder.path(), "--help").contains("Exit status"));
+    let version = format!("algospace-hft {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run_well(folder.path(), "--version"), version);
+    let presets = run_well(folder.path(), "import --list");
+    assert!(presets.contains("tick-csv") && presets.contains("databento"), "{presets}");
+}
+
+#[test]
+fn a_damaged_history_is_refused() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    let path = folder.join("es.ticks");
+    let good = fs::read(&path).unwrap();
+
+    let mut damaged = good.clone();
+    damaged[10_000] ^= 1;
+    fs::write(&path, &damaged).unwrap();
+    let message = run_badly(folder, "--config backtest.yaml", 1);
+    assert!(message.contains("es.ticks: corrupted"), "{message}");
+    run_badly(folder, "check --config backtest.yaml", 2);
+
+    fs::write(&path, &good[..good.len() - 7]).unwrap();
+    let message = run_badly(folder, "--config backtest.yaml", 1);
+    assert!(message.contains("es.ticks: truncated"), "{message}");
+
+    assert!(!folder.join("runs").exists());
+}
+
+#[test]
+fn an_output_directory_that_cannot_be_is_refused_before_the_work() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    fs::write(folder.join("taken"), "a file, not a directory").unwrap();
+    let config = format!("{BACKTEST}output: {{ directory: taken/out }}\n");
+    fs::write(folder.join("backtest.yaml"), config).unwrap();
+    // The history is never looked at.
+    fs::remove_file(folder.join("es.ticks")).unwrap();
+    let message = run_badly(folder, "--config backtest.yaml", 1);
+    assert!(message.contains("taken"), "{message}");
+    assert!(!message.contains("es.ticks"), "{message}");
+    assert_eq!(read(folder, "taken"), "a file, not a directory");
+}
+
+/// The signal comes while the market is being generated, which leaves it a second or more before
+/// there would be nothing left to stop. (That a replay stops in its midst is tested beside the rules.)
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_leaves_what_it_has_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let config = "data_handler: { backtest_settings: { synthetic: { market: martingale, days: 300, \
+                  trades_per_day: 1000 } } }\nperformance: { bootstrap_resamples: 100 }\n";
+    fs::write(folder.join("long.yaml"), config).unwrap();
+    let mut child = program(folder)
+        .args(["--config", "long.yaml"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(messages.any(|line| line.starts_with("preparing: ")), "no progress was shown");
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    assert!(messages.any(|line| line.starts_with("stopping")), "the signal was not taken");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("stopped early"));
+    let summary = summary(folder, "runs/latest/summary.json");
+    assert_eq!(summary["interrupted"], true);
+    // The generated history is gone with the run.
+    assert!(names(&folder.join("runs/latest")).iter().all(|name| !name.starts_with('.')));
+}
