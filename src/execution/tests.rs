@@ -267,6 +267,21 @@ fn an_entry_inside_a_history_bar_faces_the_whole_bar() {
 }
 
 #[test]
+fn what_a_history_bar_was_too_thin_for_waits_until_the_limit_is_reached_again() {
+    let mut exchange = exchange_with(&[bracketed(1, BUY, 5, 0, 4)]);
+    let entry = tick(10, 100, 9).with_flags(TickFlags::BAR_CLOSE);
+    let mut reaches = history_bar(20, 100, 110, 99, 100);
+    for part in &mut reaches {
+        part.size = 2;
+    }
+    let falls = history_bar(30, 90, 91, 85, 88);
+    let again = history_bar(40, 90, 105, 85, 88);
+    let ticks = [&[entry][..], &reaches, &falls].concat();
+    assert_eq!(fills(&mut exchange, &ticks), [(1, 5, 100), (TARGET_OF_1, 2, 104)]);
+    assert_eq!(fills(&mut exchange, &again), [(TARGET_OF_1, 3, 104)]);
+}
+
+#[test]
 fn entries_end_with_the_session_and_exits_stay() {
     let limit = |id, at| order(id, BUY, 1, OrderKind::Limit { price: price(at) });
     let mut exchange = exchange_with(&[bracketed(1, BUY, 1, 4, 0), limit(2, 90)]);
