@@ -301,6 +301,31 @@ fn closing_the_position_cancels_what_works_and_leaves_later_orders_alone() {
     assert_eq!((exchange.position(), exchange.orders()), (-2, 0));
 }
 
+#[test]
+fn an_entry_that_is_refused_while_the_old_position_closes_can_be_sent_again() {
+    let rules = RuleConstraints {
+        max_position_size: 5,
+        max_daily_drawdown: 1.0,
+        max_orders_per_second: 9,
+        price_collar_ticks: 9,
+    };
+    let mut desk = Desk::new(Money::from_dollars(100_000), TICK_SIZE, POINT_VALUE, rules);
+    let mut exchange = SimulatedExchange::new(settings());
+    desk.on_session_open();
+    let decision = |target| Decision { target, quantity: 1, ..Decision::FLAT };
+    desk.on_decision(&decision(Target::Long), at(0), &mut exchange);
+    exchange.on_tick(&tick(10, 100, 9));
+    for report in drain(&mut exchange) {
+        desk.on_report(&report);
+    }
+    desk.on_decision(&decision(Target::Short), at(20), &mut exchange);
+    let refused = ReportKind::Rejected(OrderId(3), RejectReason::TooManyOrders);
+    desk.on_report(&Report { arrives: at(30), kind: refused });
+    let before = exchange.orders();
+    desk.on_decision(&decision(Target::Short), at(40), &mut exchange);
+    assert_eq!(exchange.orders(), before + 1);
+}
+
 fn any_kind() -> impl Strategy<Value = OrderKind> {
     let any_price = || (80i64..120).prop_map(price);
     prop_oneof![
