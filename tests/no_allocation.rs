@@ -231,7 +231,7 @@ fn every_kind_of_order_allocates_nothing() {
             _ => OrderKind::Market,
         };
         let quantity = 1 + bars % 2;
-        let bracket = if bars % 3 == 0 { BRACKET } else { Bracket::default() };
+        let bracket = if bars.is_multiple_of(3) { BRACKET } else { Bracket::default() };
         Some(Decision { target, quantity, entry, bracket })
     });
     let (allocations, counts) = allocations_of(&setup, strategy);
