@@ -51,6 +51,17 @@ fn two_runs_leave_the_same_bytes_and_nothing_unfinished() {
 }
 
 #[test]
+fn a_run_that_cannot_be_written_whole_leaves_no_manifest_of_an_earlier_one() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &sample_run(10));
+    // A folder in the place of the report: the files before it are replaced, it cannot be.
+    fs::remove_file(folder.path().join("report.html")).unwrap();
+    fs::create_dir_all(folder.path().join("report.html/inside")).unwrap();
+    assert!(write_run_directory(folder.path(), &sample_run(20), wall_times()).is_err());
+    assert!(!folder.path().join("manifest.json").exists());
+}
+
+#[test]
 fn a_report_rendered_from_the_directory_alone_is_the_first_one_byte_for_byte() {
     let mut hostile = sample_run(30);
     hostile.instrument = HOSTILE.to_owned();

@@ -112,6 +112,12 @@ impl Desk {
         self.last_price
     }
 
+    /// Whether an order of ours may still fill or close.
+    #[cfg(test)]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.entry.is_some() || self.closing.is_some()
+    }
+
     /// What was sent, filled, rejected, cancelled and refused, by name, in a fixed order.
     pub fn counters(&self) -> Vec<(String, u64)> {
         let Counts { orders, fills, rejected, cancelled, refused } = self.counts;
@@ -259,9 +265,8 @@ impl Desk {
         if self.closing == Some(id) {
             self.closing = None;
         }
-        if self.ledger.position() == 0 {
-            self.entry = self.entry.filter(|&(entry, _)| entry != id);
-        }
+        let held = self.ledger.position().signum();
+        self.entry = self.entry.filter(|&(entry, side)| entry != id || held == side.sign());
     }
 
     /// Why the rules refuse a decision, if they do.

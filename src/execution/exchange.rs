@@ -396,6 +396,8 @@ impl SimulatedExchange {
             self.working[index].reached |= reached;
             self.working[index].state = State::Resting;
         } else if reached || working.reached {
+            // What this bar was too thin for has to be reached again.
+            self.working[index].reached = false;
             self.fill(index, price, price, tick, left, working.reached);
         }
     }

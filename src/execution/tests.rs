@@ -267,6 +267,21 @@ fn an_entry_inside_a_history_bar_faces_the_whole_bar() {
 }
 
 #[test]
+fn what_a_history_bar_was_too_thin_for_waits_until_the_limit_is_reached_again() {
+    let mut exchange = exchange_with(&[bracketed(1, BUY, 5, 0, 4)]);
+    let entry = tick(10, 100, 9).with_flags(TickFlags::BAR_CLOSE);
+    let mut reaches = history_bar(20, 100, 110, 99, 100);
+    for part in &mut reaches {
+        part.size = 2;
+    }
+    let falls = history_bar(30, 90, 91, 85, 88);
+    let again = history_bar(40, 90, 105, 85, 88);
+    let ticks = [&[entry][..], &reaches, &falls].concat();
+    assert_eq!(fills(&mut exchange, &ticks), [(1, 5, 100), (TARGET_OF_1, 2, 104)]);
+    assert_eq!(fills(&mut exchange, &again), [(TARGET_OF_1, 3, 104)]);
+}
+
+#[test]
 fn entries_end_with_the_session_and_exits_stay() {
     let limit = |id, at| order(id, BUY, 1, OrderKind::Limit { price: price(at) });
     let mut exchange = exchange_with(&[bracketed(1, BUY, 1, 4, 0), limit(2, 90)]);
@@ -284,6 +299,31 @@ fn closing_the_position_cancels_what_works_and_leaves_later_orders_alone() {
     let ticks = [tick(10, 100, 9), tick(15, 101, 1), tick(16, 102, 9)];
     assert_eq!(fills(&mut exchange, &ticks), [(1, 3, 100), (2, 1, 101), (2, 2, 102), (3, 2, 102)]);
     assert_eq!((exchange.position(), exchange.orders()), (-2, 0));
+}
+
+#[test]
+fn an_entry_that_is_refused_while_the_old_position_closes_can_be_sent_again() {
+    let rules = RuleConstraints {
+        max_position_size: 5,
+        max_daily_drawdown: 1.0,
+        max_orders_per_second: 9,
+        price_collar_ticks: 9,
+    };
+    let mut desk = Desk::new(Money::from_dollars(100_000), TICK_SIZE, POINT_VALUE, rules);
+    let mut exchange = SimulatedExchange::new(settings());
+    desk.on_session_open();
+    let decision = |target| Decision { target, quantity: 1, ..Decision::FLAT };
+    desk.on_decision(&decision(Target::Long), at(0), &mut exchange);
+    exchange.on_tick(&tick(10, 100, 9));
+    for report in drain(&mut exchange) {
+        desk.on_report(&report);
+    }
+    desk.on_decision(&decision(Target::Short), at(20), &mut exchange);
+    let refused = ReportKind::Rejected(OrderId(3), RejectReason::TooManyOrders);
+    desk.on_report(&Report { arrives: at(30), kind: refused });
+    let before = exchange.orders();
+    desk.on_decision(&decision(Target::Short), at(40), &mut exchange);
+    assert_eq!(exchange.orders(), before + 1);
 }
 
 fn any_kind() -> impl Strategy<Value = OrderKind> {

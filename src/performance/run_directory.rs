@@ -99,7 +99,7 @@ pub fn check_run_directory(directory: &Path) -> Result<(), RunDirectoryError> {
 }
 
 /// Writes everything that a run leaves into `directory`, which is made if need be; files of an
-/// earlier run in it are replaced. Gives the summary back.
+/// earlier run in it are replaced, its manifest first taken away. Gives the summary back.
 ///
 /// # Errors
 /// If the directory cannot be made or a file not be written; the files written before are kept.
@@ -113,6 +113,14 @@ pub fn write_run_directory(
         action: "make the directory",
         source,
     })?;
+    // A directory with a manifest is whole; from here until its own is written, this one is not.
+    match fs::remove_file(directory.join(MANIFEST)) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            let path = directory.join(MANIFEST);
+            return Err(RunDirectoryError::Io { path, action: "replace", source });
+        }
+        _ => {}
+    }
     let summary = Summary::of(record);
     replace(directory, TRADES, |writer| {
         write_trades(writer, &record.instrument, &record.contract_symbols, &record.trades)

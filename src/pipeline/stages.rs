@@ -270,6 +270,8 @@ impl<S: Strategy> Pipeline<S> {
         if let Some(session) = self.session.take() {
             self.open_nanos += session.close - session.open;
         }
+        // A run that ends with a tick after the close ends no earlier than the close.
+        self.last_time = self.last_time.max(now);
         self.exchange.on_session_end(now);
         self.desk.on_session_end();
         let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
@@ -347,3 +349,6 @@ fn record_equity(now: Timestamp, desk: &Desk, last: &mut Timestamp, sink: &mut i
         equity: ledger.equity(mark),
     });
 }
+
+#[cfg(test)]
+mod tests;
