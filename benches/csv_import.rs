@@ -125,7 +125,9 @@ impl RowSink for Sum {
         panic!("line {line} `{text}`: {refusal}");
     }
 
-    fn advance(&mut self, _: u64) {}
+    fn advance(&mut self, _: u64) -> Result<(), Infallible> {
+        Ok(())
+    }
 }
 
 #[inline]

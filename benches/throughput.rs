@@ -9,6 +9,7 @@
 //! 30, some 10 million ticks). Runs alternate; the ratio is that of the medians.
 
 use std::hint::black_box;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use algospace_hft::execution::{
@@ -28,7 +29,13 @@ fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("throughput.ticks");
     let market = SyntheticMarket::Regimes(RegimesSettings::default());
-    write_file(Settings { days, ..Settings::new(market, 1) }, &path, |_, _| {}).expect("a market");
+    write_file(
+        Settings { days, ..Settings::new(market, 1) },
+        &path,
+        &AtomicBool::new(false),
+        |_, _| {},
+    )
+    .expect("a market");
     let file = TickFile::open(&path).expect("the file just written");
     let ticks = file.ticks().len();
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use algospace_hft::bars::BarBuilder;
 use algospace_hft::config::Config;
@@ -127,7 +126,7 @@ strategy: {{ baseline: {{ timeframe: {timeframe}, fast_period: 3, slow_period: 8
         file.display()
     );
     let config = Config::parse(&yaml, "test", &Default::default()).unwrap();
-    let stop = AtomicBool::new(false);
+    let stop = Default::default();
     let record = run_backtest(&config, &stop, &mut |_| {}).unwrap();
     let again = run_backtest(&config, &stop, &mut |_| {}).unwrap();
     assert_eq!((&record.trades, &record.equity), (&again.trades, &again.equity));

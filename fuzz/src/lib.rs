@@ -50,8 +50,9 @@ impl RowSink for CheckingSink {
         Ok(())
     }
 
-    fn advance(&mut self, bytes: u64) {
+    fn advance(&mut self, bytes: u64) -> Result<(), Self::Error> {
         self.advanced += bytes;
         assert!(self.advanced <= self.input_bytes, "more bytes than there are");
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::arguments::{Adjust, ImportArguments, Roll};
 use super::progress::Progress;
-use super::{Failure, check, say};
+use super::{Failure, check, say, stop};
 use crate::market::{Instrument, RollRule};
 use crate::source::import::{
     BINARY_PRESETS, Finding, ImportError, ImportOptions, ImportReport, PRESETS, Policies,
@@ -58,6 +58,7 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
         };
         roll_choice(rule, adjustment, calendar)
     });
+    options.stop = stop::on_signal();
     let mut progress = Progress::new();
     let done = run(&options, &mut |now| {
         progress.show("importing", now.bytes_read, now.bytes_total);

@@ -1,6 +1,7 @@
 //! `inspect`: what a stage makes of the history, as a table.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::arguments::Inspected;
@@ -26,10 +27,10 @@ pub(super) fn inspect(what: Inspected, config: &Path, output: &Path) -> Result<(
     }
 }
 
-fn bars(config: &Path, output: &Path, stop: &AtomicBool) -> Result<(), Failure> {
+fn bars(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let (config, instrument) = check::load(config)?;
     let mut progress = Progress::new();
-    let history = History::open(&config, &instrument, &mut |Preparation { done, total }| {
+    let history = History::open(&config, &instrument, stop, &mut |Preparation { done, total }| {
         progress.show("preparing", done, total);
     })
     .map_err(Failure::run)?;
@@ -72,7 +73,7 @@ fn bars(config: &Path, output: &Path, stop: &AtomicBool) -> Result<(), Failure> 
     Ok(())
 }
 
-fn trades(config: &Path, output: &Path, stop: &AtomicBool) -> Result<(), Failure> {
+fn trades(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let (config, _) = check::load(config)?;
     let mut progress = Progress::new();
     let record = run_backtest(&config, stop, &mut |now| progress.show_backtest(now))

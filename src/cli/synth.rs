@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::arguments::{Market, SynthArguments};
 use super::progress::Progress;
-use super::{Failure, say};
+use super::{Failure, say, stop};
 use crate::config::SyntheticMarket as MarketSetting;
 use crate::source::history::synthetic_market;
 use crate::source::synthetic::{Settings, SyntheticError, write_file};
@@ -18,7 +18,7 @@ pub(super) fn synth(arguments: &SynthArguments, json: bool) -> Result<(), Failur
     settings.days = arguments.days;
     settings.trades_per_day = arguments.trades_per_day;
     let mut progress = Progress::new();
-    let done = write_file(settings, &arguments.output, |done, total| {
+    let done = write_file(settings, &arguments.output, &stop::on_signal(), |done, total| {
         progress.show("generating", u64::from(done), u64::from(total));
     });
     progress.finish();

@@ -344,9 +344,9 @@ impl Desk {
             return;
         }
         let equity = self.ledger.equity(self.last_price);
+        self.day_high = self.day_high.max(equity);
         let limit = self.day_limit();
         if position == 0 {
-            self.day_high = self.day_high.max(equity);
             if equity <= limit {
                 // Realised losses alone have reached the limit.
                 (self.watch_from, self.watch_to) = (Price::MAX, Price::MIN);
@@ -356,7 +356,7 @@ impl Desk {
         // Equity is linear in the price: one tick moves it by `tick_value × position`. Rounded
         // towards the last price, so that a crossing is never missed.
         let one_tick = self.ledger.tick_value(self.tick_size).nanos() * position.abs();
-        let up = (self.day_high - equity).nanos().max(0) / one_tick;
+        let up = (self.day_high - equity).nanos() / one_tick;
         let down = ((equity - limit).nanos().max(0) - 1).div_euclid(one_tick);
         let away = |ticks: i64| self.last_price.offset_ticks(ticks, self.tick_size);
         (self.watch_from, self.watch_to) =

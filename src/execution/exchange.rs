@@ -176,7 +176,7 @@ impl SimulatedExchange {
             working.done |= matches!(working.order.purpose, Purpose::Entry(_));
         }
         self.sweep(now);
-        let arrives = now + self.settings.acknowledgement_latency;
+        let arrives = now.saturating_add(self.settings.acknowledgement_latency);
         let reports = &mut self.reports;
         self.under_way.retain(|(_, message)| match message {
             Message::Submit(Order { id, purpose: Purpose::Entry(_), .. }) => {
@@ -547,19 +547,20 @@ impl SimulatedExchange {
         }
     }
 
-    /// Marks an order as gone.
+    /// Marks an order as gone, unless it is filled.
     fn end(&mut self, id: OrderId) {
-        if let Some(working) = self.working.iter_mut().find(|w| w.order.id == id) {
+        let working = self.working.iter_mut().find(|w| w.order.id == id && w.remaining > 0);
+        if let Some(working) = working {
             working.done = true;
         }
     }
 
     /// Takes out what is filled, and what is gone with a report.
     fn sweep(&mut self, now: Timestamp) {
-        let arrives = now + self.settings.acknowledgement_latency;
+        let arrives = now.saturating_add(self.settings.acknowledgement_latency);
         let reports = &mut self.reports;
         self.working.retain(|working| {
-            if working.remaining > 0 && working.done {
+            if working.done {
                 let kind = ReportKind::Cancelled(working.order.id);
                 reports.push_back(Report { arrives, kind });
             }
@@ -598,12 +599,12 @@ impl SimulatedExchange {
     }
 
     fn report(&mut self, now: Timestamp, kind: ReportKind) {
-        let arrives = now + self.settings.acknowledgement_latency;
+        let arrives = now.saturating_add(self.settings.acknowledgement_latency);
         self.reports.push_back(Report { arrives, kind });
     }
 
     fn send(&mut self, message: Message, now: Timestamp) {
-        self.under_way.push_back((now + self.settings.order_latency, message));
+        self.under_way.push_back((now.saturating_add(self.settings.order_latency), message));
         self.next_arrival = self.under_way[0].0;
     }
 

@@ -1,5 +1,6 @@
 //! A backtest from its configuration to everything that it leaves.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use sha2::{Digest, Sha256};
@@ -45,12 +46,12 @@ pub enum Backtest {
 /// If the configuration or the history cannot be used. Nothing is written in any case.
 pub fn run_backtest(
     config: &Config,
-    stop: &AtomicBool,
+    stop: &Arc<AtomicBool>,
     progress: &mut dyn FnMut(Backtest),
 ) -> Result<RunRecord, BacktestError> {
     config.ensure_available()?;
     let instrument = config.instrument()?;
-    let history = History::open(config, &instrument, &mut |Preparation { done, total }| {
+    let history = History::open(config, &instrument, stop, &mut |Preparation { done, total }| {
         progress(Backtest::Preparing(done, total));
     })?;
     let settings = pipeline_settings(config, &instrument, history.file.description())?;
@@ -68,12 +69,13 @@ pub fn run_backtest(
                 let run = replay(&mut stages, ticks, &mut sink, stop, &mut on_ticks);
                 record(config, &instrument, &history, &stages, sink, run)
             }
-            StrategyKind::Baseline | StrategyKind::Marl => {
+            StrategyKind::Baseline => {
                 let strategy = assembly::baseline(config, &instrument);
                 let mut stages = assembly::pipeline(config, &instrument, settings, strategy);
                 let run = replay(&mut stages, ticks, &mut sink, stop, &mut on_ticks);
                 record(config, &instrument, &history, &stages, sink, run)
             }
+            StrategyKind::Marl => unreachable!("it was refused as not available"),
         };
         finished.input_sha256 = hash.join().expect("hashing bytes in memory cannot fail")?;
         Ok(finished)
@@ -268,7 +270,7 @@ fn strategy_text(config: &Config) -> String {
                 random.profit_target_ticks
             )
         }
-        StrategyKind::Baseline | StrategyKind::Marl => {
+        StrategyKind::Baseline => {
             let baseline = &config.strategy.baseline;
             format!(
                 "baseline: moving averages {} × {} on {} closes, {} contracts, stop {} and target {} ticks",
@@ -280,6 +282,7 @@ fn strategy_text(config: &Config) -> String {
                 baseline.profit_target_ticks
             )
         }
+        StrategyKind::Marl => "marl".to_owned(),
     }
 }
 

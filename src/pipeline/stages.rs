@@ -54,12 +54,24 @@ pub struct Pipeline<S> {
     calm: Calm,
     contract: u16,
     session: Option<Session>,
+    /// The session that opens next, or the last one that was looked up.
+    next_session: Session,
+    /// From where the open session counts.
+    open_from: Timestamp,
     closing_time: Timestamp,
     expiry: Timestamp,
     last_equity: Timestamp,
     open_nanos: i64,
     sessions: u64,
 }
+
+/// Before the first look at the calendar.
+const NO_SESSION: Session = Session {
+    trade_date: jiff::civil::Date::ZERO,
+    open: Timestamp::MIN,
+    close: Timestamp::MIN,
+    halt: None,
+};
 
 /// Which ticks change nothing but the open bar and the extremes of the open position: plain trades
 /// with `from <= time < until` and `low <= price <= high`. Most ticks are such, and cost two
@@ -70,12 +82,18 @@ struct Calm {
     until: Timestamp,
     low: Price,
     high: Price,
+    contract: u16,
 }
 
 impl Calm {
     /// No tick.
-    const NEVER: Calm =
-        Calm { from: Timestamp::MAX, until: Timestamp::MIN, low: Price::MAX, high: Price::MIN };
+    const NEVER: Calm = Calm {
+        from: Timestamp::MAX,
+        until: Timestamp::MIN,
+        low: Price::MAX,
+        high: Price::MIN,
+        contract: 0,
+    };
 
     #[inline(always)]
     fn holds(&self, tick: &Tick) -> bool {
@@ -84,6 +102,7 @@ impl Calm {
             & (tick.time < self.until)
             & (tick.price >= self.low)
             & (tick.price <= self.high)
+            & (tick.contract == self.contract)
             & (tick.flags == TickFlags::NONE)
     }
 }
@@ -114,6 +133,8 @@ impl<S: Strategy> Pipeline<S> {
             last_time: Timestamp::MIN,
             contract: 0,
             session: None,
+            next_session: NO_SESSION,
+            open_from: Timestamp::MIN,
             closing_time: Timestamp::MAX,
             expiry: Timestamp::MAX,
             last_equity: Timestamp::MIN,
@@ -177,6 +198,7 @@ impl<S: Strategy> Pipeline<S> {
             until: bar_boundary.min(next_arrival).min(self.next_due()),
             low: quiet_from.max(watch_from),
             high: quiet_to.min(watch_to),
+            contract: self.contract,
         }
     }
 
@@ -185,7 +207,7 @@ impl<S: Strategy> Pipeline<S> {
         let now = self.last_time.max(self.bars.calm().0);
         self.last_time = now;
         if let Some(session) = self.session.take() {
-            self.open_nanos += now.min(session.close) - session.open;
+            self.open_nanos += now.min(session.close) - self.open_from;
         }
         self.force_close(reason, now, true, sink);
         self.desk.on_session_end();
@@ -208,15 +230,21 @@ impl<S: Strategy> Pipeline<S> {
         }
         self.run_until(tick.time, sink);
         if self.session.is_none() {
-            let session = self.settings.calendar.session_at_or_after(tick.time);
-            if tick.time < session.open {
+            if tick.time >= self.next_session.close {
+                self.next_session = self.settings.calendar.session_at_or_after(tick.time);
+            }
+            if tick.time < self.next_session.open {
                 self.bars.on_tick(tick, &mut |_| {});
                 return false;
             }
-            self.open_session(session, tick, sink);
-            // The data may begin after the closing time, or after the contract's expiry.
-            self.run_until(tick.time, sink);
+            self.open_session(self.next_session, tick, sink);
+        } else if tick.contract != self.contract {
+            self.change_contract(tick, sink);
+        } else {
+            return true;
         }
+        // The data may begin after the closing time, or after the contract's expiry.
+        self.run_until(tick.time, sink);
         true
     }
 
@@ -224,7 +252,7 @@ impl<S: Strategy> Pipeline<S> {
     fn run_until(&mut self, now: Timestamp, sink: &mut impl Sink) {
         loop {
             let due = self.next_due();
-            if due > now {
+            if due > now || due == Timestamp::MAX {
                 return;
             }
             if self.exchange.next_report() == due {
@@ -252,23 +280,37 @@ impl<S: Strategy> Pipeline<S> {
     }
 
     fn open_session(&mut self, session: Session, tick: &Tick, sink: &mut impl Sink) {
+        // The first session counts from where the data begins.
+        self.open_from = if self.sessions == 0 { tick.time } else { session.open };
         self.session = Some(session);
         self.sessions += 1;
-        if self.sessions > 1 && tick.contract != self.contract {
+        if self.sessions == 1 || tick.contract != self.contract {
+            self.change_contract(tick, sink);
+        }
+        let closing_time = self.settings.flatten_before_close.map(|before| session.close + -before);
+        self.closing_time = closing_time.unwrap_or(Timestamp::MAX);
+        self.desk.on_session_open();
+        self.expiry = self.expiry_of(tick.contract);
+    }
+
+    /// The series goes on in the contract of `tick`: what is open in the old one is closed at its last
+    /// price.
+    fn change_contract(&mut self, tick: &Tick, sink: &mut impl Sink) {
+        if self.desk.last_price() != Price::ZERO {
             self.force_close(ExitReason::ContractRoll, tick.time, true, sink);
             self.strategy.on_contract_change();
         }
         self.contract = tick.contract;
-        let closing_time = self.settings.flatten_before_close.map(|before| session.close + -before);
-        self.closing_time = closing_time.unwrap_or(Timestamp::MAX);
-        self.desk.on_session_open();
-        let expiry = self.settings.expiries.get(usize::from(tick.contract));
-        self.expiry = expiry.copied().unwrap_or(Timestamp::MAX);
+        self.expiry = self.expiry_of(tick.contract);
+    }
+
+    fn expiry_of(&self, contract: u16) -> Timestamp {
+        self.settings.expiries.get(usize::from(contract)).copied().unwrap_or(Timestamp::MAX)
     }
 
     fn close_session(&mut self, now: Timestamp, sink: &mut impl Sink) {
         if let Some(session) = self.session.take() {
-            self.open_nanos += session.close - session.open;
+            self.open_nanos += session.close - self.open_from;
         }
         // A run that ends with a tick after the close ends no earlier than the close.
         self.last_time = self.last_time.max(now);

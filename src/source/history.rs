@@ -2,6 +2,8 @@
 //! format, or a synthetic market.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tempfile::TempDir;
 
@@ -16,6 +18,9 @@ use crate::config::{
     BacktestSettings, Config, RollSetting, SyntheticMarket as MarketSetting, SyntheticSettings,
 };
 use crate::market::{Instrument, RollRule};
+
+/// Rows that an import refused, beside the results.
+const REJECTS: &str = "rejects.csv";
 
 /// A history, ready to be replayed.
 #[derive(Debug)]
@@ -93,24 +98,32 @@ impl History {
     /// history.
     ///
     /// # Errors
-    /// If there is none, or it cannot be used.
+    /// If there is none, it cannot be used, or `stop` is set while it is being prepared.
     pub fn open(
         config: &Config,
         instrument: &Instrument,
+        stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Preparation),
     ) -> Result<History, HistoryError> {
         let settings = &config.data_handler.backtest_settings;
         let output = &config.output.directory;
+        // Refused rows of an earlier run's import are none of this run's.
+        let _ = std::fs::remove_file(output.join(REJECTS));
         match (&settings.file_path, settings.synthetic) {
             (Some(path), _) => {
                 if !path.exists() {
                     return Err(HistoryError::Missing { path: path.clone() });
                 }
-                Self::open_file(path, settings, instrument, output, progress)
+                Self::open_file(path, settings, instrument, output, stop, progress)
             }
-            (None, Some(synthetic)) => {
-                Self::generate(synthetic, config.synthetic_seed(), instrument, output, progress)
-            }
+            (None, Some(synthetic)) => Self::generate(
+                synthetic,
+                config.synthetic_seed(),
+                instrument,
+                output,
+                stop,
+                progress,
+            ),
             (None, None) => Err(HistoryError::None),
         }
     }
@@ -120,6 +133,7 @@ impl History {
         settings: &BacktestSettings,
         instrument: &Instrument,
         output: &Path,
+        stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Preparation),
     ) -> Result<History, HistoryError> {
         let format = match &settings.format {
@@ -144,6 +158,7 @@ impl History {
         let native = folder.path().join("history.ticks");
         let inputs = vec![path.to_owned()];
         let mut options = ImportOptions::new(&format, inputs, native.clone(), instrument.clone());
+        options.stop = Arc::clone(stop);
         options.contract.clone_from(&settings.contract);
         options.time_zone.clone_from(&settings.time_zone);
         options.roll = settings.roll.map(|roll| {
@@ -154,7 +169,7 @@ impl History {
             roll_choice(rule, Adjustment::None, instrument.calendar)
         });
         // The rejects outlive the working folder.
-        options.rejects = Some(output.join("rejects.csv"));
+        options.rejects = Some(output.join(REJECTS));
         let report = import::run(&options, &mut |now| {
             progress(Preparation { done: now.bytes_read, total: now.bytes_total });
         })
@@ -177,6 +192,7 @@ impl History {
         seed: u64,
         instrument: &Instrument,
         output: &Path,
+        stop: &AtomicBool,
         progress: &mut dyn FnMut(Preparation),
     ) -> Result<History, HistoryError> {
         let folder = working_folder(output)?;
@@ -192,7 +208,7 @@ impl History {
             settings.market.name(),
             settings.days
         );
-        synthetic::write_file(settings, &native, |done, total| {
+        synthetic::write_file(settings, &native, stop, |done, total| {
             progress(Preparation { done: u64::from(done), total: u64::from(total) });
         })?;
         let file = TickFile::open(&native)?;

@@ -53,5 +53,7 @@ impl RowSink for Starts {
         if line > 2 * BARS as u64 { Err(Enough) } else { Ok(()) }
     }
 
-    fn advance(&mut self, _: u64) {}
+    fn advance(&mut self, _: u64) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }

@@ -127,7 +127,7 @@ pub fn decode_databento<R: Read, S: RowSink>(
             ProcessResult::ReadMore(_) => {
                 let length = input.read(fsm.space(), line).map_err(fail)?;
                 fsm.fill(length);
-                sink.advance(input.advanced());
+                sink.advance(input.advanced()).map_err(ReadError::Sink)?;
                 if length == 0 {
                     let whole = fsm.has_decoded_metadata() && fsm.data().is_empty();
                     return if whole { Ok(()) } else { Err(fail(Failure::truncated(line))) };

@@ -137,5 +137,7 @@ impl RowSink for Rows {
         Err(Enough)
     }
 
-    fn advance(&mut self, _: u64) {}
+    fn advance(&mut self, _: u64) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jiff::tz::TimeZone;
 
@@ -46,6 +48,8 @@ pub struct ImportOptions {
     pub price_multiplier: Price,
     /// What happens to rows that are not as they should be.
     pub policies: Policies,
+    /// Ends the import when it is set; nothing is written then.
+    pub stop: Arc<AtomicBool>,
     /// Where refused rows go; `None`: the output's name with `.rejects.csv` after it.
     pub rejects: Option<PathBuf>,
 }
@@ -69,6 +73,7 @@ impl ImportOptions {
             bar_seconds: None,
             price_multiplier: Price::from_units(Price::SCALE),
             policies: Policies::default(),
+            stop: Arc::default(),
             rejects: None,
         }
     }
@@ -105,6 +110,9 @@ pub enum ImportError {
         /// What there is.
         known: String,
     },
+    /// The user stopped it.
+    #[error("stopped; nothing was written")]
+    Stopped,
     /// A source is not what its format says.
     #[error("{0}")]
     Source(String),

@@ -76,7 +76,7 @@ pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
         };
         reader.read(&block[..whole_lines], sink)?;
         let now = place.stream_position().map_err(failed)?;
-        sink.advance(now - done);
+        sink.advance(now - done)?;
         done = now;
         block.copy_within(whole_lines..filled, 0);
         filled -= whole_lines;

@@ -1,6 +1,7 @@
 //! Rows in, ticks out: every row is imported, dropped or refused, and counted.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use super::expansion::{check_bar, expand_bar};
 use super::importer::{ImportError, ImportOptions, Progress, Stop};
@@ -11,7 +12,7 @@ use super::policy::{IdenticalTrades, LateRows, OffTickPrices, Policies};
 use super::report::{Effect, Finding, ImportReport};
 use super::row::{BarRow, Refusal, Row, RowSink, TradeRow};
 use super::text::TextSummary;
-use crate::market::{Price, Tick, TickFlags, Timestamp};
+use crate::market::{Contract, Price, Tick, TickFlags, Timestamp};
 use crate::source::native::{Adjustment, ContractEntry, TickFileDescription};
 
 /// An input is of another layout if it starts with so many refused rows.
@@ -352,11 +353,16 @@ impl<'i> Intake<'i> {
         };
         let symbols: Vec<String> = self.streams.iter().map(name).collect();
         let mut adjustment = Adjustment::None;
+        let calendar = self.options.instrument.calendar;
         let mut contracts: Vec<ContractEntry> = symbols
             .iter()
-            .map(|symbol| ContractEntry {
+            .zip(&self.streams)
+            .map(|(symbol, stream)| ContractEntry {
                 symbol: symbol.clone(),
-                expiry: None,
+                // A symbol that is no contract's, such as a product's, has no expiry.
+                expiry: Contract::parse(symbol, stream.latest)
+                    .ok()
+                    .map(|contract| contract.expiry(calendar).to_string()),
                 price_offset: "0".to_owned(),
             })
             .collect();
@@ -523,13 +529,17 @@ impl RowSink for Intake<'_> {
         self.refused(Finding::Unreadable, place, refusal.to_string(), text)
     }
 
-    fn advance(&mut self, bytes: u64) {
+    fn advance(&mut self, bytes: u64) -> Result<(), Stop> {
+        if self.options.stop.load(Ordering::Relaxed) {
+            return Err(ImportError::Stopped.into());
+        }
         self.bytes_read += bytes;
         (self.progress)(Progress {
             bytes_read: self.bytes_read,
             bytes_total: self.bytes_total,
             rows: self.ledger.rows,
         });
+        Ok(())
     }
 }
 

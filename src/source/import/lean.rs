@@ -129,9 +129,9 @@ pub fn decode_lean<R: Read + Seek, S: RowSink>(
         }
         let step = compressed.min(left);
         left -= step;
-        sink.advance(step);
+        sink.advance(step).map_err(ReadError::Sink)?;
     }
-    sink.advance(left);
+    sink.advance(left).map_err(ReadError::Sink)?;
     Ok(())
 }
 

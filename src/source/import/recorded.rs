@@ -59,8 +59,9 @@ impl RowSink for Recorded {
         Ok(())
     }
 
-    fn advance(&mut self, bytes: u64) {
+    fn advance(&mut self, bytes: u64) -> Result<(), Self::Error> {
         self.advanced += bytes;
+        Ok(())
     }
 }
 

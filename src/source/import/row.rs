@@ -97,5 +97,8 @@ pub trait RowSink {
     fn refuse(&mut self, line: u64, refusal: Refusal, text: &str) -> Result<(), Self::Error>;
 
     /// For the progress bar: so many bytes more of the input have been read.
-    fn advance(&mut self, bytes: u64);
+    ///
+    /// # Errors
+    /// What stops the import, such as the user.
+    fn advance(&mut self, bytes: u64) -> Result<(), Self::Error>;
 }

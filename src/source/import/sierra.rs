@@ -140,7 +140,7 @@ pub fn decode_sierra<R: Read, S: RowSink>(
     if !sink.begin(&path.display().to_string(), contract(path)).map_err(ReadError::Sink)? {
         return Ok(());
     }
-    sink.advance(header_bytes as u64);
+    sink.advance(header_bytes as u64).map_err(ReadError::Sink)?;
 
     let mut line = 0;
     loop {
@@ -168,7 +168,7 @@ pub fn decode_sierra<R: Read, S: RowSink>(
             let refusal = Refusal::Field { field: "record", reason };
             sink.refuse(line + 1, refusal, &format!("{rest:02x?}")).map_err(ReadError::Sink)?;
         }
-        sink.advance(length as u64);
+        sink.advance(length as u64).map_err(ReadError::Sink)?;
         if length < CHUNK_RECORDS * RECORD_BYTES {
             return Ok(());
         }

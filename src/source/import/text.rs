@@ -401,7 +401,9 @@ mod tests {
             Ok(())
         }
 
-        fn advance(&mut self, _: u64) {}
+        fn advance(&mut self, _: u64) -> Result<(), Self::Error> {
+            Ok(())
+        }
     }
 
     fn read_as(format: &TextFormat, text: &[u8]) -> Vec<String> {

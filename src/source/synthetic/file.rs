@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::market::Timestamp;
 use crate::source::native::{TickFileDescription, TickFileWriter};
@@ -43,10 +44,11 @@ pub fn regimes_path(path: &Path) -> PathBuf {
 /// expected one of that stretch, an hour of trading.
 ///
 /// # Errors
-/// If a setting cannot be, or a file cannot be written; what stood at `path` is kept then.
+/// If a setting cannot be, a file cannot be written, or `stop` is set; what stood at `path` is kept then.
 pub fn write_file(
     settings: Settings,
     path: &Path,
+    stop: &AtomicBool,
     mut progress: impl FnMut(u32, u32),
 ) -> Result<Summary, SyntheticError> {
     let mut generator = Generator::new(settings.clone())?;
@@ -59,6 +61,9 @@ pub fn write_file(
         span = Some((span.map_or(session.open, |(start, _)| start), session.close));
         made += 1;
         progress(made, settings.days);
+        if stop.load(Ordering::Relaxed) {
+            return Err(SyntheticError::Stopped);
+        }
     }
     let (start, end) = span.expect("settings ask for a session at least");
     let oracle = generator.oracle();

@@ -185,6 +185,9 @@ pub enum SyntheticError {
         /// The instrument's.
         tick_size: Price,
     },
+    /// The user stopped it.
+    #[error("stopped; nothing was written")]
+    Stopped,
     /// The tick file cannot be written.
     #[error(transparent)]
     File(#[from] TickFileError),

@@ -1,6 +1,7 @@
 //! Ticks that could be: in time, in session, on the grid; and the same ones every time.
 
 use proptest::prelude::*;
+use std::sync::atomic::AtomicBool;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::*;
@@ -82,7 +83,10 @@ fn the_file_holds_the_ticks_the_facts_and_the_regimes() {
     let path = folder.path().join("market.ticks");
     let settings = settings(regimes(), 4, 3, 2_000);
     let mut told = Vec::new();
-    let summary = write_file(settings.clone(), &path, |made, all| told.push((made, all))).unwrap();
+    let summary = write_file(settings.clone(), &path, &AtomicBool::new(false), |made, all| {
+        told.push((made, all))
+    })
+    .unwrap();
     assert_eq!(told, [(1, 3), (2, 3), (3, 3)]);
 
     let sessions = generate(settings);
@@ -121,8 +125,13 @@ fn the_file_holds_the_ticks_the_facts_and_the_regimes() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 
     let path = folder.path().join("null.ticks");
-    let summary =
-        write_file(super::settings(martingale(true), 4, 1, 100), &path, |_, _| ()).unwrap();
+    let summary = write_file(
+        super::settings(martingale(true), 4, 1, 100),
+        &path,
+        &AtomicBool::new(false),
+        |_, _| (),
+    )
+    .unwrap();
     assert_eq!((summary.oracle, summary.regimes_path), (None, None));
     let file = TickFile::open(&path).unwrap();
     assert_eq!(file.description().facts["best_attainable_pnl_dollars_per_contract"], "0");
