@@ -11,12 +11,12 @@ use crate::market::Bar;
 /// there were.
 ///
 /// # Errors
-/// If the file cannot be written.
+/// If the file cannot be written, or `make` fails; what stood there is kept.
 pub fn write_bars(
     path: &Path,
     instrument: &str,
     contracts: &[String],
-    make: impl FnOnce(&mut dyn FnMut(&Bar)),
+    make: impl FnOnce(&mut dyn FnMut(&Bar)) -> io::Result<()>,
 ) -> io::Result<u64> {
     let named =
         |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
@@ -40,7 +40,7 @@ pub fn write_bars(
         "contract",
     ]);
     let mut count = 0;
-    make(&mut |bar| {
+    let made = make(&mut |bar| {
         if result.is_err() {
             return;
         }
@@ -59,7 +59,7 @@ pub fn write_bars(
             contracts.get(usize::from(bar.contract)).map_or("", String::as_str),
         ]);
     });
-    result.map_err(io::Error::from).map_err(named)?;
+    result.map_err(io::Error::from).and(made).map_err(named)?;
     let buffer = csv.into_inner().map_err(|error| named(io::Error::other(error.to_string())))?;
     let mut file = buffer.into_inner().map_err(|error| named(error.into_error()))?;
     file.flush().map_err(named)?;

@@ -12,6 +12,9 @@ use crate::performance::write_trades_file;
 use crate::pipeline::{pipeline_settings, run_backtest};
 use crate::source::history::{History, Preparation};
 
+/// A table that ends early would pass for a whole one.
+const STOPPED: &str = "stopped before the end; nothing was written";
+
 pub(super) fn inspect(what: Inspected, config: &Path, output: &Path) -> Result<(), Failure> {
     if output.extension().is_none_or(|ending| ending != "csv") {
         return Err(Failure::usage(format!("{}: only .csv can be written", output.display())));
@@ -49,11 +52,12 @@ fn bars(config: &Path, output: &Path, stop: &AtomicBool) -> Result<(), Failure> 
             if index % 1_000_000 == 0 {
                 progress.show("bars", index as u64, ticks.len() as u64);
                 if stop.load(Ordering::Relaxed) {
-                    break;
+                    return Err(std::io::Error::other(STOPPED));
                 }
             }
         }
         builder.finish(emit);
+        Ok(())
     })
     .map_err(Failure::run)?;
     progress.finish();
@@ -74,6 +78,9 @@ fn trades(config: &Path, output: &Path, stop: &AtomicBool) -> Result<(), Failure
     let record = run_backtest(&config, stop, &mut |now| progress.show_backtest(now))
         .map_err(Failure::run)?;
     progress.finish();
+    if record.interrupted {
+        return Err(Failure::run(format!("{}: {STOPPED}", output.display())));
+    }
     write_trades_file(output, &record).map_err(Failure::run)?;
     say(format!("{}: {} trades", output.display(), record.trades.len()));
     Ok(())
