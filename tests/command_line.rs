@@ -278,18 +278,16 @@ fn an_output_directory_that_cannot_be_is_refused_before_the_work() {
     assert_eq!(read(folder, "taken"), "a file, not a directory");
 }
 
-/// The signal comes while the market is being generated, which leaves it a second or more before
-/// there would be nothing left to stop. (That a replay stops in its midst is tested beside the rules.)
+/// Interrupts a command on a market of 300 days while that is being generated, which leaves a second
+/// or more before there would be nothing left to stop. (That a replay stops in its midst is tested
+/// beside the rules.)
 #[cfg(unix)]
-#[test]
-fn an_interrupted_run_leaves_what_it_has_and_says_so() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+fn interrupt(folder: &Path, line: &str) -> Ran {
     let config = "data_handler: { backtest_settings: { synthetic: { market: martingale, days: 300, \
                   trades_per_day: 1000 } } }\nperformance: { bootstrap_resamples: 100 }\n";
     fs::write(folder.join("long.yaml"), config).unwrap();
     let mut child = program(folder)
-        .args(["--config", "long.yaml"])
+        .args(line.split(' '))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -299,11 +297,26 @@ fn an_interrupted_run_leaves_what_it_has_and_says_so() {
     let kill = format!("kill -INT {}", child.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     assert!(messages.any(|line| line.starts_with("stopping")), "the signal was not taken");
+    let error = messages.collect::<Vec<_>>().join("\n");
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert!(String::from_utf8(output.stdout).unwrap().contains("stopped early"));
-    let summary = summary(folder, "runs/latest/summary.json");
-    assert_eq!(summary["interrupted"], true);
-    // The generated history is gone with the run.
-    assert!(names(&folder.join("runs/latest")).iter().all(|name| !name.starts_with('.')));
+    let status = output.status.code().unwrap();
+    Ran { status, output: String::from_utf8(output.stdout).unwrap(), error }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_interrupted_in_its_preparation_ends_at_once_and_leaves_nothing() {
+    let tables = ["inspect bars", "inspect trades"]
+        .map(|inspect| format!("{inspect} --config long.yaml --output table.csv"));
+    for line in tables.iter().map(String::as_str).chain(["--config long.yaml"]) {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        fs::write(folder.join("table.csv"), "the one before").unwrap();
+        let ran = interrupt(folder, line);
+        assert_eq!(ran.status, 1, "{}", ran.output);
+        assert!(ran.error.contains("stopped; nothing was written"), "{}", ran.error);
+        assert_eq!(read(folder, "table.csv"), "the one before");
+        // The generated history is gone with the run.
+        assert!(names(&folder.join("runs/latest")).is_empty());
+    }
 }

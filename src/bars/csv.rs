@@ -11,7 +11,7 @@ use crate::market::Bar;
 /// there were.
 ///
 /// # Errors
-/// If the file cannot be written, or `make` fails; what stood at `path` is kept.
+/// If the file cannot be written, or `make` fails; what stood there is kept.
 pub fn write_bars(
     path: &Path,
     instrument: &str,
@@ -59,8 +59,7 @@ pub fn write_bars(
             contracts.get(usize::from(bar.contract)).map_or("", String::as_str),
         ]);
     });
-    made.map_err(named)?;
-    result.map_err(io::Error::from).map_err(named)?;
+    result.map_err(io::Error::from).and(made).map_err(named)?;
     let buffer = csv.into_inner().map_err(|error| named(io::Error::other(error.to_string())))?;
     let mut file = buffer.into_inner().map_err(|error| named(error.into_error()))?;
     file.flush().map_err(named)?;
