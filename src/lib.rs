@@ -21,3 +21,4 @@ pub mod pipeline;
 pub mod random;
 pub mod source;
 pub mod strategy;
+mod whole_file;

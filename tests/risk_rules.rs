@@ -211,6 +211,19 @@ fn a_contract_that_the_series_leaves_is_closed_at_its_own_last_price() {
     assert_eq!((new.contract, new.entry_price), (1, price(19_300)));
 }
 
+/// The gap between two contracts is nobody's profit, wherever in the session it stands.
+#[test]
+fn a_contract_that_is_left_in_mid_session_is_closed_at_its_own_last_price_too() {
+    let mut ticks = trades_from(OPEN, flat(60, 19_000).chain(flat(60, 19_200)));
+    for tick in &mut ticks[60 * 6..] {
+        *tick = tick.with_contract(1);
+    }
+    let run = Setup::free().run(always_long(1, NO_BRACKET), &ticks);
+    let [old, new] = &run.log.trades[..] else { panic!("{:?}", run.log.trades) };
+    assert_eq!((old.exit_reason, old.exit_price), (ExitReason::ContractRoll, price(19_000)));
+    assert_eq!((new.contract, new.entry_price, new.gross_pnl), (1, price(19_200), dollars(0.0)));
+}
+
 /// The stop fills unseen just before the session's end, so a close is sent for nothing and is lost
 /// with the contract. It must not pass for one under way when the next position is to be closed.
 #[test]

@@ -1,9 +1,10 @@
 //! `bars.csv`.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use crate::market::Bar;
+use crate::whole_file;
 
 /// Writes the bars that `make` emits to `path`, which appears when it is whole. Columns:
 /// `instrument,timeframe_minutes,start_utc,open,high,low,close,volume,ticks,flags,contract`; a daily bar
@@ -20,11 +21,7 @@ pub fn write_bars(
 ) -> io::Result<u64> {
     let named =
         |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let file = tempfile::Builder::new()
-        .prefix(".bars-")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map_err(named)?;
+    let file = whole_file::begin(path).map_err(named)?;
     let mut csv = csv::Writer::from_writer(io::BufWriter::with_capacity(1 << 20, file));
     let mut result = csv.write_record([
         "instrument",
@@ -61,8 +58,7 @@ pub fn write_bars(
     });
     result.map_err(io::Error::from).and(made).map_err(named)?;
     let buffer = csv.into_inner().map_err(|error| named(io::Error::other(error.to_string())))?;
-    let mut file = buffer.into_inner().map_err(|error| named(error.into_error()))?;
-    file.flush().map_err(named)?;
-    file.persist(path).map_err(|error| named(error.error))?;
+    let file = buffer.into_inner().map_err(|error| named(error.into_error()))?;
+    whole_file::put_in_place(file, path).map_err(named)?;
     Ok(count)
 }

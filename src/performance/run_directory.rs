@@ -25,6 +25,7 @@ use super::report::{Run, render};
 use super::trades_csv::{read_trades, write_trades};
 use super::{RunRecord, Summary};
 use crate::market::Timestamp;
+use crate::whole_file;
 
 const REPORT: &str = "report.html";
 const SUMMARY: &str = "summary.json";
@@ -202,23 +203,13 @@ fn replace(
     write: impl FnOnce(&mut BufWriter<&mut NamedTempFile>) -> io::Result<()>,
 ) -> Result<(), RunDirectoryError> {
     let path = directory.join(name);
-    let fill = || -> io::Result<NamedTempFile> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".unfinished-");
-        // A temporary file is private to its owner; a report is as readable as any other file.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(fs::Permissions::from_mode(0o644));
-        }
-        let mut file = builder.tempfile_in(directory)?;
+    let fill = || -> io::Result<()> {
+        let mut file = whole_file::begin(&path)?;
         let mut writer = BufWriter::new(&mut file);
         write(&mut writer)?;
         writer.flush()?;
         drop(writer);
-        file.as_file().sync_all()?;
-        Ok(file)
+        whole_file::put_in_place(file, &path)
     };
-    let written = fill().and_then(|file| file.persist(&path).map_err(|error| error.error));
-    written.map(|_| ()).map_err(|source| RunDirectoryError::Io { path, action: "write", source })
+    fill().map_err(|source| RunDirectoryError::Io { path, action: "write", source })
 }

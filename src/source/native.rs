@@ -30,6 +30,7 @@ use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::market::{Instrument, Money, Price, Tick, Timestamp};
+use crate::whole_file;
 
 /// First bytes of every native tick file.
 pub const MAGIC: [u8; 8] = *b"ASHFTICK";
@@ -250,14 +251,8 @@ impl TickFileWriter {
         description: TickFileDescription,
     ) -> Result<TickFileWriter, TickFileError> {
         let io = |action, source| TickFileError::Io { path: path.to_owned(), action, source };
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let temporary = tempfile::Builder::new()
-            .prefix(".ticks-")
-            .tempfile_in(folder)
-            .map_err(|source| io("create a file beside it", source))?;
+        let temporary =
+            whole_file::begin(path).map_err(|source| io("create a file beside it", source))?;
         let mut file = BufWriter::with_capacity(1 << 20, temporary);
         file.write_all(&[0; HEADER_BYTES]).map_err(|source| io("write", source))?;
         let handle = file.get_ref().as_file().try_clone();
@@ -343,18 +338,8 @@ impl TickFileWriter {
         self.file.write_all(&header).map_err(|source| io("write", source))?;
         let temporary = self.file.into_inner().map_err(|error| io("write", error.into_error()))?;
         self.early_sync.finish().map_err(|source| io("sync", source))?;
-        temporary.as_file().sync_all().map_err(|source| io("sync", source))?;
-        // A temporary file is private to its owner; a data file is as readable as any other.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let readable = std::fs::Permissions::from_mode(0o644);
-            temporary
-                .as_file()
-                .set_permissions(readable)
-                .map_err(|source| io("set permissions of", source))?;
-        }
-        temporary.persist(&self.path).map_err(|error| io("rename a file to", error.error))?;
+        whole_file::put_in_place(temporary, &self.path)
+            .map_err(|source| io("put in place", source))?;
         Ok(self.count)
     }
 

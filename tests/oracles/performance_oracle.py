@@ -1,7 +1,7 @@
 """Writes tests/fixtures/performance_oracle.json: figures of a made-up account by other hands.
 
     python3 -m venv /tmp/oracle
-    /tmp/oracle/bin/pip install empyrical-reloaded quantstats pandas numpy
+    /tmp/oracle/bin/pip install -r tests/oracles/requirements.txt
     /tmp/oracle/bin/python tests/oracles/performance_oracle.py
 
 Daily figures come from empyrical-reloaded, trade figures from quantstats (which is handed the net

@@ -1,12 +1,13 @@
 //! The book of an import: what was found in which row.
 
 use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tempfile::NamedTempFile;
 
 use super::importer::ImportError;
 use super::report::{Count, EXAMPLES, Effect, Example, Finding};
+use crate::whole_file;
 
 /// Where a row stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +128,10 @@ impl Ledger {
             .into_inner()
             .map_err(|error| error.to_string())
             .and_then(|buffer| buffer.into_inner().map_err(|error| error.to_string()))
-            .and_then(|file| file.persist(&self.rejects_path).map_err(|error| error.to_string()))
+            .and_then(|file| {
+                whole_file::put_in_place(file, &self.rejects_path)
+                    .map_err(|error| error.to_string())
+            })
             .map_err(|reason| self.cannot_write(reason))?;
         Ok(Some(self.rejects_path.clone()))
     }
@@ -141,11 +145,7 @@ impl Ledger {
         let rejects = match &mut self.rejects {
             Some(rejects) => rejects,
             None => {
-                let folder = match self.rejects_path.parent() {
-                    Some(folder) if !folder.as_os_str().is_empty() => folder,
-                    _ => Path::new("."),
-                };
-                let file = tempfile::Builder::new().prefix(".rejects-").tempfile_in(folder);
+                let file = whole_file::begin(&self.rejects_path);
                 let file = BufWriter::new(file.map_err(|error| error.to_string())?);
                 let mut writer = csv::Writer::from_writer(file);
                 writer

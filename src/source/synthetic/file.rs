@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::market::Timestamp;
 use crate::source::native::{TickFileDescription, TickFileWriter};
+use crate::whole_file;
 
 use super::generator::Generator;
 use super::oracle::OracleResult;
@@ -114,10 +115,7 @@ fn describe(settings: &Settings) -> TickFileDescription {
 }
 
 fn write_regimes(path: &Path, stretches: &[RegimeStretch]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = tempfile::Builder::new()
-        .prefix(".regimes-")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    let mut file = whole_file::begin(path)?;
     let mut text = String::from("start_utc,regime,drift_ticks_per_hour,hours\n");
     for stretch in stretches {
         let RegimeStretch { start, regime, hours, drift_ticks } = stretch;
@@ -125,12 +123,5 @@ fn write_regimes(path: &Path, stretches: &[RegimeStretch]) -> io::Result<()> {
         text.push_str(&format!("{start},{},{drift:.6},{hours:.6}\n", regime.name()));
     }
     file.write_all(text.as_bytes())?;
-    // A temporary file is private to its owner; a data file is as readable as any other.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    file.persist(path)?;
-    Ok(())
+    whole_file::put_in_place(file, path)
 }
