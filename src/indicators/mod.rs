@@ -3,9 +3,41 @@
 //! Every indicator is a small struct that takes [`TickBar`]s, bars that were checked once and hold
 //! prices as whole ticks. "No value" is NaN in a smooth field, never zero.
 
+mod autocorrelation;
+mod average_true_range;
+mod central_moments;
+mod heiken_ashi;
+mod lane_sums;
+mod log_return;
+mod momentum;
+mod moving_statistics;
+mod nadaraya_watson;
+mod relative_strength;
+mod sliding_window;
+mod source;
 mod tick_bar;
+mod volatility;
+mod volume_balance;
+mod volume_statistics;
+mod weighted_average;
+mod wilder_average;
 
+pub use autocorrelation::Autocorrelation;
+pub use average_true_range::AverageTrueRange;
+pub use heiken_ashi::{HeikenAshi, HeikenAshiCandle};
+pub use log_return::LogReturn;
+pub use momentum::{Momentum, MomentumValues};
+pub use moving_statistics::{MovingStatistics, MovingStatisticsLengths, MovingStatisticsValues};
+pub use nadaraya_watson::{
+    NadarayaWatson, NadarayaWatsonError, NadarayaWatsonSettings, NadarayaWatsonValues,
+};
+pub use relative_strength::RelativeStrengthIndex;
+pub use source::Source;
 pub use tick_bar::{MalformedBar, TickBar};
+pub use volatility::{RealisedVolatility, VolatilityValues};
+pub use volume_balance::VolumeBalance;
+pub use volume_statistics::{VolumeStatistics, VolumeValues};
+pub use weighted_average::{ExactWeightedAverage, WeightedAverage};
 
 /// What all indicators have in common.
 ///

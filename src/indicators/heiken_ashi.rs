@@ -1,0 +1,98 @@
+//! Heiken Ashi: candles averaged with their past.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Indicator, TickBar};
+use crate::market::Price;
+
+/// Heiken Ashi candles.
+///
+/// ```text
+/// close[t] = (o + h + l + c) / 4
+/// open[t]  = (open[t-1] + close[t-1]) / 2, at the first bar (o + c) / 2
+/// high[t]  = max(h, open[t], close[t])        low[t] = min(l, open[t], close[t])
+/// ```
+///
+/// This is the definition of TradingView and TA-Lib. The close is exact in quarter ticks. The open
+/// is a float in ticks whose rounding is halved at every bar, so two runs that began at different
+/// bars agree bit for bit after at most 64.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeikenAshi {
+    tick_size: f64,
+    bars: usize,
+    /// The last candle's open and close in ticks; zero before the first bar.
+    open: f64,
+    close: f64,
+}
+
+/// One Heiken Ashi candle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeikenAshiCandle {
+    /// Open in points.
+    pub open: f64,
+    /// High in points.
+    pub high: f64,
+    /// Low in points.
+    pub low: f64,
+    /// Close in points.
+    pub close: f64,
+    /// 1 when the close is above the open, -1 when below, 0 when equal.
+    pub direction: i8,
+}
+
+impl HeikenAshi {
+    /// Heiken Ashi for an instrument of that tick size.
+    pub fn new(tick_size: Price) -> HeikenAshi {
+        HeikenAshi { tick_size: tick_size.as_f64(), bars: 0, open: 0.0, close: 0.0 }
+    }
+
+    #[inline]
+    fn step(&self, bar: &TickBar) -> (HeikenAshi, HeikenAshiCandle) {
+        let open = if self.bars == 0 {
+            (bar.open + bar.close) as f64 / 2.0
+        } else {
+            (self.open + self.close) / 2.0
+        };
+        let close = bar.ohlc4_quarters() as f64 / 4.0;
+        // The close lies between the bar's low and high, so only the open can exceed them.
+        let (high, low) = (bar.high as f64, bar.low as f64);
+        let candle = HeikenAshiCandle {
+            open: open * self.tick_size,
+            high: if open > high { open } else { high } * self.tick_size,
+            low: if open < low { open } else { low } * self.tick_size,
+            close: close * self.tick_size,
+            direction: i8::from(close > open) - i8::from(close < open),
+        };
+        (HeikenAshi { bars: self.bars + 1, open, close, ..*self }, candle)
+    }
+}
+
+impl Indicator for HeikenAshi {
+    type Output = HeikenAshiCandle;
+
+    #[inline]
+    fn update(&mut self, bar: &TickBar) -> HeikenAshiCandle {
+        let candle;
+        (*self, candle) = self.step(bar);
+        candle
+    }
+
+    #[inline]
+    fn peek(&self, bar: &TickBar) -> HeikenAshiCandle {
+        self.step(bar).1
+    }
+
+    fn first_valid(&self) -> usize {
+        0
+    }
+
+    /// After 32 bars the first open counts for less than 2⁻³¹ of its distance.
+    fn is_ready(&self) -> bool {
+        self.bars >= 32
+    }
+
+    fn shift(&mut self, ticks: i64) {
+        self.open += ticks as f64;
+        self.close += ticks as f64;
+    }
+}

@@ -1,0 +1,56 @@
+//! Logarithmic returns.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Indicator, TickBar};
+
+/// ln(close / close before).
+///
+/// NaN at the first bar, and wherever one of the two prices is not positive, as oil's was in April 2020.
+/// It is the one price statistic that the level of prices changes, so continue a series in another contract
+/// with [`Indicator::shift`]: the return over the roll is then that of the new contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogReturn {
+    bars: usize,
+    last_close: i64,
+}
+
+impl LogReturn {
+    /// No bar taken yet.
+    pub fn new() -> LogReturn {
+        LogReturn::default()
+    }
+}
+
+impl Indicator for LogReturn {
+    type Output = f64;
+
+    #[inline]
+    fn update(&mut self, bar: &TickBar) -> f64 {
+        let value = self.peek(bar);
+        *self = LogReturn { bars: self.bars + 1, last_close: bar.close };
+        value
+    }
+
+    #[inline]
+    fn peek(&self, bar: &TickBar) -> f64 {
+        if self.bars == 0 || self.last_close <= 0 || bar.close <= 0 {
+            return f64::NAN;
+        }
+        // From the exact change, which keeps every digit of a small return; and not with the platform's
+        // logarithm, which may differ in its last bit from machine to machine.
+        libm::log1p((bar.close - self.last_close) as f64 / self.last_close as f64)
+    }
+
+    fn first_valid(&self) -> usize {
+        1
+    }
+
+    fn is_ready(&self) -> bool {
+        self.bars >= 1
+    }
+
+    fn shift(&mut self, ticks: i64) {
+        self.last_close += ticks;
+    }
+}

@@ -1,0 +1,72 @@
+//! Momentum and acceleration of the close.
+
+use serde::{Deserialize, Serialize};
+
+use super::sliding_window::SlidingWindow;
+use super::{Indicator, TickBar};
+use crate::market::Price;
+
+/// The close's change over n bars, and the change of that over n bars; exact in ticks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Momentum {
+    tick_size: f64,
+    span: usize,
+    closes: SlidingWindow<i64>,
+}
+
+/// The values of one bar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MomentumValues {
+    /// close\[t\] - close\[t-n\], in points; NaN before bar n.
+    pub momentum: f64,
+    /// close\[t\] - 2 close\[t-n\] + close\[t-2n\], in points; NaN before bar 2n.
+    pub acceleration: f64,
+}
+
+impl Momentum {
+    /// Over `span` bars.
+    ///
+    /// # Panics
+    /// If `span` is zero.
+    pub fn new(span: usize, tick_size: Price) -> Momentum {
+        assert!(span > 0, "momentum over no bars");
+        Momentum { tick_size: tick_size.as_f64(), span, closes: SlidingWindow::new(2 * span) }
+    }
+}
+
+impl Indicator for Momentum {
+    type Output = MomentumValues;
+
+    #[inline]
+    fn update(&mut self, bar: &TickBar) -> MomentumValues {
+        let values = self.peek(bar);
+        self.closes.push(bar.close);
+        values
+    }
+
+    #[inline]
+    fn peek(&self, bar: &TickBar) -> MomentumValues {
+        let closes = self.closes.values();
+        let (oldest, middle) = (closes[0], closes[self.span]);
+        let valid = |bars: usize, ticks: i64| {
+            if self.closes.filled() >= bars { ticks as f64 * self.tick_size } else { f64::NAN }
+        };
+        MomentumValues {
+            momentum: valid(self.span, bar.close - middle),
+            acceleration: valid(2 * self.span, bar.close - 2 * middle + oldest),
+        }
+    }
+
+    fn first_valid(&self) -> usize {
+        2 * self.span
+    }
+
+    /// Nothing older than the window counts.
+    fn is_ready(&self) -> bool {
+        self.closes.is_full()
+    }
+
+    fn shift(&mut self, ticks: i64) {
+        self.closes.change_each(|close| *close += ticks);
+    }
+}
