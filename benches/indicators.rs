@@ -1,1 +1,3 @@
+//! Nanoseconds a bar of every indicator, beside peer crates; being written.
+
 fn main() {}
