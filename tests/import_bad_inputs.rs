@@ -261,6 +261,7 @@ fn too_many_refused_rows_are_written_down_and_a_later_good_import_clears_them() 
     let output = folder.path().join("output.ticks");
     let es = Instrument::built_in("ES").unwrap();
     let mut options = ImportOptions::new("tick-csv", vec![input.clone()], output.clone(), es);
+    options.policies.max_refused = 0.01;
     let error = run(&options, &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("3 of 203 rows (1.48 %)"), "{error}");
     assert!(error.contains("`--max-refused 0.02`"), "{error}");

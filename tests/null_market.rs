@@ -231,7 +231,7 @@ impl Strategy for Fade {
         };
         Some(market(target, 1))
     }
-    fn on_contract_change(&mut self) {}
+    fn restart(&mut self) {}
 }
 
 /// The trades of [`Fade`] where it is shown the print `ahead` ticks after the one it decides on.

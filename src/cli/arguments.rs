@@ -113,8 +113,8 @@ pub(super) struct ImportArguments {
     /// A trade that is the same as the one before in every field
     #[arg(long, value_enum, default_value_t)]
     pub(super) identical_trades: IdenticalTrades,
-    /// Fail if more than this part of all rows (0 to 1) is refused
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.01)]
+    /// Fail if more than this part of all rows (0 to 0.5) is refused; 0 takes a whole file or none
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.5)]
     pub(super) max_refused: f64,
     /// Where refused rows go [default: OUTPUT.rejects.csv]
     #[arg(long, value_name = "FILE")]

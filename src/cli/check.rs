@@ -20,6 +20,19 @@ pub(super) fn load(path: &Path) -> Result<(Config, Instrument), Failure> {
     Ok((config, instrument))
 }
 
+/// Refuses an output that would replace the history it is made from.
+pub(super) fn keep_history(config: &Config, outputs: &[std::path::PathBuf]) -> Result<(), Failure> {
+    let Some(history) = &config.data_handler.backtest_settings.file_path else { return Ok(()) };
+    let same = |output: &std::path::PathBuf| matches!((output.canonicalize(), history.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    match outputs.iter().find(|output| same(output)) {
+        Some(output) => Err(Failure::usage(format!(
+            "{}: both the history and an output; choose another output",
+            output.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
 pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
     let (config, instrument) = load(path)?;
     let history = match config.system.mode {

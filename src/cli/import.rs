@@ -7,10 +7,13 @@ use super::progress::Progress;
 use super::{Failure, check, say, stop};
 use crate::market::{Instrument, RollRule};
 use crate::source::import::{
-    BINARY_PRESETS, Finding, ImportError, ImportOptions, ImportReport, PRESETS, Policies,
+    BINARY_PRESETS, Effect, Finding, ImportError, ImportOptions, ImportReport, PRESETS, Policies,
     roll_choice, run,
 };
 use crate::source::native::Adjustment;
+
+/// The part of refused rows from which a warning is due.
+const NOTABLE: f64 = 0.01;
 
 pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Failure> {
     if arguments.list {
@@ -38,6 +41,10 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
     let mut options = ImportOptions::new(format, inputs, output.clone(), instrument);
     options.contract.clone_from(&arguments.contract);
     options.time_zone.clone_from(&arguments.time_zone);
+    if !(0.0..=1.0).contains(&arguments.max_refused) {
+        let given = arguments.max_refused;
+        return Err(Failure::usage(format!("--max-refused {given}: give a part from 0 to 1")));
+    }
     options.bar_seconds = arguments.bar_seconds;
     options.price_multiplier = arguments.price_multiplier;
     options.rejects.clone_from(&arguments.rejects);
@@ -53,7 +60,7 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
     };
     options.roll = arguments.roll.map(|roll| {
         let rule = match roll {
-            Roll::Calendar => RollRule::default(),
+            Roll::Calendar => RollRule::customary(calendar),
             Roll::Volume => RollRule::Volume,
         };
         roll_choice(rule, adjustment, calendar)
@@ -65,8 +72,16 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
     });
     progress.finish();
     match done {
-        Ok(report) if json => say(as_json(&report)),
-        Ok(report) => say(report),
+        Ok(report) => {
+            let refused = report.total(Effect::Refused);
+            if refused as f64 > NOTABLE * report.rows as f64 {
+                let percent = 100.0 * refused as f64 / report.rows as f64;
+                eprintln!(
+                    "warning: {percent:.1} % of the rows were refused; is this what you expect?"
+                );
+            }
+            if json { say(as_json(&report)) } else { say(report) }
+        }
         Err(
             error @ (ImportError::Format { .. } | ImportError::TimeZone(_) | ImportError::NoInput),
         ) => {

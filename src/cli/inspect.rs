@@ -29,6 +29,7 @@ pub(super) fn inspect(what: Inspected, config: &Path, output: &Path) -> Result<(
 
 fn bars(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let (config, instrument) = check::load(config)?;
+    check::keep_history(&config, &[output.to_owned()])?;
     let mut progress = Progress::new();
     let history = History::open(&config, &instrument, stop, &mut |Preparation { done, total }| {
         progress.show("preparing", done, total);
@@ -75,6 +76,7 @@ fn bars(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Fail
 
 fn trades(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let (config, _) = check::load(config)?;
+    check::keep_history(&config, &[output.to_owned()])?;
     let mut progress = Progress::new();
     let record = run_backtest(&config, stop, &mut |now| progress.show_backtest(now))
         .map_err(Failure::run)?;

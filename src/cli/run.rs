@@ -8,7 +8,7 @@ use super::{Failure, check, say, stop};
 use crate::config::{Config, Mode};
 use crate::market::Timestamp;
 use crate::performance::{
-    Summary, WallTimes, check_run_directory, render_report_again, write_run_directory,
+    RUN_FILES, Summary, WallTimes, check_run_directory, render_report_again, write_run_directory,
 };
 use crate::pipeline::{Backtest, BacktestError, run_backtest};
 
@@ -29,6 +29,9 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
             path.display()
         )));
     }
+    let directory = &config.output.directory;
+    let files: Vec<_> = RUN_FILES.iter().map(|name| directory.join(name)).collect();
+    check::keep_history(&config, &files)?;
     let notes = config.notes();
     for note in &notes {
         eprintln!("note: {note}");
@@ -89,6 +92,9 @@ fn say_results(config: &Config, summary: &Summary) {
         percent(statistics.win_rate),
         number(statistics.profit_factor)
     ));
+    for note in &summary.data_notes {
+        say(format!("note: {note}"));
+    }
     if summary.interrupted {
         say("the run was stopped early: results cover what was replayed");
     }

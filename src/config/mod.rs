@@ -43,12 +43,18 @@ impl Config {
     /// Refuses what the schema knows but this version of the program cannot do yet.
     ///
     /// # Errors
-    /// If `strategy.kind` is `marl`.
+    /// If `strategy.kind` is `marl`, or a backtest asks for the pinned runner.
     pub fn ensure_available(&self) -> Result<(), ConfigError> {
         if self.strategy.kind == StrategyKind::Marl {
             return Err(ConfigError::Unavailable {
                 setting: "strategy.kind: marl",
                 remedy: "use `baseline` or `random_entries`",
+            });
+        }
+        if self.system.mode == Mode::Backtest && self.pipeline.runner == Runner::Pinned {
+            return Err(ConfigError::Unavailable {
+                setting: "pipeline.runner: pinned",
+                remedy: "use `inline`",
             });
         }
         Ok(())

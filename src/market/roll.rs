@@ -23,6 +23,19 @@ pub enum RollRule {
     Volume,
 }
 
+impl RollRule {
+    /// The customary calendar rule of a product that trades by `calendar`: see
+    /// [`RollRule::Calendar`].
+    pub const fn customary(calendar: Calendar) -> RollRule {
+        match calendar {
+            Calendar::ComexMetals => RollRule::Calendar { days_before_expiry: 30 },
+            Calendar::CmeEquityIndex | Calendar::CmeFx | Calendar::AlwaysOpen => {
+                RollRule::Calendar { days_before_expiry: 4 }
+            }
+        }
+    }
+}
+
 impl Default for RollRule {
     /// The Monday before the third Friday.
     fn default() -> RollRule {

@@ -21,8 +21,8 @@ mod trading_day;
 pub use bootstrap::{Interval, Intervals};
 pub use record::{EquityPoint, ExitReason, Trade};
 pub use run_directory::{
-    RunDirectoryError, WallTimes, check_run_directory, render_report_again, write_run_directory,
-    write_trades_file,
+    RUN_FILES, RunDirectoryError, WallTimes, check_run_directory, render_report_again,
+    write_run_directory, write_trades_file,
 };
 pub use run_record::{InputDescription, RunRecord};
 pub use statistics::{ExitReasonStatistics, Statistics};

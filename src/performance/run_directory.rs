@@ -27,6 +27,10 @@ use super::{RunRecord, Summary};
 use crate::market::Timestamp;
 use crate::whole_file;
 
+/// The files of a run's directory.
+pub const RUN_FILES: [&str; 7] =
+    [REPORT, SUMMARY, TRADES, EQUITY, LATENCY, CONFIGURATION, MANIFEST];
+
 const REPORT: &str = "report.html";
 const SUMMARY: &str = "summary.json";
 const TRADES: &str = "trades.csv";

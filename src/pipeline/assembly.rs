@@ -1,11 +1,11 @@
 //! Stages from a configuration.
 
 use super::stages::{Pipeline, PipelineSettings};
-use crate::config::{Config, LimitFill as LimitFillSetting};
+use crate::config::{Config, LimitFill as LimitFillSetting, StrategyKind};
 use crate::execution::{
     Bracket, Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
 };
-use crate::market::{Instrument, Timestamp};
+use crate::market::{Instrument, Timeframe, Timestamp};
 use crate::source::native::TickFileDescription;
 use crate::strategy::{
     MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,
@@ -36,6 +36,14 @@ pub enum AssemblyError {
         /// The history's.
         point_value: String,
     },
+    /// A daily bar closes with its session, when nothing can be entered any more.
+    #[error(
+        "strategy.{kind}.timeframe: a strategy cannot decide on daily bars: they close with the session, when nothing can be entered; choose a timeframe in minutes"
+    )]
+    DailyDecisions {
+        /// The strategy.
+        kind: &'static str,
+    },
     /// An expiry in the history's header cannot be read.
     #[error("the history's contract {contract} has the expiry `{expiry}`, which is no instant")]
     Expiry {
@@ -65,6 +73,13 @@ pub fn pipeline_settings(
     instrument: &Instrument,
     history: &TickFileDescription,
 ) -> Result<PipelineSettings, AssemblyError> {
+    let kind = match config.strategy.kind {
+        StrategyKind::RandomEntries => "random_entries",
+        StrategyKind::Baseline | StrategyKind::Marl => "baseline",
+    };
+    if config.strategy.timeframe().is_some_and(Timeframe::is_daily) {
+        return Err(AssemblyError::DailyDecisions { kind });
+    }
     if history.instrument != instrument.symbol {
         let (found, expected) = (history.instrument.clone(), instrument.symbol.clone());
         return Err(AssemblyError::Instrument { found, expected });

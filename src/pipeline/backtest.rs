@@ -196,7 +196,7 @@ fn record<S: Strategy>(
         time_in_market: time_in_market.unsigned_abs(),
         open_market_time: open_nanos.unsigned_abs(),
         counters,
-        data_notes: data_notes(history, stages, &sink.bars),
+        data_notes: data_notes(history, stages, &sink.bars, run.ticks),
         simulated_latency: latency_text(config),
         configuration: config.to_resolved_yaml(),
         elapsed_seconds: seconds,
@@ -226,6 +226,7 @@ fn data_notes<S: Strategy>(
     history: &History,
     stages: &Pipeline<S>,
     bars: &[BarCount],
+    ticks: u64,
 ) -> Vec<String> {
     let mut notes = history.notes.clone();
     for BarCount { timeframe, incomplete, filled, .. } in bars {
@@ -240,10 +241,18 @@ fn data_notes<S: Strategy>(
             ));
         }
     }
+    if stages.holes() > 0 {
+        notes.push(format!(
+            "Whole sessions are missing at {} places: positions were closed at the last price before each, and the strategy began anew after it.",
+            stages.holes()
+        ));
+    }
     let counts = stages.tick_counts();
     if counts.outside_session > 0 {
+        let share = 100.0 * counts.outside_session as f64 / ticks.max(1) as f64;
+        let question = if share > 1.0 { " Is the history's time zone right?" } else { "" };
         notes.push(format!(
-            "{} ticks lie outside every trading session of the calendar and were left out.",
+            "{} ticks ({share:.1} %) lie outside every trading session of the calendar and were left out.{question}",
             counts.outside_session
         ));
     }

@@ -58,6 +58,9 @@ pub struct Pipeline<S> {
     next_session: Session,
     /// From where the open session counts.
     open_from: Timestamp,
+    /// The close of the last session that had ticks.
+    last_close: Timestamp,
+    holes: u64,
     closing_time: Timestamp,
     expiry: Timestamp,
     last_equity: Timestamp,
@@ -135,6 +138,8 @@ impl<S: Strategy> Pipeline<S> {
             session: None,
             next_session: NO_SESSION,
             open_from: Timestamp::MIN,
+            last_close: Timestamp::MIN,
+            holes: 0,
             closing_time: Timestamp::MAX,
             expiry: Timestamp::MAX,
             last_equity: Timestamp::MIN,
@@ -156,6 +161,11 @@ impl<S: Strategy> Pipeline<S> {
     /// Nanoseconds of the sessions that had ticks, and how many they were.
     pub fn sessions(&self) -> (i64, u64) {
         (self.open_nanos, self.sessions)
+    }
+
+    /// How often whole sessions were missing between two ticks.
+    pub fn holes(&self) -> u64 {
+        self.holes
     }
 
     /// Takes one tick through all stages.
@@ -280,6 +290,12 @@ impl<S: Strategy> Pipeline<S> {
     }
 
     fn open_session(&mut self, session: Session, tick: &Tick, sink: &mut impl Sink) {
+        if self.sessions > 0 && self.calendar_open_after_last() < session.open {
+            // Nobody knows what happened in between, so nothing is held over it.
+            self.holes += 1;
+            self.force_close(ExitReason::EndOfData, self.last_time, true, sink);
+            self.strategy.restart();
+        }
         // The first session counts from where the data begins.
         self.open_from = if self.sessions == 0 { tick.time } else { session.open };
         self.session = Some(session);
@@ -298,10 +314,15 @@ impl<S: Strategy> Pipeline<S> {
     fn change_contract(&mut self, tick: &Tick, sink: &mut impl Sink) {
         if self.desk.last_price() != Price::ZERO {
             self.force_close(ExitReason::ContractRoll, tick.time, true, sink);
-            self.strategy.on_contract_change();
+            self.strategy.restart();
         }
         self.contract = tick.contract;
         self.expiry = self.expiry_of(tick.contract);
+    }
+
+    /// When the session after the last one with ticks should have opened.
+    fn calendar_open_after_last(&self) -> Timestamp {
+        self.settings.calendar.session_at_or_after(self.last_close).open
     }
 
     fn expiry_of(&self, contract: u16) -> Timestamp {
@@ -311,6 +332,7 @@ impl<S: Strategy> Pipeline<S> {
     fn close_session(&mut self, now: Timestamp, sink: &mut impl Sink) {
         if let Some(session) = self.session.take() {
             self.open_nanos += session.close - self.open_from;
+            self.last_close = session.close;
         }
         // A run that ends with a tick after the close ends no earlier than the close.
         self.last_time = self.last_time.max(now);

@@ -163,7 +163,7 @@ impl History {
         options.time_zone.clone_from(&settings.time_zone);
         options.roll = settings.roll.map(|roll| {
             let rule = match roll {
-                RollSetting::Calendar => RollRule::default(),
+                RollSetting::Calendar => RollRule::customary(instrument.calendar),
                 RollSetting::Volume => RollRule::Volume,
             };
             roll_choice(rule, Adjustment::None, instrument.calendar)

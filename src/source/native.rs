@@ -19,7 +19,7 @@
 //! it and renames that at the end.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -142,6 +142,14 @@ pub enum TickFileError {
         /// The file.
         path: PathBuf,
     },
+    /// What stands at the output's name is something else than a tick file.
+    #[error(
+        "{path}: there is something that is not a tick file; it is not overwritten. Choose another name, or remove it"
+    )]
+    Occupied {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is of another version of the format.
     #[error(
         "{path}: tick file version {found}, this program reads version {VERSION}; import the history again with this program"
@@ -251,6 +259,9 @@ impl TickFileWriter {
         description: TickFileDescription,
     ) -> Result<TickFileWriter, TickFileError> {
         let io = |action, source| TickFileError::Io { path: path.to_owned(), action, source };
+        if is_occupied(path) {
+            return Err(TickFileError::Occupied { path: path.to_owned() });
+        }
         let temporary =
             whole_file::begin(path).map_err(|source| io("create a file beside it", source))?;
         let mut file = BufWriter::with_capacity(1 << 20, temporary);
@@ -368,6 +379,19 @@ impl TickFileWriter {
         header[HEADER_HASH_AT..HEADER_HASH_AT + 8].copy_from_slice(&hash.to_le_bytes());
         Ok(header)
     }
+}
+
+/// Whether something stands at `path` that a tick file must not replace: a file of another kind, a
+/// device, a folder. An empty file may be replaced, and a tick file of any version.
+fn is_occupied(path: &Path) -> bool {
+    let Ok(facts) = std::fs::metadata(path) else { return false };
+    if !facts.is_file() {
+        return true;
+    }
+    let mut magic = [0; MAGIC.len()];
+    facts.len() > 0
+        && !File::open(path)
+            .is_ok_and(|mut file| file.read_exact(&mut magic).is_ok() && magic == MAGIC)
 }
 
 /// A native tick file, mapped into memory and verified.

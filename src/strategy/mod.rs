@@ -18,6 +18,7 @@ pub trait Strategy {
     /// Returns what to do, or `None` to leave things as they are.
     fn on_bar(&mut self, bar: &Bar, position: i64) -> Option<Decision>;
 
-    /// The series goes on in another contract, at prices that may have jumped.
-    fn on_contract_change(&mut self);
+    /// The series does not go on from the last bar: it moves to another contract, or whole sessions are
+    /// missing.
+    fn restart(&mut self);
 }

@@ -112,7 +112,7 @@ impl Strategy for MovingAverageCross {
         })
     }
 
-    fn on_contract_change(&mut self) {
+    fn restart(&mut self) {
         // In place, without a new ring: this happens between two ticks.
         self.closes.fill(0);
         (self.next, self.seen, self.fast_sum, self.slow_sum) = (0, 0, 0, 0);
@@ -162,7 +162,7 @@ mod tests {
         for close in [10, 20, 5, 7] {
             changed.on_bar(&bar(close), 0);
         }
-        changed.on_contract_change();
+        changed.restart();
         let mut new = two_and_three();
         for close in [50, 49, 48, 60, 70, 30, 20] {
             assert_eq!(changed.on_bar(&bar(close), 0), new.on_bar(&bar(close), 0));

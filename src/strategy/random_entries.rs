@@ -61,5 +61,5 @@ impl Strategy for RandomEntries {
         })
     }
 
-    fn on_contract_change(&mut self) {}
+    fn restart(&mut self) {}
 }

@@ -124,7 +124,7 @@ impl<F: FnMut(&Bar, i64) -> Option<Decision>> Strategy for By<F> {
     fn on_bar(&mut self, bar: &Bar, position: i64) -> Option<Decision> {
         (self.1)(bar, position)
     }
-    fn on_contract_change(&mut self) {}
+    fn restart(&mut self) {}
 }
 
 /// To hold `quantity` contracts, entered at the market without exits.

@@ -46,7 +46,7 @@ impl crate::strategy::Strategy for Script {
         }
         Some(decision)
     }
-    fn on_contract_change(&mut self) {}
+    fn restart(&mut self) {}
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -113,6 +113,18 @@ pub enum ImportError {
     /// The user stopped it.
     #[error("stopped; nothing was written")]
     Stopped,
+    /// The ticks and the refused rows would go to one file.
+    #[error("{path}: both the output and the file of refused rows; choose another `--rejects`")]
+    OutputIsRejects {
+        /// The file.
+        path: PathBuf,
+    },
+    /// One file is given twice: every trade would count double.
+    #[error("{path}: given twice as an input; give it once")]
+    Twice {
+        /// The file.
+        path: PathBuf,
+    },
     /// A source is not what its format says.
     #[error("{0}")]
     Source(String),
@@ -288,8 +300,8 @@ impl Format {
         };
         let Some(preset) = Preset::by_name(&options.format) else {
             return match options.format.as_str() {
-                "databento" => Ok(Format::Databento),
-                "sierra" => Ok(Format::Sierra(SierraOptions {
+                "databento" | "dbn" => Ok(Format::Databento),
+                "sierra" | "scid" => Ok(Format::Sierra(SierraOptions {
                     price_multiplier: options.price_multiplier,
                     bar_seconds: options.bar_seconds.and_then(NonZeroU32::new),
                 })),
@@ -370,13 +382,22 @@ pub fn run(
     if inputs.is_empty() {
         return Err(ImportError::NoInput);
     }
+    let rejects = options.rejects_path();
+    let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
     let mut bytes_total = 0;
     for path in &inputs {
         let io = |source| ImportError::Input { path: path.clone(), source };
         bytes_total += std::fs::metadata(path).map_err(io)?.len();
-        let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
-        if same(path, &options.output) {
+        if same(path, &options.output) || same(path, &rejects) {
             return Err(ImportError::OutputIsInput { path: path.clone() });
+        }
+    }
+    if rejects == options.output {
+        return Err(ImportError::OutputIsRejects { path: rejects });
+    }
+    for (index, path) in inputs.iter().enumerate() {
+        if inputs[..index].iter().any(|other| same(other, path)) {
+            return Err(ImportError::Twice { path: path.clone() });
         }
     }
     for collect in [false, true] {

@@ -1,6 +1,6 @@
 //! The book of an import: what was found in which row.
 
-use std::io::BufWriter;
+use std::io::{BufWriter, Read};
 use std::path::PathBuf;
 
 use tempfile::NamedTempFile;
@@ -8,6 +8,9 @@ use tempfile::NamedTempFile;
 use super::importer::ImportError;
 use super::report::{Count, EXAMPLES, Effect, Example, Finding};
 use crate::whole_file;
+
+/// The first line of a file of refused rows.
+const HEADER: &str = "input,line,reason,text\n";
 
 /// Where a row stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,12 +120,17 @@ impl Ledger {
     /// Puts the refused rows into their place; without any, what an earlier import left there goes.
     pub(super) fn keep_rejects(&mut self) -> Result<Option<PathBuf>, ImportError> {
         let Some(rejects) = self.rejects.take() else {
-            return match std::fs::remove_file(&self.rejects_path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(self.cannot_write(error.to_string()))
-                }
-                _ => Ok(None),
-            };
+            // Only what an import wrote is ours to remove.
+            let is_ours = std::fs::File::open(&self.rejects_path).is_ok_and(|file| {
+                let mut header = String::new();
+                let mut line = std::io::BufReader::new(file).take(HEADER.len() as u64);
+                line.read_to_string(&mut header).is_ok() && header == HEADER
+            });
+            if is_ours {
+                std::fs::remove_file(&self.rejects_path)
+                    .map_err(|error| self.cannot_write(error.to_string()))?;
+            }
+            return Ok(None);
         };
         rejects
             .into_inner()
@@ -149,7 +157,7 @@ impl Ledger {
                 let file = BufWriter::new(file.map_err(|error| error.to_string())?);
                 let mut writer = csv::Writer::from_writer(file);
                 writer
-                    .write_record(["input", "line", "reason", "text"])
+                    .write_record(HEADER.trim_end().split(','))
                     .map_err(|error| error.to_string())?;
                 self.rejects.insert(writer)
             }

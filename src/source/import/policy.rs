@@ -44,7 +44,9 @@ pub struct Policies {
     pub off_tick_prices: OffTickPrices,
     /// Trades that repeat the one before.
     pub identical_trades: IdenticalTrades,
-    /// The import fails if more than this part of all rows, 0 to 1, is refused.
+    /// The import fails if more than this part of all rows, 0 to 1, is refused. Half by default: the
+    /// good rows of a bad file are kept, and the report tells how many were not. More than half refused
+    /// rows are another format, whatever stands here.
     pub max_refused: f64,
 }
 
@@ -54,7 +56,7 @@ impl Default for Policies {
             late_rows: LateRows::default(),
             off_tick_prices: OffTickPrices::default(),
             identical_trades: IdenticalTrades::default(),
-            max_refused: 0.01,
+            max_refused: 0.5,
         }
     }
 }
