@@ -368,7 +368,8 @@ proptest! {
                 prop_assert!(next.is_none_or(|next| next.entry_time >= session.close));
             }
             if rolls && trade.entry_time < session.open {
-                prop_assert_eq!(trade.exit_reason, ExitReason::ContractRoll);
+                let reasons = [ExitReason::ContractRoll, ExitReason::MissingData];
+                prop_assert!(reasons.contains(&trade.exit_reason));
             }
         }
         let closes_in_time = log.trades.windows(2).all(|pair| pair[0].exit_time <= pair[1].entry_time);

@@ -21,13 +21,15 @@ pub enum ExitReason {
     Expiry,
     /// The history ended with the position open.
     EndOfData,
+    /// Whole sessions are missing from the history: nothing is held over them.
+    MissingData,
     /// The user stopped the run.
     Shutdown,
 }
 
 impl ExitReason {
     /// Every reason, in a fixed order.
-    pub const ALL: [ExitReason; 9] = [
+    pub const ALL: [ExitReason; 10] = [
         Self::StopLoss,
         Self::ProfitTarget,
         Self::Signal,
@@ -36,6 +38,7 @@ impl ExitReason {
         Self::ContractRoll,
         Self::Expiry,
         Self::EndOfData,
+        Self::MissingData,
         Self::Shutdown,
     ];
 
@@ -50,6 +53,7 @@ impl ExitReason {
             Self::ContractRoll => "contract_roll",
             Self::Expiry => "expiry",
             Self::EndOfData => "end_of_data",
+            Self::MissingData => "missing_data",
             Self::Shutdown => "shutdown",
         }
     }

@@ -293,7 +293,7 @@ impl<S: Strategy> Pipeline<S> {
         if self.sessions > 0 && self.calendar_open_after_last() < session.open {
             // Nobody knows what happened in between, so nothing is held over it.
             self.holes += 1;
-            self.force_close(ExitReason::EndOfData, self.last_time, true, sink);
+            self.force_close(ExitReason::MissingData, self.last_time, true, sink);
             self.strategy.restart();
         }
         // The first session counts from where the data begins.
