@@ -158,7 +158,7 @@ impl NadarayaWatson {
             }
         }
         // Whole blocks of eight changes before the newest.
-        let earlier = (taps - 2).next_multiple_of(8).max(8);
+        let earlier = (taps - 2).next_multiple_of(8);
         Ok(NadarayaWatson {
             source,
             taps,
