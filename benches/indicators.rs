@@ -2,8 +2,8 @@
 //!
 //! `cargo bench --bench indicators -- [word]`: rows whose indicator's name contains the word (default all).
 //! A million generated bars on the tick grid; contenders of one indicator alternate; medians. Other
-//! crates take floats, made from the same bars beforehand. Their definitions are ours unless the name
-//! says otherwise.
+//! crates take floats, made from the same bars beforehand. Definitions may differ in seed or divisor; the
+//! name says where they differ in substance.
 
 use std::hint::black_box;
 use std::time::Instant;
