@@ -1,1 +1,432 @@
-fn main() {}
+//! Nanoseconds a bar of each indicator, taking bars one by one, beside other crates that have it.
+//!
+//! `cargo bench --bench indicators -- [word]`: rows whose indicator's name contains the word (default all).
+//! A million generated bars on the tick grid; contenders of one indicator alternate; medians. Other
+//! crates take floats, made from the same bars beforehand. Definitions may differ in seed or divisor; the
+//! name says where they differ in substance.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use algospace_hft::indicators::{
+    Autocorrelation, AverageTrueRange, ExactWeightedAverage, HeikenAshi, Indicator, LogReturn,
+    Momentum, MovingStatistics, MovingStatisticsLengths, NadarayaWatson, NadarayaWatsonSettings,
+    RealisedVolatility, RelativeStrengthIndex, Source, TickBar, VolumeStatistics, WeightedAverage,
+};
+use algospace_hft::market::Price;
+use algospace_hft::random::Random;
+use wickra::Indicator as _;
+use yata::core::Method as _;
+
+const BARS: usize = 1_000_000;
+const RUNS: usize = 9;
+const TICK: Price = Price::from_units(Price::SCALE / 4);
+
+/// The same bars as each crate takes them.
+struct Data {
+    bars: Vec<TickBar>,
+    closes: Vec<f64>,
+    returns: Vec<f64>,
+    volumes: Vec<f64>,
+    candles: Vec<wickra::Candle>,
+    yata: Vec<yata::core::Candle>,
+    ta: Vec<ta::DataItem>,
+}
+
+/// What runs one indicator over all bars and folds its values, so that none is left out.
+type Run = Box<dyn Fn(&Data) -> f64>;
+
+/// An indicator, and who has it: ours first.
+type Row = (&'static str, Vec<(&'static str, Run)>);
+
+fn main() {
+    let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
+    let data = Data::generate();
+    println!("{BARS} bars, medians of {RUNS} alternating runs, ns a bar");
+    for (indicator, contenders) in rows() {
+        if !indicator.contains(&wanted) {
+            continue;
+        }
+        let mut times = vec![Vec::new(); contenders.len()];
+        for _ in 0..RUNS {
+            for ((_, run), times) in contenders.iter().zip(&mut times) {
+                let start = Instant::now();
+                black_box(run(black_box(&data)));
+                times.push(start.elapsed().as_secs_f64() * 1e9 / BARS as f64);
+            }
+        }
+        print!("{indicator:<30}");
+        for ((name, _), times) in contenders.iter().zip(&mut times) {
+            times.sort_by(f64::total_cmp);
+            print!(" {name} {:<8.2}", times[RUNS / 2]);
+        }
+        println!();
+    }
+}
+
+fn rows() -> Vec<Row> {
+    vec![
+        (
+            "Heiken Ashi",
+            vec![
+                ("ours", over_bars(|| HeikenAshi::new(TICK), |candle| candle.open + candle.high)),
+                (
+                    "wickra",
+                    Box::new(|data| {
+                        let mut indicator = wickra::HeikinAshi::new();
+                        fold(&data.candles, |candle| {
+                            indicator
+                                .update(*candle)
+                                .map_or(0.0, |candle| candle.open + candle.high)
+                        })
+                    }),
+                ),
+                (
+                    "yata (other seed)",
+                    Box::new(|data| {
+                        let mut indicator =
+                            yata::methods::HeikinAshi::new((), &data.yata[0]).unwrap();
+                        fold(&data.yata, |candle| {
+                            let candle = indicator.next(candle);
+                            candle.open + candle.high
+                        })
+                    }),
+                ),
+            ],
+        ),
+        (
+            "RSI 14",
+            vec![
+                (
+                    "ours",
+                    Box::new(|data| {
+                        let mut indicator = RelativeStrengthIndex::new(14);
+                        fold(&data.bars, |bar| indicator.update(bar.close))
+                    }),
+                ),
+                (
+                    "wickra",
+                    Box::new(|data| {
+                        let mut indicator = wickra::Rsi::new(14).unwrap();
+                        fold(&data.closes, |close| indicator.update(*close).unwrap_or(0.0))
+                    }),
+                ),
+                (
+                    "yata (two RMA)",
+                    Box::new(|data| {
+                        let mut rises = yata::methods::RMA::new(14, &0.0).unwrap();
+                        let mut falls = yata::methods::RMA::new(14, &0.0).unwrap();
+                        let mut last = data.closes[0];
+                        fold(&data.closes, |&close| {
+                            let rise = rises.next(&(close - last).max(0.0));
+                            let fall = falls.next(&(last - close).max(0.0));
+                            last = close;
+                            100.0 * rise / (rise + fall)
+                        })
+                    }),
+                ),
+                (
+                    "kand",
+                    Box::new(|data| {
+                        let (mut last, mut rise, mut fall) = (data.closes[0], 0.1, 0.1);
+                        fold(&data.closes, |&close| {
+                            let index;
+                            (index, rise, fall) =
+                                kand::ohlcv::rsi::rsi_inc(close, last, rise, fall, 14).unwrap();
+                            last = close;
+                            index
+                        })
+                    }),
+                ),
+                (
+                    "ta (exponential)",
+                    Box::new(|data| {
+                        use ta::Next;
+                        let mut indicator = ta::indicators::RelativeStrengthIndex::new(14).unwrap();
+                        fold(&data.closes, |&close| indicator.next(close))
+                    }),
+                ),
+            ],
+        ),
+        (
+            "WMA 20, exact",
+            vec![
+                (
+                    "ours",
+                    Box::new(|data| {
+                        let mut indicator = ExactWeightedAverage::new(20);
+                        fold(&data.bars, |bar| indicator.update(bar.close))
+                    }),
+                ),
+                ("wickra (float)", Box::new(wickra_wma)),
+                ("yata (float)", Box::new(yata_wma)),
+            ],
+        ),
+        (
+            "WMA 20, float",
+            vec![
+                (
+                    "ours",
+                    Box::new(|data| {
+                        let mut indicator = WeightedAverage::new(20);
+                        fold(&data.closes, |&close| indicator.update(close))
+                    }),
+                ),
+                ("wickra", Box::new(wickra_wma)),
+                ("yata", Box::new(yata_wma)),
+            ],
+        ),
+        (
+            "ATR 14",
+            vec![
+                ("ours", over_bars(|| AverageTrueRange::new(14, TICK), |points| points)),
+                (
+                    "wickra",
+                    Box::new(|data| {
+                        let mut indicator = wickra::Atr::new(14).unwrap();
+                        fold(&data.candles, |candle| indicator.update(*candle).unwrap_or(0.0))
+                    }),
+                ),
+                (
+                    "kand",
+                    Box::new(|data| {
+                        let (mut last, mut range) = (data.candles[0].close, 1.0);
+                        fold(&data.candles, |candle| {
+                            range =
+                                kand::ohlcv::atr::atr_inc(candle.high, candle.low, last, range, 14)
+                                    .unwrap();
+                            last = candle.close;
+                            range
+                        })
+                    }),
+                ),
+                (
+                    "ta (exponential)",
+                    Box::new(|data| {
+                        use ta::Next;
+                        let mut indicator = ta::indicators::AverageTrueRange::new(14).unwrap();
+                        fold(&data.ta, |item| indicator.next(item))
+                    }),
+                ),
+            ],
+        ),
+        (
+            "NW-RQK 27 taps",
+            vec![
+                (
+                    "ours, both kernels",
+                    Box::new(|data| {
+                        let settings =
+                            NadarayaWatsonSettings { source: Source::Close, ..Default::default() };
+                        let mut indicator = NadarayaWatson::new(settings, TICK).unwrap();
+                        fold(&data.bars, |bar| {
+                            let values = indicator.update(bar);
+                            values.estimate + f64::from(values.turn + values.cross)
+                        })
+                    }),
+                ),
+                (
+                    "yata (Conv, one kernel)",
+                    Box::new(|data| {
+                        let weights = (0..27u8).rev().map(|age| {
+                            (1.0 + f64::from(age).powi(2) / (2.0 * 8.0 * 64.0)).powi(-8)
+                        });
+                        let mut kernel =
+                            yata::methods::Conv::new(weights.collect(), &data.closes[0]).unwrap();
+                        fold(&data.closes, |close| kernel.next(close))
+                    }),
+                ),
+            ],
+        ),
+        (
+            "log return",
+            vec![
+                ("ours", over_bars(LogReturn::new, |value| value)),
+                (
+                    "wickra",
+                    Box::new(|data| {
+                        let mut indicator = wickra::LogReturn::new(1).unwrap();
+                        fold(&data.closes, |close| indicator.update(*close).unwrap_or(0.0))
+                    }),
+                ),
+            ],
+        ),
+        (
+            "realised volatility 30",
+            vec![
+                (
+                    "ours, and of volatility 30",
+                    Box::new(|data| {
+                        let mut indicator = RealisedVolatility::new(30, 30);
+                        fold(&data.returns, |&value| indicator.update(value).of_volatility)
+                    }),
+                ),
+                (
+                    "wickra (from prices)",
+                    Box::new(|data| {
+                        let mut indicator = wickra::RealizedVolatility::new(30).unwrap();
+                        fold(&data.closes, |close| indicator.update(*close).unwrap_or(0.0))
+                    }),
+                ),
+            ],
+        ),
+        (
+            "autocorrelation 20",
+            vec![
+                (
+                    "ours",
+                    Box::new(|data| {
+                        let mut indicator = Autocorrelation::new(20);
+                        fold(&data.returns, |&value| indicator.update(value))
+                    }),
+                ),
+                (
+                    "wickra",
+                    Box::new(|data| {
+                        let mut indicator = wickra::Autocorrelation::new(20, 1).unwrap();
+                        fold(&data.returns, |value| indicator.update(*value).unwrap_or(0.0))
+                    }),
+                ),
+            ],
+        ),
+        (
+            "momentum 5",
+            vec![
+                (
+                    "ours, and acceleration",
+                    over_bars(|| Momentum::new(5, TICK), |values| values.acceleration),
+                ),
+                (
+                    "wickra",
+                    Box::new(|data| {
+                        let mut indicator = wickra::Mom::new(5).unwrap();
+                        fold(&data.closes, |close| indicator.update(*close).unwrap_or(0.0))
+                    }),
+                ),
+                (
+                    "yata",
+                    Box::new(|data| {
+                        let mut indicator =
+                            yata::methods::Momentum::new(5, &data.closes[0]).unwrap();
+                        fold(&data.closes, |close| indicator.next(close))
+                    }),
+                ),
+            ],
+        ),
+        (
+            "volume z-score and skewness 20",
+            vec![
+                (
+                    "ours, and ratio",
+                    over_bars(
+                        || VolumeStatistics::new(20),
+                        |values| values.z_score + values.skewness,
+                    ),
+                ),
+                (
+                    "wickra",
+                    Box::new(|data| {
+                        let mut score = wickra::ZScore::new(20).unwrap();
+                        let mut skewness = wickra::Skewness::new(20).unwrap();
+                        fold(&data.volumes, |volume| {
+                            let score = score.update(*volume).unwrap_or(0.0);
+                            score + skewness.update(*volume).unwrap_or(0.0)
+                        })
+                    }),
+                ),
+            ],
+        ),
+        (
+            "moving statistics, all",
+            vec![(
+                "ours",
+                over_bars(
+                    || MovingStatistics::new(MovingStatisticsLengths::default(), TICK),
+                    |values| values.volume_balance + values.heiken_ashi_body_ratio,
+                ),
+            )],
+        ),
+    ]
+}
+
+/// A run of one of our indicators, one number of its values folded.
+fn over_bars<I: Indicator>(
+    new: impl Fn() -> I + 'static,
+    number: impl Fn(I::Output) -> f64 + 'static,
+) -> Run {
+    Box::new(move |data| {
+        let mut indicator = new();
+        fold(&data.bars, |bar| number(indicator.update(bar)))
+    })
+}
+
+fn wickra_wma(data: &Data) -> f64 {
+    let mut indicator = wickra::Wma::new(20).unwrap();
+    fold(&data.closes, |close| indicator.update(*close).unwrap_or(0.0))
+}
+
+fn yata_wma(data: &Data) -> f64 {
+    let mut indicator = yata::methods::WMA::new(20, &data.closes[0]).unwrap();
+    fold(&data.closes, |close| indicator.next(close))
+}
+
+/// A sum of what is read of each item, by bits: an exclusive or costs every contender the same single
+/// cycle, and no NaN of the first bars can swallow what follows.
+#[inline]
+fn fold<T>(items: &[T], mut number: impl FnMut(&T) -> f64) -> f64 {
+    f64::from_bits(items.iter().fold(0, |bits, item| bits ^ number(item).to_bits()))
+}
+
+impl Data {
+    /// A random walk on the tick grid.
+    fn generate() -> Data {
+        let mut random = Random::new(7, 0);
+        let mut below = |bound: u64| (random.next_u64() % bound) as i64;
+        let mut last = 18_000;
+        let mut bars = Vec::with_capacity(BARS);
+        for _ in 0..BARS {
+            let open = last + below(3) - 1;
+            let (high, low) = (open + below(20), open - below(20));
+            // Drawn towards where it began, so that prices stay those of the market.
+            last = (low + below((high - low + 1) as u64) + i64::from(open < 18_000)).min(high);
+            bars.push(TickBar { open, high, low, close: last, volume: 1 + below(9_000) as u64 });
+        }
+        let points = |ticks: i64| ticks as f64 * 0.25;
+        let each = |bar: &TickBar| {
+            ([bar.open, bar.high, bar.low, bar.close].map(points), bar.volume as f64)
+        };
+        let closes: Vec<f64> = bars.iter().map(|bar| points(bar.close)).collect();
+        Data {
+            returns: closes.windows(2).map(|pair| (pair[1] / pair[0]).ln()).collect(),
+            volumes: bars.iter().map(|bar| bar.volume as f64).collect(),
+            candles: bars
+                .iter()
+                .map(each)
+                .map(|([open, high, low, close], volume)| {
+                    wickra::Candle::new(open, high, low, close, volume, 0).unwrap()
+                })
+                .collect(),
+            yata: bars
+                .iter()
+                .map(each)
+                .map(|([open, high, low, close], volume)| yata::core::Candle {
+                    open,
+                    high,
+                    low,
+                    close,
+                    volume,
+                })
+                .collect(),
+            ta: bars
+                .iter()
+                .map(each)
+                .map(|([open, high, low, close], volume)| {
+                    let item = ta::DataItem::builder().open(open).high(high).low(low);
+                    item.close(close).volume(volume).build().unwrap()
+                })
+                .collect(),
+            closes,
+            bars,
+        }
+    }
+}

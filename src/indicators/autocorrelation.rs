@@ -26,6 +26,7 @@ impl Autocorrelation {
     }
 
     /// Takes the next return.
+    #[inline]
     pub fn update(&mut self, log_return: f64) -> f64 {
         let value = self.peek(log_return);
         if log_return.is_nan() {
@@ -37,6 +38,7 @@ impl Autocorrelation {
     }
 
     /// What [`Autocorrelation::update`] would return.
+    #[inline]
     pub fn peek(&self, log_return: f64) -> f64 {
         if log_return.is_nan() || !self.earlier.is_full() {
             return f64::NAN;

@@ -1,45 +1,37 @@
 //! Sums in eight lanes: as fast as the processor's vectors, and the same bits on every machine.
 //!
 //! The order of additions is fixed by the lane, not by the vector width, and products are rounded
-//! before they are added, because a fused multiply-add is slow where the processor has none.
+//! before they are added, because a fused multiply-add is slow where the processor has none. What is left
+//! after whole blocks of eight, the end of the slice, is added one by one.
 
 const LANES: usize = 8;
 
 /// Σ `weights[i]` × `values[i]` over slices of equal length.
 #[inline]
 pub(super) fn dot(weights: &[f64], values: &[f64]) -> f64 {
+    let (weights, weights_rest) = weights.as_chunks::<LANES>();
+    let (values, values_rest) = values.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
-    let mut add = |weights: &[f64], values: &[f64]| {
-        for ((lane, weight), value) in lanes.iter_mut().zip(weights).zip(values) {
-            *lane += weight * value;
+    for (weights, values) in weights.iter().zip(values) {
+        for lane in 0..LANES {
+            lanes[lane] += weights[lane] * values[lane];
         }
-    };
-    let weight_blocks = weights.chunks_exact(LANES);
-    let value_blocks = values.chunks_exact(LANES);
-    let rest = (weight_blocks.remainder(), value_blocks.remainder());
-    for (weights, values) in weight_blocks.zip(value_blocks) {
-        add(weights, values);
     }
-    add(rest.0, rest.1);
-    total(lanes)
+    let rest = weights_rest.iter().zip(values_rest);
+    rest.fold(total(lanes), |sum, (weight, value)| sum + weight * value)
 }
 
 /// Σ `term(value)`.
 #[inline]
 pub(super) fn sum_of(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
+    let (blocks, rest) = values.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
-    let mut add = |values: &[f64]| {
-        for (lane, value) in lanes.iter_mut().zip(values) {
-            *lane += term(*value);
-        }
-    };
-    let blocks = values.chunks_exact(LANES);
-    let rest = blocks.remainder();
     for values in blocks {
-        add(values);
+        for lane in 0..LANES {
+            lanes[lane] += term(values[lane]);
+        }
     }
-    add(rest);
-    total(lanes)
+    rest.iter().fold(total(lanes), |sum, value| sum + term(*value))
 }
 
 #[inline]

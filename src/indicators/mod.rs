@@ -5,7 +5,6 @@
 
 mod autocorrelation;
 mod average_true_range;
-mod central_moments;
 mod heiken_ashi;
 mod lane_sums;
 mod log_return;

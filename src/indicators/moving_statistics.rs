@@ -83,6 +83,18 @@ pub struct MovingStatisticsValues {
     pub volume_balance: f64,
 }
 
+impl MovingStatisticsValues {
+    /// With what is divided by the average true range; `range` in points.
+    fn with_ratios(mut self, range: f64) -> MovingStatisticsValues {
+        if self.average_true_range > 0.0 {
+            let body = self.heiken_ashi.close - self.heiken_ashi.open;
+            self.range_ratio = range / self.average_true_range;
+            self.heiken_ashi_body_ratio = body / self.average_true_range;
+        }
+        self
+    }
+}
+
 impl MovingStatistics {
     /// Statistics over these windows, for an instrument of that tick size.
     ///
@@ -109,30 +121,29 @@ impl Indicator for MovingStatistics {
     type Output = MovingStatisticsValues;
 
     fn update(&mut self, bar: &TickBar) -> MovingStatisticsValues {
-        let values = self.peek(bar);
-        self.heiken_ashi.update(bar);
-        self.average_true_range.update(bar);
-        self.log_return.update(bar);
-        self.volatility.update(values.log_return);
-        self.autocorrelation.update(values.log_return);
-        self.momentum.update(bar);
-        self.volume.update(bar);
-        self.balance.update(bar);
-        values
+        let log_return = self.log_return.update(bar);
+        MovingStatisticsValues {
+            heiken_ashi: self.heiken_ashi.update(bar),
+            average_true_range: self.average_true_range.update(bar),
+            range_ratio: f64::NAN,
+            heiken_ashi_body_ratio: f64::NAN,
+            log_return,
+            volatility: self.volatility.update(log_return),
+            autocorrelation: self.autocorrelation.update(log_return),
+            momentum: self.momentum.update(bar),
+            volume: self.volume.update(bar),
+            volume_balance: self.balance.update(bar),
+        }
+        .with_ratios(self.average_true_range.points_of(bar.high - bar.low))
     }
 
     fn peek(&self, bar: &TickBar) -> MovingStatisticsValues {
-        let heiken_ashi = self.heiken_ashi.peek(bar);
-        let average_true_range = self.average_true_range.peek(bar);
-        let ratio = |points: f64| {
-            if average_true_range > 0.0 { points / average_true_range } else { f64::NAN }
-        };
         let log_return = self.log_return.peek(bar);
         MovingStatisticsValues {
-            heiken_ashi,
-            average_true_range,
-            range_ratio: ratio(self.average_true_range.points_of(bar.high - bar.low)),
-            heiken_ashi_body_ratio: ratio(heiken_ashi.close - heiken_ashi.open),
+            heiken_ashi: self.heiken_ashi.peek(bar),
+            average_true_range: self.average_true_range.peek(bar),
+            range_ratio: f64::NAN,
+            heiken_ashi_body_ratio: f64::NAN,
             log_return,
             volatility: self.volatility.peek(log_return),
             autocorrelation: self.autocorrelation.peek(log_return),
@@ -140,6 +151,7 @@ impl Indicator for MovingStatistics {
             volume: self.volume.peek(bar),
             volume_balance: self.balance.peek(bar),
         }
+        .with_ratios(self.average_true_range.points_of(bar.high - bar.low))
     }
 
     fn first_valid(&self) -> usize {

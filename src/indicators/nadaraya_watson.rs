@@ -17,9 +17,13 @@ use crate::market::Price;
 /// The kernel and its colour changes are those of jdehorty's TradingView indicator (AWNvbPRM), whose
 /// window of `x_0 + 2` = 27 bars is kept. Only bars up to `t` count, so nothing repaints.
 ///
-/// With W(j) = Σ w(i) over i > j, over Σ w(i), the estimate is x[t] - Σ W(j) (x[t-j] - x[t-j-1]). It is
-/// computed in this form, from differences of whole quarter ticks: every output but the estimates
-/// themselves stays the same, bit for bit, wherever the price level is.
+/// It is computed from differences of whole quarter ticks, so that every output but the estimates
+/// themselves stays the same, bit for bit, wherever the price level is:
+///
+/// ```text
+/// W(j)    = Σ w(i) over i > j, divided by Σ w(i) over all i
+/// yhat[t] = x[t] - Σ W(j) (x[t-j] - x[t-j-1]),   j = 0 … taps - 2
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NadarayaWatson {
     source: Source,
@@ -158,7 +162,7 @@ impl NadarayaWatson {
             }
         }
         // Whole blocks of eight changes before the newest.
-        let earlier = (taps - 2).next_multiple_of(8).max(8);
+        let earlier = (taps - 2).next_multiple_of(8);
         Ok(NadarayaWatson {
             source,
             taps,

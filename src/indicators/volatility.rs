@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::central_moments::CentralMoments;
 use super::lane_sums::sum_of;
 use super::sliding_window::SlidingWindow;
 
@@ -42,6 +41,7 @@ impl RealisedVolatility {
     }
 
     /// Takes the next return.
+    #[inline]
     pub fn update(&mut self, log_return: f64) -> VolatilityValues {
         let values = self.peek(log_return);
         if log_return.is_nan() {
@@ -57,6 +57,7 @@ impl RealisedVolatility {
     }
 
     /// What [`RealisedVolatility::update`] would return.
+    #[inline]
     pub fn peek(&self, log_return: f64) -> VolatilityValues {
         let mut values = VolatilityValues { realised: f64::NAN, of_volatility: f64::NAN };
         if log_return.is_nan() || !self.returns.is_full() {
@@ -66,8 +67,12 @@ impl RealisedVolatility {
         let squares = sum_of(earlier, |value| value * value) + log_return * log_return;
         values.realised = (squares / (earlier.len() + 1) as f64).sqrt();
         if self.volatilities.is_full() {
-            let moments = CentralMoments::of(self.volatilities.values(), values.realised);
-            values.of_volatility = moments.sample_deviation();
+            let earlier = self.volatilities.values();
+            let mean =
+                (sum_of(earlier, |value| value) + values.realised) / (earlier.len() + 1) as f64;
+            let square = |value: f64| (value - mean) * (value - mean);
+            let squares = sum_of(earlier, square) + square(values.realised);
+            values.of_volatility = (squares / earlier.len() as f64).sqrt();
         }
         values
     }

@@ -46,7 +46,7 @@ impl ExactWeightedAverage {
         self.peek_numerator(value).map_or(f64::NAN, |numerator| self.average(numerator))
     }
 
-    /// Σ (L - i) x[t-i], the average times [`ExactWeightedAverage::denominator`], if there is one.
+    /// Σ (L - i) x\[t-i\], the average times [`ExactWeightedAverage::denominator`], if there is one.
     #[inline]
     pub fn numerator(&self) -> Option<i64> {
         self.window.is_full().then_some(self.numerator)
