@@ -9,6 +9,7 @@ mod heiken_ashi;
 mod lane_sums;
 mod log_return;
 mod momentum;
+mod momentum_index;
 mod moving_statistics;
 mod nadaraya_watson;
 mod relative_strength;
@@ -26,6 +27,9 @@ pub use average_true_range::AverageTrueRange;
 pub use heiken_ashi::{HeikenAshi, HeikenAshiCandle};
 pub use log_return::LogReturn;
 pub use momentum::{Momentum, MomentumValues};
+pub use momentum_index::{
+    MomentumIndex, MomentumIndexError, MomentumIndexSettings, MomentumIndexValues,
+};
 pub use moving_statistics::{MovingStatistics, MovingStatisticsLengths, MovingStatisticsValues};
 pub use nadaraya_watson::{
     NadarayaWatson, NadarayaWatsonError, NadarayaWatsonSettings, NadarayaWatsonValues,
