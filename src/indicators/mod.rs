@@ -3,9 +3,23 @@
 //! Every indicator is a small struct that takes [`TickBar`]s, bars that were checked once and hold
 //! prices as whole ticks. "No value" is NaN in a smooth field, never zero.
 
+mod fair_value_gap;
+mod low_volume_node;
+#[cfg(test)]
+mod test_bars;
 mod tick_bar;
+mod traded_volume;
+mod volume_profile;
 
+pub use fair_value_gap::{
+    FairValueGap, FairValueGapSettings, FairValueGapSide, FairValueGapValues,
+};
+pub use low_volume_node::{
+    LowVolumeNode, LowVolumeNodeSettings, LowVolumeNodeSettingsError, LowVolumeNodeValues,
+    TradesDisagree, VolumeNode,
+};
 pub use tick_bar::{MalformedBar, TickBar};
+pub use traded_volume::TradedVolume;
 
 /// What all indicators have in common.
 ///
