@@ -37,40 +37,33 @@ pub(super) struct Zone {
     /// The bar that confirmed it.
     pub formed: u64,
     /// The lowest low since it was confirmed. Inside [`Zones`] only of bars on which this zone was the
-    /// last: the lowest since it was confirmed is then the least of its own and all behind it. None
-    /// before there was such a bar.
-    lowest: Option<i64>,
+    /// last: the lowest since it was confirmed is then the least of its own and all behind it.
+    lowest: i64,
     /// The low of the one bar after which a newer zone went before this one: it counts for this zone,
-    /// and not for the newer one. None if there was none.
-    lowest_before_newer: Option<i64>,
+    /// and not for the newer one.
+    lowest_before_newer: i64,
 }
+
+/// The lowest low of no bars.
+const NO_LOW: i64 = i64::MAX;
 
 impl Zone {
     pub fn new(top: i64, bottom: i64, formed: u64) -> Zone {
-        Zone { top, bottom, formed, lowest: None, lowest_before_newer: None }
+        Zone { top, bottom, formed, lowest: NO_LOW, lowest_before_newer: NO_LOW }
     }
 
-    fn lowest(&self) -> Option<i64> {
-        least(self.lowest, self.lowest_before_newer)
+    fn lowest(&self) -> i64 {
+        self.lowest.min(self.lowest_before_newer)
     }
 
     pub fn is_tapped(&self) -> bool {
-        self.lowest().is_some_and(|lowest| lowest <= self.top)
+        self.lowest() <= self.top
     }
 
     /// How deep prices have come into it, 0 to 1.
     pub fn fill(&self) -> f64 {
-        let depth = self.lowest().map_or(0, |lowest| self.top - lowest.max(self.bottom)).max(0);
+        let depth = self.top - self.lowest().clamp(self.bottom, self.top);
         depth as f64 / (self.top - self.bottom) as f64
-    }
-}
-
-/// The lower of two lows that may be missing.
-fn least(a: Option<i64>, b: Option<i64>) -> Option<i64> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, None) => a,
-        (None, b) => b,
     }
 }
 
@@ -154,12 +147,12 @@ impl Zones {
         let mut step = Step { dropped, filled: 0, survivor: None, new, active: 0 };
         let mut lowest = bar.low;
         for (index, zone) in self.zones.iter().enumerate().rev() {
-            lowest = zone.lowest.map_or(lowest, |own| own.min(lowest));
+            lowest = lowest.min(zone.lowest);
             if dropped == Some(index) {
                 continue;
             }
             if zone.bottom <= bar.close {
-                step.survivor = Some(Zone { lowest: Some(lowest), ..*zone });
+                step.survivor = Some(Zone { lowest, ..*zone });
                 break;
             }
             step.filled += 1;
@@ -172,31 +165,37 @@ impl Zones {
 
     /// Takes a step of the same bar.
     pub fn take(&mut self, step: &Step) {
-        if let Some(index) = step.dropped
-            && let Some(dropped) = self.zones.remove(index)
-            && index > 0
-        {
-            // The zone before it leant on it for the bars since.
-            let before = &mut self.zones[index - 1];
-            before.lowest = least(before.lowest, dropped.lowest);
-        }
-        self.zones.truncate(self.zones.len() - step.filled);
-        if let (Some(last), Some(survivor)) = (self.zones.back_mut(), step.survivor) {
-            last.lowest = survivor.lowest;
-        }
-        let Some(new) = step.new else { return };
-        match self.zones.back_mut() {
-            Some(last) if last.bottom > new.bottom => {
-                // The last zone formed a bar ago: this bar's low is all that it knows.
-                last.lowest_before_newer = last.lowest.take();
-                let low = last.lowest_before_newer;
-                let place = self.zones.len() - 1;
-                if let Some(before) = place.checked_sub(1) {
-                    self.zones[before].lowest = least(self.zones[before].lowest, low);
-                }
-                self.zones.insert(place, new);
+        if let Some(index) = step.dropped {
+            if index > 0 {
+                // The zone before it leant on it for the bars since.
+                self.zones[0].lowest = self.zones[0].lowest.min(self.zones[1].lowest);
+                self.zones.swap(0, 1);
             }
-            _ => self.zones.push_back(new),
+            self.zones.pop_front();
+        }
+        for _ in 0..step.filled {
+            self.zones.pop_back();
+        }
+        let swaps = match (self.zones.back_mut(), step.survivor) {
+            (Some(last), Some(survivor)) => {
+                last.lowest = survivor.lowest;
+                step.new.is_some_and(|new| last.bottom > new.bottom)
+            }
+            _ => false,
+        };
+        let Some(new) = step.new else { return };
+        let place = self.zones.len();
+        self.zones.push_back(new);
+        if swaps {
+            self.zones.swap(place - 1, place);
+            // The zone that is last again formed a bar ago: this bar's low is all that it knows.
+            let last = &mut self.zones[place];
+            let low = std::mem::replace(&mut last.lowest, NO_LOW);
+            last.lowest_before_newer = low;
+            if place >= 2 {
+                let before = &mut self.zones[place - 2];
+                before.lowest = before.lowest.min(low);
+            }
         }
     }
 
@@ -218,7 +217,9 @@ impl Zones {
             zone.top += ticks;
             zone.bottom += ticks;
             for lowest in [&mut zone.lowest, &mut zone.lowest_before_newer] {
-                *lowest = lowest.map(|lowest| lowest + ticks);
+                if *lowest != NO_LOW {
+                    *lowest += ticks;
+                }
             }
         }
     }
