@@ -179,7 +179,7 @@ impl VolumeProfile {
     pub fn rows(&self) -> Option<Rows<impl Fn(usize) -> u64 + '_>> {
         let start = (self.first - self.base) as usize;
         let rows = &self.buffer[start..start + (self.end - self.first) as usize];
-        (self.left_out == 0).then(|| Rows {
+        (self.left_out == 0).then_some(Rows {
             first: self.first,
             count: rows.len(),
             volume: move |row: usize| rows[row],

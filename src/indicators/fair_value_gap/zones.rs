@@ -39,9 +39,6 @@ pub(super) struct Zone {
     /// The lowest low since it was confirmed. Inside [`Zones`] only of bars on which this zone was the
     /// last: the lowest since it was confirmed is then the least of its own and all behind it.
     lowest: i64,
-    /// The low of the one bar after which a newer zone went before this one: it counts for this zone,
-    /// and not for the newer one.
-    lowest_before_newer: i64,
 }
 
 /// The lowest low of no bars.
@@ -49,31 +46,26 @@ const NO_LOW: i64 = i64::MAX;
 
 impl Zone {
     pub fn new(top: i64, bottom: i64, formed: u64) -> Zone {
-        Zone { top, bottom, formed, lowest: NO_LOW, lowest_before_newer: NO_LOW }
-    }
-
-    fn lowest(&self) -> i64 {
-        self.lowest.min(self.lowest_before_newer)
+        Zone { top, bottom, formed, lowest: NO_LOW }
     }
 
     pub fn is_tapped(&self) -> bool {
-        self.lowest() <= self.top
+        self.lowest <= self.top
     }
 
     /// How deep prices have come into it, 0 to 1.
     pub fn fill(&self) -> f64 {
-        let depth = self.top - self.lowest().clamp(self.bottom, self.top);
+        let depth = self.top - self.lowest.clamp(self.bottom, self.top);
         depth as f64 / (self.top - self.bottom) as f64
     }
 }
 
-/// The active bullish zones, by rising bottom.
+/// The active bullish zones as they formed, which is also by rising bottom.
 ///
-/// This is also the order in which they formed, except that neighbours that formed on two bars in a
-/// row may be swapped. For a zone that formed two bars ago or before and is still active survived the
-/// close of two bars ago, and the bottom of a zone that forms now is the high of two bars ago, which
-/// is not below that close. So a new zone goes to the back or one place before it, fills are taken from
-/// the back, and the oldest zone is the first or the second.
+/// For the bottom of a zone that forms now is the high of two bars ago. That is not below the close of
+/// two bars ago, which every zone active then survived; and the zone of the bar before now, if there
+/// is one, was confirmed only because that close is above its bottom. So a new zone goes to the back,
+/// fills are taken from the back, and the oldest zone is in front.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "SavedZones", into = "SavedZones")]
 pub(super) struct Zones {
@@ -109,8 +101,8 @@ impl From<Zones> for SavedZones {
 /// What one bar does to the zones.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    /// Index of the zone that expires, or makes room.
-    dropped: Option<usize>,
+    /// Whether the oldest zone expires, or makes room.
+    drops_oldest: bool,
     /// Zones filled, which are the last ones.
     pub filled: usize,
     /// The last zone that is neither, with the lowest low since it formed.
@@ -124,11 +116,7 @@ pub(super) struct Step {
 impl Step {
     /// The active zone with the highest bottom; of equals, the newest.
     pub fn nearest(&self) -> Option<Zone> {
-        match (self.new, self.survivor) {
-            (Some(new), Some(survivor)) if survivor.bottom > new.bottom => Some(survivor),
-            (Some(new), _) => Some(new),
-            (None, survivor) => survivor,
-        }
+        self.new.or(self.survivor)
     }
 }
 
@@ -140,69 +128,38 @@ impl Zones {
     /// What bar number `now`, which confirms `new`, does.
     pub fn step(&self, bar: Prices, new: Option<Zone>, now: u64) -> Step {
         // At most one zone forms on a bar, so at most one expires, and that makes room enough.
-        let dropped = self.oldest().filter(|&oldest| {
-            let expired = self.max_age > 0 && now - self.zones[oldest].formed > self.max_age;
+        let drops_oldest = self.zones.front().is_some_and(|oldest| {
+            let expired = self.max_age > 0 && now - oldest.formed > self.max_age;
             expired || (new.is_some() && self.zones.len() == self.capacity)
         });
-        let mut step = Step { dropped, filled: 0, survivor: None, new, active: 0 };
-        let mut lowest = bar.low;
-        for (index, zone) in self.zones.iter().enumerate().rev() {
+        let kept = self.zones.len() - usize::from(drops_oldest);
+        let (mut filled, mut survivor, mut lowest) = (0, None, bar.low);
+        for zone in self.zones.iter().rev().take(kept) {
             lowest = lowest.min(zone.lowest);
-            if dropped == Some(index) {
-                continue;
-            }
             if zone.bottom <= bar.close {
-                step.survivor = Some(Zone { lowest, ..*zone });
+                survivor = Some(Zone { lowest, ..*zone });
                 break;
             }
-            step.filled += 1;
+            filled += 1;
         }
-        step.active = self.zones.len() + usize::from(new.is_some())
-            - usize::from(dropped.is_some())
-            - step.filled;
-        step
+        let active = kept - filled + usize::from(new.is_some());
+        Step { drops_oldest, filled, survivor, new, active }
     }
 
     /// Takes a step of the same bar.
     pub fn take(&mut self, step: &Step) {
-        if let Some(index) = step.dropped {
-            if index > 0 {
-                // The zone before it leant on it for the bars since.
-                self.zones[0].lowest = self.zones[0].lowest.min(self.zones[1].lowest);
-                self.zones.swap(0, 1);
-            }
+        if step.drops_oldest {
             self.zones.pop_front();
         }
         for _ in 0..step.filled {
             self.zones.pop_back();
         }
-        let swaps = match (self.zones.back_mut(), step.survivor) {
-            (Some(last), Some(survivor)) => {
-                last.lowest = survivor.lowest;
-                step.new.is_some_and(|new| last.bottom > new.bottom)
-            }
-            _ => false,
-        };
-        let Some(new) = step.new else { return };
-        let place = self.zones.len();
-        self.zones.push_back(new);
-        if swaps {
-            self.zones.swap(place - 1, place);
-            // The zone that is last again formed a bar ago: this bar's low is all that it knows.
-            let last = &mut self.zones[place];
-            let low = std::mem::replace(&mut last.lowest, NO_LOW);
-            last.lowest_before_newer = low;
-            if place >= 2 {
-                let before = &mut self.zones[place - 2];
-                before.lowest = before.lowest.min(low);
-            }
+        if let (Some(last), Some(survivor)) = (self.zones.back_mut(), step.survivor) {
+            last.lowest = survivor.lowest;
         }
-    }
-
-    fn oldest(&self) -> Option<usize> {
-        match (self.zones.front()?, self.zones.get(1)) {
-            (first, Some(second)) if second.formed < first.formed => Some(1),
-            _ => Some(0),
+        if let Some(new) = step.new {
+            debug_assert!(self.zones.back().is_none_or(|last| last.bottom <= new.bottom));
+            self.zones.push_back(new);
         }
     }
 
@@ -216,10 +173,8 @@ impl Zones {
         for zone in &mut self.zones {
             zone.top += ticks;
             zone.bottom += ticks;
-            for lowest in [&mut zone.lowest, &mut zone.lowest_before_newer] {
-                if *lowest != NO_LOW {
-                    *lowest += ticks;
-                }
+            if zone.lowest != NO_LOW {
+                zone.lowest += ticks;
             }
         }
     }
