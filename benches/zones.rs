@@ -114,7 +114,8 @@ fn gaps_peeked(bars: &[TickBar]) {
 }
 
 fn listed_gaps(bars: &[TickBar]) {
-    let (mut bull, mut bear): (Vec<(i64, i64)>, Vec<(i64, i64)>) = (Vec::new(), Vec::new());
+    let mut bull: Vec<(i64, i64)> = Vec::new();
+    let mut bear = bull.clone();
     for bars in bars.windows(3) {
         let [before, previous, bar] = bars else { continue };
         if bar.low > before.high && previous.close > before.high {
