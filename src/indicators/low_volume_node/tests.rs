@@ -73,6 +73,13 @@ fn nodes_of_a_profile_made_by_hand() {
 }
 
 #[test]
+fn a_row_as_low_as_another_in_reach_is_no_node() {
+    assert_eq!(of_rows(&[9, 8, 2, 2, 8, 9], 0).count, 0);
+    assert_eq!(of_rows(&[9, 2, 8, 2, 9], 0).count, 0);
+    assert_eq!(of_rows(&[9, 2, 8, 8, 2, 9], 0).count, 2);
+}
+
+#[test]
 fn equally_near_the_lower_node_is_the_nearest() {
     let volumes = [9, 8, 2, 8, 9, 8, 2, 8, 9];
     let values = of_rows(&volumes, 4);
