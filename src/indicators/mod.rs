@@ -41,6 +41,21 @@ pub use volatility::{RealisedVolatility, VolatilityValues};
 pub use volume_balance::VolumeBalance;
 pub use volume_statistics::{VolumeStatistics, VolumeValues};
 pub use weighted_average::{ExactWeightedAverage, WeightedAverage};
+mod fair_value_gap;
+mod low_volume_node;
+#[cfg(test)]
+mod test_bars;
+mod traded_volume;
+mod volume_profile;
+
+pub use fair_value_gap::{
+    FairValueGap, FairValueGapSettings, FairValueGapSide, FairValueGapValues,
+};
+pub use low_volume_node::{
+    LowVolumeNode, LowVolumeNodeSettings, LowVolumeNodeSettingsError, LowVolumeNodeValues,
+    TradesDisagree, VolumeNode,
+};
+pub use traded_volume::TradedVolume;
 
 /// What all indicators have in common.
 ///

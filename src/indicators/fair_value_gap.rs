@@ -1,0 +1,237 @@
+//! Fair value gaps: prices that the market skipped, and that are open until a close passes them.
+
+mod zones;
+
+#[cfg(test)]
+mod tests;
+
+use std::num::{NonZeroU16, NonZeroU32};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Indicator, TickBar};
+use zones::{Prices, Step, Zone, Zones};
+
+/// What counts as a gap, and how long it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FairValueGapSettings {
+    /// The narrowest gap that counts, in ticks. 1 is LuxAlgo's strict inequality.
+    pub min_gap_ticks: NonZeroU32,
+    /// A zone older than this many bars is dropped; 0 keeps it until it is filled.
+    pub max_age: u32,
+    /// Most zones kept on each side; beyond it the oldest is dropped.
+    pub capacity: NonZeroU16,
+}
+
+impl Default for FairValueGapSettings {
+    /// One tick, 276 bars (a Globex session of five-minute bars), 512 zones.
+    fn default() -> FairValueGapSettings {
+        FairValueGapSettings {
+            min_gap_ticks: NonZeroU32::MIN,
+            max_age: 276,
+            capacity: NonZeroU16::new(512).expect("512 is not 0"),
+        }
+    }
+}
+
+/// Bullish and bearish fair value gaps, by the rule of LuxAlgo's "Fair Value Gap".
+///
+/// With `x[k]` the value `k` bars back, a bullish gap is confirmed at the close of a bar when
+/// `low[0] − high[2] ≥ min_gap_ticks` and `close[1] > high[2]`; its zone is `high[2]..low[0]`. It is
+/// *tapped* by the first later bar whose low reaches its top, and *filled*, and gone, with the first
+/// close below its bottom. Bearish gaps are the same upside down. Each bar, in this order: zones
+/// expire, a gap is confirmed, zones are filled, values are taken.
+///
+/// The nearest zone of a side is the one with the nearest far edge: the highest bottom of the bullish,
+/// the lowest top of the bearish; of equals, the newest.
+///
+/// An update takes amortised constant time and never allocates. [`FairValueGap::is_ready`] is true
+/// from the third bar on: a zone from before the first bar cannot be known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FairValueGap {
+    settings: FairValueGapSettings,
+    /// Bars taken.
+    bars: u64,
+    /// The last bar and the one before it; meaningless until they were taken.
+    previous: [Prices; 2],
+    bull: Zones,
+    /// Upside down.
+    bear: Zones,
+    newest: Option<NewestGap>,
+}
+
+/// The gap that was confirmed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct NewestGap {
+    formed: u64,
+    /// In ticks; negative if bearish.
+    size: i64,
+}
+
+/// Values of [`FairValueGap`] at a bar. Prices and distances are in ticks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FairValueGapValues {
+    /// The gap confirmed with this bar: 1 bullish, −1 bearish, 0 none. Never both.
+    pub new: i8,
+    /// The bullish side: zones below the price.
+    pub bull: FairValueGapSide,
+    /// The bearish side: zones above the price.
+    pub bear: FairValueGapSide,
+    /// Width of the gap confirmed last, in ticks, negative if bearish, whatever became of its zone.
+    /// NaN if there is none, or it is older than `max_age`.
+    pub newest_size: f64,
+    /// Bars since that gap was confirmed, 0 with the bar that confirms it; NaN as `newest_size`.
+    pub newest_age: f64,
+}
+
+impl FairValueGapValues {
+    /// Zones filled with this bar, from −1 (only bullish ones, a fall) to 1 (only bearish ones, a
+    /// rise): (bearish − bullish) / (bearish + bullish), 0 if none was.
+    pub fn net_fills(&self) -> f64 {
+        let (bull, bear) = (f64::from(self.bull.filled), f64::from(self.bear.filled));
+        if bull + bear == 0.0 { 0.0 } else { (bear - bull) / (bear + bull) }
+    }
+}
+
+/// One side's zones at a bar. The floats describe the nearest zone and are NaN if there is none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FairValueGapSide {
+    /// Zones active after this bar.
+    pub active: u16,
+    /// Zones filled with this bar.
+    pub filled: u16,
+    /// Upper edge, in ticks.
+    pub top: f64,
+    /// Lower edge, in ticks.
+    pub bottom: f64,
+    /// Ticks from the close to the far edge, ≥ 0: close − bottom (bullish), top − close (bearish).
+    pub distance: f64,
+    /// Bars since it was confirmed: 0 ≤ age ≤ `max_age`.
+    pub age: f64,
+    /// How deep prices have come into it since: 0 untouched, 1 down to the far edge or beyond.
+    pub fill: f64,
+    /// Whether a later bar has reached its near edge; false if there is no zone.
+    pub tapped: bool,
+}
+
+/// What one bar does to both sides.
+struct Change {
+    bull: Step,
+    bear: Step,
+    newest: Option<NewestGap>,
+}
+
+impl FairValueGap {
+    /// No bar taken yet.
+    pub fn new(settings: FairValueGapSettings) -> FairValueGap {
+        let zones =
+            || Zones::new(u64::from(settings.max_age), usize::from(settings.capacity.get()));
+        FairValueGap {
+            settings,
+            bars: 0,
+            previous: [Prices::default(); 2],
+            bull: zones(),
+            bear: zones(),
+            newest: None,
+        }
+    }
+
+    fn change(&self, bar: Prices) -> Change {
+        let [previous, before] = self.previous;
+        let bull = self.gap(bar, previous, before);
+        let bear = self.gap(bar.upside_down(), previous.upside_down(), before.upside_down());
+        let newest = match (bull, bear) {
+            (Some(zone), _) => Some(NewestGap { formed: self.bars, size: zone.top - zone.bottom }),
+            (_, Some(zone)) => Some(NewestGap { formed: self.bars, size: zone.bottom - zone.top }),
+            _ => self.newest.filter(|newest| {
+                self.settings.max_age == 0
+                    || self.bars - newest.formed <= u64::from(self.settings.max_age)
+            }),
+        };
+        Change {
+            bull: self.bull.step(bar, bull, self.bars),
+            bear: self.bear.step(bar.upside_down(), bear, self.bars),
+            newest,
+        }
+    }
+
+    /// The gap that `bar` confirms.
+    fn gap(&self, bar: Prices, previous: Prices, before: Prices) -> Option<Zone> {
+        let wide = bar.low - before.high >= i64::from(self.settings.min_gap_ticks.get());
+        (self.bars >= 2 && wide && previous.close > before.high)
+            .then(|| Zone::new(bar.low, before.high, self.bars))
+    }
+
+    fn values(&self, change: &Change, close: i64) -> FairValueGapValues {
+        let bull = self.side(&change.bull, 1, close);
+        let bear = self.side(&change.bear, -1, close);
+        FairValueGapValues {
+            new: i8::from(change.bull.new.is_some()) - i8::from(change.bear.new.is_some()),
+            bull,
+            bear: FairValueGapSide { top: bear.bottom, bottom: bear.top, ..bear },
+            newest_size: change.newest.map_or(f64::NAN, |newest| newest.size as f64),
+            newest_age: change.newest.map_or(f64::NAN, |newest| (self.bars - newest.formed) as f64),
+        }
+    }
+
+    /// Values of a side whose zones are kept in `direction`; the far edge as its bottom.
+    fn side(&self, step: &Step, direction: i64, close: i64) -> FairValueGapSide {
+        let (active, filled) = (step.active as u16, step.filled as u16);
+        match step.nearest() {
+            Some(zone) => FairValueGapSide {
+                active,
+                filled,
+                top: (direction * zone.top) as f64,
+                bottom: (direction * zone.bottom) as f64,
+                distance: (direction * close - zone.bottom) as f64,
+                age: (self.bars - zone.formed) as f64,
+                fill: zone.fill(),
+                tapped: zone.is_tapped(),
+            },
+            None => FairValueGapSide {
+                active,
+                filled,
+                top: f64::NAN,
+                bottom: f64::NAN,
+                distance: f64::NAN,
+                age: f64::NAN,
+                fill: f64::NAN,
+                tapped: false,
+            },
+        }
+    }
+}
+
+impl Indicator for FairValueGap {
+    type Output = FairValueGapValues;
+
+    fn update(&mut self, bar: &TickBar) -> FairValueGapValues {
+        let prices = Prices::of(bar);
+        let change = self.change(prices);
+        let values = self.values(&change, bar.close);
+        self.bull.take(&change.bull);
+        self.bear.take(&change.bear);
+        self.newest = change.newest;
+        self.previous = [prices, self.previous[0]];
+        self.bars += 1;
+        values
+    }
+
+    fn peek(&self, bar: &TickBar) -> FairValueGapValues {
+        self.values(&self.change(Prices::of(bar)), bar.close)
+    }
+
+    fn first_valid(&self) -> usize {
+        2
+    }
+
+    fn is_ready(&self) -> bool {
+        self.bars > 2
+    }
+
+    fn shift(&mut self, ticks: i64) {
+        self.previous = self.previous.map(|prices| prices.shifted(ticks));
+        self.bull.shift(ticks);
+        self.bear.shift(-ticks);
+    }
+}

@@ -1,0 +1,231 @@
+use proptest::prelude::*;
+
+use super::super::test_bars::{bars, shifted};
+use super::*;
+
+fn settings(min_gap_ticks: u32, max_age: u32, capacity: u16) -> FairValueGapSettings {
+    FairValueGapSettings {
+        min_gap_ticks: NonZeroU32::new(min_gap_ticks).unwrap(),
+        max_age,
+        capacity: NonZeroU16::new(capacity).unwrap(),
+    }
+}
+
+fn flat(high: i64, low: i64, close: i64) -> TickBar {
+    TickBar { open: close, high, low, close, volume: 1 }
+}
+
+/// Values in a form in which NaN equals NaN.
+fn comparable(values: &FairValueGapValues) -> String {
+    format!("{values:?}")
+}
+
+/// The definition, said again without the sorted zones: a list, looked through on every bar, and each
+/// direction written out.
+struct List {
+    settings: FairValueGapSettings,
+    bars: Vec<TickBar>,
+    bull: Vec<ListedZone>,
+    bear: Vec<ListedZone>,
+    newest: Option<(usize, i64)>,
+}
+
+#[derive(Clone)]
+struct ListedZone {
+    top: i64,
+    bottom: i64,
+    formed: usize,
+}
+
+impl List {
+    fn update(&mut self, bar: &TickBar) -> FairValueGapValues {
+        let FairValueGapSettings { min_gap_ticks, max_age, capacity } = self.settings;
+        let now = self.bars.len();
+        self.bars.push(*bar);
+        let alive = |formed: usize| max_age == 0 || now - formed <= max_age as usize;
+        self.bull.retain(|zone| alive(zone.formed));
+        self.bear.retain(|zone| alive(zone.formed));
+        self.newest = self.newest.filter(|newest| alive(newest.0));
+        let mut new = 0;
+        if now >= 2 {
+            let (previous, before) = (self.bars[now - 1], self.bars[now - 2]);
+            let wide = |gap: i64| gap >= i64::from(min_gap_ticks.get());
+            if wide(bar.low - before.high) && previous.close > before.high {
+                new = 1;
+                self.bull.push(ListedZone { top: bar.low, bottom: before.high, formed: now });
+                self.newest = Some((now, bar.low - before.high));
+            }
+            if wide(before.low - bar.high) && previous.close < before.low {
+                new = -1;
+                self.bear.push(ListedZone { top: before.low, bottom: bar.high, formed: now });
+                self.newest = Some((now, bar.high - before.low));
+            }
+        }
+        for list in [&mut self.bull, &mut self.bear] {
+            if list.len() > usize::from(capacity.get()) {
+                list.remove(0);
+            }
+        }
+        let before = (self.bull.len(), self.bear.len());
+        self.bull.retain(|zone| bar.close >= zone.bottom);
+        self.bear.retain(|zone| bar.close <= zone.top);
+        let filled = (before.0 - self.bull.len(), before.1 - self.bear.len());
+        let bull = self.bull.iter().max_by_key(|zone| (zone.bottom, zone.formed));
+        let bear = self.bear.iter().min_by_key(|zone| (zone.top, usize::MAX - zone.formed));
+        let since = |zone: &ListedZone| self.bars[zone.formed + 1..].to_vec();
+        let low = |zone: &ListedZone| since(zone).iter().map(|bar| bar.low).min();
+        let high = |zone: &ListedZone| since(zone).iter().map(|bar| bar.high).max();
+        let share = |depth: Option<i64>, zone: &ListedZone| {
+            let width = (zone.top - zone.bottom) as f64;
+            (depth.unwrap_or(0).max(0) as f64 / width).min(1.0)
+        };
+        FairValueGapValues {
+            new,
+            bull: side(bull, self.bull.len(), filled.0, now, |zone| {
+                let reached = low(zone);
+                let fill = share(reached.map(|low| zone.top - low), zone);
+                (bar.close - zone.bottom, fill, reached.is_some_and(|low| low <= zone.top))
+            }),
+            bear: side(bear, self.bear.len(), filled.1, now, |zone| {
+                let reached = high(zone);
+                let fill = share(reached.map(|high| high - zone.bottom), zone);
+                (zone.top - bar.close, fill, reached.is_some_and(|high| high >= zone.bottom))
+            }),
+            newest_size: self.newest.map_or(f64::NAN, |newest| newest.1 as f64),
+            newest_age: self.newest.map_or(f64::NAN, |newest| (now - newest.0) as f64),
+        }
+    }
+}
+
+fn side(
+    zone: Option<&ListedZone>,
+    active: usize,
+    filled: usize,
+    now: usize,
+    reached: impl Fn(&ListedZone) -> (i64, f64, bool),
+) -> FairValueGapSide {
+    let of = |value: &dyn Fn(&ListedZone) -> f64| zone.map_or(f64::NAN, value);
+    FairValueGapSide {
+        active: active as u16,
+        filled: filled as u16,
+        top: of(&|zone| zone.top as f64),
+        bottom: of(&|zone| zone.bottom as f64),
+        distance: of(&|zone| reached(zone).0 as f64),
+        age: of(&|zone| (now - zone.formed) as f64),
+        fill: of(&|zone| reached(zone).1),
+        tapped: zone.is_some_and(|zone| reached(zone).2),
+    }
+}
+
+#[test]
+fn a_gap_is_confirmed_tapped_and_filled() {
+    let mut indicator = FairValueGap::new(settings(1, 0, 8));
+    assert_eq!(indicator.update(&flat(100, 90, 95)).new, 0);
+    assert!(indicator.update(&flat(112, 98, 110)).bull.top.is_nan());
+    assert!(!indicator.is_ready());
+    let confirmed = indicator.update(&flat(118, 104, 115));
+    assert!(indicator.is_ready());
+    assert_eq!((confirmed.new, confirmed.bull.active), (1, 1));
+    assert_eq!((confirmed.bull.top, confirmed.bull.bottom), (104.0, 100.0));
+    assert_eq!((confirmed.bull.distance, confirmed.bull.age), (15.0, 0.0));
+    assert_eq!((confirmed.newest_size, confirmed.newest_age), (4.0, 0.0));
+    assert!(confirmed.bear.top.is_nan());
+    let touched = indicator.update(&flat(116, 103, 110));
+    assert_eq!((touched.bull.tapped, touched.bull.fill), (true, 0.25));
+    // A wick through it and a close on its far edge do not fill it; a close beyond does.
+    let pierced = indicator.update(&flat(112, 97, 100));
+    assert_eq!((pierced.bull.fill, pierced.bull.active), (1.0, 1));
+    let filled = indicator.update(&flat(101, 97, 99));
+    assert_eq!((filled.bull.filled, filled.bull.active, filled.net_fills()), (1, 0, -1.0));
+    assert!(filled.bull.distance.is_nan());
+}
+
+#[test]
+fn touching_bars_are_no_gap_and_the_middle_must_close_beyond() {
+    for (low, close, expected) in [(100, 110, 0), (101, 110, 1), (101, 100, 0), (101, 101, 1)] {
+        let mut indicator = FairValueGap::new(FairValueGapSettings::default());
+        indicator.update(&flat(100, 90, 95));
+        indicator.update(&flat(112, 98, close));
+        assert_eq!(indicator.update(&flat(118, low, 115)).new, expected, "{low} {close}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    /// Through updates, peeks, a restart and the list, on prices with many gaps.
+    #[test]
+    fn the_sorted_zones_are_the_list(
+        bars in bars(1..200),
+        min_gap_ticks in 1u32..4,
+        max_age in prop_oneof![Just(0u32), 1u32..5, 5u32..60],
+        capacity in prop_oneof![1u16..5, Just(512)],
+        restart in 0usize..200,
+    ) {
+        let settings = settings(min_gap_ticks, max_age, capacity);
+        let mut list =
+            List { settings, bars: vec![], bull: vec![], bear: vec![], newest: None };
+        let mut indicator = FairValueGap::new(settings);
+        for (index, bar) in bars.iter().enumerate() {
+            if index == restart {
+                let saved = serde_json::to_string(&indicator).unwrap();
+                let restored: FairValueGap = serde_json::from_str(&saved).unwrap();
+                prop_assert_eq!(&restored, &indicator);
+                indicator = restored;
+            }
+            let before = indicator.clone();
+            let peeked = indicator.peek(bar);
+            prop_assert_eq!(&indicator, &before);
+            let values = indicator.update(bar);
+            prop_assert_eq!(comparable(&peeked), comparable(&values));
+            prop_assert_eq!(comparable(&values), comparable(&list.update(bar)), "bar {}", index);
+            if index < indicator.first_valid() {
+                prop_assert_eq!((values.new, values.bull.active, values.bear.active), (0, 0, 0));
+                prop_assert!(values.bull.top.is_nan() && values.bear.top.is_nan());
+                prop_assert!(values.newest_size.is_nan());
+            }
+        }
+    }
+
+    /// A roll in mid-series moves prices, and nothing else.
+    #[test]
+    fn a_shift_moves_prices_exactly(
+        bars in bars(1..120), at in 0usize..120, ticks in -5000i64..5000,
+    ) {
+        let mut plain = FairValueGap::new(settings(1, 20, 6));
+        let mut rolled = plain.clone();
+        for (index, bar) in bars.iter().enumerate() {
+            if index == at {
+                rolled.shift(ticks);
+            }
+            let moved = if index >= at { ticks } else { 0 };
+            let mut expected = plain.update(bar);
+            for price in [
+                &mut expected.bull.top, &mut expected.bull.bottom,
+                &mut expected.bear.top, &mut expected.bear.bottom,
+            ] {
+                *price += moved as f64;
+            }
+            prop_assert_eq!(
+                comparable(&rolled.update(&shifted(bar, moved))), comparable(&expected),
+            );
+        }
+    }
+}
+
+/// A long run down, with the zones unlimited, meets the capacity and still allocates nothing new.
+#[test]
+fn room_never_grows() {
+    let mut indicator = FairValueGap::new(settings(1, 0, 16));
+    let room = (indicator.bull.room(), indicator.bear.room());
+    for step in 0..1000 {
+        let price = 100_000 - step * 20;
+        indicator.update(&flat(price + 5, price - 5, price - 4));
+    }
+    assert_eq!(indicator.peek(&flat(0, -1, 0)).bear.active, 16);
+    let saved = serde_json::to_string(&indicator).unwrap();
+    let restored: FairValueGap = serde_json::from_str(&saved).unwrap();
+    for indicator in [indicator, restored] {
+        assert_eq!((indicator.bull.room(), indicator.bear.room()), room);
+    }
+}

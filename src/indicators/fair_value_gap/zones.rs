@@ -1,0 +1,181 @@
+//! The active zones of one side, sorted.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::indicators::TickBar;
+
+/// Of a bar, what gaps are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Prices {
+    pub high: i64,
+    pub low: i64,
+    pub close: i64,
+}
+
+impl Prices {
+    pub fn of(bar: &TickBar) -> Prices {
+        Prices { high: bar.high, low: bar.low, close: bar.close }
+    }
+
+    /// The bar on a chart turned upside down, where a bearish gap is a bullish one.
+    pub fn upside_down(self) -> Prices {
+        Prices { high: -self.low, low: -self.high, close: -self.close }
+    }
+
+    pub fn shifted(self, ticks: i64) -> Prices {
+        Prices { high: self.high + ticks, low: self.low + ticks, close: self.close + ticks }
+    }
+}
+
+/// An active bullish zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Zone {
+    pub top: i64,
+    pub bottom: i64,
+    /// The bar that confirmed it.
+    pub formed: u64,
+    /// The lowest low since it was confirmed. Inside [`Zones`] only of bars on which this zone was the
+    /// last: the lowest since it was confirmed is then the least of its own and all behind it.
+    lowest: i64,
+}
+
+/// The lowest low of no bars.
+const NO_LOW: i64 = i64::MAX;
+
+impl Zone {
+    pub fn new(top: i64, bottom: i64, formed: u64) -> Zone {
+        Zone { top, bottom, formed, lowest: NO_LOW }
+    }
+
+    pub fn is_tapped(&self) -> bool {
+        self.lowest <= self.top
+    }
+
+    /// How deep prices have come into it, 0 to 1.
+    pub fn fill(&self) -> f64 {
+        let depth = self.top - self.lowest.clamp(self.bottom, self.top);
+        depth as f64 / (self.top - self.bottom) as f64
+    }
+}
+
+/// The active bullish zones as they formed, which is also by rising bottom.
+///
+/// For the bottom of a zone that forms now is the high of two bars ago. That is not below the close of
+/// two bars ago, which every zone active then survived; and the zone of the bar before now, if there
+/// is one, was confirmed only because that close is above its bottom. So a new zone goes to the back,
+/// fills are taken from the back, and the oldest zone is in front.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "SavedZones", into = "SavedZones")]
+pub(super) struct Zones {
+    /// In bars; 0 = unlimited.
+    max_age: u64,
+    capacity: usize,
+    zones: VecDeque<Zone>,
+}
+
+/// [`Zones`] at rest. Read back, they get their whole capacity again.
+#[derive(Serialize, Deserialize)]
+struct SavedZones {
+    max_age: u64,
+    capacity: usize,
+    zones: Vec<Zone>,
+}
+
+impl From<SavedZones> for Zones {
+    fn from(saved: SavedZones) -> Zones {
+        let mut zones = Zones::new(saved.max_age, saved.capacity);
+        zones.zones.extend(saved.zones);
+        zones
+    }
+}
+
+impl From<Zones> for SavedZones {
+    fn from(zones: Zones) -> SavedZones {
+        let Zones { max_age, capacity, zones } = zones;
+        SavedZones { max_age, capacity, zones: zones.into() }
+    }
+}
+
+/// What one bar does to the zones.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    /// Whether the oldest zone expires, or makes room.
+    drops_oldest: bool,
+    /// Zones filled, which are the last ones.
+    pub filled: usize,
+    /// The last zone that is neither, with the lowest low since it formed.
+    survivor: Option<Zone>,
+    /// The zone confirmed.
+    pub new: Option<Zone>,
+    /// Zones active afterwards.
+    pub active: usize,
+}
+
+impl Step {
+    /// The active zone with the highest bottom; of equals, the newest.
+    pub fn nearest(&self) -> Option<Zone> {
+        self.new.or(self.survivor)
+    }
+}
+
+impl Zones {
+    pub fn new(max_age: u64, capacity: usize) -> Zones {
+        Zones { max_age, capacity, zones: VecDeque::with_capacity(capacity) }
+    }
+
+    /// What bar number `now`, which confirms `new`, does.
+    pub fn step(&self, bar: Prices, new: Option<Zone>, now: u64) -> Step {
+        // At most one zone forms on a bar, so at most one expires, and that makes room enough.
+        let drops_oldest = self.zones.front().is_some_and(|oldest| {
+            let expired = self.max_age > 0 && now - oldest.formed > self.max_age;
+            expired || (new.is_some() && self.zones.len() == self.capacity)
+        });
+        let kept = self.zones.len() - usize::from(drops_oldest);
+        let (mut filled, mut survivor, mut lowest) = (0, None, bar.low);
+        for zone in self.zones.iter().rev().take(kept) {
+            lowest = lowest.min(zone.lowest);
+            if zone.bottom <= bar.close {
+                survivor = Some(Zone { lowest, ..*zone });
+                break;
+            }
+            filled += 1;
+        }
+        let active = kept - filled + usize::from(new.is_some());
+        Step { drops_oldest, filled, survivor, new, active }
+    }
+
+    /// Takes a step of the same bar.
+    pub fn take(&mut self, step: &Step) {
+        if step.drops_oldest {
+            self.zones.pop_front();
+        }
+        for _ in 0..step.filled {
+            self.zones.pop_back();
+        }
+        if let (Some(last), Some(survivor)) = (self.zones.back_mut(), step.survivor) {
+            last.lowest = survivor.lowest;
+        }
+        if let Some(new) = step.new {
+            debug_assert!(self.zones.back().is_none_or(|last| last.bottom <= new.bottom));
+            self.zones.push_back(new);
+        }
+    }
+
+    /// Zones that can be held without allocating.
+    #[cfg(test)]
+    pub fn room(&self) -> usize {
+        self.zones.capacity()
+    }
+
+    pub fn shift(&mut self, ticks: i64) {
+        for zone in &mut self.zones {
+            zone.top += ticks;
+            zone.bottom += ticks;
+            if zone.lowest != NO_LOW {
+                zone.lowest += ticks;
+            }
+        }
+    }
+}
