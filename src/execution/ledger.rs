@@ -43,6 +43,29 @@ struct OpenTrade {
     low: Price,
 }
 
+impl OpenTrade {
+    /// A round trip without fills yet, beginning at `price`.
+    fn begin(side: Side, contract: u16, entry_time: Timestamp, price: Price) -> OpenTrade {
+        OpenTrade {
+            side,
+            contract,
+            entry_time,
+            entered: 0,
+            entry_value: Money::ZERO,
+            exit_value: Money::ZERO,
+            exited: 0,
+            realised: Money::ZERO,
+            costs: Money::ZERO,
+            slippage: Money::ZERO,
+            mfe: Money::ZERO,
+            mae: Money::ZERO,
+            bars_held: 0,
+            high: price,
+            low: price,
+        }
+    }
+}
+
 impl Ledger {
     /// An account with `initial_capital` and no position.
     pub fn new(initial_capital: Money, point_value: Money) -> Ledger {
@@ -51,23 +74,7 @@ impl Ledger {
             cash: initial_capital,
             position: 0,
             basis: Money::ZERO,
-            open: OpenTrade {
-                side: Side::Buy,
-                contract: 0,
-                entry_time: Timestamp::MIN,
-                entered: 0,
-                entry_value: Money::ZERO,
-                exit_value: Money::ZERO,
-                exited: 0,
-                realised: Money::ZERO,
-                costs: Money::ZERO,
-                slippage: Money::ZERO,
-                mfe: Money::ZERO,
-                mae: Money::ZERO,
-                bars_held: 0,
-                high: Price::MIN,
-                low: Price::MAX,
-            },
+            open: OpenTrade::begin(Side::Buy, 0, Timestamp::MIN, Price::ZERO),
             trades: 0,
         }
     }
@@ -164,23 +171,7 @@ impl Ledger {
 
     fn enter(&mut self, fill: &Fill, entering: i64, costs: Money, slippage: Money) {
         if self.position == 0 {
-            self.open = OpenTrade {
-                side: fill.side,
-                contract: fill.contract,
-                entry_time: fill.time,
-                entered: 0,
-                entry_value: Money::ZERO,
-                exit_value: Money::ZERO,
-                exited: 0,
-                realised: Money::ZERO,
-                costs: Money::ZERO,
-                slippage: Money::ZERO,
-                mfe: Money::ZERO,
-                mae: Money::ZERO,
-                bars_held: 0,
-                high: fill.price,
-                low: fill.price,
-            };
+            self.open = OpenTrade::begin(fill.side, fill.contract, fill.time, fill.price);
         } else {
             self.on_price(fill.price);
             self.settle_extremes();
