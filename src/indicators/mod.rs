@@ -5,9 +5,11 @@
 
 mod autocorrelation;
 mod average_true_range;
+mod fair_value_gap;
 mod heiken_ashi;
 mod lane_sums;
 mod log_return;
+mod low_volume_node;
 mod momentum;
 mod momentum_index;
 mod moving_statistics;
@@ -15,17 +17,28 @@ mod nadaraya_watson;
 mod relative_strength;
 mod sliding_window;
 mod source;
+#[cfg(test)]
+mod test_bars;
 mod tick_bar;
+mod traded_volume;
 mod volatility;
 mod volume_balance;
+mod volume_profile;
 mod volume_statistics;
 mod weighted_average;
 mod wilder_average;
 
 pub use autocorrelation::Autocorrelation;
 pub use average_true_range::AverageTrueRange;
+pub use fair_value_gap::{
+    FairValueGap, FairValueGapSettings, FairValueGapSide, FairValueGapValues,
+};
 pub use heiken_ashi::{HeikenAshi, HeikenAshiCandle};
 pub use log_return::LogReturn;
+pub use low_volume_node::{
+    LowVolumeNode, LowVolumeNodeSettings, LowVolumeNodeSettingsError, LowVolumeNodeValues,
+    TradesDisagree, VolumeNode,
+};
 pub use momentum::{Momentum, MomentumValues};
 pub use momentum_index::{
     MomentumIndex, MomentumIndexError, MomentumIndexSettings, MomentumIndexValues,
@@ -37,25 +50,11 @@ pub use nadaraya_watson::{
 pub use relative_strength::RelativeStrengthIndex;
 pub use source::Source;
 pub use tick_bar::{MalformedBar, TickBar};
+pub use traded_volume::TradedVolume;
 pub use volatility::{RealisedVolatility, VolatilityValues};
 pub use volume_balance::VolumeBalance;
 pub use volume_statistics::{VolumeStatistics, VolumeValues};
 pub use weighted_average::{ExactWeightedAverage, WeightedAverage};
-mod fair_value_gap;
-mod low_volume_node;
-#[cfg(test)]
-mod test_bars;
-mod traded_volume;
-mod volume_profile;
-
-pub use fair_value_gap::{
-    FairValueGap, FairValueGapSettings, FairValueGapSide, FairValueGapValues,
-};
-pub use low_volume_node::{
-    LowVolumeNode, LowVolumeNodeSettings, LowVolumeNodeSettingsError, LowVolumeNodeValues,
-    TradesDisagree, VolumeNode,
-};
-pub use traded_volume::TradedVolume;
 
 /// What all indicators have in common.
 ///
