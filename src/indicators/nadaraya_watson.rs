@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::lane_sums::dot;
 use super::sliding_window::SlidingWindow;
 use super::{Indicator, Source, TickBar};
-use crate::market::Price;
 
 /// The one-sided Nadaraya-Watson estimate of price with a rational quadratic kernel (NW-RQK).
 ///
@@ -28,8 +27,6 @@ use crate::market::Price;
 pub struct NadarayaWatson {
     source: Source,
     taps: usize,
-    /// Points in a quarter tick.
-    unit: f64,
     kernel: Kernel,
     fast_kernel: Kernel,
     bars: usize,
@@ -85,13 +82,13 @@ pub enum NadarayaWatsonError {
 /// The values of one bar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NadarayaWatsonValues {
-    /// yhat with bandwidth h, in points.
+    /// yhat with bandwidth h, in ticks.
     pub estimate: f64,
-    /// yhat with bandwidth h - lag, in points.
+    /// yhat with bandwidth h - lag, in ticks.
     pub fast_estimate: f64,
-    /// The estimate less that of the bar before, in points a bar.
+    /// The estimate less that of the bar before, in ticks a bar.
     pub slope: f64,
-    /// The source less the estimate, in points.
+    /// The source less the estimate, in ticks.
     pub deviation: f64,
     /// 1 when the slope turned from falling to rising at this bar, -1 the other way, else 0.
     pub turn: i8,
@@ -142,14 +139,11 @@ struct Step {
 }
 
 impl NadarayaWatson {
-    /// The estimate for an instrument of that tick size.
+    /// The estimate over bars yet to come.
     ///
     /// # Errors
     /// If a setting is out of its range.
-    pub fn new(
-        settings: NadarayaWatsonSettings,
-        tick_size: Price,
-    ) -> Result<NadarayaWatson, NadarayaWatsonError> {
+    pub fn new(settings: NadarayaWatsonSettings) -> Result<NadarayaWatson, NadarayaWatsonError> {
         let NadarayaWatsonSettings { bandwidth, relative_weight, taps, lag, source } = settings;
         for (setting, value, range, good) in [
             ("bandwidth", bandwidth, "above 0", bandwidth > 0.0),
@@ -166,7 +160,6 @@ impl NadarayaWatson {
         Ok(NadarayaWatson {
             source,
             taps,
-            unit: tick_size.as_f64() / 4.0,
             kernel: Kernel::new(bandwidth, relative_weight, taps, earlier),
             fast_kernel: Kernel::new(bandwidth - lag, relative_weight, taps, earlier),
             bars: 0,
@@ -189,7 +182,7 @@ impl NadarayaWatson {
 
         let sign = |up: bool, down: bool| i8::from(up) - i8::from(down);
         let valid = |after: usize, value: f64| {
-            if self.bars >= self.taps - 1 + after { value * self.unit } else { f64::NAN }
+            if self.bars >= self.taps - 1 + after { value / 4.0 } else { f64::NAN }
         };
         let values = NadarayaWatsonValues {
             estimate: valid(0, source as f64 - deviation),
