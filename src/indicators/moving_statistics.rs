@@ -14,7 +14,7 @@ use super::volatility::{RealisedVolatility, VolatilityValues};
 use super::volume_balance::VolumeBalance;
 use super::volume_statistics::{VolumeStatistics, VolumeValues};
 use super::weighted_average::ExactWeightedAverage;
-use super::{Indicator, TickBar};
+use super::{Indicator, SettingOutOfRange, TickBar};
 
 /// What every length may be: long enough for skewness, short enough that exact sums fit.
 const LENGTHS: RangeInclusive<usize> = 3..=1000;
@@ -57,23 +57,32 @@ impl Default for MovingStatisticsLengths {
     }
 }
 
-/// Lengths that make no statistics.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MovingStatisticsError {
-    /// A length is out of its range.
-    #[error(
-        "moving statistics: {length} is {value}; it must be {} to {} bars",
-        range.start(),
-        range.end()
-    )]
-    OutOfRange {
-        /// The name of its field in [`MovingStatisticsLengths`].
-        length: &'static str,
-        /// Its value.
-        value: usize,
-        /// What it may be.
-        range: RangeInclusive<usize>,
-    },
+impl MovingStatisticsLengths {
+    /// Whether every length is in its range.
+    ///
+    /// # Errors
+    /// Naming the first that is not.
+    pub fn validate(&self) -> Result<(), SettingOutOfRange> {
+        for (length, bars) in [
+            ("average_true_range", self.average_true_range),
+            ("relative_strength", self.relative_strength),
+            ("weighted_average", self.weighted_average),
+            ("momentum", self.momentum),
+            ("volatility", self.volatility),
+            ("volatility_of_volatility", self.volatility_of_volatility),
+            ("autocorrelation", self.autocorrelation),
+            ("volume", self.volume),
+        ] {
+            SettingOutOfRange::unless(
+                LENGTHS.contains(&bars),
+                "moving_statistics",
+                length,
+                bars as f64,
+                format!("{} to {} bars", LENGTHS.start(), LENGTHS.end()),
+            )?;
+        }
+        Ok(())
+    }
 }
 
 /// The statistics of one timeframe's bars that need nothing but those bars.
@@ -123,24 +132,8 @@ impl MovingStatistics {
     ///
     /// # Errors
     /// If a length is out of its range.
-    pub fn new(
-        lengths: MovingStatisticsLengths,
-    ) -> Result<MovingStatistics, MovingStatisticsError> {
-        for (length, value) in [
-            ("average_true_range", lengths.average_true_range),
-            ("relative_strength", lengths.relative_strength),
-            ("weighted_average", lengths.weighted_average),
-            ("momentum", lengths.momentum),
-            ("volatility", lengths.volatility),
-            ("volatility_of_volatility", lengths.volatility_of_volatility),
-            ("autocorrelation", lengths.autocorrelation),
-            ("volume", lengths.volume),
-        ] {
-            if !LENGTHS.contains(&value) {
-                let range = LENGTHS;
-                return Err(MovingStatisticsError::OutOfRange { length, value, range });
-            }
-        }
+    pub fn new(lengths: MovingStatisticsLengths) -> Result<MovingStatistics, SettingOutOfRange> {
+        lengths.validate()?;
         Ok(MovingStatistics {
             heiken_ashi: HeikenAshi::new(),
             average_true_range: AverageTrueRange::new(lengths.average_true_range),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lane_sums::dot;
 use super::sliding_window::SlidingWindow;
-use super::{Indicator, Source, TickBar};
+use super::{Indicator, SettingOutOfRange, Source, TickBar};
 
 /// The one-sided Nadaraya-Watson estimate of price with a rational quadratic kernel (NW-RQK).
 ///
@@ -64,19 +64,24 @@ impl Default for NadarayaWatsonSettings {
     }
 }
 
-/// Settings that make no kernel.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum NadarayaWatsonError {
-    /// A setting is out of its range.
-    #[error("Nadaraya-Watson {setting} is {value}; it must be {range}")]
-    OutOfRange {
-        /// Its name.
-        setting: &'static str,
-        /// Its value.
-        value: f64,
-        /// What it may be.
-        range: &'static str,
-    },
+impl NadarayaWatsonSettings {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// Naming the first that is not.
+    pub fn validate(&self) -> Result<(), SettingOutOfRange> {
+        let NadarayaWatsonSettings { bandwidth, relative_weight, taps, lag, .. } = *self;
+        for (setting, value, range, good) in [
+            ("bandwidth", bandwidth, "above 0", bandwidth > 0.0),
+            ("relative_weight", relative_weight, "above 0", relative_weight > 0.0),
+            ("taps", taps as f64, "2 to 512", (2..=512).contains(&taps)),
+            ("lag", lag, "from 0 to below the bandwidth", (0.0..bandwidth).contains(&lag)),
+        ] {
+            let good = good && value.is_finite();
+            SettingOutOfRange::unless(good, "nadaraya_watson", setting, value, range)?;
+        }
+        Ok(())
+    }
 }
 
 /// The values of one bar.
@@ -143,18 +148,9 @@ impl NadarayaWatson {
     ///
     /// # Errors
     /// If a setting is out of its range.
-    pub fn new(settings: NadarayaWatsonSettings) -> Result<NadarayaWatson, NadarayaWatsonError> {
+    pub fn new(settings: NadarayaWatsonSettings) -> Result<NadarayaWatson, SettingOutOfRange> {
+        settings.validate()?;
         let NadarayaWatsonSettings { bandwidth, relative_weight, taps, lag, source } = settings;
-        for (setting, value, range, good) in [
-            ("bandwidth", bandwidth, "above 0", bandwidth > 0.0),
-            ("relative weight", relative_weight, "above 0", relative_weight > 0.0),
-            ("taps", taps as f64, "2 to 512", (2..=512).contains(&taps)),
-            ("lag", lag, "from 0 to below the bandwidth", (0.0..bandwidth).contains(&lag)),
-        ] {
-            if !(good && value.is_finite()) {
-                return Err(NadarayaWatsonError::OutOfRange { setting, value, range });
-            }
-        }
         // Whole blocks of eight changes before the newest.
         let earlier = (taps - 2).next_multiple_of(8);
         Ok(NadarayaWatson {

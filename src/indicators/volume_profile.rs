@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{TickBar, TradedVolume};
 
 /// Units in one contract.
-const CONTRACT: u64 = 1 << 20;
+pub(super) const CONTRACT: u64 = 1 << 20;
 
 /// Rows that the window may span. A bar that would stretch it further is left out.
 const MAX_ROWS: u64 = 1 << 14;

@@ -146,6 +146,14 @@ impl Zones {
         Step { drops_oldest, filled, survivor, new, active }
     }
 
+    /// The zones from the newest to the oldest, each with the lowest low since it formed.
+    pub fn nearest_first(&self) -> impl Iterator<Item = Zone> {
+        self.zones.iter().rev().scan(NO_LOW, |lowest, zone| {
+            *lowest = zone.lowest.min(*lowest);
+            Some(Zone { lowest: *lowest, ..*zone })
+        })
+    }
+
     /// Takes a step of the same bar.
     pub fn take(&mut self, step: &Step) {
         if step.drops_oldest {
