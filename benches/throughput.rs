@@ -15,9 +15,11 @@ use std::time::{Duration, Instant};
 use algospace_hft::execution::{
     Bracket, Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
 };
+use algospace_hft::features::IndicatorSettings;
 use algospace_hft::market::{Bar, Calendar, Instrument, Money, Tick, Timeframe, Timestamp};
+use algospace_hft::matrix::MatricesSettings;
 use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
-use algospace_hft::pipeline::{Pipeline, PipelineSettings, Sink};
+use algospace_hft::pipeline::{FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::source::native::TickFile;
 use algospace_hft::source::synthetic::{RegimesSettings, Settings, SyntheticMarket, write_file};
 use algospace_hft::strategy::{MovingAverageCross, MovingAverageCrossSettings};
@@ -218,8 +220,17 @@ fn run_pipeline(ticks: &[Tick]) -> Counts {
         fill_gaps_up_to: Timestamp::HOUR,
         flatten_before_close: Some(5 * Timestamp::MINUTE),
         expiries: Vec::new(),
+        prices_are_joined: false,
     };
-    let mut pipeline = Pipeline::new(settings, strategy, desk, exchange);
+    let features = FeatureStage::new(
+        &IndicatorSettings::default(),
+        &MatricesSettings::default(),
+        &settings.timeframes,
+        &Instrument::built_in("ES").expect("it is built in"),
+        true,
+    );
+    let features = features.expect("the defaults are good");
+    let mut pipeline = Pipeline::new(settings, features, strategy, desk, exchange);
     let mut sink = Counts::default();
     for tick in ticks {
         pipeline.on_tick(tick, &mut sink);

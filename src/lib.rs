@@ -13,6 +13,7 @@ pub mod bars;
 pub mod cli;
 pub mod config;
 pub mod execution;
+pub mod features;
 pub mod indicators;
 pub mod market;
 pub mod matrix;

@@ -6,9 +6,11 @@ use algospace_hft::execution::{
     Bracket, Decision, Desk, ExchangeSettings, LimitFill, OrderKind, RuleConstraints,
     SimulatedExchange, Slippage, Target,
 };
-use algospace_hft::market::{Bar, Calendar, Money, Price, Tick, Timeframe, Timestamp};
+use algospace_hft::features::IndicatorSettings;
+use algospace_hft::market::{Bar, Calendar, Instrument, Money, Price, Tick, Timeframe, Timestamp};
+use algospace_hft::matrix::MatricesSettings;
 use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
-use algospace_hft::pipeline::{Pipeline, PipelineSettings, Sink};
+use algospace_hft::pipeline::{FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::strategy::Strategy;
 
 /// ES.
@@ -44,6 +46,7 @@ impl Setup {
                 fill_gaps_up_to: Timestamp::HOUR,
                 flatten_before_close: None,
                 expiries: Vec::new(),
+                prices_are_joined: false,
             },
             exchange: ExchangeSettings {
                 tick_size: TICK_SIZE,
@@ -66,7 +69,14 @@ impl Setup {
     pub fn pipeline<S: Strategy>(&self, strategy: S) -> Pipeline<S> {
         let desk = Desk::new(CAPITAL, TICK_SIZE, POINT_VALUE, self.rules);
         let exchange = SimulatedExchange::new(self.exchange);
-        Pipeline::new(self.stages.clone(), strategy, desk, exchange)
+        let features = FeatureStage::new(
+            &IndicatorSettings::default(),
+            &MatricesSettings::default(),
+            &self.stages.timeframes,
+            &Instrument::built_in("ES").unwrap(),
+            true,
+        );
+        Pipeline::new(self.stages.clone(), features.unwrap(), strategy, desk, exchange)
     }
 
     /// The whole run, to the end of the data.
