@@ -59,7 +59,10 @@ impl FairValueGapSettings {
 ///
 /// An update takes amortised constant time and never allocates. [`FairValueGap::is_ready`] is true
 /// from the third bar on: a zone from before the first bar cannot be known.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// Two are equal if they give the same values for whatever comes: when their bars began makes no
+/// difference. With an age limit, one that began later is equal to the other `max_age` + 3 bars after.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FairValueGap {
     settings: FairValueGapSettings,
     /// Bars taken.
@@ -146,6 +149,24 @@ struct Change {
     bull: Step,
     bear: Step,
     newest: Option<NewestGap>,
+}
+
+impl PartialEq for FairValueGap {
+    fn eq(&self, other: &FairValueGap) -> bool {
+        // More than three bars are as good as three, and ages count where bar numbers do not.
+        let started = |gaps: &FairValueGap| gaps.bars.min(3);
+        let previous =
+            |gaps: &FairValueGap| gaps.previous.into_iter().take(gaps.bars.min(2) as usize);
+        let newest = |gaps: &FairValueGap| {
+            gaps.newest.map(|newest| (gaps.bars - newest.formed, newest.size))
+        };
+        self.settings == other.settings
+            && started(self) == started(other)
+            && previous(self).eq(previous(other))
+            && newest(self) == newest(other)
+            && self.bull.aged(self.bars).eq(other.bull.aged(other.bars))
+            && self.bear.aged(self.bars).eq(other.bear.aged(other.bars))
+    }
 }
 
 impl FairValueGap {

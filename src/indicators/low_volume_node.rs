@@ -102,6 +102,10 @@ pub struct TradesDisagree {
 /// **Memory** is bounded: the window may span 16,384 rows. A bar that would stretch it further, or of
 /// 2²⁸ contracts or more, is left out, and there are no values until it has left the window. An update
 /// allocates only when the window spans more rows, or its bars touch more, than ever before.
+///
+/// Two are equal if they give the same values for whatever comes: one that began later is equal to the
+/// other after `window` bars, unless a bar was left out by one of them, or a shift by a part of a row
+/// moved the grid of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LowVolumeNode {
     settings: LowVolumeNodeSettings,

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::test_bars::{bars, shifted};
+use super::super::test_bars::{bars, bars_until_equal, shifted};
 use super::*;
 
 fn settings(min_gap_ticks: u32, max_age: u32, capacity: usize) -> FairValueGapSettings {
@@ -229,6 +229,43 @@ proptest! {
             );
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn one_that_begins_later_becomes_equal(
+        bars in bars(80..160), late in 0usize..50, max_age in 1u32..25, capacity in 1usize..6,
+    ) {
+        let indicator = FairValueGap::new(settings(1, max_age, capacity)).unwrap();
+        let after = bars_until_equal(indicator, late, &bars);
+        prop_assert!(after.is_some_and(|after| after <= max_age as usize + 3), "{after:?}");
+    }
+}
+
+#[test]
+fn what_differs_in_anything_to_come_is_not_equal() {
+    let gap = [flat(100, 90, 95), flat(112, 98, 110), flat(118, 104, 115)];
+    let after = |settings, bars: &[TickBar]| {
+        let mut indicator = FairValueGap::new(settings).unwrap();
+        for bar in bars {
+            indicator.update(bar);
+        }
+        indicator
+    };
+    let plain = after(settings(1, 9, 4), &gap);
+    assert_eq!(plain, after(settings(1, 9, 4), &gap));
+    assert_ne!(plain, after(settings(1, 9, 5), &gap));
+    assert_ne!(plain, after(settings(1, 9, 4), &gap[..2]));
+    // Another lower edge; the same zone, a bar older; the same zone, tapped.
+    assert_ne!(plain, after(settings(1, 9, 4), &[flat(101, 90, 95), gap[1], gap[2]]));
+    let [quiet, touch] = [flat(118, 105, 115), flat(118, 104, 115)];
+    let older = [gap[0], gap[1], gap[2], quiet, quiet, quiet];
+    assert_ne!(after(settings(1, 9, 4), &older), after(settings(1, 9, 4), &older[..5]));
+    let tapped = [gap[0], gap[1], gap[2], touch, quiet, quiet];
+    let untouched = [gap[0], gap[1], gap[2], quiet, quiet, quiet];
+    assert_ne!(after(settings(1, 9, 4), &tapped), after(settings(1, 9, 4), &untouched));
 }
 
 /// A long run down, with the zones unlimited, meets the capacity and still allocates nothing new.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::test_bars::{bars, shifted};
+use super::super::test_bars::{bars, bars_until_equal, shifted};
 use super::*;
 
 fn settings(window: usize, row_ticks: u32, order: usize) -> LowVolumeNodeSettings {
@@ -267,6 +267,44 @@ proptest! {
                 );
             }
         }
+    }
+
+    /// Also if the other had wandered off, so that it has more room, and was rolled by whole rows.
+    #[test]
+    fn one_that_begins_later_becomes_equal(
+        bars in bars(40..100), late in 0usize..40, window in 1usize..30, row_ticks in 1u32..6,
+        rolled in -50i64..50, away in prop_oneof![Just(0i64), -9000i64..9000],
+    ) {
+        let mut indicator = indicator(window, row_ticks, 2);
+        let mut bars = bars;
+        for bar in &mut bars[..late] {
+            *bar = shifted(bar, away);
+        }
+        let rows = rolled * i64::from(row_ticks);
+        let moved: Vec<TickBar> = bars.iter().map(|bar| shifted(bar, -rows)).collect();
+        let mut whole = indicator.clone();
+        for bar in &moved[..late] {
+            whole.update(bar);
+        }
+        whole.shift(rows);
+        for (taken, bar) in bars[late..].iter().enumerate() {
+            if taken >= window {
+                prop_assert_eq!(&indicator, &whole);
+            }
+            let values = (indicator.update(bar), whole.update(bar));
+            if taken >= window {
+                prop_assert_eq!(comparable(&values.0), comparable(&values.1));
+            }
+        }
+    }
+
+    #[test]
+    fn equal_once_is_equal_ever(
+        bars in bars(40..100), late in 0usize..40, window in 1usize..30, row_ticks in 1u32..6,
+    ) {
+        let after = bars_until_equal(indicator(window, row_ticks, 2), late, &bars);
+        prop_assert!(after.is_none_or(|after| after <= window), "{after:?}");
+        prop_assert_eq!(after.is_some(), bars.len() - late > window || late == 0);
     }
 
     /// A roll in mid-series moves prices exactly, by any number of ticks, and nothing else.

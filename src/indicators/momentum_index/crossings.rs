@@ -76,6 +76,13 @@ pub(super) struct Crossings {
     last_square_radius: f64,
 }
 
+/// The columns follow from these, and the order of equals in them changes no sum.
+impl PartialEq for Crossings {
+    fn eq(&self, other: &Crossings) -> bool {
+        self.capacity == other.capacity && self.in_time == other.in_time
+    }
+}
+
 /// What is saved of [`Crossings`]; the rest follows from it.
 #[derive(Serialize, Deserialize)]
 struct Remembered {

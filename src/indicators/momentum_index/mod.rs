@@ -131,7 +131,11 @@ pub struct MomentumIndexValues {
 ///
 /// It allocates nothing after construction. Its serde state holds all of it: what is restored goes on
 /// with the same bits.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+///
+/// Two are equal if they give the same values for whatever comes. One that began later is equal to the
+/// other when all this has passed: the relative strengths have forgotten their beginnings (to the last
+/// bit after about 750 bars), the crossings from before have left the store, and then 2000 bars.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MomentumIndex {
     settings: MomentumIndexSettings,
     fast_average: ExactWeightedAverage,
