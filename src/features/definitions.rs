@@ -72,8 +72,8 @@ columns! { MovingStatistics, |settings: MovingStatisticsLengths, values| {
     "autocorrelation", Number, "−1 to 1", settings.autocorrelation, values.autocorrelation,
         "autocorrelation of log returns at lag one; none where all are equal";
     "momentum", Points, "any", settings.momentum, values.momentum.momentum, "close − close some bars before";
-    "acceleration", Points, "any", settings.momentum + 1, values.momentum.acceleration,
-        "`momentum` − that of the bar before";
+    "acceleration", Points, "any", 2 * settings.momentum, values.momentum.acceleration,
+        "`momentum` − that of as many bars before";
     "volume_ratio", Number, "≥ 0", settings.volume - 1, values.volume.ratio, "volume over its mean";
     "log_volume_ratio", Logarithm, "any", settings.volume - 1, values.volume.log_ratio,
         "ln(`volume_ratio`); none without volume";

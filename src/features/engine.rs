@@ -209,3 +209,15 @@ impl FeatureEngine {
         Ok(())
     }
 }
+
+/// Two engines are equal if they make the same rows of whatever comes.
+impl PartialEq for FeatureEngine {
+    fn eq(&self, other: &FeatureEngine) -> bool {
+        let bits = |engine: &FeatureEngine| engine.row.values.map(f64::to_bits);
+        self.layout == other.layout
+            && self.tick_size == other.tick_size
+            && self.calendar == other.calendar
+            && self.state.timeframes == other.state.timeframes
+            && bits(self) == bits(other)
+    }
+}

@@ -12,7 +12,7 @@ use crate::indicators::{
 use crate::market::Timestamp;
 
 /// The indicators that are computed on bars of one timeframe, and where their values go.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct TimeframeIndicators {
     /// The end of the last bar; `Timestamp::MIN` before the first.
     #[serde(with = "nanoseconds")]
