@@ -99,14 +99,14 @@ fn average_rows(bars: &[TickBar]) -> usize {
 
 fn gaps(bars: &[TickBar], max_age: u32) {
     let settings = FairValueGapSettings { max_age, ..Default::default() };
-    let mut indicator = FairValueGap::new(settings);
+    let mut indicator = FairValueGap::new(settings).expect("settings in range");
     for bar in bars {
         black_box(indicator.update(bar));
     }
 }
 
 fn gaps_peeked(bars: &[TickBar]) {
-    let mut indicator = FairValueGap::new(FairValueGapSettings::default());
+    let mut indicator = FairValueGap::new(FairValueGapSettings::default()).expect("in range");
     for bar in bars {
         black_box(indicator.peek(bar));
         black_box(indicator.update(bar));
@@ -131,16 +131,12 @@ fn listed_gaps(bars: &[TickBar]) {
     }
 }
 
-fn profile(window: u16, row_ticks: u32) -> LowVolumeNode {
-    LowVolumeNode::new(LowVolumeNodeSettings {
-        window: window.try_into().expect("not 0"),
-        row_ticks: row_ticks.try_into().expect("not 0"),
-        ..Default::default()
-    })
-    .expect("settings in their ranges")
+fn profile(window: usize, row_ticks: u32) -> LowVolumeNode {
+    LowVolumeNode::new(LowVolumeNodeSettings { window, row_ticks, ..Default::default() })
+        .expect("settings in their ranges")
 }
 
-fn nodes(bars: &[TickBar], window: u16, row_ticks: u32) {
+fn nodes(bars: &[TickBar], window: usize, row_ticks: u32) {
     let mut indicator = profile(window, row_ticks);
     for bar in bars {
         black_box(indicator.update(bar));

@@ -9,8 +9,7 @@ use std::path::Path;
 
 use algospace_hft::bars::BarBuilder;
 use algospace_hft::indicators::{
-    Indicator, MomentumIndex, MomentumIndexError, MomentumIndexSettings, MomentumIndexValues,
-    Source, TickBar,
+    Indicator, MomentumIndex, MomentumIndexSettings, MomentumIndexValues, Source, TickBar,
 };
 use algospace_hft::market::{Instrument, RollRule, Timeframe, Timestamp};
 use algospace_hft::random::Random;
@@ -185,17 +184,22 @@ fn is_what_its_definition_says_on_real_es_minutes() {
 
 #[test]
 fn settings_out_of_range_are_refused() {
-    let settings = MomentumIndexSettings::default();
-    for (settings, expected) in [
-        (MomentumIndexSettings { neighbours: 0, ..settings }, MomentumIndexError::NoNeighbours),
-        (MomentumIndexSettings { trend_length: 0, ..settings }, MomentumIndexError::TrendLength(0)),
+    let good = MomentumIndexSettings::default();
+    for (settings, named) in [
+        (MomentumIndexSettings { neighbours: 0, ..good }, "neighbours is 0; it must be 1 to"),
+        (MomentumIndexSettings { trend_length: 0, ..good }, "trend_length is 0; it must be 1 to"),
         (
-            MomentumIndexSettings { capacity: 199, ..settings },
-            MomentumIndexError::Capacity { capacity: 199, neighbours: 200 },
+            MomentumIndexSettings { capacity: 199, ..good },
+            "capacity is 199; it must be 200 (neighbours) to 1048576",
         ),
+        (MomentumIndexSettings { capacity: 1 << 21, ..good }, "capacity is 2097152"),
     ] {
-        assert_eq!(MomentumIndex::new(settings).unwrap_err(), expected);
+        let error = MomentumIndex::new(settings).unwrap_err().to_string();
+        assert!(error.starts_with("momentum index: ") && error.contains(named), "{error}");
     }
+    let text = r#"{"neighbors": 5}"#;
+    let error = serde_json::from_str::<MomentumIndexSettings>(text).unwrap_err().to_string();
+    assert!(error.contains("neighbors"), "{error}");
 }
 
 /// Values are undefined before the documented bars, and defined from them on.

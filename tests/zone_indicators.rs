@@ -46,7 +46,7 @@ fn gaps_are_those_of_smartmoneyconcepts_where_both_rules_hold() {
         })
         .collect();
     let settings = FairValueGapSettings { max_age: 0, ..Default::default() };
-    let mut indicator = FairValueGap::new(settings);
+    let mut indicator = FairValueGap::new(settings).unwrap();
     let (mut both, mut ours_only, mut theirs_only, mut taps) = (0, 0, 0, BTreeSet::new());
     for (index, bar) in bars.iter().enumerate() {
         let values = indicator.update(bar);
@@ -211,8 +211,8 @@ fn naive_nodes(
     close: i64,
     settings: &LowVolumeNodeSettings,
 ) -> LowVolumeNodeValues {
-    let height = i64::from(settings.row_ticks.get());
-    let order = i64::from(settings.order.get());
+    let height = i64::from(settings.row_ticks);
+    let order = settings.order as i64;
     let mut rows: BTreeMap<i64, u64> = BTreeMap::new();
     for (price, units) in prices.iter().filter(|row| *row.1 > 0) {
         *rows.entry(price.div_euclid(height)).or_default() += units;
@@ -294,7 +294,7 @@ fn fourteen_days_of_es_minutes_against_the_definitions() {
         let bars: Vec<TickBar> =
             bars_and_trades(&file, minutes).into_iter().map(|row| row.0).collect();
         let reversed: Vec<TickBar> = bars.iter().map(upside_down).collect();
-        let mut indicator = FairValueGap::new(FairValueGapSettings::default());
+        let mut indicator = FairValueGap::new(FairValueGapSettings::default()).unwrap();
         let mut gaps = 0;
         for (index, bar) in bars.iter().enumerate() {
             let values = indicator.update(bar);
@@ -315,11 +315,7 @@ fn fourteen_days_of_es_minutes_against_the_definitions() {
     let bars: Vec<TickBar> = bars_and_trades(&file, 30).into_iter().map(|row| row.0).collect();
     // Rows of one point, and of one tick, where volumes tie more often.
     for (window, row_ticks) in [(230, 4), (46, 1)] {
-        let settings = LowVolumeNodeSettings {
-            window: window.try_into().unwrap(),
-            row_ticks: row_ticks.try_into().unwrap(),
-            ..Default::default()
-        };
+        let settings = LowVolumeNodeSettings { window, row_ticks, ..Default::default() };
         let mut indicator = LowVolumeNode::new(settings).unwrap();
         let (mut compared, mut nodes) = (0, 0);
         for (index, bar) in bars.iter().enumerate() {
@@ -352,12 +348,8 @@ fn real_gold_trades_lie_where_they_traded() {
     options.contract = Some("GCZ13".to_owned());
     let bars = bars_and_trades(&tick_file(options), 30);
 
-    let settings = LowVolumeNodeSettings {
-        window: 23.try_into().unwrap(),
-        row_ticks: 5.try_into().unwrap(),
-        order: 3.try_into().unwrap(),
-        ..Default::default()
-    };
+    let settings =
+        LowVolumeNodeSettings { window: 23, row_ticks: 5, order: 3, ..Default::default() };
     let mut indicator = LowVolumeNode::new(settings).unwrap();
     let mut open_bar = TradedVolume::default();
     let mut nodes = 0;

@@ -5,32 +5,44 @@ mod zones;
 #[cfg(test)]
 mod tests;
 
-use std::num::{NonZeroU16, NonZeroU32};
-
 use serde::{Deserialize, Serialize};
 
-use super::{Indicator, TickBar};
+use super::{Indicator, SettingOutOfRange, TickBar};
 use zones::{Prices, Step, Zone, Zones};
 
 /// What counts as a gap, and how long it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct FairValueGapSettings {
-    /// The narrowest gap that counts, in ticks. 1 is LuxAlgo's strict inequality.
-    pub min_gap_ticks: NonZeroU32,
+    /// The narrowest gap that counts, 1 to 10,000 ticks. 1 is LuxAlgo's strict inequality.
+    pub min_gap_ticks: u32,
     /// A zone older than this many bars is dropped; 0 keeps it until it is filled.
     pub max_age: u32,
-    /// Most zones kept on each side; beyond it the oldest is dropped.
-    pub capacity: NonZeroU16,
+    /// Most zones kept on each side, 1 to 65,535; beyond it the oldest is dropped.
+    pub capacity: usize,
 }
 
 impl Default for FairValueGapSettings {
     /// One tick, 276 bars (a Globex session of five-minute bars), 512 zones.
     fn default() -> FairValueGapSettings {
-        FairValueGapSettings {
-            min_gap_ticks: NonZeroU32::MIN,
-            max_age: 276,
-            capacity: NonZeroU16::new(512).expect("512 is not 0"),
-        }
+        FairValueGapSettings { min_gap_ticks: 1, max_age: 276, capacity: 512 }
+    }
+}
+
+impl FairValueGapSettings {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// Naming the first that is not.
+    pub fn validate(&self) -> Result<(), SettingOutOfRange> {
+        let FairValueGapSettings { min_gap_ticks, capacity, .. } = *self;
+        let within = |good, setting, value, range: &str| {
+            SettingOutOfRange::unless(good, "fair value gaps", setting, value, range)
+        };
+        let ticks = f64::from(min_gap_ticks);
+        within((1..=10_000).contains(&min_gap_ticks), "min_gap_ticks", ticks, "1 to 10000 ticks")?;
+        let most = usize::from(u16::MAX);
+        within((1..=most).contains(&capacity), "capacity", capacity as f64, "1 to 65535 zones")
     }
 }
 
@@ -47,7 +59,10 @@ impl Default for FairValueGapSettings {
 ///
 /// An update takes amortised constant time and never allocates. [`FairValueGap::is_ready`] is true
 /// from the third bar on: a zone from before the first bar cannot be known.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// Two are equal if they give the same values for whatever comes: when their bars began makes no
+/// difference. With an age limit, one that began later is equal to the other `max_age` + 3 bars after.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FairValueGap {
     settings: FairValueGapSettings,
     /// Bars taken.
@@ -114,6 +129,21 @@ pub struct FairValueGapSide {
     pub tapped: bool,
 }
 
+/// A gap that is not filled, for a chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FairValueGapZone {
+    /// Below the price; else bearish, above it.
+    pub bullish: bool,
+    /// The bar that confirmed it, counted from the first one taken, which is 0.
+    pub formed: u64,
+    /// Upper edge in ticks.
+    pub top: i64,
+    /// Lower edge in ticks.
+    pub bottom: i64,
+    /// Whether a later bar has reached its near edge.
+    pub tapped: bool,
+}
+
 /// What one bar does to both sides.
 struct Change {
     bull: Step,
@@ -121,19 +151,59 @@ struct Change {
     newest: Option<NewestGap>,
 }
 
+impl PartialEq for FairValueGap {
+    fn eq(&self, other: &FairValueGap) -> bool {
+        // More than three bars are as good as three, and ages count where bar numbers do not.
+        let started = |gaps: &FairValueGap| gaps.bars.min(3);
+        let previous =
+            |gaps: &FairValueGap| gaps.previous.into_iter().take(gaps.bars.min(2) as usize);
+        let newest = |gaps: &FairValueGap| {
+            gaps.newest.map(|newest| (gaps.bars - newest.formed, newest.size))
+        };
+        self.settings == other.settings
+            && started(self) == started(other)
+            && previous(self).eq(previous(other))
+            && newest(self) == newest(other)
+            && self.bull.aged(self.bars).eq(other.bull.aged(other.bars))
+            && self.bear.aged(self.bars).eq(other.bear.aged(other.bars))
+    }
+}
+
 impl FairValueGap {
     /// No bar taken yet.
-    pub fn new(settings: FairValueGapSettings) -> FairValueGap {
-        let zones =
-            || Zones::new(u64::from(settings.max_age), usize::from(settings.capacity.get()));
-        FairValueGap {
+    ///
+    /// # Errors
+    /// If a setting is out of its range.
+    pub fn new(settings: FairValueGapSettings) -> Result<FairValueGap, SettingOutOfRange> {
+        settings.validate()?;
+        let zones = || Zones::new(u64::from(settings.max_age), settings.capacity);
+        Ok(FairValueGap {
             settings,
             bars: 0,
             previous: [Prices::default(); 2],
             bull: zones(),
             bear: zones(),
             newest: None,
-        }
+        })
+    }
+
+    /// All active zones, nearest first: the bullish, then the bearish.
+    pub fn zones(&self) -> impl Iterator<Item = FairValueGapZone> {
+        let bullish = self.bull.nearest_first().map(|zone| FairValueGapZone {
+            bullish: true,
+            formed: zone.formed,
+            top: zone.top,
+            bottom: zone.bottom,
+            tapped: zone.is_tapped(),
+        });
+        let bearish = self.bear.nearest_first().map(|zone| FairValueGapZone {
+            bullish: false,
+            formed: zone.formed,
+            top: -zone.bottom,
+            bottom: -zone.top,
+            tapped: zone.is_tapped(),
+        });
+        bullish.chain(bearish)
     }
 
     fn change(&self, bar: Prices) -> Change {
@@ -157,7 +227,7 @@ impl FairValueGap {
 
     /// The gap that `bar` confirms.
     fn gap(&self, bar: Prices, previous: Prices, before: Prices) -> Option<Zone> {
-        let wide = bar.low - before.high >= i64::from(self.settings.min_gap_ticks.get());
+        let wide = bar.low - before.high >= i64::from(self.settings.min_gap_ticks);
         (self.bars >= 2 && wide && previous.close > before.high)
             .then(|| Zone::new(bar.low, before.high, self.bars))
     }

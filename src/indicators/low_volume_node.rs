@@ -3,22 +3,21 @@
 #[cfg(test)]
 mod tests;
 
-use std::num::{NonZeroU16, NonZeroU32};
-
 use serde::{Deserialize, Serialize};
 
-use super::volume_profile::{Allocation, Rows, VolumeProfile};
-use super::{Indicator, TickBar, TradedVolume};
+use super::volume_profile::{Allocation, CONTRACT, Rows, VolumeProfile};
+use super::{Indicator, SettingOutOfRange, TickBar, TradedVolume};
 
 /// The profile, and what counts as a node.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct LowVolumeNodeSettings {
-    /// Bars in the profile.
-    pub window: NonZeroU16,
-    /// Height of a row in ticks.
-    pub row_ticks: NonZeroU32,
-    /// A node has less volume than each of this many rows on either side.
-    pub order: NonZeroU16,
+    /// Bars in the profile, 1 to 65,535.
+    pub window: usize,
+    /// Height of a row, 1 to 10,000 ticks.
+    pub row_ticks: u32,
+    /// A node has less volume than each of this many rows on either side, 1 to 10,000.
+    pub order: usize,
     /// A node has more volume than this share of the busiest row's: 0 ≤ share < 1.
     pub min_ratio: f64,
     /// Share of the volume in the value area: 0 < share ≤ 1.
@@ -30,24 +29,36 @@ impl Default for LowVolumeNodeSettings {
     /// 1 %, 70 %.
     fn default() -> LowVolumeNodeSettings {
         LowVolumeNodeSettings {
-            window: NonZeroU16::new(230).expect("230 is not 0"),
-            row_ticks: NonZeroU32::new(4).expect("4 is not 0"),
-            order: NonZeroU16::new(7).expect("7 is not 0"),
+            window: 230,
+            row_ticks: 4,
+            order: 7,
             min_ratio: 0.01,
             value_area: 0.70,
         }
     }
 }
 
-/// Settings that no profile can have.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum LowVolumeNodeSettingsError {
-    /// Outside its range.
-    #[error("min_ratio is {0}; give a share of the busiest row's volume, 0 ≤ share < 1")]
-    MinRatio(f64),
-    /// Outside its range.
-    #[error("value_area is {0}; give a share of the whole volume, 0 < share ≤ 1")]
-    ValueArea(f64),
+impl LowVolumeNodeSettings {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// Naming the first that is not.
+    pub fn validate(&self) -> Result<(), SettingOutOfRange> {
+        let LowVolumeNodeSettings { window, row_ticks, order, min_ratio, value_area } = *self;
+        let height = f64::from(row_ticks);
+        for (setting, value, range, good) in [
+            ("window", window as f64, "1 to 65535 bars", (1..=65_535).contains(&window)),
+            ("row_ticks", height, "1 to 10000 ticks", (1..=10_000).contains(&row_ticks)),
+            ("order", order as f64, "1 to 10000 rows", (1..=10_000).contains(&order)),
+            ("min_ratio", min_ratio, "at least 0 and below 1", (0.0..1.0).contains(&min_ratio)),
+            ("value_area", value_area, "above 0 and at most 1", {
+                value_area > 0.0 && value_area <= 1.0
+            }),
+        ] {
+            SettingOutOfRange::unless(good, "low-volume nodes", setting, value, range)?;
+        }
+        Ok(())
+    }
 }
 
 /// A bar and trades that cannot be its own.
@@ -91,6 +102,10 @@ pub struct TradesDisagree {
 /// **Memory** is bounded: the window may span 16,384 rows. A bar that would stretch it further, or of
 /// 2²⁸ contracts or more, is left out, and there are no values until it has left the window. An update
 /// allocates only when the window spans more rows, or its bars touch more, than ever before.
+///
+/// Two are equal if they give the same values for whatever comes: one that began later is equal to the
+/// other after `window` bars, unless a bar was left out by one of them, or a shift by a part of a row
+/// moved the grid of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LowVolumeNode {
     settings: LowVolumeNodeSettings,
@@ -154,18 +169,10 @@ impl LowVolumeNode {
     /// No bar taken yet.
     ///
     /// # Errors
-    /// If a share is out of its range.
-    pub fn new(
-        settings: LowVolumeNodeSettings,
-    ) -> Result<LowVolumeNode, LowVolumeNodeSettingsError> {
-        let LowVolumeNodeSettings { window, row_ticks, min_ratio, value_area, .. } = settings;
-        if !(0.0..1.0).contains(&min_ratio) {
-            return Err(LowVolumeNodeSettingsError::MinRatio(min_ratio));
-        }
-        if !(value_area > 0.0 && value_area <= 1.0) {
-            return Err(LowVolumeNodeSettingsError::ValueArea(value_area));
-        }
-        let profile = VolumeProfile::new(usize::from(window.get()), i64::from(row_ticks.get()));
+    /// If a setting is out of its range.
+    pub fn new(settings: LowVolumeNodeSettings) -> Result<LowVolumeNode, SettingOutOfRange> {
+        settings.validate()?;
+        let profile = VolumeProfile::new(settings.window, i64::from(settings.row_ticks));
         Ok(LowVolumeNode { settings, profile })
     }
 
@@ -196,11 +203,28 @@ impl LowVolumeNode {
     }
 
     /// The profile from its lowest to its highest row with volume: each row's lower edge in ticks and
-    /// its volume in units of 2⁻²⁰ contracts. Empty while the window holds a bar that was left out.
-    pub fn profile(&self) -> impl Iterator<Item = (i64, u64)> {
+    /// its volume in contracts, exact. Empty while the window holds a bar that was left out.
+    pub fn profile(&self) -> impl Iterator<Item = (i64, f64)> {
         self.profile.rows().into_iter().flat_map(move |rows| {
             let Rows { first, count, volume, .. } = rows;
-            (0..count).map(move |row| (self.profile.lower_edge(first + row as i64), volume(row)))
+            (0..count).map(move |row| {
+                let edge = self.profile.lower_edge(first + row as i64);
+                (edge, volume(row) as f64 / CONTRACT as f64)
+            })
+        })
+    }
+
+    /// All nodes upwards. None while there are no values.
+    pub fn nodes(&self) -> impl Iterator<Item = VolumeNode> {
+        let rows = self.profile.rows().filter(|_| self.profile.is_full());
+        rows.into_iter().flat_map(move |rows| {
+            let most = rows.point_of_control().map_or(0, |(_, most)| most);
+            let mut next = 1;
+            std::iter::from_fn(move || {
+                let row = self.next_trough(&rows, most, next)?;
+                next = row + 1;
+                Some(self.node(&rows, most, row))
+            })
         })
     }
 
@@ -219,31 +243,26 @@ impl LowVolumeNode {
         let Some((busiest, most)) = rows.point_of_control() else {
             return LowVolumeNodeValues::NONE;
         };
-        let edge = |row: usize| self.profile.lower_edge(rows.first + row as i64);
-        // Centres in half ticks are whole numbers, so distances are exact.
-        let centre = |row: usize| edge(row) + edge(row + 1);
+        let centre = |row: usize| self.centre(rows, row);
         let (mut above, mut at, mut below, mut count) = (None, None, None, 0);
-        let threshold = (self.settings.min_ratio * most as f64) as u64;
-        each_trough(rows, usize::from(self.settings.order.get()), threshold, |row| {
+        let mut next = 1;
+        while let Some(row) = self.next_trough(rows, most, next) {
             count += 1;
             match centre(row).cmp(&(2 * close)) {
                 std::cmp::Ordering::Less => below = Some(row),
                 std::cmp::Ordering::Equal => at = Some(row),
                 std::cmp::Ordering::Greater => above = above.or(Some(row)),
             }
-        });
+            next = row + 1;
+        }
         let nearest = at.or_else(|| match (below, above) {
             (Some(low), Some(high)) if 2 * close - centre(low) > centre(high) - 2 * close => above,
             (None, _) => above,
             _ => below,
         });
-        let node = |row: Option<usize>| {
-            row.map_or(VolumeNode::NONE, |row| VolumeNode {
-                price: centre(row) as f64 / 2.0,
-                strength: 1.0 - (rows.volume)(row) as f64 / most as f64,
-                prominence: depth(rows, row) as f64 / most as f64,
-            })
-        };
+        let node =
+            |row: Option<usize>| row.map_or(VolumeNode::NONE, |row| self.node(rows, most, row));
+        let edge = |row: usize| self.profile.lower_edge(rows.first + row as i64);
         let (above_node, below_node) = (node(above), node(below));
         let (low, high) = rows.value_area(busiest, self.settings.value_area);
         LowVolumeNodeValues {
@@ -263,6 +282,48 @@ impl LowVolumeNode {
             value_area_low: edge(low) as f64,
         }
     }
+
+    /// Twice the centre of a row, in ticks, so that it is whole and distances are exact.
+    fn centre<F>(&self, rows: &Rows<F>, row: usize) -> i64 {
+        let row = rows.first + row as i64;
+        self.profile.lower_edge(row) + self.profile.lower_edge(row + 1)
+    }
+
+    fn node<F: Fn(usize) -> u64>(&self, rows: &Rows<F>, most: u64, row: usize) -> VolumeNode {
+        VolumeNode {
+            price: self.centre(rows, row) as f64 / 2.0,
+            strength: 1.0 - (rows.volume)(row) as f64 / most as f64,
+            prominence: depth(rows, row) as f64 / most as f64,
+        }
+    }
+
+    /// The first node at or after `row`; `most` is the busiest row's volume.
+    fn next_trough<F: Fn(usize) -> u64>(
+        &self,
+        rows: &Rows<F>,
+        most: u64,
+        mut row: usize,
+    ) -> Option<usize> {
+        let LowVolumeNodeSettings { order, min_ratio, .. } = self.settings;
+        let threshold = (min_ratio * most as f64) as u64;
+        let volume = &rows.volume;
+        while row + 1 < rows.count {
+            let own = volume(row);
+            let last = (row + order).min(rows.count - 1);
+            if let Some(lower) = (row + 1..=last).find(|&other| volume(other) <= own) {
+                // The rows between have more than this one, which is within their reach: none is a node.
+                row = lower;
+                continue;
+            }
+            let is_trough = (row.saturating_sub(order)..row).rev().all(|other| volume(other) > own);
+            if is_trough && own > threshold {
+                return Some(row);
+            }
+            // So have the rows up to `last`.
+            row = last + 1;
+        }
+        None
+    }
 }
 
 fn check(bar: &TickBar, trades: &TradedVolume) -> Result<(), TradesDisagree> {
@@ -272,32 +333,6 @@ fn check(bar: &TickBar, trades: &TradedVolume) -> Result<(), TradesDisagree> {
     }
     let TickBar { high, low, volume, .. } = *bar;
     Err(TradesDisagree { traded: trades.total(), lowest, highest, volume, low, high })
-}
-
-/// Calls `found` for each trough with more than `threshold`, upwards.
-fn each_trough<F: Fn(usize) -> u64>(
-    rows: &Rows<F>,
-    order: usize,
-    threshold: u64,
-    mut found: impl FnMut(usize),
-) {
-    let volume = &rows.volume;
-    let mut row = 1;
-    while row + 1 < rows.count {
-        let own = volume(row);
-        let last = (row + order).min(rows.count - 1);
-        if let Some(lower) = (row + 1..=last).find(|&other| volume(other) <= own) {
-            // The rows between have more than this one, which is within their reach: none is a trough.
-            row = lower;
-            continue;
-        }
-        let is_trough = (row.saturating_sub(order)..row).rev().all(|other| volume(other) > own);
-        if is_trough && own > threshold {
-            found(row);
-        }
-        // So have the rows up to `last`.
-        row = last + 1;
-    }
 }
 
 /// Volume that must be added to `row` before it is no valley.
@@ -322,7 +357,7 @@ impl Indicator for LowVolumeNode {
 
     /// `window` − 1. Values may be NaN at a later bar too: where the profile has no node.
     fn first_valid(&self) -> usize {
-        usize::from(self.settings.window.get()) - 1
+        self.settings.window - 1
     }
 
     fn is_ready(&self) -> bool {

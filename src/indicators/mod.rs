@@ -15,6 +15,7 @@ mod momentum_index;
 mod moving_statistics;
 mod nadaraya_watson;
 mod relative_strength;
+mod setting_out_of_range;
 mod sliding_window;
 mod source;
 #[cfg(test)]
@@ -31,23 +32,21 @@ mod wilder_average;
 pub use autocorrelation::Autocorrelation;
 pub use average_true_range::AverageTrueRange;
 pub use fair_value_gap::{
-    FairValueGap, FairValueGapSettings, FairValueGapSide, FairValueGapValues,
+    FairValueGap, FairValueGapSettings, FairValueGapSide, FairValueGapValues, FairValueGapZone,
 };
 pub use heiken_ashi::{HeikenAshi, HeikenAshiCandle};
 pub use log_return::LogReturn;
 pub use low_volume_node::{
-    LowVolumeNode, LowVolumeNodeSettings, LowVolumeNodeSettingsError, LowVolumeNodeValues,
-    TradesDisagree, VolumeNode,
+    LowVolumeNode, LowVolumeNodeSettings, LowVolumeNodeValues, TradesDisagree, VolumeNode,
 };
 pub use momentum::{Momentum, MomentumValues};
-pub use momentum_index::{
-    MomentumIndex, MomentumIndexError, MomentumIndexSettings, MomentumIndexValues,
-};
+pub use momentum_index::{MomentumIndex, MomentumIndexSettings, MomentumIndexValues};
 pub use moving_statistics::{MovingStatistics, MovingStatisticsLengths, MovingStatisticsValues};
 pub use nadaraya_watson::{
     NadarayaWatson, NadarayaWatsonError, NadarayaWatsonSettings, NadarayaWatsonValues,
 };
 pub use relative_strength::RelativeStrengthIndex;
+pub use setting_out_of_range::SettingOutOfRange;
 pub use source::Source;
 pub use tick_bar::{MalformedBar, TickBar};
 pub use traded_volume::TradedVolume;

@@ -1,10 +1,11 @@
 //! Random bars for properties.
 
+use std::fmt::Debug;
 use std::ops::Range;
 
 use proptest::prelude::*;
 
-use super::TickBar;
+use super::{Indicator, TickBar};
 
 /// Series of bars that walk in small steps, with many gaps and ties.
 pub(super) fn bars(length: Range<usize>) -> impl Strategy<Value = Vec<TickBar>> {
@@ -38,4 +39,31 @@ pub(super) fn shifted(bar: &TickBar, ticks: i64) -> TickBar {
         close: bar.close + ticks,
         volume: bar.volume,
     }
+}
+
+/// The bars after which an indicator that begins at bar `late` has become equal to one that took every
+/// bar, in number. Fails if they were equal and then not, or then gave other values or peeks.
+pub(super) fn bars_until_equal<I>(mut whole: I, late: usize, bars: &[TickBar]) -> Option<usize>
+where
+    I: Indicator<Output: Debug> + Clone + PartialEq + Debug,
+{
+    let mut begun = whole.clone();
+    for bar in &bars[..late] {
+        whole.update(bar);
+    }
+    let mut equal_after = None;
+    for (taken, bar) in bars[late..].iter().enumerate() {
+        if equal_after.is_some() {
+            assert_eq!(begun, whole, "equal once, and then not");
+        } else if begun == whole {
+            equal_after = Some(taken);
+        }
+        let peeks = [begun.peek(bar), whole.peek(bar)].map(|values| format!("{values:?}"));
+        let values = [begun.update(bar), whole.update(bar)].map(|values| format!("{values:?}"));
+        if equal_after.is_some() {
+            assert_eq!(peeks[0], peeks[1]);
+            assert_eq!(values[0], values[1]);
+        }
+    }
+    equal_after
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{TickBar, TradedVolume};
 
 /// Units in one contract.
-const CONTRACT: u64 = 1 << 20;
+pub(super) const CONTRACT: u64 = 1 << 20;
 
 /// Rows that the window may span. A bar that would stretch it further is left out.
 const MAX_ROWS: u64 = 1 << 14;
@@ -31,7 +31,7 @@ const FIRST_ROOM: usize = 512;
 /// The rows lie side by side in one buffer at least twice as long as the range of the window was when
 /// it was made; a window that wanders out at an end is moved to the middle. So it allocates only when
 /// the range exceeds its record, and at most room for 2 × 2¹⁴ rows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct VolumeProfile {
     /// Length of the window in bars.
     window: usize,
@@ -140,6 +140,25 @@ impl<F: Fn(usize) -> u64> Rows<F> {
             }
         }
         (low, high)
+    }
+}
+
+/// Whether the same bars lie on the same grid. All else follows from these, or is room.
+impl PartialEq for VolumeProfile {
+    fn eq(&self, other: &VolumeProfile) -> bool {
+        // The same grid may be numbered from another row.
+        let moved = self.origin - other.origin;
+        let rows = moved / self.row_ticks;
+        let same = |ours: &BookedBar, theirs: &BookedBar| {
+            let first = if ours.rows == 0 { ours.first } else { ours.first + rows };
+            BookedBar { first, ..*ours } == *theirs
+        };
+        self.window == other.window
+            && self.row_ticks == other.row_ticks
+            && moved % self.row_ticks == 0
+            && self.bars.len() == other.bars.len()
+            && self.bars.iter().zip(&other.bars).all(|(ours, theirs)| same(ours, theirs))
+            && self.booked == other.booked
     }
 }
 

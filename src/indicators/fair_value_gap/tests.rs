@@ -1,14 +1,10 @@
 use proptest::prelude::*;
 
-use super::super::test_bars::{bars, shifted};
+use super::super::test_bars::{bars, bars_until_equal, shifted};
 use super::*;
 
-fn settings(min_gap_ticks: u32, max_age: u32, capacity: u16) -> FairValueGapSettings {
-    FairValueGapSettings {
-        min_gap_ticks: NonZeroU32::new(min_gap_ticks).unwrap(),
-        max_age,
-        capacity: NonZeroU16::new(capacity).unwrap(),
-    }
+fn settings(min_gap_ticks: u32, max_age: u32, capacity: usize) -> FairValueGapSettings {
+    FairValueGapSettings { min_gap_ticks, max_age, capacity }
 }
 
 fn flat(high: i64, low: i64, close: i64) -> TickBar {
@@ -49,7 +45,7 @@ impl List {
         let mut new = 0;
         if now >= 2 {
             let (previous, before) = (self.bars[now - 1], self.bars[now - 2]);
-            let wide = |gap: i64| gap >= i64::from(min_gap_ticks.get());
+            let wide = |gap: i64| gap >= i64::from(min_gap_ticks);
             if wide(bar.low - before.high) && previous.close > before.high {
                 new = 1;
                 self.bull.push(ListedZone { top: bar.low, bottom: before.high, formed: now });
@@ -62,7 +58,7 @@ impl List {
             }
         }
         for list in [&mut self.bull, &mut self.bear] {
-            if list.len() > usize::from(capacity.get()) {
+            if list.len() > capacity {
                 list.remove(0);
             }
         }
@@ -97,6 +93,26 @@ impl List {
     }
 }
 
+impl List {
+    /// The zones as [`FairValueGap::zones`] gives them.
+    fn zones(&self) -> Vec<FairValueGapZone> {
+        let zone = |bullish: bool, zone: &ListedZone| {
+            let reaches = |bar: &TickBar| {
+                if bullish { bar.low <= zone.top } else { bar.high >= zone.bottom }
+            };
+            FairValueGapZone {
+                bullish,
+                formed: zone.formed as u64,
+                top: zone.top,
+                bottom: zone.bottom,
+                tapped: self.bars[zone.formed + 1..].iter().any(reaches),
+            }
+        };
+        let bull = self.bull.iter().rev().map(|bull| zone(true, bull));
+        bull.chain(self.bear.iter().rev().map(|bear| zone(false, bear))).collect()
+    }
+}
+
 fn side(
     zone: Option<&ListedZone>,
     active: usize,
@@ -119,7 +135,7 @@ fn side(
 
 #[test]
 fn a_gap_is_confirmed_tapped_and_filled() {
-    let mut indicator = FairValueGap::new(settings(1, 0, 8));
+    let mut indicator = FairValueGap::new(settings(1, 0, 8)).unwrap();
     assert_eq!(indicator.update(&flat(100, 90, 95)).new, 0);
     assert!(indicator.update(&flat(112, 98, 110)).bull.top.is_nan());
     assert!(!indicator.is_ready());
@@ -143,7 +159,7 @@ fn a_gap_is_confirmed_tapped_and_filled() {
 #[test]
 fn touching_bars_are_no_gap_and_the_middle_must_close_beyond() {
     for (low, close, expected) in [(100, 110, 0), (101, 110, 1), (101, 100, 0), (101, 101, 1)] {
-        let mut indicator = FairValueGap::new(FairValueGapSettings::default());
+        let mut indicator = FairValueGap::new(FairValueGapSettings::default()).unwrap();
         indicator.update(&flat(100, 90, 95));
         indicator.update(&flat(112, 98, close));
         assert_eq!(indicator.update(&flat(118, low, 115)).new, expected, "{low} {close}");
@@ -159,13 +175,13 @@ proptest! {
         bars in bars(1..200),
         min_gap_ticks in 1u32..4,
         max_age in prop_oneof![Just(0u32), 1u32..5, 5u32..60],
-        capacity in prop_oneof![1u16..5, Just(512)],
+        capacity in prop_oneof![1usize..5, Just(512)],
         restart in 0usize..200,
     ) {
         let settings = settings(min_gap_ticks, max_age, capacity);
         let mut list =
             List { settings, bars: vec![], bull: vec![], bear: vec![], newest: None };
-        let mut indicator = FairValueGap::new(settings);
+        let mut indicator = FairValueGap::new(settings).unwrap();
         for (index, bar) in bars.iter().enumerate() {
             if index == restart {
                 let saved = serde_json::to_string(&indicator).unwrap();
@@ -179,6 +195,8 @@ proptest! {
             let values = indicator.update(bar);
             prop_assert_eq!(comparable(&peeked), comparable(&values));
             prop_assert_eq!(comparable(&values), comparable(&list.update(bar)), "bar {}", index);
+            let zones: Vec<FairValueGapZone> = indicator.zones().collect();
+            prop_assert_eq!(zones, list.zones());
             if index < indicator.first_valid() {
                 prop_assert_eq!((values.new, values.bull.active, values.bear.active), (0, 0, 0));
                 prop_assert!(values.bull.top.is_nan() && values.bear.top.is_nan());
@@ -192,7 +210,7 @@ proptest! {
     fn a_shift_moves_prices_exactly(
         bars in bars(1..120), at in 0usize..120, ticks in -5000i64..5000,
     ) {
-        let mut plain = FairValueGap::new(settings(1, 20, 6));
+        let mut plain = FairValueGap::new(settings(1, 20, 6)).unwrap();
         let mut rolled = plain.clone();
         for (index, bar) in bars.iter().enumerate() {
             if index == at {
@@ -213,10 +231,47 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn one_that_begins_later_becomes_equal(
+        bars in bars(80..160), late in 0usize..50, max_age in 1u32..25, capacity in 1usize..6,
+    ) {
+        let indicator = FairValueGap::new(settings(1, max_age, capacity)).unwrap();
+        let after = bars_until_equal(indicator, late, &bars);
+        prop_assert!(after.is_some_and(|after| after <= max_age as usize + 3), "{after:?}");
+    }
+}
+
+#[test]
+fn what_differs_in_anything_to_come_is_not_equal() {
+    let gap = [flat(100, 90, 95), flat(112, 98, 110), flat(118, 104, 115)];
+    let after = |settings, bars: &[TickBar]| {
+        let mut indicator = FairValueGap::new(settings).unwrap();
+        for bar in bars {
+            indicator.update(bar);
+        }
+        indicator
+    };
+    let plain = after(settings(1, 9, 4), &gap);
+    assert_eq!(plain, after(settings(1, 9, 4), &gap));
+    assert_ne!(plain, after(settings(1, 9, 5), &gap));
+    assert_ne!(plain, after(settings(1, 9, 4), &gap[..2]));
+    // Another lower edge; the same zone, a bar older; the same zone, tapped.
+    assert_ne!(plain, after(settings(1, 9, 4), &[flat(101, 90, 95), gap[1], gap[2]]));
+    let [quiet, touch] = [flat(118, 105, 115), flat(118, 104, 115)];
+    let older = [gap[0], gap[1], gap[2], quiet, quiet, quiet];
+    assert_ne!(after(settings(1, 9, 4), &older), after(settings(1, 9, 4), &older[..5]));
+    let tapped = [gap[0], gap[1], gap[2], touch, quiet, quiet];
+    let untouched = [gap[0], gap[1], gap[2], quiet, quiet, quiet];
+    assert_ne!(after(settings(1, 9, 4), &tapped), after(settings(1, 9, 4), &untouched));
+}
+
 /// A long run down, with the zones unlimited, meets the capacity and still allocates nothing new.
 #[test]
 fn room_never_grows() {
-    let mut indicator = FairValueGap::new(settings(1, 0, 16));
+    let mut indicator = FairValueGap::new(settings(1, 0, 16)).unwrap();
     let room = (indicator.bull.room(), indicator.bear.room());
     for step in 0..1000 {
         let price = 100_000 - step * 20;
@@ -228,4 +283,19 @@ fn room_never_grows() {
     for indicator in [indicator, restored] {
         assert_eq!((indicator.bull.room(), indicator.bear.room()), room);
     }
+}
+
+#[test]
+fn settings_out_of_range_are_refused_by_name() {
+    for (text, named) in [
+        (r#"{"min_gap_ticks": 0}"#, "min_gap_ticks is 0; it must be 1 to 10000"),
+        (r#"{"capacity": 0}"#, "capacity is 0; it must be 1 to 65535"),
+        (r#"{"capacity": 65536}"#, "capacity is 65536; it must be 1 to 65535"),
+    ] {
+        let settings: FairValueGapSettings = serde_json::from_str(text).unwrap();
+        let error = FairValueGap::new(settings).unwrap_err().to_string();
+        assert!(error.starts_with("fair value gaps: ") && error.contains(named), "{error}");
+    }
+    let error = serde_json::from_str::<FairValueGapSettings>(r#"{"max_agee": 1}"#).unwrap_err();
+    assert!(error.to_string().contains("max_agee"), "{error}");
 }

@@ -66,7 +66,7 @@ impl Zone {
 /// two bars ago, which every zone active then survived; and the zone of the bar before now, if there
 /// is one, was confirmed only because that close is above its bottom. So a new zone goes to the back,
 /// fills are taken from the back, and the oldest zone is in front.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "SavedZones", into = "SavedZones")]
 pub(super) struct Zones {
     /// In bars; 0 = unlimited.
@@ -144,6 +144,19 @@ impl Zones {
         }
         let active = kept - filled + usize::from(new.is_some());
         Step { drops_oldest, filled, survivor, new, active }
+    }
+
+    /// The zones from the newest to the oldest, each with the lowest low since it formed.
+    pub fn nearest_first(&self) -> impl Iterator<Item = Zone> {
+        self.zones.iter().rev().scan(NO_LOW, |lowest, zone| {
+            *lowest = zone.lowest.min(*lowest);
+            Some(Zone { lowest: *lowest, ..*zone })
+        })
+    }
+
+    /// The zones by what still matters of them at bar `now`: when they formed does only as their age.
+    pub fn aged(&self, now: u64) -> impl Iterator<Item = Zone> {
+        self.zones.iter().map(move |zone| Zone { formed: now - zone.formed, ..*zone })
     }
 
     /// Takes a step of the same bar.

@@ -2,21 +2,14 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::test_bars::{bars, shifted};
+use super::super::test_bars::{bars, bars_until_equal, shifted};
 use super::*;
 
-const CONTRACT: u64 = 1 << 20;
-
-fn settings(window: u16, row_ticks: u32, order: u16) -> LowVolumeNodeSettings {
-    LowVolumeNodeSettings {
-        window: NonZeroU16::new(window).unwrap(),
-        row_ticks: NonZeroU32::new(row_ticks).unwrap(),
-        order: NonZeroU16::new(order).unwrap(),
-        ..LowVolumeNodeSettings::default()
-    }
+fn settings(window: usize, row_ticks: u32, order: usize) -> LowVolumeNodeSettings {
+    LowVolumeNodeSettings { window, row_ticks, order, ..LowVolumeNodeSettings::default() }
 }
 
-fn indicator(window: u16, row_ticks: u32, order: u16) -> LowVolumeNode {
+fn indicator(window: usize, row_ticks: u32, order: usize) -> LowVolumeNode {
     LowVolumeNode::new(settings(window, row_ticks, order)).unwrap()
 }
 
@@ -27,7 +20,7 @@ fn comparable(values: &LowVolumeNodeValues) -> String {
 
 /// A profile in which row `i`, of one tick, has `volumes[i]` contracts, and the close.
 fn of_rows(volumes: &[u64], close: i64) -> LowVolumeNodeValues {
-    let mut indicator = indicator(volumes.len() as u16, 1, 2);
+    let mut indicator = indicator(volumes.len(), 1, 2);
     let mut last = None;
     for (price, &volume) in (0..).zip(volumes) {
         let bar = TickBar { open: price, high: price, low: price, close: price, volume };
@@ -104,17 +97,29 @@ fn equally_near_the_lower_node_is_the_nearest() {
 }
 
 #[test]
-fn shares_out_of_range_are_refused() {
-    for min_ratio in [-0.1, 1.0, f64::NAN] {
-        let settings = LowVolumeNodeSettings { min_ratio, ..Default::default() };
-        let error = LowVolumeNode::new(settings).unwrap_err();
-        assert!(error.to_string().contains("min_ratio"), "{error}");
+fn settings_out_of_range_are_refused_by_name() {
+    let good = LowVolumeNodeSettings::default();
+    let out = |window, row_ticks, order| LowVolumeNodeSettings { window, row_ticks, order, ..good };
+    let shares = |min_ratio, value_area| LowVolumeNodeSettings { min_ratio, value_area, ..good };
+    for (settings, named) in [
+        (out(0, 4, 7), "window is 0; it must be 1 to 65535 bars"),
+        (out(65_536, 4, 7), "window is 65536"),
+        (out(230, 0, 7), "row_ticks is 0; it must be 1 to 10000 ticks"),
+        (out(230, 4, 0), "order is 0; it must be 1 to 10000 rows"),
+        (shares(-0.1, 0.7), "min_ratio is -0.1; it must be at least 0 and below 1"),
+        (shares(1.0, 0.7), "min_ratio is 1"),
+        (shares(f64::NAN, 0.7), "min_ratio is NaN"),
+        (shares(0.0, 0.0), "value_area is 0; it must be above 0 and at most 1"),
+        (shares(0.0, 1.1), "value_area is 1.1"),
+        (shares(0.0, f64::NAN), "value_area is NaN"),
+    ] {
+        let error = LowVolumeNode::new(settings).unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
     }
-    for value_area in [0.0, 1.1, f64::NAN] {
-        let settings = LowVolumeNodeSettings { value_area, ..Default::default() };
-        let error = LowVolumeNode::new(settings).unwrap_err();
-        assert!(error.to_string().contains("value_area"), "{error}");
-    }
+    let error = serde_json::from_str::<LowVolumeNodeSettings>(r#"{"rows": 1}"#).unwrap_err();
+    assert!(error.to_string().contains("rows"), "{error}");
+    let kept: LowVolumeNodeSettings = serde_json::from_str(r#"{"order": 3}"#).unwrap();
+    assert_eq!(kept, LowVolumeNodeSettings { order: 3, ..good });
 }
 
 #[test]
@@ -172,7 +177,7 @@ fn a_bar_far_out_is_left_out() {
         }
         let (back, expected) = (with.update(&bar(16_002, 9)), plain.update(&bar(16_002, 9)));
         assert_eq!(comparable(&back), comparable(&expected));
-        assert_eq!(with.profile().map(|row| row.1).sum::<u64>(), (700 + 700 + 9) * CONTRACT);
+        assert_eq!(with.profile().map(|row| row.1).sum::<f64>(), 700.0 + 700.0 + 9.0);
     }
 }
 
@@ -185,9 +190,9 @@ proptest! {
     fn the_profile_is_its_bars(
         bars in bars(1..120),
         jump in prop_oneof![Just(0i64), -9000i64..9000],
-        window in 1u16..40,
+        window in 1usize..40,
         row_ticks in 1u32..9,
-        order in 1u16..5,
+        order in 1usize..5,
         traded in any::<bool>(),
         restart in 0usize..120,
     ) {
@@ -217,8 +222,19 @@ proptest! {
                 (peeked, indicator.update(bar))
             };
             prop_assert_eq!(comparable(&peeked), comparable(&values), "bar {}", index);
+            let nodes: Vec<VolumeNode> = indicator.nodes().collect();
+            prop_assert_eq!(nodes.len(), values.count as usize);
+            let rising = nodes.windows(2).all(|pair| pair[0].price < pair[1].price);
+            prop_assert!(rising);
+            for (node, beside) in [
+                (values.below, nodes.iter().rfind(|node| node.price < bar.close as f64)),
+                (values.above, nodes.iter().find(|node| node.price > bar.close as f64)),
+            ] {
+                let beside = beside.unwrap_or(&VolumeNode::NONE);
+                prop_assert_eq!(format!("{node:?}"), format!("{beside:?}"));
+            }
 
-            let start = (index + 1).saturating_sub(usize::from(window));
+            let start = (index + 1).saturating_sub(window);
             let mut expected: BTreeMap<i64, u64> = BTreeMap::new();
             for (number, bar) in (start..).zip(&bars[start..=index]) {
                 let ticks = (bar.high - bar.low + 1) as u64;
@@ -234,14 +250,15 @@ proptest! {
                     *expected.entry(edge).or_default() += units;
                 }
             }
-            let profile: Vec<(i64, u64)> = indicator.profile().collect();
+            let units = |row: (i64, f64)| (row.0, (row.1 * CONTRACT as f64) as u64);
+            let profile: Vec<(i64, u64)> = indicator.profile().map(units).collect();
             let held: BTreeMap<i64, u64> =
                 profile.iter().copied().filter(|row| row.1 > 0).collect();
             expected.retain(|_, units| *units > 0);
             prop_assert_eq!(&held, &expected);
             let volume: u64 = bars[start..=index].iter().map(|bar| bar.volume).sum();
             prop_assert_eq!(profile.iter().map(|row| row.1).sum::<u64>(), volume * CONTRACT);
-            let full = index + 1 >= usize::from(window);
+            let full = index + 1 >= window;
             prop_assert_eq!(indicator.is_ready(), full);
             prop_assert_eq!(values.point_of_control.is_nan(), !full || volume == 0);
             if index < indicator.first_valid() {
@@ -252,11 +269,49 @@ proptest! {
         }
     }
 
+    /// Also if the other had wandered off, so that it has more room, and was rolled by whole rows.
+    #[test]
+    fn one_that_begins_later_becomes_equal(
+        bars in bars(40..100), late in 0usize..40, window in 1usize..30, row_ticks in 1u32..6,
+        rolled in -50i64..50, away in prop_oneof![Just(0i64), -9000i64..9000],
+    ) {
+        let mut indicator = indicator(window, row_ticks, 2);
+        let mut bars = bars;
+        for bar in &mut bars[..late] {
+            *bar = shifted(bar, away);
+        }
+        let rows = rolled * i64::from(row_ticks);
+        let moved: Vec<TickBar> = bars.iter().map(|bar| shifted(bar, -rows)).collect();
+        let mut whole = indicator.clone();
+        for bar in &moved[..late] {
+            whole.update(bar);
+        }
+        whole.shift(rows);
+        for (taken, bar) in bars[late..].iter().enumerate() {
+            if taken >= window {
+                prop_assert_eq!(&indicator, &whole);
+            }
+            let values = (indicator.update(bar), whole.update(bar));
+            if taken >= window {
+                prop_assert_eq!(comparable(&values.0), comparable(&values.1));
+            }
+        }
+    }
+
+    #[test]
+    fn equal_once_is_equal_ever(
+        bars in bars(40..100), late in 0usize..40, window in 1usize..30, row_ticks in 1u32..6,
+    ) {
+        let after = bars_until_equal(indicator(window, row_ticks, 2), late, &bars);
+        prop_assert!(after.is_none_or(|after| after <= window), "{after:?}");
+        prop_assert_eq!(after.is_some(), bars.len() - late > window || late == 0);
+    }
+
     /// A roll in mid-series moves prices exactly, by any number of ticks, and nothing else.
     #[test]
     fn a_shift_moves_prices_exactly(
         bars in bars(1..100), at in 0usize..100, ticks in -5000i64..5000,
-        window in 1u16..20, row_ticks in 1u32..6,
+        window in 1usize..20, row_ticks in 1u32..6,
     ) {
         let mut plain = indicator(window, row_ticks, 1);
         let mut rolled = plain.clone();
@@ -274,7 +329,7 @@ proptest! {
     /// Started on the moved prices, values are moved too if the move is whole rows.
     #[test]
     fn whole_rows_move_everything(
-        bars in bars(1..100), rows in -1000i64..1000, window in 1u16..20, row_ticks in 1u32..6,
+        bars in bars(1..100), rows in -1000i64..1000, window in 1usize..20, row_ticks in 1u32..6,
     ) {
         let mut plain = indicator(window, row_ticks, 1);
         let mut moved = plain.clone();

@@ -5,8 +5,6 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::MomentumIndexError;
-
 /// What one crossing of the averages left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Crossing {
@@ -78,12 +76,24 @@ pub(super) struct Crossings {
     last_square_radius: f64,
 }
 
+/// The columns follow from these, and the order of equals in them changes no sum.
+impl PartialEq for Crossings {
+    fn eq(&self, other: &Crossings) -> bool {
+        self.capacity == other.capacity && self.in_time == other.in_time
+    }
+}
+
 /// What is saved of [`Crossings`]; the rest follows from it.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
     capacity: usize,
     crossings: Vec<Crossing>,
 }
+
+/// A saved state that no store ever had.
+#[derive(Debug, thiserror::Error)]
+#[error("momentum index: the saved crossings are damaged; replay the history instead")]
+struct Damaged;
 
 impl From<Crossings> for Remembered {
     fn from(crossings: Crossings) -> Remembered {
@@ -92,9 +102,9 @@ impl From<Crossings> for Remembered {
 }
 
 impl TryFrom<Remembered> for Crossings {
-    type Error = MomentumIndexError;
+    type Error = Damaged;
 
-    fn try_from(remembered: Remembered) -> Result<Crossings, MomentumIndexError> {
+    fn try_from(remembered: Remembered) -> Result<Crossings, Damaged> {
         let Remembered { capacity, crossings } = remembered;
         let possible = |crossing: &Crossing| {
             crossing.slow.is_finite()
@@ -107,7 +117,7 @@ impl TryFrom<Remembered> for Crossings {
             || crossings.len() > capacity
             || !crossings.iter().all(possible)
         {
-            return Err(MomentumIndexError::DamagedState);
+            return Err(Damaged);
         }
         let mut whole = Crossings::empty(capacity);
         for crossing in crossings {

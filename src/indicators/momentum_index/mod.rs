@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use self::crossings::{Crossings, MOST, Newcomer, Vote};
 use self::rolling_range::RollingRange;
 use super::{
-    ExactWeightedAverage, Indicator, RelativeStrengthIndex, Source, TickBar, WeightedAverage,
+    ExactWeightedAverage, Indicator, RelativeStrengthIndex, SettingOutOfRange, Source, TickBar,
+    WeightedAverage,
 };
 
 /// Lengths in bars of the two averages that cross.
@@ -38,12 +39,13 @@ const BAND_WINDOW: u64 = 2000;
 /// What can be chosen of a [`MomentumIndex`]. The defaults are the published ones, but for the price and
 /// the bounded store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct MomentumIndexSettings {
     /// The price that it looks at.
     pub source: Source,
-    /// K, the crossings that vote (published: "Prediction Data").
+    /// K, the crossings that vote, at least 1 (published: "Prediction Data").
     pub neighbours: usize,
-    /// Bars over which the relative strengths are smoothed (published: "Trend Length").
+    /// Bars over which the relative strengths are smoothed, 1 to 10,000 (published: "Trend Length").
     pub trend_length: usize,
     /// Crossings remembered at most, from `neighbours` to 2^20; the oldest is forgotten first. The
     /// published script never forgets: a capacity above the number of crossings gives the same.
@@ -61,26 +63,35 @@ impl Default for MomentumIndexSettings {
     }
 }
 
-/// Settings or a saved state that make no [`MomentumIndex`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MomentumIndexError {
-    /// Nobody would vote.
-    #[error("momentum index: neighbours is 0; give at least 1, such as 200")]
-    NoNeighbours,
-    /// Nothing would be averaged, or too much.
-    #[error("momentum index: trend_length is {0}; give 1 to 10000 bars, such as 20")]
-    TrendLength(usize),
-    /// The index could never be ready, or its sums could overflow.
-    #[error("momentum index: capacity is {capacity}; give {neighbours} (neighbours) to {MOST}")]
-    Capacity {
-        /// The capacity.
-        capacity: usize,
-        /// The neighbours.
-        neighbours: usize,
-    },
-    /// No index ever held this.
-    #[error("momentum index: the saved crossings are damaged; replay the history instead")]
-    DamagedState,
+impl MomentumIndexSettings {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// Naming the first that is not.
+    pub fn validate(&self) -> Result<(), SettingOutOfRange> {
+        let MomentumIndexSettings { neighbours, trend_length, capacity, .. } = *self;
+        let within = |good, setting, value, range| {
+            SettingOutOfRange::unless(good, "momentum index", setting, value as f64, range)
+        };
+        within(
+            (1..=MOST).contains(&neighbours),
+            "neighbours",
+            neighbours,
+            format!("1 to {MOST} crossings"),
+        )?;
+        within(
+            (1..=10_000).contains(&trend_length),
+            "trend_length",
+            trend_length,
+            "1 to 10000 bars".to_owned(),
+        )?;
+        within(
+            (neighbours..=MOST).contains(&capacity),
+            "capacity",
+            capacity,
+            format!("{neighbours} (neighbours) to {MOST} crossings"),
+        )
+    }
 }
 
 /// The values of one bar. Bars are counted from 0; what is not yet defined is NaN.
@@ -120,7 +131,11 @@ pub struct MomentumIndexValues {
 ///
 /// It allocates nothing after construction. Its serde state holds all of it: what is restored goes on
 /// with the same bits.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+///
+/// Two are equal if they give the same values for whatever comes. One that began later is equal to the
+/// other when all this has passed: the relative strengths have forgotten their beginnings (to the last
+/// bit after about 750 bars), the crossings from before have left the store, and then 2000 bars.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MomentumIndex {
     settings: MomentumIndexSettings,
     fast_average: ExactWeightedAverage,
@@ -167,17 +182,9 @@ impl MomentumIndex {
     ///
     /// # Errors
     /// If a setting is out of its range.
-    pub fn new(settings: MomentumIndexSettings) -> Result<MomentumIndex, MomentumIndexError> {
-        let MomentumIndexSettings { neighbours, trend_length, capacity, .. } = settings;
-        if neighbours == 0 {
-            return Err(MomentumIndexError::NoNeighbours);
-        }
-        if !(1..=10_000).contains(&trend_length) {
-            return Err(MomentumIndexError::TrendLength(trend_length));
-        }
-        if !(neighbours..=MOST).contains(&capacity) {
-            return Err(MomentumIndexError::Capacity { capacity, neighbours });
-        }
+    pub fn new(settings: MomentumIndexSettings) -> Result<MomentumIndex, SettingOutOfRange> {
+        settings.validate()?;
+        let MomentumIndexSettings { trend_length, capacity, .. } = settings;
         Ok(MomentumIndex {
             settings,
             fast_average: ExactWeightedAverage::new(FAST_AVERAGE),

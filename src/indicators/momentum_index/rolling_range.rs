@@ -36,6 +36,23 @@ impl From<SavedRange> for RollingRange {
     }
 }
 
+/// Whether they give the same for whatever comes: bars count by their age, and how many there were
+/// only until the window is full.
+impl PartialEq for RollingRange {
+    fn eq(&self, other: &RollingRange) -> bool {
+        fn aged(
+            range: &RollingRange,
+            side: &VecDeque<(u64, i64)>,
+        ) -> impl Iterator<Item = (u64, i64)> {
+            side.iter().map(|&(bar, value)| (range.bars - bar, value))
+        }
+        self.window == other.window
+            && self.bars.min(self.window) == other.bars.min(other.window)
+            && aged(self, &self.greatest).eq(aged(other, &other.greatest))
+            && aged(self, &self.least).eq(aged(other, &other.least))
+    }
+}
+
 impl RollingRange {
     pub fn new(window: u64) -> RollingRange {
         let side = || VecDeque::with_capacity(window as usize);

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::crossings::{Crossings, Newcomer, Vote};
 use super::rolling_range::RollingRange;
+use super::{MomentumIndex, MomentumIndexSettings};
+use crate::indicators::TickBar;
+use crate::indicators::test_bars::bars_until_equal;
 use crate::random::Random;
 
 /// The vote by its definition. `points` are all ever pushed, the sentinel first.
@@ -71,6 +74,48 @@ proptest! {
             let sorted = sorted_vote(&points, capacity, neighbours, (slow, quick));
             prop_assert_eq!(crossings.vote(slow, quick, neighbours, None), sorted);
             prop_assert_eq!(restored.vote(slow, quick, neighbours, None), sorted);
+        }
+    }
+
+    /// Whatever was pushed before, and wherever the search was told to look.
+    #[test]
+    fn stores_that_hold_the_same_are_equal(
+        capacity in 1..20_usize,
+        before in prop::collection::vec((features(), any::<bool>()), 0..30),
+        pushed in prop::collection::vec((features(), any::<bool>()), 1..40),
+        expected in 1e-9..1e5_f64,
+    ) {
+        let [mut whole, mut begun] = [0, 1].map(|_| Crossings::new(capacity));
+        let label = |up: bool| if up { 1 } else { -1 };
+        for ((slow, quick), up) in &before {
+            whole.push(*slow, *quick, label(*up));
+        }
+        whole.expect_near(expected);
+        for (index, ((slow, quick), up)) in pushed.iter().enumerate() {
+            let same = before.is_empty() || index >= capacity;
+            prop_assert_eq!(begun == whole, same);
+            whole.push(*slow, *quick, label(*up));
+            begun.push(*slow, *quick, label(*up));
+        }
+    }
+
+    #[test]
+    fn ranges_of_the_same_window_are_equal(
+        window in 1..12_u64,
+        before in prop::collection::vec(prop::option::weighted(0.8, -5..5_i64), 0..30),
+        values in prop::collection::vec(prop::option::weighted(0.8, -5..5_i64), 1..40),
+    ) {
+        let [mut whole, mut begun] = [0, 1].map(|_| RollingRange::new(window));
+        for value in &before {
+            whole.update(*value);
+        }
+        let mut equal = false;
+        for (taken, value) in values.iter().enumerate() {
+            prop_assert!(!equal || begun == whole);
+            equal = begun == whole;
+            prop_assert!(equal || (taken as u64) < window);
+            let given = (begun.update(*value), whole.update(*value));
+            prop_assert!(!equal || given.0 == given.1);
         }
     }
 
@@ -144,5 +189,34 @@ fn a_vote_in_a_large_store_is_that_of_the_sorted_crossings() {
             crossings.expect_near(sorted.square_radius * part);
             assert_eq!(crossings.vote(ask.0, ask.1, neighbours, None), sorted);
         }
+    }
+}
+
+/// An index of small memory on bars that cross often: it forgets how the strengths began, then the
+/// crossings from before, then 2000 bars of votes.
+#[test]
+#[ignore = "until averages and relative strength, too, are equal wherever their bars began"]
+fn one_that_begins_later_becomes_equal() {
+    let settings = MomentumIndexSettings {
+        neighbours: 4,
+        trend_length: 5,
+        capacity: 12,
+        ..MomentumIndexSettings::default()
+    };
+    for (seed, late) in [(1, 1), (2, 7), (3, 39), (4, 1000)] {
+        let mut random = Random::new(seed, 0);
+        let mut close = 20_000;
+        let bars: Vec<TickBar> = (0..late + 4000)
+            .map(|_| {
+                let open = close;
+                close += i64::from(random.below(13)) - 6;
+                let (high, low) = (open.max(close), open.min(close));
+                TickBar { open, high, low, close, volume: 1 }
+            })
+            .collect();
+        let after = bars_until_equal(MomentumIndex::new(settings).unwrap(), late, &bars);
+        // 52 lengths of the slow strength, 12 crossings each within 50 bars, and the band.
+        let memory = 52 * 20 + 12 * 50 + 2000;
+        assert!(after.is_some_and(|after| (2000..=memory).contains(&after)), "{after:?}");
     }
 }
