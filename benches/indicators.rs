@@ -13,14 +13,12 @@ use algospace_hft::indicators::{
     Momentum, MovingStatistics, MovingStatisticsLengths, NadarayaWatson, NadarayaWatsonSettings,
     RealisedVolatility, RelativeStrengthIndex, Source, TickBar, VolumeStatistics, WeightedAverage,
 };
-use algospace_hft::market::Price;
 use algospace_hft::random::Random;
 use wickra::Indicator as _;
 use yata::core::Method as _;
 
 const BARS: usize = 1_000_000;
 const RUNS: usize = 9;
-const TICK: Price = Price::from_units(Price::SCALE / 4);
 
 /// The same bars as each crate takes them.
 struct Data {
@@ -69,7 +67,7 @@ fn rows() -> Vec<Row> {
         (
             "Heiken Ashi",
             vec![
-                ("ours", over_bars(|| HeikenAshi::new(TICK), |candle| candle.open + candle.high)),
+                ("ours", over_bars(HeikenAshi::new, |candle| candle.open + candle.high)),
                 (
                     "wickra",
                     Box::new(|data| {
@@ -179,7 +177,7 @@ fn rows() -> Vec<Row> {
         (
             "ATR 14",
             vec![
-                ("ours", over_bars(|| AverageTrueRange::new(14, TICK), |points| points)),
+                ("ours", over_bars(|| AverageTrueRange::new(14), |ticks| ticks)),
                 (
                     "wickra",
                     Box::new(|data| {
@@ -218,7 +216,7 @@ fn rows() -> Vec<Row> {
                     Box::new(|data| {
                         let settings =
                             NadarayaWatsonSettings { source: Source::Close, ..Default::default() };
-                        let mut indicator = NadarayaWatson::new(settings, TICK).unwrap();
+                        let mut indicator = NadarayaWatson::new(settings).unwrap();
                         fold(&data.bars, |bar| {
                             let values = indicator.update(bar);
                             values.estimate + f64::from(values.turn + values.cross)
@@ -294,7 +292,7 @@ fn rows() -> Vec<Row> {
             vec![
                 (
                     "ours, and acceleration",
-                    over_bars(|| Momentum::new(5, TICK), |values| values.acceleration),
+                    over_bars(|| Momentum::new(5), |values| values.acceleration),
                 ),
                 (
                     "wickra",
@@ -341,8 +339,8 @@ fn rows() -> Vec<Row> {
             vec![(
                 "ours",
                 over_bars(
-                    || MovingStatistics::new(MovingStatisticsLengths::default(), TICK),
-                    |values| values.volume_balance + values.heiken_ashi_body_ratio,
+                    || MovingStatistics::new(MovingStatisticsLengths::default()).unwrap(),
+                    |values| values.volume_balance + values.weighted_average,
                 ),
             )],
         ),

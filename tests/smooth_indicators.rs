@@ -16,7 +16,8 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-const TICK: Price = Price::from_units(Price::SCALE / 4);
+/// Points in a tick of the fixture, whose prices are in points.
+const TICK: f64 = 0.25;
 
 #[derive(serde::Deserialize)]
 struct Oracle {
@@ -29,7 +30,7 @@ impl Oracle {
     fn read() -> Oracle {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/smooth_oracle.json");
         let oracle: Oracle = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        assert_eq!(oracle.tick_size.parse::<Price>().unwrap(), TICK);
+        assert_eq!(oracle.tick_size.parse::<Price>().unwrap().as_f64(), TICK);
         oracle
     }
 
@@ -74,16 +75,16 @@ impl Oracle {
 
 fn nadaraya_watson(source: Source) -> NadarayaWatson {
     let settings = NadarayaWatsonSettings { source, ..NadarayaWatsonSettings::default() };
-    NadarayaWatson::new(settings, TICK).unwrap()
+    NadarayaWatson::new(settings).unwrap()
 }
 
 #[test]
 fn heiken_ashi_is_that_of_ta_lib_to_the_last_bit() {
-    let (oracle, new) = (Oracle::read(), || HeikenAshi::new(TICK));
-    oracle.check_output("heiken_ashi_open", 0.0, new(), |candle| candle.open);
-    oracle.check_output("heiken_ashi_high", 0.0, new(), |candle| candle.high);
-    oracle.check_output("heiken_ashi_low", 0.0, new(), |candle| candle.low);
-    oracle.check_output("heiken_ashi_close", 0.0, new(), |candle| candle.close);
+    let (oracle, new) = (Oracle::read(), || HeikenAshi::new());
+    oracle.check_output("heiken_ashi_open", 0.0, new(), |candle| candle.open * TICK);
+    oracle.check_output("heiken_ashi_high", 0.0, new(), |candle| candle.high * TICK);
+    oracle.check_output("heiken_ashi_low", 0.0, new(), |candle| candle.low * TICK);
+    oracle.check_output("heiken_ashi_close", 0.0, new(), |candle| candle.close * TICK);
     for candle in oracle.bars().scan(new(), |state, bar| Some(state.update(&bar))) {
         let order = candle.close.partial_cmp(&candle.open).unwrap() as i8;
         assert_eq!(candle.direction, order);
@@ -102,9 +103,9 @@ fn strength_and_averages_are_those_of_ta_lib_and_tradingview() {
     oracle.check("rsi_20_ohlc4", 1e-9, quarters().map(|price| index.update(price)));
 
     let mut average = ExactWeightedAverage::new(20);
-    oracle.check("wma_20_close", 1e-9, closes().map(|close| average.update(close) / 4.0));
+    oracle.check("wma_20_close", 1e-9, closes().map(|close| average.update(close) * TICK));
     let mut average = ExactWeightedAverage::new(5);
-    oracle.check("wma_5_ohlc4", 1e-9, quarters().map(|price| average.update(price) / 16.0));
+    oracle.check("wma_5_ohlc4", 1e-9, quarters().map(|price| average.update(price) * TICK / 4.0));
 
     let (mut index, mut average) = (RelativeStrengthIndex::new(20), WeightedAverage::new(20));
     let averages = quarters().map(|price| match index.update(price) {
@@ -113,17 +114,17 @@ fn strength_and_averages_are_those_of_ta_lib_and_tradingview() {
     });
     oracle.check("wma_20_of_rsi", 1e-9, averages);
 
-    let range = AverageTrueRange::new(14, TICK);
-    oracle.check_output("average_true_range", 1e-9, range, |points| points);
+    let range = AverageTrueRange::new(14);
+    oracle.check_output("average_true_range", 1e-9, range, |ticks| ticks * TICK);
 }
 
 #[test]
 fn kernel_regression_is_that_of_numpy_and_tradingview() {
     let (oracle, new) = (Oracle::read(), || nadaraya_watson(Source::Ohlc4));
-    oracle.check_output("estimate", 1e-9, new(), |values| values.estimate);
-    oracle.check_output("fast_estimate", 1e-9, new(), |values| values.fast_estimate);
-    oracle.check_output("slope", 1e-9, new(), |values| values.slope);
-    oracle.check_output("deviation", 1e-9, new(), |values| values.deviation);
+    oracle.check_output("estimate", 1e-9, new(), |values| values.estimate * TICK);
+    oracle.check_output("fast_estimate", 1e-9, new(), |values| values.fast_estimate * TICK);
+    oracle.check_output("slope", 1e-9, new(), |values| values.slope * TICK);
+    oracle.check_output("deviation", 1e-9, new(), |values| values.deviation * TICK);
     oracle.check_output("turn", 0.0, new(), |values| f64::from(values.turn));
     oracle.check_output("cross", 0.0, new(), |values| f64::from(values.cross));
 
@@ -134,38 +135,37 @@ fn kernel_regression_is_that_of_numpy_and_tradingview() {
         source: Source::Close,
         ..NadarayaWatsonSettings::default()
     };
-    let wide = NadarayaWatson::new(settings, TICK).unwrap();
-    oracle.check_output("estimate_of_close", 1e-9, wide, |values| values.estimate);
+    let wide = NadarayaWatson::new(settings).unwrap();
+    oracle.check_output("estimate_of_close", 1e-9, wide, |values| values.estimate * TICK);
 }
 
 #[test]
 fn moving_statistics_are_those_of_pandas_scipy_and_statsmodels() {
     let oracle = Oracle::read();
-    let new = || MovingStatistics::new(MovingStatisticsLengths::default(), TICK);
+    let new = || MovingStatistics::new(MovingStatisticsLengths::default()).unwrap();
     oracle.check_output("log_return", 1e-15, new(), |values| values.log_return);
     oracle.check_output("realised_volatility", 1e-15, new(), |values| values.volatility.realised);
     oracle.check_output("volatility_of_volatility", 1e-15, new(), |values| {
         values.volatility.of_volatility
     });
     oracle.check_output("autocorrelation", 1e-9, new(), |values| values.autocorrelation);
-    oracle.check_output("momentum", 0.0, new(), |values| values.momentum.momentum);
-    oracle.check_output("acceleration", 0.0, new(), |values| values.momentum.acceleration);
+    oracle.check_output("momentum", 0.0, new(), |values| values.momentum.momentum * TICK);
+    oracle.check_output("acceleration", 0.0, new(), |values| values.momentum.acceleration * TICK);
     oracle.check_output("volume_ratio", 1e-9, new(), |values| values.volume.ratio);
     oracle.check_output("log_volume_ratio", 1e-9, new(), |values| values.volume.log_ratio);
     oracle.check_output("volume_z_score", 1e-9, new(), |values| values.volume.z_score);
     oracle.check_output("volume_skewness", 1e-9, new(), |values| values.volume.skewness);
     oracle.check_output("volume_balance", 1e-9, new(), |values| values.volume_balance);
-    oracle.check_output("average_true_range", 1e-9, new(), |values| values.average_true_range);
+    oracle
+        .check_output("average_true_range", 1e-9, new(), |values| values.average_true_range * TICK);
+    oracle.check_output("rsi_14_close", 1e-9, new(), |values| values.relative_strength);
+    oracle.check_output("wma_20_close", 1e-9, new(), |values| values.weighted_average * TICK);
 
     let mut statistics = new();
     let mut all_defined = None;
     for (at, bar) in oracle.bars().enumerate() {
         let values = statistics.update(&bar);
-        let range = (bar.high - bar.low) as f64 / 4.0 / values.average_true_range;
-        let candle = values.heiken_ashi;
-        let body = (candle.close - candle.open) / values.average_true_range;
-        assert_eq!(values.range_ratio.to_bits(), range.to_bits());
-        assert_eq!(values.heiken_ashi_body_ratio.to_bits(), body.to_bits());
+        assert_eq!(values.range, (bar.high - bar.low) as f64);
         if all_defined.is_none() && !format!("{values:?}").contains("NaN") {
             all_defined = Some(at);
         }
@@ -192,8 +192,8 @@ fn once_ready_the_beginning_no_longer_shows() {
         assert!(compared > 50);
         worst
     }
-    assert!(difference(|| HeikenAshi::new(TICK), |candle| candle.open) < 1e-8);
-    assert!(difference(|| AverageTrueRange::new(14, TICK), |points| points) < 1e-5);
+    assert!(difference(|| HeikenAshi::new(), |candle| candle.open) < 4e-8);
+    assert!(difference(|| AverageTrueRange::new(14), |ticks| ticks) < 4e-5);
     assert_eq!(difference(|| nadaraya_watson(Source::Close), |values| values.deviation), 0.0);
 }
 
@@ -218,7 +218,37 @@ fn settings_that_make_no_kernel_are_refused() {
             "Nadaraya-Watson lag is 8; it must be from 0 to below the bandwidth",
         ),
     ] {
-        assert_eq!(NadarayaWatson::new(settings, TICK).unwrap_err().to_string(), expected);
+        assert_eq!(NadarayaWatson::new(settings).unwrap_err().to_string(), expected);
+    }
+}
+
+#[test]
+fn lengths_out_of_range_are_refused_by_name() {
+    let good = MovingStatisticsLengths::default();
+    for (lengths, expected) in [
+        (
+            MovingStatisticsLengths { volume: 2, ..good },
+            "moving statistics: volume is 2; it must be 3 to 1000 bars",
+        ),
+        (
+            MovingStatisticsLengths { relative_strength: 1001, ..good },
+            "moving statistics: relative_strength is 1001; it must be 3 to 1000 bars",
+        ),
+    ] {
+        assert_eq!(MovingStatistics::new(lengths).unwrap_err().to_string(), expected);
+    }
+    for length in [3, 1000] {
+        let lengths = MovingStatisticsLengths {
+            average_true_range: length,
+            relative_strength: length,
+            weighted_average: length,
+            momentum: length,
+            volatility: length,
+            volatility_of_volatility: length,
+            autocorrelation: length,
+            volume: length,
+        };
+        assert!(MovingStatistics::new(lengths).is_ok());
     }
 }
 
@@ -298,8 +328,7 @@ fn over_a_roll<I: Indicator>(
         if at < roll {
             (plain.update(bar), rolled.update(bar))
         } else {
-            let points = by as f64 / 4.0;
-            (move_prices(plain.update(bar), points), rolled.update(&moved(bar, by)))
+            (move_prices(plain.update(bar), by as f64), rolled.update(&moved(bar, by)))
         }
     });
     outputs.collect()
@@ -320,15 +349,15 @@ proptest! {
     ) {
         let source = if closes { Source::Close } else { Source::Ohlc4 };
         let short = NadarayaWatsonSettings { taps: 3, source, ..NadarayaWatsonSettings::default() };
-        looks_ahead_and_restarts(HeikenAshi::new(TICK), &bars, restart);
-        looks_ahead_and_restarts(AverageTrueRange::new(14, TICK), &bars, restart);
+        looks_ahead_and_restarts(HeikenAshi::new(), &bars, restart);
+        looks_ahead_and_restarts(AverageTrueRange::new(14), &bars, restart);
         looks_ahead_and_restarts(nadaraya_watson(source), &bars, restart);
-        looks_ahead_and_restarts(NadarayaWatson::new(short, TICK).unwrap(), &bars, restart);
+        looks_ahead_and_restarts(NadarayaWatson::new(short).unwrap(), &bars, restart);
         looks_ahead_and_restarts(LogReturn::new(), &bars, restart);
-        looks_ahead_and_restarts(Momentum::new(5, TICK), &bars, restart);
+        looks_ahead_and_restarts(Momentum::new(5), &bars, restart);
         looks_ahead_and_restarts(VolumeStatistics::new(20), &bars, restart);
         looks_ahead_and_restarts(VolumeBalance::new(20), &bars, restart);
-        let all = MovingStatistics::new(MovingStatisticsLengths::default(), TICK);
+        let all = MovingStatistics::new(MovingStatisticsLengths::default()).unwrap();
         looks_ahead_and_restarts(all, &bars, restart);
     }
 
@@ -376,7 +405,7 @@ proptest! {
         roll in 0usize..160,
         by in -400i64..400,
     ) {
-        assert_same(over_a_roll(|| HeikenAshi::new(TICK), &bars, roll, by, |mut candle, by| {
+        assert_same(over_a_roll(|| HeikenAshi::new(), &bars, roll, by, |mut candle, by| {
             candle.open += by;
             candle.high += by;
             candle.low += by;
@@ -400,9 +429,9 @@ proptest! {
         by in -40_000i64..40_000,
     ) {
         assert_same(over_a_roll(
-            || AverageTrueRange::new(14, TICK), &bars, roll, by, |points, _| points,
+            || AverageTrueRange::new(14), &bars, roll, by, |ticks, _| ticks,
         ));
-        assert_same(over_a_roll(|| Momentum::new(5, TICK), &bars, roll, by, |values, _| values));
+        assert_same(over_a_roll(|| Momentum::new(5), &bars, roll, by, |values, _| values));
         assert_same(over_a_roll(|| VolumeStatistics::new(20), &bars, roll, by, |values, _| values));
         assert_same(over_a_roll(|| VolumeBalance::new(20), &bars, roll, by, |value, _| value));
         let estimates =
@@ -431,7 +460,7 @@ proptest! {
         roll in 1usize..160,
         by in -400i64..400,
     ) {
-        let new = || MovingStatistics::new(MovingStatisticsLengths::default(), TICK);
+        let new = || MovingStatistics::new(MovingStatisticsLengths::default()).unwrap();
         let outputs = over_a_roll(new, &bars, roll, by, |values, _| values);
         for (at, (plain, rolled)) in outputs.iter().enumerate().skip(roll) {
             let now = (bars[at].close + by) as f64;
@@ -439,8 +468,8 @@ proptest! {
             prop_assert!((rolled.log_return - (now / before).ln()).abs() < 1e-15);
             let same = |values: &algospace_hft::indicators::MovingStatisticsValues| text(&(
                 values.average_true_range,
-                values.range_ratio,
-                values.heiken_ashi_body_ratio,
+                values.range,
+                values.relative_strength,
                 values.momentum,
                 values.volume,
                 values.volume_balance,
@@ -452,7 +481,7 @@ proptest! {
     /// What is bounded stays in its bounds, and nothing is infinite.
     #[test]
     fn values_stay_in_their_ranges(bars in bars(-100..30_000)) {
-        let mut statistics = MovingStatistics::new(MovingStatisticsLengths::default(), TICK);
+        let mut statistics = MovingStatistics::new(MovingStatisticsLengths::default()).unwrap();
         let mut strength = RelativeStrengthIndex::new(5);
         for bar in &bars {
             let values = statistics.update(bar);

@@ -4,20 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use super::wilder_average::WilderAverage;
 use super::{Indicator, TickBar};
-use crate::market::Price;
 
-/// Wilder's average true range in points.
+/// Wilder's average true range in ticks.
 ///
 /// The true range is max(high, close before) - min(low, close before), at the first bar high - low;
 /// the average is Wilder's, first defined at bar `length` - 1. This is TradingView's `ta.atr`;
 /// TA-Lib leaves the first bar out, so it begins one bar later.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AverageTrueRange {
-    tick_size: f64,
     length: usize,
     bars: usize,
     last_close: i64,
-    /// In ticks.
     average: WilderAverage,
 }
 
@@ -26,9 +23,9 @@ impl AverageTrueRange {
     ///
     /// # Panics
     /// If `length` is zero.
-    pub fn new(length: usize, tick_size: Price) -> AverageTrueRange {
+    pub fn new(length: usize) -> AverageTrueRange {
         let average = WilderAverage::new(length);
-        AverageTrueRange { tick_size: tick_size.as_f64(), length, bars: 0, last_close: 0, average }
+        AverageTrueRange { length, bars: 0, last_close: 0, average }
     }
 
     #[inline]
@@ -46,14 +43,9 @@ impl AverageTrueRange {
         }
     }
 
-    /// That many ticks in points.
-    pub(super) fn points_of(&self, ticks: i64) -> f64 {
-        ticks as f64 * self.tick_size
-    }
-
     #[inline]
-    fn points(&self) -> f64 {
-        self.average.value().map_or(f64::NAN, |ticks| ticks * self.tick_size)
+    fn ticks(&self) -> f64 {
+        self.average.value().unwrap_or(f64::NAN)
     }
 }
 
@@ -63,12 +55,12 @@ impl Indicator for AverageTrueRange {
     #[inline]
     fn update(&mut self, bar: &TickBar) -> f64 {
         *self = self.after(bar);
-        self.points()
+        self.ticks()
     }
 
     #[inline]
     fn peek(&self, bar: &TickBar) -> f64 {
-        self.after(bar).points()
+        self.after(bar).ticks()
     }
 
     fn first_valid(&self) -> usize {

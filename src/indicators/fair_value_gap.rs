@@ -37,7 +37,7 @@ impl FairValueGapSettings {
     pub fn validate(&self) -> Result<(), SettingOutOfRange> {
         let FairValueGapSettings { min_gap_ticks, capacity, .. } = *self;
         let within = |good, setting, value, range: &str| {
-            SettingOutOfRange::unless(good, "fair value gaps", setting, value, range)
+            SettingOutOfRange::unless(good, "fair_value_gap", setting, value, range)
         };
         let ticks = f64::from(min_gap_ticks);
         within((1..=10_000).contains(&min_gap_ticks), "min_gap_ticks", ticks, "1 to 10000 ticks")?;

@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Indicator, TickBar};
-use crate::market::Price;
 
-/// Heiken Ashi candles.
+/// Heiken Ashi candles in ticks.
 ///
 /// ```text
 /// close[t] = (o + h + l + c) / 4
@@ -16,9 +15,8 @@ use crate::market::Price;
 /// This is the definition of TradingView and TA-Lib. The close is exact in quarter ticks. The open
 /// is a float in ticks whose rounding is halved at every bar, so two runs that began at different
 /// bars agree bit for bit after at most 64.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HeikenAshi {
-    tick_size: f64,
     bars: usize,
     /// The last candle's open and close in ticks; zero before the first bar.
     open: f64,
@@ -28,22 +26,22 @@ pub struct HeikenAshi {
 /// One Heiken Ashi candle.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeikenAshiCandle {
-    /// Open in points.
+    /// Open in ticks.
     pub open: f64,
-    /// High in points.
+    /// High in ticks.
     pub high: f64,
-    /// Low in points.
+    /// Low in ticks.
     pub low: f64,
-    /// Close in points.
+    /// Close in ticks.
     pub close: f64,
     /// 1 when the close is above the open, -1 when below, 0 when equal.
     pub direction: i8,
 }
 
 impl HeikenAshi {
-    /// Heiken Ashi for an instrument of that tick size.
-    pub fn new(tick_size: Price) -> HeikenAshi {
-        HeikenAshi { tick_size: tick_size.as_f64(), bars: 0, open: 0.0, close: 0.0 }
+    /// No bar taken yet.
+    pub fn new() -> HeikenAshi {
+        HeikenAshi::default()
     }
 
     #[inline]
@@ -57,13 +55,13 @@ impl HeikenAshi {
         // The close lies between the bar's low and high, so only the open can exceed them.
         let (high, low) = (bar.high as f64, bar.low as f64);
         let candle = HeikenAshiCandle {
-            open: open * self.tick_size,
-            high: if open > high { open } else { high } * self.tick_size,
-            low: if open < low { open } else { low } * self.tick_size,
-            close: close * self.tick_size,
+            open,
+            high: if open > high { open } else { high },
+            low: if open < low { open } else { low },
+            close,
             direction: i8::from(close > open) - i8::from(close < open),
         };
-        (HeikenAshi { bars: self.bars + 1, open, close, ..*self }, candle)
+        (HeikenAshi { bars: self.bars + 1, open, close }, candle)
     }
 }
 

@@ -55,7 +55,7 @@ impl LowVolumeNodeSettings {
                 value_area > 0.0 && value_area <= 1.0
             }),
         ] {
-            SettingOutOfRange::unless(good, "low-volume nodes", setting, value, range)?;
+            SettingOutOfRange::unless(good, "low_volume_node", setting, value, range)?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Indicators, computed incrementally at bar close: exact, causal, without allocation.
 //!
 //! Every indicator is a small struct that takes [`TickBar`]s, bars that were checked once and hold
-//! prices as whole ticks. "No value" is NaN in a smooth field, never zero.
+//! prices as whole ticks. Prices and differences of
+//! prices are in ticks everywhere. "No value" is NaN in a smooth field, never zero.
 
 mod autocorrelation;
 mod average_true_range;
@@ -42,9 +43,7 @@ pub use low_volume_node::{
 pub use momentum::{Momentum, MomentumValues};
 pub use momentum_index::{MomentumIndex, MomentumIndexSettings, MomentumIndexValues};
 pub use moving_statistics::{MovingStatistics, MovingStatisticsLengths, MovingStatisticsValues};
-pub use nadaraya_watson::{
-    NadarayaWatson, NadarayaWatsonError, NadarayaWatsonSettings, NadarayaWatsonValues,
-};
+pub use nadaraya_watson::{NadarayaWatson, NadarayaWatsonSettings, NadarayaWatsonValues};
 pub use relative_strength::RelativeStrengthIndex;
 pub use setting_out_of_range::SettingOutOfRange;
 pub use source::Source;

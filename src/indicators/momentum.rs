@@ -4,12 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::sliding_window::SlidingWindow;
 use super::{Indicator, TickBar};
-use crate::market::Price;
 
-/// The close's change over n bars, and the change of that over n bars; exact in ticks.
+/// The close's change over n bars, and the change of that over n bars; exact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Momentum {
-    tick_size: f64,
     span: usize,
     closes: SlidingWindow<i64>,
 }
@@ -17,9 +15,9 @@ pub struct Momentum {
 /// The values of one bar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MomentumValues {
-    /// close\[t\] - close\[t-n\], in points; NaN before bar n.
+    /// close\[t\] - close\[t-n\], in ticks; NaN before bar n.
     pub momentum: f64,
-    /// close\[t\] - 2 close\[t-n\] + close\[t-2n\], in points; NaN before bar 2n.
+    /// close\[t\] - 2 close\[t-n\] + close\[t-2n\], in ticks; NaN before bar 2n.
     pub acceleration: f64,
 }
 
@@ -28,9 +26,9 @@ impl Momentum {
     ///
     /// # Panics
     /// If `span` is zero.
-    pub fn new(span: usize, tick_size: Price) -> Momentum {
+    pub fn new(span: usize) -> Momentum {
         assert!(span > 0, "momentum over no bars");
-        Momentum { tick_size: tick_size.as_f64(), span, closes: SlidingWindow::new(2 * span) }
+        Momentum { span, closes: SlidingWindow::new(2 * span) }
     }
 }
 
@@ -49,7 +47,7 @@ impl Indicator for Momentum {
         let closes = self.closes.values();
         let (oldest, middle) = (closes[0], closes[self.span]);
         let valid = |bars: usize, ticks: i64| {
-            if self.closes.filled() >= bars { ticks as f64 * self.tick_size } else { f64::NAN }
+            if self.closes.filled() >= bars { ticks as f64 } else { f64::NAN }
         };
         MomentumValues {
             momentum: valid(self.span, bar.close - middle),

@@ -1,5 +1,7 @@
 //! Everything the matrices say of a timeframe's bars by themselves.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::autocorrelation::Autocorrelation;
@@ -7,18 +9,26 @@ use super::average_true_range::AverageTrueRange;
 use super::heiken_ashi::{HeikenAshi, HeikenAshiCandle};
 use super::log_return::LogReturn;
 use super::momentum::{Momentum, MomentumValues};
+use super::relative_strength::RelativeStrengthIndex;
 use super::volatility::{RealisedVolatility, VolatilityValues};
 use super::volume_balance::VolumeBalance;
 use super::volume_statistics::{VolumeStatistics, VolumeValues};
-use super::{Indicator, TickBar};
-use crate::market::Price;
+use super::weighted_average::ExactWeightedAverage;
+use super::{Indicator, SettingOutOfRange, TickBar};
 
-/// Windows in bars.
+/// What every length may be: long enough for skewness, short enough that exact sums fit.
+const LENGTHS: RangeInclusive<usize> = 3..=1000;
+
+/// Windows in bars, each 3 to 1,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MovingStatisticsLengths {
     /// Of the average true range.
     pub average_true_range: usize,
+    /// Of the relative strength index.
+    pub relative_strength: usize,
+    /// Of the weighted average.
+    pub weighted_average: usize,
     /// Of momentum and acceleration.
     pub momentum: usize,
     /// Of realised volatility.
@@ -32,10 +42,12 @@ pub struct MovingStatisticsLengths {
 }
 
 impl Default for MovingStatisticsLengths {
-    /// 14, 5, 30, 30, 20, 20.
+    /// 14, 14, 20, 5, 30, 30, 20, 20.
     fn default() -> MovingStatisticsLengths {
         MovingStatisticsLengths {
             average_true_range: 14,
+            relative_strength: 14,
+            weighted_average: 20,
             momentum: 5,
             volatility: 30,
             volatility_of_volatility: 30,
@@ -45,11 +57,41 @@ impl Default for MovingStatisticsLengths {
     }
 }
 
+impl MovingStatisticsLengths {
+    /// Whether every length is in its range.
+    ///
+    /// # Errors
+    /// Naming the first that is not.
+    pub fn validate(&self) -> Result<(), SettingOutOfRange> {
+        for (length, bars) in [
+            ("average_true_range", self.average_true_range),
+            ("relative_strength", self.relative_strength),
+            ("weighted_average", self.weighted_average),
+            ("momentum", self.momentum),
+            ("volatility", self.volatility),
+            ("volatility_of_volatility", self.volatility_of_volatility),
+            ("autocorrelation", self.autocorrelation),
+            ("volume", self.volume),
+        ] {
+            SettingOutOfRange::unless(
+                LENGTHS.contains(&bars),
+                "moving_statistics",
+                length,
+                bars as f64,
+                format!("{} to {} bars", LENGTHS.start(), LENGTHS.end()),
+            )?;
+        }
+        Ok(())
+    }
+}
+
 /// The statistics of one timeframe's bars that need nothing but those bars.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MovingStatistics {
     heiken_ashi: HeikenAshi,
     average_true_range: AverageTrueRange,
+    relative_strength: RelativeStrengthIndex,
+    weighted_average: ExactWeightedAverage,
     log_return: LogReturn,
     volatility: RealisedVolatility,
     autocorrelation: Autocorrelation,
@@ -61,21 +103,23 @@ pub struct MovingStatistics {
 /// The values of one bar; NaN while there is none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MovingStatisticsValues {
-    /// The Heiken Ashi candle.
+    /// The Heiken Ashi candle, in ticks.
     pub heiken_ashi: HeikenAshiCandle,
-    /// Average true range in points.
+    /// Average true range in ticks.
     pub average_true_range: f64,
-    /// (High - low) / average true range.
-    pub range_ratio: f64,
-    /// Heiken Ashi (close - open) / average true range.
-    pub heiken_ashi_body_ratio: f64,
+    /// High - low in ticks.
+    pub range: f64,
+    /// Relative strength index of the close, 0 to 100.
+    pub relative_strength: f64,
+    /// Weighted average of the close in ticks, exact.
+    pub weighted_average: f64,
     /// ln(close / close before).
     pub log_return: f64,
     /// Volatility of log returns, per bar.
     pub volatility: VolatilityValues,
     /// Autocorrelation of log returns at lag one.
     pub autocorrelation: f64,
-    /// Momentum and acceleration in points.
+    /// Momentum and acceleration in ticks.
     pub momentum: MomentumValues,
     /// Volume among that of the bars before.
     pub volume: VolumeValues,
@@ -83,37 +127,28 @@ pub struct MovingStatisticsValues {
     pub volume_balance: f64,
 }
 
-impl MovingStatisticsValues {
-    /// With what is divided by the average true range; `range` in points.
-    fn with_ratios(mut self, range: f64) -> MovingStatisticsValues {
-        if self.average_true_range > 0.0 {
-            let body = self.heiken_ashi.close - self.heiken_ashi.open;
-            self.range_ratio = range / self.average_true_range;
-            self.heiken_ashi_body_ratio = body / self.average_true_range;
-        }
-        self
-    }
-}
-
 impl MovingStatistics {
-    /// Statistics over these windows, for an instrument of that tick size.
+    /// Statistics over these windows.
     ///
-    /// # Panics
-    /// If a window is shorter than its statistic needs (3 bars always suffice).
-    pub fn new(lengths: MovingStatisticsLengths, tick_size: Price) -> MovingStatistics {
-        MovingStatistics {
-            heiken_ashi: HeikenAshi::new(tick_size),
-            average_true_range: AverageTrueRange::new(lengths.average_true_range, tick_size),
+    /// # Errors
+    /// If a length is out of its range.
+    pub fn new(lengths: MovingStatisticsLengths) -> Result<MovingStatistics, SettingOutOfRange> {
+        lengths.validate()?;
+        Ok(MovingStatistics {
+            heiken_ashi: HeikenAshi::new(),
+            average_true_range: AverageTrueRange::new(lengths.average_true_range),
+            relative_strength: RelativeStrengthIndex::new(lengths.relative_strength),
+            weighted_average: ExactWeightedAverage::new(lengths.weighted_average),
             log_return: LogReturn::new(),
             volatility: RealisedVolatility::new(
                 lengths.volatility,
                 lengths.volatility_of_volatility,
             ),
             autocorrelation: Autocorrelation::new(lengths.autocorrelation),
-            momentum: Momentum::new(lengths.momentum, tick_size),
+            momentum: Momentum::new(lengths.momentum),
             volume: VolumeStatistics::new(lengths.volume),
             balance: VolumeBalance::new(lengths.volume),
-        }
+        })
     }
 }
 
@@ -125,8 +160,9 @@ impl Indicator for MovingStatistics {
         MovingStatisticsValues {
             heiken_ashi: self.heiken_ashi.update(bar),
             average_true_range: self.average_true_range.update(bar),
-            range_ratio: f64::NAN,
-            heiken_ashi_body_ratio: f64::NAN,
+            range: (bar.high - bar.low) as f64,
+            relative_strength: self.relative_strength.update(bar.close),
+            weighted_average: self.weighted_average.update(bar.close),
             log_return,
             volatility: self.volatility.update(log_return),
             autocorrelation: self.autocorrelation.update(log_return),
@@ -134,7 +170,6 @@ impl Indicator for MovingStatistics {
             volume: self.volume.update(bar),
             volume_balance: self.balance.update(bar),
         }
-        .with_ratios(self.average_true_range.points_of(bar.high - bar.low))
     }
 
     fn peek(&self, bar: &TickBar) -> MovingStatisticsValues {
@@ -142,8 +177,9 @@ impl Indicator for MovingStatistics {
         MovingStatisticsValues {
             heiken_ashi: self.heiken_ashi.peek(bar),
             average_true_range: self.average_true_range.peek(bar),
-            range_ratio: f64::NAN,
-            heiken_ashi_body_ratio: f64::NAN,
+            range: (bar.high - bar.low) as f64,
+            relative_strength: self.relative_strength.peek(bar.close),
+            weighted_average: self.weighted_average.peek(bar.close),
             log_return,
             volatility: self.volatility.peek(log_return),
             autocorrelation: self.autocorrelation.peek(log_return),
@@ -151,13 +187,14 @@ impl Indicator for MovingStatistics {
             volume: self.volume.peek(bar),
             volume_balance: self.balance.peek(bar),
         }
-        .with_ratios(self.average_true_range.points_of(bar.high - bar.low))
     }
 
     fn first_valid(&self) -> usize {
         let returns = self.volatility.first_valid().max(self.autocorrelation.first_valid());
         [
             self.average_true_range.first_valid(),
+            self.relative_strength.first_valid(),
+            self.weighted_average.first_valid(),
             self.log_return.first_valid() + returns,
             self.momentum.first_valid(),
             self.volume.first_valid(),
@@ -170,6 +207,8 @@ impl Indicator for MovingStatistics {
     fn is_ready(&self) -> bool {
         self.heiken_ashi.is_ready()
             && self.average_true_range.is_ready()
+            && self.relative_strength.is_ready()
+            && self.weighted_average.is_ready()
             && self.log_return.is_ready()
             && self.volatility.is_ready()
             && self.autocorrelation.is_ready()
@@ -181,6 +220,8 @@ impl Indicator for MovingStatistics {
     fn shift(&mut self, ticks: i64) {
         self.heiken_ashi.shift(ticks);
         self.average_true_range.shift(ticks);
+        self.relative_strength.shift(ticks);
+        self.weighted_average.shift(ticks);
         self.log_return.shift(ticks);
         self.momentum.shift(ticks);
         self.balance.shift(ticks);

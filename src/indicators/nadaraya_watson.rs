@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lane_sums::dot;
 use super::sliding_window::SlidingWindow;
-use super::{Indicator, Source, TickBar};
-use crate::market::Price;
+use super::{Indicator, SettingOutOfRange, Source, TickBar};
 
 /// The one-sided Nadaraya-Watson estimate of price with a rational quadratic kernel (NW-RQK).
 ///
@@ -28,8 +27,6 @@ use crate::market::Price;
 pub struct NadarayaWatson {
     source: Source,
     taps: usize,
-    /// Points in a quarter tick.
-    unit: f64,
     kernel: Kernel,
     fast_kernel: Kernel,
     bars: usize,
@@ -67,31 +64,36 @@ impl Default for NadarayaWatsonSettings {
     }
 }
 
-/// Settings that make no kernel.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum NadarayaWatsonError {
-    /// A setting is out of its range.
-    #[error("Nadaraya-Watson {setting} is {value}; it must be {range}")]
-    OutOfRange {
-        /// Its name.
-        setting: &'static str,
-        /// Its value.
-        value: f64,
-        /// What it may be.
-        range: &'static str,
-    },
+impl NadarayaWatsonSettings {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// Naming the first that is not.
+    pub fn validate(&self) -> Result<(), SettingOutOfRange> {
+        let NadarayaWatsonSettings { bandwidth, relative_weight, taps, lag, .. } = *self;
+        for (setting, value, range, good) in [
+            ("bandwidth", bandwidth, "above 0", bandwidth > 0.0),
+            ("relative_weight", relative_weight, "above 0", relative_weight > 0.0),
+            ("taps", taps as f64, "2 to 512", (2..=512).contains(&taps)),
+            ("lag", lag, "from 0 to below the bandwidth", (0.0..bandwidth).contains(&lag)),
+        ] {
+            let good = good && value.is_finite();
+            SettingOutOfRange::unless(good, "nadaraya_watson", setting, value, range)?;
+        }
+        Ok(())
+    }
 }
 
 /// The values of one bar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NadarayaWatsonValues {
-    /// yhat with bandwidth h, in points.
+    /// yhat with bandwidth h, in ticks.
     pub estimate: f64,
-    /// yhat with bandwidth h - lag, in points.
+    /// yhat with bandwidth h - lag, in ticks.
     pub fast_estimate: f64,
-    /// The estimate less that of the bar before, in points a bar.
+    /// The estimate less that of the bar before, in ticks a bar.
     pub slope: f64,
-    /// The source less the estimate, in points.
+    /// The source less the estimate, in ticks.
     pub deviation: f64,
     /// 1 when the slope turned from falling to rising at this bar, -1 the other way, else 0.
     pub turn: i8,
@@ -142,31 +144,18 @@ struct Step {
 }
 
 impl NadarayaWatson {
-    /// The estimate for an instrument of that tick size.
+    /// The estimate over bars yet to come.
     ///
     /// # Errors
     /// If a setting is out of its range.
-    pub fn new(
-        settings: NadarayaWatsonSettings,
-        tick_size: Price,
-    ) -> Result<NadarayaWatson, NadarayaWatsonError> {
+    pub fn new(settings: NadarayaWatsonSettings) -> Result<NadarayaWatson, SettingOutOfRange> {
+        settings.validate()?;
         let NadarayaWatsonSettings { bandwidth, relative_weight, taps, lag, source } = settings;
-        for (setting, value, range, good) in [
-            ("bandwidth", bandwidth, "above 0", bandwidth > 0.0),
-            ("relative weight", relative_weight, "above 0", relative_weight > 0.0),
-            ("taps", taps as f64, "2 to 512", (2..=512).contains(&taps)),
-            ("lag", lag, "from 0 to below the bandwidth", (0.0..bandwidth).contains(&lag)),
-        ] {
-            if !(good && value.is_finite()) {
-                return Err(NadarayaWatsonError::OutOfRange { setting, value, range });
-            }
-        }
         // Whole blocks of eight changes before the newest.
         let earlier = (taps - 2).next_multiple_of(8);
         Ok(NadarayaWatson {
             source,
             taps,
-            unit: tick_size.as_f64() / 4.0,
             kernel: Kernel::new(bandwidth, relative_weight, taps, earlier),
             fast_kernel: Kernel::new(bandwidth - lag, relative_weight, taps, earlier),
             bars: 0,
@@ -189,7 +178,7 @@ impl NadarayaWatson {
 
         let sign = |up: bool, down: bool| i8::from(up) - i8::from(down);
         let valid = |after: usize, value: f64| {
-            if self.bars >= self.taps - 1 + after { value * self.unit } else { f64::NAN }
+            if self.bars >= self.taps - 1 + after { value / 4.0 } else { f64::NAN }
         };
         let values = NadarayaWatsonValues {
             estimate: valid(0, source as f64 - deviation),

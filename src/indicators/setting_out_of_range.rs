@@ -2,9 +2,9 @@
 
 /// A setting outside its range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{indicator}: {setting} is {value}; it must be {range}")]
+#[error("{indicator}.{setting} is {value}; it must be {range}")]
 pub struct SettingOutOfRange {
-    /// Whose setting it is, in words.
+    /// Whose setting it is, as the configuration's `indicators` section names it.
     pub indicator: &'static str,
     /// The name of its field.
     pub setting: &'static str,

@@ -71,7 +71,7 @@ impl MomentumIndexSettings {
     pub fn validate(&self) -> Result<(), SettingOutOfRange> {
         let MomentumIndexSettings { neighbours, trend_length, capacity, .. } = *self;
         let within = |good, setting, value, range| {
-            SettingOutOfRange::unless(good, "momentum index", setting, value as f64, range)
+            SettingOutOfRange::unless(good, "momentum_index", setting, value as f64, range)
         };
         within(
             (1..=MOST).contains(&neighbours),
