@@ -22,4 +22,5 @@ pub mod pipeline;
 pub mod random;
 pub mod source;
 pub mod strategy;
+pub mod table;
 mod whole_file;

@@ -1,6 +1,6 @@
 //! The program as it is typed: what it prints, what it leaves, and its exit status.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use algospace_hft::source::native::TickFile;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use tempfile::TempDir;
 
 /// The configuration that the project was asked for, word for word.
@@ -201,7 +202,24 @@ fn inspect_writes_bars_and_the_trades_of_the_run() {
         assert!(count > 100);
         assert_eq!(summary["bars"][minutes], count);
     }
-    run_badly(folder, "inspect bars --config backtest.yaml --output bars.parquet", 2);
+
+    run_well(folder, "inspect bars --config backtest.yaml --output bars.parquet");
+    let parquet = fs::File::open(folder.join("bars.parquet")).unwrap();
+    let parquet = SerializedFileReader::new(parquet).unwrap();
+    let about = parquet.metadata().file_metadata();
+    assert_eq!(about.num_rows() as usize, bars.lines().count() - 1);
+    let names: Vec<_> = about.schema().get_fields().iter().map(|field| field.name()).collect();
+    assert_eq!(names.join(","), bars.lines().next().unwrap());
+    let facts = about.key_value_metadata().unwrap().iter();
+    let facts: BTreeMap<_, _> =
+        facts.map(|fact| (fact.key.as_str(), fact.value.as_deref().unwrap())).collect();
+    assert_eq!(facts["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(facts["input_sha256"], summary["input_sha256"]);
+    assert_eq!(facts["seed"], summary["seed"].to_string());
+
+    let message = run_badly(folder, "inspect bars --config backtest.yaml --output bars.xlsx", 2);
+    assert!(message.contains(".csv or .parquet"), "{message}");
+    run_badly(folder, "inspect trades --config backtest.yaml --output trades.parquet", 2);
 }
 
 #[test]

@@ -23,12 +23,12 @@
 //! [`BarFlags::INCOMPLETE`]: crate::market::BarFlags::INCOMPLETE
 
 mod builder;
-mod csv;
 mod fold;
+mod table;
 
 pub use builder::{BarBuilder, TickCounts};
-pub use csv::write_bars;
 pub use fold::resample;
+pub use table::write_bars;
 
 #[cfg(test)]
 mod tests;

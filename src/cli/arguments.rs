@@ -39,14 +39,14 @@ pub(super) enum Command {
     Import(ImportArguments),
     /// Generate a synthetic market as a native tick file
     Synth(SynthArguments),
-    /// Write what a stage makes of the history to a CSV file
+    /// Write what a stage makes of the history to a table
     Inspect {
         /// What to write
         what: Inspected,
         /// The configuration file: its history, bars and strategy
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// The file to write (.csv)
+        /// The file to write: .csv, or for bars .parquet too
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
     },

@@ -8,26 +8,34 @@ use super::arguments::Inspected;
 use super::progress::Progress;
 use super::{Failure, check, say, stop};
 use crate::bars::{BarBuilder, write_bars};
+use crate::config::Config;
 use crate::market::{Bar, Timestamp};
 use crate::performance::write_trades_file;
 use crate::pipeline::{pipeline_settings, run_backtest};
-use crate::source::history::{History, Preparation};
+use crate::source::history::{History, HistoryError, Preparation};
+use crate::table::TableFormat;
 
 /// A table that ends early would pass for a whole one.
 const STOPPED: &str = "stopped before the end; nothing was written";
 
 pub(super) fn inspect(what: Inspected, config: &Path, output: &Path) -> Result<(), Failure> {
-    if output.extension().is_none_or(|ending| ending != "csv") {
-        return Err(Failure::usage(format!("{}: only .csv can be written", output.display())));
-    }
+    let format = TableFormat::of(output).map_err(Failure::usage)?;
     let stop = stop::on_signal();
-    match what {
-        Inspected::Bars => bars(config, output, &stop),
-        Inspected::Trades => trades(config, output, &stop),
+    match (what, format) {
+        (Inspected::Bars, _) => bars(config, output, format, &stop),
+        (Inspected::Trades, TableFormat::Csv) => trades(config, output, &stop),
+        (Inspected::Trades, TableFormat::Parquet) => {
+            Err(Failure::usage(format!("{}: trades are written as .csv only", output.display())))
+        }
     }
 }
 
-fn bars(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+fn bars(
+    config: &Path,
+    output: &Path,
+    format: TableFormat,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), Failure> {
     let (config, instrument) = check::load(config)?;
     check::keep_history(&config, &[output.to_owned()])?;
     let mut progress = Progress::new();
@@ -42,7 +50,11 @@ fn bars(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Fail
         BarBuilder::new(&settings.timeframes, settings.calendar, settings.fill_gaps_up_to);
     let contracts: Vec<_> =
         history.file.description().contracts.iter().map(|c| c.symbol.clone()).collect();
-    let written = write_bars(output, &instrument.symbol, &contracts, |emit| {
+    let facts = match format {
+        TableFormat::Csv => Vec::new(),
+        TableFormat::Parquet => facts(&config, &history).map_err(Failure::run)?,
+    };
+    let written = write_bars(output, &instrument.symbol, &contracts, &facts, |emit| {
         let emit = &mut |bar: &Bar| emit(bar);
         let mut session_close = Timestamp::MIN;
         for (index, tick) in ticks.iter().enumerate() {
@@ -72,6 +84,18 @@ fn bars(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Fail
         ));
     }
     Ok(())
+}
+
+/// What a table is made of, as in a run's manifest.
+fn facts(config: &Config, history: &History) -> Result<Vec<(String, String)>, HistoryError> {
+    let facts = [
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("input", history.name.clone()),
+        ("input_sha256", history.sha256()?),
+        ("seed", config.system.seed.to_string()),
+        ("configuration", config.to_resolved_yaml()),
+    ];
+    Ok(facts.map(|(name, fact)| (name.to_owned(), fact)).into())
 }
 
 fn trades(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Failure> {

@@ -117,12 +117,15 @@ pub(super) fn write_decimal(f: &mut fmt::Formatter<'_>, value: i64) -> fmt::Resu
     let sign = if value < 0 { "-" } else { "" };
     let magnitude = value.unsigned_abs();
     let whole = magnitude / Price::SCALE as u64;
-    let fraction = magnitude % Price::SCALE as u64;
+    let mut fraction = magnitude % Price::SCALE as u64;
     if fraction == 0 {
         return write!(f, "{sign}{whole}");
     }
-    let digits = format!("{fraction:09}");
-    write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
+    let mut digits = 9;
+    while fraction.is_multiple_of(10) {
+        (fraction, digits) = (fraction / 10, digits - 1);
+    }
+    write!(f, "{sign}{whole}.{fraction:0digits$}")
 }
 
 impl FromStr for Price {

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use sha2::{Digest, Sha256};
-
 use super::assembly::{self, AssemblyError};
 use super::feature_stage::FeatureStage;
 use super::inline::{Replay, replay};
@@ -95,15 +93,6 @@ impl Prepared {
         let mut on_ticks = |done| progress(Backtest::Replaying(done, total));
         replay(&mut self.stages, ticks, sink, stop, &mut on_ticks)
     }
-
-    /// SHA-256 of what the user gave: the history file itself, before any import; of several files,
-    /// one after the other.
-    ///
-    /// # Errors
-    /// If a file cannot be read.
-    pub fn input_sha256(&self) -> Result<String, HistoryError> {
-        hash_of(&self.history)
-    }
 }
 
 /// Runs a backtest. `stop` ends it early, in order: positions are closed, and the record says so.
@@ -120,7 +109,7 @@ pub fn run_backtest(
     let history = &*history;
     // The hash that names the input takes longer than the replay, and goes beside it.
     std::thread::scope(|scope| {
-        let hash = scope.spawn(|| hash_of(history));
+        let hash = scope.spawn(|| history.sha256());
         let mut sink = Recording::new(&config.bars.timeframes, stages.features());
         let ticks = history.file.ticks();
         let total = ticks.len() as u64;
@@ -130,34 +119,6 @@ pub fn run_backtest(
         finished.input_sha256 = hash.join().expect("hashing bytes in memory cannot fail")?;
         Ok(finished)
     })
-}
-
-/// SHA-256 of what the user gave: the history file itself, before any import; of several files, one
-/// after the other.
-fn hash_of(history: &History) -> Result<String, HistoryError> {
-    let mut hash = Sha256::new();
-    if history.imported_from.is_empty() {
-        hash.update(history.file.bytes());
-    }
-    for path in &history.imported_from {
-        let io = |source| HistoryError::Read { path: path.clone(), source };
-        let mut file = std::fs::File::open(path).map_err(io)?;
-        std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(io)?;
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Lets [`std::io::copy`] feed a hash.
-struct HashWriter<'a>(&'a mut Sha256);
-
-impl std::io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Keeps what the pipeline makes. It grows with trades and bars, not with ticks.

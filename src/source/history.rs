@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::import::{
@@ -128,6 +129,24 @@ impl History {
         }
     }
 
+    /// SHA-256, in hexadecimal, of what the user gave: the history file itself, before any import; of
+    /// several files, one after the other. It reads all of them.
+    ///
+    /// # Errors
+    /// If a file cannot be read any more.
+    pub fn sha256(&self) -> Result<String, HistoryError> {
+        let mut hash = Sha256::new();
+        if self.imported_from.is_empty() {
+            hash.update(self.file.bytes());
+        }
+        for path in &self.imported_from {
+            let io = |source| HistoryError::Read { path: path.clone(), source };
+            let mut file = std::fs::File::open(path).map_err(io)?;
+            std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(io)?;
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     fn open_file(
         path: &Path,
         settings: &BacktestSettings,
@@ -215,6 +234,19 @@ impl History {
         let notes =
             vec!["The market is made up: no result here says anything of a real one.".to_owned()];
         Ok(History { file, name, imported_from: Vec::new(), notes, _folder: Some(folder) })
+    }
+}
+
+/// Lets [`std::io::copy`] feed a hash.
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl std::io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
