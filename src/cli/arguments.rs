@@ -61,6 +61,10 @@ pub(super) enum Command {
 pub(super) enum Inspected {
     /// Every closed bar of every configured timeframe
     Bars,
+    /// Every feature at the close of every bar; docs/features.md says what they are
+    Features,
+    /// Every row that enters a matrix, scaled; docs/features.md says what they are
+    Matrices,
     /// Every round trip, as in a run's trades.csv
     Trades,
 }

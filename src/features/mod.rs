@@ -11,6 +11,7 @@ mod field;
 mod layout;
 mod row;
 mod settings;
+mod table;
 mod timeframe;
 
 pub use batch::in_chunks;
@@ -19,6 +20,7 @@ pub use field::{Field, Unit};
 pub use layout::{FeatureLayout, TooManyFeatures};
 pub use row::{FeatureRow, MOST_FIELDS};
 pub use settings::{IndicatorSettings, IndicatorTimeframes};
+pub use table::FeatureTable;
 
 use crate::indicators::SettingOutOfRange;
 

@@ -150,6 +150,11 @@ impl FeatureMatrix {
         true
     }
 
+    /// The row that was added last, scaled; zeros before the first.
+    pub fn newest_row(&self) -> &[f32] {
+        self.window.newest_row()
+    }
+
     /// The last rows, oldest first, row by row.
     ///
     /// # Errors

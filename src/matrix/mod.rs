@@ -9,8 +9,10 @@ mod feature_matrix;
 mod normaliser;
 mod rolling;
 mod settings;
+mod table;
 
 pub use feature_matrix::{FeatureMatrix, MatrixError};
 pub use normaliser::{CLIP, Normaliser, Scale, ScaleError};
 pub use rolling::{NotReady, RollingMatrix};
 pub use settings::{ColumnSettings, MatricesSettings, MatrixSettings};
+pub use table::MatrixTable;

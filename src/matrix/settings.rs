@@ -30,6 +30,16 @@ pub struct ColumnSettings {
     pub scale: Scale,
 }
 
+impl ColumnSettings {
+    /// `FEATURE`, or `FEATURE/PER`.
+    pub fn name(&self) -> String {
+        match &self.per {
+            None => self.feature.clone(),
+            Some(per) => format!("{}/{per}", self.feature),
+        }
+    }
+}
+
 /// The three matrices of the agents; `None` stands for the default one, if its features are computed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
