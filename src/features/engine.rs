@@ -102,7 +102,11 @@ impl FeatureEngine {
             },
             clock: SessionClock::new(),
             state,
-            row: FeatureRow { bar: nothing, values: [f64::NAN; MOST_FIELDS], valid: 0 },
+            row: FeatureRow {
+                bar: nothing,
+                values: [f64::NAN; MOST_FIELDS],
+                valid: [0; MOST_FIELDS / 64],
+            },
         })
     }
 

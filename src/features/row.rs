@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use crate::market::{Bar, Session, Timestamp};
 
 /// Most columns that a row can have.
-pub const MOST_FIELDS: usize = 128;
+pub const MOST_FIELDS: usize = 256;
 
 /// All features at the close of a bar: one fixed block that is written over at every close.
 ///
@@ -17,8 +17,8 @@ pub struct FeatureRow {
     pub bar: Bar,
     /// The features; NaN where there is no value. Columns beyond the layout's are NaN.
     pub values: [f64; MOST_FIELDS],
-    /// Bit `i` is set if `values[i]` is a value.
-    pub valid: u128,
+    /// Bit `i % 64` of word `i / 64` is set if `values[i]` is a value.
+    pub valid: [u64; MOST_FIELDS / 64],
 }
 
 impl FeatureRow {
@@ -30,18 +30,25 @@ impl FeatureRow {
     /// The value of a column, if it has one.
     #[inline]
     pub fn value(&self, column: usize) -> Option<f64> {
-        (self.valid >> column & 1 == 1).then(|| self.values[column])
+        (self.valid[column / 64] >> (column % 64) & 1 == 1).then(|| self.values[column])
     }
 
-    /// Takes note of which of `count` columns from `first` on have a value.
+    /// Takes note of which of `count` columns (at most 64) from `first` on have a value.
     #[inline]
     pub(super) fn mark(&mut self, first: usize, count: usize) {
         let mut bits = 0u64;
         for (place, value) in self.values[first..first + count].iter().enumerate() {
             bits |= u64::from(!value.is_nan()) << place;
         }
-        let mask = u128::from(u64::MAX >> (64 - count)) << first;
-        self.valid = self.valid & !mask | u128::from(bits) << first;
+        // The columns may lie across two words.
+        let shift = first % 64;
+        let mask = u128::from(u64::MAX >> (64 - count)) << shift;
+        let bits = u128::from(bits) << shift;
+        for (word, place) in [(first / 64, 0), (first / 64 + 1, 64)] {
+            if let Some(word) = self.valid.get_mut(word) {
+                *word = *word & !((mask >> place) as u64) | (bits >> place) as u64;
+            }
+        }
     }
 }
 
