@@ -15,9 +15,11 @@ use std::time::{Duration, Instant};
 use algospace_hft::execution::{
     Bracket, Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
 };
+use algospace_hft::features::{IndicatorSettings, IndicatorTimeframes};
 use algospace_hft::market::{Bar, Calendar, Instrument, Money, Tick, Timeframe, Timestamp};
+use algospace_hft::matrix::MatricesSettings;
 use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
-use algospace_hft::pipeline::{Pipeline, PipelineSettings, Sink};
+use algospace_hft::pipeline::{FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::source::native::TickFile;
 use algospace_hft::source::synthetic::{RegimesSettings, Settings, SyntheticMarket, write_file};
 use algospace_hft::strategy::{MovingAverageCross, MovingAverageCrossSettings};
@@ -42,15 +44,21 @@ fn main() {
     let mut fold = Vec::new();
     let mut plain = Vec::new();
     let mut bars_only = Vec::new();
+    let mut bare = Vec::new();
     let mut pipeline = Vec::new();
     let (mut plain_trades, mut sink) = (0, Counts::default());
     for _ in 0..RUNS {
         fold.push(time(|| read_only(file.ticks())));
         plain.push(time(|| plain_trades = plain_loop(file.ticks()).0));
         bars_only.push(time(|| build_bars(file.ticks())));
-        pipeline.push(time(|| sink = run_pipeline(file.ticks())));
+        bare.push(time(|| {
+            run_pipeline(file.ticks(), &without_indicators());
+        }));
+        let indicators = IndicatorSettings::default();
+        pipeline.push(time(|| sink = run_pipeline(file.ticks(), &indicators)));
     }
-    let [fold, plain, bars_only, pipeline] = [fold, plain, bars_only, pipeline].map(median);
+    let [fold, plain, bars_only, bare, pipeline] =
+        [fold, plain, bars_only, bare, pipeline].map(median);
     println!("{ticks} ticks, medians of {RUNS} alternating runs");
     let row = |name: &str, time: Duration| {
         println!(
@@ -63,7 +71,8 @@ fn main() {
     row("read every record (floor)", fold);
     row("plain loop", plain);
     row("bars only (5, 30 min)", bars_only);
-    row("bars + baseline + simulated exchange", pipeline);
+    row("bars + baseline + simulated exchange", bare);
+    row("the same + features and matrices", pipeline);
     println!("plain loop: {plain_trades} trades; pipeline: {sink:?}");
 }
 
@@ -184,7 +193,21 @@ impl Sink for Counts {
     }
 }
 
-fn run_pipeline(ticks: &[Tick]) -> Counts {
+fn without_indicators() -> IndicatorSettings {
+    let none = || Some(Vec::new());
+    IndicatorSettings {
+        timeframes: IndicatorTimeframes {
+            moving_statistics: none(),
+            fair_value_gap: none(),
+            momentum_index: none(),
+            nadaraya_watson: none(),
+            low_volume_node: none(),
+        },
+        ..IndicatorSettings::default()
+    }
+}
+
+fn run_pipeline(ticks: &[Tick], indicators: &IndicatorSettings) -> Counts {
     let instrument = Instrument::built_in("ES").expect("built in");
     let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
     let strategy = MovingAverageCross::new(MovingAverageCrossSettings {
@@ -218,8 +241,17 @@ fn run_pipeline(ticks: &[Tick]) -> Counts {
         fill_gaps_up_to: Timestamp::HOUR,
         flatten_before_close: Some(5 * Timestamp::MINUTE),
         expiries: Vec::new(),
+        prices_are_joined: false,
     };
-    let mut pipeline = Pipeline::new(settings, strategy, desk, exchange);
+    let features = FeatureStage::new(
+        indicators,
+        &MatricesSettings::default(),
+        &settings.timeframes,
+        &Instrument::built_in("ES").expect("it is built in"),
+        true,
+    );
+    let features = features.expect("the defaults are good");
+    let mut pipeline = Pipeline::new(settings, features, strategy, desk, exchange);
     let mut sink = Counts::default();
     for tick in ticks {
         pipeline.on_tick(tick, &mut sink);

@@ -1,19 +1,23 @@
-//! Nanoseconds a bar for fair value gaps and low-volume nodes, beside the nearest of their like.
+//! Nanoseconds a bar for fair value gaps and low-volume nodes, and a tick for traded volume, beside the
+//! nearest of their like.
 //!
 //! No crate known to us has a streaming list of fair value gaps, so the yardstick is the plain way to
 //! write it: a vector of zones, looked through on every bar, without age, depth or taps. wickra's
 //! `HighLowVolumeNodes` is a rolling profile that is built anew for every bar, with as many rows as
 //! ours spans on average; it finds the one least traded row, where ours finds all valleys, their
-//! depths, the point of control and the value area.
+//! depths, the point of control and the value area. Traded volume is beside the map that one would
+//! otherwise use.
 //!
 //! `cargo bench --bench zones -- [bars]`: that many bars (default 10,000). Runs alternate; each figure is
 //! the least of many short ones, since whatever else the machine does only adds.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Instant;
 
 use algospace_hft::indicators::{
     FairValueGap, FairValueGapSettings, Indicator, LowVolumeNode, LowVolumeNodeSettings, TickBar,
+    TradedVolume,
 };
 use algospace_hft::random::Random;
 use wickra::{Candle, HighLowVolumeNodes, Indicator as _};
@@ -66,6 +70,60 @@ fn main() {
     for (name, time) in names.iter().zip(times) {
         println!("{name:<46} {time:>9.1} ns/bar");
     }
+
+    let ticks = trades(100 * TICKS_A_BAR);
+    let mut times = [f64::INFINITY; 2];
+    for _ in 0..RUNS {
+        let runs: [&dyn Fn(); 2] = [&|| traded(&ticks), &|| mapped(&ticks)];
+        for (time, run) in times.iter_mut().zip(runs) {
+            let start = Instant::now();
+            run();
+            *time = time.min(start.elapsed().as_secs_f64() * 1e9 / ticks.len() as f64);
+        }
+    }
+    println!("{:<46} {:>9.2} ns/tick", "traded volume", times[0]);
+    println!("{:<46} {:>9.2} ns/tick", "a map from price to volume", times[1]);
+}
+
+/// Trades in a bar: a busy five minutes of ES.
+const TICKS_A_BAR: usize = 3000;
+
+/// Trades that bounce between bid and offer, which move by a tick in every eighth.
+fn trades(count: usize) -> Vec<(i64, u32)> {
+    let mut random = Random::at(3, 0, 0);
+    let mut bid: i64 = 20_000;
+    (0..count)
+        .map(|_| {
+            bid += match random.below(16) {
+                0 => 1,
+                1 => -1,
+                _ => 0,
+            };
+            (bid + i64::from(random.below(2)), 1 + random.below(8))
+        })
+        .collect()
+}
+
+fn traded(ticks: &[(i64, u32)]) {
+    let mut volume = TradedVolume::default();
+    for bar in ticks.chunks(TICKS_A_BAR) {
+        volume.clear();
+        for &(price, size) in bar {
+            volume.add(price, size);
+        }
+        black_box(&volume);
+    }
+}
+
+fn mapped(ticks: &[(i64, u32)]) {
+    let mut volume: HashMap<i64, u64> = HashMap::new();
+    for bar in ticks.chunks(TICKS_A_BAR) {
+        volume.clear();
+        for &(price, size) in bar {
+            *volume.entry(price).or_default() += u64::from(size);
+        }
+        black_box(&volume);
+    }
 }
 
 /// Bars whose close moves by some `step` ticks.
@@ -101,15 +159,15 @@ fn gaps(bars: &[TickBar], max_age: u32) {
     let settings = FairValueGapSettings { max_age, ..Default::default() };
     let mut indicator = FairValueGap::new(settings).expect("settings in range");
     for bar in bars {
-        black_box(indicator.update(bar));
+        black_box(&indicator.update(bar));
     }
 }
 
 fn gaps_peeked(bars: &[TickBar]) {
     let mut indicator = FairValueGap::new(FairValueGapSettings::default()).expect("in range");
     for bar in bars {
-        black_box(indicator.peek(bar));
-        black_box(indicator.update(bar));
+        black_box(&indicator.peek(bar));
+        black_box(&indicator.update(bar));
     }
 }
 
@@ -139,15 +197,15 @@ fn profile(window: usize, row_ticks: u32) -> LowVolumeNode {
 fn nodes(bars: &[TickBar], window: usize, row_ticks: u32) {
     let mut indicator = profile(window, row_ticks);
     for bar in bars {
-        black_box(indicator.update(bar));
+        black_box(&indicator.update(bar));
     }
 }
 
 fn nodes_peeked(bars: &[TickBar]) {
     let mut indicator = profile(230, 4);
     for bar in bars {
-        black_box(indicator.peek(bar));
-        black_box(indicator.update(bar));
+        black_box(&indicator.peek(bar));
+        black_box(&indicator.update(bar));
     }
 }
 

@@ -15,6 +15,7 @@ pub mod chart;
 pub mod cli;
 pub mod config;
 pub mod execution;
+pub mod features;
 pub mod indicators;
 pub mod market;
 pub mod matrix;

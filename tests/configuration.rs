@@ -514,13 +514,15 @@ fn the_documented_ranges_are_those_enforced() {
             assert!(at_value.starts_with(&bad), "{key} {bad}: {problems:?}");
         }
     }
-    assert_eq!(ranges, 33, "ranges in docs/configuration.md that this test understands");
+    assert_eq!(ranges, 50, "ranges in docs/configuration.md that this test understands");
 }
 
 #[test]
 fn the_documentations_own_examples_are_true() {
     let smallest = DOCUMENTATION.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
     parse(smallest).unwrap();
+    let matrices = DOCUMENTATION.split("```yml\n").nth(1).unwrap().split("```").next().unwrap();
+    parse(&format!("{SYNTHETIC}\n{matrices}")).unwrap();
     let error = DOCUMENTATION.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
     let text = format!("{SYNTHETIC}\n\n\n\n\nrisk_management:\n  max_daily_drawdown: 5\n");
     let message = Config::parse(&text, "prod.yaml", &HashMap::new()).unwrap_err().to_string();

@@ -195,7 +195,7 @@ fn settings_out_of_range_are_refused() {
         (MomentumIndexSettings { capacity: 1 << 21, ..good }, "capacity is 2097152"),
     ] {
         let error = MomentumIndex::new(settings).unwrap_err().to_string();
-        assert!(error.starts_with("momentum index: ") && error.contains(named), "{error}");
+        assert!(error.starts_with("momentum_index.") && error.contains(named), "{error}");
     }
     let text = r#"{"neighbors": 5}"#;
     let error = serde_json::from_str::<MomentumIndexSettings>(text).unwrap_err().to_string();

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use algospace_hft::execution::{Decision, Target};
 use algospace_hft::market::{Bar, Calendar, Tick, Timeframe, Timestamp};
 use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
-use algospace_hft::pipeline::Sink;
+use algospace_hft::pipeline::{FeatureStage, Sink};
 use proptest::prelude::*;
 
 use assembly::random::{any_setup, any_step, market_of, restless};
@@ -22,6 +22,8 @@ enum Event {
     Trade(Trade),
     Equity(EquityPoint),
     Decision(Decision),
+    /// The bits of every feature, and of the matrix.
+    Features(Vec<u64>, Vec<u32>),
 }
 
 /// The events, and where each tick's begin.
@@ -46,6 +48,13 @@ impl Sink for Journal {
     }
     fn equity(&mut self, point: &EquityPoint) {
         self.push(Event::Equity(*point));
+    }
+    fn features(&mut self, stage: &FeatureStage) {
+        let count = stage.engine().layout().fields().len();
+        let row = stage.engine().row().values[..count].iter().map(|value| value.to_bits());
+        let window = stage.matrices()[0].window().unwrap_or_default();
+        let matrix = window.iter().map(|value| value.to_bits());
+        self.push(Event::Features(row.collect(), matrix.collect()));
     }
 }
 

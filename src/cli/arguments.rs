@@ -47,7 +47,7 @@ pub(super) enum Command {
         /// The configuration file: its history, bars and strategy
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// The file to write: .csv or .parquet for bars, .csv for trades, .html for a chart
+        /// The file to write: .csv or .parquet; trades only .csv, a chart .html
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
         /// The session to draw, by the date on which it closes [default: the last whole one]
@@ -65,6 +65,10 @@ pub(super) enum Command {
 pub(super) enum Inspected {
     /// Every closed bar of every configured timeframe
     Bars,
+    /// Every feature at the close of every bar; docs/features.md says what they are
+    Features,
+    /// Every row that enters a matrix, scaled; docs/features.md says what they are
+    Matrices,
     /// Every round trip, as in a run's trades.csv
     Trades,
     /// A session's 5-minute bars with what the indicators make of them

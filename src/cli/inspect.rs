@@ -12,11 +12,20 @@ use super::progress::Progress;
 use super::{Failure, chart, check, say, stop};
 use crate::bars::{BarBuilder, TickCounts, write_bars};
 use crate::config::Config;
+use crate::features::FeatureTable;
 use crate::market::{Bar, Timestamp};
-use crate::performance::write_trades_file;
-use crate::pipeline::{PipelineSettings, pipeline_settings, run_backtest};
+use crate::matrix::MatrixTable;
+use crate::performance::{EquityPoint, Trade, write_trades_file};
+use crate::pipeline::{
+    FeatureStage, PipelineSettings, Prepared, Sink, pipeline_settings, run_backtest,
+};
 use crate::source::history::{History, HistoryError, Preparation};
-use crate::table::TableFormat;
+use crate::table::{TableError, TableFormat};
+
+const NO_INDICATORS: &str =
+    "no indicator is computed: `bars.timeframes` and `indicators.timeframes` have none in common";
+
+const NO_MATRICES: &str = "there is no matrix: the default ones need bars of 5 and 30 minutes in `bars.timeframes`, and their features";
 
 /// A table that ends early would pass for a whole one.
 const STOPPED: &str = "stopped before the end; nothing was written";
@@ -33,6 +42,9 @@ pub(super) fn inspect(
     let format = || TableFormat::of(output).map_err(Failure::usage);
     match what {
         Inspected::Bars => bars(config, output, format()?, &stop::on_signal()),
+        Inspected::Features | Inspected::Matrices => {
+            features(what, config, output, format()?, &stop::on_signal())
+        }
         Inspected::Trades if format()? == TableFormat::Parquet => {
             Err(Failure::usage(format!("{}: trades are written as .csv only", output.display())))
         }
@@ -106,6 +118,79 @@ pub(super) fn each_bar(
     }
     builder.finish(&mut take);
     Ok(builder.counts())
+}
+
+/// What the feature stage writes, as a table.
+enum Rows<'a> {
+    Features(FeatureTable<'a>),
+    Matrices(MatrixTable<'a>),
+}
+
+struct TableSink<'a> {
+    rows: Rows<'a>,
+    written: Result<(), TableError>,
+}
+
+impl Sink for TableSink<'_> {
+    fn bar(&mut self, _: &Bar) {}
+    fn trade(&mut self, _: &Trade) {}
+    fn equity(&mut self, _: &EquityPoint) {}
+    fn features(&mut self, stage: &FeatureStage) {
+        if self.written.is_err() {
+            return;
+        }
+        let row = stage.engine().row();
+        self.written = match &mut self.rows {
+            Rows::Features(table) => table.write(row),
+            Rows::Matrices(table) => table.write(&row.bar, stage.matrices()),
+        };
+    }
+}
+
+fn features(
+    what: Inspected,
+    config: &Path,
+    output: &Path,
+    format: TableFormat,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), Failure> {
+    let (config, instrument) = check::load(config)?;
+    check::keep_history(&config, &[output.to_owned()])?;
+    let mut progress = Progress::new();
+    let mut prepared = Prepared::new(&config, stop, &mut |now| progress.show_backtest(now))
+        .map_err(Failure::run)?;
+    let facts = match format {
+        TableFormat::Csv => Vec::new(),
+        TableFormat::Parquet => facts(&config, prepared.history()).map_err(Failure::run)?,
+    };
+    let contracts = &prepared.history().file.description().contracts;
+    let contracts: Vec<_> = contracts.iter().map(|contract| contract.symbol.clone()).collect();
+    let (stage, symbol) = (prepared.features(), &instrument.symbol);
+    let rows = if what == Inspected::Features {
+        let layout = stage.engine().layout();
+        if layout.fields().is_empty() {
+            return Err(Failure::usage(NO_INDICATORS));
+        }
+        FeatureTable::begin(output, symbol, &contracts, layout, &facts).map(Rows::Features)
+    } else {
+        if stage.matrices().is_empty() {
+            return Err(Failure::usage(NO_MATRICES));
+        }
+        MatrixTable::begin(output, symbol, stage.matrices(), &facts).map(Rows::Matrices)
+    };
+    let mut sink = TableSink { rows: rows.map_err(Failure::run)?, written: Ok(()) };
+    let run = prepared.replay(&mut sink, stop, &mut |now| progress.show_backtest(now));
+    progress.finish();
+    sink.written.map_err(Failure::run)?;
+    if run.interrupted {
+        return Err(Failure::run(format!("{}: {STOPPED}", output.display())));
+    }
+    let written = match sink.rows {
+        Rows::Features(table) => table.finish(),
+        Rows::Matrices(table) => table.finish(),
+    };
+    say(format!("{}: {} rows", output.display(), written.map_err(Failure::run)?));
+    Ok(())
 }
 
 /// What a table is made of, as in a run's manifest.

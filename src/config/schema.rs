@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::Secret;
 use super::source::WrittenKeys;
 use super::value;
+use crate::features::IndicatorSettings;
 use crate::market::{Calendar, Money, Price, Timeframe};
+use crate::matrix::MatricesSettings;
 
 /// The whole configuration. Every section may be left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,10 @@ pub struct Config {
     pub data_handler: DataHandlerSettings,
     /// Which bars are built.
     pub bars: BarSettings,
+    /// Which indicators are computed, on which bars.
+    pub indicators: IndicatorSettings,
+    /// What the agents see of them.
+    pub matrices: MatricesSettings,
     /// Who decides.
     pub strategy: StrategySettings,
     /// How orders are filled and what they cost.
@@ -56,6 +62,8 @@ impl Default for Config {
             instruments: Vec::new(),
             data_handler: DataHandlerSettings::default(),
             bars: BarSettings::default(),
+            indicators: IndicatorSettings::default(),
+            matrices: MatricesSettings::default(),
             strategy: StrategySettings::default(),
             execution: ExecutionSettings::default(),
             risk_management: RiskSettings::default(),
@@ -237,7 +245,6 @@ pub enum RollSetting {
 pub struct BarSettings {
     /// Minutes that divide a day, or `daily`: 1 to 16 different ones, of which the strategy's must be
     /// one. Written in any order, held from the shortest to the longest. Default 5 and 30.
-    #[serde(with = "value::timeframes")]
     pub timeframes: Vec<Timeframe>,
     /// Longest silence inside a session that is filled with flat bars, in minutes, 0 (never) to
     /// 1,440. Default 60.
@@ -294,7 +301,6 @@ pub enum StrategyKind {
 #[serde(default, deny_unknown_fields)]
 pub struct BaselineSettings {
     /// Bars on whose close it decides: one of `bars.timeframes`. Default 5.
-    #[serde(with = "value::timeframe")]
     pub timeframe: Timeframe,
     /// Bars in the fast average, 1 to 9,999, below `slow_period`. Default 10.
     pub fast_period: u32,
@@ -330,7 +336,6 @@ impl Default for BaselineSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct RandomEntriesSettings {
     /// Bars on whose close it decides: one of `bars.timeframes`. Default 5.
-    #[serde(with = "value::timeframe")]
     pub timeframe: Timeframe,
     /// Entries for every hundred bars on average, 1 to 100. Default 5.
     pub entries_per_hundred_bars: u32,

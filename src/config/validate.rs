@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 use super::error::Problem;
 use super::schema::{Config, Mode, StrategyKind};
 use super::source::Source;
+use crate::features::FeatureLayout;
 use crate::market::{Instrument, Money};
+use crate::matrix::FeatureMatrix;
 
 /// Everything in `config` that cannot be, in the order of the file.
 pub(super) fn problems(config: &Config, source: &Source) -> Vec<Problem> {
@@ -282,6 +284,8 @@ fn relations(config: &Config, check: &mut Check) {
         );
     }
 
+    features(config, check);
+
     let (section, timeframe, quantity) = match config.strategy.kind {
         StrategyKind::Baseline => ("strategy.baseline", baseline.timeframe, baseline.quantity),
         StrategyKind::RandomEntries => {
@@ -303,5 +307,48 @@ fn relations(config: &Config, check: &mut Check) {
             &[&path, limit],
             format!("`{path}` ({quantity}) must be at most `{limit}` ({most}), or no order passes"),
         );
+    }
+}
+
+/// Indicators and matrices, and the bars that they need.
+fn features(config: &Config, check: &mut Check) {
+    for (key, timeframes) in config.indicators.timeframes.given() {
+        for (index, timeframe) in timeframes.iter().enumerate() {
+            let path = format!("indicators.timeframes.{key}[{index}]");
+            if !config.bars.timeframes.contains(timeframe) {
+                check.refuse(
+                    &[&path],
+                    format!(
+                        "`{path}` ({timeframe}) must be one of `bars.timeframes`: add it there"
+                    ),
+                );
+            } else if timeframes[..index].contains(timeframe) {
+                check.refuse(&[&path], format!("`{path}`: {timeframe} stands there twice"));
+            }
+        }
+    }
+    for error in config.indicators.problems() {
+        let path = format!("indicators.{}.{}", error.indicator, error.setting);
+        check.refuse(&[&path], format!("`{path}` must be {}, not {}", error.range, error.value));
+    }
+    if !check.problems.is_empty() {
+        return;
+    }
+    let layout = match FeatureLayout::new(&config.indicators, &config.bars.timeframes) {
+        Ok(layout) => layout,
+        Err(error) => {
+            return check.refuse(
+                &["indicators.timeframes", "bars.timeframes"],
+                format!("`indicators.timeframes`: {error}"),
+            );
+        }
+    };
+    for (name, given, _) in config.matrices.all() {
+        if let Some(given) = given
+            && let Err(error) = FeatureMatrix::new(name, given, &layout)
+        {
+            let path = format!("matrices.{name}");
+            check.refuse(&[&path], format!("`{path}`: {error}"));
+        }
     }
 }

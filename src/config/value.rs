@@ -3,7 +3,7 @@
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::Serializer;
 
-use crate::market::{Calendar, Money, Price, Timeframe};
+use crate::market::{Calendar, Money, Price};
 
 /// A decimal, quoted or not. Read from its text, so that `0.1` is exactly a tenth.
 pub(super) mod price {
@@ -35,42 +35,6 @@ pub(super) mod money {
             D::Error::custom(format!("`{text}` is not an amount of dollars such as 2.25"))
         })?;
         Ok(Money::from_nanos(amount.units()))
-    }
-}
-
-/// Minutes, or `daily`.
-pub(super) mod timeframe {
-    use super::*;
-
-    pub fn serialize<S: Serializer>(frame: &Timeframe, serializer: S) -> Result<S::Ok, S::Error> {
-        if frame.is_daily() {
-            serializer.serialize_str("daily")
-        } else {
-            serializer.serialize_u16(frame.minutes())
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timeframe, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
-}
-
-/// A list of [`timeframe`]s.
-pub(super) mod timeframes {
-    use super::*;
-
-    #[derive(serde::Serialize, serde::Deserialize)]
-    struct Item(#[serde(with = "timeframe")] Timeframe);
-
-    pub fn serialize<S: Serializer>(list: &[Timeframe], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(list.iter().copied().map(Item))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<Timeframe>, D::Error> {
-        let items = Vec::<Item>::deserialize(deserializer)?;
-        Ok(items.into_iter().map(|item| item.0).collect())
     }
 }
 

@@ -1,20 +1,83 @@
 //! What traded at each price of a bar.
 
-use std::collections::VecDeque;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 /// Contracts traded at each price while a bar is open.
 ///
-/// It holds one number for each tick between the lowest and the highest trade, so its memory is bounded
-/// by the widest bar and not by the number of trades, and after [`TradedVolume::clear`] it is used
-/// again without allocating.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// It holds one number for each tick of a range around the trades, so its memory is bounded by the
+/// widest bar and not by the number of trades, and after [`TradedVolume::clear`] it is used again
+/// without allocating.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "SavedTrades", try_from = "SavedTrades")]
 pub struct TradedVolume {
-    /// The lowest price in ticks; meaningless while there is no trade.
+    /// Contracts at each price from `base` on, in ticks; 0 outside `lowest..=highest`.
+    sizes: Vec<u64>,
+    base: i64,
+    /// Above `highest` while there is no trade.
     lowest: i64,
-    sizes: VecDeque<u64>,
-    total: u64,
+    highest: i64,
+}
+
+impl Default for TradedVolume {
+    /// No trades.
+    fn default() -> TradedVolume {
+        TradedVolume { sizes: Vec::new(), base: 0, lowest: i64::MAX, highest: i64::MIN }
+    }
+}
+
+/// Whether the same was traded; room makes no difference.
+impl PartialEq for TradedVolume {
+    fn eq(&self, other: &TradedVolume) -> bool {
+        self.range() == other.range() && self.used() == other.used()
+    }
+}
+
+impl Eq for TradedVolume {}
+
+/// [`TradedVolume`] at rest.
+#[derive(Serialize, Deserialize)]
+struct SavedTrades {
+    lowest: i64,
+    sizes: Vec<u64>,
+}
+
+impl From<TradedVolume> for SavedTrades {
+    fn from(trades: TradedVolume) -> SavedTrades {
+        let lowest = trades.range().map_or(0, |range| range.0);
+        SavedTrades { lowest, sizes: trades.used().to_vec() }
+    }
+}
+
+/// A saved state that no trades can have left.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the saved trades begin at {lowest} ticks and span {ticks}, where at most {} are possible; replay \
+     the bar's ticks instead",
+    TradedVolume::MAX_TICKS
+)]
+struct Damaged {
+    lowest: i64,
+    ticks: usize,
+}
+
+impl TryFrom<SavedTrades> for TradedVolume {
+    type Error = Damaged;
+
+    fn try_from(saved: SavedTrades) -> Result<TradedVolume, Damaged> {
+        let SavedTrades { lowest, sizes } = saved;
+        let ticks = sizes.len();
+        if ticks == 0 {
+            return Ok(TradedVolume::default());
+        }
+        match lowest.checked_add(ticks as i64 - 1) {
+            Some(highest) if ticks as u64 <= TradedVolume::MAX_TICKS => {
+                Ok(TradedVolume { sizes, base: lowest, lowest, highest })
+            }
+            _ => Err(Damaged { lowest, ticks }),
+        }
+    }
 }
 
 impl TradedVolume {
@@ -25,47 +88,85 @@ impl TradedVolume {
     ///
     /// A trade that would stretch the range beyond [`TradedVolume::MAX_TICKS`] is left out; the total
     /// then shows that it is missing.
+    #[inline]
     pub fn add(&mut self, price: i64, size: u32) {
-        if self.sizes.is_empty() {
-            self.lowest = price;
+        // A price below the base is, as an unsigned number, beyond any length.
+        let place = price.wrapping_sub(self.base) as usize;
+        if let Some(traded) = self.sizes.get_mut(place) {
+            *traded += u64::from(size);
+            self.lowest = self.lowest.min(price);
+            self.highest = self.highest.max(price);
+        } else if self.make_room(price) {
+            self.add(price, size);
         }
-        let highest = self.lowest + self.sizes.len() as i64 - 1;
-        let range = price.max(highest).abs_diff(price.min(self.lowest));
-        if range >= Self::MAX_TICKS {
-            return;
+    }
+
+    /// Moves the trades within the room, or to more of it, so that `price` has a place beside them.
+    /// False if they would be too far apart.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, price: i64) -> bool {
+        let (lowest, highest) = self.range().unwrap_or((price, price));
+        let (first, last) = (lowest.min(price), highest.max(price));
+        let ticks = last.abs_diff(first).saturating_add(1);
+        if ticks > Self::MAX_TICKS {
+            return false;
         }
-        for _ in price..self.lowest {
-            self.sizes.push_front(0);
+        let used = self.used_places();
+        // There is never more room than the widest range, so what is left out does not depend on it.
+        let room = (2 * ticks).next_power_of_two().clamp(256, Self::MAX_TICKS) as usize;
+        if room > self.sizes.len() {
+            self.sizes.resize(room, 0);
         }
-        self.lowest = self.lowest.min(price);
-        let index = (price - self.lowest) as usize;
-        if index >= self.sizes.len() {
-            self.sizes.resize(index + 1, 0);
+        let spare = self.sizes.len() as u64 - ticks;
+        let base =
+            first.saturating_sub_unsigned(spare / 2).min(i64::MAX - (self.sizes.len() as i64 - 1));
+        if used.is_empty() {
+            self.base = base;
+            return true;
         }
-        self.sizes[index] += u64::from(size);
-        self.total += u64::from(size);
+        let moved = (lowest - base) as usize;
+        let length = used.len();
+        self.sizes.copy_within(used, moved);
+        self.sizes[..moved].fill(0);
+        self.sizes[moved + length..].fill(0);
+        self.base = base;
+        true
     }
 
     /// Forgets all trades: the next bar begins.
     pub fn clear(&mut self) {
-        self.sizes.clear();
-        self.total = 0;
+        let used = self.used_places();
+        self.sizes[used].fill(0);
+        (self.lowest, self.highest) = (i64::MAX, i64::MIN);
     }
 
     /// Contracts in all trades.
     pub fn total(&self) -> u64 {
-        self.total
+        self.used().iter().sum()
     }
 
     /// The lowest and the highest price in ticks, or `None` without trades.
     pub fn range(&self) -> Option<(i64, i64)> {
-        (!self.sizes.is_empty()).then(|| (self.lowest, self.lowest + self.sizes.len() as i64 - 1))
+        (self.lowest <= self.highest).then_some((self.lowest, self.highest))
     }
 
     /// Contracts traded at `first` ≤ price < `end`, in ticks.
     pub fn between(&self, first: i64, end: i64) -> u64 {
-        let index = |price: i64| (price - self.lowest).clamp(0, self.sizes.len() as i64) as usize;
-        self.sizes.range(index(first)..index(end).max(index(first))).sum()
+        let Some((lowest, highest)) = self.range() else { return 0 };
+        let place =
+            |price: i64| (price.clamp(lowest, highest.saturating_add(1)) - self.base) as usize;
+        self.sizes[place(first)..place(end).max(place(first))].iter().sum()
+    }
+
+    /// Contracts at each price from the lowest to the highest trade.
+    fn used(&self) -> &[u64] {
+        &self.sizes[self.used_places()]
+    }
+
+    fn used_places(&self) -> Range<usize> {
+        let Some((lowest, highest)) = self.range() else { return 0..0 };
+        (lowest - self.base) as usize..(highest - self.base) as usize + 1
     }
 }
 
@@ -95,6 +196,34 @@ mod tests {
             let highest = trades.iter().map(|trade| trade.0).max();
             prop_assert_eq!(volume.range(), lowest.zip(highest));
         }
+
+        /// Through many bars that wander, so that the room moves and grows, and through a restart.
+        #[test]
+        fn a_wandering_bar_is_that_of_fresh_trades(
+            bars in prop::collection::vec(
+                (-3000i64..3000, prop::collection::vec((-400i64..400, 0u32..9), 0..30)), 1..8,
+            ),
+        ) {
+            let mut used = TradedVolume::default();
+            for (middle, trades) in bars {
+                used.clear();
+                let mut fresh = TradedVolume::default();
+                for (offset, size) in &trades {
+                    used.add(middle + offset, *size);
+                    fresh.add(middle + offset, *size);
+                }
+                let saved = serde_json::to_string(&used).unwrap();
+                let restored: TradedVolume = serde_json::from_str(&saved).unwrap();
+                prop_assert_eq!(&used, &fresh);
+                prop_assert_eq!(&restored, &fresh);
+                for price in middle - 400..middle + 400 {
+                    let own = trades.iter().filter(|trade| middle + trade.0 == price);
+                    let sum: u64 = own.map(|trade| u64::from(trade.1)).sum();
+                    prop_assert_eq!(used.between(price, price + 1), sum);
+                    prop_assert_eq!(restored.between(price, price + 1), sum);
+                }
+            }
+        }
     }
 
     #[test]
@@ -104,5 +233,31 @@ mod tests {
         volume.add(i64::MAX / 2, 5);
         volume.add(16_001, 1);
         assert_eq!((volume.total(), volume.range()), (4, Some((16_000, 16_001))));
+        // The limit is the same however much room there is, and at the ends of the numbers.
+        let most = TradedVolume::MAX_TICKS as i64;
+        for start in [16_000, i64::MIN, i64::MAX - 2 * most] {
+            volume.clear();
+            volume.add(start + most - 1, 1);
+            volume.add(start, 1);
+            volume.add(start + most, 1);
+            assert_eq!((volume.total(), volume.range()), (2, Some((start, start + most - 1))));
+        }
+        volume.clear();
+        volume.add(i64::MAX - 1, 6);
+        assert_eq!((volume.total(), volume.between(0, i64::MAX)), (6, 6));
+    }
+
+    #[test]
+    fn a_damaged_state_is_refused() {
+        for saved in [
+            r#"{"lowest":9223372036854775807,"sizes":[1,2]}"#.to_owned(),
+            format!(
+                r#"{{"lowest":0,"sizes":{:?}}}"#,
+                vec![0; TradedVolume::MAX_TICKS as usize + 1]
+            ),
+        ] {
+            let error = serde_json::from_str::<TradedVolume>(&saved).unwrap_err().to_string();
+            assert!(error.contains("the saved trades begin at"), "{error}");
+        }
     }
 }

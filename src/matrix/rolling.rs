@@ -85,6 +85,12 @@ impl RollingMatrix {
         Ok(&self.ring[self.next * width..][..self.rows * width])
     }
 
+    /// The row that was added last; zeros before the first.
+    pub fn newest_row(&self) -> &[f32] {
+        let width = self.columns.len();
+        &self.ring[(self.next + self.rows - 1) * width..][..width]
+    }
+
     /// Rows added so far.
     pub fn seen(&self) -> u64 {
         self.seen
@@ -115,6 +121,7 @@ mod tests {
                 for (at, column) in columns.iter_mut().enumerate() {
                     scaled[at] = column.update(row[at]);
                 }
+                prop_assert_eq!(matrix.newest_row(), &scaled);
                 history.push(scaled);
                 warm = if is_warm { warm + 1 } else { 0 };
                 if warm >= rows {

@@ -1,12 +1,13 @@
 //! Stages from a configuration.
 
+use super::feature_stage::{FeatureStage, FeatureStageError};
 use super::stages::{Pipeline, PipelineSettings};
 use crate::config::{Config, LimitFill as LimitFillSetting, StrategyKind};
 use crate::execution::{
     Bracket, Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
 };
 use crate::market::{Instrument, Timeframe, Timestamp};
-use crate::source::native::TickFileDescription;
+use crate::source::native::{Adjustment, TickFileDescription};
 use crate::strategy::{
     MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,
 };
@@ -44,6 +45,9 @@ pub enum AssemblyError {
         /// The strategy.
         kind: &'static str,
     },
+    /// The indicators or matrices cannot be such.
+    #[error(transparent)]
+    Features(#[from] FeatureStageError),
     /// An expiry in the history's header cannot be read.
     #[error("the history's contract {contract} has the expiry `{expiry}`, which is no instant")]
     Expiry {
@@ -118,16 +122,38 @@ pub fn pipeline_settings(
         fill_gaps_up_to: i64::from(config.bars.fill_gaps_up_to_minutes) * Timestamp::MINUTE,
         flatten_before_close: before_close.map(|minutes| i64::from(minutes) * Timestamp::MINUTE),
         expiries,
+        prices_are_joined: history.adjustment == Adjustment::Back,
     })
 }
 
-/// All stages of a backtest with the given strategy.
-pub(super) fn pipeline<S: Strategy>(
+/// The indicators and matrices for a history.
+///
+/// # Errors
+/// If they cannot be. Never for a loaded configuration.
+fn feature_stage(
     config: &Config,
     instrument: &Instrument,
-    settings: PipelineSettings,
-    strategy: S,
-) -> Pipeline<S> {
+    history: &TickFileDescription,
+) -> Result<FeatureStage, AssemblyError> {
+    let ticks_are_trades = history.expanded_from_bars_of_seconds.is_none();
+    let timeframes = &config.bars.timeframes;
+    let (indicators, matrices) = (&config.indicators, &config.matrices);
+    Ok(FeatureStage::new(indicators, matrices, timeframes, instrument, ticks_are_trades)?)
+}
+
+/// All stages of a backtest.
+pub(super) fn pipeline(
+    config: &Config,
+    instrument: &Instrument,
+    history: &TickFileDescription,
+) -> Result<Pipeline<Box<dyn Strategy>>, AssemblyError> {
+    let settings = pipeline_settings(config, instrument, history)?;
+    let features = feature_stage(config, instrument, history)?;
+    let strategy: Box<dyn Strategy> = match config.strategy.kind {
+        StrategyKind::RandomEntries => Box::new(random_entries(config)),
+        StrategyKind::Baseline => Box::new(baseline(config, instrument)),
+        StrategyKind::Marl => unreachable!("it was refused as not available"),
+    };
     let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
     let execution = &config.execution;
     let exchange = SimulatedExchange::new(ExchangeSettings {
@@ -153,11 +179,11 @@ pub(super) fn pipeline<S: Strategy>(
         price_collar_ticks: config.risk_management.price_collar_ticks,
     };
     let desk = Desk::new(config.account.initial_capital, tick_size, point_value, rules);
-    Pipeline::new(settings, strategy, desk, exchange)
+    Ok(Pipeline::new(settings, features, strategy, desk, exchange))
 }
 
 /// The baseline as configured.
-pub(super) fn baseline(config: &Config, instrument: &Instrument) -> MovingAverageCross {
+fn baseline(config: &Config, instrument: &Instrument) -> MovingAverageCross {
     let baseline = &config.strategy.baseline;
     MovingAverageCross::new(MovingAverageCrossSettings {
         timeframe: baseline.timeframe,
@@ -174,7 +200,7 @@ pub(super) fn baseline(config: &Config, instrument: &Instrument) -> MovingAverag
 }
 
 /// Random entries as configured.
-pub(super) fn random_entries(config: &Config) -> RandomEntries {
+fn random_entries(config: &Config) -> RandomEntries {
     let random = &config.strategy.random_entries;
     RandomEntries::new(RandomEntriesSettings {
         timeframe: random.timeframe,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::assembly::{self, AssemblyError, pipeline_settings};
+use super::assembly::{self, AssemblyError};
+use super::feature_stage::FeatureStage;
 use super::inline::{Replay, replay};
 use super::stages::{Pipeline, Sink};
 use crate::config::{Config, ConfigError, StrategyKind};
@@ -38,6 +39,62 @@ pub enum Backtest {
     Replaying(u64, u64),
 }
 
+/// A history that is open, and the stages for it.
+pub struct Prepared {
+    instrument: Instrument,
+    history: History,
+    stages: Pipeline<Box<dyn Strategy>>,
+}
+
+impl Prepared {
+    /// Opens, imports or generates the configured history and sets the stages up for it.
+    ///
+    /// # Errors
+    /// If the configuration or the history cannot be used.
+    pub fn new(
+        config: &Config,
+        stop: &Arc<AtomicBool>,
+        progress: &mut dyn FnMut(Backtest),
+    ) -> Result<Prepared, BacktestError> {
+        config.ensure_available()?;
+        let instrument = config.instrument()?;
+        let history =
+            History::open(config, &instrument, stop, &mut |Preparation { done, total }| {
+                progress(Backtest::Preparing(done, total));
+            })?;
+        let stages = assembly::pipeline(config, &instrument, history.file.description())?;
+        Ok(Prepared { instrument, history, stages })
+    }
+
+    /// What is traded.
+    pub fn instrument(&self) -> &Instrument {
+        &self.instrument
+    }
+
+    /// The history.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Features and matrices.
+    pub fn features(&self) -> &FeatureStage {
+        self.stages.features()
+    }
+
+    /// Takes the whole history through the stages.
+    pub fn replay(
+        &mut self,
+        sink: &mut impl Sink,
+        stop: &AtomicBool,
+        progress: &mut dyn FnMut(Backtest),
+    ) -> Replay {
+        let ticks = self.history.file.ticks();
+        let total = ticks.len() as u64;
+        let mut on_ticks = |done| progress(Backtest::Replaying(done, total));
+        replay(&mut self.stages, ticks, sink, stop, &mut on_ticks)
+    }
+}
+
 /// Runs a backtest. `stop` ends it early, in order: positions are closed, and the record says so.
 ///
 /// # Errors
@@ -47,34 +104,18 @@ pub fn run_backtest(
     stop: &Arc<AtomicBool>,
     progress: &mut dyn FnMut(Backtest),
 ) -> Result<RunRecord, BacktestError> {
-    config.ensure_available()?;
-    let instrument = config.instrument()?;
-    let history = History::open(config, &instrument, stop, &mut |Preparation { done, total }| {
-        progress(Backtest::Preparing(done, total));
-    })?;
-    let settings = pipeline_settings(config, &instrument, history.file.description())?;
-    let ticks = history.file.ticks();
-    let total = ticks.len() as u64;
+    let mut prepared = Prepared::new(config, stop, progress)?;
+    let Prepared { instrument, history, stages } = &mut prepared;
+    let history = &*history;
     // The hash that names the input takes longer than the replay, and goes beside it.
     std::thread::scope(|scope| {
         let hash = scope.spawn(|| history.sha256());
-        let mut sink = Recording::new(&settings.timeframes);
+        let mut sink = Recording::new(&config.bars.timeframes, stages.features());
+        let ticks = history.file.ticks();
+        let total = ticks.len() as u64;
         let mut on_ticks = |done| progress(Backtest::Replaying(done, total));
-        let mut finished = match config.strategy.kind {
-            StrategyKind::RandomEntries => {
-                let strategy = assembly::random_entries(config);
-                let mut stages = assembly::pipeline(config, &instrument, settings, strategy);
-                let run = replay(&mut stages, ticks, &mut sink, stop, &mut on_ticks);
-                record(config, &instrument, &history, &stages, sink, run)
-            }
-            StrategyKind::Baseline => {
-                let strategy = assembly::baseline(config, &instrument);
-                let mut stages = assembly::pipeline(config, &instrument, settings, strategy);
-                let run = replay(&mut stages, ticks, &mut sink, stop, &mut on_ticks);
-                record(config, &instrument, &history, &stages, sink, run)
-            }
-            StrategyKind::Marl => unreachable!("it was refused as not available"),
-        };
+        let run = replay(stages, ticks, &mut sink, stop, &mut on_ticks);
+        let mut finished = record(config, instrument, history, stages, sink, run);
         finished.input_sha256 = hash.join().expect("hashing bytes in memory cannot fail")?;
         Ok(finished)
     })
@@ -85,6 +126,8 @@ struct Recording {
     trades: Vec<Trade>,
     equity: Vec<EquityPoint>,
     bars: Vec<BarCount>,
+    /// The first close at which each matrix was whole.
+    ready_from: Vec<Option<Timestamp>>,
 }
 
 struct BarCount {
@@ -95,12 +138,13 @@ struct BarCount {
 }
 
 impl Recording {
-    fn new(timeframes: &[Timeframe]) -> Recording {
+    fn new(timeframes: &[Timeframe], features: &FeatureStage) -> Recording {
         let bars = timeframes
             .iter()
             .map(|&timeframe| BarCount { timeframe, all: 0, filled: 0, incomplete: 0 })
             .collect();
-        Recording { trades: Vec::new(), equity: Vec::new(), bars }
+        let ready_from = vec![None; features.matrices().len()];
+        Recording { trades: Vec::new(), equity: Vec::new(), bars, ready_from }
     }
 }
 
@@ -120,13 +164,21 @@ impl Sink for Recording {
     fn equity(&mut self, point: &EquityPoint) {
         self.equity.push(*point);
     }
+
+    fn features(&mut self, stage: &FeatureStage) {
+        for (matrix, ready) in stage.matrices().iter().zip(&mut self.ready_from) {
+            if ready.is_none() && matrix.window().is_ok() {
+                *ready = Some(stage.engine().row().bar.end);
+            }
+        }
+    }
 }
 
-fn record<S: Strategy>(
+fn record(
     config: &Config,
     instrument: &Instrument,
     history: &History,
-    stages: &Pipeline<S>,
+    stages: &Pipeline<Box<dyn Strategy>>,
     sink: Recording,
     run: Replay,
 ) -> RunRecord {
@@ -166,7 +218,7 @@ fn record<S: Strategy>(
         time_in_market: time_in_market.unsigned_abs(),
         open_market_time: open_nanos.unsigned_abs(),
         counters,
-        data_notes: data_notes(history, stages, &sink.bars, run.ticks),
+        data_notes: data_notes(history, stages, &sink, run.ticks),
         simulated_latency: latency_text(config),
         configuration: config.to_resolved_yaml(),
         elapsed_seconds: seconds,
@@ -192,14 +244,14 @@ fn open_time(calendar: Calendar, from: Timestamp, to: Timestamp) -> i64 {
     open
 }
 
-fn data_notes<S: Strategy>(
+fn data_notes(
     history: &History,
-    stages: &Pipeline<S>,
-    bars: &[BarCount],
+    stages: &Pipeline<Box<dyn Strategy>>,
+    sink: &Recording,
     ticks: u64,
 ) -> Vec<String> {
     let mut notes = history.notes.clone();
-    for BarCount { timeframe, incomplete, filled, .. } in bars {
+    for BarCount { timeframe, incomplete, filled, .. } in &sink.bars {
         if *incomplete > 0 {
             notes.push(format!(
                 "{incomplete} bars of {timeframe} are incomplete: data is missing in them or around them."
@@ -231,6 +283,27 @@ fn data_notes<S: Strategy>(
             "{} ticks came after their bar was closed and were left out.",
             counts.late
         ));
+    }
+    let malformed = stages.features().counts().malformed_bars;
+    if malformed > 0 {
+        notes.push(format!(
+            "{malformed} bars have prices off the tick grid; indicators left them out. Is `tick_size` right?"
+        ));
+    }
+    for (matrix, ready) in stages.features().matrices().iter().zip(&sink.ready_from) {
+        let settings = matrix.settings();
+        let name = format!(
+            "Matrix {} ({}×{} on {})",
+            matrix.name(),
+            settings.rows,
+            settings.columns.len(),
+            settings.timeframe
+        );
+        notes.push(match (ready, matrix.window()) {
+            (Some(time), _) => format!("{name}: ready from {time} on."),
+            (None, Err(why)) => format!("{name}: never ready; {why}."),
+            (None, Ok(_)) => unreachable!("it would have been seen"),
+        });
     }
     notes
 }

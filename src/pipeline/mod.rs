@@ -3,10 +3,12 @@
 
 mod assembly;
 mod backtest;
+mod feature_stage;
 mod inline;
 mod stages;
 
 pub use assembly::{AssemblyError, pipeline_settings};
-pub use backtest::{Backtest, BacktestError, run_backtest};
+pub use backtest::{Backtest, BacktestError, Prepared, run_backtest};
+pub use feature_stage::{FeatureCounts, FeatureStage, FeatureStageError};
 pub use inline::{Replay, replay};
 pub use stages::{Pipeline, PipelineSettings, Sink};

@@ -1,5 +1,6 @@
 //! One tick through all stages, in the order that is part of the contract.
 
+use super::feature_stage::FeatureStage;
 use crate::bars::{BarBuilder, TickCounts};
 use crate::execution::{Desk, SimulatedExchange};
 use crate::market::{Bar, Calendar, Price, Session, Tick, TickFlags, Timeframe, Timestamp};
@@ -14,6 +15,8 @@ pub trait Sink {
     fn trade(&mut self, trade: &Trade);
     /// The account, at every close of the finest bar and at each session's end.
     fn equity(&mut self, point: &EquityPoint);
+    /// A feature row was written, and the matrices of its timeframe went on by a row.
+    fn features(&mut self, _stage: &FeatureStage) {}
 }
 
 /// How the stages are put together.
@@ -30,6 +33,9 @@ pub struct PipelineSettings {
     /// When each contract of the series stops trading, by [`Tick::contract`]; `Timestamp::MAX` where
     /// that is not known.
     pub expiries: Vec<Timestamp>,
+    /// Whether the contracts' prices were joined, so that a new contract goes on where the old one
+    /// ended.
+    pub prices_are_joined: bool,
 }
 
 /// All stages from tick to trade, called in order in one thread.
@@ -39,17 +45,15 @@ pub struct PipelineSettings {
 ///    closes bars), the contract's expiry;
 /// 2. the exchange fills working orders;
 /// 3. the desk looks at the position and the day's drawdown;
-/// 4. bars that the tick ends are closed, finer before coarser; the strategy decides; the desk sends.
+/// 4. bars that the tick ends are closed, finer before coarser; features and matrices are computed; the
+///    strategy decides; the desk sends.
 ///
 /// So an order can fill on later ticks only.
 #[derive(Clone, Debug)]
 pub struct Pipeline<S> {
     settings: PipelineSettings,
-    finest: Timeframe,
     bars: BarBuilder,
-    strategy: S,
-    desk: Desk,
-    exchange: SimulatedExchange,
+    trading: Trading<S>,
     last_time: Timestamp,
     calm: Calm,
     contract: u16,
@@ -63,7 +67,6 @@ pub struct Pipeline<S> {
     holes: u64,
     closing_time: Timestamp,
     expiry: Timestamp,
-    last_equity: Timestamp,
     open_nanos: i64,
     sessions: u64,
 }
@@ -117,6 +120,7 @@ impl<S: Strategy> Pipeline<S> {
     /// If no timeframe is asked for, or the strategy's is not among them.
     pub fn new(
         settings: PipelineSettings,
+        features: FeatureStage,
         strategy: S,
         desk: Desk,
         exchange: SimulatedExchange,
@@ -127,11 +131,15 @@ impl<S: Strategy> Pipeline<S> {
             BarBuilder::new(&settings.timeframes, settings.calendar, settings.fill_gaps_up_to);
         Pipeline {
             settings,
-            finest,
             bars,
-            strategy,
-            desk,
-            exchange,
+            trading: Trading {
+                features,
+                strategy,
+                desk,
+                exchange,
+                finest,
+                last_equity: Timestamp::MIN,
+            },
             calm: Calm::NEVER,
             last_time: Timestamp::MIN,
             contract: 0,
@@ -142,15 +150,19 @@ impl<S: Strategy> Pipeline<S> {
             holes: 0,
             closing_time: Timestamp::MAX,
             expiry: Timestamp::MAX,
-            last_equity: Timestamp::MIN,
             open_nanos: 0,
             sessions: 0,
         }
     }
 
+    /// Features and matrices.
+    pub fn features(&self) -> &FeatureStage {
+        &self.trading.features
+    }
+
     /// The desk, with the account.
     pub fn desk(&self) -> &Desk {
-        &self.desk
+        &self.trading.desk
     }
 
     /// Ticks that no bar took.
@@ -173,8 +185,9 @@ impl<S: Strategy> Pipeline<S> {
     pub fn on_tick(&mut self, tick: &Tick, sink: &mut impl Sink) {
         if self.calm.holds(tick) {
             self.calm.from = tick.time;
-            self.desk.on_calm_price(tick.price);
+            self.trading.desk.on_calm_price(tick.price);
             self.bars.on_calm_tick(tick);
+            self.trading.features.on_trade(tick);
         } else {
             self.on_eventful_tick(tick, sink);
         }
@@ -186,12 +199,12 @@ impl<S: Strategy> Pipeline<S> {
         self.last_time = self.last_time.max(self.bars.calm().0);
         if self.is_for_the_stages(tick, sink) {
             self.last_time = tick.time;
-            self.exchange.on_tick(tick);
-            self.desk.on_tick(tick, &mut self.exchange);
-            let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
-            bars.on_tick(tick, &mut |bar| {
-                on_bar(bar, tick.time, *finest, strategy, desk, exchange, last_equity, sink);
-            });
+            self.trading.exchange.on_tick(tick);
+            self.trading.desk.on_tick(tick, &mut self.trading.exchange);
+            let Pipeline { bars, trading, .. } = self;
+            if bars.on_tick(tick, &mut |bar| trading.on_bar(bar, tick.time, sink)) {
+                trading.features.on_trade(tick);
+            }
         }
         self.calm = self.calm();
     }
@@ -201,8 +214,8 @@ impl<S: Strategy> Pipeline<S> {
             return Calm::NEVER;
         }
         let (from, bar_boundary) = self.bars.calm();
-        let (next_arrival, quiet_from, quiet_to) = self.exchange.calm();
-        let (watch_from, watch_to) = self.desk.calm();
+        let (next_arrival, quiet_from, quiet_to) = self.trading.exchange.calm();
+        let (watch_from, watch_to) = self.trading.desk.calm();
         Calm {
             from,
             until: bar_boundary.min(next_arrival).min(self.next_due()),
@@ -220,14 +233,12 @@ impl<S: Strategy> Pipeline<S> {
             self.open_nanos += now.min(session.close) - self.open_from;
         }
         self.force_close(reason, now, true, sink);
-        self.desk.on_session_end();
+        self.trading.desk.on_session_end();
         // Whatever stood in the account at this instant before, this is how it ends.
-        self.last_equity = Timestamp::MIN;
-        self.record_equity(now, sink);
-        let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
-        bars.finish(&mut |bar| {
-            on_bar(bar, now, *finest, strategy, desk, exchange, last_equity, sink);
-        });
+        self.trading.last_equity = Timestamp::MIN;
+        self.trading.record_equity(now, sink);
+        let Pipeline { bars, trading, .. } = self;
+        bars.finish(&mut |bar| trading.on_bar(bar, now, sink));
         self.calm = Calm::NEVER;
     }
 
@@ -235,7 +246,9 @@ impl<S: Strategy> Pipeline<S> {
     fn is_for_the_stages(&mut self, tick: &Tick, sink: &mut impl Sink) -> bool {
         if tick.time < self.last_time {
             // A late tick fills no order; the bars know what to do with it.
-            self.bars.on_tick(tick, &mut |_| {});
+            if self.bars.on_tick(tick, &mut |_| {}) {
+                self.trading.features.on_trade(tick);
+            }
             return false;
         }
         self.run_until(tick.time, sink);
@@ -265,19 +278,19 @@ impl<S: Strategy> Pipeline<S> {
             if due > now || due == Timestamp::MAX {
                 return;
             }
-            if self.exchange.next_report() == due {
-                while let Some(report) = self.exchange.take_report(due) {
-                    if let Some(trade) = self.desk.on_report(&report) {
+            if self.trading.exchange.next_report() == due {
+                while let Some(report) = self.trading.exchange.take_report(due) {
+                    if let Some(trade) = self.trading.desk.on_report(&report) {
                         sink.trade(&trade);
                     }
                 }
             } else if self.expiry == due {
                 self.expiry = Timestamp::MAX;
                 self.force_close(ExitReason::Expiry, due, false, sink);
-                self.desk.on_expiry();
+                self.trading.desk.on_expiry();
             } else if self.closing_time == due {
                 self.closing_time = Timestamp::MAX;
-                self.desk.on_closing_time(due, &mut self.exchange);
+                self.trading.desk.on_closing_time(due, &mut self.trading.exchange);
             } else {
                 self.close_session(due, sink);
             }
@@ -286,7 +299,7 @@ impl<S: Strategy> Pipeline<S> {
 
     fn next_due(&self) -> Timestamp {
         let close = self.session.map_or(Timestamp::MAX, |session| session.close);
-        self.exchange.next_report().min(self.expiry).min(self.closing_time).min(close)
+        self.trading.exchange.next_report().min(self.expiry).min(self.closing_time).min(close)
     }
 
     fn open_session(&mut self, session: Session, tick: &Tick, sink: &mut impl Sink) {
@@ -294,7 +307,7 @@ impl<S: Strategy> Pipeline<S> {
             // Nobody knows what happened in between, so nothing is held over it.
             self.holes += 1;
             self.force_close(ExitReason::MissingData, self.last_time, true, sink);
-            self.strategy.restart();
+            self.trading.strategy.restart();
         }
         // The first session counts from where the data begins.
         self.open_from = if self.sessions == 0 { tick.time } else { session.open };
@@ -305,16 +318,20 @@ impl<S: Strategy> Pipeline<S> {
         }
         let closing_time = self.settings.flatten_before_close.map(|before| session.close + -before);
         self.closing_time = closing_time.unwrap_or(Timestamp::MAX);
-        self.desk.on_session_open();
+        self.trading.desk.on_session_open();
         self.expiry = self.expiry_of(tick.contract);
     }
 
     /// The series goes on in the contract of `tick`: what is open in the old one is closed at its last
     /// price.
     fn change_contract(&mut self, tick: &Tick, sink: &mut impl Sink) {
-        if self.desk.last_price() != Price::ZERO {
+        let last = self.trading.desk.last_price();
+        if last != Price::ZERO {
+            if !self.settings.prices_are_joined {
+                self.trading.features.on_contract_change(last, tick.price);
+            }
             self.force_close(ExitReason::ContractRoll, tick.time, true, sink);
-            self.strategy.restart();
+            self.trading.strategy.restart();
         }
         self.contract = tick.contract;
         self.expiry = self.expiry_of(tick.contract);
@@ -336,13 +353,11 @@ impl<S: Strategy> Pipeline<S> {
         }
         // A run that ends with a tick after the close ends no earlier than the close.
         self.last_time = self.last_time.max(now);
-        self.exchange.on_session_end(now);
-        self.desk.on_session_end();
-        let Pipeline { bars, strategy, desk, exchange, finest, last_equity, .. } = self;
-        bars.on_session_end(now, &mut |bar| {
-            on_bar(bar, now, *finest, strategy, desk, exchange, last_equity, sink);
-        });
-        self.record_equity(now, sink);
+        self.trading.exchange.on_session_end(now);
+        self.trading.desk.on_session_end();
+        let Pipeline { bars, trading, .. } = self;
+        bars.on_session_end(now, &mut |bar| trading.on_bar(bar, now, sink));
+        self.trading.record_equity(now, sink);
     }
 
     fn force_close(
@@ -353,65 +368,67 @@ impl<S: Strategy> Pipeline<S> {
         sink: &mut impl Sink,
     ) {
         // What the exchange did is true even if we have not heard of it yet.
-        while let Some(report) = self.exchange.take_report(Timestamp::MAX) {
-            if let Some(trade) = self.desk.on_report(&report) {
+        while let Some(report) = self.trading.exchange.take_report(Timestamp::MAX) {
+            if let Some(trade) = self.trading.desk.on_report(&report) {
                 sink.trade(&trade);
             }
         }
-        let last =
-            Tick::new(self.last_time, self.desk.last_price(), 1).with_contract(self.contract);
-        let id = self.desk.new_order_id();
-        if let Some(fill) = self.exchange.force_close(id, reason, &last, now, slip)
-            && let Some(trade) = self.desk.on_fill(&fill)
+        let last = Tick::new(self.last_time, self.trading.desk.last_price(), 1)
+            .with_contract(self.contract);
+        let id = self.trading.desk.new_order_id();
+        if let Some(fill) = self.trading.exchange.force_close(id, reason, &last, now, slip)
+            && let Some(trade) = self.trading.desk.on_fill(&fill)
         {
             sink.trade(&trade);
         }
-        self.desk.on_orders_dropped();
-    }
-
-    fn record_equity(&mut self, now: Timestamp, sink: &mut impl Sink) {
-        record_equity(now, &self.desk, &mut self.last_equity, sink);
+        self.trading.desk.on_orders_dropped();
     }
 }
 
-/// A closed bar to everyone who wants it, then the decision.
-#[expect(clippy::too_many_arguments, reason = "the stages are borrowed apart, one by one")]
-fn on_bar<S: Strategy>(
-    bar: &Bar,
-    now: Timestamp,
+/// What stands behind the bars: it is told of every bar that closes.
+#[derive(Clone, Debug)]
+struct Trading<S> {
+    features: FeatureStage,
+    strategy: S,
+    desk: Desk,
+    exchange: SimulatedExchange,
     finest: Timeframe,
-    strategy: &mut S,
-    desk: &mut Desk,
-    exchange: &mut SimulatedExchange,
-    last_equity: &mut Timestamp,
-    sink: &mut impl Sink,
-) {
-    sink.bar(bar);
-    if bar.timeframe == finest {
-        record_equity(now, desk, last_equity, sink);
-    }
-    if bar.timeframe == strategy.timeframe() {
-        desk.on_bar();
-        if let Some(decision) = strategy.on_bar(bar, desk.ledger().position()) {
-            desk.on_decision(&decision, now, exchange);
+    last_equity: Timestamp,
+}
+
+impl<S: Strategy> Trading<S> {
+    /// A closed bar to everyone who wants it, then the decision.
+    fn on_bar(&mut self, bar: &Bar, now: Timestamp, sink: &mut impl Sink) {
+        sink.bar(bar);
+        if self.features.on_bar(bar).is_some() {
+            sink.features(&self.features);
+        }
+        if bar.timeframe == self.finest {
+            self.record_equity(now, sink);
+        }
+        if bar.timeframe == self.strategy.timeframe() {
+            self.desk.on_bar();
+            if let Some(decision) = self.strategy.on_bar(bar, self.desk.ledger().position()) {
+                self.desk.on_decision(&decision, now, &mut self.exchange);
+            }
         }
     }
-}
 
-/// One point for one instant, however many bars close at it.
-fn record_equity(now: Timestamp, desk: &Desk, last: &mut Timestamp, sink: &mut impl Sink) {
-    if *last == now {
-        return;
+    /// One point for one instant, however many bars close at it.
+    fn record_equity(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        if self.last_equity == now {
+            return;
+        }
+        self.last_equity = now;
+        let (ledger, mark) = (self.desk.ledger(), self.desk.last_price());
+        sink.equity(&EquityPoint {
+            time: now,
+            cash: ledger.cash(),
+            position: ledger.position() as i32,
+            mark,
+            equity: ledger.equity(mark),
+        });
     }
-    *last = now;
-    let (ledger, mark) = (desk.ledger(), desk.last_price());
-    sink.equity(&EquityPoint {
-        time: now,
-        cash: ledger.cash(),
-        position: ledger.position() as i32,
-        mark,
-        equity: ledger.equity(mark),
-    });
 }
 
 #[cfg(test)]

@@ -22,3 +22,17 @@ pub trait Strategy {
     /// missing.
     fn restart(&mut self);
 }
+
+impl<S: Strategy + ?Sized> Strategy for Box<S> {
+    fn timeframe(&self) -> Timeframe {
+        (**self).timeframe()
+    }
+
+    fn on_bar(&mut self, bar: &Bar, position: i64) -> Option<Decision> {
+        (**self).on_bar(bar, position)
+    }
+
+    fn restart(&mut self) {
+        (**self).restart();
+    }
+}

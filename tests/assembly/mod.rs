@@ -6,9 +6,14 @@ use algospace_hft::execution::{
     Bracket, Decision, Desk, ExchangeSettings, LimitFill, OrderKind, RuleConstraints,
     SimulatedExchange, Slippage, Target,
 };
-use algospace_hft::market::{Bar, Calendar, Money, Price, Tick, Timeframe, Timestamp};
+use algospace_hft::features::{IndicatorSettings, IndicatorTimeframes};
+use algospace_hft::indicators::{
+    LowVolumeNodeSettings, MovingStatisticsLengths, NadarayaWatsonSettings,
+};
+use algospace_hft::market::{Bar, Calendar, Instrument, Money, Price, Tick, Timeframe, Timestamp};
+use algospace_hft::matrix::{ColumnSettings, MatricesSettings, MatrixSettings, Scale};
 use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
-use algospace_hft::pipeline::{Pipeline, PipelineSettings, Sink};
+use algospace_hft::pipeline::{FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::strategy::Strategy;
 
 /// ES.
@@ -44,6 +49,7 @@ impl Setup {
                 fill_gaps_up_to: Timestamp::HOUR,
                 flatten_before_close: None,
                 expiries: Vec::new(),
+                prices_are_joined: false,
             },
             exchange: ExchangeSettings {
                 tick_size: TICK_SIZE,
@@ -66,7 +72,8 @@ impl Setup {
     pub fn pipeline<S: Strategy>(&self, strategy: S) -> Pipeline<S> {
         let desk = Desk::new(CAPITAL, TICK_SIZE, POINT_VALUE, self.rules);
         let exchange = SimulatedExchange::new(self.exchange);
-        Pipeline::new(self.stages.clone(), strategy, desk, exchange)
+        let features = features_of(&self.stages.timeframes);
+        Pipeline::new(self.stages.clone(), features, strategy, desk, exchange)
     }
 
     /// The whole run, to the end of the data.
@@ -92,6 +99,55 @@ impl Run {
     pub fn count(&self, name: &str) -> u64 {
         self.counters.iter().find(|counter| counter.0 == name).expect("a counter of that name").1
     }
+}
+
+/// Every indicator on the finest bars, with windows so short that values come soon.
+pub fn features_of(timeframes: &[Timeframe]) -> FeatureStage {
+    let finest = timeframes.iter().min().copied().into_iter().collect::<Vec<_>>();
+    let indicators = IndicatorSettings {
+        timeframes: IndicatorTimeframes {
+            moving_statistics: Some(finest.clone()),
+            fair_value_gap: Some(timeframes.to_vec()),
+            momentum_index: Some(finest.clone()),
+            nadaraya_watson: Some(finest.clone()),
+            low_volume_node: Some(finest.clone()),
+        },
+        moving_statistics: MovingStatisticsLengths {
+            average_true_range: 3,
+            relative_strength: 3,
+            weighted_average: 3,
+            momentum: 3,
+            volatility: 3,
+            volatility_of_volatility: 3,
+            autocorrelation: 3,
+            volume: 3,
+        },
+        nadaraya_watson: NadarayaWatsonSettings { taps: 4, ..Default::default() },
+        low_volume_node: LowVolumeNodeSettings {
+            window: 4,
+            order: 1,
+            row_ticks: 1,
+            ..Default::default()
+        },
+        ..IndicatorSettings::default()
+    };
+    let column = |feature: &str, scale| ColumnSettings {
+        feature: format!("{feature}_{}", finest[0]),
+        per: None,
+        scale,
+    };
+    let matrix = MatrixSettings {
+        timeframe: finest[0],
+        rows: 2,
+        columns: vec![
+            column("momentum", Scale::Fixed { divisor: 1.0 }),
+            column("volume_ratio", Scale::Weighted { half_life: 5.0 }),
+            column("lvn_dist", Scale::Fixed { divisor: 1.0 }),
+        ],
+    };
+    let matrices = MatricesSettings { structure: Some(matrix), ..MatricesSettings::default() };
+    let instrument = Instrument::built_in("ES").unwrap();
+    FeatureStage::new(&indicators, &matrices, timeframes, &instrument, true).unwrap()
 }
 
 /// Keeps everything.

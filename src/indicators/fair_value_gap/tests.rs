@@ -294,7 +294,7 @@ fn settings_out_of_range_are_refused_by_name() {
     ] {
         let settings: FairValueGapSettings = serde_json::from_str(text).unwrap();
         let error = FairValueGap::new(settings).unwrap_err().to_string();
-        assert!(error.starts_with("fair value gaps: ") && error.contains(named), "{error}");
+        assert!(error.starts_with("fair_value_gap.") && error.contains(named), "{error}");
     }
     let error = serde_json::from_str::<FairValueGapSettings>(r#"{"max_agee": 1}"#).unwrap_err();
     assert!(error.to_string().contains("max_agee"), "{error}");

@@ -7,7 +7,9 @@ use super::*;
 use crate::execution::{
     Bracket, Decision, ExchangeSettings, LimitFill, OrderKind, RuleConstraints, Slippage, Target,
 };
-use crate::market::{Money, Side};
+use crate::features::IndicatorSettings;
+use crate::market::{Instrument, Money, Side};
+use crate::matrix::MatricesSettings;
 
 const TICK_SIZE: Price = Price::from_units(250_000_000);
 const CAPITAL: Money = Money::from_dollars(10_000);
@@ -101,9 +103,18 @@ fn pipeline(setup: &Setup) -> Pipeline<Script> {
         fill_gaps_up_to: Timestamp::HOUR,
         flatten_before_close: setup.flatten.then_some(5 * Timestamp::MINUTE),
         expiries: setup.expiries.clone(),
+        prices_are_joined: false,
     };
     let desk = Desk::new(CAPITAL, TICK_SIZE, point_value, rules);
-    Pipeline::new(settings, Script { decisions: setup.decisions.clone(), bars: 0 }, desk, exchange)
+    let script = Script { decisions: setup.decisions.clone(), bars: 0 };
+    let features = FeatureStage::new(
+        &IndicatorSettings::default(),
+        &MatricesSettings::default(),
+        &settings.timeframes,
+        &Instrument::built_in("ES").unwrap(),
+        true,
+    );
+    Pipeline::new(settings, features.unwrap(), script, desk, exchange)
 }
 
 fn any_decision() -> impl Strategy<Value = Option<Decision>> {
@@ -222,12 +233,12 @@ proptest! {
             fast.on_tick(tick, &mut seen);
             slow.calm = Calm::NEVER;
             slow.on_tick(tick, &mut seen_slowly);
-            prop_assert!(fast.exchange.position().unsigned_abs() <= u64::from(MOST));
-            let nothing_comes = fast.exchange.orders() == 0 && fast.exchange.next_report() == Timestamp::MAX;
+            prop_assert!(fast.trading.exchange.position().unsigned_abs() <= u64::from(MOST));
+            let nothing_comes = fast.trading.exchange.orders() == 0 && fast.trading.exchange.next_report() == Timestamp::MAX;
             if nothing_comes {
-                prop_assert_eq!(fast.desk.ledger().position(), fast.exchange.position());
-                if fast.exchange.position() == 0 {
-                    prop_assert!(!fast.desk.is_waiting(), "{:?}", fast.desk);
+                prop_assert_eq!(fast.trading.desk.ledger().position(), fast.trading.exchange.position());
+                if fast.trading.exchange.position() == 0 {
+                    prop_assert!(!fast.trading.desk.is_waiting(), "{:?}", fast.trading.desk);
                 }
             }
         }
@@ -235,9 +246,9 @@ proptest! {
         slow.finish(ExitReason::EndOfData, &mut seen_slowly);
         prop_assert_eq!(&seen, &seen_slowly);
         prop_assert_eq!(fast.sessions(), slow.sessions());
-        prop_assert_eq!(fast.desk.ledger().position(), 0);
+        prop_assert_eq!(fast.trading.desk.ledger().position(), 0);
         let net: Money = seen.trades.iter().map(Trade::net_pnl).sum();
-        prop_assert_eq!(fast.desk.ledger().cash(), CAPITAL + net);
+        prop_assert_eq!(fast.trading.desk.ledger().cash(), CAPITAL + net);
         if let Some(end) = seen.equity.last() {
             prop_assert_eq!(end.equity, CAPITAL + net);
             prop_assert!(seen.equity.is_sorted_by_key(|point| point.time));

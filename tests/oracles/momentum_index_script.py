@@ -2,7 +2,7 @@
 @pyne
 
 The momentum index (MLMI) as PyneCore, a runtime of TradingView's Pine semantics checked against
-TradingView itself, executes it bar by bar; `mlmi_oracle.py` runs this. `main` is written from the
+TradingView itself, executes it bar by bar; `momentum_index.py` runs this. `main` is written from the
 published definition with Pine's own rsi, wma, crossover, crossunder, highest, lowest and arrays, and
 Pine's `na`. The store never forgets, as published. `forward` with its next labels is ours.
 """

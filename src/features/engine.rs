@@ -1,0 +1,223 @@
+//! Closed bars in, feature rows out.
+
+use serde::{Deserialize, Serialize};
+
+use super::SettingsError;
+use super::field::Unit;
+use super::layout::{FeatureLayout, SESSION_COLUMNS};
+use super::row::{FeatureRow, MOST_FIELDS, SessionClock};
+use super::settings::IndicatorSettings;
+use super::timeframe::TimeframeIndicators;
+use crate::indicators::{MalformedBar, TickBar, TradedVolume};
+use crate::market::{Bar, BarFlags, Calendar, Instrument, Price, Session, Timeframe, Timestamp};
+
+/// All indicators of all timeframes, and the row they write.
+///
+/// Bars are counted on, without a reset at the daily break or over missing data, as charts do. When
+/// the series goes on in another contract, [`FeatureEngine::shift`] moves what is remembered.
+///
+/// After construction an update allocates nothing, except that the volume profile grows when prices
+/// spread wider than ever before.
+#[derive(Clone, Debug)]
+pub struct FeatureEngine {
+    layout: FeatureLayout,
+    tick_size: Price,
+    points_in_a_tick: f64,
+    calendar: Calendar,
+    /// The session of the last bar.
+    session: Session,
+    clock: SessionClock,
+    state: FeatureState,
+    row: FeatureRow,
+}
+
+/// All that a [`FeatureEngine`] remembers: with it, an engine of the same settings goes on bit for bit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FeatureState {
+    /// Names of the columns, so that a state is not put into another layout.
+    columns: Vec<String>,
+    /// In units of the price.
+    tick_size: i64,
+    timeframes: Vec<TimeframeIndicators>,
+    /// The bits of the row's values, of which those of longer bars are held.
+    held: Vec<u64>,
+}
+
+/// A state that is not one of this engine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the saved indicators were computed with other settings, bars or ticks; replay the history instead"
+)]
+pub struct ForeignState;
+
+impl FeatureEngine {
+    /// An engine that has seen nothing, for an instrument whose bars of `timeframes` are built.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, or there are too many features.
+    pub fn new(
+        settings: &IndicatorSettings,
+        timeframes: &[Timeframe],
+        instrument: &Instrument,
+    ) -> Result<FeatureEngine, SettingsError> {
+        let layout = FeatureLayout::new(settings, timeframes)?;
+        let mut next_column = SESSION_COLUMNS + layout.timeframes().len();
+        let indicators = layout
+            .timeframes()
+            .iter()
+            .map(|&timeframe| {
+                let chosen = settings.timeframes.chosen(timeframe);
+                TimeframeIndicators::new(settings, chosen, &mut next_column)
+            })
+            .collect::<Result<_, _>>()?;
+        let state = FeatureState {
+            columns: layout.fields().iter().map(|field| field.name.clone()).collect(),
+            tick_size: instrument.tick_size.units(),
+            timeframes: indicators,
+            held: Vec::new(),
+        };
+        let nothing = Bar {
+            start: Timestamp::MIN,
+            end: Timestamp::MIN,
+            open: Price::ZERO,
+            high: Price::ZERO,
+            low: Price::ZERO,
+            close: Price::ZERO,
+            volume: 0,
+            ticks: 0,
+            timeframe: Timeframe::MINUTE_1,
+            contract: 0,
+            flags: BarFlags::NONE,
+        };
+        Ok(FeatureEngine {
+            layout,
+            tick_size: instrument.tick_size,
+            points_in_a_tick: instrument.tick_size.as_f64(),
+            calendar: instrument.calendar,
+            session: Session {
+                trade_date: jiff::civil::Date::ZERO,
+                open: Timestamp::MIN,
+                close: Timestamp::MIN,
+                halt: None,
+            },
+            clock: SessionClock::new(),
+            state,
+            row: FeatureRow { bar: nothing, values: [f64::NAN; MOST_FIELDS], valid: 0 },
+        })
+    }
+
+    /// Which column means what.
+    pub fn layout(&self) -> &FeatureLayout {
+        &self.layout
+    }
+
+    /// Timeframes on whose bars a volume profile is kept.
+    pub fn timeframes_with_nodes(&self) -> impl Iterator<Item = Timeframe> {
+        let indicators = self.layout.timeframes().iter().zip(&self.state.timeframes);
+        indicators.filter(|(_, it)| it.has_nodes()).map(|(&timeframe, _)| timeframe)
+    }
+
+    /// The row as it is after the last bar.
+    pub fn row(&self) -> &FeatureRow {
+        &self.row
+    }
+
+    /// Bars of a timeframe (by its place in [`FeatureLayout::timeframes`]) that were taken, counted
+    /// until each of its columns has had its first valid bar.
+    #[inline]
+    pub fn bars(&self, timeframe: usize) -> usize {
+        self.state.timeframes[timeframe].bars()
+    }
+
+    /// Takes a closed bar and writes the row anew; `None` if no indicator stands on its timeframe.
+    /// `traded` is what traded at each of its prices, where that is known.
+    ///
+    /// # Errors
+    /// If no market can have made the bar; nothing is changed then.
+    #[inline]
+    pub fn update(
+        &mut self,
+        bar: &Bar,
+        traded: Option<&TradedVolume>,
+    ) -> Result<Option<&FeatureRow>, MalformedBar> {
+        let Some(place) = self.layout.timeframes().iter().position(|&t| t == bar.timeframe) else {
+            return Ok(None);
+        };
+        let tick_bar = TickBar::new(bar, self.tick_size)?;
+        if bar.start >= self.session.close {
+            self.session = self.calendar.session_at_or_after(bar.start);
+        }
+        let row = &mut self.row;
+        row.bar = *bar;
+        let indicators = &mut self.state.timeframes[place];
+        indicators.last_end = bar.end;
+        indicators.update(&tick_bar, traded, self.points_in_a_tick, row);
+
+        (row.values[0], row.values[1]) = self.clock.at(&self.session, bar.end);
+        for (age, held) in row.values[SESSION_COLUMNS..].iter_mut().zip(&self.state.timeframes) {
+            *age = if held.last_end == Timestamp::MIN {
+                f64::NAN
+            } else {
+                (bar.end - held.last_end) as f64 / Timestamp::MINUTE as f64
+            };
+        }
+        row.mark(0, SESSION_COLUMNS + self.state.timeframes.len());
+        Ok(Some(row))
+    }
+
+    /// Moves all remembered prices by `ticks`: the series goes on in a contract whose price is so much
+    /// higher.
+    pub fn shift(&mut self, ticks: i64) {
+        for timeframe in &mut self.state.timeframes {
+            timeframe.shift(ticks);
+        }
+        let points = ticks as f64 * self.points_in_a_tick;
+        for (value, field) in self.row.values.iter_mut().zip(self.layout.fields()) {
+            if field.unit == Unit::Price {
+                *value += points;
+            }
+        }
+    }
+
+    /// What it remembers.
+    pub fn save(&self) -> FeatureState {
+        let held = self.row.values[..self.layout.fields().len()].iter().map(|v| v.to_bits());
+        FeatureState { held: held.collect(), ..self.state.clone() }
+    }
+
+    /// Goes on from what another engine remembered.
+    ///
+    /// # Errors
+    /// If that engine had other settings or another instrument; nothing is changed then.
+    pub fn restore(&mut self, state: FeatureState) -> Result<(), ForeignState> {
+        let alike = state.columns == self.state.columns
+            && state.tick_size == self.state.tick_size
+            && state.timeframes.len() == self.state.timeframes.len()
+            && state.held.len() == self.layout.fields().len();
+        if !alike {
+            return Err(ForeignState);
+        }
+        for (value, &bits) in self.row.values.iter_mut().zip(&state.held) {
+            *value = f64::from_bits(bits);
+        }
+        self.row.mark(0, SESSION_COLUMNS + state.timeframes.len());
+        let count = self.layout.fields().len();
+        for first in (0..count).step_by(64) {
+            self.row.mark(first, (count - first).min(64));
+        }
+        self.state = state;
+        Ok(())
+    }
+}
+
+/// Two engines are equal if they make the same rows of whatever comes.
+impl PartialEq for FeatureEngine {
+    fn eq(&self, other: &FeatureEngine) -> bool {
+        let bits = |engine: &FeatureEngine| engine.row.values.map(f64::to_bits);
+        self.layout == other.layout
+            && self.tick_size == other.tick_size
+            && self.calendar == other.calendar
+            && self.state.timeframes == other.state.timeframes
+            && bits(self) == bits(other)
+    }
+}

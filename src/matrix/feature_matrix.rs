@@ -1,0 +1,166 @@
+//! A matrix that is fed by feature rows.
+
+use super::normaliser::ScaleError;
+use super::rolling::{NotReady, RollingMatrix};
+use super::settings::MatrixSettings;
+use crate::features::{FeatureEngine, FeatureLayout};
+use crate::market::Timeframe;
+
+/// A rolling window of chosen features, updated on the close of its own bars only.
+#[derive(Clone, Debug)]
+pub struct FeatureMatrix {
+    name: &'static str,
+    settings: MatrixSettings,
+    columns: Vec<Column>,
+    /// For each timeframe by its place in the layout: the last first valid bar of the columns on it.
+    warm_after: Vec<Option<usize>>,
+    window: RollingMatrix,
+    /// One row in the features' own units.
+    row: Vec<f64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    feature: usize,
+    per: Option<usize>,
+}
+
+/// A matrix that cannot be.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum MatrixError {
+    /// No such feature is computed.
+    #[error(
+        "matrix {matrix}: there is no feature `{feature}`; name one of docs/features.md, on a timeframe on which its indicator is computed"
+    )]
+    Feature {
+        /// The matrix.
+        matrix: &'static str,
+        /// What it asks for.
+        feature: String,
+    },
+    /// Nothing is computed on its bars.
+    #[error(
+        "matrix {matrix}: no indicator is computed on bars of {timeframe}; add the timeframe to `bars.timeframes` and `indicators.timeframes`"
+    )]
+    Timeframe {
+        /// The matrix.
+        matrix: &'static str,
+        /// Its bars.
+        timeframe: Timeframe,
+    },
+    /// Too small or too large.
+    #[error("matrix {matrix}: {what} must be 1 to {most}, not {value}")]
+    Size {
+        /// The matrix.
+        matrix: &'static str,
+        /// `rows` or the number of columns.
+        what: &'static str,
+        /// How many are asked for.
+        value: usize,
+        /// How many there can be.
+        most: usize,
+    },
+    /// A scale cannot be.
+    #[error("matrix {matrix}: {source}")]
+    Scale {
+        /// The matrix.
+        matrix: &'static str,
+        /// Which and why.
+        source: ScaleError,
+    },
+}
+
+impl FeatureMatrix {
+    /// An empty window over rows of that layout.
+    ///
+    /// # Errors
+    /// If a feature is not there, or the settings are out of their ranges.
+    pub fn new(
+        name: &'static str,
+        settings: &MatrixSettings,
+        layout: &FeatureLayout,
+    ) -> Result<FeatureMatrix, MatrixError> {
+        let timeframe = settings.timeframe;
+        if !layout.timeframes().contains(&timeframe) {
+            return Err(MatrixError::Timeframe { matrix: name, timeframe });
+        }
+        for (what, value, most) in
+            [("rows", settings.rows, 1000), ("the number of columns", settings.columns.len(), 64)]
+        {
+            if !(1..=most).contains(&value) {
+                return Err(MatrixError::Size { matrix: name, what, value, most });
+            }
+        }
+        let mut warm_after = vec![None; layout.timeframes().len()];
+        let mut column_of = |feature: &str| {
+            let missing = || MatrixError::Feature { matrix: name, feature: feature.to_owned() };
+            let column = layout.column(feature).ok_or_else(missing)?;
+            let field = &layout.fields()[column];
+            let place = layout.timeframes().iter().position(|&t| Some(t) == field.timeframe);
+            if let Some(place) = place {
+                warm_after[place] = warm_after[place].max(Some(field.first_valid));
+            }
+            Ok(column)
+        };
+        let columns = settings
+            .columns
+            .iter()
+            .map(|column| {
+                let per = column.per.as_deref().map(&mut column_of).transpose()?;
+                Ok(Column { feature: column_of(&column.feature)?, per })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let scales: Vec<_> = settings.columns.iter().map(|column| column.scale).collect();
+        let window = RollingMatrix::new(settings.rows, &scales)
+            .map_err(|source| MatrixError::Scale { matrix: name, source })?;
+        let row = vec![0.0; columns.len()];
+        Ok(FeatureMatrix { name, settings: settings.clone(), columns, warm_after, window, row })
+    }
+
+    /// Its name, such as `structure`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it is made of.
+    pub fn settings(&self) -> &MatrixSettings {
+        &self.settings
+    }
+
+    /// Takes the engine's row if it is of this matrix's bars; returns whether it was.
+    #[inline]
+    pub fn update(&mut self, engine: &FeatureEngine) -> bool {
+        let features = engine.row();
+        if features.bar.timeframe != self.settings.timeframe {
+            return false;
+        }
+        for (cell, column) in self.row.iter_mut().zip(&self.columns) {
+            let value = features.values[column.feature];
+            *cell = match column.per {
+                None => value,
+                Some(per) if features.values[per] > 0.0 => value / features.values[per],
+                Some(_) => f64::NAN,
+            };
+        }
+        let warm = |(place, after): (usize, &Option<usize>)| {
+            after.is_none_or(|first_valid| engine.bars(place) > first_valid)
+        };
+        let is_warm = self.warm_after.iter().enumerate().all(warm);
+        self.window.push(&self.row, is_warm);
+        true
+    }
+
+    /// The row that was added last, scaled; zeros before the first.
+    pub fn newest_row(&self) -> &[f32] {
+        self.window.newest_row()
+    }
+
+    /// The last rows, oldest first, row by row.
+    ///
+    /// # Errors
+    /// While not every row of the window is past every column's first valid bar.
+    #[inline]
+    pub fn window(&self) -> Result<&[f32], NotReady> {
+        self.window.window()
+    }
+}

@@ -1,0 +1,138 @@
+//! What a matrix is made of: part of the contract of the model that sees it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Scale;
+use crate::market::Timeframe;
+
+/// A matrix: its bars, its rows, and its columns. It travels with the model that was trained on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatrixSettings {
+    /// On whose bars' close a row is added, and on none else.
+    pub timeframe: Timeframe,
+    /// Rows in the window, 1 to 1,000.
+    pub rows: usize,
+    /// Its columns, in order, 1 to 64.
+    pub columns: Vec<ColumnSettings>,
+}
+
+/// One column of a matrix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnSettings {
+    /// A column of the feature row, such as `nw_dev_30m`.
+    pub feature: String,
+    /// A feature that it is divided by, such as `atr_30m`; where that is zero there is no value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<String>,
+    /// How the result is scaled.
+    pub scale: Scale,
+}
+
+impl ColumnSettings {
+    /// `FEATURE`, or `FEATURE/PER`.
+    pub fn name(&self) -> String {
+        match &self.per {
+            None => self.feature.clone(),
+            Some(per) => format!("{}/{per}", self.feature),
+        }
+    }
+}
+
+/// The three matrices of the agents; `None` stands for the default one, if its features are computed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MatricesSettings {
+    /// The structure agent's: 48×8 on 30 minutes.
+    pub structure: Option<MatrixSettings>,
+    /// The tactical agent's: 60×7 on 5 minutes.
+    pub tactical: Option<MatrixSettings>,
+    /// The regime engine's: 100×12 on 30 minutes.
+    pub regime: Option<MatrixSettings>,
+}
+
+fn fixed(feature: &str, per: Option<&str>, divisor: f64) -> ColumnSettings {
+    let scale = Scale::Fixed { divisor };
+    ColumnSettings { feature: feature.to_owned(), per: per.map(str::to_owned), scale }
+}
+
+fn weighted(feature: &str, half_life: f64) -> ColumnSettings {
+    let scale = Scale::Weighted { half_life };
+    ColumnSettings { feature: feature.to_owned(), per: None, scale }
+}
+
+impl MatrixSettings {
+    /// Where the price stands in the market's structure: 48 bars of 30 minutes, a day of ES.
+    pub fn structure() -> MatrixSettings {
+        const ATR: Option<&str> = Some("atr_30m");
+        MatrixSettings {
+            timeframe: Timeframe::MINUTES_30,
+            rows: 48,
+            columns: vec![
+                fixed("mlmi_norm_30m", None, 0.2),
+                fixed("mlmi_fwd_norm_30m", None, 0.2),
+                fixed("nw_dev_30m", ATR, 1.0),
+                fixed("nw_slope_30m", ATR, 0.2),
+                fixed("lvn_dist_30m", ATR, 8.0),
+                fixed("lvn_strength_30m", None, 0.5),
+                fixed("session_sin", None, 1.0),
+                fixed("session_cos", None, 1.0),
+            ],
+        }
+    }
+
+    /// What prices just did: 60 bars of 5 minutes.
+    pub fn tactical() -> MatrixSettings {
+        const ATR: Option<&str> = Some("atr_5m");
+        MatrixSettings {
+            timeframe: Timeframe::MINUTES_5,
+            rows: 60,
+            columns: vec![
+                fixed("fvg_bull_dist_5m", ATR, 2.0),
+                fixed("fvg_bear_dist_5m", ATR, 2.0),
+                fixed("fvg_newest_decay_5m", None, 0.5),
+                fixed("fvg_net_fills_5m", None, 1.0),
+                fixed("fvg_newest_size_5m", ATR, 0.5),
+                fixed("momentum_5m", ATR, 2.0),
+                fixed("log_volume_ratio_5m", None, 1.0),
+            ],
+        }
+    }
+
+    /// How the market has been: 100 bars of 30 minutes, two days of ES. What has no natural size is
+    /// measured by its own past, of which a week (230 bars) weighs half.
+    pub fn regime() -> MatrixSettings {
+        const ATR: Option<&str> = Some("atr_30m");
+        const WEEK: f64 = 230.0;
+        MatrixSettings {
+            timeframe: Timeframe::MINUTES_30,
+            rows: 100,
+            columns: vec![
+                weighted("log_return_30m", WEEK),
+                weighted("volatility_30m", WEEK),
+                weighted("volatility_of_volatility_30m", WEEK),
+                fixed("range_30m", ATR, 1.0),
+                fixed("ha_body_30m", ATR, 0.5),
+                fixed("acceleration_30m", ATR, 2.0),
+                fixed("autocorrelation_30m", None, 0.3),
+                fixed("volume_z_30m", None, 1.0),
+                fixed("volume_skew_30m", None, 1.5),
+                fixed("volume_balance_30m", None, 0.5),
+                fixed("nw_slope_30m", ATR, 0.2),
+                fixed("mlmi_norm_30m", None, 0.2),
+            ],
+        }
+    }
+}
+
+impl MatricesSettings {
+    /// The matrices by name: as given, or the default one.
+    pub fn all(&self) -> [(&'static str, Option<&MatrixSettings>, MatrixSettings); 3] {
+        [
+            ("structure", self.structure.as_ref(), MatrixSettings::structure()),
+            ("tactical", self.tactical.as_ref(), MatrixSettings::tactical()),
+            ("regime", self.regime.as_ref(), MatrixSettings::regime()),
+        ]
+    }
+}
