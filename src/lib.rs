@@ -4,12 +4,14 @@
 //! Read the modules in the order in which data flows:
 //! [`source`] (ticks) → [`bars`] → [`strategy`] (the decision seat) → [`execution`] (orders, fills,
 //! positions) → [`performance`] (statistics and the report). [`market`] is the ground floor that all
-//! of them stand on, [`config`] the user's settings, and [`pipeline`] wires the stages together.
+//! of them stand on, [`config`] the user's settings, and [`pipeline`] wires the stages together;
+//! [`table`] and [`chart`] show what they make.
 //!
 //! Prices, money and time are integers: see [`market::Price`], [`market::Money`] and
 //! [`market::Timestamp`].
 
 pub mod bars;
+pub mod chart;
 pub mod cli;
 pub mod config;
 pub mod execution;
@@ -17,6 +19,7 @@ pub mod features;
 pub mod indicators;
 pub mod market;
 pub mod matrix;
+mod page;
 pub mod performance;
 pub mod pipeline;
 pub mod random;

@@ -223,6 +223,23 @@ fn inspect_writes_bars_and_the_trades_of_the_run() {
 }
 
 #[test]
+fn inspect_draws_the_last_whole_session_or_the_one_that_is_asked_for() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    let printed = run_well(folder, "inspect chart --config backtest.yaml --output last.html");
+    let day = printed.trim().rsplit(' ').next().unwrap().to_owned();
+    let command = format!("inspect chart --config backtest.yaml --output chosen.html --day {day}");
+    run_well(folder, &command);
+    assert!(read(folder, "last.html") == read(folder, "chosen.html"));
+
+    let message = run_badly(folder, &command.replace(&day, "1999-12-31"), 2);
+    assert!(message.contains("no session of 1999-12-31; it has 3 sessions"), "{message}");
+    assert!(message.contains(&day), "{message}");
+    run_badly(folder, &command.replace("chosen.html", "chosen.csv"), 2);
+    run_badly(folder, &command.replace("inspect chart", "inspect bars"), 2);
+}
+
+#[test]
 fn report_makes_the_same_page_again() {
     let folder = folder_with_market();
     let folder = folder.path();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
 
 use crate::market::Price;
 use crate::source::import::{IdenticalTrades, LateRows, OffTickPrices};
@@ -39,16 +40,19 @@ pub(super) enum Command {
     Import(ImportArguments),
     /// Generate a synthetic market as a native tick file
     Synth(SynthArguments),
-    /// Write what a stage makes of the history to a table
+    /// Write what a stage makes of the history to a table, or draw it
     Inspect {
         /// What to write
         what: Inspected,
         /// The configuration file: its history, bars and strategy
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// The file to write: .csv, or for bars .parquet too
+        /// The file to write: .csv or .parquet; trades only .csv, a chart .html
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
+        /// The session to draw, by the date on which it closes [default: the last whole one]
+        #[arg(long, value_name = "DATE")]
+        day: Option<Date>,
     },
     /// Make report.html of a finished run anew, from the other files of its directory
     Report {
@@ -67,6 +71,8 @@ pub(super) enum Inspected {
     Matrices,
     /// Every round trip, as in a run's trades.csv
     Trades,
+    /// A session's 5-minute bars with what the indicators make of them
+    Chart,
 }
 
 #[derive(Debug, Args)]

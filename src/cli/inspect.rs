@@ -1,19 +1,24 @@
-//! `inspect`: what a stage makes of the history, as a table.
+//! `inspect`: what a stage makes of the history, as a table or a chart.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::civil::Date;
+
 use super::arguments::Inspected;
 use super::progress::Progress;
-use super::{Failure, check, say, stop};
-use crate::bars::{BarBuilder, write_bars};
+use super::{Failure, chart, check, say, stop};
+use crate::bars::{BarBuilder, TickCounts, write_bars};
 use crate::config::Config;
 use crate::features::FeatureTable;
 use crate::market::{Bar, Timestamp};
 use crate::matrix::MatrixTable;
 use crate::performance::{EquityPoint, Trade, write_trades_file};
-use crate::pipeline::{FeatureStage, Prepared, Sink, pipeline_settings, run_backtest};
+use crate::pipeline::{
+    FeatureStage, PipelineSettings, Prepared, Sink, pipeline_settings, run_backtest,
+};
 use crate::source::history::{History, HistoryError, Preparation};
 use crate::table::{TableError, TableFormat};
 
@@ -25,18 +30,26 @@ const NO_MATRICES: &str = "there is no matrix: the default ones need bars of 5 a
 /// A table that ends early would pass for a whole one.
 const STOPPED: &str = "stopped before the end; nothing was written";
 
-pub(super) fn inspect(what: Inspected, config: &Path, output: &Path) -> Result<(), Failure> {
-    let format = TableFormat::of(output).map_err(Failure::usage)?;
-    let stop = stop::on_signal();
-    match (what, format) {
-        (Inspected::Bars, _) => bars(config, output, format, &stop),
-        (Inspected::Features | Inspected::Matrices, _) => {
-            features(what, config, output, format, &stop)
+pub(super) fn inspect(
+    what: Inspected,
+    config: &Path,
+    output: &Path,
+    day: Option<Date>,
+) -> Result<(), Failure> {
+    if day.is_some() && what != Inspected::Chart {
+        return Err(Failure::usage("--day chooses what a chart shows; tables hold every day"));
+    }
+    let format = || TableFormat::of(output).map_err(Failure::usage);
+    match what {
+        Inspected::Bars => bars(config, output, format()?, &stop::on_signal()),
+        Inspected::Features | Inspected::Matrices => {
+            features(what, config, output, format()?, &stop::on_signal())
         }
-        (Inspected::Trades, TableFormat::Csv) => trades(config, output, &stop),
-        (Inspected::Trades, TableFormat::Parquet) => {
+        Inspected::Trades if format()? == TableFormat::Parquet => {
             Err(Failure::usage(format!("{}: trades are written as .csv only", output.display())))
         }
+        Inspected::Trades => trades(config, output, &stop::on_signal()),
+        Inspected::Chart => chart::chart(config, output, day, &stop::on_signal()),
     }
 }
 
@@ -55,38 +68,20 @@ fn bars(
     .map_err(Failure::run)?;
     let settings = pipeline_settings(&config, &instrument, history.file.description())
         .map_err(Failure::usage)?;
-    let ticks = history.file.ticks();
-    let mut builder =
-        BarBuilder::new(&settings.timeframes, settings.calendar, settings.fill_gaps_up_to);
     let contracts: Vec<_> =
         history.file.description().contracts.iter().map(|c| c.symbol.clone()).collect();
     let facts = match format {
         TableFormat::Csv => Vec::new(),
         TableFormat::Parquet => facts(&config, &history).map_err(Failure::run)?,
     };
+    let mut counts = TickCounts::default();
     let written = write_bars(output, &instrument.symbol, &contracts, &facts, |emit| {
-        let emit = &mut |bar: &Bar| emit(bar);
-        let mut session_close = Timestamp::MIN;
-        for (index, tick) in ticks.iter().enumerate() {
-            if tick.time >= session_close {
-                builder.on_session_end(tick.time, emit);
-            }
-            builder.on_tick(tick, emit);
-            session_close = builder.session().close;
-            if index % 1_000_000 == 0 {
-                progress.show("bars", index as u64, ticks.len() as u64);
-                if stop.load(Ordering::Relaxed) {
-                    return Err(std::io::Error::other(STOPPED));
-                }
-            }
-        }
-        builder.finish(emit);
+        counts = each_bar(&history, &settings, &mut progress, stop, |bar| emit(bar))?;
         Ok(())
     })
     .map_err(Failure::run)?;
     progress.finish();
     say(format!("{}: {written} bars", output.display()));
-    let counts = builder.counts();
     if counts.outside_session > 0 {
         say(format!(
             "{} ticks lie outside every session and were left out",
@@ -94,6 +89,35 @@ fn bars(
         ));
     }
     Ok(())
+}
+
+/// Builds the bars of the whole history and gives each to `take`.
+pub(super) fn each_bar(
+    history: &History,
+    settings: &PipelineSettings,
+    progress: &mut Progress,
+    stop: &AtomicBool,
+    mut take: impl FnMut(&Bar),
+) -> io::Result<TickCounts> {
+    let ticks = history.file.ticks();
+    let mut builder =
+        BarBuilder::new(&settings.timeframes, settings.calendar, settings.fill_gaps_up_to);
+    let mut session_close = Timestamp::MIN;
+    for (index, tick) in ticks.iter().enumerate() {
+        if tick.time >= session_close {
+            builder.on_session_end(tick.time, &mut take);
+        }
+        builder.on_tick(tick, &mut take);
+        session_close = builder.session().close;
+        if index % 1_000_000 == 0 {
+            progress.show("bars", index as u64, ticks.len() as u64);
+            if stop.load(Ordering::Relaxed) {
+                return Err(io::Error::other(STOPPED));
+            }
+        }
+    }
+    builder.finish(&mut take);
+    Ok(builder.counts())
 }
 
 /// What the feature stage writes, as a table.

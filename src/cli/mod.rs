@@ -3,6 +3,7 @@
 //! Exit status 0 = done, 1 = the run failed, 2 = bad usage or bad configuration.
 
 mod arguments;
+mod chart;
 mod check;
 mod import;
 mod inspect;
@@ -50,7 +51,9 @@ pub fn main() -> ExitCode {
         Some(Command::Check { config }) => check::check(&config, json),
         Some(Command::Import(options)) => import::import(&options, json),
         Some(Command::Synth(options)) => synth::synth(&options, json),
-        Some(Command::Inspect { what, config, output }) => inspect::inspect(what, &config, &output),
+        Some(Command::Inspect { what, config, output, day }) => {
+            inspect::inspect(what, &config, &output, day)
+        }
         Some(Command::Report { run_dir }) => run::report(&run_dir),
     };
     match done {

@@ -127,7 +127,7 @@ pub struct TableWriter {
 
 enum File {
     Csv(csv::CsvFile),
-    Parquet(Box<parquet::ParquetFile>),
+    Parquet(parquet::ParquetFile),
 }
 
 impl TableWriter {
@@ -148,7 +148,7 @@ impl TableWriter {
             Ok(match format {
                 TableFormat::Csv => File::Csv(csv::CsvFile::new(file, &columns)?),
                 TableFormat::Parquet => {
-                    File::Parquet(Box::new(parquet::ParquetFile::new(file, &columns, facts)?))
+                    File::Parquet(parquet::ParquetFile::new(file, &columns, facts)?)
                 }
             })
         };

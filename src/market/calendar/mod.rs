@@ -153,7 +153,8 @@ impl Calendar {
         Timestamp::from_nanos(nanos as i64)
     }
 
-    fn time_zone(self) -> TimeZone {
+    /// The zone of the exchange's clocks; UTC where there is no session.
+    pub fn time_zone(self) -> TimeZone {
         match self {
             Self::AlwaysOpen => TimeZone::UTC,
             Self::CmeEquityIndex | Self::ComexMetals | Self::CmeFx => CHICAGO.clone(),

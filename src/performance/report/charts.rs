@@ -1,20 +1,18 @@
 //! The report's charts. Times are Chicago's, drawn as if they were UTC, since the charts know no
 //! other zone.
 
-use plotly::common::{
-    DashType, Fill, Font, HoverInfo, Line, Marker, MarkerSymbol, Mode, Orientation, Title,
-};
-use plotly::configuration::ModeBarButtonName;
+use plotly::common::{DashType, Fill, HoverInfo, Line, Marker, MarkerSymbol, Mode, Orientation};
 use plotly::layout::{
-    Axis, AxisType, HoverMode, Layout, Legend, Margin, RangeSelector, SelectorButton, SelectorStep,
-    StepMode,
+    Axis, AxisType, HoverMode, Legend, RangeSelector, SelectorButton, SelectorStep, StepMode,
 };
-use plotly::{Bar, Configuration, Plot, Scatter};
+use plotly::{Bar, Plot, Scatter};
 
 use super::Run;
-use super::format::{count, dollars, escape, nanoseconds, percent};
+use super::format::{count, dollars, nanoseconds, percent};
 use super::tables::percentile_name;
 use crate::market::{Money, Price, Side, Timestamp};
+use crate::page::escape;
+use crate::page::plot::{self, GREY, axis, draw, layout};
 use crate::performance::Trade;
 use crate::performance::drawdown::drawdowns;
 use crate::performance::trades_csv::{contract_symbol, side_name};
@@ -24,25 +22,12 @@ const BLUE: &str = "#1f5fa8";
 const GREEN: &str = "#1a7f4b";
 const RED: &str = "#b93a32";
 const ORANGE: &str = "#c9791b";
-const GREY: &str = "#8794a1";
-const GRID: &str = "#e8ecf0";
-
 /// The price line has at most so many points.
 const MOST_PRICE_POINTS: usize = 20_000;
 
 /// Milliseconds of Chicago's clock since 1970.
 fn clock(time: Timestamp) -> i64 {
-    let local = jiff::tz::TimeZone::UTC.to_timestamp(chicago_time(time));
-    local.expect("every market time lies in the calendar's range").as_millisecond()
-}
-
-fn axis(title: &str) -> Axis {
-    Axis::new()
-        .title(Title::with_text(title))
-        .grid_color(GRID)
-        .line_color(GREY)
-        .zero_line_color("#b9c2cb")
-        .auto_margin(true)
+    plot::clock(chicago_time(time))
 }
 
 fn time_axis() -> Axis {
@@ -57,30 +42,6 @@ fn time_axis() -> Axis {
         SelectorButton::new().step(SelectorStep::All).label("all"),
     ];
     axis("").type_(AxisType::Date).range_selector(RangeSelector::new().buttons(buttons))
-}
-
-fn layout() -> Layout {
-    Layout::new()
-        .auto_size(true)
-        .margin(Margin::new().left(72).right(16).top(28).bottom(40))
-        .font(Font::new().size(12).color("#1c2733").family("system-ui, Segoe UI, Roboto, Arial"))
-        .paper_background_color("#ffffff")
-        .plot_background_color("#ffffff")
-        .legend(Legend::new().orientation(Orientation::Horizontal).x(0.0).y(-0.09))
-}
-
-/// The chart as part of the page; `name` becomes the id of its element.
-fn draw(name: &str, class: &str, height: u32, plot: &mut Plot) -> String {
-    plot.set_configuration(
-        Configuration::new().responsive(true).display_logo(false).mode_bar_buttons_to_remove(vec![
-            ModeBarButtonName::Select2d,
-            ModeBarButtonName::Lasso2d,
-        ]),
-    );
-    format!(
-        "<div class=\"chart {class}\" style=\"height:{height}px\">{}</div>",
-        plot.to_inline_html(Some(&format!("chart-{name}")))
-    )
 }
 
 /// Equity above, drawdown below, on one time axis.

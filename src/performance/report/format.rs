@@ -3,22 +3,6 @@
 /// What stands for a value that is not defined.
 pub(super) const UNDEFINED: &str = "–";
 
-/// Text that is safe between and inside HTML tags.
-pub(super) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
 /// `12,345,678`.
 pub(super) fn count(value: u64) -> String {
     grouped(&value.to_string())
@@ -123,13 +107,5 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(duration(90_000.0), "25.0 hours");
         assert_eq!(nanoseconds(1_250.0), "1.25 µs");
-    }
-
-    #[test]
-    fn nothing_escapes_into_markup() {
-        assert_eq!(
-            escape("<a href=\"x\" id='y'>&"),
-            "&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;"
-        );
     }
 }

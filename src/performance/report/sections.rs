@@ -1,11 +1,11 @@
 //! The report's sections, from top to bottom.
 
 use super::format::{
-    count, dollars, duration, escape, nanoseconds, number, or_undefined, percent, tone,
-    whole_dollars,
+    count, dollars, duration, nanoseconds, number, or_undefined, percent, tone, whole_dollars,
 };
 use super::tables::limits;
 use super::{Run, caveats, charts, tables};
+use crate::page::escape;
 use crate::performance::Interval;
 
 fn section(class: &str, title: &str, note: &str, body: &str) -> String {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Run;
 use super::format::{
-    UNDEFINED, count, dollars, duration, escape, nanoseconds, number, or_undefined, percent, tone,
+    UNDEFINED, count, dollars, duration, nanoseconds, number, or_undefined, percent, tone,
 };
+use crate::page::escape;
 use crate::performance::Interval;
 use crate::performance::trading_day::daily_closes;
 

@@ -1,0 +1,59 @@
+//! HTML pages with charts that open offline, in one file each.
+
+pub(crate) mod plot;
+
+/// The browser itself refuses every request to a network, whatever the scripts would try.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                      img-src data: blob:";
+
+/// A page of that title (escaped here) and body (markup); `script` runs when all of it is there.
+pub(crate) fn page(title: &str, style: &str, body: &str, script: &str) -> String {
+    let (title, library) = (escape(title), chart_library());
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>\n{style}</style>\n{library}\n</head>\n<body>\n<main>\n\
+         {body}</main>\n<script>\n{script}</script>\n</body>\n</html>\n"
+    )
+}
+
+/// The script of the charts. The crate offers it together with a typesetter of formulas, which no
+/// page needs: the first of its two scripts is taken.
+fn chart_library() -> String {
+    const END: &str = "</script>";
+    let mut scripts = plotly::Plot::offline_js_sources();
+    if let Some(at) = scripts.find(END) {
+        scripts.truncate(at + END.len());
+    }
+    scripts
+}
+
+/// Text that is safe between and inside HTML tags.
+pub(crate) fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_escapes_into_markup() {
+        assert_eq!(
+            escape("<a href=\"x\" id='y'>&"),
+            "&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;"
+        );
+    }
+}
