@@ -296,6 +296,28 @@ fn chunks_are_accepted_when_they_agree_and_computed_again_when_not() {
     }
 }
 
+/// After the overlap a fresh engine is the true one, so no chunk is computed twice.
+#[test]
+fn engines_forget_within_the_overlap() {
+    let bars = market(9, 50);
+    let threads = NonZeroUsize::new(2).unwrap();
+    for (timeframe, settings, overlap) in [
+        (TIMEFRAMES[0], IndicatorSettings::default(), 3_000),
+        // 20 crossings, 2,000 votes after the first, and averages in between.
+        (TIMEFRAMES[1], forgetful(), 2_100),
+    ] {
+        let bars: Vec<Bar> =
+            bars.iter().filter(|bar| bar.timeframe == timeframe).copied().collect();
+        let bars: Vec<Bar> = bars.iter().cycle().take(2 * bars.len().max(4_000)).copied().collect();
+        let steps = AtomicUsize::new(0);
+        in_chunks(&engine(&settings), bars.len(), overlap, threads, |engine, at| {
+            steps.fetch_add(1, Ordering::Relaxed);
+            step(engine, &bars[at]);
+        });
+        assert_eq!(steps.into_inner(), bars.len() + overlap, "{timeframe}");
+    }
+}
+
 /// The default matrices: their shapes, when they are ready, that they move on their own bars' close
 /// only, and that every column is alive.
 #[test]

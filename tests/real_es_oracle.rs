@@ -173,7 +173,7 @@ fn check_price_indicators(name: &str, bars: &[TickBar], fields: &[String], expec
 fn check_gaps(name: &str, bars: &[TickBar], expected: &[Gap]) {
     let theirs: BTreeMap<usize, &Gap> = expected.iter().map(|gap| (gap.0, gap)).collect();
     let settings = FairValueGapSettings { max_age: 0, ..Default::default() };
-    let mut indicator = FairValueGap::new(settings);
+    let mut indicator = FairValueGap::new(settings).unwrap();
     let (mut both, mut nearest, mut tapped) = (0, BTreeSet::new(), BTreeSet::new());
     for (at, bar) in bars.iter().enumerate() {
         let values = indicator.update(bar);
@@ -200,7 +200,10 @@ fn check_gaps(name: &str, bars: &[TickBar], expected: &[Gap]) {
             }
         }
         for (side, direction) in [(values.bull, 1), (values.bear, -1)] {
-            assert!(side.active < settings.capacity.get(), "{name}: a zone may have been dropped");
+            assert!(
+                usize::from(side.active) < settings.capacity,
+                "{name}: a zone may have been dropped"
+            );
             if side.active == 0 {
                 continue;
             }

@@ -28,7 +28,7 @@ mod table;
 
 pub use builder::{BarBuilder, TickCounts};
 pub use fold::resample;
-pub use table::write_bars;
+pub use table::BarTable;
 
 #[cfg(test)]
 mod tests;

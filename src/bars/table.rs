@@ -1,6 +1,5 @@
 //! Bars as a table.
 
-use std::io;
 use std::path::Path;
 
 use crate::market::Bar;
@@ -20,30 +19,41 @@ const COLUMNS: [(&str, ColumnKind); 11] = [
     ("contract", ColumnKind::Text),
 ];
 
-/// Writes the bars that `make` emits to `path`, a `.csv` or `.parquet`, which appears when it is whole.
-/// Columns: `instrument,timeframe_minutes,start_utc,open,high,low,close,volume,ticks,flags,contract`; a
-/// daily bar has 1440 minutes. `contracts` holds the contracts' symbols by [`Bar::contract`], `facts`
-/// what a Parquet file tells of itself. Returns how many bars there were.
-///
-/// # Errors
-/// If the file cannot be written, or `make` fails; what stood there is kept.
-pub fn write_bars(
-    path: &Path,
-    instrument: &str,
-    contracts: &[String],
-    facts: &[(String, String)],
-    make: impl FnOnce(&mut dyn FnMut(&Bar)) -> io::Result<()>,
-) -> Result<u64, TableError> {
-    let columns = COLUMNS.map(|(name, kind)| Column::new(name, kind));
-    let mut table = TableWriter::begin(path, columns.into(), facts)?;
-    let mut written = Ok(());
-    let made = make(&mut |bar| {
-        if written.is_err() {
-            return;
-        }
+/// A table of bars that is being written. Columns:
+/// `instrument,timeframe_minutes,start_utc,open,high,low,close,volume,ticks,flags,contract`; a daily bar
+/// has 1440 minutes.
+pub struct BarTable<'a> {
+    table: TableWriter,
+    instrument: &'a str,
+    contracts: &'a [String],
+}
+
+impl<'a> BarTable<'a> {
+    /// Begins a table at `path`, a `.csv` or `.parquet`. `contracts` holds the contracts' symbols by
+    /// [`Bar::contract`], `facts` what a Parquet file tells of itself.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn begin(
+        path: &Path,
+        instrument: &'a str,
+        contracts: &'a [String],
+        facts: &[(String, String)],
+    ) -> Result<BarTable<'a>, TableError> {
+        let columns = COLUMNS.map(|(name, kind)| Column::new(name, kind));
+        let table = TableWriter::begin(path, columns.into(), facts)?;
+        Ok(BarTable { table, instrument, contracts })
+    }
+
+    /// Appends a bar.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&mut self, bar: &Bar) -> Result<(), TableError> {
         let flags = bar.flags.to_string();
-        written = table.write_row([
-            Cell::Text(instrument),
+        let contract = self.contracts.get(usize::from(bar.contract));
+        self.table.write_row([
+            Cell::Text(self.instrument),
             Cell::Integer(bar.timeframe.minutes().into()),
             Cell::Instant(bar.start),
             Cell::Price(bar.open),
@@ -53,10 +63,15 @@ pub fn write_bars(
             Cell::Integer(bar.volume as i64),
             Cell::Integer(bar.ticks.into()),
             Cell::Text(&flags),
-            contracts.get(usize::from(bar.contract)).map_or(Cell::Empty, |it| Cell::Text(it)),
-        ]);
-    });
-    written?;
-    made.map_err(|source| TableError::Write { path: path.to_owned(), source })?;
-    table.finish()
+            contract.map_or(Cell::Empty, |symbol| Cell::Text(symbol)),
+        ])
+    }
+
+    /// Puts the table in its place; returns its rows.
+    ///
+    /// # Errors
+    /// If it cannot be written; what stood there is kept.
+    pub fn finish(self) -> Result<u64, TableError> {
+        self.table.finish()
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Failure, say};
 use crate::config::{Config, Mode, process_variables};
 use crate::market::Instrument;
-use crate::pipeline::pipeline_settings;
+use crate::pipeline::check_fit;
 use crate::source::history::HistoryError;
 use crate::source::import::{BINARY_PRESETS, Detected, ImportError, PRESETS, detect, preset_names};
 use crate::source::native::TickFile;
@@ -77,7 +77,7 @@ fn check_history(config: &Config, instrument: &Instrument) -> Result<String, Fai
         }
         Detected::Native => {
             let file = TickFile::open(path).map_err(Failure::usage)?;
-            pipeline_settings(config, instrument, file.description()).map_err(Failure::usage)?;
+            check_fit(config, instrument, file.description()).map_err(Failure::usage)?;
             Ok(format!("{}: native, {} ticks, whole", path.display(), file.ticks().len()))
         }
     }

@@ -1,25 +1,22 @@
 //! `inspect`: what a stage makes of the history, as a table or a chart.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use jiff::civil::Date;
 
 use super::arguments::Inspected;
 use super::progress::Progress;
 use super::{Failure, chart, check, say, stop};
-use crate::bars::{BarBuilder, TickCounts, write_bars};
+use crate::bars::BarTable;
 use crate::config::Config;
 use crate::features::FeatureTable;
-use crate::market::{Bar, Timestamp};
+use crate::market::Bar;
 use crate::matrix::MatrixTable;
 use crate::performance::{EquityPoint, Trade, write_trades_file};
-use crate::pipeline::{
-    FeatureStage, PipelineSettings, Prepared, Sink, pipeline_settings, run_backtest,
-};
-use crate::source::history::{History, HistoryError, Preparation};
+use crate::pipeline::{FeatureStage, Prepared, Sink, run_backtest};
+use crate::source::history::{History, HistoryError};
 use crate::table::{TableError, TableFormat};
 
 const NO_INDICATORS: &str =
@@ -28,7 +25,7 @@ const NO_INDICATORS: &str =
 const NO_MATRICES: &str = "there is no matrix: the default ones need bars of 5 and 30 minutes in `bars.timeframes`, and their features";
 
 /// A table that ends early would pass for a whole one.
-const STOPPED: &str = "stopped before the end; nothing was written";
+pub(super) const STOPPED: &str = "stopped before the end; nothing was written";
 
 pub(super) fn inspect(
     what: Inspected,
@@ -41,9 +38,8 @@ pub(super) fn inspect(
     }
     let format = || TableFormat::of(output).map_err(Failure::usage);
     match what {
-        Inspected::Bars => bars(config, output, format()?, &stop::on_signal()),
-        Inspected::Features | Inspected::Matrices => {
-            features(what, config, output, format()?, &stop::on_signal())
+        Inspected::Bars | Inspected::Features | Inspected::Matrices => {
+            table(what, config, output, format()?, &stop::on_signal())
         }
         Inspected::Trades if format()? == TableFormat::Parquet => {
             Err(Failure::usage(format!("{}: trades are written as .csv only", output.display())))
@@ -53,75 +49,9 @@ pub(super) fn inspect(
     }
 }
 
-fn bars(
-    config: &Path,
-    output: &Path,
-    format: TableFormat,
-    stop: &Arc<AtomicBool>,
-) -> Result<(), Failure> {
-    let (config, instrument) = check::load(config)?;
-    check::keep_history(&config, &[output.to_owned()])?;
-    let mut progress = Progress::new();
-    let history = History::open(&config, &instrument, stop, &mut |Preparation { done, total }| {
-        progress.show("preparing", done, total);
-    })
-    .map_err(Failure::run)?;
-    let settings = pipeline_settings(&config, &instrument, history.file.description())
-        .map_err(Failure::usage)?;
-    let contracts: Vec<_> =
-        history.file.description().contracts.iter().map(|c| c.symbol.clone()).collect();
-    let facts = match format {
-        TableFormat::Csv => Vec::new(),
-        TableFormat::Parquet => facts(&config, &history).map_err(Failure::run)?,
-    };
-    let mut counts = TickCounts::default();
-    let written = write_bars(output, &instrument.symbol, &contracts, &facts, |emit| {
-        counts = each_bar(&history, &settings, &mut progress, stop, |bar| emit(bar))?;
-        Ok(())
-    })
-    .map_err(Failure::run)?;
-    progress.finish();
-    say(format!("{}: {written} bars", output.display()));
-    if counts.outside_session > 0 {
-        say(format!(
-            "{} ticks lie outside every session and were left out",
-            counts.outside_session
-        ));
-    }
-    Ok(())
-}
-
-/// Builds the bars of the whole history and gives each to `take`.
-pub(super) fn each_bar(
-    history: &History,
-    settings: &PipelineSettings,
-    progress: &mut Progress,
-    stop: &AtomicBool,
-    mut take: impl FnMut(&Bar),
-) -> io::Result<TickCounts> {
-    let ticks = history.file.ticks();
-    let mut builder =
-        BarBuilder::new(&settings.timeframes, settings.calendar, settings.fill_gaps_up_to);
-    let mut session_close = Timestamp::MIN;
-    for (index, tick) in ticks.iter().enumerate() {
-        if tick.time >= session_close {
-            builder.on_session_end(tick.time, &mut take);
-        }
-        builder.on_tick(tick, &mut take);
-        session_close = builder.session().close;
-        if index % 1_000_000 == 0 {
-            progress.show("bars", index as u64, ticks.len() as u64);
-            if stop.load(Ordering::Relaxed) {
-                return Err(io::Error::other(STOPPED));
-            }
-        }
-    }
-    builder.finish(&mut take);
-    Ok(builder.counts())
-}
-
-/// What the feature stage writes, as a table.
+/// What the stages write, as a table.
 enum Rows<'a> {
+    Bars(BarTable<'a>),
     Features(FeatureTable<'a>),
     Matrices(MatrixTable<'a>),
 }
@@ -132,22 +62,26 @@ struct TableSink<'a> {
 }
 
 impl Sink for TableSink<'_> {
-    fn bar(&mut self, _: &Bar) {}
+    fn bar(&mut self, bar: &Bar) {
+        if let (Rows::Bars(table), Ok(())) = (&mut self.rows, &self.written) {
+            self.written = table.write(bar);
+        }
+    }
     fn trade(&mut self, _: &Trade) {}
     fn equity(&mut self, _: &EquityPoint) {}
     fn features(&mut self, stage: &FeatureStage) {
-        if self.written.is_err() {
-            return;
-        }
         let row = stage.engine().row();
-        self.written = match &mut self.rows {
-            Rows::Features(table) => table.write(row),
-            Rows::Matrices(table) => table.write(&row.bar, stage.matrices()),
-        };
+        if self.written.is_ok() {
+            self.written = match &mut self.rows {
+                Rows::Bars(_) => Ok(()),
+                Rows::Features(table) => table.write(row),
+                Rows::Matrices(table) => table.write(&row.bar, stage.matrices()),
+            };
+        }
     }
 }
 
-fn features(
+fn table(
     what: Inspected,
     config: &Path,
     output: &Path,
@@ -157,26 +91,29 @@ fn features(
     let (config, instrument) = check::load(config)?;
     check::keep_history(&config, &[output.to_owned()])?;
     let mut progress = Progress::new();
-    let mut prepared = Prepared::new(&config, stop, &mut |now| progress.show_backtest(now))
-        .map_err(Failure::run)?;
+    let mut prepared = Prepared::inspection(&config, stop, &mut |now| progress.show_backtest(now))
+        .map_err(Failure::backtest)?;
     let facts = match format {
         TableFormat::Csv => Vec::new(),
         TableFormat::Parquet => facts(&config, prepared.history()).map_err(Failure::run)?,
     };
-    let contracts = &prepared.history().file.description().contracts;
-    let contracts: Vec<_> = contracts.iter().map(|contract| contract.symbol.clone()).collect();
-    let (stage, symbol) = (prepared.features(), &instrument.symbol);
-    let rows = if what == Inspected::Features {
-        let layout = stage.engine().layout();
-        if layout.fields().is_empty() {
+    let (contracts, symbol) = (prepared.contracts(), &instrument.symbol);
+    let stage = prepared.stages().features();
+    let rows = match what {
+        Inspected::Features if stage.engine().layout().fields().is_empty() => {
             return Err(Failure::usage(NO_INDICATORS));
         }
-        FeatureTable::begin(output, symbol, &contracts, layout, &facts).map(Rows::Features)
-    } else {
-        if stage.matrices().is_empty() {
+        Inspected::Matrices if stage.matrices().is_empty() => {
             return Err(Failure::usage(NO_MATRICES));
         }
-        MatrixTable::begin(output, symbol, stage.matrices(), &facts).map(Rows::Matrices)
+        Inspected::Features => {
+            FeatureTable::begin(output, symbol, &contracts, stage.engine().layout(), &facts)
+                .map(Rows::Features)
+        }
+        Inspected::Matrices => {
+            MatrixTable::begin(output, symbol, stage.matrices(), &facts).map(Rows::Matrices)
+        }
+        _ => BarTable::begin(output, symbol, &contracts, &facts).map(Rows::Bars),
     };
     let mut sink = TableSink { rows: rows.map_err(Failure::run)?, written: Ok(()) };
     let run = prepared.replay(&mut sink, stop, &mut |now| progress.show_backtest(now));
@@ -185,11 +122,16 @@ fn features(
     if run.interrupted {
         return Err(Failure::run(format!("{}: {STOPPED}", output.display())));
     }
-    let written = match sink.rows {
-        Rows::Features(table) => table.finish(),
-        Rows::Matrices(table) => table.finish(),
+    let (written, rows) = match sink.rows {
+        Rows::Bars(table) => (table.finish(), "bars"),
+        Rows::Features(table) => (table.finish(), "rows"),
+        Rows::Matrices(table) => (table.finish(), "rows"),
     };
-    say(format!("{}: {} rows", output.display(), written.map_err(Failure::run)?));
+    say(format!("{}: {} {rows}", output.display(), written.map_err(Failure::run)?));
+    let outside = prepared.stages().tick_counts().outside_session;
+    if outside > 0 {
+        say(format!("{outside} ticks lie outside every session and were left out"));
+    }
     Ok(())
 }
 
@@ -210,7 +152,7 @@ fn trades(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Fa
     check::keep_history(&config, &[output.to_owned()])?;
     let mut progress = Progress::new();
     let record = run_backtest(&config, stop, &mut |now| progress.show_backtest(now))
-        .map_err(Failure::run)?;
+        .map_err(Failure::backtest)?;
     progress.finish();
     if record.interrupted {
         return Err(Failure::run(format!("{}: {STOPPED}", output.display())));

@@ -18,6 +18,8 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 
+use crate::pipeline::BacktestError;
+
 /// Why a command ended without what was asked for.
 #[derive(Debug)]
 enum Failure {
@@ -34,6 +36,14 @@ impl Failure {
 
     fn usage(error: impl std::fmt::Display) -> Failure {
         Failure::Usage(error.to_string())
+    }
+
+    /// A history that cannot be read is a run that failed; the rest is the configuration's fault.
+    fn backtest(error: BacktestError) -> Failure {
+        match error {
+            BacktestError::History(error) => Failure::run(error),
+            error => Failure::usage(error),
+        }
     }
 }
 

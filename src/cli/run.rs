@@ -10,7 +10,7 @@ use crate::market::Timestamp;
 use crate::performance::{
     RUN_FILES, Summary, WallTimes, check_run_directory, render_report_again, write_run_directory,
 };
-use crate::pipeline::{Backtest, BacktestError, run_backtest};
+use crate::pipeline::{Backtest, run_backtest};
 
 impl Progress {
     pub(super) fn show_backtest(&mut self, now: Backtest) {
@@ -43,10 +43,7 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     let mut progress = Progress::new();
     let record = run_backtest(&config, &stop, &mut |now| progress.show_backtest(now));
     progress.finish();
-    let mut record = record.map_err(|error| match error {
-        BacktestError::History(error) => Failure::run(error),
-        error => Failure::usage(error),
-    })?;
+    let mut record = record.map_err(Failure::backtest)?;
     record.data_notes.extend(notes);
     let times = WallTimes { started, finished: now() };
     let summary = write_run_directory(directory, &record, times).map_err(Failure::run)?;

@@ -8,7 +8,7 @@ use super::layout::{FeatureLayout, SESSION_COLUMNS};
 use super::row::{FeatureRow, MOST_FIELDS, SessionClock};
 use super::settings::IndicatorSettings;
 use super::timeframe::TimeframeIndicators;
-use crate::indicators::{MalformedBar, TickBar, TradedVolume};
+use crate::indicators::{FairValueGap, LowVolumeNode, MalformedBar, TickBar, TradedVolume};
 use crate::market::{Bar, BarFlags, Calendar, Instrument, Price, Session, Timeframe, Timestamp};
 
 /// All indicators of all timeframes, and the row they write.
@@ -115,10 +115,19 @@ impl FeatureEngine {
         &self.layout
     }
 
-    /// Timeframes on whose bars a volume profile is kept.
-    pub fn timeframes_with_nodes(&self) -> impl Iterator<Item = Timeframe> {
-        let indicators = self.layout.timeframes().iter().zip(&self.state.timeframes);
-        indicators.filter(|(_, it)| it.has_nodes()).map(|(&timeframe, _)| timeframe)
+    fn on(&self, timeframe: Timeframe) -> Option<&TimeframeIndicators> {
+        let place = self.layout.timeframes().iter().position(|&it| it == timeframe)?;
+        Some(&self.state.timeframes[place])
+    }
+
+    /// The fair value gaps of a timeframe, if they are computed: for what a row has no room for.
+    pub fn fair_value_gap(&self, timeframe: Timeframe) -> Option<&FairValueGap> {
+        self.on(timeframe)?.fair_value_gap()
+    }
+
+    /// The volume profile of a timeframe, if it is kept: for what a row has no room for.
+    pub fn low_volume_node(&self, timeframe: Timeframe) -> Option<&LowVolumeNode> {
+        self.on(timeframe)?.low_volume_node()
     }
 
     /// The row as it is after the last bar.

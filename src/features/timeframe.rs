@@ -99,9 +99,12 @@ impl TimeframeIndicators {
         self.bars
     }
 
-    /// Whether a volume profile is kept.
-    pub(super) fn has_nodes(&self) -> bool {
-        self.nodes.is_some()
+    pub(super) fn fair_value_gap(&self) -> Option<&FairValueGap> {
+        self.gaps.as_ref().map(|placed| &placed.indicator)
+    }
+
+    pub(super) fn low_volume_node(&self) -> Option<&LowVolumeNode> {
+        self.nodes.as_ref().map(|placed| &placed.indicator)
     }
 
     /// Takes a closed bar, with what traded at each of its prices where that is known, and writes the

@@ -6,7 +6,7 @@ use crate::config::{Config, LimitFill as LimitFillSetting, StrategyKind};
 use crate::execution::{
     Bracket, Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
 };
-use crate::market::{Instrument, Timeframe, Timestamp};
+use crate::market::{Instrument, Timestamp};
 use crate::source::native::{Adjustment, TickFileDescription};
 use crate::strategy::{
     MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,
@@ -72,18 +72,11 @@ pub enum AssemblyError {
 ///
 /// # Errors
 /// If the configuration does not fit the history.
-pub fn pipeline_settings(
+fn pipeline_settings(
     config: &Config,
     instrument: &Instrument,
     history: &TickFileDescription,
 ) -> Result<PipelineSettings, AssemblyError> {
-    let kind = match config.strategy.kind {
-        StrategyKind::RandomEntries => "random_entries",
-        StrategyKind::Baseline | StrategyKind::Marl => "baseline",
-    };
-    if config.strategy.timeframe().is_some_and(Timeframe::is_daily) {
-        return Err(AssemblyError::DailyDecisions { kind });
-    }
     if history.instrument != instrument.symbol {
         let (found, expected) = (history.instrument.clone(), instrument.symbol.clone());
         return Err(AssemblyError::Instrument { found, expected });
@@ -141,19 +134,28 @@ fn feature_stage(
     Ok(FeatureStage::new(indicators, matrices, timeframes, instrument, ticks_are_trades)?)
 }
 
+/// Checks that the configuration fits a history.
+///
+/// # Errors
+/// If it does not.
+pub fn check_fit(
+    config: &Config,
+    instrument: &Instrument,
+    history: &TickFileDescription,
+) -> Result<(), AssemblyError> {
+    let strategy = strategy(config, instrument)?;
+    pipeline(config, instrument, history, strategy).map(|_| ())
+}
+
 /// All stages of a backtest.
 pub(super) fn pipeline(
     config: &Config,
     instrument: &Instrument,
     history: &TickFileDescription,
+    strategy: Box<dyn Strategy>,
 ) -> Result<Pipeline<Box<dyn Strategy>>, AssemblyError> {
     let settings = pipeline_settings(config, instrument, history)?;
     let features = feature_stage(config, instrument, history)?;
-    let strategy: Box<dyn Strategy> = match config.strategy.kind {
-        StrategyKind::RandomEntries => Box::new(random_entries(config)),
-        StrategyKind::Baseline => Box::new(baseline(config, instrument)),
-        StrategyKind::Marl => unreachable!("it was refused as not available"),
-    };
     let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
     let execution = &config.execution;
     let exchange = SimulatedExchange::new(ExchangeSettings {
@@ -180,6 +182,28 @@ pub(super) fn pipeline(
     };
     let desk = Desk::new(config.account.initial_capital, tick_size, point_value, rules);
     Ok(Pipeline::new(settings, features, strategy, desk, exchange))
+}
+
+/// Whoever decides, as configured.
+///
+/// # Errors
+/// If it is to decide on daily bars.
+///
+/// # Panics
+/// If it is not available; [`Config::ensure_available`] says so before.
+pub(super) fn strategy(
+    config: &Config,
+    instrument: &Instrument,
+) -> Result<Box<dyn Strategy>, AssemblyError> {
+    let (kind, strategy): (_, Box<dyn Strategy>) = match config.strategy.kind {
+        StrategyKind::RandomEntries => ("random_entries", Box::new(random_entries(config))),
+        StrategyKind::Baseline => ("baseline", Box::new(baseline(config, instrument))),
+        StrategyKind::Marl => unreachable!("it was refused as not available"),
+    };
+    if strategy.timeframe().is_daily() {
+        return Err(AssemblyError::DailyDecisions { kind });
+    }
+    Ok(strategy)
 }
 
 /// The baseline as configured.

@@ -11,7 +11,7 @@ use crate::config::{Config, ConfigError, StrategyKind};
 use crate::market::{Bar, BarFlags, Calendar, Instrument, InstrumentError, Timeframe, Timestamp};
 use crate::performance::{EquityPoint, InputDescription, RunRecord, Trade};
 use crate::source::history::{History, HistoryError, Preparation};
-use crate::strategy::Strategy;
+use crate::strategy::{Observer, Strategy};
 
 /// Why a backtest did not run.
 #[derive(Debug, thiserror::Error)]
@@ -47,22 +47,45 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Opens, imports or generates the configured history and sets the stages up for it.
+    /// Opens, imports or generates the configured history and sets the stages up for a backtest.
     ///
     /// # Errors
     /// If the configuration or the history cannot be used.
-    pub fn new(
+    pub fn backtest(
         config: &Config,
         stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Backtest),
     ) -> Result<Prepared, BacktestError> {
         config.ensure_available()?;
+        let strategy = assembly::strategy(config, &config.instrument()?)?;
+        Self::with_strategy(config, strategy, stop, progress)
+    }
+
+    /// The same stages with nobody who decides: to see what they make of the history.
+    ///
+    /// # Errors
+    /// If the configuration or the history cannot be used.
+    pub fn inspection(
+        config: &Config,
+        stop: &Arc<AtomicBool>,
+        progress: &mut dyn FnMut(Backtest),
+    ) -> Result<Prepared, BacktestError> {
+        let observer = Box::new(Observer(config.bars.timeframes[0]));
+        Self::with_strategy(config, observer, stop, progress)
+    }
+
+    fn with_strategy(
+        config: &Config,
+        strategy: Box<dyn Strategy>,
+        stop: &Arc<AtomicBool>,
+        progress: &mut dyn FnMut(Backtest),
+    ) -> Result<Prepared, BacktestError> {
         let instrument = config.instrument()?;
         let history =
             History::open(config, &instrument, stop, &mut |Preparation { done, total }| {
                 progress(Backtest::Preparing(done, total));
             })?;
-        let stages = assembly::pipeline(config, &instrument, history.file.description())?;
+        let stages = assembly::pipeline(config, &instrument, history.file.description(), strategy)?;
         Ok(Prepared { instrument, history, stages })
     }
 
@@ -76,9 +99,15 @@ impl Prepared {
         &self.history
     }
 
-    /// Features and matrices.
-    pub fn features(&self) -> &FeatureStage {
-        self.stages.features()
+    /// Symbols of the contracts, by [`Bar::contract`].
+    pub fn contracts(&self) -> Vec<String> {
+        let contracts = &self.history.file.description().contracts;
+        contracts.iter().map(|contract| contract.symbol.clone()).collect()
+    }
+
+    /// The stages, with features and matrices, and what they counted.
+    pub fn stages(&self) -> &Pipeline<Box<dyn Strategy>> {
+        &self.stages
     }
 
     /// Takes the whole history through the stages.
@@ -104,7 +133,7 @@ pub fn run_backtest(
     stop: &Arc<AtomicBool>,
     progress: &mut dyn FnMut(Backtest),
 ) -> Result<RunRecord, BacktestError> {
-    let mut prepared = Prepared::new(config, stop, progress)?;
+    let mut prepared = Prepared::backtest(config, stop, progress)?;
     let Prepared { instrument, history, stages } = &mut prepared;
     let history = &*history;
     // The hash that names the input takes longer than the replay, and goes beside it.

@@ -61,10 +61,14 @@ impl FeatureStage {
                 None => made.extend(FeatureMatrix::new(name, &default, engine.layout())),
             }
         }
+        let with_profile = |timeframe: &&Timeframe| engine.low_volume_node(**timeframe).is_some();
         let traded = engine
-            .timeframes_with_nodes()
+            .layout()
+            .timeframes()
+            .iter()
             .filter(|_| ticks_are_trades)
-            .map(|timeframe| (timeframe, TradedVolume::default()))
+            .filter(with_profile)
+            .map(|&timeframe| (timeframe, TradedVolume::default()))
             .collect();
         Ok(FeatureStage {
             engine,

@@ -7,7 +7,7 @@ mod feature_stage;
 mod inline;
 mod stages;
 
-pub use assembly::{AssemblyError, pipeline_settings};
+pub use assembly::{AssemblyError, check_fit};
 pub use backtest::{Backtest, BacktestError, Prepared, run_backtest};
 pub use feature_stage::{FeatureCounts, FeatureStage, FeatureStageError};
 pub use inline::{Replay, replay};

@@ -23,6 +23,22 @@ pub trait Strategy {
     fn restart(&mut self);
 }
 
+/// Watches the bars and never decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Observer(pub Timeframe);
+
+impl Strategy for Observer {
+    fn timeframe(&self) -> Timeframe {
+        self.0
+    }
+
+    fn on_bar(&mut self, _: &Bar, _: i64) -> Option<Decision> {
+        None
+    }
+
+    fn restart(&mut self) {}
+}
+
 impl<S: Strategy + ?Sized> Strategy for Box<S> {
     fn timeframe(&self) -> Timeframe {
         (**self).timeframe()

@@ -9,12 +9,13 @@ use std::sync::atomic::AtomicBool;
 use jiff::civil::Date;
 
 use self::sessions::{FAST, SLOW, Sessions};
-use super::inspect::each_bar;
+use super::inspect::STOPPED;
 use super::progress::Progress;
 use super::{Failure, check, say};
 use crate::chart::{ChartInput, write_chart};
-use crate::pipeline::pipeline_settings;
-use crate::source::history::{History, Preparation};
+use crate::features::IndicatorTimeframes;
+use crate::matrix::MatricesSettings;
+use crate::pipeline::Prepared;
 
 pub(super) fn chart(
     config: &Path,
@@ -27,37 +28,25 @@ pub(super) fn chart(
     }
     let (mut config, instrument) = check::load(config)?;
     check::keep_history(&config, &[output.to_owned()])?;
+    // The chart's own bars; what else is set of the indicators holds.
     config.bars.timeframes = vec![FAST, SLOW];
+    config.indicators.timeframes = IndicatorTimeframes::default();
+    config.matrices = MatricesSettings::default();
     let mut progress = Progress::new();
-    let history = History::open(&config, &instrument, stop, &mut |Preparation { done, total }| {
-        progress.show("preparing", done, total);
-    })
-    .map_err(Failure::run)?;
-    let description = history.file.description();
-    let settings = pipeline_settings(&config, &instrument, description).map_err(Failure::usage)?;
-    let mut sessions = Sessions::new(day, instrument.calendar, instrument.tick_size);
-    let mut failure = None;
-    each_bar(&history, &settings, &mut progress, stop, |bar| {
-        if failure.is_none() {
-            failure = sessions.take(bar).err();
-        }
-    })
-    .map_err(Failure::run)?;
+    let mut prepared = Prepared::inspection(&config, stop, &mut |now| progress.show_backtest(now))
+        .map_err(Failure::backtest)?;
+    let mut sessions = Sessions::new(day, &instrument, prepared.stages().features().engine());
+    let run = prepared.replay(&mut sessions, stop, &mut |now| progress.show_backtest(now));
     progress.finish();
-    if let Some(failure) = failure {
-        return Err(Failure::run(failure));
+    if run.interrupted {
+        return Err(Failure::run(format!("{}: {STOPPED}", output.display())));
     }
-    let mut drawing = sessions.finish().map_err(Failure::usage)?;
-    if description.contracts.len() > 1 {
-        drawing.notes.push(
-            "The history joins several contracts; the indicators took its prices as they are."
-                .to_owned(),
-        );
-    }
-    let contract = description.contracts.get(usize::from(drawing.contract));
+    let drawing = sessions.finish().map_err(Failure::usage)?;
+    let contracts = prepared.contracts();
+    let contract = contracts.get(usize::from(drawing.contract));
     let input = ChartInput {
         instrument: instrument.symbol.clone(),
-        contract: contract.map_or(String::new(), |contract| contract.symbol.clone()),
+        contract: contract.cloned().unwrap_or_default(),
         day: drawing.session.trade_date,
         time_zone: instrument.calendar.time_zone(),
         fast: FAST,

@@ -1,16 +1,14 @@
-//! The indicators over all bars, and what is to be drawn of one session.
+//! What the features of all bars leave to be drawn of one session.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
 use crate::chart::{ChartBar, ChartGap, SlowPoint};
-use crate::indicators::{
-    FairValueGap, FairValueGapSettings, Indicator, LowVolumeNode, LowVolumeNodeSettings,
-    MalformedBar, MomentumIndex, MomentumIndexSettings, NadarayaWatson, NadarayaWatsonSettings,
-    TickBar,
-};
-use crate::market::{Bar, BarFlags, Calendar, Price, Session, Timeframe};
+use crate::features::FeatureEngine;
+use crate::market::{Bar, BarFlags, Calendar, Instrument, Session, Timeframe, Timestamp};
+use crate::performance::{EquityPoint, Trade};
+use crate::pipeline::{FeatureStage, Sink};
 
 /// Of the candles and the fair value gaps.
 pub(super) const FAST: Timeframe = Timeframe::MINUTES_5;
@@ -20,26 +18,65 @@ pub(super) const SLOW: Timeframe = Timeframe::MINUTES_30;
 /// Sessions that a refusal names.
 const MOST_LISTED: usize = 20;
 
-/// Runs the indicators over bars, and keeps what is to be drawn of one session.
+/// Watches the features of all bars, and keeps what is to be drawn of one session.
 pub(super) struct Sessions {
     /// The session to draw; the last whole one if it is none.
     day: Option<Date>,
     calendar: Calendar,
-    tick_size: Price,
-    gaps: FairValueGap,
-    estimate: NadarayaWatson,
-    momentum: MomentumIndex,
-    nodes: LowVolumeNode,
-    fast_bars: u64,
+    points_in_a_tick: f64,
+    columns: Columns,
     slow_bars: usize,
-    /// The gaps that are active, with the bar that confirmed each.
-    active: Vec<(u64, ChartGap)>,
+    /// The gaps that are active, by the bar that confirmed them.
+    active: BTreeMap<u64, ChartGap>,
     /// The sessions seen whose bars are all taken.
     days: Vec<Date>,
     /// The session that is being taken.
     current: Option<Drawing>,
     kept: Option<Drawing>,
     last_slow_point: Option<SlowPoint>,
+}
+
+/// Columns of the feature row, and when the last of them can have a value.
+struct Columns {
+    estimate: usize,
+    fast_estimate: usize,
+    nearest_node: usize,
+    point_of_control: usize,
+    value_area_high: usize,
+    value_area_low: usize,
+    vote: usize,
+    vote_average: usize,
+    vote_upper: usize,
+    vote_lower: usize,
+    crossing: usize,
+    first_profile: usize,
+    first_bands: usize,
+}
+
+impl Columns {
+    fn of(engine: &FeatureEngine) -> Columns {
+        let layout = engine.layout();
+        let column = |name: &str| {
+            let name = format!("{name}_{SLOW}");
+            layout.column(&name).expect("every indicator is on its default bars")
+        };
+        let (profile, bands) = (column("poc"), column("mlmi_upper"));
+        Columns {
+            estimate: column("nw_yhat"),
+            fast_estimate: column("nw_yhat2"),
+            nearest_node: column("lvn_price"),
+            point_of_control: profile,
+            value_area_high: column("vah"),
+            value_area_low: column("val"),
+            vote: column("mlmi"),
+            vote_average: column("mlmi_ma"),
+            vote_upper: bands,
+            vote_lower: column("mlmi_lower"),
+            crossing: column("mlmi_cross"),
+            first_profile: layout.fields()[profile].first_valid,
+            first_bands: layout.fields()[bands].first_valid,
+        }
+    }
 }
 
 /// What a chart shows of a session.
@@ -63,21 +100,40 @@ impl Drawing {
     }
 }
 
+impl Sink for Sessions {
+    fn bar(&mut self, _: &Bar) {}
+    fn trade(&mut self, _: &Trade) {}
+    fn equity(&mut self, _: &EquityPoint) {}
+
+    fn features(&mut self, stage: &FeatureStage) {
+        let engine = stage.engine();
+        let bar = engine.row().bar;
+        if self.current.as_ref().is_none_or(|current| bar.start >= current.session.close) {
+            self.end_session();
+            self.current = Some(self.session_of(&bar));
+        }
+        if bar.timeframe == FAST {
+            self.take_fast(&bar, engine);
+        } else {
+            self.take_slow(bar.end, engine);
+        }
+    }
+}
+
 impl Sessions {
-    /// Nothing taken yet.
-    pub(super) fn new(day: Option<Date>, calendar: Calendar, tick_size: Price) -> Sessions {
-        let good = "the defaults are good";
+    /// Nothing seen yet.
+    pub(super) fn new(
+        day: Option<Date>,
+        instrument: &Instrument,
+        engine: &FeatureEngine,
+    ) -> Sessions {
         Sessions {
             day,
-            calendar,
-            tick_size,
-            gaps: FairValueGap::new(FairValueGapSettings::default()).expect(good),
-            estimate: NadarayaWatson::new(NadarayaWatsonSettings::default()).expect(good),
-            momentum: MomentumIndex::new(MomentumIndexSettings::default()).expect(good),
-            nodes: LowVolumeNode::new(LowVolumeNodeSettings::default()).expect(good),
-            fast_bars: 0,
+            calendar: instrument.calendar,
+            points_in_a_tick: instrument.tick_size.as_f64(),
+            columns: Columns::of(engine),
             slow_bars: 0,
-            active: Vec::new(),
+            active: BTreeMap::new(),
             days: Vec::new(),
             current: None,
             kept: None,
@@ -85,69 +141,50 @@ impl Sessions {
         }
     }
 
-    /// Takes a bar of either timeframe.
-    ///
-    /// # Errors
-    /// If no market can have made it.
-    pub(super) fn take(&mut self, bar: &Bar) -> Result<(), MalformedBar> {
-        let ticks = TickBar::new(bar, self.tick_size)?;
-        if self.current.as_ref().is_none_or(|current| bar.start >= current.session.close) {
-            self.end_session();
-            self.current = Some(self.session_of(bar));
-        }
-        if bar.timeframe == FAST {
-            self.take_fast(bar, &ticks);
-        } else {
-            self.take_slow(bar, &ticks);
-        }
-        Ok(())
-    }
-
-    fn take_fast(&mut self, bar: &Bar, ticks: &TickBar) {
-        let values = self.gaps.update(ticks);
-        let current = self.current.as_mut().expect("its session was begun");
-        if values.new != 0 {
-            let newest = self.gaps.zones().find(|zone| zone.formed == self.fast_bars);
-            let zone = newest.expect("the gap that was confirmed is active");
+    fn take_fast(&mut self, bar: &Bar, engine: &FeatureEngine) {
+        let points = |ticks: i64| ticks as f64 * self.points_in_a_tick;
+        let mut before = std::mem::take(&mut self.active);
+        for zone in engine.fair_value_gap(FAST).expect("they are computed").zones() {
+            let from = before.remove(&zone.formed).map_or(bar.end, |gap| gap.from);
+            // The edges anew: they move when the series goes on in another contract.
             let gap = ChartGap {
                 bullish: zone.bullish,
-                from: bar.end,
+                from,
                 until: None,
-                top: points(zone.top as f64, self.tick_size),
-                bottom: points(zone.bottom as f64, self.tick_size),
+                top: points(zone.top),
+                bottom: points(zone.bottom),
             };
-            self.active.push((zone.formed, gap));
+            self.active.insert(zone.formed, gap);
         }
-        if self.active.len() > usize::from(values.bull.active + values.bear.active) {
-            let formed: BTreeSet<u64> = self.gaps.zones().map(|zone| zone.formed).collect();
-            let gone = self.active.extract_if(.., |(bar, _)| !formed.contains(bar));
-            current.gaps.extend(gone.map(|(_, gap)| ChartGap { until: Some(bar.end), ..gap }));
-        }
-        self.fast_bars += 1;
+        let current = self.current.as_mut().expect("its session was begun");
+        // What is left was filled or dropped with this bar.
+        current
+            .gaps
+            .extend(before.into_values().map(|gap| ChartGap { until: Some(bar.end), ..gap }));
         current.bars.push(bar.into());
         current.contract = bar.contract;
         current.lacks_data |= bar.flags.any(BarFlags::INCOMPLETE);
     }
 
-    fn take_slow(&mut self, bar: &Bar, ticks: &TickBar) {
-        let estimate = self.estimate.update(ticks);
-        let momentum = self.momentum.update(ticks);
-        let nodes = self.nodes.update(ticks);
-        let points = |ticks| points(ticks, self.tick_size);
+    fn take_slow(&mut self, known: Timestamp, engine: &FeatureEngine) {
+        let value = |column: usize| engine.row().values[column];
+        let nodes = engine.low_volume_node(SLOW).expect("they are computed").nodes();
+        let columns = &self.columns;
         let point = SlowPoint {
-            known: bar.end,
-            estimate: points(estimate.estimate),
-            fast_estimate: points(estimate.fast_estimate),
-            nearest_node: points(nodes.nearest.price),
-            nodes: self.nodes.nodes().map(|node| points(node.price)).collect(),
-            point_of_control: points(nodes.point_of_control),
-            value_area_high: points(nodes.value_area_high),
-            value_area_low: points(nodes.value_area_low),
-            vote: momentum.vote,
-            vote_average: momentum.vote_average,
-            vote_upper: momentum.upper,
-            vote_lower: momentum.lower,
-            crossing: momentum.crossing,
+            known,
+            estimate: value(columns.estimate),
+            fast_estimate: value(columns.fast_estimate),
+            nearest_node: value(columns.nearest_node),
+            nodes: nodes.map(|node| node.price * self.points_in_a_tick).collect(),
+            point_of_control: value(columns.point_of_control),
+            value_area_high: value(columns.value_area_high),
+            value_area_low: value(columns.value_area_low),
+            vote: value(columns.vote),
+            vote_average: value(columns.vote_average),
+            vote_upper: value(columns.vote_upper),
+            vote_lower: value(columns.vote_lower),
+            // No value, NaN, becomes no crossing.
+            crossing: value(columns.crossing) as i8,
         };
         self.slow_bars += 1;
         let current = self.current.as_mut().expect("its session was begun");
@@ -180,13 +217,13 @@ impl Sessions {
         if !is_wanted {
             return;
         }
-        ended.gaps.extend(self.active.iter().map(|(_, gap)| *gap));
+        ended.gaps.extend(self.active.values());
         if !ended.is_whole() {
             ended.notes.push("The history lacks a part of this session.".to_owned());
         }
         for (what, needed) in [
-            ("low-volume nodes and the value area need", self.nodes.first_valid() + 1),
-            ("bands of the momentum index need", self.momentum.first_valid() + 1),
+            ("low-volume nodes and the value area need", self.columns.first_profile + 1),
+            ("bands of the momentum index need", self.columns.first_bands + 1),
         ] {
             if self.slow_bars < needed {
                 ended.notes.push(format!(
@@ -196,7 +233,9 @@ impl Sessions {
                 ));
             }
         }
-        if self.nodes.is_ready() && ended.slow_points.iter().all(|point| point.nodes.is_empty()) {
+        if self.slow_bars > self.columns.first_profile
+            && ended.slow_points.iter().all(|point| point.nodes.is_empty())
+        {
             ended
                 .notes
                 .push("The volume profile has no low-volume node in this session.".to_owned());
@@ -229,8 +268,4 @@ impl Sessions {
         let those = if count > MOST_LISTED { "; the nearest are" } else { ":" };
         Err(format!("the history has no session of {day}; {all}{those} {}", nearest.join(", ")))
     }
-}
-
-fn points(ticks: f64, tick_size: Price) -> f64 {
-    ticks * tick_size.as_f64()
 }
