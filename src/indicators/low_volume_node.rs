@@ -338,10 +338,26 @@ fn check(bar: &TickBar, trades: &TradedVolume) -> Result<(), TradesDisagree> {
 /// Volume that must be added to `row` before it is no valley.
 fn depth<F: Fn(usize) -> u64>(rows: &Rows<F>, row: usize) -> u64 {
     let own = (rows.volume)(row);
-    let side = |others: &mut dyn Iterator<Item = usize>| {
-        others.map(&rows.volume).take_while(|&volume| volume >= own).max().unwrap_or(own)
-    };
-    side(&mut (0..row).rev()).min(side(&mut (row + 1..rows.count))) - own
+    let below = side(rows, own, (0..row).rev(), u64::MAX);
+    side(rows, own, row + 1..rows.count, below) - own
+}
+
+/// The most on one side of a row before there is less than its `own`; `enough` if it is more.
+fn side<F: Fn(usize) -> u64>(
+    rows: &Rows<F>,
+    own: u64,
+    others: impl Iterator<Item = usize>,
+    enough: u64,
+) -> u64 {
+    let mut highest = own;
+    for other in others {
+        let volume = (rows.volume)(other);
+        if volume < own || highest >= enough {
+            break;
+        }
+        highest = highest.max(volume);
+    }
+    highest.min(enough)
 }
 
 impl Indicator for LowVolumeNode {

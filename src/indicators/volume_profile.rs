@@ -113,9 +113,15 @@ pub(super) struct Rows<F> {
 impl<F: Fn(usize) -> u64> Rows<F> {
     /// The row with most volume, the lowest of equals, and its volume. `None` without volume.
     pub fn point_of_control(&self) -> Option<(usize, u64)> {
-        let most = (0..self.count).map(&self.volume).max()?;
-        let row = (0..self.count).find(|&row| (self.volume)(row) == most)?;
-        Some((row, most))
+        let mut found = None;
+        let mut most = 0;
+        for row in 0..self.count {
+            let volume = (self.volume)(row);
+            if volume > most {
+                (found, most) = (Some(row), volume);
+            }
+        }
+        found.map(|row| (row, most))
     }
 
     /// The lowest and the highest row of the value area: from the point of control it grows by the

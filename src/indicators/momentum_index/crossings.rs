@@ -107,8 +107,9 @@ impl TryFrom<Remembered> for Crossings {
     fn try_from(remembered: Remembered) -> Result<Crossings, Damaged> {
         let Remembered { capacity, crossings } = remembered;
         let possible = |crossing: &Crossing| {
-            crossing.slow.is_finite()
-                && crossing.quick.is_finite()
+            // An average may exceed the strengths it is of by rounding.
+            (-1.0..=101.0).contains(&crossing.slow)
+                && (-1.0..=101.0).contains(&crossing.quick)
                 && crossing.label.abs() <= 1
                 && crossing.next_label.abs() <= 1
         };
@@ -129,11 +130,17 @@ impl TryFrom<Remembered> for Crossings {
 }
 
 /// Candidates that a search sorts at once.
-const CANDIDATES: usize = 128;
+const CANDIDATES: usize = 256;
 
 /// Where a square radius is sought first, in parts of the expected one.
-const LOWER: f64 = 0.88;
-const UPPER: f64 = 1.15;
+const LOWER: f64 = 0.84;
+const UPPER: f64 = 1.19;
+
+/// How far off, as a factor, a square radius may be that is estimated from a band that missed it.
+const ESTIMATE: f64 = 1.12;
+
+/// Estimates before all that is left is searched.
+const ESTIMATES: u32 = 4;
 
 /// Points whose square distance lies in a band, and the ballots of all nearer ones.
 struct Band {
@@ -296,17 +303,26 @@ impl Crossings {
         let mut band = Band::new();
         (band.low, band.high) =
             (self.expected_square_radius * LOWER, self.expected_square_radius * UPPER);
+        let mut estimates = 0;
         loop {
             self.fill(&mut band, slow, quick, skipped);
             let nearer = count(band.nearer);
-            if nearer >= neighbours {
-                ceiling = band.low.next_down();
-                band.high = ceiling;
-                band.low = (band.low * 0.6).max(floor).min(ceiling);
-            } else if nearer + band.found < neighbours {
-                floor = band.high.next_up();
-                band.low = floor;
-                band.high = (band.high * 1.6).max(1e-3).min(ceiling);
+            let within = nearer + band.found;
+            if nearer >= neighbours || within < neighbours {
+                // Points lie about evenly, so their number grows with the square radius.
+                let expected = if nearer >= neighbours {
+                    ceiling = band.low.next_down();
+                    band.low * (neighbours as f64 / nearer as f64)
+                } else {
+                    floor = band.high.next_up();
+                    band.high * (neighbours as f64 / within.max(1) as f64)
+                };
+                (band.low, band.high) = (floor, ceiling);
+                if estimates < ESTIMATES {
+                    estimates += 1;
+                    band.low = (expected / ESTIMATE).max(floor).min(ceiling);
+                    band.high = (expected * ESTIMATE).max(floor).min(ceiling);
+                }
             } else if band.found < CANDIDATES {
                 let candidates = &mut band.candidates[..band.found];
                 let nearest = |a: &(f64, u64), b: &(f64, u64)| a.0.total_cmp(&b.0);
@@ -354,17 +370,28 @@ impl Crossings {
         // Floats that are not negative are in the order of their bits, and whole numbers are compared
         // without branches, which would often be mispredicted.
         let width = high.to_bits().wrapping_sub(low.to_bits());
-        for ((&other_slow, &other_quick), &ballot) in slows.iter().zip(quicks).zip(ballots) {
-            let square = square_distance(other_slow - slow, other_quick - quick);
-            let above = square.to_bits() as i64 - low.to_bits() as i64;
-            nearer += ballot & (above >> 63) as u64;
-            // Written always and kept only if it is in the band: a branch would often be mispredicted.
-            band.candidates[found % CANDIDATES] = (square, ballot);
-            found += usize::from(above as u64 <= width);
+        let mut squares = [0.0; BLOCK];
+        let blocks = slows.chunks(BLOCK).zip(quicks.chunks(BLOCK)).zip(ballots.chunks(BLOCK));
+        for ((slows, quicks), ballots) in blocks {
+            // First what the processor can do for several points at once, then the rest.
+            let places = squares.iter_mut().zip(slows).zip(quicks).zip(ballots);
+            for (((square, &other_slow), &other_quick), &ballot) in places {
+                *square = square_distance(other_slow - slow, other_quick - quick);
+                nearer += if *square < low { ballot } else { 0 };
+            }
+            for (&square, &ballot) in squares.iter().zip(ballots) {
+                // Written always and kept only if it is in the band: a branch would often be
+                // mispredicted.
+                band.candidates[found % CANDIDATES] = (square, ballot);
+                found += usize::from(square.to_bits().wrapping_sub(low.to_bits()) <= width);
+            }
         }
         (band.nearer, band.found) = (nearer, found);
     }
 }
+
+/// Points whose distances are computed together.
+const BLOCK: usize = 64;
 
 impl Vote {
     fn new(ballots: u64, square_radius: f64) -> Vote {

@@ -163,6 +163,7 @@ fn a_damaged_state_is_refused() {
     };
     refused("\"capacity\":3", "\"capacity\":0");
     refused("\"capacity\":3", "\"capacity\":99999999");
+    refused("\"slow\":0.0", "\"slow\":1e300");
     refused("\"label\":0", "\"label\":2");
     refused("\"next_label\":0", "\"next_label\":-2");
     refused("[{\"slow\":0.0,\"quick\":0.0,\"label\":0,\"next_label\":0}]", "[]");
