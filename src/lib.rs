@@ -2,8 +2,9 @@
 //! through the same code.
 //!
 //! Read the modules in the order in which data flows:
-//! [`source`] (ticks) → [`bars`] → [`strategy`] (the decision seat) → [`execution`] (orders, fills,
-//! positions) → [`performance`] (statistics and the report). [`market`] is the ground floor that all
+//! [`source`] (ticks) → [`bars`] → [`indicators`] → [`features`] (one row at each close) → [`matrix`]
+//! (what the agents see) → [`strategy`] (the decision seat) → [`execution`] (orders, fills, positions) →
+//! [`performance`] (statistics and the report). [`market`] is the ground floor that all
 //! of them stand on, [`config`] the user's settings, and [`pipeline`] wires the stages together;
 //! [`table`] and [`chart`] show what they make.
 //!

@@ -15,7 +15,6 @@ pub struct RollingMatrix {
     next: usize,
     /// Whether the last rows, up to N of them, had a value wherever one was due; counts them.
     whole: usize,
-    seen: u64,
 }
 
 /// Why a window cannot be handed out.
@@ -43,7 +42,7 @@ impl RollingMatrix {
         let columns =
             scales.iter().map(|&scale| Normaliser::new(scale)).collect::<Result<_, _>>()?;
         let ring = vec![0.0; 2 * rows * scales.len()].into();
-        Ok(RollingMatrix { rows, columns, ring, next: 0, whole: 0, seen: 0 })
+        Ok(RollingMatrix { rows, columns, ring, next: 0, whole: 0 })
     }
 
     /// Rows and columns.
@@ -69,7 +68,6 @@ impl RollingMatrix {
         second[self.next * width..][..width].copy_from_slice(row);
         self.next = (self.next + 1) % self.rows;
         self.whole = if is_warm { (self.whole + 1).min(self.rows) } else { 0 };
-        self.seen += 1;
     }
 
     /// The last N rows, oldest first, row by row: N×F numbers within ±3.
@@ -89,11 +87,6 @@ impl RollingMatrix {
     pub fn newest_row(&self) -> &[f32] {
         let width = self.columns.len();
         &self.ring[(self.next + self.rows - 1) * width..][..width]
-    }
-
-    /// Rows added so far.
-    pub fn seen(&self) -> u64 {
-        self.seen
     }
 }
 

@@ -247,7 +247,7 @@ fn record(
         time_in_market: time_in_market.unsigned_abs(),
         open_market_time: open_nanos.unsigned_abs(),
         counters,
-        data_notes: data_notes(history, stages, &sink, run.ticks),
+        data_notes: data_notes(config, history, stages, &sink, run.ticks),
         simulated_latency: latency_text(config),
         configuration: config.to_resolved_yaml(),
         elapsed_seconds: seconds,
@@ -274,6 +274,7 @@ fn open_time(calendar: Calendar, from: Timestamp, to: Timestamp) -> i64 {
 }
 
 fn data_notes(
+    config: &Config,
     history: &History,
     stages: &Pipeline<Box<dyn Strategy>>,
     sink: &Recording,
@@ -333,6 +334,19 @@ fn data_notes(
             (None, Err(why)) => format!("{name}: never ready; {why}."),
             (None, Ok(_)) => unreachable!("it would have been seen"),
         });
+    }
+    let (engine, neighbours) =
+        (stages.features().engine(), config.indicators.momentum_index.neighbours);
+    for (column, field) in engine.layout().fields().iter().enumerate() {
+        let crossings = engine.row().value(column).unwrap_or(0.0);
+        if let Some(timeframe) = field.timeframe
+            && field.name.starts_with("mlmi_n_")
+            && crossings < neighbours as f64
+        {
+            notes.push(format!(
+                "The momentum index on {timeframe} remembers {crossings} crossings; its vote is full from {neighbours} on."
+            ));
+        }
     }
     notes
 }
