@@ -1,23 +1,26 @@
 //! Nanoseconds a bar of each indicator, taking bars one by one, beside other crates that have it.
 //!
 //! `cargo bench --bench indicators -- [word]`: rows whose indicator's name contains the word (default all).
-//! A million generated bars on the tick grid; contenders of one indicator alternate; medians. Other
-//! crates take floats, made from the same bars beforehand. Definitions may differ in seed or divisor; the
+//! Generated bars on the tick grid, few enough to stay in the processor's cache, as a bar that just closed is,
+//! taken lap after lap; contenders of one indicator alternate; medians. Other crates take floats, made from
+//! the same bars beforehand. Definitions may differ in seed or divisor; the
 //! name says where they differ in substance.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use algospace_hft::indicators::{
-    Autocorrelation, AverageTrueRange, ExactWeightedAverage, HeikenAshi, Indicator, LogReturn,
-    Momentum, MovingStatistics, MovingStatisticsLengths, NadarayaWatson, NadarayaWatsonSettings,
-    RealisedVolatility, RelativeStrengthIndex, Source, TickBar, VolumeStatistics, WeightedAverage,
+    Autocorrelation, AverageTrueRange, ExactWeightedAverage, FairValueGap, FairValueGapSettings,
+    HeikenAshi, Indicator, LogReturn, Momentum, MovingStatistics, MovingStatisticsLengths,
+    MovingStatisticsValues, NadarayaWatson, NadarayaWatsonSettings, RealisedVolatility,
+    RelativeStrengthIndex, Source, TickBar, VolumeStatistics, WeightedAverage,
 };
 use algospace_hft::random::Random;
 use wickra::Indicator as _;
 use yata::core::Method as _;
 
-const BARS: usize = 1_000_000;
+const BARS: usize = 8192;
+const LAPS: usize = 128;
 const RUNS: usize = 9;
 
 /// The same bars as each crate takes them.
@@ -25,6 +28,8 @@ struct Data {
     bars: Vec<TickBar>,
     closes: Vec<f64>,
     returns: Vec<f64>,
+    /// Relative strengths.
+    strengths: Vec<f64>,
     volumes: Vec<f64>,
     candles: Vec<wickra::Candle>,
     yata: Vec<yata::core::Candle>,
@@ -40,7 +45,7 @@ type Row = (&'static str, Vec<(&'static str, Run)>);
 fn main() {
     let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
     let data = Data::generate();
-    println!("{BARS} bars, medians of {RUNS} alternating runs, ns a bar");
+    println!("{LAPS} × {BARS} bars, medians of {RUNS} alternating runs, ns a bar");
     for (indicator, contenders) in rows() {
         if !indicator.contains(&wanted) {
             continue;
@@ -50,7 +55,7 @@ fn main() {
             for ((_, run), times) in contenders.iter().zip(&mut times) {
                 let start = Instant::now();
                 black_box(run(black_box(&data)));
-                times.push(start.elapsed().as_secs_f64() * 1e9 / BARS as f64);
+                times.push(start.elapsed().as_secs_f64() * 1e9 / (LAPS * BARS) as f64);
             }
         }
         print!("{indicator:<30}");
@@ -156,22 +161,22 @@ fn rows() -> Vec<Row> {
                         fold(&data.bars, |bar| indicator.update(bar.close))
                     }),
                 ),
-                ("wickra (float)", Box::new(wickra_wma)),
-                ("yata (float)", Box::new(yata_wma)),
+                ("wickra (float)", Box::new(|data| wickra_wma(&data.closes))),
+                ("yata (float)", Box::new(|data| yata_wma(&data.closes))),
             ],
         ),
         (
-            "WMA 20, float",
+            "WMA 20 of percentages",
             vec![
                 (
                     "ours",
                     Box::new(|data| {
                         let mut indicator = WeightedAverage::new(20);
-                        fold(&data.closes, |&close| indicator.update(close))
+                        fold(&data.strengths, |&value| indicator.update(value))
                     }),
                 ),
-                ("wickra", Box::new(wickra_wma)),
-                ("yata", Box::new(yata_wma)),
+                ("wickra", Box::new(|data| wickra_wma(&data.strengths))),
+                ("yata", Box::new(|data| yata_wma(&data.strengths))),
             ],
         ),
         (
@@ -269,6 +274,30 @@ fn rows() -> Vec<Row> {
             ],
         ),
         (
+            "volatility 30 + 30 from prices",
+            vec![
+                (
+                    "ours",
+                    Box::new(|data| {
+                        let mut returns = LogReturn::new();
+                        let mut indicator = RealisedVolatility::new(30, 30);
+                        fold(&data.bars, |bar| indicator.update(returns.update(bar)).of_volatility)
+                    }),
+                ),
+                (
+                    "wickra",
+                    Box::new(|data| {
+                        let mut indicator = wickra::RealizedVolatility::new(30).unwrap();
+                        let mut deviation = wickra::StdDev::new(30).unwrap();
+                        fold(&data.closes, |close| {
+                            let realised = indicator.update(*close);
+                            realised.and_then(|value| deviation.update(value)).unwrap_or(0.0)
+                        })
+                    }),
+                ),
+            ],
+        ),
+        (
             "autocorrelation 20",
             vec![
                 (
@@ -288,25 +317,35 @@ fn rows() -> Vec<Row> {
             ],
         ),
         (
-            "momentum 5",
+            "momentum 5 and acceleration",
             vec![
-                (
-                    "ours, and acceleration",
-                    over_bars(|| Momentum::new(5), |values| values.acceleration),
-                ),
+                ("ours", over_bars(|| Momentum::new(5), |values| values.acceleration)),
                 (
                     "wickra",
                     Box::new(|data| {
-                        let mut indicator = wickra::Mom::new(5).unwrap();
-                        fold(&data.closes, |close| indicator.update(*close).unwrap_or(0.0))
+                        let mut momentum = wickra::Mom::new(5).unwrap();
+                        let mut acceleration = wickra::Mom::new(5).unwrap();
+                        fold(&data.closes, |close| {
+                            let momentum = momentum.update(*close);
+                            momentum.and_then(|value| acceleration.update(value)).unwrap_or(0.0)
+                        })
                     }),
                 ),
                 (
                     "yata",
                     Box::new(|data| {
-                        let mut indicator =
+                        let mut momentum =
                             yata::methods::Momentum::new(5, &data.closes[0]).unwrap();
-                        fold(&data.closes, |close| indicator.next(close))
+                        let mut acceleration = yata::methods::Momentum::new(5, &0.0).unwrap();
+                        fold(&data.closes, |close| acceleration.next(&momentum.next(close)))
+                    }),
+                ),
+                (
+                    "yata (momentum alone)",
+                    Box::new(|data| {
+                        let mut momentum =
+                            yata::methods::Momentum::new(5, &data.closes[0]).unwrap();
+                        fold(&data.closes, |close| momentum.next(close))
                     }),
                 ),
             ],
@@ -318,7 +357,7 @@ fn rows() -> Vec<Row> {
                     "ours, and ratio",
                     over_bars(
                         || VolumeStatistics::new(20),
-                        |values| values.z_score + values.skewness,
+                        |values| values.z_score + values.skewness + values.ratio,
                     ),
                 ),
                 (
@@ -336,15 +375,49 @@ fn rows() -> Vec<Row> {
         ),
         (
             "moving statistics, all",
+            vec![("ours", over_bars(moving_statistics, every_moving_statistic))],
+        ),
+        (
+            "moving statistics and FVG",
             vec![(
                 "ours",
-                over_bars(
-                    || MovingStatistics::new(MovingStatisticsLengths::default()).unwrap(),
-                    |values| values.volume_balance + values.weighted_average,
-                ),
+                Box::new(|data| {
+                    let mut statistics = moving_statistics();
+                    let mut gaps = FairValueGap::new(FairValueGapSettings::default())
+                        .expect("the defaults are good");
+                    fold(&data.bars, |bar| {
+                        let gap = gaps.update(bar);
+                        every_moving_statistic(statistics.update(bar)) + f64::from(gap.new)
+                    })
+                }),
             )],
         ),
     ]
+}
+
+fn moving_statistics() -> MovingStatistics {
+    MovingStatistics::new(MovingStatisticsLengths::default()).unwrap()
+}
+
+/// Their sum, so that none is left out.
+fn every_moving_statistic(values: MovingStatisticsValues) -> f64 {
+    let MovingStatisticsValues { heiken_ashi, volatility, momentum, volume, .. } = values;
+    let candle = heiken_ashi.open + heiken_ashi.high + heiken_ashi.low + heiken_ashi.close;
+    let volatility = volatility.realised + volatility.of_volatility;
+    let momentum = momentum.momentum + momentum.acceleration;
+    let volume = volume.ratio + volume.log_ratio + volume.z_score + volume.skewness;
+    candle
+        + f64::from(heiken_ashi.direction)
+        + values.average_true_range
+        + values.range
+        + values.relative_strength
+        + values.weighted_average
+        + values.log_return
+        + volatility
+        + values.autocorrelation
+        + momentum
+        + volume
+        + values.volume_balance
 }
 
 /// A run of one of our indicators, one number of its values folded.
@@ -358,21 +431,25 @@ fn over_bars<I: Indicator>(
     })
 }
 
-fn wickra_wma(data: &Data) -> f64 {
+fn wickra_wma(values: &[f64]) -> f64 {
     let mut indicator = wickra::Wma::new(20).unwrap();
-    fold(&data.closes, |close| indicator.update(*close).unwrap_or(0.0))
+    fold(values, |value| indicator.update(*value).unwrap_or(0.0))
 }
 
-fn yata_wma(data: &Data) -> f64 {
-    let mut indicator = yata::methods::WMA::new(20, &data.closes[0]).unwrap();
-    fold(&data.closes, |close| indicator.next(close))
+fn yata_wma(values: &[f64]) -> f64 {
+    let mut indicator = yata::methods::WMA::new(20, &values[0]).unwrap();
+    fold(values, |value| indicator.next(value))
 }
 
 /// A sum of what is read of each item, by bits: an exclusive or costs every contender the same single
 /// cycle, and no NaN of the first bars can swallow what follows.
 #[inline]
 fn fold<T>(items: &[T], mut number: impl FnMut(&T) -> f64) -> f64 {
-    f64::from_bits(items.iter().fold(0, |bits, item| bits ^ number(item).to_bits()))
+    let mut bits = 0;
+    for _ in 0..LAPS {
+        bits = items.iter().fold(bits, |bits, item| bits ^ number(item).to_bits());
+    }
+    f64::from_bits(bits)
 }
 
 impl Data {
@@ -394,7 +471,10 @@ impl Data {
             ([bar.open, bar.high, bar.low, bar.close].map(points), bar.volume as f64)
         };
         let closes: Vec<f64> = bars.iter().map(|bar| points(bar.close)).collect();
+        let mut strength = RelativeStrengthIndex::new(14);
+        let strengths = bars.iter().map(|bar| strength.update(bar.close));
         Data {
+            strengths: strengths.filter(|strength| !strength.is_nan()).collect(),
             returns: closes.windows(2).map(|pair| (pair[1] / pair[0]).ln()).collect(),
             volumes: bars.iter().map(|bar| bar.volume as f64).collect(),
             candles: bars

@@ -12,6 +12,7 @@ use algospace_hft::indicators::{
     WeightedAverage,
 };
 use algospace_hft::market::Price;
+use algospace_hft::random::Random;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -252,7 +253,7 @@ fn lengths_out_of_range_are_refused_by_name() {
     }
 }
 
-/// Bars whose moves, ranges and volumes are arbitrary, standing still among them.
+/// Up to 160 bars whose moves, ranges and volumes are arbitrary, standing still among them.
 fn bars(first_close: std::ops::Range<i64>) -> impl Strategy<Value = Vec<TickBar>> {
     let bar = (-9i64..9, 0i64..12, 0i64..12, 0i64..13, prop_oneof![Just(0), 0u64..50_000]);
     let still = Just((0, 0, 0, 0, 0));
@@ -340,7 +341,110 @@ fn assert_same<T: Debug>(pairs: Vec<(T, T)>) {
     }
 }
 
+/// An indicator that begins `start` inputs after another is equal to it after `window` more, and goes on with
+/// the same bits.
+fn forgets_its_beginning<T, S: Clone + Debug + PartialEq, V: Debug>(
+    new: S,
+    inputs: &[T],
+    start: usize,
+    window: usize,
+    update: impl Fn(&mut S, &T) -> V,
+) {
+    let (mut early, mut late) = (new.clone(), new);
+    for (at, input) in inputs.iter().enumerate() {
+        let expected = text(&update(&mut early, input));
+        if at < start {
+            continue;
+        }
+        let value = text(&update(&mut late, input));
+        if at >= start + window {
+            assert_eq!(value, expected, "input {at}");
+        }
+        if at + 1 >= start + window {
+            assert_eq!(late, early, "after input {at}");
+        }
+    }
+}
+
+/// Bars of a market that moves like the E-mini S&P 500 in five minutes.
+fn walk(count: usize) -> Vec<TickBar> {
+    let mut random = Random::new(11, 0);
+    let mut below = |bound: i64| (random.next_u64() % bound as u64) as i64;
+    let mut last = 24_000;
+    let bar = |_| {
+        let open = last + below(5) - 2;
+        let (high, low) = (open + below(20), open - below(20));
+        last = (low + below(high - low + 1) + i64::from(open < 24_000)).min(high);
+        TickBar { open, high, low, close: last, volume: below(9_000) as u64 }
+    };
+    (0..count).map(bar).collect()
+}
+
+/// What never forgets by its definition does so by rounding: a start counts for less and less, until it counts
+/// for nothing. It could fail where a market hardly moves, but none of these thousands of starts does.
+#[test]
+fn recursions_forget_where_they_began() {
+    let bars = walk(4_000);
+    fn of_all_starts<S: Clone + Debug + PartialEq, V: Debug>(
+        bars: &[TickBar],
+        new: &S,
+        window: usize,
+        update: impl Fn(&mut S, &TickBar) -> V,
+    ) {
+        let mut early = new.clone();
+        for (at, bar) in bars[..bars.len() - window].iter().enumerate() {
+            update(&mut early, bar);
+            if at % 3 == 0 {
+                let (mut early, mut late) = (early.clone(), new.clone());
+                for bar in &bars[at + 1..][..window] {
+                    update(&mut early, bar);
+                    update(&mut late, bar);
+                }
+                assert_eq!(late, early, "from bar {at}");
+            }
+        }
+    }
+    of_all_starts(&bars, &HeikenAshi::new(), 64, HeikenAshi::update);
+    for length in [3, 5, 14, 20] {
+        let window = 52 * length;
+        of_all_starts(&bars, &AverageTrueRange::new(length), window, AverageTrueRange::update);
+        of_all_starts(&bars, &RelativeStrengthIndex::new(length), window, |index, bar| {
+            index.update(bar.close)
+        });
+    }
+    let all = MovingStatistics::new(MovingStatisticsLengths::default()).unwrap();
+    let start = bars.len() - 52 * 14 - 200;
+    forgets_its_beginning(all, &bars, start, 52 * 14, MovingStatistics::update);
+}
+
 proptest! {
+    #[test]
+    fn windows_forget_what_left_them(
+        bars in bars(ES),
+        values in prop::collection::vec(prop_oneof![9 => -0.1f64..0.1, 1 => Just(f64::NAN)], 1..120),
+        start in 0usize..90,
+    ) {
+        let settings = NadarayaWatsonSettings::default();
+        let estimate = NadarayaWatson::new(settings).unwrap();
+        forgets_its_beginning(estimate, &bars, start, settings.taps + 2, NadarayaWatson::update);
+        forgets_its_beginning(LogReturn::new(), &bars, start, 1, LogReturn::update);
+        forgets_its_beginning(Momentum::new(5), &bars, start, 10, Momentum::update);
+        forgets_its_beginning(VolumeStatistics::new(20), &bars, start, 19, VolumeStatistics::update);
+        forgets_its_beginning(VolumeBalance::new(20), &bars, start, 20, VolumeBalance::update);
+        forgets_its_beginning(ExactWeightedAverage::new(20), &bars, start, 20, |average, bar| {
+            average.update(bar.close)
+        });
+        forgets_its_beginning(WeightedAverage::new(20), &bars, start, 20, |average, bar| {
+            average.update(bar.volume as f64 / 500.0)
+        });
+        forgets_its_beginning(RealisedVolatility::new(5, 4), &values, start, 7, |volatility, value| {
+            volatility.update(*value)
+        });
+        forgets_its_beginning(Autocorrelation::new(5), &values, start, 4, |correlation, value| {
+            correlation.update(*value)
+        });
+    }
+
     #[test]
     fn peek_and_restart_give_the_update_that_follows(
         bars in bars(-100..30_000),
@@ -372,7 +476,7 @@ proptest! {
         let mut volatility = RealisedVolatility::new(9, 9);
         let mut autocorrelation = Autocorrelation::new(9);
         for (at, &value) in values.iter().enumerate() {
-            let number = if value % 50 == 0 { f64::NAN } else { value as f64 / 7.0 };
+            let number = if value % 50 == 0 { f64::NAN } else { value as f64 / 700.0 };
             let finite = value as f64 / 7.0;
             let peeked = text(&(
                 strength.peek(value),

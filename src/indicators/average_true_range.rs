@@ -12,9 +12,8 @@ use super::{Indicator, TickBar};
 /// TA-Lib leaves the first bar out, so it begins one bar later.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AverageTrueRange {
-    length: usize,
-    bars: usize,
-    last_close: i64,
+    /// None before the first bar.
+    last_close: Option<i64>,
     average: WilderAverage,
 }
 
@@ -24,28 +23,7 @@ impl AverageTrueRange {
     /// # Panics
     /// If `length` is zero.
     pub fn new(length: usize) -> AverageTrueRange {
-        let average = WilderAverage::new(length);
-        AverageTrueRange { length, bars: 0, last_close: 0, average }
-    }
-
-    #[inline]
-    fn after(&self, bar: &TickBar) -> AverageTrueRange {
-        let range = if self.bars == 0 {
-            bar.high - bar.low
-        } else {
-            bar.high.max(self.last_close) - bar.low.min(self.last_close)
-        };
-        AverageTrueRange {
-            bars: self.bars + 1,
-            last_close: bar.close,
-            average: self.average.after(range as f64),
-            ..*self
-        }
-    }
-
-    #[inline]
-    fn ticks(&self) -> f64 {
-        self.average.value().unwrap_or(f64::NAN)
+        AverageTrueRange { last_close: None, average: WilderAverage::new(length) }
     }
 }
 
@@ -54,17 +32,20 @@ impl Indicator for AverageTrueRange {
 
     #[inline]
     fn update(&mut self, bar: &TickBar) -> f64 {
-        *self = self.after(bar);
-        self.ticks()
+        let last = self.last_close.unwrap_or(bar.close);
+        self.average.update((bar.high.max(last) - bar.low.min(last)) as f64);
+        self.last_close = Some(bar.close);
+        self.average.value().unwrap_or(f64::NAN)
     }
 
     #[inline]
     fn peek(&self, bar: &TickBar) -> f64 {
-        self.after(bar).ticks()
+        let mut next = *self;
+        next.update(bar)
     }
 
     fn first_valid(&self) -> usize {
-        self.length - 1
+        self.average.length() - 1
     }
 
     /// Whether the mean of the first ranges counts for less than a millionth.
@@ -73,6 +54,6 @@ impl Indicator for AverageTrueRange {
     }
 
     fn shift(&mut self, ticks: i64) {
-        self.last_close += ticks;
+        self.last_close = self.last_close.map(|close| close + ticks);
     }
 }

@@ -13,15 +13,19 @@ use super::{Indicator, TickBar};
 /// ```
 ///
 /// This is the definition of TradingView and TA-Lib. The close is exact in quarter ticks. The open
-/// is a float in ticks whose rounding is halved at every bar, so two runs that began at different
-/// bars agree bit for bit after at most 64.
+/// is a float in ticks, which forgets half of its past at every bar: two runs that began at different bars
+/// agree bit for bit after 64, but for one pair in some ten million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HeikenAshi {
+    /// Bars taken, counted until [`READY`].
     bars: usize,
     /// The last candle's open and close in ticks; zero before the first bar.
     open: f64,
     close: f64,
 }
+
+/// Bars after which the first open counts for less than 2⁻³¹ of its distance.
+const READY: usize = 32;
 
 /// One Heiken Ashi candle.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,7 +65,7 @@ impl HeikenAshi {
             close,
             direction: i8::from(close > open) - i8::from(close < open),
         };
-        (HeikenAshi { bars: self.bars + 1, open, close }, candle)
+        (HeikenAshi { bars: (self.bars + 1).min(READY), open, close }, candle)
     }
 }
 
@@ -84,13 +88,15 @@ impl Indicator for HeikenAshi {
         0
     }
 
-    /// After 32 bars the first open counts for less than 2⁻³¹ of its distance.
+    /// After 32 bars.
     fn is_ready(&self) -> bool {
-        self.bars >= 32
+        self.bars == READY
     }
 
     fn shift(&mut self, ticks: i64) {
-        self.open += ticks as f64;
-        self.close += ticks as f64;
+        if self.bars > 0 {
+            self.open += ticks as f64;
+            self.close += ticks as f64;
+        }
     }
 }

@@ -11,8 +11,8 @@ use super::{Indicator, TickBar};
 /// with [`Indicator::shift`]: the return over the roll is then that of the new contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LogReturn {
-    bars: usize,
-    last_close: i64,
+    /// None before the first bar.
+    last_close: Option<i64>,
 }
 
 impl LogReturn {
@@ -28,18 +28,18 @@ impl Indicator for LogReturn {
     #[inline]
     fn update(&mut self, bar: &TickBar) -> f64 {
         let value = self.peek(bar);
-        *self = LogReturn { bars: self.bars + 1, last_close: bar.close };
+        self.last_close = Some(bar.close);
         value
     }
 
     #[inline]
     fn peek(&self, bar: &TickBar) -> f64 {
-        if self.bars == 0 || self.last_close <= 0 || bar.close <= 0 {
+        let Some(last) = self.last_close.filter(|last| last.min(&bar.close) > &0) else {
             return f64::NAN;
-        }
+        };
         // From the exact change, which keeps every digit of a small return; and not with the platform's
         // logarithm, which may differ in its last bit from machine to machine.
-        libm::log1p((bar.close - self.last_close) as f64 / self.last_close as f64)
+        libm::log1p((bar.close - last) as f64 / last as f64)
     }
 
     fn first_valid(&self) -> usize {
@@ -47,10 +47,10 @@ impl Indicator for LogReturn {
     }
 
     fn is_ready(&self) -> bool {
-        self.bars >= 1
+        self.last_close.is_some()
     }
 
     fn shift(&mut self, ticks: i64) {
-        self.last_close += ticks;
+        self.last_close = self.last_close.map(|close| close + ticks);
     }
 }

@@ -7,8 +7,8 @@
 mod autocorrelation;
 mod average_true_range;
 mod fair_value_gap;
+mod fixed_point;
 mod heiken_ashi;
-mod lane_sums;
 mod log_return;
 mod low_volume_node;
 mod momentum;

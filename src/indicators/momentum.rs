@@ -9,6 +9,7 @@ use super::{Indicator, TickBar};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Momentum {
     span: usize,
+    /// The newest 2n.
     closes: SlidingWindow<i64>,
 }
 
@@ -44,19 +45,19 @@ impl Indicator for Momentum {
 
     #[inline]
     fn peek(&self, bar: &TickBar) -> MomentumValues {
-        let closes = self.closes.values();
-        let (oldest, middle) = (closes[0], closes[self.span]);
-        let valid = |bars: usize, ticks: i64| {
-            if self.closes.filled() >= bars { ticks as f64 } else { f64::NAN }
-        };
-        MomentumValues {
-            momentum: valid(self.span, bar.close - middle),
-            acceleration: valid(2 * self.span, bar.close - 2 * middle + oldest),
+        let mut values = MomentumValues { momentum: f64::NAN, acceleration: f64::NAN };
+        if self.closes.filled() >= self.span {
+            let middle = self.closes.after_oldest(self.span);
+            values.momentum = (bar.close - middle) as f64;
+            if self.closes.is_full() {
+                values.acceleration = (bar.close - 2 * middle + self.closes.oldest()) as f64;
+            }
         }
+        values
     }
 
     fn first_valid(&self) -> usize {
-        2 * self.span
+        self.closes.length()
     }
 
     /// Nothing older than the window counts.

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::lane_sums::dot;
-use super::sliding_window::SlidingWindow;
 use super::{Indicator, SettingOutOfRange, Source, TickBar};
 
 /// The one-sided Nadaraya-Watson estimate of price with a rational quadratic kernel (NW-RQK).
@@ -23,22 +21,30 @@ use super::{Indicator, SettingOutOfRange, Source, TickBar};
 /// W(j)    = Σ w(i) over i > j, divided by Σ w(i) over all i
 /// yhat[t] = x[t] - Σ W(j) (x[t-j] - x[t-j-1]),   j = 0 … taps - 2
 /// ```
+///
+/// Each change is added to the sums of all bars that it will count for, oldest change first, which takes half
+/// the time of adding up a window at each bar.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NadarayaWatson {
     source: Source,
     taps: usize,
-    kernel: Kernel,
-    fast_kernel: Kernel,
+    /// W(j) by j.
+    weights: Vec<Pair>,
+    /// What the changes so far add to the deviation of the next bar, of the one after it, and so on.
+    to_come: Vec<Pair>,
+    /// Bars taken, counted until all that is told of a bar is defined.
     bars: usize,
-    /// The source at the last bar, in quarter ticks.
-    last: i64,
-    /// Changes of the source from bar to bar, in quarter ticks.
-    changes: SlidingWindow<f64>,
-    /// Of the last bar, in quarter ticks; zero until it is defined.
+    /// The source at the last bar, in quarter ticks; none before the first.
+    last: Option<i64>,
+    /// Of the last bar: its deviation in quarter ticks, the sign of its slope, and of the fast estimate less the
+    /// estimate; signs are 0 before they are defined.
     deviation: f64,
-    fast_deviation: f64,
-    slope: f64,
+    direction: i8,
+    order: i8,
 }
+
+/// An estimate with bandwidth h, and one with h - lag: side by side, for the processor's vectors.
+type Pair = [f64; 2];
 
 /// What shapes the estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,37 +107,39 @@ pub struct NadarayaWatsonValues {
     pub cross: i8,
 }
 
-/// W(j) of one bandwidth, without dimension.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Kernel {
-    /// W(0), for the newest change.
-    newest: f64,
-    /// For the changes before it, oldest first; zero for those that are too old to count.
-    earlier: Vec<f64>,
+impl NadarayaWatsonValues {
+    const NONE: NadarayaWatsonValues = NadarayaWatsonValues {
+        estimate: f64::NAN,
+        fast_estimate: f64::NAN,
+        slope: f64::NAN,
+        deviation: f64::NAN,
+        turn: 0,
+        cross: 0,
+    };
 }
 
-impl Kernel {
-    fn new(bandwidth: f64, relative_weight: f64, taps: usize, earlier: usize) -> Kernel {
-        let weight = |age: usize| {
-            let age = age as f64;
-            let scaled = age * age / (2.0 * relative_weight * bandwidth * bandwidth);
-            // The platform's power may differ in its last bit from machine to machine.
-            libm::pow(1.0 + scaled, -relative_weight)
-        };
-        // From the oldest: sums[j] = Σ weight(i) over i > j.
-        let mut sums = vec![0.0; taps];
-        for age in (1..taps).rev() {
-            sums[age - 1] = sums[age] + weight(age);
-        }
-        let total = sums[0] + weight(0);
-        let share = |age: usize| if age + 1 < taps { sums[age] / total } else { 0.0 };
-        Kernel { newest: share(0), earlier: (1..=earlier).rev().map(share).collect() }
+/// W(j), without dimension.
+fn kernel(bandwidth: f64, relative_weight: f64, taps: usize) -> Vec<f64> {
+    let weight = |age: usize| {
+        let age = age as f64;
+        let scaled = age * age / (2.0 * relative_weight * bandwidth * bandwidth);
+        // The platform's power may differ in its last bit from machine to machine.
+        libm::pow(1.0 + scaled, -relative_weight)
+    };
+    // From the oldest: sums[j] = Σ weight(i) over i > j.
+    let mut sums = vec![0.0; taps - 1];
+    let mut sum = 0.0;
+    for age in (1..taps).rev() {
+        sum += weight(age);
+        sums[age - 1] = sum;
     }
+    let total = sum + weight(0);
+    sums.iter().map(|sum| sum / total).collect()
+}
 
-    #[inline]
-    fn deviation(&self, change: f64, earlier: &[f64]) -> f64 {
-        dot(&self.earlier, earlier) + change * self.newest
-    }
+#[inline]
+fn plus_product(sums: Pair, weights: Pair, change: f64) -> Pair {
+    [sums[0] + weights[0] * change, sums[1] + weights[1] * change]
 }
 
 /// What a bar leaves behind.
@@ -139,8 +147,8 @@ struct Step {
     source: i64,
     change: f64,
     deviation: f64,
-    fast_deviation: f64,
-    slope: f64,
+    direction: i8,
+    order: i8,
 }
 
 impl NadarayaWatson {
@@ -151,56 +159,46 @@ impl NadarayaWatson {
     pub fn new(settings: NadarayaWatsonSettings) -> Result<NadarayaWatson, SettingOutOfRange> {
         settings.validate()?;
         let NadarayaWatsonSettings { bandwidth, relative_weight, taps, lag, source } = settings;
-        // Whole blocks of eight changes before the newest.
-        let earlier = (taps - 2).next_multiple_of(8);
+        let slow = kernel(bandwidth, relative_weight, taps);
+        let fast = kernel(bandwidth - lag, relative_weight, taps);
         Ok(NadarayaWatson {
             source,
             taps,
-            kernel: Kernel::new(bandwidth, relative_weight, taps, earlier),
-            fast_kernel: Kernel::new(bandwidth - lag, relative_weight, taps, earlier),
+            weights: slow.into_iter().zip(fast).map(Pair::from).collect(),
+            to_come: vec![Pair::default(); taps - 1],
             bars: 0,
-            last: 0,
-            changes: SlidingWindow::new(earlier),
+            last: None,
             deviation: 0.0,
-            fast_deviation: 0.0,
-            slope: 0.0,
+            direction: 0,
+            order: 0,
         })
     }
 
     #[inline]
     fn step(&self, bar: &TickBar) -> (Step, NadarayaWatsonValues) {
         let source = self.source.quarter_ticks(bar);
-        let change = if self.bars == 0 { 0.0 } else { (source - self.last) as f64 };
-        let earlier = self.changes.values();
-        let deviation = self.kernel.deviation(change, earlier);
-        let fast_deviation = self.fast_kernel.deviation(change, earlier);
-        let slope = change - deviation + self.deviation;
-
+        let change = self.last.map_or(0.0, |last| (source - last) as f64);
+        let [deviation, fast_deviation] = plus_product(self.to_come[0], self.weights[0], change);
+        let mut step = Step { source, change, deviation, direction: 0, order: 0 };
+        let mut values = NadarayaWatsonValues::NONE;
+        if self.bars + 1 < self.taps {
+            return (step, values);
+        }
         let sign = |up: bool, down: bool| i8::from(up) - i8::from(down);
-        let valid = |after: usize, value: f64| {
-            if self.bars >= self.taps - 1 + after { value / 4.0 } else { f64::NAN }
-        };
-        let values = NadarayaWatsonValues {
-            estimate: valid(0, source as f64 - deviation),
-            fast_estimate: valid(0, source as f64 - fast_deviation),
-            slope: valid(1, slope),
-            deviation: valid(0, deviation),
-            turn: if self.bars > self.taps {
-                sign(slope > 0.0 && self.slope < 0.0, slope < 0.0 && self.slope > 0.0)
-            } else {
-                0
-            },
-            // The higher estimate is the one that deviates less.
-            cross: if self.bars >= self.taps {
-                sign(
-                    fast_deviation < deviation && self.fast_deviation >= self.deviation,
-                    fast_deviation > deviation && self.fast_deviation <= self.deviation,
-                )
-            } else {
-                0
-            },
-        };
-        (Step { source, change, deviation, fast_deviation, slope }, values)
+        values.estimate = (source as f64 - deviation) / 4.0;
+        values.fast_estimate = (source as f64 - fast_deviation) / 4.0;
+        values.deviation = deviation / 4.0;
+        // The higher estimate is the one that deviates less.
+        step.order = sign(fast_deviation < deviation, fast_deviation > deviation);
+        if self.bars < self.taps {
+            return (step, values);
+        }
+        let slope = change - deviation + self.deviation;
+        values.slope = slope / 4.0;
+        step.direction = sign(slope > 0.0, slope < 0.0);
+        values.turn = if step.direction == -self.direction { step.direction } else { 0 };
+        values.cross = if step.order == self.order { 0 } else { step.order };
+        (step, values)
     }
 }
 
@@ -210,12 +208,17 @@ impl Indicator for NadarayaWatson {
     #[inline]
     fn update(&mut self, bar: &TickBar) -> NadarayaWatsonValues {
         let (step, values) = self.step(bar);
-        self.last = step.source;
-        self.changes.push(step.change);
+        self.last = Some(step.source);
         self.deviation = step.deviation;
-        self.fast_deviation = step.fast_deviation;
-        self.slope = step.slope;
-        self.bars += 1;
+        self.direction = step.direction;
+        self.order = step.order;
+        self.bars = (self.bars + 1).min(self.taps + 2);
+        // One bar closer; to the farthest, which stays zero, none of the changes so far reaches.
+        let weights = &self.weights[1..];
+        let to_come = &mut self.to_come[..weights.len() + 1];
+        for (at, &weight) in weights.iter().enumerate() {
+            to_come[at] = plus_product(to_come[at + 1], weight, step.change);
+        }
         values
     }
 
@@ -231,10 +234,10 @@ impl Indicator for NadarayaWatson {
 
     /// Nothing older than the window counts.
     fn is_ready(&self) -> bool {
-        self.bars > self.first_valid()
+        self.bars == self.taps + 2
     }
 
     fn shift(&mut self, ticks: i64) {
-        self.last += 4 * ticks;
+        self.last = self.last.map(|last| last + 4 * ticks);
     }
 }

@@ -14,9 +14,8 @@ use super::wilder_average::WilderAverage;
 /// The first value comes with the `length`-th change, at bar `length`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RelativeStrengthIndex {
-    length: usize,
-    seen: usize,
-    last: i64,
+    /// None before the first value.
+    last: Option<i64>,
     rises: WilderAverage,
     falls: WilderAverage,
 }
@@ -31,25 +30,31 @@ impl RelativeStrengthIndex {
     /// If `length` is zero.
     pub fn new(length: usize) -> RelativeStrengthIndex {
         let average = WilderAverage::new(length);
-        RelativeStrengthIndex { length, seen: 0, last: 0, rises: average, falls: average }
+        RelativeStrengthIndex { last: None, rises: average, falls: average }
     }
 
     /// Takes the next value and returns the index, NaN before [`RelativeStrengthIndex::first_valid`].
     #[inline]
     pub fn update(&mut self, value: i64) -> f64 {
-        *self = self.after(value);
+        if let Some(last) = self.last {
+            let change = (value - last) as f64;
+            self.rises.update(if change > 0.0 { change } else { 0.0 });
+            self.falls.update(if change < 0.0 { -change } else { 0.0 });
+        }
+        self.last = Some(value);
         self.index()
     }
 
     /// What [`RelativeStrengthIndex::update`] would return.
     #[inline]
     pub fn peek(&self, value: i64) -> f64 {
-        self.after(value).index()
+        let mut next = *self;
+        next.update(value)
     }
 
     /// The first value, counted from 0, at which there is an index: `length`.
     pub fn first_valid(&self) -> usize {
-        self.length
+        self.rises.length()
     }
 
     /// Whether the mean of the first changes counts for less than a millionth.
@@ -59,27 +64,20 @@ impl RelativeStrengthIndex {
 
     /// Moves the value that the next one is compared with, in the unit of the values.
     pub fn shift(&mut self, by: i64) {
-        self.last += by;
-    }
-
-    #[inline]
-    fn after(&self, value: i64) -> RelativeStrengthIndex {
-        let mut next = RelativeStrengthIndex { seen: self.seen + 1, last: value, ..*self };
-        if self.seen > 0 {
-            let change = value - self.last;
-            next.rises = self.rises.after(change.max(0) as f64);
-            next.falls = self.falls.after((-change).max(0) as f64);
-        }
-        next
+        self.last = self.last.map(|last| last + by);
     }
 
     #[inline]
     fn index(&self) -> f64 {
-        match (self.rises.value(), self.falls.value()) {
-            (Some(_), Some(falls)) if falls <= NO_MOVEMENT => 100.0,
-            (Some(rises), Some(_)) if rises <= NO_MOVEMENT => 0.0,
-            (Some(rises), Some(falls)) => 100.0 * rises / (rises + falls),
-            _ => f64::NAN,
+        let (Some(rises), Some(falls)) = (self.rises.value(), self.falls.value()) else {
+            return f64::NAN;
+        };
+        if falls <= NO_MOVEMENT {
+            100.0
+        } else if rises <= NO_MOVEMENT {
+            0.0
+        } else {
+            100.0 * rises / (rises + falls)
         }
     }
 }

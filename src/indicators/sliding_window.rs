@@ -1,13 +1,13 @@
-//! The newest values of a series, in one contiguous slice.
+//! The newest values of a series.
 
 use serde::{Deserialize, Serialize};
 
-/// The newest `length` values, oldest first; zeros stand before the first value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The newest values, as many as its length; zeros stand before the first value.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct SlidingWindow<T> {
-    // Every value is written twice, `length` places apart, so that the window never wraps.
-    mirrored: Vec<T>,
-    length: usize,
+    /// A ring.
+    values: Vec<T>,
+    /// Where the oldest value stands, and the next one will.
     next: usize,
     filled: usize,
 }
@@ -15,18 +15,13 @@ pub(super) struct SlidingWindow<T> {
 impl<T: Copy + Default> SlidingWindow<T> {
     /// An empty window for `length` values.
     pub fn new(length: usize) -> SlidingWindow<T> {
-        SlidingWindow { mirrored: vec![T::default(); 2 * length], length, next: 0, filled: 0 }
+        SlidingWindow { values: vec![T::default(); length], next: 0, filled: 0 }
     }
 
     /// How many values it holds when it is full.
-    pub fn length(&self) -> usize {
-        self.length
-    }
-
-    /// The values, oldest first.
     #[inline]
-    pub fn values(&self) -> &[T] {
-        &self.mirrored[self.next..self.next + self.length]
+    pub fn length(&self) -> usize {
+        self.values.len()
     }
 
     /// How many values were pushed since the window was empty, at most its length.
@@ -38,34 +33,60 @@ impl<T: Copy + Default> SlidingWindow<T> {
     /// Whether as many values were pushed as the window holds.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.filled == self.length
+        self.filled == self.values.len()
+    }
+
+    /// The value that leaves next, zero while not full; of a window without length, zero.
+    #[inline]
+    pub fn oldest(&self) -> T {
+        self.values.get(self.next).copied().unwrap_or_default()
+    }
+
+    /// The value pushed `later` after the oldest, below the length; zero while there is none.
+    #[inline]
+    pub fn after_oldest(&self, later: usize) -> T {
+        let place = self.next + later;
+        let length = self.values.len();
+        self.values[if place < length { place } else { place - length }]
     }
 
     /// Takes the newest value and gives back the one that leaves: zero while not full.
     #[inline]
     pub fn push(&mut self, value: T) -> T {
-        if self.length == 0 {
+        let Some(place) = self.values.get_mut(self.next) else {
             return value;
-        }
-        let leaving = self.mirrored[self.next];
-        self.mirrored[self.next] = value;
-        self.mirrored[self.next + self.length] = value;
-        self.next = if self.next + 1 == self.length { 0 } else { self.next + 1 };
-        self.filled += usize::from(self.filled < self.length);
+        };
+        let leaving = std::mem::replace(place, value);
+        self.next = if self.next + 1 == self.values.len() { 0 } else { self.next + 1 };
+        self.filled += usize::from(self.filled < self.values.len());
         leaving
     }
 
     /// Forgets every value.
     pub fn clear(&mut self) {
-        *self = SlidingWindow::new(self.length);
+        self.values.fill(T::default());
+        (self.next, self.filled) = (0, 0);
     }
 
     /// Changes every value pushed so far.
-    pub fn change_each(&mut self, mut change: impl FnMut(&mut T)) {
-        // Until the window is full for the first time, values stand from the start of each half.
-        for half in self.mirrored.chunks_mut(self.length.max(1)) {
-            half[..self.filled].iter_mut().for_each(&mut change);
-        }
+    pub fn change_each(&mut self, change: impl FnMut(&mut T)) {
+        // Until the window is full, values stand from the start.
+        self.values[..self.filled].iter_mut().for_each(change);
+    }
+
+    /// All values, oldest first.
+    fn in_order(&self) -> impl Iterator<Item = &T> {
+        let (newer, older) = self.values.split_at(self.next);
+        older.iter().chain(newer)
+    }
+}
+
+/// Windows that hold the same values, wherever each began its ring.
+impl<T: Copy + Default + PartialEq> PartialEq for SlidingWindow<T> {
+    fn eq(&self, other: &SlidingWindow<T>) -> bool {
+        self.length() == other.length()
+            && self.filled == other.filled
+            && self.in_order().eq(other.in_order())
     }
 }
 
@@ -81,13 +102,32 @@ mod tests {
             let mut all = vec![0; length];
             for &value in &pushed {
                 all.push(value);
+                prop_assert_eq!(window.oldest(), if length == 0 { 0 } else { all[all.len() - 1 - length] });
                 prop_assert_eq!(window.push(value), all[all.len() - 1 - length]);
-                prop_assert_eq!(window.values(), &all[all.len() - length..]);
+                prop_assert!(window.in_order().eq(&all[all.len() - length..]));
             }
             prop_assert_eq!(window.filled(), pushed.len().min(length));
             window.change_each(|value| *value += 100);
-            let changed = window.values().iter().filter(|&&value| value > 100).count();
+            let changed = window.in_order().filter(|&&value| value > 100).count();
             prop_assert_eq!(changed, window.filled());
+        }
+
+        #[test]
+        fn windows_are_equal_when_their_values_are(
+            length in 1usize..5,
+            one in prop::collection::vec(0i64..2, 0..12),
+            other in prop::collection::vec(0i64..2, 0..12),
+        ) {
+            let of = |values: &[i64]| {
+                let mut window = SlidingWindow::new(length);
+                values.iter().for_each(|value| _ = window.push(*value));
+                window
+            };
+            let newest = |values: &[i64]| values[values.len().saturating_sub(length)..].to_vec();
+            prop_assert_eq!(of(&one) == of(&other), newest(&one) == newest(&other));
+            let mut cleared = of(&one);
+            cleared.clear();
+            prop_assert_eq!(cleared, of(&[]));
         }
     }
 }

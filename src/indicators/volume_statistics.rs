@@ -2,51 +2,58 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fixed_point::{float, product};
 use super::sliding_window::SlidingWindow;
 use super::{Indicator, TickBar};
 
 /// A bar's volume against the newest n bars, itself among them.
 ///
 /// Sums of volumes, of their squares and of their cubes are kept as whole numbers, so they are exact
-/// however long they run. A volume above 2³¹ contracts counts as 2³¹.
+/// however long they run. A volume above 2²⁶ contracts, many times what any contract trades in a day, counts
+/// as 2²⁶.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VolumeStatistics {
     /// The volumes before the newest.
     earlier: SlidingWindow<i64>,
     sums: PowerSums,
+    /// √((n - 1) / n).
+    score_factor: f64,
+    /// √(n (n - 1)) / (n - 2).
+    skewness_factor: f64,
+}
+
+/// A bar's volume in contracts, at most 2²⁶, so that the sums of 1,000 fit.
+#[inline]
+pub(super) fn counted_volume(bar: &TickBar) -> i64 {
+    bar.volume.min(1 << 26) as i64
 }
 
 /// Of whole numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct PowerSums {
     values: i64,
-    squares: i128,
+    squares: i64,
     cubes: i128,
 }
 
 impl PowerSums {
     #[inline]
-    fn of(value: i64) -> PowerSums {
+    fn plus(self, value: i64) -> PowerSums {
         let square = value * value;
-        let cube = i128::from(square) * i128::from(value);
-        PowerSums { values: value, squares: square.into(), cubes: cube }
-    }
-
-    #[inline]
-    fn plus(self, other: PowerSums) -> PowerSums {
         PowerSums {
-            values: self.values + other.values,
-            squares: self.squares + other.squares,
-            cubes: self.cubes + other.cubes,
+            values: self.values + value,
+            squares: self.squares + square,
+            cubes: self.cubes + product(square, value),
         }
     }
 
     #[inline]
-    fn minus(self, other: PowerSums) -> PowerSums {
+    fn minus(self, value: i64) -> PowerSums {
+        let square = value * value;
         PowerSums {
-            values: self.values - other.values,
-            squares: self.squares - other.squares,
-            cubes: self.cubes - other.cubes,
+            values: self.values - value,
+            squares: self.squares - square,
+            cubes: self.cubes - product(square, value),
         }
     }
 }
@@ -64,50 +71,58 @@ pub struct VolumeValues {
     pub skewness: f64,
 }
 
+impl VolumeValues {
+    const NONE: VolumeValues = VolumeValues {
+        ratio: f64::NAN,
+        log_ratio: f64::NAN,
+        z_score: f64::NAN,
+        skewness: f64::NAN,
+    };
+}
+
 impl VolumeStatistics {
     /// Over `length` bars.
     ///
     /// # Panics
-    /// If `length` is below 3, where skewness has no meaning, or above 1,000, where cubes could exceed
-    /// 128 bits.
+    /// If `length` is below 3, where skewness has no meaning, or above 1,000.
     pub fn new(length: usize) -> VolumeStatistics {
         assert!((3..=1000).contains(&length), "volume statistics of {length} bars");
-        let sums = PowerSums::default();
-        VolumeStatistics { earlier: SlidingWindow::new(length - 1), sums }
-    }
-
-    #[inline]
-    fn volume(bar: &TickBar) -> i64 {
-        bar.volume.min(1 << 31) as i64
+        let n = length as f64;
+        VolumeStatistics {
+            earlier: SlidingWindow::new(length - 1),
+            sums: PowerSums::default(),
+            score_factor: ((n - 1.0) / n).sqrt(),
+            skewness_factor: (n * (n - 1.0)).sqrt() / (n - 2.0),
+        }
     }
 
     /// Of the bar with that volume, which is already in `sums`.
     #[inline]
     fn values(&self, volume: i64, sums: PowerSums) -> VolumeValues {
-        let some = |defined: bool, value: f64| if defined { value } else { f64::NAN };
-        if !self.earlier.is_full() {
-            let none = f64::NAN;
-            return VolumeValues { ratio: none, log_ratio: none, z_score: none, skewness: none };
-        }
+        let mut values = VolumeValues::NONE;
         let PowerSums { values: sum, squares, cubes } = sums;
-        let count = self.earlier.length() as i64 + 1;
-        // With m the mean and n the count: n Σ (v - m)² and n² Σ (v - m)³, still exact.
-        let (n, total) = (i128::from(count), i128::from(sum));
-        let scaled_squares = (n * squares - total * total) as f64;
-        let scaled_cubes =
-            (n * (n * cubes - 3 * total * squares) + 2 * total * total * total) as f64;
-
-        let n = count as f64;
-        let ratio = (volume * count) as f64 / sum as f64;
-        let all_equal = scaled_squares == 0.0;
-        let sample_deviation = (scaled_squares / (n * (n - 1.0))).sqrt();
-        let biased = scaled_cubes / (scaled_squares * scaled_squares.sqrt());
-        VolumeValues {
-            ratio: some(sum > 0, ratio),
-            log_ratio: some(volume > 0, libm::log(ratio)),
-            z_score: some(!all_equal, (volume * count - sum) as f64 / n / sample_deviation),
-            skewness: some(!all_equal, biased * (n * (n - 1.0)).sqrt() / (n - 2.0)),
+        if !self.earlier.is_full() || sum == 0 {
+            return values;
         }
+        let count = self.earlier.length() as u32 + 1;
+        let (n, scaled) = (i64::from(count), volume * i64::from(count));
+        values.ratio = scaled as f64 / sum as f64;
+        if volume > 0 {
+            values.log_ratio = libm::log(values.ratio);
+        }
+        // With m the mean and n the count: n Σ (v - m)² and n² Σ (v - m)³, still exact.
+        let square = product(sum, sum);
+        let scaled_squares = product(n, squares) - square;
+        if scaled_squares == 0 {
+            return values;
+        }
+        let scaled_cubes = i128::from(count * count) * cubes
+            - i128::from(sum as u64) * (3 * scaled_squares + square);
+        let scaled_squares = float(scaled_squares);
+        let root = scaled_squares.sqrt();
+        values.z_score = (scaled - sum) as f64 * self.score_factor / root;
+        values.skewness = float(scaled_cubes) * self.skewness_factor / (scaled_squares * root);
+        values
     }
 }
 
@@ -116,17 +131,17 @@ impl Indicator for VolumeStatistics {
 
     #[inline]
     fn update(&mut self, bar: &TickBar) -> VolumeValues {
-        let volume = Self::volume(bar);
-        let sums = self.sums.plus(PowerSums::of(volume));
+        let volume = counted_volume(bar);
+        let sums = self.sums.plus(volume);
         let values = self.values(volume, sums);
-        self.sums = sums.minus(PowerSums::of(self.earlier.push(volume)));
+        self.sums = sums.minus(self.earlier.push(volume));
         values
     }
 
     #[inline]
     fn peek(&self, bar: &TickBar) -> VolumeValues {
-        let volume = Self::volume(bar);
-        self.values(volume, self.sums.plus(PowerSums::of(volume)))
+        let volume = counted_volume(bar);
+        self.values(volume, self.sums.plus(volume))
     }
 
     fn first_valid(&self) -> usize {
@@ -157,7 +172,7 @@ mod tests {
         let saved = serde_json::to_string(&statistics).unwrap();
         assert_eq!(serde_json::from_str::<VolumeStatistics>(&saved).unwrap(), statistics);
         let values = last.unwrap();
-        // 333 of 1,000 volumes are 2³¹, the last is 1; two values with share p are skewed by (1-2p)/√(p(1-p)).
+        // 333 of 1,000 volumes are 2²⁶, the last is 1; two values with share p are skewed by (1-2p)/√(p(1-p)).
         let (share, count) = (0.333, 1000.0);
         let spread: f64 = share * (1.0 - share);
         let adjusted = (count * (count - 1.0f64)).sqrt() / (count - 2.0);

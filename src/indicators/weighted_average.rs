@@ -1,4 +1,4 @@
-//! Linearly weighted moving averages: exact for whole numbers, and one for floats.
+//! Linearly weighted moving averages of whole numbers, and of others.
 //!
 //! ```text
 //! wma[t] = Σ (L - i) x[t-i] / (L (L + 1) / 2),  i = 0 … L-1
@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::lane_sums::dot;
+use super::fixed_point::{FixedPoint, bits_of_sum};
 use super::sliding_window::SlidingWindow;
 
 /// The weighted average of whole numbers, exact: no drift, and ties are ties.
@@ -17,6 +17,7 @@ use super::sliding_window::SlidingWindow;
 pub struct ExactWeightedAverage {
     window: SlidingWindow<i64>,
     length: i64,
+    denominator: i64,
     sum: i64,
     numerator: i64,
 }
@@ -28,22 +29,29 @@ impl ExactWeightedAverage {
     /// If `length` is zero.
     pub fn new(length: usize) -> ExactWeightedAverage {
         assert!(length > 0, "a weighted average of no values");
-        let window = SlidingWindow::new(length);
-        ExactWeightedAverage { window, length: length as i64, sum: 0, numerator: 0 }
+        let (window, length) = (SlidingWindow::new(length), length as i64);
+        let denominator = length * (length + 1) / 2;
+        ExactWeightedAverage { window, length, denominator, sum: 0, numerator: 0 }
     }
 
     /// Takes the next value and returns the average, NaN before
     /// [`ExactWeightedAverage::first_valid`].
     #[inline]
     pub fn update(&mut self, value: i64) -> f64 {
-        self.numerator += self.length * value - self.sum;
-        self.sum += value - self.window.push(value);
-        if self.window.is_full() { self.average(self.numerator) } else { f64::NAN }
+        self.push(value);
+        self.average(self.numerator())
     }
 
     /// What [`ExactWeightedAverage::update`] would return.
+    #[inline]
     pub fn peek(&self, value: i64) -> f64 {
-        self.peek_numerator(value).map_or(f64::NAN, |numerator| self.average(numerator))
+        self.average(self.peek_numerator(value))
+    }
+
+    #[inline]
+    fn push(&mut self, value: i64) {
+        self.numerator += self.length * value - self.sum;
+        self.sum += value - self.window.push(value);
     }
 
     /// Σ (L - i) x\[t-i\], the average times [`ExactWeightedAverage::denominator`], if there is one.
@@ -62,7 +70,7 @@ impl ExactWeightedAverage {
     /// L (L + 1) / 2.
     #[inline]
     pub fn denominator(&self) -> i64 {
-        self.length * (self.length + 1) / 2
+        self.denominator
     }
 
     /// The first value, counted from 0, at which there is an average: `length` - 1.
@@ -85,19 +93,21 @@ impl ExactWeightedAverage {
     }
 
     #[inline]
-    fn average(&self, numerator: i64) -> f64 {
-        numerator as f64 / self.denominator() as f64
+    fn average(&self, numerator: Option<i64>) -> f64 {
+        numerator.map_or(f64::NAN, |numerator| numerator as f64 / self.denominator as f64)
     }
 }
 
-/// The weighted average of floats, summed anew at every value in a fixed order, so that it cannot
-/// drift.
+/// The weighted average of numbers from -128 to 128, such as percentages.
+///
+/// Each counts to the nearest 2⁻⁴⁴ for lengths to 255 (2⁻³⁰ for 10,000), so that their sum is exact: the
+/// average never drifts, and does not depend on where the series began.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightedAverage {
-    /// The values before the newest.
-    earlier: SlidingWindow<f64>,
-    weights: Vec<f64>,
-    length: usize,
+    fixed_point: FixedPoint,
+    steps: ExactWeightedAverage,
+    /// Turns the numerator in steps into the average.
+    divisor: f64,
 }
 
 impl WeightedAverage {
@@ -106,39 +116,39 @@ impl WeightedAverage {
     /// # Panics
     /// If `length` is zero.
     pub fn new(length: usize) -> WeightedAverage {
-        assert!(length > 0, "a weighted average of no values");
-        let weights = (1..length).map(|weight| weight as f64).collect();
-        WeightedAverage { earlier: SlidingWindow::new(length - 1), weights, length }
+        let steps = ExactWeightedAverage::new(length);
+        let fixed_point = FixedPoint::new(128.0, 62 - bits_of_sum(steps.denominator() as usize));
+        let divisor = steps.denominator() as f64 * fixed_point.steps();
+        WeightedAverage { fixed_point, steps, divisor }
     }
 
-    /// Takes the next value, which must be finite, and returns the average, NaN before
-    /// [`WeightedAverage::first_valid`].
+    /// Takes the next value and returns the average, NaN before [`WeightedAverage::first_valid`]. A value
+    /// beyond ±128 counts as ±128.
     #[inline]
     pub fn update(&mut self, value: f64) -> f64 {
-        let average = self.peek(value);
-        self.earlier.push(value);
-        average
+        self.steps.push(self.fixed_point.of(value));
+        self.average(self.steps.numerator())
     }
 
     /// What [`WeightedAverage::update`] would return.
     #[inline]
     pub fn peek(&self, value: f64) -> f64 {
-        debug_assert!(value.is_finite(), "a value of {value} in a weighted average");
-        if !self.earlier.is_full() {
-            return f64::NAN;
-        }
-        let numerator = dot(&self.weights, self.earlier.values()) + value * self.length as f64;
-        numerator / (self.length * (self.length + 1) / 2) as f64
+        self.average(self.steps.peek_numerator(self.fixed_point.of(value)))
     }
 
     /// The first value, counted from 0, at which there is an average: `length` - 1.
     pub fn first_valid(&self) -> usize {
-        self.length - 1
+        self.steps.first_valid()
     }
 
-    /// Whether the next value gives an average; nothing older than the window counts.
+    /// Whether there is an average; nothing older than the window counts.
     pub fn is_ready(&self) -> bool {
-        self.earlier.is_full()
+        self.steps.is_ready()
+    }
+
+    #[inline]
+    fn average(&self, numerator: Option<i64>) -> f64 {
+        numerator.map_or(f64::NAN, |numerator| numerator as f64 / self.divisor)
     }
 }
 
@@ -162,6 +172,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_longest_window_of_the_largest_numbers_fits() {
+        for length in [255, 10_000] {
+            let mut average = WeightedAverage::new(length);
+            let last = (0..3 * length).map(|_| average.update(f64::INFINITY)).last().unwrap();
+            assert_eq!(last, 128.0);
+            let weights = (1..=length).map(|weight| weight as f64);
+            let value = |at: usize| (at as f64).sin() * 100.0;
+            let sum: f64 = weights.zip(0..).map(|(weight, at)| weight * value(at)).sum();
+            let last = (0..length).map(|at| average.update(value(at))).last().unwrap();
+            let expected = sum / (length * (length + 1) / 2) as f64;
+            let tolerance = if length > 255 { 1e-9 } else { 1e-11 };
+            assert!((last - expected).abs() < tolerance, "{last}, not {expected}");
+        }
+    }
+
     proptest! {
         #[test]
         fn the_running_sum_is_the_sum_over_the_window(
@@ -173,19 +199,20 @@ mod tests {
             let mut exact = ExactWeightedAverage::new(length);
             let mut float = WeightedAverage::new(length);
             let mut seen: Vec<i64> = Vec::new();
+            let percent = |value: i64| value as f64 / 10_000.0;
             for (at, &value) in values.iter().enumerate() {
                 if at == shift_at {
                     exact.shift(by);
                     float = WeightedAverage::new(length);
                     for value in &mut seen {
                         *value += by;
-                        float.update(*value as f64);
+                        float.update(percent(*value));
                     }
                 }
                 seen.push(value);
                 prop_assert_eq!(exact.peek_numerator(value).is_some(), seen.len() >= length);
-                let peeked = (exact.peek(value).to_bits(), float.peek(value as f64).to_bits());
-                let (average, close) = (exact.update(value), float.update(value as f64));
+                let peeked = (exact.peek(value).to_bits(), float.peek(percent(value)).to_bits());
+                let (average, close) = (exact.update(value), float.update(percent(value)));
                 prop_assert_eq!(peeked, (average.to_bits(), close.to_bits()));
                 if seen.len() < length {
                     prop_assert!(average.is_nan() && close.is_nan() && exact.numerator().is_none());
@@ -195,7 +222,7 @@ mod tests {
                 let sum: i64 = window.iter().zip(1..).map(|(value, weight)| value * weight).sum();
                 prop_assert_eq!(exact.numerator(), Some(sum));
                 prop_assert_eq!(average, sum as f64 / exact.denominator() as f64);
-                prop_assert!((close - average).abs() < 1e-8);
+                prop_assert!((close - percent(1) * average).abs() < 1e-11);
             }
         }
     }
