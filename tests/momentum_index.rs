@@ -240,6 +240,23 @@ fn a_next_label_counts_from_its_crossing_on_and_not_before() {
     assert!((200..500).contains(&crossings));
 }
 
+/// At any bar, values are those of a series that ends there, or goes on otherwise.
+#[test]
+fn what_comes_later_changes_nothing_before() {
+    let series = |bars: &[TickBar]| {
+        let mut index = index(Source::Ohlc4, 20, 60);
+        bars.iter().map(|bar| bits(index.update(bar))).collect::<Vec<_>>()
+    };
+    let bars = walk(5, 2500);
+    let whole = series(&bars);
+    for end in [1, 20, 39, 40, 500, 2100] {
+        assert_eq!(series(&bars[..end]), whole[..end]);
+        let otherwise: Vec<TickBar> =
+            bars[..end].iter().chain(bars[end..].iter().rev()).copied().collect();
+        assert_eq!(series(&otherwise)[..end], whole[..end]);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -121,6 +121,28 @@ fn nodes_and_value_area_are_those_of_scipy_and_numpy() {
     assert!(windows.next().is_none());
 }
 
+/// At any bar, values are those of a series that ends there, or goes on otherwise.
+#[test]
+fn what_comes_later_changes_nothing_before() {
+    let (_, bars) = fixture();
+    let series = |bars: &[TickBar]| {
+        let mut gaps = FairValueGap::new(FairValueGapSettings::default()).unwrap();
+        let settings = LowVolumeNodeSettings { window: 46, ..Default::default() };
+        let mut nodes = LowVolumeNode::new(settings).unwrap();
+        let values =
+            bars.iter().map(|bar| format!("{:?} {:?}", gaps.update(bar), nodes.update(bar)));
+        values.collect::<Vec<_>>()
+    };
+    let bars = &bars[..600];
+    let whole = series(bars);
+    for end in [1, 2, 3, 45, 46, 47, 100, 333, 599] {
+        assert_eq!(series(&bars[..end]), whole[..end]);
+        let otherwise: Vec<TickBar> =
+            bars[..end].iter().chain(bars[end..].iter().rev()).copied().collect();
+        assert_eq!(series(&otherwise)[..end], whole[..end]);
+    }
+}
+
 // --- Real history
 
 fn data(path: &str) -> Option<PathBuf> {

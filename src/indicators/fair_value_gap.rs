@@ -144,11 +144,10 @@ pub struct FairValueGapZone {
     pub tapped: bool,
 }
 
-/// What one bar does to both sides.
+/// What one bar does to each side, with the zone that it confirms there if it does.
 struct Change {
-    bull: Step,
-    bear: Step,
-    newest: Option<NewestGap>,
+    bull: (Step, Zone),
+    bear: (Step, Zone),
 }
 
 impl PartialEq for FairValueGap {
@@ -206,55 +205,67 @@ impl FairValueGap {
         bullish.chain(bearish)
     }
 
+    #[inline]
     fn change(&self, bar: Prices) -> Change {
         let [previous, before] = self.previous;
-        let bull = self.gap(bar, previous, before);
-        let bear = self.gap(bar.upside_down(), previous.upside_down(), before.upside_down());
-        let newest = match (bull, bear) {
-            (Some(zone), _) => Some(NewestGap { formed: self.bars, size: zone.top - zone.bottom }),
-            (_, Some(zone)) => Some(NewestGap { formed: self.bars, size: zone.bottom - zone.top }),
-            _ => self.newest.filter(|newest| {
-                self.settings.max_age == 0
-                    || self.bars - newest.formed <= u64::from(self.settings.max_age)
-            }),
+        let side = |zones: &Zones, bar: Prices, previous: Prices, before: Prices| {
+            let wide = bar.low - before.high >= i64::from(self.settings.min_gap_ticks);
+            let confirms = self.bars >= 2 && wide && previous.close > before.high;
+            let step = zones.step(bar, confirms, self.bars);
+            (step, Zone::new(bar.low, before.high, self.bars))
         };
         Change {
-            bull: self.bull.step(bar, bull, self.bars),
-            bear: self.bear.step(bar.upside_down(), bear, self.bars),
-            newest,
+            bull: side(&self.bull, bar, previous, before),
+            bear: side(&self.bear, bar.upside_down(), previous.upside_down(), before.upside_down()),
         }
     }
 
-    /// The gap that `bar` confirms.
-    fn gap(&self, bar: Prices, previous: Prices, before: Prices) -> Option<Zone> {
-        let wide = bar.low - before.high >= i64::from(self.settings.min_gap_ticks);
-        (self.bars >= 2 && wide && previous.close > before.high)
-            .then(|| Zone::new(bar.low, before.high, self.bars))
+    /// The gap confirmed last, with the bar that brings `change`.
+    #[inline]
+    fn newest(&self, change: &Change) -> Option<NewestGap> {
+        let width = |zone: &Zone| zone.top - zone.bottom;
+        if change.bull.0.confirms {
+            Some(NewestGap { formed: self.bars, size: width(&change.bull.1) })
+        } else if change.bear.0.confirms {
+            Some(NewestGap { formed: self.bars, size: -width(&change.bear.1) })
+        } else {
+            let max_age = u64::from(self.settings.max_age);
+            self.newest.filter(|newest| max_age == 0 || self.bars - newest.formed <= max_age)
+        }
     }
 
+    #[inline]
     fn values(&self, change: &Change, close: i64) -> FairValueGapValues {
-        let bull = self.side(&change.bull, 1, close);
-        let bear = self.side(&change.bear, -1, close);
+        let bull = self.side(&self.bull, &change.bull, 1, close);
+        let bear = self.side(&self.bear, &change.bear, -1, close);
+        let newest = self.newest(change);
         FairValueGapValues {
-            new: i8::from(change.bull.new.is_some()) - i8::from(change.bear.new.is_some()),
+            new: i8::from(change.bull.0.confirms) - i8::from(change.bear.0.confirms),
             bull,
             bear: FairValueGapSide { top: bear.bottom, bottom: bear.top, ..bear },
-            newest_size: change.newest.map_or(f64::NAN, |newest| newest.size as f64),
-            newest_age: change.newest.map_or(f64::NAN, |newest| (self.bars - newest.formed) as f64),
+            newest_size: newest.map_or(f64::NAN, |newest| newest.size as f64),
+            newest_age: newest.map_or(f64::NAN, |newest| (self.bars - newest.formed) as i64 as f64),
         }
     }
 
     /// Values of a side whose zones are kept in `direction`; the far edge as its bottom.
-    fn side(&self, step: &Step, direction: i64, close: i64) -> FairValueGapSide {
-        let (active, filled) = (step.active as u16, step.filled as u16);
-        match step.nearest() {
+    #[inline]
+    fn side(
+        &self,
+        zones: &Zones,
+        (step, new): &(Step, Zone),
+        direction: i64,
+        close: i64,
+    ) -> FairValueGapSide {
+        let (active, filled) = (step.active() as u16, step.filled as u16);
+        match zones.nearest(step, *new) {
             Some(zone) => FairValueGapSide {
                 active,
                 filled,
                 top: (direction * zone.top) as f64,
                 bottom: (direction * zone.bottom) as f64,
                 distance: (direction * close - zone.bottom) as f64,
-                age: (self.bars - zone.formed) as f64,
+                age: (self.bars - zone.formed) as i64 as f64,
                 fill: zone.fill(),
                 tapped: zone.is_tapped(),
             },
@@ -275,18 +286,20 @@ impl FairValueGap {
 impl Indicator for FairValueGap {
     type Output = FairValueGapValues;
 
+    #[inline]
     fn update(&mut self, bar: &TickBar) -> FairValueGapValues {
         let prices = Prices::of(bar);
         let change = self.change(prices);
         let values = self.values(&change, bar.close);
-        self.bull.take(&change.bull);
-        self.bear.take(&change.bear);
-        self.newest = change.newest;
+        self.newest = self.newest(&change);
+        self.bull.take(&change.bull.0, change.bull.1);
+        self.bear.take(&change.bear.0, change.bear.1);
         self.previous = [prices, self.previous[0]];
         self.bars += 1;
         values
     }
 
+    #[inline]
     fn peek(&self, bar: &TickBar) -> FairValueGapValues {
         self.values(&self.change(Prices::of(bar)), bar.close)
     }

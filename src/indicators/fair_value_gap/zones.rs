@@ -15,11 +15,13 @@ pub(super) struct Prices {
 }
 
 impl Prices {
+    #[inline]
     pub fn of(bar: &TickBar) -> Prices {
         Prices { high: bar.high, low: bar.low, close: bar.close }
     }
 
     /// The bar on a chart turned upside down, where a bearish gap is a bullish one.
+    #[inline]
     pub fn upside_down(self) -> Prices {
         Prices { high: -self.low, low: -self.high, close: -self.close }
     }
@@ -45,17 +47,20 @@ pub(super) struct Zone {
 const NO_LOW: i64 = i64::MAX;
 
 impl Zone {
+    #[inline]
     pub fn new(top: i64, bottom: i64, formed: u64) -> Zone {
         Zone { top, bottom, formed, lowest: NO_LOW }
     }
 
+    #[inline]
     pub fn is_tapped(&self) -> bool {
         self.lowest <= self.top
     }
 
     /// How deep prices have come into it, 0 to 1.
+    #[inline]
     pub fn fill(&self) -> f64 {
-        let depth = self.top - self.lowest.clamp(self.bottom, self.top);
+        let depth = self.top - self.lowest.max(self.bottom).min(self.top);
         depth as f64 / (self.top - self.bottom) as f64
     }
 }
@@ -105,18 +110,19 @@ pub(super) struct Step {
     drops_oldest: bool,
     /// Zones filled, which are the last ones.
     pub filled: usize,
-    /// The last zone that is neither, with the lowest low since it formed.
-    survivor: Option<Zone>,
-    /// The zone confirmed.
-    pub new: Option<Zone>,
-    /// Zones active afterwards.
-    pub active: usize,
+    /// Zones that are neither.
+    kept: usize,
+    /// The lowest low since the last of them was confirmed.
+    lowest: i64,
+    /// Whether a zone is confirmed.
+    pub confirms: bool,
 }
 
 impl Step {
-    /// The active zone with the highest bottom; of equals, the newest.
-    pub fn nearest(&self) -> Option<Zone> {
-        self.new.or(self.survivor)
+    /// Zones active afterwards.
+    #[inline]
+    pub fn active(&self) -> usize {
+        self.kept + usize::from(self.confirms)
     }
 }
 
@@ -125,25 +131,38 @@ impl Zones {
         Zones { max_age, capacity, zones: VecDeque::with_capacity(capacity) }
     }
 
-    /// What bar number `now`, which confirms `new`, does.
-    pub fn step(&self, bar: Prices, new: Option<Zone>, now: u64) -> Step {
+    /// What bar number `now` does, which may confirm a zone.
+    #[inline]
+    pub fn step(&self, bar: Prices, confirms: bool, now: u64) -> Step {
         // At most one zone forms on a bar, so at most one expires, and that makes room enough.
         let drops_oldest = self.zones.front().is_some_and(|oldest| {
             let expired = self.max_age > 0 && now - oldest.formed > self.max_age;
-            expired || (new.is_some() && self.zones.len() == self.capacity)
+            expired || (confirms && self.zones.len() == self.capacity)
         });
-        let kept = self.zones.len() - usize::from(drops_oldest);
-        let (mut filled, mut survivor, mut lowest) = (0, None, bar.low);
-        for zone in self.zones.iter().rev().take(kept) {
+        let before = self.zones.len() - usize::from(drops_oldest);
+        let (mut kept, mut lowest) = (before, bar.low);
+        for zone in self.zones.iter().rev().take(before) {
             lowest = lowest.min(zone.lowest);
             if zone.bottom <= bar.close {
-                survivor = Some(Zone { lowest, ..*zone });
                 break;
             }
-            filled += 1;
+            kept -= 1;
         }
-        let active = kept - filled + usize::from(new.is_some());
-        Step { drops_oldest, filled, survivor, new, active }
+        Step { drops_oldest, filled: before - kept, kept, lowest, confirms }
+    }
+
+    /// The active zone with the highest bottom after a step; of equals, the newest. `new` is the zone
+    /// that the bar confirms if it does.
+    #[inline]
+    pub fn nearest(&self, step: &Step, new: Zone) -> Option<Zone> {
+        if step.confirms {
+            return Some(new);
+        }
+        let last = (step.kept + usize::from(step.drops_oldest)).checked_sub(1)?;
+        self.zones
+            .get(last)
+            .filter(|_| step.kept > 0)
+            .map(|zone| Zone { lowest: step.lowest, ..*zone })
     }
 
     /// The zones from the newest to the oldest, each with the lowest low since it formed.
@@ -159,18 +178,17 @@ impl Zones {
         self.zones.iter().map(move |zone| Zone { formed: now - zone.formed, ..*zone })
     }
 
-    /// Takes a step of the same bar.
-    pub fn take(&mut self, step: &Step) {
+    /// Takes a step of the same bar. `new` is the zone that it confirms if it does.
+    #[inline]
+    pub fn take(&mut self, step: &Step, new: Zone) {
         if step.drops_oldest {
             self.zones.pop_front();
         }
-        for _ in 0..step.filled {
-            self.zones.pop_back();
+        self.zones.truncate(step.kept);
+        if let Some(last) = self.zones.back_mut() {
+            last.lowest = step.lowest;
         }
-        if let (Some(last), Some(survivor)) = (self.zones.back_mut(), step.survivor) {
-            last.lowest = survivor.lowest;
-        }
-        if let Some(new) = step.new {
+        if step.confirms {
             debug_assert!(self.zones.back().is_none_or(|last| last.bottom <= new.bottom));
             self.zones.push_back(new);
         }
