@@ -204,7 +204,7 @@ fn settings_that_make_no_kernel_are_refused() {
     for (settings, expected) in [
         (
             NadarayaWatsonSettings { bandwidth: 0.0, ..good },
-            "Nadaraya-Watson bandwidth is 0; it must be above 0",
+            "nadaraya_watson.bandwidth is 0; it must be above 0",
         ),
         (
             NadarayaWatsonSettings { relative_weight: f64::NAN, ..good },
@@ -229,7 +229,7 @@ fn lengths_out_of_range_are_refused_by_name() {
     for (lengths, expected) in [
         (
             MovingStatisticsLengths { volume: 2, ..good },
-            "moving statistics: volume is 2; it must be 3 to 1000 bars",
+            "moving_statistics.volume is 2; it must be 3 to 1000 bars",
         ),
         (
             MovingStatisticsLengths { relative_strength: 1001, ..good },
