@@ -21,7 +21,7 @@ use yata::core::Method as _;
 
 const BARS: usize = 8192;
 const LAPS: usize = 128;
-const RUNS: usize = 9;
+const RUNS: usize = 31;
 
 /// The same bars as each crate takes them.
 struct Data {

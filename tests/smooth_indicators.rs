@@ -193,7 +193,7 @@ fn once_ready_the_beginning_no_longer_shows() {
         assert!(compared > 50);
         worst
     }
-    assert!(difference(|| HeikenAshi::new(), |candle| candle.open) < 4e-8);
+    assert!(difference(HeikenAshi::new, |candle| candle.open) < 4e-8);
     assert!(difference(|| AverageTrueRange::new(14), |ticks| ticks) < 4e-5);
     assert_eq!(difference(|| nadaraya_watson(Source::Close), |values| values.deviation), 0.0);
 }
@@ -509,7 +509,7 @@ proptest! {
         roll in 0usize..160,
         by in -400i64..400,
     ) {
-        assert_same(over_a_roll(|| HeikenAshi::new(), &bars, roll, by, |mut candle, by| {
+        assert_same(over_a_roll(HeikenAshi::new, &bars, roll, by, |mut candle, by| {
             candle.open += by;
             candle.high += by;
             candle.low += by;

@@ -100,7 +100,7 @@ impl ExactWeightedAverage {
 
 /// The weighted average of numbers from -128 to 128, such as percentages.
 ///
-/// Each counts to the nearest 2⁻⁴⁴ for lengths to 255 (2⁻³⁰ for 10,000), so that their sum is exact: the
+/// Each counts to the nearest 2⁻⁴⁴ for lengths to 63 (2⁻²⁹ for 10,000), so that their sum is exact: the
 /// average never drifts, and does not depend on where the series began.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightedAverage {
