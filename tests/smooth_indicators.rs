@@ -208,15 +208,15 @@ fn settings_that_make_no_kernel_are_refused() {
         ),
         (
             NadarayaWatsonSettings { relative_weight: f64::NAN, ..good },
-            "Nadaraya-Watson relative weight is NaN; it must be above 0",
+            "nadaraya_watson.relative_weight is NaN; it must be above 0",
         ),
         (
             NadarayaWatsonSettings { taps: 1, ..good },
-            "Nadaraya-Watson taps is 1; it must be 2 to 512",
+            "nadaraya_watson.taps is 1; it must be 2 to 512",
         ),
         (
             NadarayaWatsonSettings { lag: 8.0, ..good },
-            "Nadaraya-Watson lag is 8; it must be from 0 to below the bandwidth",
+            "nadaraya_watson.lag is 8; it must be from 0 to below the bandwidth",
         ),
     ] {
         assert_eq!(NadarayaWatson::new(settings).unwrap_err().to_string(), expected);
@@ -233,7 +233,7 @@ fn lengths_out_of_range_are_refused_by_name() {
         ),
         (
             MovingStatisticsLengths { relative_strength: 1001, ..good },
-            "moving statistics: relative_strength is 1001; it must be 3 to 1000 bars",
+            "moving_statistics.relative_strength is 1001; it must be 3 to 1000 bars",
         ),
     ] {
         assert_eq!(MovingStatistics::new(lengths).unwrap_err().to_string(), expected);
