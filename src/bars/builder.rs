@@ -1,9 +1,7 @@
 //! The bar stage: one pass over the ticks, any number of timeframes.
 
 use super::fold::{BarFold, interval};
-use crate::market::{
-    Bar, BarFlags, Calendar, Price, Session, Tick, TickFlags, Timeframe, Timestamp,
-};
+use crate::market::{Bar, BarFlags, Calendar, Session, Tick, TickFlags, Timeframe, Timestamp};
 
 /// How many ticks the bar stage saw and left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,35 +52,17 @@ impl BarBuilder {
         let base = Timeframe::from_minutes(divisor).unwrap_or(Timeframe::MINUTE_1);
         let emit_base = sorted.first() == Some(&base);
         let coarse = sorted.iter().filter(|&&t| t != base).map(|&t| BarFold::new(t)).collect();
-        let nothing = Timestamp::MIN;
         BarBuilder {
             calendar,
             base,
             emit_base,
             coarse,
             fill_gaps_up_to,
-            session: Session {
-                trade_date: jiff::civil::Date::ZERO,
-                open: nothing,
-                close: nothing,
-                halt: None,
-            },
-            bar: Bar {
-                start: nothing,
-                end: nothing,
-                open: Price::ZERO,
-                high: Price::ZERO,
-                low: Price::ZERO,
-                close: Price::ZERO,
-                volume: 0,
-                ticks: 0,
-                timeframe: base,
-                contract: 0,
-                flags: BarFlags::NONE,
-            },
+            session: Session::NEVER,
+            bar: Bar { timeframe: base, ..Bar::NONE },
             is_open: false,
-            boundary: nothing,
-            last_time: nothing,
+            boundary: Timestamp::MIN,
+            last_time: Timestamp::MIN,
             seen_any: false,
             counts: TickCounts::default(),
         }

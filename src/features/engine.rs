@@ -9,7 +9,7 @@ use super::row::{FeatureRow, MOST_FIELDS, SessionClock};
 use super::settings::IndicatorSettings;
 use super::timeframe::TimeframeIndicators;
 use crate::indicators::{FairValueGap, LowVolumeNode, MalformedBar, TickBar, TradedVolume};
-use crate::market::{Bar, BarFlags, Calendar, Instrument, Price, Session, Timeframe, Timestamp};
+use crate::market::{Bar, Calendar, Instrument, Price, Session, Timeframe, Timestamp};
 
 /// All indicators of all timeframes, and the row they write.
 ///
@@ -76,34 +76,16 @@ impl FeatureEngine {
             timeframes: indicators,
             held: Vec::new(),
         };
-        let nothing = Bar {
-            start: Timestamp::MIN,
-            end: Timestamp::MIN,
-            open: Price::ZERO,
-            high: Price::ZERO,
-            low: Price::ZERO,
-            close: Price::ZERO,
-            volume: 0,
-            ticks: 0,
-            timeframe: Timeframe::MINUTE_1,
-            contract: 0,
-            flags: BarFlags::NONE,
-        };
         Ok(FeatureEngine {
             layout,
             tick_size: instrument.tick_size,
             points_in_a_tick: instrument.tick_size.as_f64(),
             calendar: instrument.calendar,
-            session: Session {
-                trade_date: jiff::civil::Date::ZERO,
-                open: Timestamp::MIN,
-                close: Timestamp::MIN,
-                halt: None,
-            },
+            session: Session::NEVER,
             clock: SessionClock::new(),
             state,
             row: FeatureRow {
-                bar: nothing,
+                bar: Bar::NONE,
                 values: [f64::NAN; MOST_FIELDS],
                 valid: [0; MOST_FIELDS / 64],
             },

@@ -204,3 +204,20 @@ pub struct Bar {
     /// Facts about the bar.
     pub flags: BarFlags,
 }
+
+impl Bar {
+    /// Before any time: stands where there is no bar yet.
+    pub(crate) const NONE: Bar = Bar {
+        start: Timestamp::MIN,
+        end: Timestamp::MIN,
+        open: Price::ZERO,
+        high: Price::ZERO,
+        low: Price::ZERO,
+        close: Price::ZERO,
+        volume: 0,
+        ticks: 0,
+        timeframe: Timeframe::MINUTE_1,
+        contract: 0,
+        flags: BarFlags::NONE,
+    };
+}

@@ -71,14 +71,6 @@ pub struct Pipeline<S> {
     sessions: u64,
 }
 
-/// Before the first look at the calendar.
-const NO_SESSION: Session = Session {
-    trade_date: jiff::civil::Date::ZERO,
-    open: Timestamp::MIN,
-    close: Timestamp::MIN,
-    halt: None,
-};
-
 /// Which ticks change nothing but the open bar and the extremes of the open position: plain trades
 /// with `from <= time < until` and `low <= price <= high`. Most ticks are such, and cost two
 /// nanoseconds instead of twenty.
@@ -144,7 +136,7 @@ impl<S: Strategy> Pipeline<S> {
             last_time: Timestamp::MIN,
             contract: 0,
             session: None,
-            next_session: NO_SESSION,
+            next_session: Session::NEVER,
             open_from: Timestamp::MIN,
             last_close: Timestamp::MIN,
             holes: 0,

@@ -196,7 +196,6 @@ fn a_vote_in_a_large_store_is_that_of_the_sorted_crossings() {
 /// An index of small memory on bars that cross often: it forgets how the strengths began, then the
 /// crossings from before, then 2000 bars of votes.
 #[test]
-#[ignore = "until averages and relative strength, too, are equal wherever their bars began"]
 fn one_that_begins_later_becomes_equal() {
     let settings = MomentumIndexSettings {
         neighbours: 4,

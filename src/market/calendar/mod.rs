@@ -55,6 +55,12 @@ pub struct Session {
     pub halt: Option<(Timestamp, Timestamp)>,
 }
 
+impl Session {
+    /// A session that was over before any time: stands where no session was looked up yet.
+    pub(crate) const NEVER: Session =
+        Session { trade_date: Date::ZERO, open: Timestamp::MIN, close: Timestamp::MIN, halt: None };
+}
+
 /// From the database inside the program, not the machine's: sessions are the same everywhere.
 static CHICAGO: LazyLock<TimeZone> = LazyLock::new(|| {
     TimeZoneDatabase::bundled().get("America/Chicago").expect("the bundled database has Chicago")
