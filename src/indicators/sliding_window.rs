@@ -42,14 +42,6 @@ impl<T: Copy + Default> SlidingWindow<T> {
         self.values.get(self.next).copied().unwrap_or_default()
     }
 
-    /// The value pushed `later` after the oldest, below the length; zero while there is none.
-    #[inline]
-    pub fn after_oldest(&self, later: usize) -> T {
-        let place = self.next + later;
-        let length = self.values.len();
-        self.values[if place < length { place } else { place - length }]
-    }
-
     /// Takes the newest value and gives back the one that leaves: zero while not full.
     #[inline]
     pub fn push(&mut self, value: T) -> T {

@@ -9,22 +9,13 @@ use serde::{Deserialize, Serialize};
 /// It holds one number for each tick of a range around the trades, so its memory is bounded by the
 /// widest bar and not by the number of trades, and after [`TradedVolume::clear`] it is used again
 /// without allocating.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(into = "SavedTrades", try_from = "SavedTrades")]
 pub struct TradedVolume {
-    /// Contracts at each price from `base` on, in ticks; 0 outside `lowest..=highest`.
+    /// Contracts at each price from `base` on, in ticks. Which of them traded is looked for when it is
+    /// asked: once a bar, where a trade comes thousands of times.
     sizes: Vec<u64>,
     base: i64,
-    /// Above `highest` while there is no trade.
-    lowest: i64,
-    highest: i64,
-}
-
-impl Default for TradedVolume {
-    /// No trades.
-    fn default() -> TradedVolume {
-        TradedVolume { sizes: Vec::new(), base: 0, lowest: i64::MAX, highest: i64::MIN }
-    }
 }
 
 /// Whether the same was traded; room makes no difference.
@@ -72,8 +63,8 @@ impl TryFrom<SavedTrades> for TradedVolume {
             return Ok(TradedVolume::default());
         }
         match lowest.checked_add(ticks as i64 - 1) {
-            Some(highest) if ticks as u64 <= TradedVolume::MAX_TICKS => {
-                Ok(TradedVolume { sizes, base: lowest, lowest, highest })
+            Some(_) if ticks as u64 <= TradedVolume::MAX_TICKS => {
+                Ok(TradedVolume { sizes, base: lowest })
             }
             _ => Err(Damaged { lowest, ticks }),
         }
@@ -84,20 +75,23 @@ impl TradedVolume {
     /// The widest range of prices it holds, in ticks.
     pub const MAX_TICKS: u64 = 1 << 20;
 
-    /// Counts a trade of `size` contracts at `price` ticks.
+    /// Counts a trade of `size` contracts (≥ 1) at `price` ticks.
     ///
     /// A trade that would stretch the range beyond [`TradedVolume::MAX_TICKS`] is left out; the total
     /// then shows that it is missing.
     #[inline]
     pub fn add(&mut self, price: i64, size: u32) {
+        self.add_contracts(price, u64::from(size));
+    }
+
+    #[inline]
+    fn add_contracts(&mut self, price: i64, size: u64) {
         // A price below the base is, as an unsigned number, beyond any length.
         let place = price.wrapping_sub(self.base) as usize;
         if let Some(traded) = self.sizes.get_mut(place) {
-            *traded += u64::from(size);
-            self.lowest = self.lowest.min(price);
-            self.highest = self.highest.max(price);
+            *traded += size;
         } else if self.make_room(price) {
-            self.add(price, size);
+            self.add_contracts(price, size);
         }
     }
 
@@ -134,11 +128,17 @@ impl TradedVolume {
         true
     }
 
+    /// Counts all trades of `other`.
+    pub fn add_all(&mut self, other: &TradedVolume) {
+        for place in other.used_places() {
+            self.add_contracts(other.base + place as i64, other.sizes[place]);
+        }
+    }
+
     /// Forgets all trades: the next bar begins.
     pub fn clear(&mut self) {
         let used = self.used_places();
         self.sizes[used].fill(0);
-        (self.lowest, self.highest) = (i64::MAX, i64::MIN);
     }
 
     /// Contracts in all trades.
@@ -148,14 +148,14 @@ impl TradedVolume {
 
     /// The lowest and the highest price in ticks, or `None` without trades.
     pub fn range(&self) -> Option<(i64, i64)> {
-        (self.lowest <= self.highest).then_some((self.lowest, self.highest))
+        let used = self.used_places();
+        (!used.is_empty()).then(|| (self.base + used.start as i64, self.base + used.end as i64 - 1))
     }
 
     /// Contracts traded at `first` ≤ price < `end`, in ticks.
     pub fn between(&self, first: i64, end: i64) -> u64 {
-        let Some((lowest, highest)) = self.range() else { return 0 };
-        let place =
-            |price: i64| (price.clamp(lowest, highest.saturating_add(1)) - self.base) as usize;
+        let most = self.sizes.len() as i64;
+        let place = |price: i64| price.saturating_sub(self.base).clamp(0, most) as usize;
         self.sizes[place(first)..place(end).max(place(first))].iter().sum()
     }
 
@@ -165,8 +165,10 @@ impl TradedVolume {
     }
 
     fn used_places(&self) -> Range<usize> {
-        let Some((lowest, highest)) = self.range() else { return 0..0 };
-        (lowest - self.base) as usize..(highest - self.base) as usize + 1
+        let traded = |size: &u64| *size != 0;
+        let Some(first) = self.sizes.iter().position(traded) else { return 0..0 };
+        let last = self.sizes.iter().rposition(traded).unwrap_or(first);
+        first..last + 1
     }
 }
 
@@ -212,6 +214,9 @@ mod tests {
                     used.add(middle + offset, *size);
                     fresh.add(middle + offset, *size);
                 }
+                let mut copied = TradedVolume::default();
+                copied.add_all(&fresh);
+                prop_assert_eq!(&copied, &fresh);
                 let saved = serde_json::to_string(&used).unwrap();
                 let restored: TradedVolume = serde_json::from_str(&saved).unwrap();
                 prop_assert_eq!(&used, &fresh);

@@ -10,6 +10,7 @@ mod money;
 mod price;
 mod roll;
 mod tick;
+mod tick_division;
 mod timestamp;
 
 pub use bar::{Bar, BarFlags, Timeframe, TimeframeError};
@@ -20,4 +21,5 @@ pub use money::Money;
 pub use price::{Price, PriceError};
 pub use roll::{RollError, RollRule, RollSchedule, RollStep, SessionVolumes};
 pub use tick::{Side, Tick, TickFlags};
+pub use tick_division::TickDivision;
 pub use timestamp::{Timestamp, TimestampError};

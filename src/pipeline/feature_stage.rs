@@ -2,7 +2,7 @@
 
 use crate::features::{FeatureEngine, FeatureRow, IndicatorSettings, SettingsError};
 use crate::indicators::TradedVolume;
-use crate::market::{Bar, Instrument, Price, Tick, Timeframe};
+use crate::market::{Bar, Instrument, Price, Tick, TickDivision, Timeframe};
 use crate::matrix::{FeatureMatrix, MatricesSettings, MatrixError};
 
 /// Why the stage cannot be set up.
@@ -24,11 +24,13 @@ pub enum FeatureStageError {
 pub struct FeatureStage {
     engine: FeatureEngine,
     matrices: Vec<FeatureMatrix>,
-    /// Empty where ticks were made from bars.
-    traded: Vec<(Timeframe, TradedVolume)>,
+    /// Trades of the open bar of the shortest timeframe with a profile; `None` where ticks were made
+    /// from bars.
+    traded: Option<(Timeframe, TradedVolume)>,
+    /// Trades of the open bars of longer timeframes, as far as the shortest has closed.
+    traded_longer: Vec<(Timeframe, TradedVolume)>,
     tick_size: Price,
-    /// Ticks in a unit of price, and what a price is counted from so that a float holds it.
-    ticks_in_a_unit: f64,
+    division: TickDivision,
     counts: FeatureCounts,
 }
 
@@ -61,21 +63,19 @@ impl FeatureStage {
                 None => made.extend(FeatureMatrix::new(name, &default, engine.layout())),
             }
         }
-        let with_profile = |timeframe: &&Timeframe| engine.low_volume_node(**timeframe).is_some();
-        let traded = engine
-            .layout()
-            .timeframes()
-            .iter()
+        let with_profile = |timeframe: &Timeframe| engine.low_volume_node(*timeframe).is_some();
+        let timeframes = engine.layout().timeframes().iter().copied().filter(with_profile);
+        let mut traded = timeframes
             .filter(|_| ticks_are_trades)
-            .filter(with_profile)
-            .map(|&timeframe| (timeframe, TradedVolume::default()))
-            .collect();
+            .map(|timeframe| (timeframe, TradedVolume::default()));
+        let (traded, traded_longer) = (traded.next(), traded.collect());
         Ok(FeatureStage {
             engine,
             matrices: made,
             traded,
+            traded_longer,
             tick_size: instrument.tick_size,
-            ticks_in_a_unit: 1.0 / instrument.tick_size.units() as f64,
+            division: TickDivision::new(instrument.tick_size),
             counts: FeatureCounts::default(),
         })
     }
@@ -98,21 +98,24 @@ impl FeatureStage {
     /// Takes a trade that the open bar took.
     #[inline(always)]
     pub fn on_trade(&mut self, tick: &Tick) {
-        for (_, traded) in &mut self.traded {
-            // Several times faster than a whole division, and as exact: the sum's low bits hold the
-            // product rounded to a whole number, as long as that is below 2⁵¹.
-            const ROUNDER: f64 = (3u64 << 51) as f64;
-            let product = tick.price.units() as f64 * self.ticks_in_a_unit;
-            let ticks = (product + ROUNDER).to_bits() as i64 - ROUNDER.to_bits() as i64;
-            traded.add(ticks, tick.size);
+        if let Some((_, traded)) = &mut self.traded {
+            traded.add(self.division.ticks(tick.price), tick.size);
         }
     }
 
     /// Takes a closed bar; returns its row, if an indicator stands on its timeframe.
     #[inline]
     pub fn on_bar(&mut self, bar: &Bar) -> Option<&FeatureRow> {
-        let FeatureStage { engine, matrices, traded, counts, .. } = self;
-        let trades = traded.iter_mut().find(|(timeframe, _)| *timeframe == bar.timeframe);
+        let FeatureStage { engine, matrices, traded, traded_longer, counts, .. } = self;
+        if let Some((shortest, trades)) = traded
+            && *shortest == bar.timeframe
+        {
+            for (_, longer) in traded_longer.iter_mut() {
+                longer.add_all(trades);
+            }
+        }
+        let mut profiles = traded.iter_mut().chain(traded_longer);
+        let trades = profiles.find(|(timeframe, _)| *timeframe == bar.timeframe);
         let trades = trades.map(|(_, trades)| trades);
         let written = engine.update(bar, trades.as_deref());
         if let Some(trades) = trades {
