@@ -4,14 +4,16 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use algospace_hft::bars::resample;
+use algospace_hft::bars::{BarBuilder, resample};
 use algospace_hft::features::{
     FeatureEngine, FeatureLayout, Field, IndicatorSettings, Unit, in_chunks,
 };
 use algospace_hft::indicators::{MalformedBar, MomentumIndexSettings};
 use algospace_hft::market::{Bar, BarFlags, Calendar, Instrument, Price, Timeframe, Timestamp};
-use algospace_hft::matrix::{CLIP, FeatureMatrix, MatrixSettings, Scale};
+use algospace_hft::matrix::{CLIP, FeatureMatrix, MatricesSettings, MatrixSettings, Scale};
+use algospace_hft::pipeline::FeatureStage;
 use algospace_hft::random::Random;
+use algospace_hft::source::synthetic::{Generator, RegimesSettings, Settings, SyntheticMarket};
 use proptest::prelude::*;
 
 const TICK_SIZE: Price = Price::from_units(250_000_000);
@@ -424,4 +426,54 @@ fn the_documentation_is_the_table() {
             "docs/features.md is out of date: run UPDATE_DOCS=1 cargo test --test features"
         );
     }
+}
+
+/// The profile that the stage keeps from a market's ticks is the sum of the trades of its bars, on each
+/// of several timeframes.
+#[test]
+fn the_profile_is_made_of_the_trades() {
+    let mut settings = IndicatorSettings::default();
+    settings.low_volume_node.window = 3;
+    let timeframes = [Timeframe::MINUTES_5, Timeframe::MINUTES_30, Timeframe::HOUR];
+    settings.timeframes.low_volume_node = Some(timeframes.to_vec());
+    let none = MatricesSettings::default();
+    let mut stage = FeatureStage::new(&settings, &none, &timeframes, &es(), true).unwrap();
+    let calendar = Calendar::CmeEquityIndex;
+    let mut builder = BarBuilder::new(&timeframes, calendar, 60 * Timestamp::MINUTE);
+    let market = SyntheticMarket::Regimes(RegimesSettings::default());
+    let mut generator =
+        Generator::new(Settings { days: 2, trades_per_day: 4_000, ..Settings::new(market, 5) })
+            .unwrap();
+    let (mut ticks, mut session_ticks) = (Vec::new(), Vec::new());
+    while generator.next_session(&mut session_ticks).is_some() {
+        ticks.append(&mut session_ticks);
+    }
+    let mut bars: Vec<Bar> = Vec::new();
+    for tick in &ticks {
+        let closed = bars.len();
+        let taken = builder.on_tick(tick, &mut |bar| {
+            bars.push(*bar);
+            stage.on_bar(bar).unwrap();
+        });
+        assert!(taken);
+        if bars.len() > closed {
+            for timeframe in timeframes {
+                let mut last = bars.iter().rev().filter(|bar| bar.timeframe == timeframe).take(3);
+                let mut expected = std::collections::BTreeMap::new();
+                for bar in &mut last {
+                    let from = ticks.partition_point(|tick| tick.time < bar.start);
+                    let to = ticks.partition_point(|tick| tick.time < bar.end);
+                    for tick in &ticks[from..to] {
+                        let row = tick.price.ticks_from(Price::ZERO, TICK_SIZE).div_euclid(4) * 4;
+                        *expected.entry(row).or_insert(0.0) += f64::from(tick.size);
+                    }
+                }
+                let profile = stage.engine().low_volume_node(timeframe).unwrap().profile();
+                let profile = profile.filter(|(_, contracts)| *contracts > 0.0);
+                assert!(profile.eq(expected), "{timeframe} at {}", tick.time);
+            }
+        }
+        stage.on_trade(tick);
+    }
+    assert!(bars.len() > 500);
 }
