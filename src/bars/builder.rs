@@ -33,6 +33,8 @@ pub struct BarBuilder {
     /// Time of the last tick in the session; `Timestamp::MIN` before the first.
     last_time: Timestamp,
     seen_any: bool,
+    /// Whether the next bar begins within the interval of one that a contract change cut off.
+    cut: bool,
     counts: TickCounts,
 }
 
@@ -64,6 +66,7 @@ impl BarBuilder {
             boundary: Timestamp::MIN,
             last_time: Timestamp::MIN,
             seen_any: false,
+            cut: false,
             counts: TickCounts::default(),
         }
     }
@@ -134,6 +137,18 @@ impl BarBuilder {
         self.boundary = Timestamp::MIN;
     }
 
+    /// Closes the open bars and fills what lies before `now`, when another contract's first tick comes,
+    /// since no bar holds prices of two contracts. A bar that is cut off, and one that begins within its
+    /// interval, are flagged incomplete.
+    pub fn on_contract_change(&mut self, now: Timestamp, emit: &mut impl FnMut(&Bar)) {
+        if self.is_open && now >= self.bar.end && now < self.session.close {
+            let (start, _) = interval(&self.session, self.base, now);
+            self.close_and_fill_until(start, now, emit);
+        }
+        self.cut = self.is_open || self.coarse.iter().any(BarFold::is_open);
+        self.finish(emit);
+    }
+
     #[cold]
     #[inline(never)]
     fn on_unusual_tick(&mut self, tick: &Tick, emit: &mut impl FnMut(&Bar)) -> bool {
@@ -198,6 +213,9 @@ impl BarBuilder {
             }
         } else if !self.close_and_fill_until(start, tick.time, emit) {
             flags = BarFlags::INCOMPLETE;
+        }
+        if std::mem::take(&mut self.cut) && !first_in_session {
+            flags = flags.with(BarFlags::INCOMPLETE);
         }
         self.seen_any = true;
         self.bar = Bar {

@@ -34,6 +34,10 @@ impl BarFold {
         self.bar.take_if(|bar| bar.end <= time)
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.bar.is_some()
+    }
+
     /// Takes the open bar out, whenever it would end.
     pub(super) fn close(&mut self) -> Option<Bar> {
         self.bar.take()

@@ -17,6 +17,9 @@
 //! * A late tick (its time is before the last tick's) still counts in the high, low and volume of
 //!   the open bar it belongs to; if that bar is closed, the tick is left out and counted.
 //! * A tick outside every session is left out and counted.
+//! * A bar holds prices of one contract. Where a series moves to another within a session,
+//!   [`BarBuilder::on_contract_change`] cuts the open bars off, and two bars share an interval, both
+//!   flagged incomplete.
 //!
 //! [`TickFlags::BAR_CLOSE`]: crate::market::TickFlags::BAR_CLOSE
 //! [`BarFlags::FILLED`]: crate::market::BarFlags::FILLED

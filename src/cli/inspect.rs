@@ -128,9 +128,8 @@ fn table(
         Rows::Matrices(table) => (table.finish(), "rows"),
     };
     say(format!("{}: {} {rows}", output.display(), written.map_err(Failure::run)?));
-    let outside = prepared.stages().tick_counts().outside_session;
-    if outside > 0 {
-        say(format!("{outside} ticks lie outside every session and were left out"));
+    for note in prepared.notes() {
+        say(format!("note: {note}"));
     }
     Ok(())
 }

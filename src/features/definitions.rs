@@ -3,8 +3,8 @@
 use super::field::{FieldDefinition, Unit};
 use crate::indicators::{
     FairValueGap, FairValueGapSettings, Indicator, LowVolumeNode, LowVolumeNodeSettings,
-    MomentumIndex, MomentumIndexSettings, MovingStatistics, MovingStatisticsLengths,
-    NadarayaWatson, NadarayaWatsonSettings,
+    LowVolumeNodeValues, MomentumIndex, MomentumIndexSettings, MovingStatistics,
+    MovingStatisticsLengths, NadarayaWatson, NadarayaWatsonSettings,
 };
 
 /// An indicator whose values are columns of the feature row.
@@ -66,7 +66,7 @@ columns! { MovingStatistics, |settings: MovingStatisticsLengths, values| {
     "ha_direction", Direction, "−1, 0, 1", 0, values.heiken_ashi.direction, "sign of the Heiken Ashi body";
     "log_return", Logarithm, "any", 1, values.log_return, "ln(close / close before)";
     "volatility", Logarithm, "≥ 0", settings.volatility, values.volatility.realised,
-        "realised volatility: sample deviation of log returns, a bar";
+        "realised volatility a bar: root mean square of log returns, their mean taken as zero";
     "volatility_of_volatility", Logarithm, "≥ 0", settings.volatility + settings.volatility_of_volatility - 1,
         values.volatility.of_volatility, "sample deviation of `volatility`";
     "autocorrelation", Number, "−1 to 1", settings.autocorrelation, values.autocorrelation,
@@ -147,7 +147,7 @@ columns! { LowVolumeNode, |settings: LowVolumeNodeSettings, values| {
     "lvn_above_strength", Number, "0 to 1", window(settings), values.above.strength, "its strength";
     "lvn_below", Price, "any", window(settings), values.below.price, "the nearest node below the close";
     "lvn_below_strength", Number, "0 to 1", window(settings), values.below.strength, "its strength";
-    "lvn_n", Count, "≥ 0", window(settings), values.count, "nodes in the profile";
+    "lvn_n", Count, "≥ 0", window(settings), node_count(values), "nodes in the profile";
     "poc", Price, "any", window(settings), values.point_of_control, "point of control: centre of the busiest row";
     "vah", Price, "any", window(settings), values.value_area_high, "upper edge of the value area";
     "val", Price, "any", window(settings), values.value_area_low, "lower edge of the value area";
@@ -161,6 +161,11 @@ fn first_vote(settings: &MomentumIndexSettings) -> usize {
 /// The first bar with a whole window.
 fn window(settings: &LowVolumeNodeSettings) -> usize {
     settings.window - 1
+}
+
+/// NaN while there is no profile to have nodes.
+fn node_count(values: &LowVolumeNodeValues) -> f64 {
+    if values.point_of_control.is_nan() { f64::NAN } else { f64::from(values.count) }
 }
 
 /// 2^(−age / 12): an hour of five-minute bars halves it. NaN stays NaN.

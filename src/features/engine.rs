@@ -34,8 +34,10 @@ pub struct FeatureEngine {
 /// All that a [`FeatureEngine`] remembers: with it, an engine of the same settings goes on bit for bit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FeatureState {
-    /// Names of the columns, so that a state is not put into another layout.
-    columns: Vec<String>,
+    /// What it was computed with, so that it is not taken for something else.
+    settings: IndicatorSettings,
+    bars: Vec<Timeframe>,
+    symbol: String,
     /// In units of the price.
     tick_size: i64,
     timeframes: Vec<TimeframeIndicators>,
@@ -71,7 +73,9 @@ impl FeatureEngine {
             })
             .collect::<Result<_, _>>()?;
         let state = FeatureState {
-            columns: layout.fields().iter().map(|field| field.name.clone()).collect(),
+            settings: settings.clone(),
+            bars: layout.timeframes().to_vec(),
+            symbol: instrument.symbol.clone(),
             tick_size: instrument.tick_size.units(),
             timeframes: indicators,
             held: Vec::new(),
@@ -139,7 +143,7 @@ impl FeatureEngine {
             return Ok(None);
         };
         let tick_bar = TickBar::new(bar, self.tick_size)?;
-        if bar.start >= self.session.close {
+        if bar.start < self.session.open || bar.start >= self.session.close {
             self.session = self.calendar.session_at_or_after(bar.start);
         }
         let row = &mut self.row;
@@ -185,7 +189,9 @@ impl FeatureEngine {
     /// # Errors
     /// If that engine had other settings or another instrument; nothing is changed then.
     pub fn restore(&mut self, state: FeatureState) -> Result<(), ForeignState> {
-        let alike = state.columns == self.state.columns
+        let alike = state.settings == self.state.settings
+            && state.bars == self.state.bars
+            && state.symbol == self.state.symbol
             && state.tick_size == self.state.tick_size
             && state.timeframes.len() == self.state.timeframes.len()
             && state.held.len() == self.layout.fields().len();
@@ -195,11 +201,13 @@ impl FeatureEngine {
         for (value, &bits) in self.row.values.iter_mut().zip(&state.held) {
             *value = f64::from_bits(bits);
         }
-        self.row.mark(0, SESSION_COLUMNS + state.timeframes.len());
         let count = self.layout.fields().len();
         for first in (0..count).step_by(64) {
             self.row.mark(first, (count - first).min(64));
         }
+        // Both belong to the bars that this engine took; the next bar may be earlier.
+        self.session = Session::NEVER;
+        self.row.bar = Bar::NONE;
         self.state = state;
         Ok(())
     }

@@ -44,12 +44,10 @@ impl FeatureLayout {
             return Ok(FeatureLayout { fields: Vec::new(), timeframes });
         }
         let mut fields = Vec::new();
-        for (name, meaning) in [("session_sin", "sine"), ("session_cos", "cosine")] {
-            let meaning = if meaning == "sine" {
-                "sine of the time since the session's open, once around in 24 hours"
-            } else {
-                "its cosine"
-            };
+        for (name, meaning) in [
+            ("session_sin", "sine of the time since the session's open, once around in 24 hours"),
+            ("session_cos", "its cosine"),
+        ] {
             fields.push(Field {
                 name: name.to_owned(),
                 timeframe: None,

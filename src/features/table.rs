@@ -6,7 +6,8 @@ use super::{FeatureLayout, FeatureRow};
 use crate::table::{Cell, Column, ColumnKind, TableError, TableWriter};
 
 /// A table of feature rows that is being written: `instrument`, `timeframe_minutes`, `start_utc`,
-/// `contract`, `close`, and the fields of the layout, empty where there is no value.
+/// `end_utc` (from when the row is known), `contract`, `flags` (as those of bars), `close`, and the fields
+/// of the layout, empty where there is no value.
 pub struct FeatureTable<'a> {
     table: TableWriter,
     instrument: &'a str,
@@ -31,7 +32,9 @@ impl<'a> FeatureTable<'a> {
             Column::new("instrument", ColumnKind::Text),
             Column::new("timeframe_minutes", ColumnKind::Integer),
             Column::new("start_utc", ColumnKind::Instant),
+            Column::new("end_utc", ColumnKind::Instant),
             Column::new("contract", ColumnKind::Text),
+            Column::new("flags", ColumnKind::Text),
             Column::new("close", ColumnKind::Price),
         ];
         let fields = layout.fields();
@@ -47,11 +50,14 @@ impl<'a> FeatureTable<'a> {
     pub fn write(&mut self, row: &FeatureRow) -> Result<(), TableError> {
         let bar = &row.bar;
         let contract = self.contracts.get(usize::from(bar.contract));
+        let flags = bar.flags.to_string();
         let first = [
             Cell::Text(self.instrument),
             Cell::Integer(bar.timeframe.minutes().into()),
             Cell::Instant(bar.start),
+            Cell::Instant(bar.end),
             contract.map_or(Cell::Empty, |symbol| Cell::Text(symbol)),
+            Cell::Text(&flags),
             Cell::Price(bar.close),
         ];
         let values = row.values[..self.fields].iter().map(|&value| Cell::Real(value));

@@ -126,7 +126,7 @@ impl TimeframeIndicators {
         if let Some(nodes) = &mut self.nodes {
             let values = match traded.map(|it| nodes.indicator.update_with_trades(bar, it)) {
                 Some(Ok(values)) => values,
-                // Trades that are not this bar's: a late one that no bar took, for one.
+                // Trades too far apart to be kept, or off the grid; the stage counts such bars.
                 Some(Err(_)) | None => nodes.indicator.update(bar),
             };
             nodes.write(&values, warming, tick, row);

@@ -3,7 +3,7 @@
 use super::normaliser::ScaleError;
 use super::rolling::{NotReady, RollingMatrix};
 use super::settings::MatrixSettings;
-use crate::features::{FeatureEngine, FeatureLayout};
+use crate::features::{FeatureEngine, FeatureLayout, Unit};
 use crate::market::Timeframe;
 
 /// A rolling window of chosen features, updated on the close of its own bars only.
@@ -33,6 +33,16 @@ pub enum MatrixError {
         "matrix {matrix}: there is no feature `{feature}`; name one of docs/features.md, on a timeframe on which its indicator is computed"
     )]
     Feature {
+        /// The matrix.
+        matrix: &'static str,
+        /// What it asks for.
+        feature: String,
+    },
+    /// A price says nothing by itself, and jumps at every contract roll.
+    #[error(
+        "matrix {matrix}: `{feature}` is a price; name a distance, such as `nw_dev_30m`, or a ratio"
+    )]
+    Price {
         /// The matrix.
         matrix: &'static str,
         /// What it asks for.
@@ -96,6 +106,9 @@ impl FeatureMatrix {
             let missing = || MatrixError::Feature { matrix: name, feature: feature.to_owned() };
             let column = layout.column(feature).ok_or_else(missing)?;
             let field = &layout.fields()[column];
+            if field.unit == Unit::Price {
+                return Err(MatrixError::Price { matrix: name, feature: feature.to_owned() });
+            }
             let place = layout.timeframes().iter().position(|&t| Some(t) == field.timeframe);
             if let Some(place) = place {
                 warm_after[place] = warm_after[place].max(Some(field.first_valid));

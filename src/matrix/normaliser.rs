@@ -65,12 +65,12 @@ impl Normaliser {
         Ok(Normaliser { scale, alpha, mean: 0.0, variance: 0.0, seen: 0 })
     }
 
-    /// The scaled value, within ±[`CLIP`]. "No value" (NaN) is 0, after scaling, and leaves the
+    /// The scaled value, within ±[`CLIP`]. "No value" (NaN, or what is infinite) is 0, after scaling, and leaves the
     /// normaliser as it is. So is the first value of a weighted scale, and any while all values before
     /// it were the same: there is nothing yet to measure them by.
     #[inline]
     pub fn update(&mut self, value: f64) -> f32 {
-        if value.is_nan() {
+        if !value.is_finite() {
             return 0.0;
         }
         let scaled = match self.scale {

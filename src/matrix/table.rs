@@ -7,8 +7,9 @@ use crate::market::Bar;
 use crate::table::{Cell, Column, ColumnKind, TableError, TableWriter};
 
 /// A table of the rows that enter the matrices, scaled: `instrument`, `matrix`, `timeframe_minutes`,
-/// `start_utc`, `ready` (1 when the window that ends with this row can be handed out), and
-/// the columns of every matrix, `MATRIX.FEATURE` or `MATRIX.FEATURE/PER`, empty on rows of another. The window of a
+/// `start_utc`, `end_utc` (from when the row is known), `ready` (1 when the window that ends with this row can be handed out), and
+/// the columns of every matrix, `MATRIX.FEATURE` or `MATRIX.FEATURE/PER` (`#2` behind it for the
+/// second of that name), empty on rows of another. The window of a
 /// matrix is its last N rows.
 pub struct MatrixTable<'a> {
     table: TableWriter,
@@ -32,12 +33,20 @@ impl<'a> MatrixTable<'a> {
             Column::new("matrix", ColumnKind::Text),
             Column::new("timeframe_minutes", ColumnKind::Integer),
             Column::new("start_utc", ColumnKind::Instant),
+            Column::new("end_utc", ColumnKind::Instant),
             Column::new("ready", ColumnKind::Integer),
         ];
         for matrix in matrices {
-            columns.extend(matrix.settings().columns.iter().map(|it| {
-                Column::new(format!("{}.{}", matrix.name(), it.name()), ColumnKind::Real)
-            }));
+            for column in &matrix.settings().columns {
+                let name = format!("{}.{}", matrix.name(), column.name());
+                let alike = |it: &&Column| it.name.split('#').next() == Some(&name);
+                // The same feature in two scales.
+                let name = match columns.iter().filter(alike).count() {
+                    0 => name,
+                    before => format!("{name}#{}", before + 1),
+                };
+                columns.push(Column::new(name, ColumnKind::Real));
+            }
         }
         let widths = matrices.iter().map(|matrix| matrix.settings().columns.len()).collect();
         Ok(MatrixTable { table: TableWriter::begin(path, columns, facts)?, instrument, widths })
@@ -57,6 +66,7 @@ impl<'a> MatrixTable<'a> {
                 Cell::Text(matrix.name()),
                 Cell::Integer(bar.timeframe.minutes().into()),
                 Cell::Instant(bar.start),
+                Cell::Instant(bar.end),
                 Cell::Integer(matrix.window().is_ok().into()),
             ];
             let before = self.widths[..place].iter().sum();

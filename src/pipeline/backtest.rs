@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::assembly::{self, AssemblyError};
-use super::feature_stage::FeatureStage;
+use super::feature_stage::{FeatureCounts, FeatureStage};
 use super::inline::{Replay, replay};
 use super::stages::{Pipeline, Sink};
 use crate::config::{Config, ConfigError, StrategyKind};
@@ -108,6 +108,11 @@ impl Prepared {
     /// The stages, with features and matrices, and what they counted.
     pub fn stages(&self) -> &Pipeline<Box<dyn Strategy>> {
         &self.stages
+    }
+
+    /// A sentence on everything that the stages left out of the history.
+    pub fn notes(&self) -> Vec<String> {
+        count_notes(&self.stages, self.history.file.ticks().len() as u64)
     }
 
     /// Takes the whole history through the stages.
@@ -299,27 +304,7 @@ fn data_notes(
             stages.holes()
         ));
     }
-    let counts = stages.tick_counts();
-    if counts.outside_session > 0 {
-        let share = 100.0 * counts.outside_session as f64 / ticks.max(1) as f64;
-        let question = if share > 1.0 { " Is the history's time zone right?" } else { "" };
-        notes.push(format!(
-            "{} ticks ({share:.1} %) lie outside every trading session of the calendar and were left out.{question}",
-            counts.outside_session
-        ));
-    }
-    if counts.late > 0 {
-        notes.push(format!(
-            "{} ticks came after their bar was closed and were left out.",
-            counts.late
-        ));
-    }
-    let malformed = stages.features().counts().malformed_bars;
-    if malformed > 0 {
-        notes.push(format!(
-            "{malformed} bars have prices off the tick grid; indicators left them out. Is `tick_size` right?"
-        ));
-    }
+    notes.extend(count_notes(stages, ticks));
     for (matrix, ready) in stages.features().matrices().iter().zip(&sink.ready_from) {
         let settings = matrix.settings();
         let name = format!(
@@ -347,6 +332,38 @@ fn data_notes(
                 "The momentum index on {timeframe} remembers {crossings} crossings; its vote is full from {neighbours} on."
             ));
         }
+    }
+    notes
+}
+
+/// A sentence on everything that the stages left out of `ticks`.
+fn count_notes(stages: &Pipeline<Box<dyn Strategy>>, ticks: u64) -> Vec<String> {
+    let mut notes = Vec::new();
+    let counts = stages.tick_counts();
+    if counts.outside_session > 0 {
+        let share = 100.0 * counts.outside_session as f64 / ticks.max(1) as f64;
+        let question = if share > 1.0 { " Is the history's time zone right?" } else { "" };
+        notes.push(format!(
+            "{} ticks ({share:.1} %) lie outside every trading session of the calendar and were left out.{question}",
+            counts.outside_session
+        ));
+    }
+    if counts.late > 0 {
+        notes.push(format!(
+            "{} ticks came after their bar was closed and were left out.",
+            counts.late
+        ));
+    }
+    let FeatureCounts { malformed_bars, disagreeing_trades } = stages.features().counts();
+    if malformed_bars > 0 {
+        notes.push(format!(
+            "{malformed_bars} bars have prices off the tick grid; indicators left them out. Is `tick_size` right?"
+        ));
+    }
+    if disagreeing_trades > 0 {
+        notes.push(format!(
+            "The trades of {disagreeing_trades} bars do not add up to them; the volume profile spread their volume evenly."
+        ));
     }
     notes
 }

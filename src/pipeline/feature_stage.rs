@@ -39,6 +39,9 @@ pub struct FeatureStage {
 pub struct FeatureCounts {
     /// Bars that no market can have made: off the tick grid.
     pub malformed_bars: u64,
+    /// Bars whose trades at each price do not add up to them; their volume was spread evenly in the
+    /// profile.
+    pub disagreeing_trades: u64,
 }
 
 impl FeatureStage {
@@ -117,6 +120,8 @@ impl FeatureStage {
         let mut profiles = traded.iter_mut().chain(traded_longer);
         let trades = profiles.find(|(timeframe, _)| *timeframe == bar.timeframe);
         let trades = trades.map(|(_, trades)| trades);
+        let disagree = trades.as_ref().is_some_and(|trades| trades.total() != bar.volume);
+        counts.disagreeing_trades += u64::from(disagree);
         let written = engine.update(bar, trades.as_deref());
         if let Some(trades) = trades {
             trades.clear();

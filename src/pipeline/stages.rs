@@ -317,6 +317,9 @@ impl<S: Strategy> Pipeline<S> {
     /// The series goes on in the contract of `tick`: what is open in the old one is closed at its last
     /// price.
     fn change_contract(&mut self, tick: &Tick, sink: &mut impl Sink) {
+        // What is open is of the old contract, and closes at its prices.
+        let Pipeline { bars, trading, .. } = self;
+        bars.on_contract_change(tick.time, &mut |bar| trading.on_bar(bar, tick.time, sink));
         let last = self.trading.desk.last_price();
         if last != Price::ZERO {
             if !self.settings.prices_are_joined {

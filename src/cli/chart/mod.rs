@@ -15,7 +15,7 @@ use super::{Failure, check, say};
 use crate::chart::{ChartInput, write_chart};
 use crate::features::IndicatorTimeframes;
 use crate::matrix::MatricesSettings;
-use crate::pipeline::Prepared;
+use crate::pipeline::{AssemblyError, BacktestError, Prepared};
 
 pub(super) fn chart(
     config: &Path,
@@ -34,12 +34,22 @@ pub(super) fn chart(
     config.matrices = MatricesSettings::default();
     let mut progress = Progress::new();
     let mut prepared = Prepared::inspection(&config, stop, &mut |now| progress.show_backtest(now))
-        .map_err(Failure::backtest)?;
+        .map_err(|error| match error {
+            BacktestError::Assembly(AssemblyError::TooCoarse { seconds, .. }) => {
+                Failure::usage(format!(
+                    "the history is made of bars of {seconds} s; a chart needs bars of {FAST} or shorter"
+                ))
+            }
+            error => Failure::backtest(error),
+        })?;
     let mut sessions = Sessions::new(day, &instrument, prepared.stages().features().engine());
     let run = prepared.replay(&mut sessions, stop, &mut |now| progress.show_backtest(now));
     progress.finish();
     if run.interrupted {
         return Err(Failure::run(format!("{}: {STOPPED}", output.display())));
+    }
+    for note in prepared.notes() {
+        say(format!("note: {note}"));
     }
     let drawing = sessions.finish().map_err(Failure::usage)?;
     let contracts = prepared.contracts();

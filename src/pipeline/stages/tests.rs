@@ -56,6 +56,8 @@ struct Seen {
     bars: Vec<Bar>,
     trades: Vec<Trade>,
     equity: Vec<EquityPoint>,
+    /// Bits of every feature row.
+    features: Vec<Vec<u64>>,
 }
 
 impl Sink for Seen {
@@ -67,6 +69,10 @@ impl Sink for Seen {
     }
     fn equity(&mut self, point: &EquityPoint) {
         self.equity.push(*point);
+    }
+    fn features(&mut self, stage: &FeatureStage) {
+        let row = stage.engine().row();
+        self.features.push(row.values.iter().map(|value| value.to_bits()).collect());
     }
 }
 
@@ -107,8 +113,15 @@ fn pipeline(setup: &Setup) -> Pipeline<Script> {
     };
     let desk = Desk::new(CAPITAL, TICK_SIZE, point_value, rules);
     let script = Script { decisions: setup.decisions.clone(), bars: 0 };
+    // A profile that is whole after three bars.
+    let mut indicators = IndicatorSettings::default();
+    indicators.low_volume_node.window = 3;
+    indicators.low_volume_node.order = 1;
+    indicators.low_volume_node.row_ticks = 1;
+    indicators.timeframes.low_volume_node = Some(settings.timeframes.clone());
+    indicators.timeframes.moving_statistics = Some(vec![Timeframe::MINUTE_1]);
     let features = FeatureStage::new(
-        &IndicatorSettings::default(),
+        &indicators,
         &MatricesSettings::default(),
         &settings.timeframes,
         &Instrument::built_in("ES").unwrap(),
