@@ -11,16 +11,28 @@ pub struct Momentum {
     last: Vec<Past>,
     /// The oldest of them.
     next: usize,
-    /// Bars taken, counted until both values are defined.
-    bars: usize,
 }
 
-/// What a bar leaves behind, in ticks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a bar leaves behind, in ticks; NaN where there is none, so that what follows from it is NaN
+/// without a question. Whole numbers below 2⁵³ are exact.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(into = "[u64; 2]", from = "[u64; 2]")]
 struct Past {
-    close: i64,
-    /// Zero until it is defined.
-    momentum: i64,
+    close: f64,
+    momentum: f64,
+}
+
+/// Bits, since a NaN has no place in JSON.
+impl From<Past> for [u64; 2] {
+    fn from(past: Past) -> [u64; 2] {
+        [past.close.to_bits(), past.momentum.to_bits()]
+    }
+}
+
+impl From<[u64; 2]> for Past {
+    fn from([close, momentum]: [u64; 2]) -> Past {
+        Past { close: f64::from_bits(close), momentum: f64::from_bits(momentum) }
+    }
 }
 
 /// The values of one bar.
@@ -39,23 +51,17 @@ impl Momentum {
     /// If `span` is zero.
     pub fn new(span: usize) -> Momentum {
         assert!(span > 0, "momentum over no bars");
-        Momentum { last: vec![Past::default(); span], next: 0, bars: 0 }
+        Momentum { last: vec![Past { close: f64::NAN, momentum: f64::NAN }; span], next: 0 }
     }
 
     /// What the bar makes, and its values.
     #[inline]
     fn after(&self, bar: &TickBar) -> (Past, MomentumValues) {
         let before = self.last[self.next];
-        let mut values = MomentumValues { momentum: f64::NAN, acceleration: f64::NAN };
-        let mut momentum = 0;
-        if self.bars >= self.last.len() {
-            momentum = bar.close - before.close;
-            values.momentum = momentum as f64;
-            if self.is_ready() {
-                values.acceleration = (momentum - before.momentum) as f64;
-            }
-        }
-        (Past { close: bar.close, momentum }, values)
+        let close = bar.close as f64;
+        let momentum = close - before.close;
+        let values = MomentumValues { momentum, acceleration: momentum - before.momentum };
+        (Past { close, momentum }, values)
     }
 
     /// Oldest first.
@@ -68,7 +74,8 @@ impl Momentum {
 /// Equal if both give the same values for whatever comes.
 impl PartialEq for Momentum {
     fn eq(&self, other: &Momentum) -> bool {
-        self.bars == other.bars && self.in_order().eq(other.in_order())
+        let bits = |past: &Past| <[u64; 2]>::from(*past);
+        self.in_order().map(bits).eq(other.in_order().map(bits))
     }
 }
 
@@ -80,7 +87,6 @@ impl Indicator for Momentum {
         let (past, values) = self.after(bar);
         self.last[self.next] = past;
         self.next = if self.next + 1 == self.last.len() { 0 } else { self.next + 1 };
-        self.bars += usize::from(!self.is_ready());
         values
     }
 
@@ -95,11 +101,10 @@ impl Indicator for Momentum {
 
     /// Nothing older than twice the span counts.
     fn is_ready(&self) -> bool {
-        self.bars == 2 * self.last.len()
+        !self.last[self.next].momentum.is_nan()
     }
 
     fn shift(&mut self, ticks: i64) {
-        let taken = self.bars.min(self.last.len());
-        self.last[..taken].iter_mut().for_each(|past| past.close += ticks);
+        self.last.iter_mut().for_each(|past| past.close += ticks as f64);
     }
 }
