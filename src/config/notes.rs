@@ -1,6 +1,8 @@
 //! Settings that do nothing.
 
 use super::schema::{Config, Mode, StrategyKind};
+use crate::features::FeatureLayout;
+use crate::matrix::FeatureMatrix;
 
 impl Config {
     /// One plain sentence on each group of settings that the file has but that change nothing in
@@ -54,6 +56,15 @@ impl Config {
             &["execution.slippage.assumed_spread_ticks"],
             "without execution.slippage.cross_spread",
         );
+        if let Ok(layout) = FeatureLayout::new(&self.indicators, &self.bars.timeframes) {
+            for (name, given, default) in self.matrices.all() {
+                if given.is_none()
+                    && let Err(error) = FeatureMatrix::new(name, &default, &layout)
+                {
+                    notes.push(format!("The default matrix is left out: {error}."));
+                }
+            }
+        }
         notes
     }
 }

@@ -348,7 +348,8 @@ fn features(config: &Config, check: &mut Check) {
             && let Err(error) = FeatureMatrix::new(name, given, &layout)
         {
             let path = format!("matrices.{name}");
-            check.refuse(&[&path], format!("`{path}`: {error}"));
+            let column = error.column().map(|at| format!("{path}.columns[{at}]"));
+            check.refuse(&[column.as_deref().unwrap_or(&path), &path], error.to_string());
         }
     }
 }

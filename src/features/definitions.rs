@@ -82,7 +82,7 @@ columns! { MovingStatistics, |settings: MovingStatisticsLengths, values| {
     "volume_skew", Number, "any", settings.volume - 1, values.volume.skewness,
         "adjusted Fisher-Pearson skewness of volume; none where all are equal";
     "volume_balance", Number, "−1 to 1", settings.volume, values.volume_balance,
-        "volume of rising less that of falling bars, over both";
+        "volume of bars that closed above the bar before less that of those that closed below, over all volume";
 } }
 
 columns! { FairValueGap, |settings: FairValueGapSettings, values| {

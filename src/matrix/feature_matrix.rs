@@ -1,6 +1,6 @@
 //! A matrix that is fed by feature rows.
 
-use super::normaliser::ScaleError;
+use super::normaliser::{Normaliser, ScaleError};
 use super::rolling::{NotReady, RollingMatrix};
 use super::settings::MatrixSettings;
 use crate::features::{FeatureEngine, FeatureLayout, Unit};
@@ -30,27 +30,31 @@ struct Column {
 pub enum MatrixError {
     /// No such feature is computed.
     #[error(
-        "matrix {matrix}: there is no feature `{feature}`; name one of docs/features.md, on a timeframe on which its indicator is computed"
+        "matrices.{matrix}.columns[{column}]: there is no feature `{feature}`; name one of docs/features.md, on a timeframe on which its indicator is computed"
     )]
     Feature {
         /// The matrix.
         matrix: &'static str,
+        /// The column, counted from 0.
+        column: usize,
         /// What it asks for.
         feature: String,
     },
     /// A price says nothing by itself, and jumps at every contract roll.
     #[error(
-        "matrix {matrix}: `{feature}` is a price; name a distance, such as `nw_dev_30m`, or a ratio"
+        "matrices.{matrix}.columns[{column}]: `{feature}` is a price; name a distance, such as `nw_dev_30m`, or a ratio"
     )]
     Price {
         /// The matrix.
         matrix: &'static str,
+        /// The column, counted from 0.
+        column: usize,
         /// What it asks for.
         feature: String,
     },
     /// Nothing is computed on its bars.
     #[error(
-        "matrix {matrix}: no indicator is computed on bars of {timeframe}; add the timeframe to `bars.timeframes` and `indicators.timeframes`"
+        "matrices.{matrix}: no indicator is computed on bars of {timeframe}; add the timeframe to `bars.timeframes` and `indicators.timeframes`"
     )]
     Timeframe {
         /// The matrix.
@@ -59,7 +63,7 @@ pub enum MatrixError {
         timeframe: Timeframe,
     },
     /// Too small or too large.
-    #[error("matrix {matrix}: {what} must be 1 to {most}, not {value}")]
+    #[error("matrices.{matrix}: {what} must be 1 to {most}, not {value}")]
     Size {
         /// The matrix.
         matrix: &'static str,
@@ -71,13 +75,27 @@ pub enum MatrixError {
         most: usize,
     },
     /// A scale cannot be.
-    #[error("matrix {matrix}: {source}")]
+    #[error("matrices.{matrix}.columns[{column}]: {source}")]
     Scale {
         /// The matrix.
         matrix: &'static str,
+        /// The column, counted from 0.
+        column: usize,
         /// Which and why.
         source: ScaleError,
     },
+}
+
+impl MatrixError {
+    /// The column that is at fault, counted from 0, if one is.
+    pub fn column(&self) -> Option<usize> {
+        match self {
+            Self::Feature { column, .. }
+            | Self::Price { column, .. }
+            | Self::Scale { column, .. } => Some(*column),
+            Self::Timeframe { .. } | Self::Size { .. } => None,
+        }
+    }
 }
 
 impl FeatureMatrix {
@@ -102,30 +120,31 @@ impl FeatureMatrix {
             }
         }
         let mut warm_after = vec![None; layout.timeframes().len()];
-        let mut column_of = |feature: &str| {
-            let missing = || MatrixError::Feature { matrix: name, feature: feature.to_owned() };
-            let column = layout.column(feature).ok_or_else(missing)?;
-            let field = &layout.fields()[column];
+        let mut column_of = |column: usize, feature: &str| {
+            let feature = feature.to_owned();
+            let Some(place) = layout.column(&feature) else {
+                return Err(MatrixError::Feature { matrix: name, column, feature });
+            };
+            let field = &layout.fields()[place];
             if field.unit == Unit::Price {
-                return Err(MatrixError::Price { matrix: name, feature: feature.to_owned() });
+                return Err(MatrixError::Price { matrix: name, column, feature });
             }
-            let place = layout.timeframes().iter().position(|&t| Some(t) == field.timeframe);
-            if let Some(place) = place {
-                warm_after[place] = warm_after[place].max(Some(field.first_valid));
+            if let Some(bars) = layout.timeframes().iter().position(|&t| Some(t) == field.timeframe)
+            {
+                warm_after[bars] = warm_after[bars].max(Some(field.first_valid));
             }
-            Ok(column)
+            Ok(place)
         };
-        let columns = settings
-            .columns
-            .iter()
-            .map(|column| {
-                let per = column.per.as_deref().map(&mut column_of).transpose()?;
-                Ok(Column { feature: column_of(&column.feature)?, per })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let scales: Vec<_> = settings.columns.iter().map(|column| column.scale).collect();
-        let window = RollingMatrix::new(settings.rows, &scales)
-            .map_err(|source| MatrixError::Scale { matrix: name, source })?;
+        let (mut columns, mut normalisers) = (Vec::new(), Vec::new());
+        for (at, column) in settings.columns.iter().enumerate() {
+            let feature = column_of(at, &column.feature)?;
+            let per = column.per.as_deref().map(|per| column_of(at, per)).transpose()?;
+            columns.push(Column { feature, per });
+            let scale = Normaliser::new(column.scale);
+            let refused = |source| MatrixError::Scale { matrix: name, column: at, source };
+            normalisers.push(scale.map_err(refused)?);
+        }
+        let window = RollingMatrix::new(settings.rows, normalisers);
         let row = vec![0.0; columns.len()];
         Ok(FeatureMatrix { name, settings: settings.clone(), columns, warm_after, window, row })
     }

@@ -15,10 +15,12 @@ pub enum Scale {
         divisor: f64,
     },
     /// `(value − mean) / deviation`, both exponentially weighted over the values **before** this one,
-    /// with weights that halve every `half_life` bars.
+    /// with weights that halve every `half_life` values and are divided by their sum, so that the first
+    /// values weigh no more than their age says.
     ///
-    /// The weighted variance is West's (1979) for weights `1 − α`: with `δ = value − mean`,
-    /// `mean += α δ` and `variance = (1 − α)(variance + α δ²)`.
+    /// West's (1979) updating: with `k = 2^(−1 / half_life)`, `δ = value − mean` and the sum of
+    /// weights `W' = k W + 1`: `mean += δ / W'`, `squares = k (squares + δ² W / W')`, and the variance is
+    /// `squares / W'`.
     Weighted {
         /// Bars after which a value counts half (> 0).
         half_life: f64,
@@ -37,11 +39,13 @@ pub struct ScaleError {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normaliser {
     scale: Scale,
-    /// Weight of a new value, for the weighted scale.
-    alpha: f64,
+    /// What is left of a weight after one more value, for the weighted scale.
+    keep: f64,
+    /// Sum of all weights.
+    weight: f64,
     mean: f64,
-    variance: f64,
-    seen: u64,
+    /// Weighted squares of distances from the mean.
+    squares: f64,
 }
 
 impl Normaliser {
@@ -57,12 +61,12 @@ impl Normaliser {
         if !(value.is_finite() && value > 0.0) {
             return Err(ScaleError { what, value });
         }
-        let alpha = match scale {
+        let keep = match scale {
             Scale::Fixed { .. } => 0.0,
             // The deterministic power of the `libm` crate: the same weight on every machine.
-            Scale::Weighted { half_life } => 1.0 - libm::exp2(-1.0 / half_life),
+            Scale::Weighted { half_life } => libm::exp2(-1.0 / half_life),
         };
-        Ok(Normaliser { scale, alpha, mean: 0.0, variance: 0.0, seen: 0 })
+        Ok(Normaliser { scale, keep, weight: 0.0, mean: 0.0, squares: 0.0 })
     }
 
     /// The scaled value, within ±[`CLIP`]. "No value" (NaN, or what is infinite) is 0, after scaling, and leaves the
@@ -82,14 +86,13 @@ impl Normaliser {
 
     #[inline]
     fn weighted(&mut self, value: f64) -> f64 {
-        if self.seen == 0 {
-            self.mean = value;
-        }
-        self.seen += 1;
         let distance = value - self.mean;
-        let scaled = if self.variance > 0.0 { distance / self.variance.sqrt() } else { 0.0 };
-        self.mean += self.alpha * distance;
-        self.variance = (1.0 - self.alpha) * (self.variance + self.alpha * distance * distance);
+        let scaled =
+            if self.squares > 0.0 { distance / (self.squares / self.weight).sqrt() } else { 0.0 };
+        let weight = self.keep * self.weight + 1.0;
+        self.squares = self.keep * (self.squares + distance * distance * self.weight / weight);
+        self.mean += distance / weight;
+        self.weight = weight;
         scaled
     }
 }
@@ -125,16 +128,12 @@ mod tests {
                     continue;
                 };
                 if past.len() > 1 {
-                    // The first value has all the weight that is left.
-                    let weight = |age: usize, first: bool| {
-                        keep.powi(age as i32) * if first { 1.0 } else { 1.0 - keep }
-                    };
-                    let weights: Vec<f64> = (0..past.len())
-                        .map(|at| weight(past.len() - 1 - at, at == 0))
-                        .collect();
-                    let mean: f64 = past.iter().zip(&weights).map(|(v, w)| v * w).sum();
+                    let weights: Vec<f64> =
+                        (0..past.len()).rev().map(|age| keep.powi(age as i32)).collect();
+                    let total: f64 = weights.iter().sum();
+                    let mean: f64 = past.iter().zip(&weights).map(|(v, w)| v * w).sum::<f64>() / total;
                     let variance: f64 =
-                        past.iter().zip(&weights).map(|(v, w)| (v - mean).powi(2) * w).sum();
+                        past.iter().zip(&weights).map(|(v, w)| (v - mean).powi(2) * w).sum::<f64>() / total;
                     if variance > 1e-9 {
                         let expected = ((value - mean) / variance.sqrt()).clamp(-CLIP, CLIP);
                         prop_assert!((f64::from(scaled) - expected).abs() < 1e-4, "{} {}", scaled, expected);

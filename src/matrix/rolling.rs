@@ -1,6 +1,6 @@
 //! The window itself.
 
-use super::normaliser::{Normaliser, Scale, ScaleError};
+use super::normaliser::Normaliser;
 
 /// A window of the last N rows of F scaled features.
 ///
@@ -30,19 +30,14 @@ pub struct NotReady {
 }
 
 impl RollingMatrix {
-    /// An empty window of `rows` rows (≥ 1) with a column for each scale (≥ 1).
-    ///
-    /// # Errors
-    /// If a scale cannot be.
+    /// An empty window of `rows` rows (≥ 1) with a column for each normaliser (≥ 1).
     ///
     /// # Panics
     /// If there are no rows or no columns.
-    pub fn new(rows: usize, scales: &[Scale]) -> Result<RollingMatrix, ScaleError> {
-        assert!(rows > 0 && !scales.is_empty());
-        let columns =
-            scales.iter().map(|&scale| Normaliser::new(scale)).collect::<Result<_, _>>()?;
-        let ring = vec![0.0; 2 * rows * scales.len()].into();
-        Ok(RollingMatrix { rows, columns, ring, next: 0, whole: 0 })
+    pub fn new(rows: usize, columns: Vec<Normaliser>) -> RollingMatrix {
+        assert!(rows > 0 && !columns.is_empty());
+        let ring = vec![0.0; 2 * rows * columns.len()].into();
+        RollingMatrix { rows, columns: columns.into(), ring, next: 0, whole: 0 }
     }
 
     /// Rows and columns.
@@ -93,6 +88,7 @@ impl RollingMatrix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::Scale;
     use proptest::prelude::*;
 
     proptest! {
@@ -104,8 +100,8 @@ mod tests {
         ) {
             let scales =
                 [Scale::Fixed { divisor: 2.0 }, Scale::Weighted { half_life: 5.0 }, Scale::Fixed { divisor: 9.0 }];
-            let mut matrix = RollingMatrix::new(rows, &scales).unwrap();
             let mut columns = scales.map(|scale| Normaliser::new(scale).unwrap());
+            let mut matrix = RollingMatrix::new(rows, columns.to_vec());
             let mut history: Vec<[f32; 3]> = Vec::new();
             let mut warm = 0;
             for (row, is_warm) in features {

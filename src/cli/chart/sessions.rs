@@ -256,7 +256,10 @@ impl Sessions {
             return Err("the history has no session to draw".to_owned());
         };
         let count = self.days.len();
-        let all = format!("it has {count} sessions, from {first} to {last}");
+        let all = match count {
+            1 => format!("it has one session, {first}"),
+            _ => format!("it has {count} sessions, from {first} to {last}"),
+        };
         let Some(day) = self.day else {
             return Err(format!("the history has no whole session; {all}: choose one with --day"));
         };
