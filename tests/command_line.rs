@@ -222,6 +222,54 @@ fn inspect_writes_bars_and_the_trades_of_the_run() {
     run_badly(folder, "inspect trades --config backtest.yaml --output trades.parquet", 2);
 }
 
+/// The headers are those of the documentation, in its order, and a matrix has as many rows as its bars.
+#[test]
+fn inspect_writes_the_features_and_matrices_that_are_documented() {
+    let directory = folder_with_market();
+    let folder = directory.path();
+    run_well(folder, "inspect features --config backtest.yaml --output features.csv");
+    let documentation = include_str!("../docs/features.md");
+    let cell = |line: &'static str| line.split('`').nth(1);
+    let (fields, matrices) = documentation
+        .split_once("<!-- generated -->\n")
+        .and_then(|(_, tables)| tables.split_once("\n### "))
+        .unwrap();
+    let mut expected = vec![
+        "instrument",
+        "timeframe_minutes",
+        "start_utc",
+        "end_utc",
+        "contract",
+        "flags",
+        "close",
+    ];
+    expected.extend(fields.lines().filter_map(cell));
+    let table = read(folder, "features.csv");
+    let (header, rows) = table.split_once('\n').unwrap();
+    assert_eq!(header.split(',').collect::<Vec<_>>(), expected);
+    let slow = rows.lines().filter(|row| row.starts_with("ES,30,")).count();
+    assert!(slow > 0 && rows.lines().all(|row| row.split(',').count() == expected.len()));
+
+    run_well(folder, "inspect matrices --config backtest.yaml --output matrices.csv");
+    let table = read(folder, "matrices.csv");
+    let header: Vec<_> = table.lines().next().unwrap().split(',').collect();
+    let columns = matrices.lines().filter_map(cell).count();
+    assert_eq!(header.len(), 6 + columns);
+    assert_eq!(header[6 + 2], "structure.nw_dev_30m/atr_30m");
+    assert_eq!(table.lines().filter(|row| row.starts_with("ES,structure,30,")).count(), slow);
+
+    let own = format!("{BACKTEST}indicators: {{ timeframes: {{ momentum_index: [] }} }}\n");
+    fs::write(folder.join("own.yaml"), &own).unwrap();
+    let printed = run_well(folder, "check --config own.yaml");
+    assert!(printed.contains("matrices.structure.columns[0]: there is no feature `mlmi_norm_30m`"));
+    run_well(folder, "inspect matrices --config own.yaml --output matrices.parquet");
+    let wrong = "matrices: { regime: { timeframe: 5, rows: 2, columns: [{ feature: wma_5m, scale: { fixed: { divisor: 1 } } }] } }";
+    fs::write(folder.join("wrong.yaml"), format!("{BACKTEST}{wrong}\n")).unwrap();
+    let message = run_badly(folder, "inspect matrices --config wrong.yaml --output m.csv", 2);
+    assert!(message.contains("`wma_5m` is a price"), "{message}");
+    assert!(!folder.join("m.csv").exists());
+}
+
 #[test]
 fn inspect_draws_the_last_whole_session_or_the_one_that_is_asked_for() {
     let folder = folder_with_market();
