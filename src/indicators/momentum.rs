@@ -2,15 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sliding_window::SlidingWindow;
 use super::{Indicator, TickBar};
 
 /// The close's change over n bars, and the change of that over n bars; exact.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Momentum {
-    /// The newest n bars, in a ring: each is looked at once more, n bars later, and then replaced.
-    last: Vec<Past>,
-    /// The oldest of them.
-    next: usize,
+    /// The newest n bars: each is looked at once more, n bars later, when it leaves.
+    last: SlidingWindow<Past>,
 }
 
 /// What a bar leaves behind, in ticks; NaN where there is none, so that what follows from it is NaN
@@ -20,6 +19,19 @@ pub struct Momentum {
 struct Past {
     close: f64,
     momentum: f64,
+}
+
+impl Default for Past {
+    fn default() -> Past {
+        Past { close: f64::NAN, momentum: f64::NAN }
+    }
+}
+
+/// By bits, so that no value is the same as no value.
+impl PartialEq for Past {
+    fn eq(&self, other: &Past) -> bool {
+        <[u64; 2]>::from(*self) == <[u64; 2]>::from(*other)
+    }
 }
 
 /// Bits, since a NaN has no place in JSON.
@@ -51,31 +63,17 @@ impl Momentum {
     /// If `span` is zero.
     pub fn new(span: usize) -> Momentum {
         assert!(span > 0, "momentum over no bars");
-        Momentum { last: vec![Past { close: f64::NAN, momentum: f64::NAN }; span], next: 0 }
+        Momentum { last: SlidingWindow::new(span) }
     }
 
     /// What the bar makes, and its values.
     #[inline]
     fn after(&self, bar: &TickBar) -> (Past, MomentumValues) {
-        let before = self.last[self.next];
+        let before = self.last.oldest();
         let close = bar.close as f64;
         let momentum = close - before.close;
         let values = MomentumValues { momentum, acceleration: momentum - before.momentum };
         (Past { close, momentum }, values)
-    }
-
-    /// Oldest first.
-    fn in_order(&self) -> impl Iterator<Item = &Past> {
-        let (newer, older) = self.last.split_at(self.next);
-        older.iter().chain(newer)
-    }
-}
-
-/// Equal if both give the same values for whatever comes.
-impl PartialEq for Momentum {
-    fn eq(&self, other: &Momentum) -> bool {
-        let bits = |past: &Past| <[u64; 2]>::from(*past);
-        self.in_order().map(bits).eq(other.in_order().map(bits))
     }
 }
 
@@ -85,8 +83,7 @@ impl Indicator for Momentum {
     #[inline]
     fn update(&mut self, bar: &TickBar) -> MomentumValues {
         let (past, values) = self.after(bar);
-        self.last[self.next] = past;
-        self.next = if self.next + 1 == self.last.len() { 0 } else { self.next + 1 };
+        self.last.push(past);
         values
     }
 
@@ -96,15 +93,15 @@ impl Indicator for Momentum {
     }
 
     fn first_valid(&self) -> usize {
-        2 * self.last.len()
+        2 * self.last.length()
     }
 
     /// Nothing older than twice the span counts.
     fn is_ready(&self) -> bool {
-        !self.last[self.next].momentum.is_nan()
+        !self.last.oldest().momentum.is_nan()
     }
 
     fn shift(&mut self, ticks: i64) {
-        self.last.iter_mut().for_each(|past| past.close += ticks as f64);
+        self.last.change_each(|past| past.close += ticks as f64);
     }
 }
