@@ -111,19 +111,19 @@ columns! { FairValueGap, |settings: FairValueGapSettings, values| {
 } }
 
 columns! { MomentumIndex, |settings: MomentumIndexSettings, values| {
-    "mlmi", Votes, "−`neighbours` to `neighbours`, more by ties", first_vote(settings), values.vote,
+    "mlmi", Votes, "−`neighbours` to `neighbours`, more by ties", settings.first_vote(), values.vote,
         "machine learning momentum index: labels of the crossings most like the present, summed";
-    "mlmi_norm", Number, "−1 to 1, more by ties", first_vote(settings), values.vote_normalized, "`mlmi` over the voters";
-    "mlmi_ma", Votes, "as `mlmi`", first_vote(settings) + 19, values.vote_average, "20-bar weighted average of `mlmi`";
-    "mlmi_fwd", Votes, "as `mlmi`", first_vote(settings), values.forward,
+    "mlmi_norm", Number, "−1 to 1, more by ties", settings.first_vote(), values.vote_normalized, "`mlmi` over the voters";
+    "mlmi_ma", Votes, "as `mlmi`", settings.first_vote_average(), values.vote_average, "20-bar weighted average of `mlmi`";
+    "mlmi_fwd", Votes, "as `mlmi`", settings.first_vote(), values.forward,
         "the same crossings, labelled by what came after each, as far as it is known";
-    "mlmi_fwd_norm", Number, "−1 to 1, more by ties", first_vote(settings), values.forward_normalized,
+    "mlmi_fwd_norm", Number, "−1 to 1, more by ties", settings.first_vote(), values.forward_normalized,
         "`mlmi_fwd` over the voters";
-    "mlmi_upper", Votes, "as `mlmi`", 1999, values.upper, "greatest `mlmi` of 2,000 bars";
-    "mlmi_lower", Votes, "as `mlmi`", 1999, values.lower, "least `mlmi` of 2,000 bars";
-    "mlmi_cross", Direction, "−1, 0, 1", 20, values.crossing, "the fast average crosses over (1) or under (−1) the slow";
-    "mlmi_n", Count, "0 to `capacity`", first_vote(settings), values.crossings as f64, "crossings remembered";
-    "mlmi_radius", StrengthPoints, "≥ 0", first_vote(settings), values.radius,
+    "mlmi_upper", Votes, "as `mlmi`", MomentumIndexSettings::FIRST_BAND, values.upper, "greatest `mlmi` of 2,000 bars";
+    "mlmi_lower", Votes, "as `mlmi`", MomentumIndexSettings::FIRST_BAND, values.lower, "least `mlmi` of 2,000 bars";
+    "mlmi_cross", Direction, "−1, 0, 1", MomentumIndexSettings::FIRST_CROSSING, values.crossing, "the fast average crosses over (1) or under (−1) the slow";
+    "mlmi_n", Count, "0 to `capacity`", settings.first_vote(), values.crossings as f64, "crossings remembered";
+    "mlmi_radius", StrengthPoints, "≥ 0", settings.first_vote(), values.radius,
         "distance of the farthest voter: how new the present is";
 } }
 
@@ -152,11 +152,6 @@ columns! { LowVolumeNode, |settings: LowVolumeNodeSettings, values| {
     "vah", Price, "any", window(settings), values.value_area_high, "upper edge of the value area";
     "val", Price, "any", window(settings), values.value_area_low, "lower edge of the value area";
 } }
-
-/// The first bar with a vote: that of the slower relative strength, smoothed.
-fn first_vote(settings: &MomentumIndexSettings) -> usize {
-    20 + settings.trend_length - 1
-}
 
 /// The first bar with a whole window.
 fn window(settings: &LowVolumeNodeSettings) -> usize {

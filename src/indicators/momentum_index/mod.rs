@@ -94,6 +94,23 @@ impl MomentumIndexSettings {
     }
 }
 
+impl MomentumIndexSettings {
+    /// The first bar on which the averages can have crossed.
+    pub const FIRST_CROSSING: usize = SLOW_AVERAGE;
+    /// The first bar that can have bands.
+    pub const FIRST_BAND: usize = BAND_WINDOW as usize - 1;
+
+    /// The first bar with a vote: that of the slower relative strength, smoothed.
+    pub fn first_vote(&self) -> usize {
+        SLOW_STRENGTH + self.trend_length - 1
+    }
+
+    /// The first bar with an average of votes.
+    pub fn first_vote_average(&self) -> usize {
+        self.first_vote() + VOTE_AVERAGE - 1
+    }
+}
+
 /// The values of one bar. Bars are counted from 0; what is not yet defined is NaN.
 ///
 /// First bars are for the default trend length; for another they move by the difference, except
@@ -351,8 +368,7 @@ impl Indicator for MomentumIndex {
     /// The first bar on which every value is defined, if there was a crossing before it: 1999, or later
     /// for a trend length beyond 1961.
     fn first_valid(&self) -> usize {
-        let first_vote = SLOW_STRENGTH + self.settings.trend_length - 1;
-        (BAND_WINDOW as usize - 1).max(first_vote + VOTE_AVERAGE - 1)
+        MomentumIndexSettings::FIRST_BAND.max(self.settings.first_vote_average())
     }
 
     /// Whether K crossings are remembered. Until then the vote is the sum of all labels.
