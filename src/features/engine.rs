@@ -29,6 +29,7 @@ pub struct FeatureEngine {
     clock: SessionClock,
     state: FeatureState,
     row: FeatureRow,
+    disagreeing_trades: u64,
 }
 
 /// All that a [`FeatureEngine`] remembers: with it, an engine of the same settings goes on bit for bit.
@@ -93,6 +94,7 @@ impl FeatureEngine {
                 values: [f64::NAN; MOST_FIELDS],
                 valid: [0; MOST_FIELDS / 64],
             },
+            disagreeing_trades: 0,
         })
     }
 
@@ -102,8 +104,7 @@ impl FeatureEngine {
     }
 
     fn on(&self, timeframe: Timeframe) -> Option<&TimeframeIndicators> {
-        let place = self.layout.timeframes().iter().position(|&it| it == timeframe)?;
-        Some(&self.state.timeframes[place])
+        Some(&self.state.timeframes[self.layout.place(timeframe)?])
     }
 
     /// The fair value gaps of a timeframe, if they are computed: for what a row has no room for.
@@ -121,7 +122,12 @@ impl FeatureEngine {
         &self.row
     }
 
-    /// Bars of a timeframe (by its place in [`FeatureLayout::timeframes`]) that were taken, counted
+    /// Bars whose trades did not add up to them, so that the profile took them without.
+    pub fn disagreeing_trades(&self) -> u64 {
+        self.disagreeing_trades
+    }
+
+    /// Bars of a timeframe (by its [place](FeatureLayout::place)) that were taken, counted
     /// until each of its columns has had its first valid bar.
     #[inline]
     pub fn bars(&self, timeframe: usize) -> usize {
@@ -139,7 +145,7 @@ impl FeatureEngine {
         bar: &Bar,
         traded: Option<&TradedVolume>,
     ) -> Result<Option<&FeatureRow>, MalformedBar> {
-        let Some(place) = self.layout.timeframes().iter().position(|&t| t == bar.timeframe) else {
+        let Some(place) = self.layout.place(bar.timeframe) else {
             return Ok(None);
         };
         let tick_bar = TickBar::new(bar, self.tick_size)?;
@@ -150,7 +156,8 @@ impl FeatureEngine {
         row.bar = *bar;
         let indicators = &mut self.state.timeframes[place];
         indicators.last_end = bar.end;
-        indicators.update(&tick_bar, traded, self.points_in_a_tick, row);
+        let agree = indicators.update(&tick_bar, traded, self.points_in_a_tick, row);
+        self.disagreeing_trades += u64::from(!agree);
 
         (row.values[0], row.values[1]) = self.clock.at(&self.session, bar.end);
         for (age, held) in row.values[SESSION_COLUMNS..].iter_mut().zip(&self.state.timeframes) {

@@ -95,6 +95,12 @@ impl FeatureLayout {
         &self.timeframes
     }
 
+    /// The place of a timeframe among them.
+    #[inline]
+    pub fn place(&self, timeframe: Timeframe) -> Option<usize> {
+        self.timeframes.iter().position(|&it| it == timeframe)
+    }
+
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|field| field.name == name)

@@ -108,7 +108,7 @@ impl TimeframeIndicators {
     }
 
     /// Takes a closed bar, with what traded at each of its prices where that is known, and writes the
-    /// values.
+    /// values. Returns whether such trades, if there are any, are the bar's.
     #[inline]
     pub(super) fn update(
         &mut self,
@@ -116,21 +116,23 @@ impl TimeframeIndicators {
         traded: Option<&TradedVolume>,
         tick: f64,
         row: &mut FeatureRow,
-    ) {
+    ) -> bool {
         let warming = (self.bars <= self.warm).then_some(self.bars);
         self.bars += usize::from(warming.is_some());
         update(&mut self.statistics, bar, warming, tick, row);
         update(&mut self.gaps, bar, warming, tick, row);
         update(&mut self.regression, bar, warming, tick, row);
         update(&mut self.momentum_index, bar, warming, tick, row);
-        if let Some(nodes) = &mut self.nodes {
-            let values = match traded.map(|it| nodes.indicator.update_with_trades(bar, it)) {
-                Some(Ok(values)) => values,
-                // Trades too far apart to be kept, or off the grid; the stage counts such bars.
-                Some(Err(_)) | None => nodes.indicator.update(bar),
-            };
-            nodes.write(&values, warming, tick, row);
-        }
+        let Some(nodes) = &mut self.nodes else { return true };
+        let with_trades = traded.map(|it| nodes.indicator.update_with_trades(bar, it));
+        // Trades may be too far apart to be kept.
+        let agree = !matches!(with_trades, Some(Err(_)));
+        let values = match with_trades {
+            Some(Ok(values)) => values,
+            Some(Err(_)) | None => nodes.indicator.update(bar),
+        };
+        nodes.write(&values, warming, tick, row);
+        agree
     }
 
     pub(super) fn shift(&mut self, ticks: i64) {

@@ -109,7 +109,7 @@ impl FeatureMatrix {
         layout: &FeatureLayout,
     ) -> Result<FeatureMatrix, MatrixError> {
         let timeframe = settings.timeframe;
-        if !layout.timeframes().contains(&timeframe) {
+        if layout.place(timeframe).is_none() {
             return Err(MatrixError::Timeframe { matrix: name, timeframe });
         }
         for (what, value, most) in
@@ -129,8 +129,7 @@ impl FeatureMatrix {
             if field.unit == Unit::Price {
                 return Err(MatrixError::Price { matrix: name, column, feature });
             }
-            if let Some(bars) = layout.timeframes().iter().position(|&t| Some(t) == field.timeframe)
-            {
+            if let Some(bars) = field.timeframe.and_then(|timeframe| layout.place(timeframe)) {
                 warm_after[bars] = warm_after[bars].max(Some(field.first_valid));
             }
             Ok(place)

@@ -31,7 +31,7 @@ pub struct FeatureStage {
     traded_longer: Vec<(Timeframe, TradedVolume)>,
     tick_size: Price,
     division: TickDivision,
-    counts: FeatureCounts,
+    malformed_bars: u64,
 }
 
 /// What the stage left out.
@@ -79,7 +79,7 @@ impl FeatureStage {
             traded_longer,
             tick_size: instrument.tick_size,
             division: TickDivision::new(instrument.tick_size),
-            counts: FeatureCounts::default(),
+            malformed_bars: 0,
         })
     }
 
@@ -95,7 +95,10 @@ impl FeatureStage {
 
     /// What was left out.
     pub fn counts(&self) -> FeatureCounts {
-        self.counts
+        FeatureCounts {
+            malformed_bars: self.malformed_bars,
+            disagreeing_trades: self.engine.disagreeing_trades(),
+        }
     }
 
     /// Takes a trade that the open bar took.
@@ -109,7 +112,7 @@ impl FeatureStage {
     /// Takes a closed bar; returns its row, if an indicator stands on its timeframe.
     #[inline]
     pub fn on_bar(&mut self, bar: &Bar) -> Option<&FeatureRow> {
-        let FeatureStage { engine, matrices, traded, traded_longer, counts, .. } = self;
+        let FeatureStage { engine, matrices, traded, traded_longer, malformed_bars, .. } = self;
         if let Some((shortest, trades)) = traded
             && *shortest == bar.timeframe
         {
@@ -120,8 +123,6 @@ impl FeatureStage {
         let mut profiles = traded.iter_mut().chain(traded_longer);
         let trades = profiles.find(|(timeframe, _)| *timeframe == bar.timeframe);
         let trades = trades.map(|(_, trades)| trades);
-        let disagree = trades.as_ref().is_some_and(|trades| trades.total() != bar.volume);
-        counts.disagreeing_trades += u64::from(disagree);
         let written = engine.update(bar, trades.as_deref());
         if let Some(trades) = trades {
             trades.clear();
@@ -130,7 +131,7 @@ impl FeatureStage {
             Ok(Some(_)) => {}
             Ok(None) => return None,
             Err(_) => {
-                counts.malformed_bars += 1;
+                *malformed_bars += 1;
                 return None;
             }
         }
