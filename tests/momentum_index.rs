@@ -4,8 +4,7 @@
 //! `tests/oracles/mlmi_oracle.py` made the fixture.
 
 mod momentum_index_reference;
-
-use std::path::Path;
+mod shared_data;
 
 use algospace_hft::bars::BarBuilder;
 use algospace_hft::indicators::{
@@ -18,6 +17,8 @@ use algospace_hft::source::native::{Adjustment, TickFile};
 use momentum_index_reference::Reference;
 use proptest::prelude::*;
 use serde_json::Value;
+
+use shared_data::shared_data;
 
 fn index(source: Source, neighbours: usize, capacity: usize) -> MomentumIndex {
     let settings = MomentumIndexSettings { source, neighbours, capacity, ..Default::default() };
@@ -149,11 +150,7 @@ fn is_what_its_definition_says_also_when_the_store_overflows() {
 
 #[test]
 fn is_what_its_definition_says_on_real_es_minutes() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/lean/cme/minute/es");
-    if !folder.exists() {
-        eprintln!("skipped: the shared market data is not here ({})", folder.display());
-        return;
-    }
+    let Some(folder) = shared_data("lean/cme/minute/es") else { return };
     let output = tempfile::tempdir().unwrap();
     let path = output.path().join("es.ticks");
     let es = Instrument::built_in("ES").unwrap();

@@ -4,8 +4,9 @@
 //! close, and events as bar numbers that are negative where the event points down. Skipped where the
 //! shared data is absent.
 
+mod shared_data;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use algospace_hft::bars::BarBuilder;
 use algospace_hft::indicators::{
@@ -17,6 +18,8 @@ use algospace_hft::market::{Instrument, Timeframe};
 use algospace_hft::source::import::{ImportOptions, run};
 use algospace_hft::source::native::TickFile;
 use sha2::{Digest, Sha256};
+
+use shared_data::shared_data;
 
 /// Of every smooth value.
 const TOLERANCE: f64 = 1e-9;
@@ -69,11 +72,7 @@ type Window = (usize, Node, Node, Node, u32, f64, f64, f64);
 
 /// The bars of one contract, by the minutes in them; `None` where the data is absent.
 fn real_bars(contract: &str, minutes: &[u32]) -> Option<BTreeMap<u32, Vec<TickBar>>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/lean/cme/minute/es");
-    if !folder.exists() {
-        eprintln!("skipped: the shared market data is not here ({})", folder.display());
-        return None;
-    }
+    let folder = shared_data("lean/cme/minute/es")?;
     let output = tempfile::tempdir().unwrap();
     let path = output.path().join("es.ticks");
     let es = Instrument::built_in("ES").unwrap();

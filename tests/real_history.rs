@@ -1,6 +1,8 @@
 //! Real history through import, bars and backtest, against aggregations made here from the raw files
 //! by nothing of ours. Skipped where the shared data is absent.
 
+mod shared_data;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,17 +14,10 @@ use algospace_hft::pipeline::run_backtest;
 use algospace_hft::source::import::{ImportOptions, ImportReport, roll_choice, run};
 use algospace_hft::source::native::{Adjustment, TickFile};
 
+use shared_data::shared_data;
+
 /// Start in minutes since 1970 → open, high, low, close in 1e-9, volume.
 type Boxes = BTreeMap<i64, (i64, i64, i64, i64, u64)>;
-
-fn data(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
-    if !path.exists() {
-        eprintln!("skipped: the shared market data is not here ({})", path.display());
-        return None;
-    }
-    Some(path)
-}
 
 /// A price in 1e-9 from its decimal digits, by text alone.
 fn nanos(text: &str) -> i64 {
@@ -143,7 +138,7 @@ strategy: {{ baseline: {{ timeframe: {timeframe}, fast_period: 3, slow_period: 8
 
 #[test]
 fn fourteen_days_of_es_minutes_across_the_december_roll() {
-    let Some(folder) = data("lean/cme/minute/es") else { return };
+    let Some(folder) = shared_data("lean/cme/minute/es") else { return };
     let output = tempfile::tempdir().unwrap();
     let path = output.path().join("es.ticks");
     let (report, file) = import("lean", folder.clone(), "ES", true, &path);
@@ -178,7 +173,7 @@ fn fourteen_days_of_es_minutes_across_the_december_roll() {
 
 #[test]
 fn two_days_of_real_gold_ticks() {
-    let Some(folder) = data("lean/comex/tick/gc") else { return };
+    let Some(folder) = shared_data("lean/comex/tick/gc") else { return };
     let output = tempfile::tempdir().unwrap();
     let path = output.path().join("gc.ticks");
     let instrument = Instrument::built_in("GC").unwrap();
@@ -213,7 +208,8 @@ fn two_days_of_real_gold_ticks() {
 #[test]
 fn an_hour_of_real_es_trades_from_databento() {
     use dbn::decode::{DbnMetadata, DecodeRecord, dbn::Decoder};
-    let Some(path) = data("databento_es/databento/esh4-glbx-mdp3-20231225.mbo.dbn.zst") else {
+    let Some(path) = shared_data("databento_es/databento/esh4-glbx-mdp3-20231225.mbo.dbn.zst")
+    else {
         return;
     };
     let mut decoder = Decoder::from_zstd_file(&path).unwrap();

@@ -2,8 +2,9 @@
 //! (`tests/oracles/zones_oracle.py` made them), and on real history against the definitions, computed
 //! here anew for every bar.
 
+mod shared_data;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use algospace_hft::bars::BarBuilder;
 use algospace_hft::indicators::{
@@ -14,6 +15,8 @@ use algospace_hft::market::{Bar, Instrument, Price, RollRule, Timeframe, Timesta
 use algospace_hft::source::import::{ImportOptions, roll_choice, run};
 use algospace_hft::source::native::{Adjustment, TickFile};
 use serde_json::Value;
+
+use shared_data::shared_data;
 
 fn fixture() -> (Value, Vec<TickBar>) {
     let fixture: Value = serde_json::from_str(include_str!("fixtures/zones_oracle.json")).unwrap();
@@ -144,15 +147,6 @@ fn what_comes_later_changes_nothing_before() {
 }
 
 // --- Real history
-
-fn data(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
-    if !path.exists() {
-        eprintln!("skipped: the shared market data is not here ({})", path.display());
-        return None;
-    }
-    Some(path)
-}
 
 fn tick_file(options: ImportOptions) -> TickFile {
     run(&options, &mut |_| {}).unwrap();
@@ -303,7 +297,7 @@ fn spread(bar: &TickBar) -> impl Iterator<Item = (i64, u64)> {
 
 #[test]
 fn fourteen_days_of_es_minutes_against_the_definitions() {
-    let Some(folder) = data("lean/cme/minute/es") else { return };
+    let Some(folder) = shared_data("lean/cme/minute/es") else { return };
     let output = tempfile::tempdir().unwrap();
     let instrument = Instrument::built_in("ES").unwrap();
     let calendar = instrument.calendar;
@@ -362,7 +356,7 @@ fn fourteen_days_of_es_minutes_against_the_definitions() {
 
 #[test]
 fn real_gold_trades_lie_where_they_traded() {
-    let Some(folder) = data("lean/comex/tick/gc") else { return };
+    let Some(folder) = shared_data("lean/comex/tick/gc") else { return };
     let output = tempfile::tempdir().unwrap();
     let instrument = Instrument::built_in("GC").unwrap();
     let path = output.path().join("gc.ticks");
