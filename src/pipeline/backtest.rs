@@ -89,11 +89,6 @@ impl Prepared {
         Ok(Prepared { instrument, history, stages })
     }
 
-    /// What is traded.
-    pub fn instrument(&self) -> &Instrument {
-        &self.instrument
-    }
-
     /// The history.
     pub fn history(&self) -> &History {
         &self.history
