@@ -1,15 +1,17 @@
 //! Our side of the line: decisions into orders, the account, the rule constraints.
 
+use serde::{Deserialize, Serialize};
+
 use super::ledger::Ledger;
 use super::order::{
-    Bracket, Fill, Order, OrderId, OrderKind, OrderPort, Purpose, Report, ReportKind,
+    Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, Report, ReportKind,
 };
 use super::rules::{OrderRate, Refusal, RuleConstraints, within_collar};
 use crate::market::{Money, Price, Side, Tick, Timestamp};
 use crate::performance::{ExitReason, Trade};
 
 /// Which position a decision wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     /// Contracts bought.
     Long,
@@ -20,7 +22,7 @@ pub enum Target {
 }
 
 /// What the decision seat asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Which position.
     pub target: Target,
@@ -225,7 +227,12 @@ impl Desk {
         self.entry = Some((id, side));
         let purpose = Purpose::Entry(decision.bracket);
         let (quantity, kind) = (decision.quantity, decision.entry);
-        port.submit(Order { id, side, quantity, kind, purpose }, now);
+        port.send(OrderMessage::Submit(Order { id, side, quantity, kind, purpose }), now);
+    }
+
+    /// Counts a decision whose session, or contract, has ended since it was asked for.
+    pub fn on_late_decision(&mut self) {
+        self.counts.refused[Refusal::Late as usize] += 1;
     }
 
     /// Takes news from the exchange; returns the round trip that it completes, if it does.
@@ -304,7 +311,7 @@ impl Desk {
         self.closing = Some(id);
         self.rate.record(now);
         self.counts.orders += 1;
-        port.close_position(id, reason, now);
+        port.send(OrderMessage::ClosePosition(id, reason), now);
     }
 
     fn block(&mut self, refusal: Refusal) {

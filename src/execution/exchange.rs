@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::order::{
-    Bracket, Fill, Order, OrderId, OrderKind, OrderPort, Purpose, RejectReason, Report, ReportKind,
+    Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, RejectReason,
+    Report, ReportKind,
 };
 use crate::market::{Money, Price, Side, Tick, TickFlags, Timestamp};
 use crate::performance::ExitReason;
@@ -56,7 +57,7 @@ pub struct ExchangeSettings {
 #[derive(Clone, Debug)]
 pub struct SimulatedExchange {
     settings: ExchangeSettings,
-    under_way: VecDeque<(Timestamp, Message)>,
+    under_way: VecDeque<(Timestamp, OrderMessage)>,
     working: Vec<WorkingOrder>,
     reports: VecDeque<Report>,
     position: i64,
@@ -70,13 +71,6 @@ pub struct SimulatedExchange {
     /// Range of the history bar whose ticks are being played.
     bar_high: Price,
     bar_low: Price,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Message {
-    Submit(Order),
-    Cancel(OrderId),
-    ClosePosition(OrderId, ExitReason),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,7 +173,7 @@ impl SimulatedExchange {
         let arrives = now.saturating_add(self.settings.acknowledgement_latency);
         let reports = &mut self.reports;
         self.under_way.retain(|(_, message)| match message {
-            Message::Submit(Order { id, purpose: Purpose::Entry(_), .. }) => {
+            OrderMessage::Submit(Order { id, purpose: Purpose::Entry(_), .. }) => {
                 reports.push_back(Report { arrives, kind: ReportKind::Cancelled(*id) });
                 false
             }
@@ -260,16 +254,16 @@ impl SimulatedExchange {
         self.settle();
     }
 
-    fn receive(&mut self, message: Message, now: Timestamp) {
+    fn receive(&mut self, message: OrderMessage, now: Timestamp) {
         match message {
-            Message::Submit(order) => self.accept(order, now),
-            Message::Cancel(id) => {
+            OrderMessage::Submit(order) => self.accept(order, now),
+            OrderMessage::Cancel(id) => {
                 if let Some(working) = self.working.iter_mut().find(|w| w.order.id == id) {
                     working.done = true;
                 }
                 self.sweep(now);
             }
-            Message::ClosePosition(id, reason) => {
+            OrderMessage::ClosePosition(id, reason) => {
                 for working in &mut self.working {
                     working.done = true;
                 }
@@ -603,11 +597,6 @@ impl SimulatedExchange {
         self.reports.push_back(Report { arrives, kind });
     }
 
-    fn send(&mut self, message: Message, now: Timestamp) {
-        self.under_way.push_back((now.saturating_add(self.settings.order_latency), message));
-        self.next_arrival = self.under_way[0].0;
-    }
-
     /// What a market order on `side` pays when `tick` trades.
     fn market_price(&self, side: Side, tick: &Tick) -> Price {
         let Slippage { ticks, cross_spread, assumed_spread_ticks } = self.settings.slippage;
@@ -640,16 +629,9 @@ impl SimulatedExchange {
 }
 
 impl OrderPort for SimulatedExchange {
-    fn submit(&mut self, order: Order, now: Timestamp) {
-        self.send(Message::Submit(order), now);
-    }
-
-    fn cancel(&mut self, id: OrderId, now: Timestamp) {
-        self.send(Message::Cancel(id), now);
-    }
-
-    fn close_position(&mut self, id: OrderId, reason: ExitReason, now: Timestamp) {
-        self.send(Message::ClosePosition(id, reason), now);
+    fn send(&mut self, message: OrderMessage, now: Timestamp) {
+        self.under_way.push_back((now.saturating_add(self.settings.order_latency), message));
+        self.next_arrival = self.under_way[0].0;
     }
 }
 

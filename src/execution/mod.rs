@@ -39,7 +39,8 @@ pub use desk::{Decision, Desk, Target};
 pub use exchange::{ExchangeSettings, LimitFill, SimulatedExchange, Slippage};
 pub use ledger::Ledger;
 pub use order::{
-    Bracket, Fill, Order, OrderId, OrderKind, OrderPort, Purpose, RejectReason, Report, ReportKind,
+    Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, RejectReason,
+    Report, ReportKind,
 };
 pub use rules::{Refusal, RuleConstraints};
 

@@ -1,14 +1,16 @@
 //! What goes to the exchange and what comes back.
 
+use serde::{Deserialize, Serialize};
+
 use crate::market::{Money, Price, Side, Timestamp};
 use crate::performance::ExitReason;
 
 /// Names an order; 1, 2, 3, … in the order in which they were made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OrderId(pub u64);
 
 /// At what price an order may fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderKind {
     /// At once, at any price.
     Market,
@@ -34,7 +36,7 @@ pub enum OrderKind {
 /// The exits that an entry brings along, each cancelling the other ("one cancels other").
 ///
 /// Distances are in ticks from the entry's first fill, as in Rithmic's brackets; 0 leaves one out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bracket {
     /// Ticks of loss at which the stop triggers.
     pub stop_loss_ticks: u32,
@@ -43,7 +45,7 @@ pub struct Bracket {
 }
 
 /// What an order is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
     /// To open or enlarge a position (or to turn it over); cancelled at the session's end.
     Entry(Bracket),
@@ -52,7 +54,7 @@ pub enum Purpose {
 }
 
 /// An order as it is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// Its name.
     pub id: OrderId,
@@ -66,21 +68,26 @@ pub struct Order {
     pub purpose: Purpose,
 }
 
-/// Where the desk sends orders: the simulated exchange, or a broker.
+/// What the desk sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OrderMessage {
+    /// An order.
+    Submit(Order),
+    /// Cancel an order; without effect if it is no longer working when that arrives.
+    Cancel(OrderId),
+    /// Cancel every working order and close the position at the market with the order of this name;
+    /// without effect on orders that are sent later.
+    ClosePosition(OrderId, ExitReason),
+}
+
+/// Where the desk sends: the simulated exchange, or a broker.
 pub trait OrderPort {
-    /// Sends an order at time `now`.
-    fn submit(&mut self, order: Order, now: Timestamp);
-
-    /// Asks to cancel an order; without effect if it is no longer working when that arrives.
-    fn cancel(&mut self, id: OrderId, now: Timestamp);
-
-    /// Asks to cancel every working order and to close the position at the market with the order
-    /// `id`; without effect on orders that are sent later.
-    fn close_position(&mut self, id: OrderId, reason: ExitReason, now: Timestamp);
+    /// Sends a message at time `now`.
+    fn send(&mut self, message: OrderMessage, now: Timestamp);
 }
 
 /// Contracts bought or sold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
     /// Of which order.
     pub order: OrderId,
@@ -104,7 +111,7 @@ pub struct Fill {
 }
 
 /// Why the exchange did not take an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RejectReason {
     /// Its side of the line cannot hold more orders.
     TooManyOrders,
@@ -113,7 +120,7 @@ pub enum RejectReason {
 }
 
 /// What happened to an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReportKind {
     /// The exchange has the order.
     Accepted(OrderId),
@@ -127,7 +134,7 @@ pub enum ReportKind {
 }
 
 /// News from the exchange, and when it reaches us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// When we know.
     pub arrives: Timestamp,

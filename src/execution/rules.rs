@@ -31,17 +31,20 @@ pub enum Refusal {
     SessionClosing,
     /// The contract has stopped trading.
     ContractExpired,
+    /// The decision came when the session or the contract that it was made for had ended.
+    Late,
 }
 
 impl Refusal {
     /// Every refusal, in a fixed order.
-    pub const ALL: [Refusal; 6] = [
+    pub const ALL: [Refusal; 7] = [
         Self::PositionSize,
         Self::DailyDrawdown,
         Self::OrderRate,
         Self::PriceCollar,
         Self::SessionClosing,
         Self::ContractExpired,
+        Self::Late,
     ];
 
     /// As written to reports.
@@ -53,6 +56,7 @@ impl Refusal {
             Self::PriceCollar => "price_collar",
             Self::SessionClosing => "session_closing",
             Self::ContractExpired => "contract_expired",
+            Self::Late => "late",
         }
     }
 }

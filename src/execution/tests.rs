@@ -70,7 +70,7 @@ fn drain(exchange: &mut SimulatedExchange) -> Vec<Report> {
 fn exchange_with(orders: &[Order]) -> SimulatedExchange {
     let mut exchange = SimulatedExchange::new(settings());
     for &order in orders {
-        exchange.submit(order, at(0));
+        exchange.send(OrderMessage::Submit(order), at(0));
     }
     exchange
 }
@@ -121,7 +121,7 @@ fn a_limit_takes_liquidity_when_marketable_and_waits_for_a_trade_through_when_no
     assert_eq!(fills(&mut exchange, &ticks), [(1, 1, 100), (2, 1, 99), (3, 1, 104)]);
     let mut touch =
         SimulatedExchange::new(ExchangeSettings { limit_fill: LimitFill::Touch, ..settings() });
-    touch.submit(limit(1, BUY, 99), at(0));
+    touch.send(OrderMessage::Submit(limit(1, BUY, 99)), at(0));
     assert_eq!(fills(&mut touch, &ticks[..2]), [(1, 1, 99)]);
 }
 
@@ -143,7 +143,7 @@ fn market_orders_pay_the_spread_and_slippage() {
     });
     let buy = |id| order(id, BUY, 1, OrderKind::Market);
     for id in 1..=4 {
-        exchange.submit(buy(id), at(id as i64 * 10));
+        exchange.send(OrderMessage::Submit(buy(id)), at(id as i64 * 10));
     }
     let quoted = tick(20, 100, 1).with_quotes(Some(price(100)), Some(price(103)), TICK_SIZE);
     let bought = tick(30, 100, 1).with_aggressor(Some(BUY));
@@ -237,7 +237,7 @@ fn in_a_history_bar_market_orders_fill_at_open_or_close_only() {
     let mut exchange = SimulatedExchange::new(settings());
     let bar = history_bar(20, 100, 110, 90, 105);
     exchange.on_tick(&bar[0]);
-    exchange.submit(order(1, BUY, 1, OrderKind::Market), at(10));
+    exchange.send(OrderMessage::Submit(order(1, BUY, 1, OrderKind::Market)), at(10));
     assert_eq!(fills(&mut exchange, &bar[1..]), [(1, 1, 105)]);
 }
 
@@ -248,8 +248,11 @@ fn in_a_history_bar_an_entry_does_not_overtake_the_close_before_it() {
     assert_eq!(fills(&mut exchange, &[tick(10, 100, 9)]), [(1, 2, 100)]);
     let bar = history_bar(20, 100, 110, 90, 104);
     exchange.on_tick(&bar[0]);
-    exchange.close_position(OrderId(2), ExitReason::Signal, at(10));
-    exchange.submit(order(3, BUY, 3, OrderKind::Stop { trigger: price(105) }), at(10));
+    exchange.send(OrderMessage::ClosePosition(OrderId(2), ExitReason::Signal), at(10));
+    exchange.send(
+        OrderMessage::Submit(order(3, BUY, 3, OrderKind::Stop { trigger: price(105) })),
+        at(10),
+    );
     assert_eq!(fills(&mut exchange, &bar[1..]), [(2, 2, 104), (3, 3, 104)]);
     assert_eq!(exchange.position(), 3);
 }
@@ -286,7 +289,7 @@ fn entries_end_with_the_session_and_exits_stay() {
     let limit = |id, at| order(id, BUY, 1, OrderKind::Limit { price: price(at) });
     let mut exchange = exchange_with(&[bracketed(1, BUY, 1, 4, 0), limit(2, 90)]);
     assert_eq!(fills(&mut exchange, &[tick(10, 100, 1)]), [(1, 1, 100)]);
-    exchange.submit(limit(3, 91), at(15));
+    exchange.send(OrderMessage::Submit(limit(3, 91)), at(15));
     exchange.on_session_end(at(16));
     assert_eq!(fills(&mut exchange, &[tick(1_000, 80, 9)]), [(STOP_OF_1, 1, 80)]);
 }
@@ -294,8 +297,8 @@ fn entries_end_with_the_session_and_exits_stay() {
 #[test]
 fn closing_the_position_cancels_what_works_and_leaves_later_orders_alone() {
     let mut exchange = exchange_with(&[bracketed(1, BUY, 3, 4, 4)]);
-    exchange.close_position(OrderId(2), ExitReason::Signal, at(5));
-    exchange.submit(order(3, SELL, 2, OrderKind::Market), at(5));
+    exchange.send(OrderMessage::ClosePosition(OrderId(2), ExitReason::Signal), at(5));
+    exchange.send(OrderMessage::Submit(order(3, SELL, 2, OrderKind::Market)), at(5));
     let ticks = [tick(10, 100, 9), tick(15, 101, 1), tick(16, 102, 9)];
     assert_eq!(fills(&mut exchange, &ticks), [(1, 3, 100), (2, 1, 101), (2, 2, 102), (3, 2, 102)]);
     assert_eq!((exchange.position(), exchange.orders()), (-2, 0));
@@ -397,11 +400,11 @@ proptest! {
                 Some(Action::Submit(side, quantity, kind, bracket)) => {
                     let purpose = Purpose::Entry(bracket);
                     sent.push(Order { id: OrderId(id), side, quantity, kind, purpose });
-                    exchange.submit(*sent.last().unwrap(), at(now));
+                    exchange.send(OrderMessage::Submit(*sent.last().unwrap()), at(now));
                 }
-                Some(Action::Cancel(other)) => exchange.cancel(OrderId(other), at(now)),
+                Some(Action::Cancel(other)) => exchange.send(OrderMessage::Cancel(OrderId(other)), at(now)),
                 Some(Action::Close) => {
-                    exchange.close_position(OrderId(id), ExitReason::Signal, at(now));
+                    exchange.send(OrderMessage::ClosePosition(OrderId(id), ExitReason::Signal), at(now));
                 }
                 Some(Action::SessionEnd) => exchange.on_session_end(at(now)),
                 None => {}
@@ -473,7 +476,7 @@ proptest! {
     ) {
         let mut exchange = SimulatedExchange::new(settings());
         for (id, (kind, buy)) in orders.into_iter().enumerate() {
-            exchange.submit(order(id as u64 + 1, if buy { BUY } else { SELL }, 1, kind), at(0));
+            exchange.send(OrderMessage::Submit(order(id as u64 + 1, if buy { BUY } else { SELL }, 1, kind)), at(0));
         }
         exchange.on_tick(&tick(10, market, 99));
         drain(&mut exchange);

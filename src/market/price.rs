@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
 
 use super::Money;
 
@@ -12,7 +13,21 @@ use super::Money;
 /// This is the convention of Databento's DBN, so DBN prices need no conversion. The range is
 /// ±9,223,372,036.854775807. All arithmetic is exact integer arithmetic; a float appears only where
 /// an indicator or a chart asks for one with [`Price::as_f64`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Pod,
+    Zeroable,
+    Serialize,
+    Deserialize,
+)]
 #[repr(transparent)]
 pub struct Price(i64);
 

@@ -1,11 +1,12 @@
 //! One trade, as a fixed 32-byte record.
 
 use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
 
 use super::{Price, Timestamp};
 
 /// The side of an order, or the side that took liquidity in a trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Side {
     /// Bought, or to buy.
     Buy,

@@ -1,9 +1,11 @@
 //! What a run leaves behind: round-trip trades and the equity curve.
 
+use serde::{Deserialize, Serialize};
+
 use crate::market::{Money, Price, Side, Timestamp};
 
 /// Why a trade ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ExitReason {
     /// The bracket's stop was reached.
     StopLoss,
@@ -60,7 +62,7 @@ impl ExitReason {
 }
 
 /// One round trip: from flat (or from the other side) to flat, by average price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trade {
     /// 1, 2, 3, … in order of exit.
     pub id: u32,
@@ -103,7 +105,7 @@ impl Trade {
 }
 
 /// The account at one instant (every close of the finest bar, and each session's end).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EquityPoint {
     /// When.
     pub time: Timestamp,
