@@ -19,7 +19,7 @@ use algospace_hft::features::{IndicatorSettings, IndicatorTimeframes};
 use algospace_hft::market::{Bar, Calendar, Instrument, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::matrix::MatricesSettings;
 use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
-use algospace_hft::pipeline::{FeatureStage, Pipeline, PipelineSettings, Sink};
+use algospace_hft::pipeline::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::source::native::TickFile;
 use algospace_hft::source::synthetic::{RegimesSettings, Settings, SyntheticMarket, write_file};
 use algospace_hft::strategy::{MovingAverageCross, MovingAverageCrossSettings};
@@ -242,6 +242,7 @@ fn run_pipeline(ticks: &[Tick], indicators: &IndicatorSettings) -> Counts {
         flatten_before_close: Some(5 * Timestamp::MINUTE),
         expiries: Vec::new(),
         prices_are_joined: false,
+        decisions: DecisionTiming::After(0),
     };
     let features = FeatureStage::new(
         indicators,

@@ -44,6 +44,7 @@ impl Config {
         note(
             self.system.mode == Mode::Live,
             &[
+                "execution.decision_latency_microseconds",
                 "execution.order_latency_microseconds",
                 "execution.acknowledgement_latency_microseconds",
                 "execution.slippage",

@@ -366,6 +366,9 @@ impl Default for RandomEntriesSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExecutionSettings {
+    /// From the close of a bar to the decision on it, in microseconds of market time, 0 to
+    /// 60,000,000: what the decision seat is given to think. Default 0.
+    pub decision_latency_microseconds: u32,
     /// From the decision to the simulated exchange, in microseconds, 0 to 60,000,000. Default 2,000.
     pub order_latency_microseconds: u32,
     /// From the simulated exchange back to us, in microseconds, 0 to 60,000,000. Default 2,000.
@@ -385,6 +388,7 @@ pub struct ExecutionSettings {
 impl Default for ExecutionSettings {
     fn default() -> ExecutionSettings {
         ExecutionSettings {
+            decision_latency_microseconds: 0,
             order_latency_microseconds: 2000,
             acknowledgement_latency_microseconds: 2000,
             commission_per_side: Money::from_nanos(2_250_000_000),

@@ -178,6 +178,12 @@ fn execution(config: &Config, check: &mut Check) {
     let minute = 60_000_000;
     for (key, value, range, unit) in [
         (
+            "decision_latency_microseconds",
+            execution.decision_latency_microseconds,
+            0..=minute,
+            "microseconds",
+        ),
+        (
             "order_latency_microseconds",
             execution.order_latency_microseconds,
             0..=minute,

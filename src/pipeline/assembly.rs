@@ -1,7 +1,9 @@
 //! Stages from a configuration.
 
+use super::decision::DecisionTiming;
 use super::feature_stage::{FeatureStage, FeatureStageError};
-use super::stages::{Pipeline, PipelineSettings};
+use super::stages::Pipeline;
+use super::trading::PipelineSettings;
 use crate::config::{Config, LimitFill as LimitFillSetting, StrategyKind};
 use crate::execution::{
     Bracket, Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
@@ -116,6 +118,9 @@ fn pipeline_settings(
         flatten_before_close: before_close.map(|minutes| i64::from(minutes) * Timestamp::MINUTE),
         expiries,
         prices_are_joined: history.adjustment == Adjustment::Back,
+        decisions: DecisionTiming::After(
+            i64::from(config.execution.decision_latency_microseconds) * 1_000,
+        ),
     })
 }
 

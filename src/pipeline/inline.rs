@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::stages::{Pipeline, Sink};
+use super::sink::Sink;
+use super::stages::Pipeline;
 use crate::market::Tick;
 use crate::performance::ExitReason;
 use crate::strategy::Strategy;

@@ -3,12 +3,20 @@
 
 mod assembly;
 mod backtest;
+mod decision;
+mod event;
 mod feature_stage;
 mod inline;
+mod sink;
 mod stages;
+mod trading;
 
 pub use assembly::{AssemblyError, check_fit};
 pub use backtest::{Backtest, BacktestError, Prepared, run_backtest};
+pub use decision::{Answer, DecisionTiming, Downstream, Question};
+pub use event::{Event, Quote};
 pub use feature_stage::{FeatureCounts, FeatureStage, FeatureStageError};
 pub use inline::{Replay, replay};
-pub use stages::{Pipeline, PipelineSettings, Sink};
+pub use sink::Sink;
+pub use stages::Pipeline;
+pub use trading::{PipelineSettings, TradingStage};

@@ -13,7 +13,7 @@ use algospace_hft::indicators::{
 use algospace_hft::market::{Bar, Calendar, Instrument, Money, Price, Tick, Timeframe, Timestamp};
 use algospace_hft::matrix::{ColumnSettings, MatricesSettings, MatrixSettings, Scale};
 use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
-use algospace_hft::pipeline::{FeatureStage, Pipeline, PipelineSettings, Sink};
+use algospace_hft::pipeline::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::strategy::Strategy;
 
 /// ES.
@@ -50,6 +50,7 @@ impl Setup {
                 flatten_before_close: None,
                 expiries: Vec::new(),
                 prices_are_joined: false,
+                decisions: DecisionTiming::After(0),
             },
             exchange: ExchangeSettings {
                 tick_size: TICK_SIZE,

@@ -8,8 +8,10 @@ use crate::execution::{
     Bracket, Decision, ExchangeSettings, LimitFill, OrderKind, RuleConstraints, Slippage, Target,
 };
 use crate::features::IndicatorSettings;
-use crate::market::{Instrument, Money, Side};
+use crate::market::{Calendar, Instrument, Money, Side, TickFlags, Timeframe, Timestamp};
 use crate::matrix::MatricesSettings;
+use crate::performance::{EquityPoint, Trade};
+use crate::pipeline::decision::DecisionTiming;
 
 const TICK_SIZE: Price = Price::from_units(250_000_000);
 const CAPITAL: Money = Money::from_dollars(10_000);
@@ -110,6 +112,7 @@ fn pipeline(setup: &Setup) -> Pipeline<Script> {
         flatten_before_close: setup.flatten.then_some(5 * Timestamp::MINUTE),
         expiries: setup.expiries.clone(),
         prices_are_joined: false,
+        decisions: DecisionTiming::After(0),
     };
     let desk = Desk::new(CAPITAL, TICK_SIZE, point_value, rules);
     let script = Script { decisions: setup.decisions.clone(), bars: 0 };
@@ -244,14 +247,14 @@ proptest! {
         let (mut seen, mut seen_slowly) = (Seen::default(), Seen::default());
         for tick in &ticks {
             fast.on_tick(tick, &mut seen);
-            slow.calm = Calm::NEVER;
+            slow.trading.forget_calm();
             slow.on_tick(tick, &mut seen_slowly);
-            prop_assert!(fast.trading.exchange.position().unsigned_abs() <= u64::from(MOST));
-            let nothing_comes = fast.trading.exchange.orders() == 0 && fast.trading.exchange.next_report() == Timestamp::MAX;
+            prop_assert!(fast.trading.exchange().position().unsigned_abs() <= u64::from(MOST));
+            let nothing_comes = fast.trading.exchange().orders() == 0 && fast.trading.exchange().next_report() == Timestamp::MAX;
             if nothing_comes {
-                prop_assert_eq!(fast.trading.desk.ledger().position(), fast.trading.exchange.position());
-                if fast.trading.exchange.position() == 0 {
-                    prop_assert!(!fast.trading.desk.is_waiting(), "{:?}", fast.trading.desk);
+                prop_assert_eq!(fast.trading.desk().ledger().position(), fast.trading.exchange().position());
+                if fast.trading.exchange().position() == 0 {
+                    prop_assert!(!fast.trading.desk().is_waiting(), "{:?}", fast.trading.desk());
                 }
             }
         }
@@ -259,9 +262,9 @@ proptest! {
         slow.finish(ExitReason::EndOfData, &mut seen_slowly);
         prop_assert_eq!(&seen, &seen_slowly);
         prop_assert_eq!(fast.sessions(), slow.sessions());
-        prop_assert_eq!(fast.trading.desk.ledger().position(), 0);
+        prop_assert_eq!(fast.trading.desk().ledger().position(), 0);
         let net: Money = seen.trades.iter().map(Trade::net_pnl).sum();
-        prop_assert_eq!(fast.trading.desk.ledger().cash(), CAPITAL + net);
+        prop_assert_eq!(fast.trading.desk().ledger().cash(), CAPITAL + net);
         if let Some(end) = seen.equity.last() {
             prop_assert_eq!(end.equity, CAPITAL + net);
             prop_assert!(seen.equity.is_sorted_by_key(|point| point.time));

@@ -1,0 +1,25 @@
+//! What the stages make, for whoever keeps it.
+
+use super::decision::Answer;
+use super::feature_stage::FeatureStage;
+use crate::execution::{OrderMessage, Report};
+use crate::market::{Bar, Timestamp};
+use crate::performance::{EquityPoint, Trade};
+
+/// Takes what the pipeline makes. It stands outside the stages, so it may allocate.
+pub trait Sink {
+    /// A bar closed.
+    fn bar(&mut self, bar: &Bar);
+    /// A round trip ended.
+    fn trade(&mut self, trade: &Trade);
+    /// The account, at every close of the finest bar and at each session's end.
+    fn equity(&mut self, point: &EquityPoint);
+    /// A feature row was written, and the matrices of its timeframe went on by a row.
+    fn features(&mut self, _stage: &FeatureStage) {}
+    /// An answer of the decision seat takes effect, or comes too late for its session or contract.
+    fn decision(&mut self, _answer: &Answer, _in_time: bool) {}
+    /// The desk sent this to the exchange.
+    fn order(&mut self, _message: &OrderMessage, _now: Timestamp) {}
+    /// News from the exchange reached the desk.
+    fn report(&mut self, _report: &Report) {}
+}
