@@ -5,8 +5,11 @@ mod assembly;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::num::NonZeroU64;
+use std::time::Duration;
 
 use algospace_hft::execution::{Bracket, Decision, LimitFill, OrderKind, Slippage, Target};
+use algospace_hft::latency::{LONGEST, Load, Recorder, Sample, Span};
 use algospace_hft::market::{Bar, Money, Price, Tick, TickFlags, Timeframe, Timestamp};
 use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
 use algospace_hft::pipeline::Sink;
@@ -239,5 +242,24 @@ fn every_kind_of_order_allocates_nothing() {
     assert_eq!(allocations, 0);
     for reason in [ExitReason::StopLoss, ExitReason::Signal, ExitReason::ContractRoll] {
         assert!(counts.exits(reason) > 0, "{reason:?} did not happen");
+    }
+}
+
+#[test]
+fn recording_latency_allocates_nothing() {
+    let corrected = Load::ClosedLoop { expected_interval: NonZeroU64::new(1_000_000) };
+    for load in [Load::OpenLoop, corrected] {
+        let mut recorder = Recorder::new(Timestamp::from_nanos(0), load);
+        let before = allocations();
+        // Of every length from 0 up to one that is too long, in every span.
+        for power in 0..u64::BITS {
+            for span in Span::ALL {
+                recorder.record(Sample { span, nanoseconds: (1 << power) - 1 });
+            }
+        }
+        assert_eq!(allocations() - before, 0);
+        let record = recorder.finish(Duration::from_secs(1), 0);
+        assert!(record.spans.iter().all(|span| span.histogram.len() >= u64::from(u64::BITS)));
+        assert!(record.spans.iter().all(|span| span.histogram.count_at(LONGEST) > 0));
     }
 }

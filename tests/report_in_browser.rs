@@ -27,6 +27,8 @@ fn every_chart_is_drawn() {
         ("exits", "class=\"point\"", 4),
         ("excursions", "class=\"point\"", won),
         ("latency", "class=\"point\"", 9),
+        ("percentiles", "class=\"js-line\"", 5),
+        ("percentiles", "class=\"point\"", 100),
     ] {
         let inside = chart(&page, name);
         assert!(inside.contains("class=\"main-svg\""), "{name} is not drawn");
@@ -34,7 +36,7 @@ fn every_chart_is_drawn() {
         assert!(found >= least, "{name}: {found} of {least} {mark}");
     }
     let drawn = page.matches("<div id=\"chart-").count();
-    assert_eq!(drawn, 7, "a chart is not looked at here");
+    assert_eq!(drawn, 8, "a chart is not looked at here");
 }
 
 #[test]

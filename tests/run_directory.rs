@@ -4,9 +4,13 @@ mod sample_run;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use algospace_hft::latency::{Load, Recorder};
 use algospace_hft::market::Money;
-use algospace_hft::performance::{RunRecord, Summary, render_report_again, write_run_directory};
+use algospace_hft::performance::{
+    RUN_FILES, RunRecord, Summary, render_report_again, write_run_directory,
+};
 use sample_run::{HOSTILE, empty_run, sample_run, wall_times};
 use serde_json::Value;
 
@@ -16,6 +20,15 @@ fn write(directory: &Path, run: &RunRecord) -> Summary {
 
 fn read(directory: &Path, name: &str) -> String {
     fs::read_to_string(directory.join(name)).unwrap()
+}
+
+fn files(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }
 
 /// The page without the charts' library, which is not ours.
@@ -33,21 +46,71 @@ fn two_runs_leave_the_same_bytes_and_nothing_unfinished() {
     let names = [
         "config.resolved.yaml",
         "equity.csv",
+        "latency.bar_to_features.hgrm",
+        "latency.bar_to_order.hgrm",
+        "latency.hand_over.hgrm",
         "latency.hgrm",
+        "latency.hlog",
+        "latency.tick_to_bar.hgrm",
+        "latency.tick_to_order.hgrm",
         "manifest.json",
         "report.html",
         "summary.json",
         "trades.csv",
     ];
-    let mut found: Vec<String> = fs::read_dir(&two)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    found.sort();
-    assert_eq!(found, names);
+    assert_eq!(files(&two), names);
     for name in names {
         assert!(read(&one, name) == read(&two, name), "{name} differs");
     }
+}
+
+#[test]
+fn no_latency_of_an_earlier_run_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = sample_run(10);
+    write(folder.path(), &run);
+    let measured = files(folder.path());
+    // Whoever guards a file against a run must know of every name that it may replace or take away.
+    assert!(measured.iter().all(|name| RUN_FILES.contains(&name.as_str())), "{measured:?}");
+    run.latency = None;
+    write(folder.path(), &run);
+    let left = files(folder.path());
+    let latency: Vec<_> = left.iter().filter(|name| name.starts_with("latency")).collect();
+    assert_eq!(latency, ["latency.hgrm"]);
+    assert_eq!(measured.len() - left.len(), 6);
+    assert!(!own_part(&read(folder.path(), "report.html")).contains("tick in → bar"));
+}
+
+#[test]
+fn the_measured_latency_is_in_the_files_and_on_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = sample_run(10);
+    let summary = write(folder.path(), &run);
+    let json: Value = serde_json::from_str(&read(folder.path(), "summary.json")).unwrap();
+    let spans = json["latency"]["spans"].as_array().unwrap();
+    assert_eq!(json["latency"]["dropped"], 12);
+    assert_eq!(spans.len(), 5);
+    let page = read(folder.path(), "report.html");
+    let page = own_part(&page);
+    for span in spans {
+        let tag = span["span"].as_str().unwrap();
+        let record = run.latency.as_ref().unwrap().spans.iter().find(|it| it.span.tag() == tag);
+        let record = record.unwrap();
+        assert_eq!(span["count"], record.histogram.len());
+        assert_eq!(span["p99.9"], record.histogram.value_at_quantile(0.999));
+        assert!(page.contains(record.span.name()), "{tag}");
+        // The file's last row is the longest sample, in nanoseconds, and the count of all.
+        let text = read(folder.path(), &format!("latency.{tag}.hgrm"));
+        let last = text.lines().rfind(|line| !line.starts_with('#')).unwrap();
+        let words: Vec<f64> = last.split_whitespace().map(|word| word.parse().unwrap()).collect();
+        assert_eq!(words, [span["max"].as_f64().unwrap(), 1.0, span["count"].as_f64().unwrap()]);
+    }
+    assert_eq!(read(folder.path(), "latency.hlog").matches("\nTag=").count(), 4 * 5);
+    for words in ["no core is isolated", "recorder was full: 12.", "Paced load", "Example CPU"] {
+        assert!(page.contains(words), "{words}");
+    }
+    let lines = summary.latency.unwrap().lines();
+    assert_eq!(lines[1..6].iter().filter(|line| line.contains(" in → ")).count(), 3);
 }
 
 #[test]
@@ -69,7 +132,10 @@ fn a_report_rendered_from_the_directory_alone_is_the_first_one_byte_for_byte() {
     hostile.strategy = HOSTILE.to_owned();
     hostile.configuration = HOSTILE.to_owned();
     hostile.interrupted = true;
-    for run in [sample_run(30), hostile, empty_run()] {
+    let mut without_samples = empty_run();
+    let recorder = Recorder::new(wall_times().started, Load::OpenLoop);
+    without_samples.latency = Some(recorder.finish(Duration::from_secs(1), 0));
+    for run in [sample_run(30), hostile, empty_run(), without_samples] {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &run);
         let first = read(folder.path(), "report.html");
@@ -78,6 +144,9 @@ fn a_report_rendered_from_the_directory_alone_is_the_first_one_byte_for_byte() {
         assert_eq!(path, folder.path().join("report.html"));
         assert!(read(folder.path(), "report.html") == first);
         assert!(!own_part(&first).contains("<b>x</b>"), "a text was not escaped");
+        let no_sample =
+            run.latency.is_some_and(|it| it.spans.iter().all(|it| it.histogram.is_empty()));
+        assert_eq!(first.contains("There is no sample."), no_sample);
     }
 }
 

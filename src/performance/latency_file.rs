@@ -1,16 +1,18 @@
-//! `latency.hgrm`: the percentile distribution in HdrHistogram's text format, which its plotter
+//! `.hgrm` files: the percentile distribution in HdrHistogram's text format, which its plotter
 //! reads (`outputPercentileDistribution` of the Java original, five steps a halving).
 
 use std::io::{self, Write};
 
 use hdrhistogram::Histogram;
 
-/// Writes the distribution of picoseconds, in nanoseconds.
+/// Writes the distribution in nanoseconds; the histogram's unit is so small that so many are `in_a_nanosecond`.
 pub(super) fn write_percentiles(
     mut writer: impl Write,
     histogram: &Histogram<u64>,
+    in_a_nanosecond: f64,
 ) -> io::Result<()> {
     let digits = usize::from(histogram.sigfig());
+    let scaled = |value: f64| value / in_a_nanosecond;
     writeln!(
         writer,
         "{:>12} {:>14} {:>10} {:>14}\n",
@@ -44,14 +46,10 @@ pub(super) fn write_percentiles(
     writeln!(writer, "#[Buckets = {:12}, SubBuckets     = {sub_buckets:12}]", histogram.buckets())
 }
 
-/// Picoseconds as nanoseconds.
-fn scaled(picoseconds: f64) -> f64 {
-    picoseconds / 1e3
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::performance::summary::PICOSECONDS;
 
     #[test]
     fn has_the_layout_that_plotters_of_hgrm_files_read() {
@@ -61,7 +59,7 @@ mod tests {
             histogram.record(value * 1000).unwrap();
         }
         let mut bytes = Vec::new();
-        write_percentiles(&mut bytes, &histogram).unwrap();
+        write_percentiles(&mut bytes, &histogram, PICOSECONDS).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "       Value     Percentile TotalCount 1/(1-Percentile)");

@@ -9,6 +9,7 @@ mod csv_row;
 mod drawdown;
 mod equity_csv;
 mod latency_file;
+mod latency_summary;
 mod record;
 mod report;
 mod run_directory;
@@ -19,6 +20,7 @@ mod trades_csv;
 mod trading_day;
 
 pub use bootstrap::{Interval, Intervals};
+pub use latency_summary::{LatencySummary, SpanSummary};
 pub use record::{EquityPoint, ExitReason, Trade};
 pub use run_directory::{
     RUN_FILES, RunDirectoryError, WallTimes, check_run_directory, render_report_again,

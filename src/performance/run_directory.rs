@@ -7,9 +7,12 @@
 //! | `trades.csv` | one line a round trip |
 //! | `equity.csv` | one line a point of the equity curve |
 //! | `latency.hgrm` | processing time of a tick, nanoseconds, HdrHistogram's percentile text |
+//! | `latency.SPAN.hgrm` | the same of each span from tick to order that has samples, by [`Span::tag`] |
+//! | `latency.hlog` | those spans by interval, HdrHistogram's interval log, a tag a span |
 //! | `config.resolved.yaml` | the configuration with every default filled in |
 //! | `manifest.json` | version, input, its hash, seed, and when the run was; written last |
 //!
+//! The spans' files are only there if the run measured them; those of an earlier run are taken away.
 //! Each file appears under its name only when it is whole.
 
 use std::fs;
@@ -22,22 +25,50 @@ use tempfile::NamedTempFile;
 use super::equity_csv::{read_equity, write_equity};
 use super::latency_file::write_percentiles;
 use super::report::{Run, render};
+use super::summary::PICOSECONDS;
 use super::trades_csv::{read_trades, write_trades};
 use super::{RunRecord, Summary};
+use crate::latency::Span;
 use crate::market::Timestamp;
 use crate::whole_file;
 
-/// The files of a run's directory.
-pub const RUN_FILES: [&str; 7] =
-    [REPORT, SUMMARY, TRADES, EQUITY, LATENCY, CONFIGURATION, MANIFEST];
+/// The files of a run's directory: every name that a run may write or take away.
+pub const RUN_FILES: [&str; 14] = [
+    REPORT,
+    SUMMARY,
+    TRADES,
+    EQUITY,
+    LATENCY,
+    INTERVALS,
+    span_file(Span::HandOver),
+    span_file(Span::TickToBar),
+    span_file(Span::BarToFeatures),
+    span_file(Span::BarToDecision),
+    span_file(Span::BarToOrder),
+    span_file(Span::TickToOrder),
+    CONFIGURATION,
+    MANIFEST,
+];
 
 const REPORT: &str = "report.html";
 const SUMMARY: &str = "summary.json";
 const TRADES: &str = "trades.csv";
 const EQUITY: &str = "equity.csv";
 const LATENCY: &str = "latency.hgrm";
+const INTERVALS: &str = "latency.hlog";
 const CONFIGURATION: &str = "config.resolved.yaml";
 const MANIFEST: &str = "manifest.json";
+
+const fn span_file(span: Span) -> &'static str {
+    match span {
+        Span::HandOver => "latency.hand_over.hgrm",
+        Span::TickToBar => "latency.tick_to_bar.hgrm",
+        Span::BarToFeatures => "latency.bar_to_features.hgrm",
+        Span::BarToDecision => "latency.bar_to_decision.hgrm",
+        Span::BarToOrder => "latency.bar_to_order.hgrm",
+        Span::TickToOrder => "latency.tick_to_order.hgrm",
+    }
+}
 
 /// A run directory that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -119,13 +150,10 @@ pub fn write_run_directory(
         source,
     })?;
     // A directory with a manifest is whole; from here until its own is written, this one is not.
-    match fs::remove_file(directory.join(MANIFEST)) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            let path = directory.join(MANIFEST);
-            return Err(RunDirectoryError::Io { path, action: "replace", source });
-        }
-        _ => {}
-    }
+    remove(directory, MANIFEST)?;
+    // This run may have nothing to replace them with.
+    remove(directory, INTERVALS)?;
+    Span::ALL.into_iter().try_for_each(|span| remove(directory, span_file(span)))?;
     let summary = Summary::of(record);
     replace(directory, TRADES, |writer| {
         write_trades(writer, &record.instrument, &record.contract_symbols, &record.trades)
@@ -134,7 +162,17 @@ pub fn write_run_directory(
     replace(directory, EQUITY, |writer| {
         write_equity(writer, record.initial_capital, &record.equity).map_err(io::Error::from)
     })?;
-    replace(directory, LATENCY, |writer| write_percentiles(writer, &record.processing_time))?;
+    replace(directory, LATENCY, |writer| {
+        write_percentiles(writer, &record.processing_time, PICOSECONDS)
+    })?;
+    if let Some(latency) = &record.latency {
+        for it in latency.spans.iter().filter(|it| !it.histogram.is_empty()) {
+            replace(directory, span_file(it.span), |writer| {
+                write_percentiles(writer, &it.histogram, 1.0)
+            })?;
+        }
+        replace(directory, INTERVALS, |writer| writer.write_all(&latency.interval_log))?;
+    }
     replace(directory, CONFIGURATION, |writer| writer.write_all(record.configuration.as_bytes()))?;
     replace(directory, SUMMARY, |writer| write_json(writer, &summary))?;
     let run = Run {
@@ -200,6 +238,17 @@ fn write_json(writer: &mut impl Write, value: &impl Serialize) -> io::Result<()>
     writer.write_all(b"\n")
 }
 
+/// Takes a file away, if it is there.
+fn remove(directory: &Path, name: &str) -> Result<(), RunDirectoryError> {
+    match fs::remove_file(directory.join(name)) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            let path = directory.join(name);
+            Err(RunDirectoryError::Io { path, action: "replace", source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Fills a temporary file and renames it to its name.
 fn replace(
     directory: &Path,
@@ -216,4 +265,17 @@ fn replace(
         whole_file::put_in_place(file, &path)
     };
     fill().map_err(|source| RunDirectoryError::Io { path, action: "write", source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_span_has_its_file_among_those_of_a_run() {
+        for span in Span::ALL {
+            assert_eq!(span_file(span), format!("latency.{}.hgrm", span.tag()));
+            assert!(RUN_FILES.contains(&span_file(span)));
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::{EquityPoint, Trade};
+use crate::latency::LatencyRecord;
 use crate::market::{Money, Price, Timeframe, Timestamp};
 
 /// What the input says of itself.
@@ -84,7 +85,9 @@ pub struct RunRecord {
     pub bootstrap_resamples: u32,
     /// Picoseconds of processing a tick, averaged over batches.
     pub processing_time: Histogram<u64>,
-    /// The machine on which `processing_time` was measured, such as its processor's name.
+    /// Times on the way from tick to order, if the run measured them: that of the pinned pipeline does.
+    pub latency: Option<LatencyRecord>,
+    /// The machine on which all that was measured, such as its processor's name.
     pub machine: String,
     /// Whether the run was stopped before the input's end.
     pub interrupted: bool,

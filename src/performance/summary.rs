@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InputDescription, Intervals, RunRecord, Statistics};
+use super::{InputDescription, Intervals, LatencySummary, RunRecord, Statistics};
 
 /// The run's facts and figures, as `summary.json` holds them. Money is in dollars, times are
 /// ISO-8601 UTC. With `trades.csv`, `equity.csv` and `config.resolved.yaml` it is all that the
@@ -62,7 +62,9 @@ pub struct Summary {
     pub ticks_per_second: Option<f64>,
     /// Processing time of a tick; `None` if it was not measured.
     pub processing_time: Option<ProcessingTime>,
-    /// The machine on which it was measured.
+    /// Times on the way from tick to order; `None` if they were not measured.
+    pub latency: Option<LatencySummary>,
+    /// The machine on which that was measured.
     pub machine: String,
 }
 
@@ -78,7 +80,7 @@ pub struct ProcessingTime {
 }
 
 /// In a nanosecond.
-const PICOSECONDS: f64 = 1e3;
+pub(super) const PICOSECONDS: f64 = 1e3;
 const PERCENTILES: [f64; 9] = [0.0, 25.0, 50.0, 75.0, 90.0, 99.0, 99.9, 99.99, 100.0];
 
 impl Summary {
@@ -127,6 +129,7 @@ impl Summary {
             elapsed_seconds: finite(record.elapsed_seconds),
             ticks_per_second: finite(record.ticks_per_second),
             processing_time,
+            latency: record.latency.as_ref().map(LatencySummary::of),
             machine: record.machine.clone(),
         }
     }

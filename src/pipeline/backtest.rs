@@ -256,6 +256,7 @@ fn record(
         confidence_level: config.performance.confidence_level,
         bootstrap_resamples: config.performance.bootstrap_resamples,
         processing_time: run.picoseconds_per_tick,
+        latency: None,
         machine: machine(),
         interrupted: run.interrupted,
         trades: sink.trades,

@@ -1,7 +1,9 @@
 //! A made-up run whose trades and equity agree with each other.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use algospace_hft::latency::{LatencyRecord, Load, Recorder, Sample, Span};
 use algospace_hft::market::{Money, Price, Side, Timeframe, Timestamp};
 use algospace_hft::performance::{
     EquityPoint, ExitReason, InputDescription, RunRecord, Trade, WallTimes,
@@ -65,6 +67,7 @@ pub fn empty_run() -> RunRecord {
         confidence_level: 0.95,
         bootstrap_resamples: 2_000,
         processing_time: Histogram::new(3).unwrap(),
+        latency: None,
         machine: String::new(),
         interrupted: false,
     }
@@ -163,6 +166,37 @@ pub fn sample_run(days: i64) -> RunRecord {
         let rare = if batch % 997 == 0 { 40_000 } else { 0 };
         run.processing_time.record(20 + numbers.below(30) as u64 + rare).unwrap();
     }
+    run.latency = Some(sample_latency(&mut numbers));
     run.machine = "Example CPU at 3.0 GHz, 2 cores".to_owned();
     run
+}
+
+/// A second of ticks, a bar each thousand of them, an order at one bar in ten; only the decision is never timed.
+fn sample_latency(numbers: &mut Numbers) -> LatencyRecord {
+    let mut recorder = Recorder::new(wall_times().started, Load::OpenLoop);
+    for tick in 0..100_000_i64 {
+        let rare = if tick % 9_973 == 0 { 20_000 + numbers.below(60_000) } else { 0 };
+        let handed_over = 80 + numbers.below(60) + rare;
+        let in_bar = handed_over + 4 + numbers.below(5);
+        let features = 1_500 + numbers.below(900);
+        let order = features + 300 + numbers.below(200);
+        let mut record = |span, nanoseconds: i64| {
+            recorder.record(Sample { span, nanoseconds: nanoseconds as u64 });
+        };
+        record(Span::HandOver, handed_over);
+        record(Span::TickToBar, in_bar);
+        if tick % 1_000 == 0 {
+            record(Span::BarToFeatures, features);
+        }
+        if tick % 10_000 == 0 {
+            record(Span::BarToOrder, order);
+            record(Span::TickToOrder, in_bar + order);
+        }
+        if tick % 25_000 == 24_999 {
+            recorder.end_interval(Duration::from_millis(tick as u64 / 100));
+        }
+    }
+    let mut latency = recorder.finish(Duration::from_secs(1), 12);
+    latency.facts = vec!["no core is isolated".to_owned(), format!("clock source: {HOSTILE}")];
+    latency
 }

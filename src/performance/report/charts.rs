@@ -10,18 +10,21 @@ use plotly::{Bar, Plot, Scatter};
 use super::Run;
 use super::format::{count, dollars, nanoseconds, percent};
 use super::tables::percentile_name;
+use crate::latency::Span;
 use crate::market::{Money, Price, Side, Timestamp};
 use crate::page::escape;
 use crate::page::plot::{self, GREY, axis, draw, layout};
-use crate::performance::Trade;
 use crate::performance::drawdown::drawdowns;
 use crate::performance::trades_csv::{contract_symbol, side_name};
 use crate::performance::trading_day::chicago_time;
+use crate::performance::{LatencySummary, Trade};
 
 const BLUE: &str = "#1f5fa8";
 const GREEN: &str = "#1a7f4b";
 const RED: &str = "#b93a32";
 const ORANGE: &str = "#c9791b";
+/// One for each span of the latency.
+const SPAN_COLORS: [&str; Span::ALL.len()] = [BLUE, ORANGE, GREEN, RED, "#7b4fa3", "#1f8f9a"];
 /// The price line has at most so many points.
 const MOST_PRICE_POINTS: usize = 20_000;
 
@@ -404,6 +407,76 @@ pub(super) fn latency(run: &Run) -> Option<String> {
     Some(draw("latency", "half", 280, &mut plot))
 }
 
+/// The percentile curve of each span: each step to the right leaves a tenth of the samples of the step before.
+pub(super) fn latency_percentiles(latency: &LatencySummary) -> Option<String> {
+    let points = || latency.spans.iter().flat_map(|span| &span.curve);
+    let slowest = points().map(|point| point.1).max()?;
+    let fastest = points().map(|point| point.1).min()?;
+    let rarest = points().map(|point| point.0).fold(0.0, f64::max);
+    let mut plot = Plot::new();
+    for (span, color) in latency.spans.iter().zip(SPAN_COLORS) {
+        let hover = span.curve.iter().map(|&(fraction, nanos)| {
+            format!(
+                "{}<br>{}: {}",
+                span.span.name(),
+                percentile(fraction),
+                nanoseconds(nanos as f64)
+            )
+        });
+        plot.add_trace(
+            Scatter::new(
+                span.curve.iter().map(|point| rarity(point.0)).collect(),
+                // A logarithm has no zero.
+                span.curve.iter().map(|point| point.1.max(1)).collect(),
+            )
+            .name(span.span.name())
+            .mode(Mode::LinesMarkers)
+            .hover_text_array(hover.collect())
+            .hover_info(HoverInfo::Text)
+            .line(Line::new().color(color).width(1.5))
+            .marker(Marker::new().color(color).size(3)),
+        );
+    }
+    let percentiles = [0.0, 0.5, 0.9, 0.99, 0.999, 0.999_9, 0.999_99, 0.999_999, 0.999_999_9];
+    // From one whole power of ten to another, so that at least two of them are marked.
+    let lowest = fastest.max(1).ilog10();
+    let highest = (slowest.max(2) - 1).ilog10() + 1;
+    let powers: Vec<f64> = (lowest..=highest).map(|power| 10_f64.powi(power as i32)).collect();
+    let texts = powers.iter().map(|&power| nanoseconds(power).replace(".00", "").replace(".0", ""));
+    plot.set_layout(
+        layout()
+            .hover_mode(HoverMode::Closest)
+            .show_legend(true)
+            .legend(Legend::new().orientation(Orientation::Horizontal).x(0.0).y(1.12))
+            .x_axis(
+                axis("Percentile")
+                    .type_(AxisType::Log)
+                    .range(vec![0.0, rarity(rarest).max(2.0).log10() * 1.02])
+                    .tick_values(percentiles.map(rarity).to_vec())
+                    .tick_text(percentiles.map(percentile).to_vec()),
+            )
+            .y_axis(
+                axis("")
+                    .type_(AxisType::Log)
+                    .range(vec![f64::from(lowest), f64::from(highest)])
+                    .tick_text(texts.collect())
+                    .tick_values(powers),
+            ),
+    );
+    Some(draw("percentiles", "", 420, &mut plot))
+}
+
+/// One of how many samples lies beyond this fraction (< 1) of them.
+fn rarity(fraction: f64) -> f64 {
+    1.0 / (1.0 - fraction)
+}
+
+/// `50%`, `99.9%`, `99.95%`: as many decimals as tell the fraction (< 1) from all.
+fn percentile(fraction: f64) -> String {
+    let nines = (rarity(fraction) * 0.999).log10().ceil() as usize;
+    format!("{:.*}%", nines.saturating_sub(2), fraction * 100.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -422,6 +495,22 @@ mod tests {
         };
         assert_eq!(extremes(&shown), extremes(&marks));
         assert_eq!(thinned(&marks, 1_000), marks);
+    }
+
+    #[test]
+    fn percentiles_show_their_nines() {
+        for (fraction, text) in [
+            (0.0, "0%"),
+            (0.5, "50%"),
+            (0.9, "90%"),
+            (0.99, "99%"),
+            (0.998_046_875, "99.8%"),
+            (0.999, "99.9%"),
+            (0.999_023_437_5, "99.90%"),
+            (0.999_999_9, "99.99999%"),
+        ] {
+            assert_eq!(percentile(fraction), text);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 pub(super) const UNDEFINED: &str = "–";
 
 /// `12,345,678`.
-pub(super) fn count(value: u64) -> String {
+pub(in crate::performance) fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
 
@@ -70,14 +70,21 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// `8.30 ns`, `1.25 µs`, `3.10 ms`.
-pub(super) fn nanoseconds(nanos: f64) -> String {
-    match nanos {
-        n if n < 1e3 => format!("{} ns", number(n, 2)),
-        n if n < 1e6 => format!("{} µs", number(n / 1e3, 2)),
-        n if n < 1e9 => format!("{} ms", number(n / 1e6, 2)),
-        n => format!("{} s", number(n / 1e9, 2)),
-    }
+/// `8.30 ns`, `12.5 µs`, `310 ms`: three significant digits, as many as the histograms hold.
+pub(in crate::performance) fn nanoseconds(nanos: f64) -> String {
+    // Each limit is where three digits would round up to 1,000.
+    let (value, unit) = match nanos {
+        n if n < 999.5 => (n, "ns"),
+        n if n < 999.5e3 => (n / 1e3, "µs"),
+        n if n < 999.5e6 => (n / 1e6, "ms"),
+        n => (n / 1e9, "s"),
+    };
+    let decimals = match value {
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{} {unit}", number(value, decimals))
 }
 
 /// The style class of a gain or a loss.
@@ -106,6 +113,11 @@ mod tests {
         assert_eq!(count(1_000), "1,000");
         assert_eq!(count(999), "999");
         assert_eq!(duration(90_000.0), "25.0 hours");
+        assert_eq!(nanoseconds(8.3), "8.30 ns");
+        assert_eq!(nanoseconds(999.4), "999 ns");
+        assert_eq!(nanoseconds(999.6), "1.00 µs");
         assert_eq!(nanoseconds(1_250.0), "1.25 µs");
+        assert_eq!(nanoseconds(12_345_678.0), "12.3 ms");
+        assert_eq!(nanoseconds(6e10), "60.0 s");
     }
 }

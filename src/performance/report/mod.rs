@@ -5,7 +5,7 @@
 
 mod caveats;
 mod charts;
-mod format;
+pub(super) mod format;
 mod sections;
 mod tables;
 

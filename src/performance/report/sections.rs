@@ -182,29 +182,53 @@ pub(super) fn exits_and_costs(run: &Run) -> String {
 
 /// Simulated and measured latency.
 pub(super) fn latency(run: &Run) -> String {
-    let summary = run.summary;
-    let simulated = match summary.simulated_latency.as_str() {
+    let simulated = match run.summary.simulated_latency.as_str() {
         "" => "not stated".to_owned(),
         text => escape(text.trim_end_matches('.')),
     };
-    let simulated = format!("<p class=\"note\">Simulated: {simulated}.</p>");
-    let Some((measured, chart)) = summary.processing_time.as_ref().zip(charts::latency(run)) else {
-        let body = format!("{simulated}<p class=\"note\">Processing time was not measured.</p>");
-        return section("", "Latency", "", &body);
+    let machine = match run.summary.machine.as_str() {
+        "" => "a machine that is not named".to_owned(),
+        name => escape(name),
     };
-    let machine = match summary.machine.as_str() {
-        "" => "a machine that is not named",
-        name => name,
-    };
-    let note = format!(
-        "<p class=\"note\">Measured: time to process one tick, averaged over each of {} batches, on \
-         {}. Mean {}. It has no influence on the simulated result.</p>",
-        count(measured.count),
-        escape(machine),
-        nanoseconds(measured.mean),
-    );
-    let body = format!("{simulated}{note}{}", columns(&chart, &tables::processing_time(run)));
+    let mut body = format!("<p class=\"note\">Simulated: {simulated}.</p>");
+    match [way_to_the_order(run), processing_time(run)].into_iter().flatten().collect::<String>() {
+        none if none.is_empty() => {
+            body.push_str("<p class=\"note\">Processing time was not measured.</p>");
+        }
+        measured => body.push_str(&format!(
+            "<p class=\"note\">Measured on {machine}. What was measured has no influence on the \
+             simulated result.</p>{measured}"
+        )),
+    }
     section("", "Latency", "", &body)
+}
+
+/// The spans between tick and order, if they were measured.
+fn way_to_the_order(run: &Run) -> Option<String> {
+    let latency = run.summary.latency.as_ref()?;
+    let notes = escape(&latency.notes().join(" "));
+    let facts: String =
+        latency.facts.iter().map(|fact| format!("<li>{}</li>\n", escape(fact))).collect();
+    let facts = match facts.as_str() {
+        "" => facts,
+        some => format!("<ul class=\"note\">\n{some}</ul>"),
+    };
+    let figures = charts::latency_percentiles(latency)
+        .map(|chart| format!("{}{chart}", tables::latency(latency)))
+        .unwrap_or_default();
+    Some(format!("<h3>From tick to order</h3><p class=\"note\">{notes}</p>{facts}{figures}\n"))
+}
+
+/// How long a tick took, if it was measured.
+fn processing_time(run: &Run) -> Option<String> {
+    let (measured, chart) = run.summary.processing_time.as_ref().zip(charts::latency(run))?;
+    Some(format!(
+        "<h3 style=\"margin-top:16px\">One tick through all stages</h3><p class=\"note\">Averaged \
+         over each of {} batches. Mean {}.</p>{}",
+        count(measured.count),
+        nanoseconds(measured.mean),
+        columns(&chart, &tables::processing_time(run))
+    ))
 }
 
 /// All statistics.

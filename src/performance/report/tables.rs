@@ -7,8 +7,9 @@ use super::format::{
     UNDEFINED, count, dollars, duration, nanoseconds, number, or_undefined, percent, tone,
 };
 use crate::page::escape;
-use crate::performance::Interval;
+use crate::performance::latency_summary::COLUMNS;
 use crate::performance::trading_day::daily_closes;
+use crate::performance::{Interval, LatencySummary};
 
 /// A table of cells that are already HTML; the first column is of words, the others of figures.
 fn table(class: &str, header: &[&str], rows: &[Vec<String>]) -> String {
@@ -129,6 +130,12 @@ pub(super) fn processing_time(run: &Run) -> String {
         .map(|&(percentile, nanos)| vec![percentile_name(percentile), nanoseconds(nanos)])
         .collect();
     table("", &["Percentile", "Per tick"], &rows)
+}
+
+/// Percentiles of each span.
+pub(super) fn latency(latency: &LatencySummary) -> String {
+    let rows: Vec<Vec<String>> = latency.spans.iter().map(|span| span.cells().into()).collect();
+    table("", &COLUMNS, &rows)
 }
 
 /// `median`, `99.9%`, `largest`.
