@@ -6,7 +6,8 @@
 //! (what the agents see) → [`strategy`] (the decision seat) → [`execution`] (orders, fills, positions) →
 //! [`performance`] (statistics and the report). [`market`] is the ground floor that all
 //! of them stand on, [`config`] the user's settings, and [`pipeline`] wires the stages together;
-//! [`table`] and [`chart`] show what they make, [`latency`] how long it took.
+//! [`machine`] knows which thread belongs on which core; [`table`] and [`chart`] show what they make,
+//! [`latency`] how long it took.
 //!
 //! Prices, money and time are integers: see [`market::Price`], [`market::Money`] and
 //! [`market::Timestamp`].
@@ -19,6 +20,7 @@ pub mod execution;
 pub mod features;
 pub mod indicators;
 pub mod latency;
+pub mod machine;
 pub mod market;
 pub mod matrix;
 mod page;
