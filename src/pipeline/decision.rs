@@ -57,6 +57,10 @@ pub trait Downstream {
     fn on_bar(&mut self, bar: &Bar, sink: &mut impl Sink);
     /// A decision is asked for at the close of `bar`, after every bar that closes with it.
     fn on_question(&mut self, bar: &Bar, question: &Question);
+    /// An answer that is there already, where the decision seat is called and not written to.
+    fn take_answer(&mut self) -> Option<Answer> {
+        None
+    }
     /// The series goes on at `new` in another contract, where the old one ended at `old`.
     fn on_contract_change(&mut self, old: Price, new: Price);
     /// The series does not go on from the last bar.

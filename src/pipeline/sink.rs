@@ -16,6 +16,8 @@ pub trait Sink {
     fn equity(&mut self, point: &EquityPoint);
     /// A feature row was written, and the matrices of its timeframe went on by a row.
     fn features(&mut self, _stage: &FeatureStage) {}
+    /// An answer of the decision seat is here; it takes effect at its time.
+    fn answer(&mut self, _answer: &Answer) {}
     /// An answer of the decision seat takes effect, or comes too late for its session or contract.
     fn decision(&mut self, _answer: &Answer, _in_time: bool) {}
     /// The desk sent this to the exchange.

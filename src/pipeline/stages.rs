@@ -17,8 +17,8 @@ use crate::strategy::Strategy;
 /// features and the decision seat. The seat's answers go back to it at once.
 #[derive(Clone, Debug)]
 pub struct Pipeline<S> {
-    trading: TradingStage,
-    deciding: Deciding<S>,
+    pub(super) trading: TradingStage,
+    pub(super) deciding: Deciding<S>,
 }
 
 impl<S: Strategy> Pipeline<S> {
@@ -33,9 +33,9 @@ impl<S: Strategy> Pipeline<S> {
         desk: Desk,
         exchange: SimulatedExchange,
     ) -> Pipeline<S> {
-        let answers = VecDeque::with_capacity(settings.most_open_questions(strategy.timeframe()));
+        let most_answers = settings.most_open_questions(strategy.timeframe());
         let trading = TradingStage::new(settings, strategy.timeframe(), desk, exchange);
-        Pipeline { trading, deciding: Deciding { features, strategy, answers } }
+        Pipeline { trading, deciding: Deciding::new(features, strategy, most_answers) }
     }
 
     /// Features and matrices.
@@ -66,48 +66,33 @@ impl<S: Strategy> Pipeline<S> {
     /// Takes an event through all stages.
     #[inline]
     pub fn on_event(&mut self, event: &Event, sink: &mut impl Sink) {
-        match event {
-            Event::Tick(tick) => self.on_tick(tick, sink),
-            event => {
-                self.trading.on_event(event, &mut self.deciding, sink);
-                self.give_answers(sink);
-            }
-        }
+        self.trading.on_event(event, &mut self.deciding, sink);
     }
 
     /// Takes one tick through all stages.
     #[inline(always)]
     pub fn on_tick(&mut self, tick: &Tick, sink: &mut impl Sink) {
-        if !self.trading.on_calm_tick(tick, &mut self.deciding) {
-            self.on_eventful_tick(tick, sink);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn on_eventful_tick(&mut self, tick: &Tick, sink: &mut impl Sink) {
-        self.trading.on_eventful_tick(tick, &mut self.deciding, sink);
-        self.give_answers(sink);
+        self.trading.on_tick(tick, &mut self.deciding, sink);
     }
 
     /// Ends the run after the last tick: closes the position at the last price, and the open bars.
     pub fn finish(&mut self, reason: ExitReason, sink: &mut impl Sink) {
         self.on_event(&Event::End(reason), sink);
     }
-
-    fn give_answers(&mut self, sink: &mut impl Sink) {
-        while let Some(answer) = self.deciding.answers.pop_front() {
-            self.trading.on_answer(&answer, sink);
-        }
-    }
 }
 
 /// Features and the decision seat.
 #[derive(Clone, Debug)]
-struct Deciding<S> {
-    features: FeatureStage,
-    strategy: S,
+pub(super) struct Deciding<S> {
+    pub(super) features: FeatureStage,
+    pub(super) strategy: S,
     answers: VecDeque<Answer>,
+}
+
+impl<S> Deciding<S> {
+    pub(super) fn new(features: FeatureStage, strategy: S, most_answers: usize) -> Deciding<S> {
+        Deciding { features, strategy, answers: VecDeque::with_capacity(most_answers) }
+    }
 }
 
 impl<S: Strategy> Downstream for Deciding<S> {
@@ -125,6 +110,10 @@ impl<S: Strategy> Downstream for Deciding<S> {
     fn on_question(&mut self, bar: &Bar, question: &Question) {
         let decision = self.strategy.on_bar(bar, question.position);
         self.answers.push_back(Answer { question: *question, decision });
+    }
+
+    fn take_answer(&mut self) -> Option<Answer> {
+        self.answers.pop_front()
     }
 
     fn on_contract_change(&mut self, old: Price, new: Price) {

@@ -169,6 +169,11 @@ impl TradingStage {
         &self.books.desk
     }
 
+    /// When an answer takes effect.
+    pub fn decision_timing(&self) -> DecisionTiming {
+        self.settings.decisions
+    }
+
     /// Questions asked so far.
     pub fn questions(&self) -> u64 {
         self.books.questions
@@ -210,11 +215,7 @@ impl TradingStage {
         sink: &mut impl Sink,
     ) {
         match event {
-            Event::Tick(tick) => {
-                if !self.on_calm_tick(tick, downstream) {
-                    self.on_eventful_tick(tick, downstream, sink);
-                }
-            }
+            Event::Tick(tick) => return self.on_tick(tick, downstream, sink),
             Event::Answer(answer) => self.on_answer(answer, sink),
             Event::Report(report) => self.on_report(report, sink),
             Event::Timer(now) => self.on_timer(*now, downstream, sink),
@@ -222,26 +223,25 @@ impl TradingStage {
             Event::Quote(_) => {}
             Event::End(reason) => self.finish(*reason, downstream, sink),
         }
+        self.take_answers(downstream, sink);
     }
 
-    /// Takes a tick that changes nothing but the open bar and the extremes of the open position; gives
-    /// false and does nothing if it may change more.
+    /// Takes a tick, as [`TradingStage::on_event`] does.
     #[inline(always)]
-    pub fn on_calm_tick(&mut self, tick: &Tick, downstream: &mut impl Downstream) -> bool {
-        let is_calm = self.calm.holds(tick);
-        if is_calm {
+    pub fn on_tick(&mut self, tick: &Tick, downstream: &mut impl Downstream, sink: &mut impl Sink) {
+        if self.calm.holds(tick) {
             self.calm.from = tick.time;
             self.books.desk.on_calm_price(tick.price);
             self.bars.on_calm_tick(tick);
             downstream.on_trade(tick);
+        } else {
+            self.on_eventful_tick(tick, downstream, sink);
         }
-        is_calm
     }
 
-    /// Takes any tick.
     #[cold]
     #[inline(never)]
-    pub fn on_eventful_tick(
+    fn on_eventful_tick(
         &mut self,
         tick: &Tick,
         downstream: &mut impl Downstream,
@@ -260,6 +260,14 @@ impl TradingStage {
             self.books.ask(downstream);
         }
         self.calm = self.calm();
+        self.take_answers(downstream, sink);
+    }
+
+    /// What is answered already, because the decision seat is called and not written to.
+    fn take_answers(&mut self, downstream: &mut impl Downstream, sink: &mut impl Sink) {
+        while let Some(answer) = downstream.take_answer() {
+            self.on_answer(&answer, sink);
+        }
     }
 
     /// Takes what the decision seat answered. It takes effect at its time, which must not have passed
@@ -268,6 +276,7 @@ impl TradingStage {
         if self.has_ended {
             return;
         }
+        sink.answer(answer);
         let now = self.now();
         let due = self.settings.decisions.due(answer.question.asked).unwrap_or(now);
         if due > now {

@@ -1,0 +1,57 @@
+//! What the trading stage puts out, as a value that can be queued and kept.
+
+use serde::{Deserialize, Serialize};
+
+use super::decision::Answer;
+use super::sink::Sink;
+use crate::execution::{OrderMessage, Report};
+use crate::market::{Bar, Timestamp};
+use crate::performance::{EquityPoint, Trade};
+
+/// Something that a [`Sink`] is told of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Output {
+    /// A bar closed.
+    Bar(Bar),
+    /// The account.
+    Equity(EquityPoint),
+    /// Something was done.
+    Action(Action),
+}
+
+/// What was done about orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// An answer took effect, or came too late.
+    Decision {
+        /// The answer.
+        answer: Answer,
+        /// Whether it took effect.
+        in_time: bool,
+    },
+    /// The desk sent this.
+    Order {
+        /// What.
+        message: OrderMessage,
+        /// When, in market time.
+        time: Timestamp,
+    },
+    /// The desk was told this.
+    Report(Report),
+    /// A round trip ended.
+    Trade(Trade),
+}
+
+impl Output {
+    /// Tells a sink.
+    pub fn tell(&self, sink: &mut impl Sink) {
+        match self {
+            Output::Bar(bar) => sink.bar(bar),
+            Output::Equity(point) => sink.equity(point),
+            Output::Action(Action::Decision { answer, in_time }) => sink.decision(answer, *in_time),
+            Output::Action(Action::Order { message, time }) => sink.order(message, *time),
+            Output::Action(Action::Report(report)) => sink.report(report),
+            Output::Action(Action::Trade(trade)) => sink.trade(trade),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Features on the stages' thread or on one of their own, and the way to the decision seat's thread.
+
+use super::queue::Outlet;
+use super::ring::Full;
+use super::stopwatch::Stopwatch;
+use crate::latency::Span;
+use crate::market::{Bar, Price, Tick};
+use crate::pipeline::decision::{Downstream, Question};
+use crate::pipeline::feature_stage::FeatureStage;
+use crate::pipeline::sink::Sink;
+
+pub(super) const FEATURES: &str = "features";
+pub(super) const DECISION: &str = "decision";
+
+/// To the decision seat.
+pub(super) enum DecisionMessage {
+    /// What to do at the close of this bar?
+    Question(Bar, Question),
+    /// The series does not go on from the last bar.
+    Restart,
+}
+
+/// What the sequencer hears of questions, so that it waits for their answers where it must.
+#[derive(Clone, Copy)]
+pub(super) enum Notice {
+    /// This was asked.
+    Asked(Question),
+    /// The event of this number is done, and so is all that it asks.
+    Done(u64),
+}
+
+/// Features, and behind them the queue to the decision seat.
+pub(super) struct Features {
+    pub(super) stage: FeatureStage,
+    pub(super) decision: Outlet<DecisionMessage>,
+    /// Whether a question waits for room. Live it does not: a decision that cannot be asked for is none,
+    /// and orders go on.
+    pub(super) waits: bool,
+}
+
+impl Downstream for Features {
+    #[inline(always)]
+    fn on_trade(&mut self, tick: &Tick) {
+        self.stage.on_trade(tick);
+    }
+
+    fn on_bar(&mut self, bar: &Bar, sink: &mut impl Sink) {
+        if self.stage.on_bar(bar).is_some() {
+            sink.features(&self.stage);
+        }
+    }
+
+    fn on_question(&mut self, bar: &Bar, question: &Question) {
+        let message = DecisionMessage::Question(*bar, *question);
+        if self.waits {
+            self.decision.send(message);
+        } else {
+            self.decision.offer(message);
+        }
+    }
+
+    fn on_contract_change(&mut self, old: Price, new: Price) {
+        self.stage.on_contract_change(old, new);
+    }
+
+    fn on_restart(&mut self) {
+        self.decision.send(DecisionMessage::Restart);
+    }
+}
+
+/// To the features' thread.
+pub(super) enum FeatureMessage {
+    /// The open bar took it.
+    Trade(Tick),
+    /// It closed, at this stamp.
+    Bar(Bar, u64),
+    /// A decision is asked for.
+    Question(Bar, Question),
+    /// The series goes on in another contract: the last old price, the first new one.
+    ContractChange(Price, Price),
+    /// The series does not go on from the last bar.
+    Restart,
+}
+
+/// The queue to the features' thread.
+pub(super) struct ToFeatures {
+    pub(super) outlet: Outlet<FeatureMessage>,
+    pub(super) clock: quanta::Clock,
+}
+
+impl Downstream for ToFeatures {
+    fn on_trade(&mut self, tick: &Tick) {
+        self.outlet.send(FeatureMessage::Trade(*tick));
+    }
+
+    fn on_bar(&mut self, bar: &Bar, _: &mut impl Sink) {
+        let closed = self.clock.raw();
+        self.outlet.send(FeatureMessage::Bar(*bar, closed));
+    }
+
+    fn on_question(&mut self, bar: &Bar, question: &Question) {
+        self.outlet.send(FeatureMessage::Question(*bar, *question));
+    }
+
+    fn on_contract_change(&mut self, old: Price, new: Price) {
+        self.outlet.send(FeatureMessage::ContractChange(old, new));
+    }
+
+    fn on_restart(&mut self) {
+        self.outlet.send(FeatureMessage::Restart);
+    }
+}
+
+impl Features {
+    /// Takes a message on the features' thread.
+    pub(super) fn on_message(
+        &mut self,
+        message: FeatureMessage,
+        watch: &mut Stopwatch,
+        on_features: &mut impl FnMut(&FeatureStage),
+    ) {
+        match message {
+            FeatureMessage::Trade(tick) => self.on_trade(&tick),
+            FeatureMessage::Bar(bar, closed) => {
+                if self.stage.on_bar(&bar).is_some() {
+                    watch.record_since(Span::BarToFeatures, closed);
+                    on_features(&self.stage);
+                }
+            }
+            FeatureMessage::Question(bar, question) => self.on_question(&bar, &question),
+            FeatureMessage::ContractChange(old, new) => self.on_contract_change(old, new),
+            FeatureMessage::Restart => self.on_restart(),
+        }
+    }
+
+    /// The stage; the queue to the decision seat ends.
+    pub(super) fn into_stage(self) -> FeatureStage {
+        self.stage
+    }
+
+    /// How often the decision seat had no room, and what was not asked for that.
+    pub(super) fn waits(&self) -> (Full, u64) {
+        (self.decision.full, self.decision.dropped)
+    }
+}
+
+/// Any of them, with notices to the sequencer of what is asked.
+pub(super) struct Noticed<D> {
+    pub(super) downstream: D,
+    /// `None` where nobody waits for an answer.
+    pub(super) notices: Option<Outlet<Notice>>,
+}
+
+impl<D: Downstream> Downstream for Noticed<D> {
+    #[inline(always)]
+    fn on_trade(&mut self, tick: &Tick) {
+        self.downstream.on_trade(tick);
+    }
+
+    fn on_bar(&mut self, bar: &Bar, sink: &mut impl Sink) {
+        self.downstream.on_bar(bar, sink);
+    }
+
+    fn on_question(&mut self, bar: &Bar, question: &Question) {
+        if let Some(notices) = &mut self.notices {
+            notices.send(Notice::Asked(*question));
+        }
+        self.downstream.on_question(bar, question);
+    }
+
+    fn take_answer(&mut self) -> Option<crate::pipeline::decision::Answer> {
+        self.downstream.take_answer()
+    }
+
+    fn on_contract_change(&mut self, old: Price, new: Price) {
+        self.downstream.on_contract_change(old, new);
+    }
+
+    fn on_restart(&mut self) {
+        self.downstream.on_restart();
+    }
+}

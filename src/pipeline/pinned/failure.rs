@@ -1,0 +1,63 @@
+//! A thread that fails stops the others in order.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What made a run stop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {thread} thread failed{}: {reason}", place(*.event))]
+pub struct Failure {
+    /// Which thread.
+    pub thread: &'static str,
+    /// At which event of the total order, counted from 0, if it was at one.
+    pub event: Option<u64>,
+    /// Why.
+    pub reason: String,
+}
+
+fn place(event: Option<u64>) -> String {
+    event.map_or(String::new(), |event| format!(" at event {event}"))
+}
+
+/// Where the threads learn of the first failure.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    has_failed: AtomicBool,
+    first: Mutex<Option<Failure>>,
+}
+
+impl Failures {
+    /// Whether a thread has failed: there is nothing to wait for any more.
+    #[inline]
+    pub(super) fn is_any(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the failure, if it is the first. The threads stop; nobody waits for this lock on the
+    /// way to an order.
+    pub(super) fn add(&self, failure: Failure) {
+        let mut first = self.first.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        first.get_or_insert(failure);
+        self.has_failed.store(true, Ordering::Release);
+    }
+
+    /// The first failure.
+    pub(super) fn into_first(self) -> Option<Failure> {
+        self.first.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Calls `work` so that no panic leaves it: nothing may unwind across the ring. Gives the panic's
+/// message.
+pub(super) fn without_unwinding(work: impl FnOnce()) -> Result<(), String> {
+    // What a panic leaves half done is never used again: the thread that failed only drains its queues.
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message(&*panic))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it panicked without a message".to_owned())
+}

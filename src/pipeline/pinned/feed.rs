@@ -1,0 +1,138 @@
+//! Where events come from, and when.
+
+use quanta::Clock;
+
+use crate::market::{Tick, Timestamp};
+use crate::pipeline::event::Event;
+
+/// What a feed has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Polled {
+    /// An event, to be published as it comes.
+    Event(Event),
+    /// An event that was due at this stamp of the clock, in its raw unit (> 0). Its latency counts from there.
+    Due(Event, u64),
+    /// Nothing yet.
+    Idle,
+    /// Nothing any more.
+    Ended,
+}
+
+/// Where events come from. It is called on the sequencer's thread.
+pub trait Feed: Send {
+    /// The next event, if there is one.
+    fn poll(&mut self) -> Polled;
+}
+
+/// Ticks as fast as they are taken.
+#[derive(Clone, Debug)]
+pub struct Recorded<'a> {
+    ticks: std::slice::Iter<'a, Tick>,
+}
+
+impl<'a> Recorded<'a> {
+    /// A feed of `ticks`.
+    pub fn new(ticks: &'a [Tick]) -> Recorded<'a> {
+        Recorded { ticks: ticks.iter() }
+    }
+}
+
+impl Feed for Recorded<'_> {
+    #[inline]
+    fn poll(&mut self) -> Polled {
+        self.ticks.next().map_or(Polled::Ended, |tick| Polled::Event(Event::Tick(*tick)))
+    }
+}
+
+/// How fast ticks are replayed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// As they were recorded, so many times faster (> 0); silences take `longest_pause` nanoseconds (> 0)
+    /// of wall time at most.
+    Recorded {
+        /// 1 is as recorded.
+        speed: f64,
+        /// Nanoseconds of wall time.
+        longest_pause: u64,
+    },
+    /// So many ticks in one millisecond, evenly, and then none for a while.
+    Bursts {
+        /// Ticks in the millisecond (≥ 1).
+        ticks: u32,
+        /// Nanoseconds from one burst's start to the next's (≥ 1 ms).
+        every: u64,
+    },
+}
+
+/// Ticks at a pace: each is due at an instant that does not depend on what became of those before.
+pub struct Paced<'a> {
+    ticks: std::slice::Iter<'a, Tick>,
+    pace: Pace,
+    clock: Clock,
+    /// The first stamp, taken when the first tick is asked for.
+    start: Option<u64>,
+    /// Nanoseconds from the start to the next tick's instant.
+    due: u64,
+    next: Option<Tick>,
+    last_time: Timestamp,
+    sent: u64,
+}
+
+impl<'a> Paced<'a> {
+    /// A feed of `ticks` at `pace`.
+    pub fn new(ticks: &'a [Tick], pace: Pace, clock: Clock) -> Paced<'a> {
+        let last_time = ticks.first().map_or(Timestamp::MIN, |tick| tick.time);
+        let (ticks, due) = (ticks.iter(), 0);
+        Paced { ticks, pace, clock, start: None, due, next: None, last_time, sent: 0 }
+    }
+
+    /// Nanoseconds from the last tick's instant to that of the tick at `time`.
+    fn pause(&self, time: Timestamp) -> u64 {
+        match self.pace {
+            Pace::Recorded { speed, longest_pause } => {
+                let recorded = (time - self.last_time).max(0) as f64;
+                ((recorded / speed) as u64).min(longest_pause)
+            }
+            Pace::Bursts { ticks, every } => {
+                const MILLISECOND: u64 = 1_000_000;
+                let ticks = u64::from(ticks);
+                let within = MILLISECOND / ticks;
+                match self.sent % ticks {
+                    0 if self.sent > 0 => every - within * (ticks - 1),
+                    0 => 0,
+                    _ => within,
+                }
+            }
+        }
+    }
+}
+
+impl Feed for Paced<'_> {
+    fn poll(&mut self) -> Polled {
+        if self.next.is_none() {
+            let Some(tick) = self.ticks.next() else { return Polled::Ended };
+            self.due += self.pause(tick.time);
+            self.last_time = self.last_time.max(tick.time);
+            self.sent += 1;
+            self.next = Some(*tick);
+        }
+        let now = self.clock.raw();
+        let start = *self.start.get_or_insert(now);
+        let elapsed = self.clock.delta_as_nanos(start, now);
+        match self.next {
+            Some(tick) if elapsed >= self.due => {
+                self.next = None;
+                // Late by so much; the stamp goes back by the same, in the raw unit.
+                let late = elapsed - self.due;
+                let raw_late = match elapsed {
+                    0 => 0,
+                    elapsed => {
+                        (u128::from(now - start) * u128::from(late) / u128::from(elapsed)) as u64
+                    }
+                };
+                Polled::Due(Event::Tick(tick), (now - raw_late).max(1))
+            }
+            _ => Polled::Idle,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The thread that keeps results and times.
+
+use std::time::{Duration, Instant};
+
+use rtrb::Consumer;
+
+use super::failure::{Failure, Failures, without_unwinding};
+use crate::latency::{LatencyRecord, Recorder, Sample};
+use crate::machine::{Wait, Waiter};
+use crate::pipeline::output::Output;
+use crate::pipeline::sink::Sink;
+
+/// Length of an interval of the latency log.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+pub(super) const NAME: &str = "metrics";
+
+/// Tells `sink` every result and counts every time, until nobody writes any more.
+pub(super) fn run(
+    mut results: Consumer<Output>,
+    mut times: Vec<Consumer<Sample>>,
+    sink: &mut impl Sink,
+    mut recorder: Recorder,
+    wait: Wait,
+    failures: &Failures,
+) -> LatencyRecord {
+    let start = Instant::now();
+    let mut interval_end = INTERVAL;
+    let mut waiter = Waiter::new(wait);
+    let mut has_failed = false;
+    loop {
+        // Asked before looking, so that what was written last is seen.
+        let is_last = results.is_abandoned() && times.iter().all(Consumer::is_abandoned);
+        let mut found = false;
+        while let Ok(output) = results.pop() {
+            found = true;
+            if !has_failed && let Err(reason) = without_unwinding(|| output.tell(sink)) {
+                has_failed = true;
+                failures.add(Failure { thread: NAME, event: None, reason });
+            }
+        }
+        for times in &mut times {
+            while let Ok(sample) = times.pop() {
+                found = true;
+                recorder.record(sample);
+            }
+        }
+        let elapsed = start.elapsed();
+        if elapsed >= interval_end {
+            recorder.end_interval(elapsed);
+            interval_end = elapsed + INTERVAL;
+        }
+        if found {
+            waiter.reset();
+        } else if is_last {
+            return recorder.finish(elapsed, 0);
+        } else {
+            waiter.wait();
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! The pinned runner: the same stages on threads of their own around one ring of preallocated slots.
+//!
+//! ```text
+//!  feed, timers, broker ──▶ sequencer ══ ring ══╦═▶ stages: bars, orders ──▶ features ──▶ decision seat
+//!                               ▲               ╚═▶ journal ◀── actions ──┘                     │
+//!                               └───────────────────────── answers ─────────────────────────────┘
+//!                                          metrics ◀── results and times ── stages, features
+//! ```
+//!
+//! The sequencer puts everything that comes from outside into one order; the stages' thread is the only
+//! one that acts on it. Features and the decision seat run on its thread or on their own
+//! ([`Layout`]). Every result is that of the inline runner, bit for bit.
+//!
+//! What waits for what, and why nothing waits in a circle: the sequencer waits for room in the ring, and
+//! in a simulation for an answer, and takes in everything that is sent to it meanwhile; the stages
+//! wait for room in their queues; journal and metrics wait for nothing but their files.
+
+mod downstream;
+mod failure;
+mod feed;
+mod journal_thread;
+mod metrics_thread;
+mod outlets;
+mod queue;
+mod ring;
+mod sequencer;
+mod stages_thread;
+mod stopwatch;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use quanta::Clock;
+use serde::{Deserialize, Serialize};
+
+pub use failure::Failure;
+pub use feed::{Feed, Pace, Paced, Polled, Recorded};
+pub use ring::Full;
+
+use super::decision::{Answer, DecisionTiming, Downstream};
+use super::feature_stage::FeatureStage;
+use super::journal::RunJournal;
+use super::sink::Sink;
+use super::stages::{Deciding, Pipeline};
+use super::trading::TradingStage;
+use crate::latency::{LatencyRecord, Load, Recorder};
+use crate::machine::Wait;
+use crate::market::Timestamp;
+use crate::strategy::Strategy;
+use downstream::{DecisionMessage, Features, Notice, Noticed, ToFeatures};
+use failure::{Failures, without_unwinding};
+use outlets::OutletParts;
+use queue::{Outlet, queue, serve};
+use ring::{Publisher, Reader, ring};
+use sequencer::{Seat, Sequenced, Sequencer};
+use stages_thread::StagesThread;
+use stopwatch::Stopwatch;
+
+/// Which stages have a thread of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// None: bars, features, decision and orders share one. The fastest while the decision is cheap.
+    Fused,
+    /// The decision seat: a slow decision delays no order and no stop.
+    #[default]
+    DecisionApart,
+    /// Features and matrices, and the decision seat.
+    AllApart,
+}
+
+/// How often progress is shown.
+const PROGRESS: Duration = Duration::from_millis(100);
+
+/// Where a thread runs and how it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The processor's number, to which it is pinned; `None` leaves it to the system.
+    pub core: Option<usize>,
+    /// What it does while there is nothing to do.
+    pub wait: Wait,
+}
+
+/// How the stages are spread over threads.
+#[derive(Clone, Debug)]
+pub struct PinnedSettings {
+    /// Which stages have a thread of their own.
+    pub layout: Layout,
+    /// Slots of the ring, a power of two (≥ 2).
+    pub ring_slots: usize,
+    /// Messages that each queue beside it holds (≥ 1).
+    pub queue_slots: usize,
+    /// The sequencer's thread.
+    pub sequencer: Placement,
+    /// Bars and orders, with whatever has no thread of its own.
+    pub stages: Placement,
+    /// Features and matrices, if they have one.
+    pub features: Placement,
+    /// The decision seat, if it has one.
+    pub decision: Placement,
+    /// The journal, if there is one.
+    pub journal: Placement,
+    /// Results and times.
+    pub metrics: Placement,
+    /// Of so many events the times of one are taken (≥ 1); those of a paced feed all are.
+    pub sample_every: u32,
+    /// How the feed offers its events.
+    pub load: Load,
+}
+
+/// What a pinned run leaves.
+pub struct PinnedRun<S> {
+    /// The stages after the last event.
+    pub pipeline: Pipeline<S>,
+    /// Ticks published.
+    pub ticks: u64,
+    /// Wall time from the first event to the end.
+    pub elapsed: Duration,
+    /// Whether it was stopped before the feed ended.
+    pub interrupted: bool,
+    /// How long the ways between the stages took.
+    pub latency: LatencyRecord,
+    /// Who waited for whom.
+    pub waits: Waits,
+}
+
+/// How often and how long a thread waited for another, and what was given up instead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// The sequencer, for room in the ring.
+    pub ring: Full,
+    /// The sequencer, for the decision seat's answers.
+    pub answers: Full,
+    /// The stages, for room to the metrics' thread.
+    pub results: Full,
+    /// The stages, for room to the journal.
+    pub journal: Full,
+    /// The stages, for room to the features' thread.
+    pub features: Full,
+    /// Features, for room to the decision seat.
+    pub decision: Full,
+    /// Questions that were not asked because the decision seat was behind; only where answers count from
+    /// their arrival.
+    pub unasked: u64,
+    /// Quotes that gave way to newer ones because the ring was full; likewise.
+    pub replaced_quotes: u64,
+}
+
+/// Takes everything that `feed` has through the stages. `results` is told what they make, on the metrics'
+/// thread, but for features, which go to `on_features` on the thread that computes them; every
+/// event and action goes to `journal`. `stop` ends it in order; `progress` is told the number of ticks.
+///
+/// # Errors
+/// If a thread cannot be started or fails. The other threads have then ended in order: what was published is
+/// in the journal, and what was done is told to `results`.
+#[allow(clippy::too_many_arguments, reason = "one call, with everything named at it")]
+pub fn run<S, F, K, N>(
+    pipeline: Pipeline<S>,
+    feed: F,
+    settings: &PinnedSettings,
+    results: &mut K,
+    on_features: &mut N,
+    journal: Option<RunJournal>,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<PinnedRun<S>, Failure>
+where
+    S: Strategy + Send,
+    F: Feed,
+    K: Sink + Send,
+    N: FnMut(&FeatureStage) + Send,
+{
+    let failures = Failures::default();
+    let ended = thread::scope(|scope| {
+        let threads = Threads { scope, settings, failures: &failures, stop, clock: Clock::new() };
+        threads.run(pipeline, feed, results, on_features, journal, progress)
+    });
+    match failures.into_first() {
+        None => ended,
+        Some(failure) => Err(failure),
+    }
+}
+
+/// What starts threads.
+struct Threads<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    settings: &'env PinnedSettings,
+    failures: &'env Failures,
+    stop: &'env AtomicBool,
+    clock: Clock,
+}
+
+/// What the sequencer's and the stages' threads leave.
+struct End<D> {
+    trading: TradingStage,
+    downstream: D,
+    sequenced: Sequenced,
+    elapsed: Duration,
+    lost_times: u64,
+    waits: Waits,
+}
+
+impl<'scope, 'env> Threads<'scope, 'env> {
+    fn run<S, F, K, N>(
+        &self,
+        pipeline: Pipeline<S>,
+        feed: F,
+        results: &'env mut K,
+        on_features: &'env mut N,
+        journal: Option<RunJournal>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<PinnedRun<S>, Failure>
+    where
+        S: Strategy + Send + 'scope,
+        F: Feed + 'scope,
+        K: Sink + Send,
+        N: FnMut(&FeatureStage) + Send,
+    {
+        let Threads { settings, failures, .. } = *self;
+        let slots = settings.queue_slots;
+        let with_journal = journal.is_some();
+        let ring = ring(settings.ring_slots, settings.sequencer.wait, with_journal);
+        let (publisher, reader, journal_reader) = ring;
+        let wait = settings.stages.wait;
+        let (results_out, results_in) = queue(slots, wait);
+        let (actions_out, actions_in) = queue(slots, wait);
+        let (times_out, times_in) = queue(slots, wait);
+        let (feature_times_out, feature_times_in) = queue(slots, settings.features.wait);
+        if let Some((journal, reader)) = journal.zip(journal_reader) {
+            self.spawn(journal_thread::NAME, settings.journal, move |wait| {
+                journal_thread::run(journal, reader, actions_in, wait, failures);
+            })?;
+        }
+        let recorder = Recorder::new(now(), settings.load);
+        let metrics = self.spawn(metrics_thread::NAME, settings.metrics, move |wait| {
+            let times = vec![times_in, feature_times_in];
+            metrics_thread::run(results_in, times, results, recorder, wait, failures)
+        })?;
+
+        let Pipeline { trading, deciding } = pipeline;
+        let outlets = OutletParts {
+            watch: Stopwatch::new(self.clock.clone(), times_out),
+            results: results_out,
+            journal: with_journal.then_some(actions_out),
+            decides_on: deciding.strategy.timeframe(),
+        };
+        let mut feature_watch = Stopwatch::new(self.clock.clone(), feature_times_out);
+        let (end, deciding) = match settings.layout {
+            Layout::Fused => {
+                drop(feature_watch);
+                let downstream = Noticed { downstream: deciding, notices: None };
+                let stages = StagesThread::new(trading, downstream, outlets.with(on_features));
+                let end = self.drive(stages, feed, None, publisher, reader, progress)?;
+                end.split()
+            }
+            Layout::DecisionApart => {
+                drop(feature_watch);
+                let (features, notices, seat, decision) =
+                    self.decision_apart(&trading, deciding)?;
+                let downstream = Noticed { downstream: features, notices: Some(notices) };
+                let stages = StagesThread::new(trading, downstream, outlets.with(on_features));
+                let end = self.drive(stages, feed, Some(seat), publisher, reader, progress)?;
+                let (mut end, features) = end.split();
+                (end.waits.decision, end.waits.unasked) = features.waits();
+                let features = features.into_stage();
+                (end, Deciding::new(features, join(decision), 0))
+            }
+            Layout::AllApart => {
+                let (mut features, notices, seat, decision) =
+                    self.decision_apart(&trading, deciding)?;
+                let (outlet, inbox) = queue(slots, wait);
+                let computing =
+                    self.spawn(downstream::FEATURES, settings.features, move |wait| {
+                        serve(downstream::FEATURES, inbox, wait, failures, |message| {
+                            features.on_message(message, &mut feature_watch, on_features);
+                        });
+                        (features, feature_watch.lost())
+                    })?;
+                let downstream = ToFeatures { outlet, clock: self.clock.clone() };
+                let downstream = Noticed { downstream, notices: Some(notices) };
+                let ignore = |_: &FeatureStage| {};
+                let stages = StagesThread::new(trading, downstream, outlets.with(ignore));
+                let end = self.drive(stages, feed, Some(seat), publisher, reader, progress)?;
+                let (mut end, to_features) = end.split();
+                end.waits.features = to_features.outlet.full;
+                drop(to_features);
+                let (features, lost_times) = join(computing);
+                (end.waits.decision, end.waits.unasked) = features.waits();
+                end.lost_times += lost_times;
+                let features = features.into_stage();
+                (end, Deciding::new(features, join(decision), 0))
+            }
+        };
+        let End { trading, sequenced, elapsed, lost_times, waits, .. } = end;
+        let mut latency = join(metrics);
+        latency.dropped = lost_times;
+        let Sequenced { ticks, interrupted, .. } = sequenced;
+        let pipeline = Pipeline { trading, deciding };
+        Ok(PinnedRun { pipeline, ticks, elapsed, interrupted, latency, waits })
+    }
+
+    /// Puts the decision seat on its thread: what stands before it, what the sequencer hears of it.
+    fn decision_apart<S: Strategy + Send + 'scope>(
+        &self,
+        trading: &TradingStage,
+        deciding: Deciding<S>,
+    ) -> Result<(Features, Outlet<Notice>, Seat, ScopedJoinHandle<'scope, S>), Failure> {
+        let Threads { settings, failures, .. } = *self;
+        let Deciding { features: stage, mut strategy, .. } = deciding;
+        let timing = trading.decision_timing();
+        let slots = settings.queue_slots;
+        let (decision, inbox) = queue(slots, settings.stages.wait);
+        let (mut answers, answers_in) = queue(slots, settings.decision.wait);
+        let (notices, notices_in) = queue(slots, settings.stages.wait);
+        let seat = self.spawn(downstream::DECISION, settings.decision, move |wait| {
+            serve(downstream::DECISION, inbox, wait, failures, |message| match message {
+                DecisionMessage::Question(bar, question) => {
+                    let decision = strategy.on_bar(&bar, question.position);
+                    answers.send(Answer { question, decision });
+                }
+                DecisionMessage::Restart => strategy.restart(),
+            });
+            strategy
+        })?;
+        let waits = timing != DecisionTiming::OnArrival;
+        let features = Features { stage, decision, waits };
+        Ok((features, notices, Seat::new(timing, notices_in, answers_in), seat))
+    }
+
+    /// Starts the stages and the sequencer, and waits until both have ended.
+    fn drive<D, F, N>(
+        &self,
+        mut stages: StagesThread<D, N>,
+        feed: F,
+        seat: Option<Seat>,
+        ring: Publisher,
+        reader: Reader,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<End<D>, Failure>
+    where
+        D: Downstream + Send + 'scope,
+        F: Feed + 'scope,
+        N: FnMut(&FeatureStage) + Send + 'scope,
+    {
+        let Threads { settings, failures, stop, ref clock, .. } = *self;
+        let ticks = Arc::new(AtomicU64::new(0));
+        let sequencer = Sequencer {
+            feed,
+            ring,
+            seat,
+            clock: clock.clone(),
+            sample_every: settings.sample_every,
+            wait: settings.sequencer.wait,
+            stop,
+            failures,
+            ticks: Arc::clone(&ticks),
+        };
+        let start = Instant::now();
+        let stages = self.spawn(stages_thread::NAME, settings.stages, move |wait| {
+            stages.run(reader, wait, failures);
+            stages
+        })?;
+        let waiting = thread::current();
+        let sequencer = self.spawn(sequencer::NAME, settings.sequencer, move |_| {
+            let mut done = Sequenced::default();
+            // With the sequencer its end of the ring goes, whatever happened, and the readers end.
+            if let Err(reason) = without_unwinding(|| done = sequencer.run()) {
+                failures.add(Failure { thread: sequencer::NAME, event: None, reason });
+            }
+            waiting.unpark();
+            done
+        })?;
+        while !sequencer.is_finished() {
+            progress(ticks.load(Ordering::Relaxed));
+            thread::park_timeout(PROGRESS);
+        }
+        let sequenced = join(sequencer);
+        let StagesThread { trading, downstream, outlets, .. } = join(stages);
+        progress(sequenced.ticks);
+        let waits = Waits {
+            ring: sequenced.full,
+            answers: sequenced.answers,
+            replaced_quotes: sequenced.replaced_quotes,
+            results: outlets.results.full,
+            journal: outlets.journal.as_ref().map_or(Full::default(), |journal| journal.full),
+            ..Waits::default()
+        };
+        Ok(End {
+            trading,
+            downstream: downstream.downstream,
+            sequenced,
+            elapsed: start.elapsed(),
+            lost_times: outlets.watch.lost(),
+            waits,
+        })
+    }
+
+    /// Starts a thread, pinned as it shall be.
+    fn spawn<T: Send + 'scope>(
+        &self,
+        name: &'static str,
+        placement: Placement,
+        work: impl FnOnce(Wait) -> T + Send + 'scope,
+    ) -> Result<ScopedJoinHandle<'scope, T>, Failure> {
+        let start = move || {
+            if let Some(id) = placement.core {
+                core_affinity::set_for_current(core_affinity::CoreId { id });
+            }
+            work(placement.wait)
+        };
+        thread::Builder::new().name(name.to_owned()).spawn_scoped(self.scope, start).map_err(
+            |error| Failure {
+                thread: name,
+                event: None,
+                reason: format!("it cannot be started: {error}"),
+            },
+        )
+    }
+}
+
+impl<D> End<D> {
+    /// What stood behind the bars, apart from the rest.
+    fn split(self) -> (End<()>, D) {
+        let End { trading, downstream, sequenced, elapsed, lost_times, waits } = self;
+        (End { trading, downstream: (), sequenced, elapsed, lost_times, waits }, downstream)
+    }
+}
+
+/// Waits for a thread whose work cannot unwind.
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().expect("every panic is caught in the thread")
+}
+
+/// The wall clock.
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,137 @@
+//! What leaves the stages' thread: outputs to their keepers, times to the metrics.
+
+use super::queue::Outlet;
+use super::stopwatch::Stopwatch;
+use crate::execution::{OrderMessage, Report};
+use crate::latency::Span;
+use crate::market::{Bar, Timeframe, Timestamp};
+use crate::performance::{EquityPoint, Trade};
+use crate::pipeline::decision::Answer;
+use crate::pipeline::feature_stage::FeatureStage;
+use crate::pipeline::output::{Action, Output};
+use crate::pipeline::sink::Sink;
+
+/// Questions whose stamps are remembered: an answer comes before so many more are asked.
+const OPEN_QUESTIONS: usize = 64;
+
+/// The stages' sink on their thread. It formats, keeps and allocates nothing.
+pub(super) struct Outlets<F> {
+    pub(super) watch: Stopwatch,
+    /// To whoever keeps what the run makes.
+    pub(super) results: Outlet<Output>,
+    /// To the journal, with the number of the event at which it came.
+    pub(super) journal: Option<Outlet<(u64, Action)>>,
+    on_features: F,
+    decides_on: Timeframe,
+    event: u64,
+    /// The event's stamp; 0 if it has none.
+    stamp: u64,
+    bar_closed: u64,
+    questions: u64,
+    /// Stamps of the tick that came and of the bar that closed, of the last questions.
+    asked: [(u64, u64); OPEN_QUESTIONS],
+    /// The question whose answer takes effect now.
+    decided: Option<u64>,
+}
+
+/// What [`Outlets`] are made of, but for who reads the features.
+pub(super) struct OutletParts {
+    pub(super) watch: Stopwatch,
+    pub(super) results: Outlet<Output>,
+    pub(super) journal: Option<Outlet<(u64, Action)>>,
+    pub(super) decides_on: Timeframe,
+}
+
+impl OutletParts {
+    pub(super) fn with<F>(self, on_features: F) -> Outlets<F> {
+        let OutletParts { watch, results, journal, decides_on } = self;
+        Outlets {
+            watch,
+            results,
+            journal,
+            on_features,
+            decides_on,
+            event: 0,
+            stamp: 0,
+            bar_closed: 0,
+            questions: 0,
+            asked: [(0, 0); OPEN_QUESTIONS],
+            decided: None,
+        }
+    }
+}
+
+impl<F> Outlets<F> {
+    /// An event begins.
+    #[inline]
+    pub(super) fn begin(&mut self, event: u64, stamp: u64) {
+        (self.event, self.stamp, self.decided) = (event, stamp, None);
+    }
+
+    fn act(&mut self, action: Action) {
+        if let Some(journal) = &mut self.journal {
+            journal.send((self.event, action));
+        }
+        self.results.send(Output::Action(action));
+    }
+
+    /// The stamps at which a question was asked, if they are remembered.
+    fn asked(&self, question: u64) -> (u64, u64) {
+        let is_remembered = question + OPEN_QUESTIONS as u64 > self.questions;
+        if is_remembered { self.asked[question as usize % OPEN_QUESTIONS] } else { (0, 0) }
+    }
+}
+
+impl<F: FnMut(&FeatureStage)> Sink for Outlets<F> {
+    fn bar(&mut self, bar: &Bar) {
+        self.bar_closed = self.watch.now();
+        if bar.timeframe == self.decides_on {
+            self.questions += 1;
+            let place = self.questions as usize % OPEN_QUESTIONS;
+            self.asked[place] = (self.stamp, self.bar_closed);
+        }
+        self.results.send(Output::Bar(*bar));
+    }
+
+    fn trade(&mut self, trade: &Trade) {
+        self.act(Action::Trade(*trade));
+    }
+
+    fn equity(&mut self, point: &EquityPoint) {
+        self.results.send(Output::Equity(*point));
+    }
+
+    fn features(&mut self, stage: &FeatureStage) {
+        self.watch.record_since(Span::BarToFeatures, self.bar_closed);
+        (self.on_features)(stage);
+    }
+
+    fn answer(&mut self, answer: &Answer) {
+        let (_, closed) = self.asked(answer.question.number);
+        if closed != 0 {
+            self.watch.record_since(Span::BarToDecision, closed);
+        }
+    }
+
+    fn decision(&mut self, answer: &Answer, in_time: bool) {
+        self.decided = answer.decision.map(|_| answer.question.number);
+        self.act(Action::Decision { answer: *answer, in_time });
+    }
+
+    fn order(&mut self, message: &OrderMessage, time: Timestamp) {
+        if let Some(question) = self.decided.take() {
+            let ((came, closed), now) = (self.asked(question), self.watch.now());
+            if closed != 0 {
+                self.watch.record(Span::BarToOrder, closed, now);
+            }
+            if came != 0 {
+                self.watch.record(Span::TickToOrder, came, now);
+            }
+        }
+        self.act(Action::Order { message: *message, time });
+    }
+
+    fn report(&mut self, report: &Report) {
+        self.act(Action::Report(*report));
+    }
+}

@@ -1,0 +1,91 @@
+//! One-to-one queues between the threads, beside the ring.
+
+use std::time::Instant;
+
+use rtrb::{Consumer, Producer, PushError, RingBuffer};
+
+use super::failure::{Failure, Failures, without_unwinding};
+use super::ring::Full;
+use crate::machine::{Wait, Waiter};
+
+/// A queue for `most` messages at once; its memory is taken now.
+pub(super) fn queue<T>(most: usize, wait: Wait) -> (Outlet<T>, Consumer<T>) {
+    let (producer, consumer) = RingBuffer::new(most);
+    (Outlet { producer, waiter: Waiter::new(wait), full: Full::default(), dropped: 0 }, consumer)
+}
+
+/// The writing end of a queue.
+pub(super) struct Outlet<T> {
+    producer: Producer<T>,
+    waiter: Waiter,
+    /// How often and how long there was no room.
+    pub(super) full: Full,
+    /// Messages given up because there was no room.
+    pub(super) dropped: u64,
+}
+
+impl<T> Outlet<T> {
+    /// Sends, waiting while there is no room. A reader that is gone misses it.
+    #[inline]
+    pub(super) fn send(&mut self, message: T) {
+        if let Err(PushError::Full(message)) = self.producer.push(message) {
+            self.send_when_there_is_room(message);
+        }
+    }
+
+    /// Sends if there is room.
+    #[inline]
+    pub(super) fn offer(&mut self, message: T) {
+        self.dropped += u64::from(self.producer.push(message).is_err());
+    }
+
+    #[cold]
+    fn send_when_there_is_room(&mut self, mut message: T) {
+        let start = Instant::now();
+        self.waiter.reset();
+        while let Err(PushError::Full(back)) = self.producer.push(message) {
+            if self.producer.is_abandoned() {
+                return;
+            }
+            message = back;
+            self.waiter.wait();
+        }
+        self.full.times += 1;
+        self.full.waited += start.elapsed();
+    }
+}
+
+/// Calls `work` on every message until nobody writes any more. After a panic it goes on reading, so
+/// that no writer waits for it, and works no more.
+pub(super) fn serve<T>(
+    thread: &'static str,
+    mut inbox: Consumer<T>,
+    wait: Wait,
+    failures: &Failures,
+    mut work: impl FnMut(T),
+) {
+    let mut waiter = Waiter::new(wait);
+    let mut has_failed = false;
+    loop {
+        // Asked before looking, so that what was written last is seen.
+        let is_last = inbox.is_abandoned();
+        let mut found = false;
+        while let Ok(message) = inbox.pop() {
+            found = true;
+            if has_failed {
+                continue;
+            }
+            if let Err(reason) = without_unwinding(|| work(message)) {
+                has_failed = true;
+                failures.add(Failure { thread, event: None, reason });
+            }
+        }
+        if found {
+            waiter.reset();
+        } else if is_last {
+            return;
+        } else {
+            waiter.wait();
+        }
+    }
+}

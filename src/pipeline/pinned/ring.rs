@@ -1,0 +1,123 @@
+//! The ring of preallocated slots, and how it is written to.
+//!
+//! One thread writes, two read. The `disruptor` crate is used by the part of it that cannot hang:
+//! `try_batch_publish` (its `publish` spins for ever on a full ring, its `batch_publish` on a batch longer than the
+//! ring, and a multi-producer's ring stops for good when a writer panics) and pollers on our own threads
+//! (a handler on one of its threads that panics takes its thread down without a word).
+
+use std::time::{Duration, Instant};
+
+use disruptor::{
+    BusySpin, EventPoller, MultiConsumerBarrier, Producer, SingleProducer, SingleProducerBarrier,
+    build_single_producer,
+};
+
+use crate::machine::{Wait, Waiter};
+use crate::market::Timestamp;
+use crate::pipeline::event::Event;
+
+/// Events that are written, or taken, at once: so many are visible to the next thread together.
+pub(super) const BATCH: usize = 64;
+
+/// One place of the ring. The event's first bytes and the stamps share a cache line, which is all that a
+/// tick needs.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Slot {
+    /// When the event was due, or else written, in the raw unit of the clock; 0 if nobody looked.
+    pub(super) stamp: u64,
+    /// Whether its latency counts; bars are stamped though no sample is taken.
+    pub(super) is_sampled: bool,
+    /// Whether it may close a bar, so that the sequencer must hear whether anything was asked.
+    pub(super) may_close: bool,
+    /// What happened.
+    pub(super) event: Event,
+}
+
+impl Slot {
+    pub(super) const EMPTY: Slot =
+        Slot { stamp: 0, is_sampled: false, may_close: false, event: Event::Timer(Timestamp::MIN) };
+
+    #[inline(always)]
+    fn fill(&mut self, slot: &Slot) {
+        (self.stamp, self.is_sampled, self.may_close) =
+            (slot.stamp, slot.is_sampled, slot.may_close);
+        // A tick is a third of the largest event: only its bytes are to travel.
+        match &slot.event {
+            Event::Tick(tick) => self.event = Event::Tick(*tick),
+            event => self.event = *event,
+        }
+    }
+}
+
+/// One reader's end.
+pub(super) type Reader = EventPoller<Slot, SingleProducerBarrier>;
+
+/// A ring of `slots`, a power of two, all of them written once so that their memory is there; a second
+/// reader if there is a journal. Each reader must be polled until it says that the ring is shut
+/// down, or the ring fills for ever.
+pub(super) fn ring(
+    slots: usize,
+    wait: Wait,
+    with_journal: bool,
+) -> (Publisher, Reader, Option<Reader>) {
+    // The strategy is for the crate's own threads, of which there are none.
+    let builder = build_single_producer(slots, || Slot::EMPTY, BusySpin).with_multi_consumer();
+    let (stages, builder) = builder.new_event_poller();
+    let (journal, ring) = if with_journal {
+        let (journal, builder) = builder.new_event_poller();
+        (Some(journal), builder.build())
+    } else {
+        (None, builder.build())
+    };
+    let most = BATCH.min(slots / 2).max(1);
+    let publisher = Publisher { ring, most, waiter: Waiter::new(wait), full: Full::default() };
+    (publisher, stages, journal)
+}
+
+/// How often and how long a writer found no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Full {
+    /// Times.
+    pub times: u64,
+    /// Wall time waited in all.
+    pub waited: Duration,
+}
+
+/// The writer's end.
+pub(super) struct Publisher {
+    ring: SingleProducer<Slot, MultiConsumerBarrier>,
+    most: usize,
+    waiter: Waiter,
+    pub(super) full: Full,
+}
+
+impl Publisher {
+    /// Writes `slots` if there is room for all of them; at most [`Publisher::most`].
+    pub(super) fn try_publish(&mut self, slots: &[Slot]) -> bool {
+        self.ring
+            .try_batch_publish(slots.len(), |places| {
+                for (place, slot) in places.zip(slots) {
+                    place.fill(slot);
+                }
+            })
+            .is_ok()
+    }
+
+    /// Writes `slots`, waiting while there is no room; `meanwhile` is called while it waits.
+    pub(super) fn publish(&mut self, slots: &[Slot], meanwhile: &mut impl FnMut()) {
+        for part in slots.chunks(self.most) {
+            if self.try_publish(part) {
+                continue;
+            }
+            let start = Instant::now();
+            self.waiter.reset();
+            while !self.try_publish(part) {
+                meanwhile();
+                self.waiter.wait();
+            }
+            self.full.times += 1;
+            self.full.waited += start.elapsed();
+        }
+    }
+}

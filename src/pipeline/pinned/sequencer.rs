@@ -1,0 +1,325 @@
+//! The one thread that says in which order things happened.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use quanta::Clock;
+use rtrb::Consumer;
+
+use super::downstream::Notice;
+use super::failure::Failures;
+use super::feed::{Feed, Polled};
+use super::ring::{BATCH, Full, Publisher, Slot};
+use crate::machine::{Wait, Waiter};
+use crate::market::{Tick, TickFlags, Timestamp};
+use crate::performance::ExitReason;
+use crate::pipeline::decision::{Answer, DecisionTiming};
+use crate::pipeline::event::Event;
+
+pub(super) const NAME: &str = "sequencer";
+
+/// Puts feed, timers, broker reports and answers into one order.
+///
+/// In a simulation an answer stands right before the first event at or after its time, and the sequencer
+/// waits for it there: so the order, and with it every result, is the same however fast the decision
+/// seat is. Live it stands where it arrived.
+pub(super) struct Sequencer<'a, F> {
+    pub(super) feed: F,
+    pub(super) ring: Publisher,
+    pub(super) seat: Option<Seat>,
+    pub(super) clock: Clock,
+    /// Of so many events one is stamped; all that come with a stamp of their own are.
+    pub(super) sample_every: u32,
+    pub(super) wait: Wait,
+    pub(super) stop: &'a AtomicBool,
+    pub(super) failures: &'a Failures,
+    /// Ticks published, for whoever shows progress.
+    pub(super) ticks: Arc<AtomicU64>,
+}
+
+/// What the sequencer did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sequenced {
+    pub(super) ticks: u64,
+    pub(super) interrupted: bool,
+    /// Waiting for room in the ring.
+    pub(super) full: Full,
+    /// Waiting for answers and for what was asked.
+    pub(super) answers: Full,
+    /// Quotes that newer ones took the place of, because the ring was full.
+    pub(super) replaced_quotes: u64,
+}
+
+/// The decision seat on a thread of its own, as the sequencer sees it.
+pub(super) struct Seat {
+    pub(super) timing: DecisionTiming,
+    pub(super) notices: Consumer<Notice>,
+    pub(super) answers: Consumer<Answer>,
+    /// Answers that are here and not published.
+    pub(super) arrived: VecDeque<Answer>,
+    /// When each question that is not answered is due, in order.
+    pub(super) open: VecDeque<(u64, Timestamp)>,
+    /// Events that may have asked something, and the earliest time at which its answer can be due.
+    pub(super) unconfirmed: VecDeque<(u64, Timestamp)>,
+}
+
+/// What must happen before an event can be published.
+enum Missing {
+    Nothing,
+    /// The stages have not said yet what they asked.
+    Notice,
+    /// The seat has not answered yet.
+    Answer,
+}
+
+impl Seat {
+    pub(super) fn new(
+        timing: DecisionTiming,
+        notices: Consumer<Notice>,
+        answers: Consumer<Answer>,
+    ) -> Seat {
+        let queue = || VecDeque::with_capacity(4096);
+        let (open, unconfirmed) = (queue(), queue());
+        let arrived = VecDeque::with_capacity(4096);
+        Seat { timing, notices, answers, arrived, open, unconfirmed }
+    }
+
+    /// Takes in what the other threads say, so that they never wait for us.
+    fn listen(&mut self) {
+        while let Ok(notice) = self.notices.pop() {
+            match notice {
+                Notice::Asked(question) => {
+                    if let Some(due) = self.timing.due(question.asked) {
+                        self.open.push_back((question.number, due));
+                    }
+                }
+                Notice::Done(event) => {
+                    while self.unconfirmed.front().is_some_and(|&(number, _)| number <= event) {
+                        self.unconfirmed.pop_front();
+                    }
+                }
+            }
+        }
+        while let Ok(answer) = self.answers.pop() {
+            self.arrived.push_back(answer);
+        }
+    }
+
+    /// What is missing before an event of `time`.
+    fn missing(&self, time: Timestamp) -> Missing {
+        let asked_before = |&(_, due): &(u64, Timestamp)| due <= time;
+        if self.unconfirmed.front().is_some_and(asked_before) {
+            Missing::Notice
+        } else if self.open.front().is_some_and(asked_before) {
+            Missing::Answer
+        } else {
+            Missing::Nothing
+        }
+    }
+}
+
+impl<F: Feed> Sequencer<'_, F> {
+    /// Publishes everything that the feed has, then the end.
+    pub(super) fn run(mut self) -> Sequenced {
+        let mut done = Sequenced::default();
+        let mut batch = Batch { slots: [Slot::EMPTY; BATCH], length: 0, first: 0 };
+        let mut boundaries = Boundaries::default();
+        let mut waiter = Waiter::new(self.wait);
+        let mut quote: Option<Slot> = None;
+        let mut until_sample = 0;
+        let live = self.seat.as_ref().is_some_and(|seat| seat.timing == DecisionTiming::OnArrival);
+        loop {
+            if self.must_stop() {
+                done.interrupted = true;
+                break;
+            }
+            if live {
+                self.publish_arrived(&mut batch);
+            }
+            let (event, due) = match self.feed.poll() {
+                Polled::Event(event) => (event, None),
+                Polled::Due(event, stamp) => (event, Some(stamp)),
+                Polled::Ended => break,
+                Polled::Idle => {
+                    self.flush(&mut batch);
+                    quote = quote.filter(|quote| !self.ring.try_publish(&[*quote]));
+                    if let Some(seat) = &mut self.seat {
+                        seat.listen();
+                    }
+                    waiter.wait();
+                    continue;
+                }
+            };
+            waiter.reset();
+            let before = boundaries.time;
+            let may_close = boundaries.may_close(&event);
+            if !self.await_answers(boundaries.time, &mut batch, &mut done.answers) {
+                done.interrupted = true;
+                break;
+            }
+            let is_sampled = due.is_some() || until_sample == 0;
+            until_sample = if is_sampled { self.sample_every - 1 } else { until_sample - 1 };
+            let stamp = match due {
+                Some(stamp) => stamp,
+                None if is_sampled || may_close => self.clock.raw(),
+                None => 0,
+            };
+            let slot = Slot { stamp, is_sampled, may_close, event };
+            match event {
+                Event::Tick(_) => done.ticks += 1,
+                Event::Quote(_) if live => {
+                    // Live, an older quote is worth nothing once there is a newer one.
+                    done.replaced_quotes += u64::from(quote.is_some());
+                    quote = Some(slot).filter(|slot| !self.ring.try_publish(&[*slot]));
+                    batch.first += u64::from(quote.is_none());
+                    continue;
+                }
+                _ => {}
+            }
+            if let Some(quote) = quote.take() {
+                batch.push(quote);
+            }
+            if may_close
+                && let Some(seat) = &mut self.seat
+                // A session may have ended any time after the event before.
+                && let Some(due) = seat.timing.due(before)
+            {
+                seat.unconfirmed.push_back((batch.next(), due));
+            }
+            batch.push(slot);
+            // What has its own instant is not kept back for company.
+            if batch.length == BATCH || due.is_some() || live {
+                self.flush(&mut batch);
+                self.ticks.store(done.ticks, Ordering::Relaxed);
+            }
+        }
+        if !done.interrupted {
+            self.await_answers(boundaries.time, &mut batch, &mut done.answers);
+        }
+        if live {
+            self.publish_arrived(&mut batch);
+        }
+        self.flush(&mut batch);
+        let reason = if done.interrupted { ExitReason::Shutdown } else { ExitReason::EndOfData };
+        batch.push(Slot { event: Event::End(reason), ..Slot::EMPTY });
+        self.flush(&mut batch);
+        done.full = self.ring.full;
+        done
+    }
+
+    fn must_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.failures.is_any()
+    }
+
+    /// Publishes the batch, listening to the others while the ring is full.
+    fn flush(&mut self, batch: &mut Batch) {
+        let Sequencer { ring, seat, .. } = self;
+        ring.publish(&batch.slots[..batch.length], &mut || {
+            if let Some(seat) = seat {
+                seat.listen();
+            }
+        });
+        batch.first += batch.length as u64;
+        batch.length = 0;
+    }
+
+    /// Publishes the answers that are due by `time`, waiting for them; gives false if the run is to stop
+    /// before they are there.
+    fn await_answers(&mut self, time: Timestamp, batch: &mut Batch, waited: &mut Full) -> bool {
+        let is_missing = |seat: &Option<Seat>| {
+            seat.as_ref().is_some_and(|seat| !matches!(seat.missing(time), Missing::Nothing))
+        };
+        if !is_missing(&self.seat) {
+            return true;
+        }
+        let start = Instant::now();
+        let mut waiter = Waiter::new(self.wait);
+        while is_missing(&self.seat) {
+            self.flush(batch);
+            if self.must_stop() {
+                return false;
+            }
+            let seat = self.seat.as_mut().expect("something is missing from it");
+            seat.listen();
+            match (seat.missing(time), seat.arrived.front()) {
+                (Missing::Answer, Some(answer)) => {
+                    batch.push(Slot { event: Event::Answer(*answer), ..Slot::EMPTY });
+                    seat.arrived.pop_front();
+                    seat.open.pop_front();
+                    waiter.reset();
+                }
+                _ => waiter.wait(),
+            }
+        }
+        waited.times += 1;
+        waited.waited += start.elapsed();
+        true
+    }
+
+    /// Publishes what has arrived from the decision seat, whenever it is.
+    fn publish_arrived(&mut self, batch: &mut Batch) {
+        while let Some(seat) = &mut self.seat {
+            seat.listen();
+            let Some(answer) = seat.arrived.pop_front() else { return };
+            batch.push(Slot { event: Event::Answer(answer), ..Slot::EMPTY });
+            self.flush(batch);
+        }
+    }
+}
+
+/// Events on their way into the ring.
+struct Batch {
+    slots: [Slot; BATCH],
+    length: usize,
+    /// Number of the first of them in the total order.
+    first: u64,
+}
+
+impl Batch {
+    /// Number of the event that is pushed next.
+    fn next(&self) -> u64 {
+        self.first + self.length as u64
+    }
+
+    fn push(&mut self, slot: Slot) {
+        self.slots[self.length] = slot;
+        self.length += 1;
+    }
+}
+
+/// Tells which events may close a bar: bars begin and end at whole minutes.
+struct Boundaries {
+    /// The latest time so far.
+    time: Timestamp,
+    minute: i64,
+    contract: u16,
+}
+
+impl Default for Boundaries {
+    fn default() -> Boundaries {
+        Boundaries { time: Timestamp::MIN, minute: i64::MIN, contract: 0 }
+    }
+}
+
+impl Boundaries {
+    fn may_close(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Tick(tick) => self.tick_may_close(tick),
+            Event::Timer(now) => {
+                self.time = self.time.max(*now);
+                true
+            }
+            Event::Quote(_) | Event::Report(_) | Event::Answer(_) | Event::End(_) => false,
+        }
+    }
+
+    fn tick_may_close(&mut self, tick: &Tick) -> bool {
+        let minute = tick.time.nanos().div_euclid(Timestamp::MINUTE);
+        let is_new = minute != self.minute || tick.contract != self.contract;
+        (self.minute, self.contract) = (minute, tick.contract);
+        self.time = self.time.max(tick.time);
+        is_new || tick.flags.any(TickFlags::BAR_CLOSE)
+    }
+}

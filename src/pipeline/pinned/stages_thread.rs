@@ -1,0 +1,88 @@
+//! The thread on which bars are built and orders are sent.
+
+use disruptor::Polling;
+
+use super::downstream::{Notice, Noticed};
+use super::failure::{Failure, Failures, without_unwinding};
+use super::outlets::Outlets;
+use super::ring::{BATCH, Reader, Slot};
+use crate::latency::Span;
+use crate::machine::{Wait, Waiter};
+use crate::pipeline::decision::Downstream;
+use crate::pipeline::event::Event;
+use crate::pipeline::feature_stage::FeatureStage;
+use crate::pipeline::trading::TradingStage;
+
+/// Everything that lives on it.
+pub(super) struct StagesThread<D, F> {
+    pub(super) trading: TradingStage,
+    pub(super) downstream: Noticed<D>,
+    pub(super) outlets: Outlets<F>,
+    /// Number of the next event.
+    event: u64,
+}
+
+pub(super) const NAME: &str = "stages";
+
+impl<D: Downstream, F: FnMut(&FeatureStage)> StagesThread<D, F> {
+    pub(super) fn new(
+        trading: TradingStage,
+        downstream: Noticed<D>,
+        outlets: Outlets<F>,
+    ) -> StagesThread<D, F> {
+        StagesThread { trading, downstream, outlets, event: 0 }
+    }
+
+    /// Takes every event, until the ring is shut down. Once it has failed it goes on taking them and
+    /// does nothing.
+    pub(super) fn run(&mut self, mut ring: Reader, wait: Wait, failures: &Failures) {
+        let mut waiter = Waiter::new(wait);
+        let mut has_failed = false;
+        loop {
+            match ring.take(BATCH as u64) {
+                Ok(mut slots) => {
+                    waiter.reset();
+                    if has_failed {
+                        continue;
+                    }
+                    let done = without_unwinding(|| {
+                        for slot in &mut slots {
+                            self.on_slot(slot);
+                        }
+                    });
+                    if let Err(reason) = done {
+                        has_failed = true;
+                        failures.add(Failure { thread: NAME, event: Some(self.event), reason });
+                    }
+                }
+                Err(Polling::NoEvents) => waiter.wait(),
+                Err(Polling::Shutdown) => return,
+            }
+        }
+    }
+
+    #[inline]
+    fn on_slot(&mut self, slot: &Slot) {
+        let asked = self.trading.questions();
+        self.outlets.begin(self.event, slot.stamp);
+        if slot.is_sampled {
+            self.outlets.watch.record_since(Span::HandOver, slot.stamp);
+        }
+        self.trading.on_event(&slot.event, &mut self.downstream, &mut self.outlets);
+        if slot.is_sampled && matches!(slot.event, Event::Tick(_)) {
+            self.outlets.watch.record_since(Span::TickToBar, slot.stamp);
+        }
+        if let Some(notices) = &mut self.downstream.notices {
+            if slot.may_close {
+                notices.send(Notice::Done(self.event));
+            } else {
+                let has_asked = self.trading.questions() != asked;
+                assert!(
+                    !has_asked || matches!(slot.event, Event::End(_)),
+                    "a bar closed within a minute"
+                );
+            }
+        }
+        self.event += 1;
+    }
+}

@@ -1,0 +1,44 @@
+//! Times between stamps, on their way to the metrics thread.
+
+use quanta::Clock;
+
+use super::queue::Outlet;
+use crate::latency::{Sample, Span};
+
+/// Takes samples. They are given up where the metrics thread cannot keep up: no event waits for a
+/// figure about itself.
+pub(super) struct Stopwatch {
+    clock: Clock,
+    samples: Outlet<Sample>,
+}
+
+impl Stopwatch {
+    pub(super) fn new(clock: Clock, samples: Outlet<Sample>) -> Stopwatch {
+        Stopwatch { clock, samples }
+    }
+
+    /// Samples given up.
+    pub(super) fn lost(&self) -> u64 {
+        self.samples.dropped
+    }
+
+    /// Now, in the clock's raw unit.
+    #[inline]
+    pub(super) fn now(&self) -> u64 {
+        self.clock.raw()
+    }
+
+    /// Takes the time from a stamp until now.
+    #[inline]
+    pub(super) fn record_since(&mut self, span: Span, stamp: u64) {
+        self.record(span, stamp, self.clock.raw());
+    }
+
+    /// Takes the time between two stamps. Stamps of two cores may be apart by the difference of their
+    /// counters; what would be negative is 0.
+    #[inline]
+    pub(super) fn record(&mut self, span: Span, from: u64, to: u64) {
+        let nanoseconds = self.clock.delta_as_nanos(from, to.max(from));
+        self.samples.offer(Sample { span, nanoseconds });
+    }
+}
