@@ -19,6 +19,7 @@ pub mod config;
 pub mod execution;
 pub mod features;
 pub mod indicators;
+pub mod journal;
 pub mod latency;
 pub mod machine;
 pub mod market;

@@ -122,8 +122,8 @@ strategy: {{ baseline: {{ timeframe: {timeframe}, fast_period: 3, slow_period: 8
     );
     let config = Config::parse(&yaml, "test", &Default::default()).unwrap();
     let stop = Default::default();
-    let record = run_backtest(&config, &stop, &mut |_| {}).unwrap();
-    let again = run_backtest(&config, &stop, &mut |_| {}).unwrap();
+    let record = run_backtest(&config, &stop, &mut |_| {}, &|_| {}).unwrap();
+    let again = run_backtest(&config, &stop, &mut |_| {}, &|_| {}).unwrap();
     assert_eq!((&record.trades, &record.equity), (&again.trades, &again.equity));
     let last = record.equity.last().unwrap();
     let earned = record.trades.iter().map(|trade| trade.net_pnl()).sum();

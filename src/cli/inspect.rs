@@ -150,7 +150,7 @@ fn trades(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Fa
     let (config, _) = check::load(config)?;
     check::keep_history(&config, &[output.to_owned()])?;
     let mut progress = Progress::new();
-    let record = run_backtest(&config, stop, &mut |now| progress.show_backtest(now))
+    let record = run_backtest(&config, stop, &mut |now| progress.show_backtest(now), &|_| {})
         .map_err(Failure::backtest)?;
     progress.finish();
     if record.interrupted {

@@ -41,7 +41,9 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     let started = now();
     let stop = stop::on_signal();
     let mut progress = Progress::new();
-    let record = run_backtest(&config, &stop, &mut |now| progress.show_backtest(now));
+    let record = run_backtest(&config, &stop, &mut |now| progress.show_backtest(now), &|line| {
+        eprintln!("{line}");
+    });
     progress.finish();
     let mut record = record.map_err(Failure::backtest)?;
     record.data_notes.extend(notes);

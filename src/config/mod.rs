@@ -34,6 +34,11 @@ impl Config {
         }
     }
 
+    /// Whether a run keeps a journal.
+    pub fn keeps_journal(&self) -> bool {
+        self.pipeline.journal.unwrap_or(self.pipeline.runner == Runner::Pinned)
+    }
+
     /// The synthetic market's seed: its own, or that of the system.
     pub fn synthetic_seed(&self) -> u64 {
         let synthetic = &self.data_handler.backtest_settings.synthetic;
@@ -43,18 +48,12 @@ impl Config {
     /// Refuses what the schema knows but this version of the program cannot do yet.
     ///
     /// # Errors
-    /// If `strategy.kind` is `marl`, or a backtest asks for the pinned runner.
+    /// If `strategy.kind` is `marl`.
     pub fn ensure_available(&self) -> Result<(), ConfigError> {
         if self.strategy.kind == StrategyKind::Marl {
             return Err(ConfigError::Unavailable {
                 setting: "strategy.kind: marl",
                 remedy: "use `baseline` or `random_entries`",
-            });
-        }
-        if self.system.mode == Mode::Backtest && self.pipeline.runner == Runner::Pinned {
-            return Err(ConfigError::Unavailable {
-                setting: "pipeline.runner: pinned",
-                remedy: "use `inline`",
             });
         }
         Ok(())

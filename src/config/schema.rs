@@ -10,6 +10,7 @@ use super::Secret;
 use super::source::WrittenKeys;
 use super::value;
 use crate::features::IndicatorSettings;
+use crate::machine::Wait;
 use crate::market::{Calendar, Money, Price, Timeframe};
 use crate::matrix::MatricesSettings;
 
@@ -511,11 +512,54 @@ impl Default for RegimeSettings {
 }
 
 /// `pipeline`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PipelineSettings {
     /// Who calls the stages. Default `inline`.
     pub runner: Runner,
+    /// Whether every event, decision, order and fill is written to `run.journal` in the run's folder.
+    /// Default absent: with the pinned runner only.
+    pub journal: Option<bool>,
+    /// Which stages have a thread of their own. Default `decision_apart`.
+    pub layout: Layout,
+    /// Slots of the ring, a power of two from 64 to 1,048,576. Default 8,192.
+    pub ring_slots: u32,
+    /// Messages that each queue beside the ring holds, 64 to 1,048,576. Default 8,192.
+    pub queue_slots: u32,
+    /// How sequencer, stages, features and decision wait for work. Default `adaptive`.
+    pub wait: Wait,
+    /// How journal and metrics wait for work. Default `sleep`.
+    pub background_wait: Wait,
+    /// Which core each thread runs on.
+    pub cores: CoreSettings,
+    /// Keeps the program's memory from being swapped out (`mlockall`). Default false.
+    pub lock_memory: bool,
+    /// Priority of the sequencer's and the stages' threads under `SCHED_FIFO`, 1 to 99. Default absent: the
+    /// system's ordinary scheduling.
+    pub real_time_priority: Option<u8>,
+    /// How fast ticks are replayed.
+    pub pace: PaceSettings,
+    /// Without a pace, the times of one tick of so many are taken, 1 to 1,000,000. Default 64.
+    pub latency_sample_every: u32,
+}
+
+impl Default for PipelineSettings {
+    fn default() -> PipelineSettings {
+        PipelineSettings {
+            runner: Runner::Inline,
+            journal: None,
+            layout: Layout::DecisionApart,
+            ring_slots: 8192,
+            queue_slots: 8192,
+            wait: Wait::Adaptive,
+            background_wait: Wait::Sleep,
+            cores: CoreSettings::default(),
+            lock_memory: false,
+            real_time_priority: None,
+            pace: PaceSettings::default(),
+            latency_sample_every: 64,
+        }
+    }
 }
 
 /// `pipeline.runner`. Both give the same results, bit for bit.
@@ -525,8 +569,83 @@ pub enum Runner {
     /// All stages on one thread: the fastest for a backtest.
     #[default]
     Inline,
-    /// Stages on pinned threads around a ring: for paper and live trading.
+    /// Stages on pinned threads around a ring: for paper and live trading, and to measure latency.
     Pinned,
+}
+
+/// `pipeline.layout`: which stages have a thread of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// None: bars, features, decision and orders share one. The fastest while the decision is cheap.
+    Fused,
+    /// The decision seat: a slow decision delays no order and no stop.
+    #[default]
+    DecisionApart,
+    /// Features and matrices, and the decision seat.
+    AllApart,
+}
+
+/// `pipeline.cores`: each the place of a core among those that this process may use, 0 to 1,023. Default absent:
+/// placed by the plan that is made at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CoreSettings {
+    /// The thread that puts all events into one order.
+    pub sequencer: Option<u32>,
+    /// Bars and orders, with whatever has no thread of its own.
+    pub stages: Option<u32>,
+    /// Features and matrices. No effect unless `layout` is `all_apart`.
+    pub features: Option<u32>,
+    /// The decision seat. No effect if `layout` is `fused`.
+    pub decision: Option<u32>,
+    /// The journal.
+    pub journal: Option<u32>,
+    /// Results and times.
+    pub metrics: Option<u32>,
+}
+
+/// `pipeline.pace`. No effect with the inline runner.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PaceSettings {
+    /// When each tick is due. Default `unpaced`.
+    pub mode: PaceMode,
+    /// So many times faster than recorded, 0.001 to 1,000,000. Default 1. No effect unless `recorded`.
+    pub speed: f64,
+    /// Longest time between two ticks, in seconds of the wall clock, 0.001 to 86,400. Default 1. No effect
+    /// unless `recorded`.
+    pub longest_pause_seconds: f64,
+    /// Ticks in the millisecond of a burst, 1 to 1,000. Default 40. No effect unless `bursts`.
+    pub burst_ticks: u32,
+    /// From one burst's start to the next one's, in milliseconds, 2 to 60,000. Default 20. No effect unless
+    /// `bursts`.
+    pub burst_every_milliseconds: u32,
+}
+
+impl Default for PaceSettings {
+    fn default() -> PaceSettings {
+        PaceSettings {
+            mode: PaceMode::Unpaced,
+            speed: 1.0,
+            longest_pause_seconds: 1.0,
+            burst_ticks: 40,
+            burst_every_milliseconds: 20,
+        }
+    }
+}
+
+/// `pipeline.pace.mode`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaceMode {
+    /// As fast as they are taken.
+    #[default]
+    Unpaced,
+    /// As they were recorded, times `speed`.
+    Recorded,
+    /// In bursts, evenly within one millisecond.
+    Bursts,
 }
 
 /// `performance`

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::error::Problem;
-use super::schema::{Config, Mode, StrategyKind};
+use super::schema::{Config, CoreSettings, Mode, StrategyKind};
 use super::source::Source;
 use crate::features::FeatureLayout;
 use crate::market::{Instrument, Money};
@@ -19,6 +19,7 @@ pub(super) fn problems(config: &Config, source: &Source) -> Vec<Problem> {
     strategy(config, &mut check);
     execution(config, &mut check);
     limits(config, &mut check);
+    pipeline(config, &mut check);
     if check.problems.is_empty() {
         relations(config, &mut check);
     }
@@ -87,6 +88,45 @@ fn instruments(config: &Config, check: &mut Check) {
     if !described && let Err(error) = Instrument::built_in(&config.instrument) {
         check.refuse(&["instrument"], format!("`instrument`: {error}"));
     }
+}
+
+fn pipeline(config: &Config, check: &mut Check) {
+    let pipeline = &config.pipeline;
+    let slots = 64..=1_048_576;
+    check.range("pipeline.ring_slots", pipeline.ring_slots, slots.clone(), "slots");
+    if slots.contains(&pipeline.ring_slots) && !pipeline.ring_slots.is_power_of_two() {
+        let (slots, path) = (pipeline.ring_slots, "pipeline.ring_slots");
+        let below = 1 << slots.ilog2();
+        let message = format!(
+            "`{path}` must be a power of two, not {slots}: {below} and {} are the nearest",
+            2 * below
+        );
+        check.refuse(&[path], message);
+    }
+    check.range("pipeline.queue_slots", pipeline.queue_slots, slots, "messages");
+    let every = pipeline.latency_sample_every;
+    check.range("pipeline.latency_sample_every", every, 1..=1_000_000, "ticks");
+    if let Some(priority) = pipeline.real_time_priority {
+        check.range("pipeline.real_time_priority", priority, 1..=99, "");
+    }
+    let CoreSettings { sequencer, stages, features, decision, journal, metrics } = pipeline.cores;
+    for (name, core) in [
+        ("sequencer", sequencer),
+        ("stages", stages),
+        ("features", features),
+        ("decision", decision),
+        ("journal", journal),
+        ("metrics", metrics),
+    ] {
+        check.range(&format!("pipeline.cores.{name}"), core.unwrap_or(0), 0..=1023, "");
+    }
+    let pace = &pipeline.pace;
+    check.range("pipeline.pace.speed", pace.speed, 0.001..=1_000_000.0, "");
+    let pause = pace.longest_pause_seconds;
+    check.range("pipeline.pace.longest_pause_seconds", pause, 0.001..=86_400.0, "seconds");
+    check.range("pipeline.pace.burst_ticks", pace.burst_ticks, 1..=1000, "ticks");
+    let every = pace.burst_every_milliseconds;
+    check.range("pipeline.pace.burst_every_milliseconds", every, 2..=60_000, "milliseconds");
 }
 
 fn data_handler(config: &Config, check: &mut Check) {

@@ -6,12 +6,17 @@ use std::sync::atomic::AtomicBool;
 use super::assembly::{self, AssemblyError};
 use super::feature_stage::{FeatureCounts, FeatureStage};
 use super::inline::{Replay, replay};
+use super::pinned::{self, Failure, Wiring};
+use super::runner::{self, Replayed, Runner, begin_journal, run_inline};
 use super::sink::Sink;
 use super::stages::Pipeline;
 use crate::config::{Config, ConfigError, StrategyKind};
+use crate::journal::JournalError;
+use crate::machine::{Machine, PlanError};
 use crate::market::{Bar, BarFlags, Calendar, Instrument, InstrumentError, Timeframe, Timestamp};
 use crate::performance::{EquityPoint, InputDescription, RunRecord, Trade};
 use crate::source::history::{History, HistoryError, Preparation};
+use crate::source::native::TickFileDescription;
 use crate::strategy::{Observer, Strategy};
 
 /// Why a backtest did not run.
@@ -29,6 +34,15 @@ pub enum BacktestError {
     /// The configuration does not fit the history.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
+    /// The threads cannot be placed as configured.
+    #[error("pipeline.cores: {0}")]
+    Plan(#[from] PlanError),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A thread failed.
+    #[error(transparent)]
+    Thread(#[from] Failure),
 }
 
 /// Where a backtest is, for a progress bar.
@@ -125,39 +139,107 @@ impl Prepared {
     }
 }
 
-/// Runs a backtest. `stop` ends it early, in order: positions are closed, and the record says so.
+/// Runs a backtest with the configured runner. `stop` ends it early, in order: positions are closed, and the
+/// record says so. `log` is told how the threads are placed and what became of each request to the system.
 ///
 /// # Errors
-/// If the configuration or the history cannot be used. Nothing is written in any case.
+/// If the configuration or the history cannot be used, or the run fails. Nothing is written in any case but
+/// the journal, if there is one.
 pub fn run_backtest(
     config: &Config,
     stop: &Arc<AtomicBool>,
     progress: &mut dyn FnMut(Backtest),
+    log: &(dyn Fn(&str) + Sync),
 ) -> Result<RunRecord, BacktestError> {
-    let mut prepared = Prepared::backtest(config, stop, progress)?;
-    let Prepared { instrument, history, stages } = &mut prepared;
-    let history = &*history;
+    let Prepared { instrument, history, stages } = Prepared::backtest(config, stop, progress)?;
+    let machine = Machine::read();
+    let runner = Runner::choose(config, &machine, log)?;
+    let journal = match config.keeps_journal() {
+        true => Some(begin_journal(config, &history, &runner)?),
+        false => None,
+    };
+    let mut results = Recording::new(&config.bars.timeframes);
+    let mut readiness = Readiness::new(stages.features());
     // The hash that names the input takes longer than the replay, and goes beside it.
     std::thread::scope(|scope| {
         let hash = scope.spawn(|| history.sha256());
-        let mut sink = Recording::new(&config.bars.timeframes, stages.features());
         let ticks = history.file.ticks();
         let total = ticks.len() as u64;
         let mut on_ticks = |done| progress(Backtest::Replaying(done, total));
-        let run = replay(stages, ticks, &mut sink, stop, &mut on_ticks);
-        let mut finished = record(config, instrument, history, stages, sink, run);
+        let (stages, run) = match &runner {
+            Runner::Inline => {
+                let keeping = Keeping { results: &mut results, readiness: &mut readiness };
+                run_inline(stages, ticks, keeping, journal, stop, &mut on_ticks)?
+            }
+            Runner::Pinned(settings) => {
+                let feed = Replayed::new(ticks, config);
+                let on_features = &mut |stage: &FeatureStage| readiness.see(stage);
+                let wiring = Wiring { feed, results: &mut results, on_features, journal, log };
+                let run = pinned::run(stages, wiring, settings, stop, &mut on_ticks)?;
+                runner::outcome(run, machine.facts())
+            }
+        };
+        let (first, last) = (ticks.first(), ticks[..run.ticks as usize].last());
+        let input = Input {
+            mode: "backtest",
+            name: &history.name,
+            description: history.file.description(),
+            notes: &history.notes,
+            first_tick: first.filter(|_| run.ticks > 0).map(|tick| tick.time),
+            last_tick: last.map(|tick| tick.time),
+        };
+        let mut finished = record(config, &instrument, &input, &stages, results, &readiness, run);
         finished.input_sha256 = hash.join().expect("hashing bytes in memory cannot fail")?;
         Ok(finished)
     })
 }
 
 /// Keeps what the pipeline makes. It grows with trades and bars, not with ticks.
-struct Recording {
+pub(super) struct Recording {
     trades: Vec<Trade>,
     equity: Vec<EquityPoint>,
     bars: Vec<BarCount>,
-    /// The first close at which each matrix was whole.
+}
+
+/// The first close at which each matrix was whole.
+pub(super) struct Readiness {
     ready_from: Vec<Option<Timestamp>>,
+}
+
+impl Readiness {
+    pub(super) fn new(features: &FeatureStage) -> Readiness {
+        Readiness { ready_from: vec![None; features.matrices().len()] }
+    }
+
+    /// Looks at the matrices after a row was written.
+    pub(super) fn see(&mut self, stage: &FeatureStage) {
+        for (matrix, ready) in stage.matrices().iter().zip(&mut self.ready_from) {
+            if ready.is_none() && matrix.window().is_ok() {
+                *ready = Some(stage.engine().row().bar.end);
+            }
+        }
+    }
+}
+
+/// A sink that keeps results and looks at the matrices, where both are in one thread.
+pub(super) struct Keeping<'a> {
+    pub(super) results: &'a mut Recording,
+    pub(super) readiness: &'a mut Readiness,
+}
+
+impl Sink for Keeping<'_> {
+    fn bar(&mut self, bar: &Bar) {
+        self.results.bar(bar);
+    }
+    fn trade(&mut self, trade: &Trade) {
+        self.results.trade(trade);
+    }
+    fn equity(&mut self, point: &EquityPoint) {
+        self.results.equity(point);
+    }
+    fn features(&mut self, stage: &FeatureStage) {
+        self.readiness.see(stage);
+    }
 }
 
 struct BarCount {
@@ -168,13 +250,12 @@ struct BarCount {
 }
 
 impl Recording {
-    fn new(timeframes: &[Timeframe], features: &FeatureStage) -> Recording {
+    pub(super) fn new(timeframes: &[Timeframe]) -> Recording {
         let bars = timeframes
             .iter()
             .map(|&timeframe| BarCount { timeframe, all: 0, filled: 0, incomplete: 0 })
             .collect();
-        let ready_from = vec![None; features.matrices().len()];
-        Recording { trades: Vec::new(), equity: Vec::new(), bars, ready_from }
+        Recording { trades: Vec::new(), equity: Vec::new(), bars }
     }
 }
 
@@ -194,26 +275,29 @@ impl Sink for Recording {
     fn equity(&mut self, point: &EquityPoint) {
         self.equity.push(*point);
     }
-
-    fn features(&mut self, stage: &FeatureStage) {
-        for (matrix, ready) in stage.matrices().iter().zip(&mut self.ready_from) {
-            if ready.is_none() && matrix.window().is_ok() {
-                *ready = Some(stage.engine().row().bar.end);
-            }
-        }
-    }
 }
 
-fn record(
+/// The input of a run, as its record names it.
+pub(super) struct Input<'a> {
+    pub(super) mode: &'static str,
+    pub(super) name: &'a str,
+    pub(super) description: &'a TickFileDescription,
+    pub(super) notes: &'a [String],
+    pub(super) first_tick: Option<Timestamp>,
+    pub(super) last_tick: Option<Timestamp>,
+}
+
+/// Everything that a run leaves; but for the input's hash.
+pub(super) fn record(
     config: &Config,
     instrument: &Instrument,
-    history: &History,
+    input: &Input,
     stages: &Pipeline<Box<dyn Strategy>>,
     sink: Recording,
+    readiness: &Readiness,
     run: Replay,
 ) -> RunRecord {
-    let description = history.file.description();
-    let ticks = &history.file.ticks()[..run.ticks as usize];
+    let description = input.description;
     let (open_nanos, sessions) = stages.sessions();
     let seconds = run.elapsed.as_secs_f64();
     let time_in_market: i64 = sink
@@ -224,10 +308,10 @@ fn record(
     let mut counters = vec![("sessions".to_owned(), sessions)];
     counters.extend(stages.desk().counters());
     RunRecord {
-        mode: "backtest".to_owned(),
+        mode: input.mode.to_owned(),
         strategy: strategy_text(config),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        input: history.name.clone(),
+        input: input.name.to_owned(),
         input_sha256: String::new(),
         input_description: InputDescription {
             origin: description.origin.clone(),
@@ -241,14 +325,14 @@ fn record(
         contract_symbols: description.contracts.iter().map(|c| c.symbol.clone()).collect(),
         ticks: run.ticks,
         bars: sink.bars.iter().map(|counts| (counts.timeframe, counts.all)).collect(),
-        first_tick: ticks.first().map(|tick| tick.time),
-        last_tick: ticks.last().map(|tick| tick.time),
+        first_tick: input.first_tick,
+        last_tick: input.last_tick,
         initial_capital: config.account.initial_capital,
         seed: config.system.seed,
         time_in_market: time_in_market.unsigned_abs(),
         open_market_time: open_nanos.unsigned_abs(),
         counters,
-        data_notes: data_notes(config, history, stages, &sink, run.ticks),
+        data_notes: data_notes(config, input.notes, stages, &sink, readiness, run.ticks),
         simulated_latency: latency_text(config),
         configuration: config.to_resolved_yaml(),
         elapsed_seconds: seconds,
@@ -256,8 +340,8 @@ fn record(
         confidence_level: config.performance.confidence_level,
         bootstrap_resamples: config.performance.bootstrap_resamples,
         processing_time: run.picoseconds_per_tick,
-        latency: None,
-        machine: machine(),
+        latency: run.latency,
+        machine: Machine::read().summary(),
         interrupted: run.interrupted,
         trades: sink.trades,
         equity: sink.equity,
@@ -277,12 +361,13 @@ fn open_time(calendar: Calendar, from: Timestamp, to: Timestamp) -> i64 {
 
 fn data_notes(
     config: &Config,
-    history: &History,
+    notes: &[String],
     stages: &Pipeline<Box<dyn Strategy>>,
     sink: &Recording,
+    readiness: &Readiness,
     ticks: u64,
 ) -> Vec<String> {
-    let mut notes = history.notes.clone();
+    let mut notes = notes.to_vec();
     for BarCount { timeframe, incomplete, filled, .. } in &sink.bars {
         if *incomplete > 0 {
             notes.push(format!(
@@ -302,7 +387,7 @@ fn data_notes(
         ));
     }
     notes.extend(count_notes(stages, ticks));
-    for (matrix, ready) in stages.features().matrices().iter().zip(&sink.ready_from) {
+    for (matrix, ready) in stages.features().matrices().iter().zip(&readiness.ready_from) {
         let settings = matrix.settings();
         let name = format!(
             "Matrix {} ({}×{} on {})",
@@ -408,15 +493,4 @@ fn latency_text(config: &Config) -> String {
             crate::config::LimitFill::Touch => "at their price",
         }
     )
-}
-
-/// The processor's name, and how many of it there are.
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = information
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
-        .map_or("unknown processor", |(_, model)| model.trim());
-    format!("{model}, {cores} cores")
 }

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use super::event::Event;
 use super::sink::Sink;
 use super::stages::Pipeline;
+use crate::latency::LatencyRecord;
 use crate::market::Tick;
 use crate::performance::ExitReason;
 use crate::strategy::Strategy;
@@ -28,6 +30,8 @@ pub struct Replay {
     pub picoseconds_per_tick: Histogram<u64>,
     /// Whether it was stopped before the last tick.
     pub interrupted: bool,
+    /// How long the ways between threads took, where there were several.
+    pub latency: Option<LatencyRecord>,
 }
 
 /// Takes `ticks` through the stages, in order, until they end or `stop` is set; then closes bars and
@@ -42,8 +46,7 @@ pub fn replay<S: Strategy>(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64),
 ) -> Replay {
-    let mut histogram =
-        Histogram::new_with_bounds(1, SLOWEST, 3).expect("the bounds are far enough apart");
+    let mut histogram = no_times();
     let mut done = 0;
     let start = Instant::now();
     let mut batch_start = start;
@@ -52,6 +55,7 @@ pub fn replay<S: Strategy>(
             break;
         }
         for tick in batch {
+            sink.event(&Event::Tick(*tick));
             pipeline.on_tick(tick, sink);
         }
         let now = Instant::now();
@@ -65,8 +69,14 @@ pub fn replay<S: Strategy>(
     }
     let interrupted = done < ticks.len() as u64;
     let reason = if interrupted { ExitReason::Shutdown } else { ExitReason::EndOfData };
+    sink.event(&Event::End(reason));
     pipeline.finish(reason, sink);
     let elapsed = start.elapsed();
     progress(done);
-    Replay { ticks: done, elapsed, picoseconds_per_tick: histogram, interrupted }
+    Replay { ticks: done, elapsed, picoseconds_per_tick: histogram, interrupted, latency: None }
+}
+
+/// An empty histogram of picoseconds.
+pub(super) fn no_times() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, SLOWEST, 3).expect("the bounds are far enough apart")
 }

@@ -1,6 +1,7 @@
 //! What the stages make, for whoever keeps it.
 
 use super::decision::Answer;
+use super::event::Event;
 use super::feature_stage::FeatureStage;
 use crate::execution::{OrderMessage, Report};
 use crate::market::{Bar, Timestamp};
@@ -8,6 +9,8 @@ use crate::performance::{EquityPoint, Trade};
 
 /// Takes what the pipeline makes. It stands outside the stages, so it may allocate.
 pub trait Sink {
+    /// An event is about to be taken; told by the inline runner only.
+    fn event(&mut self, _event: &Event) {}
     /// A bar closed.
     fn bar(&mut self, bar: &Bar);
     /// A round trip ended.

@@ -9,9 +9,6 @@ use crate::pipeline::decision::{Downstream, Question};
 use crate::pipeline::feature_stage::FeatureStage;
 use crate::pipeline::sink::Sink;
 
-pub(super) const FEATURES: &str = "features";
-pub(super) const DECISION: &str = "decision";
-
 /// To the decision seat.
 pub(super) enum DecisionMessage {
     /// What to do at the close of this bar?

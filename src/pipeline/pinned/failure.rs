@@ -5,12 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::machine::Role;
+
 /// What made a run stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {thread} thread failed{}: {reason}", place(*.event))]
 pub struct Failure {
     /// Which thread.
-    pub thread: &'static str,
+    pub thread: Role,
     /// At which event of the total order, counted from 0, if it was at one.
     pub event: Option<u64>,
     /// Why.

@@ -5,11 +5,9 @@ use rtrb::Consumer;
 
 use super::failure::{Failure, Failures, without_unwinding};
 use super::ring::{BATCH, Reader};
-use crate::machine::{Wait, Waiter};
+use crate::machine::{Role, Wait, Waiter};
 use crate::pipeline::journal::RunJournal;
 use crate::pipeline::output::Action;
-
-pub(super) const NAME: &str = "journal";
 
 /// Writes every event and every action until there are no more, then ends the file. It reads the ring
 /// beside the stages, so an action may be written before the event that caused it or a while after;
@@ -25,7 +23,7 @@ pub(super) fn run(
     let mut has_failed = false;
     let mut event = 0;
     let fail = |event: Option<u64>, reason: String| {
-        failures.add(Failure { thread: NAME, event, reason });
+        failures.add(Failure { thread: Role::Journal, event, reason });
     };
     loop {
         // Asked before looking, so that what was written last is seen.

@@ -6,14 +6,12 @@ use rtrb::Consumer;
 
 use super::failure::{Failure, Failures, without_unwinding};
 use crate::latency::{LatencyRecord, Recorder, Sample};
-use crate::machine::{Wait, Waiter};
+use crate::machine::{Role, Wait, Waiter};
 use crate::pipeline::output::Output;
 use crate::pipeline::sink::Sink;
 
 /// Length of an interval of the latency log.
 const INTERVAL: Duration = Duration::from_secs(1);
-
-pub(super) const NAME: &str = "metrics";
 
 /// Tells `sink` every result and counts every time, until nobody writes any more.
 pub(super) fn run(
@@ -36,7 +34,7 @@ pub(super) fn run(
             found = true;
             if !has_failed && let Err(reason) = without_unwinding(|| output.tell(sink)) {
                 has_failed = true;
-                failures.add(Failure { thread: NAME, event: None, reason });
+                failures.add(Failure { thread: Role::Metrics, event: None, reason });
             }
         }
         for times in &mut times {

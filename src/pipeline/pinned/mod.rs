@@ -33,11 +33,12 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use quanta::Clock;
-use serde::{Deserialize, Serialize};
 
 pub use failure::Failure;
 pub use feed::{Feed, Pace, Paced, Polled, Recorded};
 pub use ring::Full;
+
+pub use crate::config::Layout;
 
 use super::decision::{Answer, DecisionTiming, Downstream};
 use super::feature_stage::FeatureStage;
@@ -46,7 +47,9 @@ use super::sink::Sink;
 use super::stages::{Deciding, Pipeline};
 use super::trading::TradingStage;
 use crate::latency::{LatencyRecord, Load, Recorder};
-use crate::machine::Wait;
+use crate::machine::{
+    Core, Placed, Role, Wait, keep_current_thread_on, pin_current_thread, real_time,
+};
 use crate::market::Timestamp;
 use crate::strategy::Strategy;
 use downstream::{DecisionMessage, Features, Notice, Noticed, ToFeatures};
@@ -58,30 +61,8 @@ use sequencer::{Seat, Sequenced, Sequencer};
 use stages_thread::StagesThread;
 use stopwatch::Stopwatch;
 
-/// Which stages have a thread of their own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layout {
-    /// None: bars, features, decision and orders share one. The fastest while the decision is cheap.
-    Fused,
-    /// The decision seat: a slow decision delays no order and no stop.
-    #[default]
-    DecisionApart,
-    /// Features and matrices, and the decision seat.
-    AllApart,
-}
-
 /// How often progress is shown.
 const PROGRESS: Duration = Duration::from_millis(100);
-
-/// Where a thread runs and how it waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placement {
-    /// The processor's number, to which it is pinned; `None` leaves it to the system.
-    pub core: Option<usize>,
-    /// What it does while there is nothing to do.
-    pub wait: Wait,
-}
 
 /// How the stages are spread over threads.
 #[derive(Clone, Debug)]
@@ -92,22 +73,52 @@ pub struct PinnedSettings {
     pub ring_slots: usize,
     /// Messages that each queue beside it holds (≥ 1).
     pub queue_slots: usize,
-    /// The sequencer's thread.
-    pub sequencer: Placement,
-    /// Bars and orders, with whatever has no thread of its own.
-    pub stages: Placement,
-    /// Features and matrices, if they have one.
-    pub features: Placement,
-    /// The decision seat, if it has one.
-    pub decision: Placement,
-    /// The journal, if there is one.
-    pub journal: Placement,
-    /// Results and times.
-    pub metrics: Placement,
+    /// Where each thread runs and how it waits: one of each of [`Layout::roles`].
+    pub threads: Vec<Placed>,
+    /// Where threads without a core of their own run; empty if that is the system's business.
+    pub shared: Vec<Core>,
+    /// Priority of the sequencer's and the stages' threads under `SCHED_FIFO`, if they shall have one.
+    pub real_time_priority: Option<u8>,
     /// Of so many events the times of one are taken (≥ 1); those of a paced feed all are.
     pub sample_every: u32,
     /// How the feed offers its events.
     pub load: Load,
+}
+
+impl Layout {
+    /// The threads that there are.
+    pub fn roles(self, with_journal: bool) -> Vec<Role> {
+        let mut roles = vec![Role::Sequencer, Role::Stages];
+        match self {
+            Layout::Fused => {}
+            Layout::DecisionApart => roles.push(Role::Decision),
+            Layout::AllApart => roles.extend([Role::Features, Role::Decision]),
+        }
+        roles.extend(with_journal.then_some(Role::Journal));
+        roles.push(Role::Metrics);
+        roles
+    }
+}
+
+impl PinnedSettings {
+    fn placed(&self, role: Role) -> Placed {
+        let placed = self.threads.iter().find(|placed| placed.role == role);
+        *placed.expect("every role of the layout has its place")
+    }
+}
+
+/// What goes into a run and where it comes out.
+pub struct Wiring<'a, F, K, N> {
+    /// Where events come from.
+    pub feed: F,
+    /// Is told what the stages make, on the metrics' thread; all but features.
+    pub results: &'a mut K,
+    /// Is shown features and matrices, on the thread that computes them.
+    pub on_features: &'a mut N,
+    /// Keeps every event and action.
+    pub journal: Option<RunJournal>,
+    /// Is told what became of each request to the system, when the threads start.
+    pub log: &'a (dyn Fn(&str) + Sync),
 }
 
 /// What a pinned run leaves.
@@ -148,34 +159,30 @@ pub struct Waits {
     pub replaced_quotes: u64,
 }
 
-/// Takes everything that `feed` has through the stages. `results` is told what they make, on the metrics'
-/// thread, but for features, which go to `on_features` on the thread that computes them; every
-/// event and action goes to `journal`. `stop` ends it in order; `progress` is told the number of ticks.
+/// Takes everything that the feed has through the stages. `stop` ends it in order; `progress` is told the
+/// number of ticks.
 ///
 /// # Errors
 /// If a thread cannot be started or fails. The other threads have then ended in order: what was published is
-/// in the journal, and what was done is told to `results`.
-#[allow(clippy::too_many_arguments, reason = "one call, with everything named at it")]
+/// in the journal, and what was done is told to the results.
 pub fn run<S, F, K, N>(
     pipeline: Pipeline<S>,
-    feed: F,
+    wiring: Wiring<'_, F, K, N>,
     settings: &PinnedSettings,
-    results: &mut K,
-    on_features: &mut N,
-    journal: Option<RunJournal>,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64),
 ) -> Result<PinnedRun<S>, Failure>
 where
-    S: Strategy + Send,
+    S: Strategy,
     F: Feed,
     K: Sink + Send,
     N: FnMut(&FeatureStage) + Send,
 {
     let failures = Failures::default();
+    let (log, clock) = (wiring.log, Clock::new());
     let ended = thread::scope(|scope| {
-        let threads = Threads { scope, settings, failures: &failures, stop, clock: Clock::new() };
-        threads.run(pipeline, feed, results, on_features, journal, progress)
+        let threads = Threads { scope, settings, failures: &failures, stop, log, clock };
+        threads.run(pipeline, wiring, progress)
     });
     match failures.into_first() {
         None => ended,
@@ -189,6 +196,7 @@ struct Threads<'scope, 'env> {
     settings: &'env PinnedSettings,
     failures: &'env Failures,
     stop: &'env AtomicBool,
+    log: &'env (dyn Fn(&str) + Sync),
     clock: Clock,
 }
 
@@ -206,35 +214,33 @@ impl<'scope, 'env> Threads<'scope, 'env> {
     fn run<S, F, K, N>(
         &self,
         pipeline: Pipeline<S>,
-        feed: F,
-        results: &'env mut K,
-        on_features: &'env mut N,
-        journal: Option<RunJournal>,
+        wiring: Wiring<'env, F, K, N>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<PinnedRun<S>, Failure>
     where
-        S: Strategy + Send + 'scope,
+        S: Strategy + 'scope,
         F: Feed + 'scope,
         K: Sink + Send,
         N: FnMut(&FeatureStage) + Send,
     {
         let Threads { settings, failures, .. } = *self;
+        let Wiring { feed, results, on_features, journal, .. } = wiring;
         let slots = settings.queue_slots;
         let with_journal = journal.is_some();
-        let ring = ring(settings.ring_slots, settings.sequencer.wait, with_journal);
+        let ring = ring(settings.ring_slots, settings.placed(Role::Sequencer).wait, with_journal);
         let (publisher, reader, journal_reader) = ring;
-        let wait = settings.stages.wait;
+        let wait = settings.placed(Role::Stages).wait;
         let (results_out, results_in) = queue(slots, wait);
         let (actions_out, actions_in) = queue(slots, wait);
         let (times_out, times_in) = queue(slots, wait);
-        let (feature_times_out, feature_times_in) = queue(slots, settings.features.wait);
+        let (feature_times_out, feature_times_in) = queue(slots, wait);
         if let Some((journal, reader)) = journal.zip(journal_reader) {
-            self.spawn(journal_thread::NAME, settings.journal, move |wait| {
+            self.spawn(Role::Journal, move |wait| {
                 journal_thread::run(journal, reader, actions_in, wait, failures);
             })?;
         }
         let recorder = Recorder::new(now(), settings.load);
-        let metrics = self.spawn(metrics_thread::NAME, settings.metrics, move |wait| {
+        let metrics = self.spawn(Role::Metrics, move |wait| {
             let times = vec![times_in, feature_times_in];
             metrics_thread::run(results_in, times, results, recorder, wait, failures)
         })?;
@@ -271,13 +277,12 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                 let (mut features, notices, seat, decision) =
                     self.decision_apart(&trading, deciding)?;
                 let (outlet, inbox) = queue(slots, wait);
-                let computing =
-                    self.spawn(downstream::FEATURES, settings.features, move |wait| {
-                        serve(downstream::FEATURES, inbox, wait, failures, |message| {
-                            features.on_message(message, &mut feature_watch, on_features);
-                        });
-                        (features, feature_watch.lost())
-                    })?;
+                let computing = self.spawn(Role::Features, move |wait| {
+                    serve(Role::Features, inbox, wait, failures, |message| {
+                        features.on_message(message, &mut feature_watch, on_features);
+                    });
+                    (features, feature_watch.lost())
+                })?;
                 let downstream = ToFeatures { outlet, clock: self.clock.clone() };
                 let downstream = Noticed { downstream, notices: Some(notices) };
                 let ignore = |_: &FeatureStage| {};
@@ -302,7 +307,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
     }
 
     /// Puts the decision seat on its thread: what stands before it, what the sequencer hears of it.
-    fn decision_apart<S: Strategy + Send + 'scope>(
+    fn decision_apart<S: Strategy + 'scope>(
         &self,
         trading: &TradingStage,
         deciding: Deciding<S>,
@@ -311,11 +316,11 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let Deciding { features: stage, mut strategy, .. } = deciding;
         let timing = trading.decision_timing();
         let slots = settings.queue_slots;
-        let (decision, inbox) = queue(slots, settings.stages.wait);
-        let (mut answers, answers_in) = queue(slots, settings.decision.wait);
-        let (notices, notices_in) = queue(slots, settings.stages.wait);
-        let seat = self.spawn(downstream::DECISION, settings.decision, move |wait| {
-            serve(downstream::DECISION, inbox, wait, failures, |message| match message {
+        let (decision, inbox) = queue(slots, settings.placed(Role::Stages).wait);
+        let (mut answers, answers_in) = queue(slots, settings.placed(Role::Decision).wait);
+        let (notices, notices_in) = queue(slots, settings.placed(Role::Stages).wait);
+        let seat = self.spawn(Role::Decision, move |wait| {
+            serve(Role::Decision, inbox, wait, failures, |message| match message {
                 DecisionMessage::Question(bar, question) => {
                     let decision = strategy.on_bar(&bar, question.position);
                     answers.send(Answer { question, decision });
@@ -352,22 +357,22 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             seat,
             clock: clock.clone(),
             sample_every: settings.sample_every,
-            wait: settings.sequencer.wait,
+            wait: settings.placed(Role::Sequencer).wait,
             stop,
             failures,
             ticks: Arc::clone(&ticks),
         };
         let start = Instant::now();
-        let stages = self.spawn(stages_thread::NAME, settings.stages, move |wait| {
+        let stages = self.spawn(Role::Stages, move |wait| {
             stages.run(reader, wait, failures);
             stages
         })?;
         let waiting = thread::current();
-        let sequencer = self.spawn(sequencer::NAME, settings.sequencer, move |_| {
+        let sequencer = self.spawn(Role::Sequencer, move |_| {
             let mut done = Sequenced::default();
             // With the sequencer its end of the ring goes, whatever happened, and the readers end.
             if let Err(reason) = without_unwinding(|| done = sequencer.run()) {
-                failures.add(Failure { thread: sequencer::NAME, event: None, reason });
+                failures.add(Failure { thread: Role::Sequencer, event: None, reason });
             }
             waiting.unpark();
             done
@@ -397,22 +402,30 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         })
     }
 
-    /// Starts a thread, pinned as it shall be.
+    /// Starts a thread and puts it in its place.
     fn spawn<T: Send + 'scope>(
         &self,
-        name: &'static str,
-        placement: Placement,
+        role: Role,
         work: impl FnOnce(Wait) -> T + Send + 'scope,
     ) -> Result<ScopedJoinHandle<'scope, T>, Failure> {
+        let Threads { settings, log, .. } = *self;
+        let placed = settings.placed(role);
         let start = move || {
-            if let Some(id) = placement.core {
-                core_affinity::set_for_current(core_affinity::CoreId { id });
+            let place = match placed.core {
+                Some(core) => Some(pin_current_thread(core)),
+                None if settings.shared.is_empty() => None,
+                None => Some(keep_current_thread_on(&settings.shared)),
+            };
+            let is_hot = matches!(role, Role::Sequencer | Role::Stages);
+            let priority = settings.real_time_priority.filter(|_| is_hot).map(real_time);
+            for outcome in place.into_iter().chain(priority) {
+                log(&format!("{role}: {outcome}"));
             }
-            work(placement.wait)
+            work(placed.wait)
         };
-        thread::Builder::new().name(name.to_owned()).spawn_scoped(self.scope, start).map_err(
+        thread::Builder::new().name(role.to_string()).spawn_scoped(self.scope, start).map_err(
             |error| Failure {
-                thread: name,
+                thread: role,
                 event: None,
                 reason: format!("it cannot be started: {error}"),
             },

@@ -6,7 +6,7 @@ use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use super::failure::{Failure, Failures, without_unwinding};
 use super::ring::Full;
-use crate::machine::{Wait, Waiter};
+use crate::machine::{Role, Wait, Waiter};
 
 /// A queue for `most` messages at once; its memory is taken now.
 pub(super) fn queue<T>(most: usize, wait: Wait) -> (Outlet<T>, Consumer<T>) {
@@ -58,7 +58,7 @@ impl<T> Outlet<T> {
 /// Calls `work` on every message until nobody writes any more. After a panic it goes on reading, so
 /// that no writer waits for it, and works no more.
 pub(super) fn serve<T>(
-    thread: &'static str,
+    thread: Role,
     mut inbox: Consumer<T>,
     wait: Wait,
     failures: &Failures,

@@ -18,8 +18,6 @@ use crate::performance::ExitReason;
 use crate::pipeline::decision::{Answer, DecisionTiming};
 use crate::pipeline::event::Event;
 
-pub(super) const NAME: &str = "sequencer";
-
 /// Puts feed, timers, broker reports and answers into one order.
 ///
 /// In a simulation an answer stands right before the first event at or after its time, and the sequencer

@@ -7,7 +7,7 @@ use super::failure::{Failure, Failures, without_unwinding};
 use super::outlets::Outlets;
 use super::ring::{BATCH, Reader, Slot};
 use crate::latency::Span;
-use crate::machine::{Wait, Waiter};
+use crate::machine::{Role, Wait, Waiter};
 use crate::pipeline::decision::Downstream;
 use crate::pipeline::event::Event;
 use crate::pipeline::feature_stage::FeatureStage;
@@ -21,8 +21,6 @@ pub(super) struct StagesThread<D, F> {
     /// Number of the next event.
     event: u64,
 }
-
-pub(super) const NAME: &str = "stages";
 
 impl<D: Downstream, F: FnMut(&FeatureStage)> StagesThread<D, F> {
     pub(super) fn new(
@@ -52,7 +50,11 @@ impl<D: Downstream, F: FnMut(&FeatureStage)> StagesThread<D, F> {
                     });
                     if let Err(reason) = done {
                         has_failed = true;
-                        failures.add(Failure { thread: NAME, event: Some(self.event), reason });
+                        failures.add(Failure {
+                            thread: Role::Stages,
+                            event: Some(self.event),
+                            reason,
+                        });
                     }
                 }
                 Err(Polling::NoEvents) => waiter.wait(),

@@ -1,0 +1,270 @@
+//! Which runner takes a history through the stages, and how.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use quanta::Clock;
+
+use super::decision::Answer;
+use super::event::Event;
+use super::feature_stage::FeatureStage;
+use super::inline::{Replay, no_times, replay};
+use super::journal::{JournalHeader, RunJournal};
+use super::output::Action;
+use super::pinned::{Feed, Full, Pace, Paced, PinnedRun, PinnedSettings, Polled, Recorded, Waits};
+use super::sink::Sink;
+use super::stages::Pipeline;
+use crate::config::{self, Config, Layout, PaceMode};
+use crate::execution::{OrderMessage, Report};
+use crate::journal::JournalError;
+use crate::latency::Load;
+use crate::machine::{Machine, Plan, PlanError, Request, Role, lock_memory, plan};
+use crate::market::{Bar, Tick, Timestamp};
+use crate::performance::{EquityPoint, Trade};
+use crate::source::history::History;
+use crate::strategy::Strategy;
+
+/// Who takes the ticks through the stages.
+pub(super) enum Runner {
+    /// One thread.
+    Inline,
+    /// Threads around a ring.
+    Pinned(PinnedSettings),
+}
+
+impl Runner {
+    /// The configured one, or the inline one where the machine is too small for threads; `log` is told how the
+    /// threads are placed, or why there are none.
+    ///
+    /// # Errors
+    /// If the configured cores cannot be.
+    pub(super) fn choose(
+        config: &Config,
+        machine: &Machine,
+        log: &dyn Fn(&str),
+    ) -> Result<Runner, PlanError> {
+        let pipeline = &config.pipeline;
+        if pipeline.runner == config::Runner::Inline {
+            return Ok(Runner::Inline);
+        }
+        let cores = &pipeline.cores;
+        let request = |role| {
+            let (core, wait) = match role {
+                Role::Sequencer => (cores.sequencer, pipeline.wait),
+                Role::Stages => (cores.stages, pipeline.wait),
+                Role::Features => (cores.features, pipeline.wait),
+                Role::Decision => (cores.decision, pipeline.wait),
+                Role::Journal => (cores.journal, pipeline.background_wait),
+                Role::Metrics => (cores.metrics, pipeline.background_wait),
+            };
+            Request { role, wait, core: core.map(|core| core as usize) }
+        };
+        let roles = pipeline.layout.roles(config.keeps_journal());
+        let requests: Vec<Request> = roles.into_iter().map(request).collect();
+        match plan(machine, &requests)? {
+            Plan::Inline { why } => {
+                log(&why);
+                Ok(Runner::Inline)
+            }
+            Plan::Pinned { threads, shared, lines } => {
+                lines.iter().for_each(|line| log(line));
+                if pipeline.lock_memory {
+                    log(&lock_memory().to_string());
+                }
+                let load = match pipeline.pace.mode {
+                    PaceMode::Unpaced => Load::ClosedLoop { expected_interval: None },
+                    PaceMode::Recorded | PaceMode::Bursts => Load::OpenLoop,
+                };
+                Ok(Runner::Pinned(PinnedSettings {
+                    layout: pipeline.layout,
+                    ring_slots: pipeline.ring_slots as usize,
+                    queue_slots: pipeline.queue_slots as usize,
+                    threads,
+                    shared,
+                    real_time_priority: pipeline.real_time_priority,
+                    sample_every: pipeline.latency_sample_every,
+                    load,
+                }))
+            }
+        }
+    }
+
+    /// Whether the decision seat's answers are events of their own.
+    fn has_answers(&self) -> bool {
+        matches!(self, Runner::Pinned(settings) if settings.layout != Layout::Fused)
+    }
+}
+
+/// A history as the configuration wants it replayed.
+pub(super) enum Replayed<'a> {
+    Unpaced(Recorded<'a>),
+    Paced(Box<Paced<'a>>),
+}
+
+impl<'a> Replayed<'a> {
+    pub(super) fn new(ticks: &'a [Tick], config: &Config) -> Replayed<'a> {
+        let pace = &config.pipeline.pace;
+        let pace = match pace.mode {
+            PaceMode::Unpaced => return Replayed::Unpaced(Recorded::new(ticks)),
+            PaceMode::Recorded => Pace::Recorded {
+                speed: pace.speed,
+                longest_pause: (pace.longest_pause_seconds * 1e9) as u64,
+            },
+            PaceMode::Bursts => Pace::Bursts {
+                ticks: pace.burst_ticks,
+                every: u64::from(pace.burst_every_milliseconds) * 1_000_000,
+            },
+        };
+        Replayed::Paced(Box::new(Paced::new(ticks, pace, Clock::new())))
+    }
+}
+
+impl Feed for Replayed<'_> {
+    #[inline]
+    fn poll(&mut self) -> Polled {
+        match self {
+            Replayed::Unpaced(feed) => feed.poll(),
+            Replayed::Paced(feed) => feed.poll(),
+        }
+    }
+}
+
+/// Where a run's journal is.
+pub fn journal_path(config: &Config) -> PathBuf {
+    config.output.directory.join("run.journal")
+}
+
+/// Begins the run's journal; that of an earlier run in the same folder goes.
+pub(super) fn begin_journal(
+    config: &Config,
+    history: &History,
+    runner: &Runner,
+) -> Result<RunJournal, JournalError> {
+    let path = journal_path(config);
+    let header = JournalHeader {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: config.system.seed,
+        input: history.name.clone(),
+        description: history.file.description().clone(),
+        notes: history.notes.clone(),
+        configuration: config.to_resolved_yaml(),
+        has_answers: runner.has_answers(),
+    };
+    RunJournal::begin(&path, &header)
+}
+
+/// Takes ticks through the stages in this thread, with a journal if there is one.
+pub(super) fn run_inline<S: Strategy>(
+    mut stages: Pipeline<S>,
+    ticks: &[Tick],
+    mut sink: impl Sink,
+    journal: Option<RunJournal>,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Pipeline<S>, Replay), JournalError> {
+    let Some(journal) = journal else {
+        let run = replay(&mut stages, ticks, &mut sink, stop, progress);
+        return Ok((stages, run));
+    };
+    let mut sink = Journaled { sink, journal, event: 0, written: Ok(()), stop };
+    let run = replay(&mut stages, ticks, &mut sink, stop, progress);
+    sink.written?;
+    sink.journal.finish()?;
+    Ok((stages, run))
+}
+
+/// Tells another sink, and writes events and actions to a journal. If that fails, the run is stopped.
+struct Journaled<'a, K> {
+    sink: K,
+    journal: RunJournal,
+    /// Events so far.
+    event: u64,
+    written: Result<(), JournalError>,
+    stop: &'a AtomicBool,
+}
+
+impl<K> Journaled<'_, K> {
+    fn write(&mut self, write: impl FnOnce(&mut RunJournal, u64) -> Result<(), JournalError>) {
+        if self.written.is_ok() {
+            self.written = write(&mut self.journal, self.event);
+            if self.written.is_err() {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        // The event that it was done at is the last one.
+        self.write(|journal, event| journal.action(event - 1, &action));
+    }
+}
+
+impl<K: Sink> Sink for Journaled<'_, K> {
+    fn event(&mut self, event: &Event) {
+        self.write(|journal, number| journal.event(number, event));
+        self.event += 1;
+    }
+    fn bar(&mut self, bar: &Bar) {
+        self.sink.bar(bar);
+    }
+    fn trade(&mut self, trade: &Trade) {
+        self.act(Action::Trade(*trade));
+        self.sink.trade(trade);
+    }
+    fn equity(&mut self, point: &EquityPoint) {
+        self.sink.equity(point);
+    }
+    fn features(&mut self, stage: &FeatureStage) {
+        self.sink.features(stage);
+    }
+    fn decision(&mut self, answer: &Answer, in_time: bool) {
+        self.act(Action::Decision { answer: *answer, in_time });
+    }
+    fn order(&mut self, message: &OrderMessage, time: Timestamp) {
+        self.act(Action::Order { message: *message, time });
+    }
+    fn report(&mut self, report: &Report) {
+        self.act(Action::Report(*report));
+    }
+}
+
+/// A pinned run in the words of the inline runner.
+pub(super) fn outcome<S>(run: PinnedRun<S>, facts: Vec<String>) -> (Pipeline<S>, Replay) {
+    let PinnedRun { pipeline, ticks, elapsed, interrupted, mut latency, waits } = run;
+    latency.facts.extend(facts);
+    latency.facts.extend(wait_facts(&waits));
+    let picoseconds_per_tick = no_times();
+    let latency = Some(latency);
+    (pipeline, Replay { ticks, elapsed, picoseconds_per_tick, interrupted, latency })
+}
+
+/// A sentence on every queue that was full.
+fn wait_facts(waits: &Waits) -> Vec<String> {
+    let Waits { ring, answers, results, journal, features, decision, unasked, replaced_quotes } =
+        *waits;
+    let mut facts = Vec::new();
+    for (full, who, what) in [
+        (ring, "The sequencer", "room in the ring"),
+        (answers, "The sequencer", "the stages and the decision seat, where an answer was due"),
+        (results, "The stages", "room to the metrics"),
+        (journal, "The stages", "room to the journal"),
+        (features, "The stages", "room to the features"),
+        (decision, "The features", "room to the decision seat"),
+    ] {
+        let Full { times, waited } = full;
+        if times > 0 {
+            let milliseconds = waited.as_secs_f64() * 1e3;
+            facts.push(format!(
+                "{who} waited {times} times for {what}, {milliseconds:.1} ms in all."
+            ));
+        }
+    }
+    if unasked > 0 {
+        facts
+            .push(format!("{unasked} decisions were not asked for: the decision seat was behind."));
+    }
+    if replaced_quotes > 0 {
+        facts.push(format!("{replaced_quotes} quotes gave way to newer ones: the ring was full."));
+    }
+    facts
+}
