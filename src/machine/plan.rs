@@ -1,9 +1,10 @@
 //! Which thread runs on which core and how it waits there.
 //!
-//! The rule is a measurement: on two cores, a chain of threads that spin takes 0.1 µs a hop while each has a core of its
-//! own, and 6 to 16 ms a hop as soon as one has not; threads that yield or sleep take 2 to 60 µs either way. So a thread
-//! that spins has its core for itself, and a core is left to the threads that do not spin. Where there are too few
-//! cores for that, threads wait adaptively instead; where threads cannot help at all, everything runs inline.
+//! The rule is a measurement: on two cores, an event needs 0.1 µs to the next thread while each thread spins on
+//! a core of its own, but 6 to 16 ms through a chain in which four to six threads spin, and 2 to 60 µs if these
+//! yield or wait adaptively. So a thread that spins has its core for itself, and a core is left to the threads that
+//! do not spin. Where there are too few cores for that, threads wait adaptively instead; where threads cannot help
+//! at all, everything runs inline.
 
 use std::fmt;
 
@@ -236,8 +237,8 @@ impl<'a> Layout<'a> {
             .filter(|&core| self.threads.iter().all(|thread| thread.core != Some(core)))
     }
 
-    /// Lets threads wait adaptively, the least urgent first, until those that spin can have a core each and the others one
-    /// more. Returns them in the order of the requests.
+    /// Lets threads wait adaptively, the least urgent first, until those that spin can have a core each and the
+    /// others one more. Returns them in the order of the requests.
     fn give_up_spinning(&mut self) -> Vec<Role> {
         let mut given_up = Vec::new();
         let mut urgency = BY_URGENCY.len();

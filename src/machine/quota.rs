@@ -39,7 +39,8 @@ impl Mount {
         let kind = hierarchy.next()?;
         let limits_time = hierarchy.nth(1)?.split(',').any(|option| option == "cpu");
         let unified = kind == "cgroup2";
-        if !unified && !(kind == "cgroup" && limits_time) {
+        let relevant = unified || (kind == "cgroup" && limits_time);
+        if !relevant {
             return None;
         }
         let mut fields = mount.split(' ').skip(3);

@@ -77,8 +77,8 @@ pub fn keep_current_thread_on(cores: &[Core]) -> Outcome {
 /// core for as long as it wants.
 ///
 /// A thread that spins under this policy lets nothing else run on its core but what the kernel reserves for ordinary
-/// threads (50 ms of each second by default, which then show as the tail of the latencies). Give it only to threads on cores of their own,
-/// and stay below 50, where the kernel runs its interrupt threads.
+/// threads (50 ms of each second by default, which then show as the tail of the latencies). Give it only to threads
+/// on cores of their own, and stay below 50, where the kernel runs its interrupt threads.
 pub fn real_time(priority: u8) -> Outcome {
     let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
     let asked = ThreadPriorityValue::try_from(priority)
@@ -114,7 +114,8 @@ pub fn real_time(priority: u8) -> Outcome {
 /// Refused where there is a finite limit on locked memory, even if what is mapped now lies within it: a later mapping
 /// that went beyond would fail, in the middle of trading.
 pub fn lock_memory() -> Outcome {
-    const REMEDY: &str = "allow it by `ulimit -l unlimited`, LimitMEMLOCK=infinity of the unit, or the capability CAP_IPC_LOCK";
+    const REMEDY: &str = "allow it by `ulimit -l unlimited`, LimitMEMLOCK=infinity of the unit, or the capability \
+                          CAP_IPC_LOCK";
     let privileged =
         capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK));
     if let (Some(limit), false) = (getrlimit(Resource::Memlock).current, privileged) {
@@ -146,8 +147,8 @@ pub fn huge_pages<T>(memory: &[T]) -> Outcome {
         );
     }
     let first = bytes.start.cast::<c_void>().cast_mut().with_addr(start);
-    // SAFETY: `start..end` lies within `memory`, which is mapped for as long as it is borrowed. MADV_HUGEPAGE only sets how the kernel backs
-    // these pages: it neither writes nor discards what they hold.
+    // SAFETY: `start..end` lies within `memory`, which is mapped for as long as it is borrowed. MADV_HUGEPAGE only
+    // sets how the kernel backs these pages: it neither writes nor discards what they hold.
     match unsafe { madvise(first, end - start, Advice::LinuxHugepage) } {
         Ok(()) => Outcome::Done(format!("huge pages asked for under {} MiB", (end - start) >> 20)),
         Err(error) => Outcome::Refused(format!(
