@@ -54,6 +54,17 @@ pub(super) enum Command {
         #[arg(long, value_name = "DATE")]
         day: Option<Date>,
     },
+    /// Run a journal again, event by event, and compare what is done with what was done
+    Replay {
+        /// The journal: run.journal in a run's output directory
+        journal: PathBuf,
+        /// Fail unless every decision, order, fill and trade is the same
+        #[arg(long)]
+        verify: bool,
+        /// Write what the run left to this directory: the same trades.csv and equity.csv
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
     /// Make report.html of a finished run anew, from the other files of its directory
     Report {
         /// The run's output directory

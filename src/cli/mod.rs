@@ -8,6 +8,7 @@ mod check;
 mod import;
 mod inspect;
 mod progress;
+mod replay;
 mod run;
 mod stop;
 mod synth;
@@ -63,6 +64,9 @@ pub fn main() -> ExitCode {
         Some(Command::Synth(options)) => synth::synth(&options, json),
         Some(Command::Inspect { what, config, output, day }) => {
             inspect::inspect(what, &config, &output, day)
+        }
+        Some(Command::Replay { journal, verify, output }) => {
+            replay::replay(&journal, verify, output.as_deref(), json)
         }
         Some(Command::Report { run_dir }) => run::report(&run_dir),
     };

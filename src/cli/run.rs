@@ -5,12 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::progress::Progress;
 use super::{Failure, check, say, stop};
-use crate::config::{Config, Mode};
+use crate::config::Mode;
 use crate::market::Timestamp;
 use crate::performance::{
-    RUN_FILES, Summary, WallTimes, check_run_directory, render_report_again, write_run_directory,
+    LatencySummary, RUN_FILES, Summary, WallTimes, check_run_directory, render_report_again,
+    write_run_directory,
 };
-use crate::pipeline::{Backtest, run_backtest};
+use crate::pipeline::{Backtest, journal_path, run_backtest};
 
 impl Progress {
     pub(super) fn show_backtest(&mut self, now: Backtest) {
@@ -30,7 +31,8 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
         )));
     }
     let directory = &config.output.directory;
-    let files: Vec<_> = RUN_FILES.iter().map(|name| directory.join(name)).collect();
+    let files = RUN_FILES.iter().map(|name| directory.join(name));
+    let files: Vec<_> = files.chain([journal_path(&config)]).collect();
     check::keep_history(&config, &files)?;
     let notes = config.notes();
     for note in &notes {
@@ -52,7 +54,8 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     if json {
         say(serde_json::to_string(&summary).map_err(Failure::run)?);
     } else {
-        say_results(&config, &summary);
+        say_results(&summary);
+        say(config.output.directory.join("report.html").display());
     }
     Ok(())
 }
@@ -64,7 +67,7 @@ pub(super) fn report(directory: &Path) -> Result<(), Failure> {
 }
 
 /// The headline, for a terminal; the report has the rest.
-fn say_results(config: &Config, summary: &Summary) {
+pub(super) fn say_results(summary: &Summary) {
     let statistics = &summary.statistics;
     let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.2}"));
     let percent = |value: Option<f64>| {
@@ -97,10 +100,12 @@ fn say_results(config: &Config, summary: &Summary) {
     if summary.interrupted {
         say("the run was stopped early: results cover what was replayed");
     }
-    say(config.output.directory.join("report.html").display());
+    for line in summary.latency.iter().flat_map(LatencySummary::lines) {
+        say(line);
+    }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -115,6 +115,11 @@ impl Journal {
         &self.map[HEAD..HEAD + self.header]
     }
 
+    /// The whole file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
     /// Every whole record, in the order of writing.
     pub fn records(&self) -> Records<'_> {
         let at = (HEAD + self.header).next_multiple_of(8);

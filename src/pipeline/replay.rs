@@ -1,0 +1,310 @@
+//! A run again, from its journal.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+
+use super::assembly::{self, AssemblyError};
+use super::backtest::{Input, Keeping, Readiness, Recording, record};
+use super::decision::{Answer, Downstream, Question};
+use super::event::Event;
+use super::feature_stage::FeatureStage;
+use super::inline::{Replay, no_times};
+use super::journal::{Entry, RunJournalError, read_header};
+use super::output::Action;
+use super::sink::Sink;
+use super::stages::{Deciding, Pipeline};
+use crate::config::{Config, ConfigError};
+use crate::execution::{OrderMessage, Report};
+use crate::journal::{End, Journal};
+use crate::market::{Bar, InstrumentError, Price, Tick, Timestamp};
+use crate::performance::{EquityPoint, ExitReason, RunRecord, Trade};
+use crate::strategy::Strategy;
+
+/// Why a journal cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// It is no journal of a run.
+    #[error(transparent)]
+    Journal(#[from] RunJournalError),
+    /// Its configuration does not load in this version.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its instrument is not known.
+    #[error(transparent)]
+    Instrument(#[from] InstrumentError),
+    /// Its configuration does not fit its input.
+    #[error(transparent)]
+    Assembly(#[from] AssemblyError),
+}
+
+/// A journal's run, once more.
+#[derive(Debug)]
+pub struct Replayed {
+    /// What the run leaves, as the run itself left it.
+    pub record: RunRecord,
+    /// How the journal ends.
+    pub end: End,
+    /// Actions that the journal holds and the replay did too, in the same order.
+    pub same_actions: u64,
+    /// Where the two part, if they do.
+    pub difference: Option<Difference>,
+    /// Questions to which the decision seat gives another answer than the journal holds. The journal's
+    /// counts.
+    pub changed_answers: u64,
+}
+
+/// What a journal says was done, and what its replay does instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Actions before it, which are the same.
+    pub after: u64,
+    /// The journal's, with the number of its event; `None` if it has no more.
+    pub journal: Option<(u64, Action)>,
+    /// The replay's.
+    pub replay: Option<(u64, Action)>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = |action: &Option<(u64, Action)>| match action {
+            Some((event, action)) => format!("at event {event} {action:?}"),
+            None => "nothing more".to_owned(),
+        };
+        let (after, journal, replay) = (self.after, side(&self.journal), side(&self.replay));
+        write!(
+            f,
+            "after {after} actions that are the same, the journal has {journal}; the replay has {replay}"
+        )
+    }
+}
+
+/// Takes a journal's events through the stages that its header describes, and compares what they do with
+/// what the journal says was done. A journal that was cut is replayed as far as it goes.
+///
+/// # Errors
+/// If the file is no run's journal, or of another version.
+pub fn replay_journal(
+    path: &Path,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Replayed, ReplayError> {
+    let journal = Journal::open(path).map_err(RunJournalError::File)?;
+    let header = read_header(&journal, path)?;
+    let name = format!("{} (configuration)", path.display());
+    let config = Config::parse(&header.configuration, &name, &Default::default())?;
+    let instrument = config.instrument()?;
+    let strategy = assembly::strategy(&config, &instrument)?;
+    let stages = assembly::pipeline(&config, &instrument, &header.description, strategy)?;
+
+    let content = Content::of(&journal, path)?;
+    let mut results = Recording::new(&config.bars.timeframes);
+    let mut readiness = Readiness::new(stages.features());
+    let mut sink = Comparing {
+        sink: Keeping { results: &mut results, readiness: &mut readiness },
+        event: 0,
+        expected: content.actions.iter(),
+        is_complete: content.is_complete,
+        same: 0,
+        difference: None,
+    };
+    let Pipeline { mut trading, deciding } = stages;
+    let mut downstream = Repeated { deciding, answers_come: header.has_answers };
+    let start = Instant::now();
+    let (mut ticks, mut first, mut last, mut changed_answers) = (0, None, None, 0);
+    let (mut is_stopped, mut end_of_run) = (false, None);
+    for record in journal.records() {
+        let Some(Entry::Event(number, event)) = Entry::of(&record) else { continue };
+        if number % 65_536 == 0 {
+            progress(number, content.events);
+            is_stopped = stop.load(Ordering::Relaxed);
+            if is_stopped {
+                break;
+            }
+        }
+        match &event {
+            Event::Tick(tick) => {
+                ticks += 1;
+                first.get_or_insert(tick.time);
+                last = Some(tick.time);
+            }
+            Event::Answer(answer) => changed_answers += u64::from(!downstream.agrees(answer)),
+            Event::End(reason) => end_of_run = Some(*reason),
+            _ => {}
+        }
+        sink.event = number;
+        trading.on_event(&event, &mut downstream, &mut sink);
+    }
+    if !is_stopped {
+        progress(content.events, content.events);
+        sink.miss_the_rest();
+    }
+    let Comparing { same, difference, mut sink, .. } = sink;
+    if end_of_run.is_none() {
+        trading.on_event(&Event::End(ExitReason::Shutdown), &mut downstream, &mut sink);
+    }
+    let stages = Pipeline { trading, deciding: downstream.deciding };
+    let run = Replay {
+        ticks,
+        elapsed: start.elapsed(),
+        picoseconds_per_tick: no_times(),
+        interrupted: end_of_run.is_none_or(|reason| reason == ExitReason::Shutdown),
+        latency: None,
+    };
+    let name = path.display().to_string();
+    let input = Input {
+        mode: "replay",
+        name: &name,
+        description: &header.description,
+        notes: &header.notes,
+        first_tick: first,
+        last_tick: last,
+    };
+    let mut record = record(&config, &instrument, &input, &stages, results, &readiness, run);
+    let hash = Sha256::digest(journal.bytes());
+    record.input_sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Replayed { record, end: content.end, same_actions: same, difference, changed_answers })
+}
+
+/// What a journal holds, but for its events.
+struct Content {
+    /// Those of the events that it holds, in order.
+    actions: Vec<(u64, Action)>,
+    events: u64,
+    /// Whether the run ended before the journal did.
+    is_complete: bool,
+    end: End,
+}
+
+impl Content {
+    fn of(journal: &Journal, path: &Path) -> Result<Content, RunJournalError> {
+        let (mut actions, mut events, mut is_complete) = (Vec::new(), 0, false);
+        let mut records = journal.records();
+        for record in records.by_ref() {
+            match Entry::of(&record) {
+                Some(Entry::Action(event, action)) => actions.push((event, action)),
+                Some(Entry::Event(_, event)) => {
+                    events += 1;
+                    is_complete |= matches!(event, Event::End(_));
+                }
+                None => {
+                    let (path, kind, event) =
+                        (path.display().to_string(), record.kind, record.sequence);
+                    return Err(RunJournalError::Record { path, kind, event });
+                }
+            }
+        }
+        // The stages may have been ahead of the journal when it was cut.
+        actions.retain(|&(event, _)| event < events);
+        let end = records.end().expect("every record was read");
+        Ok(Content { actions, events, is_complete, end })
+    }
+}
+
+/// Features and the decision seat, asked again; where the journal holds the answers, theirs are only compared.
+struct Repeated<S> {
+    deciding: Deciding<S>,
+    answers_come: bool,
+}
+
+impl<S: Strategy> Repeated<S> {
+    /// Whether the seat gives the journal's answer.
+    fn agrees(&mut self, answer: &Answer) -> bool {
+        while let Some(given) = self.deciding.take_answer() {
+            if given.question.number == answer.question.number {
+                return given == *answer;
+            }
+        }
+        false
+    }
+}
+
+impl<S: Strategy> Downstream for Repeated<S> {
+    fn on_trade(&mut self, tick: &Tick) {
+        self.deciding.on_trade(tick);
+    }
+
+    fn on_bar(&mut self, bar: &Bar, sink: &mut impl Sink) {
+        self.deciding.on_bar(bar, sink);
+    }
+
+    fn on_question(&mut self, bar: &Bar, question: &Question) {
+        self.deciding.on_question(bar, question);
+    }
+
+    fn take_answer(&mut self) -> Option<Answer> {
+        if self.answers_come { None } else { self.deciding.take_answer() }
+    }
+
+    fn on_contract_change(&mut self, old: Price, new: Price) {
+        self.deciding.on_contract_change(old, new);
+    }
+
+    fn on_restart(&mut self) {
+        self.deciding.on_restart();
+    }
+}
+
+/// Tells another sink, and compares actions with those of a journal.
+struct Comparing<'a, K> {
+    sink: K,
+    event: u64,
+    expected: std::slice::Iter<'a, (u64, Action)>,
+    is_complete: bool,
+    same: u64,
+    difference: Option<Difference>,
+}
+
+impl<K> Comparing<'_, K> {
+    fn act(&mut self, action: Action) {
+        if self.difference.is_some() {
+            return;
+        }
+        let replay = (self.event, action);
+        let journal = self.expected.next().copied();
+        if journal == Some(replay) {
+            self.same += 1;
+        } else if journal.is_some() || self.is_complete {
+            let after = self.same;
+            self.difference = Some(Difference { after, journal, replay: Some(replay) });
+        }
+    }
+
+    /// What the journal has beyond the replay's last action.
+    fn miss_the_rest(&mut self) {
+        if self.difference.is_none()
+            && let Some(&journal) = self.expected.next()
+        {
+            let after = self.same;
+            self.difference = Some(Difference { after, journal: Some(journal), replay: None });
+        }
+    }
+}
+
+impl<K: Sink> Sink for Comparing<'_, K> {
+    fn bar(&mut self, bar: &Bar) {
+        self.sink.bar(bar);
+    }
+    fn trade(&mut self, trade: &Trade) {
+        self.act(Action::Trade(*trade));
+        self.sink.trade(trade);
+    }
+    fn equity(&mut self, point: &EquityPoint) {
+        self.sink.equity(point);
+    }
+    fn features(&mut self, stage: &FeatureStage) {
+        self.sink.features(stage);
+    }
+    fn decision(&mut self, answer: &Answer, in_time: bool) {
+        self.act(Action::Decision { answer: *answer, in_time });
+    }
+    fn order(&mut self, message: &OrderMessage, time: Timestamp) {
+        self.act(Action::Order { message: *message, time });
+    }
+    fn report(&mut self, report: &Report) {
+        self.act(Action::Report(*report));
+    }
+}
