@@ -32,7 +32,8 @@ fn main() -> ExitCode {
     if let [child, row] = arguments.as_slice()
         && child == callgrind::CHILD
     {
-        ROWS[row.parse::<usize>().expect("a row's number")].1();
+        let run = ROWS.iter().find(|(name, _)| name == row).expect("a row's name").1;
+        run();
         return ExitCode::SUCCESS;
     }
     let word = arguments.iter().find(|argument| !argument.starts_with('-'));
@@ -149,7 +150,10 @@ fn count(chosen: &[usize]) -> Result<Vec<(&'static str, f64)>, String> {
     let work = || {
         let mut counted = Vec::new();
         while let Some(&row) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-            counted.push((row, callgrind::instructions(row, scratch.path())));
+            counted.push((
+                row,
+                callgrind::instructions(ROWS[row].0, &scratch.path().join(row.to_string())),
+            ));
         }
         counted
     };

@@ -27,7 +27,7 @@ pub struct Ratio {
 
 pub const RATIOS: [Ratio; 2] = [
     Ratio { name: "whole pipeline / plain loop, a tick", bound: 3.0, measure: pipeline },
-    Ratio { name: "our ring / rtrb, a round trip", bound: 1.4, measure: round_trip },
+    Ratio { name: "our ring / rtrb, a round trip", bound: 1.3, measure: round_trip },
 ];
 
 impl Ratio {
