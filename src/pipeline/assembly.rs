@@ -157,8 +157,8 @@ pub(super) fn pipeline(
     config: &Config,
     instrument: &Instrument,
     history: &TickFileDescription,
-    strategy: Box<dyn Strategy>,
-) -> Result<Pipeline<Box<dyn Strategy>>, AssemblyError> {
+    strategy: Box<dyn Strategy + Send>,
+) -> Result<Pipeline<Box<dyn Strategy + Send>>, AssemblyError> {
     let settings = pipeline_settings(config, instrument, history)?;
     let features = feature_stage(config, instrument, history)?;
     let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
@@ -199,8 +199,8 @@ pub(super) fn pipeline(
 pub(super) fn strategy(
     config: &Config,
     instrument: &Instrument,
-) -> Result<Box<dyn Strategy>, AssemblyError> {
-    let (kind, strategy): (_, Box<dyn Strategy>) = match config.strategy.kind {
+) -> Result<Box<dyn Strategy + Send>, AssemblyError> {
+    let (kind, strategy): (_, Box<dyn Strategy + Send>) = match config.strategy.kind {
         StrategyKind::RandomEntries => ("random_entries", Box::new(random_entries(config))),
         StrategyKind::Baseline => ("baseline", Box::new(baseline(config, instrument))),
         StrategyKind::Marl => unreachable!("it was refused as not available"),

@@ -58,7 +58,7 @@ pub enum Backtest {
 pub struct Prepared {
     instrument: Instrument,
     history: History,
-    stages: Pipeline<Box<dyn Strategy>>,
+    stages: Pipeline<Box<dyn Strategy + Send>>,
 }
 
 impl Prepared {
@@ -91,7 +91,7 @@ impl Prepared {
 
     fn with_strategy(
         config: &Config,
-        strategy: Box<dyn Strategy>,
+        strategy: Box<dyn Strategy + Send>,
         stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Backtest),
     ) -> Result<Prepared, BacktestError> {
@@ -116,7 +116,7 @@ impl Prepared {
     }
 
     /// The stages, with features and matrices, and what they counted.
-    pub fn stages(&self) -> &Pipeline<Box<dyn Strategy>> {
+    pub fn stages(&self) -> &Pipeline<Box<dyn Strategy + Send>> {
         &self.stages
     }
 
@@ -292,7 +292,7 @@ pub(super) fn record(
     config: &Config,
     instrument: &Instrument,
     input: &Input,
-    stages: &Pipeline<Box<dyn Strategy>>,
+    stages: &Pipeline<Box<dyn Strategy + Send>>,
     sink: Recording,
     readiness: &Readiness,
     run: Replay,
@@ -362,7 +362,7 @@ fn open_time(calendar: Calendar, from: Timestamp, to: Timestamp) -> i64 {
 fn data_notes(
     config: &Config,
     notes: &[String],
-    stages: &Pipeline<Box<dyn Strategy>>,
+    stages: &Pipeline<Box<dyn Strategy + Send>>,
     sink: &Recording,
     readiness: &Readiness,
     ticks: u64,
@@ -419,7 +419,7 @@ fn data_notes(
 }
 
 /// A sentence on everything that the stages left out of `ticks`.
-fn count_notes(stages: &Pipeline<Box<dyn Strategy>>, ticks: u64) -> Vec<String> {
+fn count_notes(stages: &Pipeline<Box<dyn Strategy + Send>>, ticks: u64) -> Vec<String> {
     let mut notes = Vec::new();
     let counts = stages.tick_counts();
     if counts.outside_session > 0 {

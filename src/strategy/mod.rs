@@ -9,9 +9,8 @@ pub use random_entries::{RandomEntries, RandomEntriesSettings};
 use crate::execution::Decision;
 use crate::market::{Bar, Timeframe};
 
-/// Whoever sits in the decision seat. It sees closed bars only, so it cannot look ahead. It may have a
-/// thread of its own.
-pub trait Strategy: Send {
+/// Whoever sits in the decision seat. It sees closed bars only, so it cannot look ahead.
+pub trait Strategy {
     /// The bars on which it decides.
     fn timeframe(&self) -> Timeframe;
 

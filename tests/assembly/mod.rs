@@ -174,7 +174,7 @@ impl Sink for Log {
 /// Decides by a closure of the bar and the position.
 pub struct By<F>(pub Timeframe, pub F);
 
-impl<F: FnMut(&Bar, i64) -> Option<Decision> + Send> Strategy for By<F> {
+impl<F: FnMut(&Bar, i64) -> Option<Decision>> Strategy for By<F> {
     fn timeframe(&self) -> Timeframe {
         self.0
     }

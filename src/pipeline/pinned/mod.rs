@@ -22,7 +22,7 @@ mod journal_thread;
 mod metrics_thread;
 mod outlets;
 mod queue;
-mod ring;
+pub mod ring;
 mod sequencer;
 mod stages_thread;
 mod stopwatch;
@@ -173,7 +173,7 @@ pub fn run<S, F, K, N>(
     progress: &mut dyn FnMut(u64),
 ) -> Result<PinnedRun<S>, Failure>
 where
-    S: Strategy,
+    S: Strategy + Send,
     F: Feed,
     K: Sink + Send,
     N: FnMut(&FeatureStage) + Send,
@@ -218,7 +218,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         progress: &mut dyn FnMut(u64),
     ) -> Result<PinnedRun<S>, Failure>
     where
-        S: Strategy + 'scope,
+        S: Strategy + Send + 'scope,
         F: Feed + 'scope,
         K: Sink + Send,
         N: FnMut(&FeatureStage) + Send,
@@ -307,7 +307,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
     }
 
     /// Puts the decision seat on its thread: what stands before it, what the sequencer hears of it.
-    fn decision_apart<S: Strategy + 'scope>(
+    fn decision_apart<S: Strategy + Send + 'scope>(
         &self,
         trading: &TradingStage,
         deciding: Deciding<S>,

@@ -17,25 +17,26 @@ use crate::market::Timestamp;
 use crate::pipeline::event::Event;
 
 /// Events that are written, or taken, at once: so many are visible to the next thread together.
-pub(super) const BATCH: usize = 64;
+pub const BATCH: usize = 64;
 
 /// One place of the ring. The event's first bytes and the stamps share a cache line, which is all that a
 /// tick needs.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(super) struct Slot {
+pub struct Slot {
     /// When the event was due, or else written, in the raw unit of the clock; 0 if nobody looked.
-    pub(super) stamp: u64,
+    pub stamp: u64,
     /// Whether its latency counts; bars are stamped though no sample is taken.
-    pub(super) is_sampled: bool,
+    pub is_sampled: bool,
     /// Whether it may close a bar, so that the sequencer must hear whether anything was asked.
-    pub(super) may_close: bool,
+    pub may_close: bool,
     /// What happened.
-    pub(super) event: Event,
+    pub event: Event,
 }
 
 impl Slot {
-    pub(super) const EMPTY: Slot =
+    /// Nothing that happened.
+    pub const EMPTY: Slot =
         Slot { stamp: 0, is_sampled: false, may_close: false, event: Event::Timer(Timestamp::MIN) };
 
     #[inline(always)]
@@ -51,16 +52,12 @@ impl Slot {
 }
 
 /// One reader's end.
-pub(super) type Reader = EventPoller<Slot, SingleProducerBarrier>;
+pub type Reader = EventPoller<Slot, SingleProducerBarrier>;
 
 /// A ring of `slots`, a power of two, all of them written once so that their memory is there; a second
 /// reader if there is a journal. Each reader must be polled until it says that the ring is shut
 /// down, or the ring fills for ever.
-pub(super) fn ring(
-    slots: usize,
-    wait: Wait,
-    with_journal: bool,
-) -> (Publisher, Reader, Option<Reader>) {
+pub fn ring(slots: usize, wait: Wait, with_journal: bool) -> (Publisher, Reader, Option<Reader>) {
     // The strategy is for the crate's own threads, of which there are none.
     let builder = build_single_producer(slots, || Slot::EMPTY, BusySpin).with_multi_consumer();
     let (stages, builder) = builder.new_event_poller();
@@ -85,16 +82,17 @@ pub struct Full {
 }
 
 /// The writer's end.
-pub(super) struct Publisher {
+pub struct Publisher {
     ring: SingleProducer<Slot, MultiConsumerBarrier>,
     most: usize,
     waiter: Waiter,
-    pub(super) full: Full,
+    /// How often and how long there was no room.
+    pub full: Full,
 }
 
 impl Publisher {
-    /// Writes `slots` if there is room for all of them; at most [`Publisher::most`].
-    pub(super) fn try_publish(&mut self, slots: &[Slot]) -> bool {
+    /// Writes `slots` if there is room for all of them.
+    pub fn try_publish(&mut self, slots: &[Slot]) -> bool {
         self.ring
             .try_batch_publish(slots.len(), |places| {
                 for (place, slot) in places.zip(slots) {
@@ -105,7 +103,7 @@ impl Publisher {
     }
 
     /// Writes `slots`, waiting while there is no room; `meanwhile` is called while it waits.
-    pub(super) fn publish(&mut self, slots: &[Slot], meanwhile: &mut impl FnMut()) {
+    pub fn publish(&mut self, slots: &[Slot], meanwhile: &mut impl FnMut()) {
         for part in slots.chunks(self.most) {
             if self.try_publish(part) {
                 continue;

@@ -1,0 +1,112 @@
+//! The whole pipeline, put together by hand as a backtest with the default costs and rules has it, for the
+//! benches that measure it.
+
+use algospace_hft::execution::{
+    Bracket, Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
+};
+use algospace_hft::features::IndicatorSettings;
+use algospace_hft::market::{Bar, Calendar, Instrument, Money, Tick, Timeframe, Timestamp};
+use algospace_hft::matrix::MatricesSettings;
+use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
+use algospace_hft::pipeline::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
+use algospace_hft::strategy::{MovingAverageCross, MovingAverageCrossSettings};
+
+/// 5 and 30 minutes.
+pub fn timeframes() -> Vec<Timeframe> {
+    vec![Timeframe::MINUTES_5, Timeframe::MINUTES_30]
+}
+
+/// The stages, having seen nothing.
+pub fn pipeline(indicators: &IndicatorSettings) -> Pipeline<MovingAverageCross> {
+    let settings = PipelineSettings {
+        calendar: Calendar::CmeEquityIndex,
+        timeframes: timeframes(),
+        fill_gaps_up_to: Timestamp::HOUR,
+        flatten_before_close: Some(5 * Timestamp::MINUTE),
+        expiries: Vec::new(),
+        prices_are_joined: false,
+        decisions: DecisionTiming::After(0),
+    };
+    let instrument = instrument();
+    let features = FeatureStage::new(
+        indicators,
+        &MatricesSettings::default(),
+        &settings.timeframes,
+        &instrument,
+        true,
+    );
+    let strategy = MovingAverageCross::new(MovingAverageCrossSettings {
+        timeframe: Timeframe::MINUTES_5,
+        fast_period: 10,
+        slow_period: 30,
+        flat_band_ticks: 0,
+        tick_size: instrument.tick_size,
+        quantity: 1,
+        bracket: Bracket { stop_loss_ticks: 16, profit_target_ticks: 32 },
+    });
+    let features = features.expect("the defaults are good");
+    Pipeline::new(settings, features, strategy, desk(), exchange())
+}
+
+/// Our side of the line.
+pub fn desk() -> Desk {
+    let rules = RuleConstraints {
+        max_position_size: 5,
+        max_daily_drawdown: 0.05,
+        max_orders_per_second: 10,
+        price_collar_ticks: 80,
+    };
+    let Instrument { tick_size, point_value, .. } = instrument();
+    Desk::new(Money::from_dollars(100_000), tick_size, point_value, rules)
+}
+
+/// The other side of the line.
+pub fn exchange() -> SimulatedExchange {
+    let Instrument { tick_size, point_value, .. } = instrument();
+    SimulatedExchange::new(ExchangeSettings {
+        tick_size,
+        point_value,
+        order_latency: 2_000_000,
+        acknowledgement_latency: 2_000_000,
+        commission_per_side: Money::from_nanos(2_250_000_000),
+        slippage: Slippage { ticks: 0, cross_spread: true, assumed_spread_ticks: 1 },
+        limit_fill: LimitFill::Through,
+    })
+}
+
+fn instrument() -> Instrument {
+    Instrument::built_in("ES").expect("it is built in")
+}
+
+/// Counts what comes.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub bars: u64,
+    pub trades: u64,
+    pub points: u64,
+    pub net: Money,
+}
+
+impl Sink for Counts {
+    fn bar(&mut self, _: &Bar) {
+        self.bars += 1;
+    }
+    fn trade(&mut self, trade: &Trade) {
+        self.trades += 1;
+        self.net += trade.net_pnl();
+    }
+    fn equity(&mut self, _: &EquityPoint) {
+        self.points += 1;
+    }
+}
+
+/// Takes all `ticks` through a new pipeline.
+pub fn run(ticks: &[Tick], indicators: &IndicatorSettings) -> Counts {
+    let mut pipeline = pipeline(indicators);
+    let mut counts = Counts::default();
+    for tick in ticks {
+        pipeline.on_tick(tick, &mut counts);
+    }
+    pipeline.finish(ExitReason::EndOfData, &mut counts);
+    counts
+}
