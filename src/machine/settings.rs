@@ -3,11 +3,10 @@
 //! Policy, core set and priority are the calling thread's, and a thread that it spawns later inherits them: spawn every
 //! thread from one that was left as it was, and let each ask for itself.
 
-use std::ffi::c_void;
 use std::fmt;
 use std::io;
 
-use rustix::mm::{Advice, MlockAllFlags, madvise, mlockall};
+use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CapabilitySet, CpuSet, capabilities, sched_setaffinity};
 use thread_priority::{
@@ -132,30 +131,27 @@ pub fn lock_memory() -> Outcome {
     }
 }
 
-/// Asks for huge pages under `memory`, which takes fewer entries of the processor's address cache. Call it before
-/// the memory is first written.
-///
-/// Only whole, aligned pages of 2 MiB inside `memory` can become huge. The request changes no byte of it.
-pub fn huge_pages<T>(memory: &[T]) -> Outcome {
-    const HUGE: usize = 2 << 20;
-    let bytes = memory.as_ptr_range();
-    let start = bytes.start.addr().next_multiple_of(HUGE);
-    let end = bytes.end.addr() / HUGE * HUGE;
-    if start >= end {
-        return Outcome::Refused(
-            "no huge pages, because the memory holds no whole, aligned page of 2 MiB; larger rings would".into(),
-        );
+/// Whether the process's memory lies in huge pages, which take fewer entries of the processor's address cache. Which
+/// memory does is the allocator's and the kernel's business: this only tells, and says how to ask for it.
+pub fn huge_pages() -> Outcome {
+    const REMEDY: &str = "set GLIBC_TUNABLES=glibc.malloc.hugetlb=1 in its environment, with madvise or always in \
+                          /sys/kernel/mm/transparent_hugepage/enabled";
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+    match huge_kibibytes(&rollup) {
+        None => Outcome::Refused(format!("huge pages: the system does not tell; {REMEDY}")),
+        Some(0) => {
+            Outcome::Refused(format!("huge pages: none under this process's memory; {REMEDY}"))
+        }
+        Some(size) => {
+            Outcome::Done(format!("huge pages: under {size} KiB of this process's memory"))
+        }
     }
-    let first = bytes.start.cast::<c_void>().cast_mut().with_addr(start);
-    // SAFETY: `start..end` lies within `memory`, which is mapped for as long as it is borrowed. MADV_HUGEPAGE only
-    // sets how the kernel backs these pages: it neither writes nor discards what they hold.
-    match unsafe { madvise(first, end - start, Advice::LinuxHugepage) } {
-        Ok(()) => Outcome::Done(format!("huge pages asked for under {} MiB", (end - start) >> 20)),
-        Err(error) => Outcome::Refused(format!(
-            "no huge pages ({}); /sys/kernel/mm/transparent_hugepage/enabled must be madvise or always",
-            io::Error::from(error)
-        )),
-    }
+}
+
+/// Kibibytes of anonymous memory in huge pages, from `/proc/self/smaps_rollup`.
+fn huge_kibibytes(rollup: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("AnonHugePages:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -163,7 +159,6 @@ mod tests {
     use std::fs;
     use std::thread;
 
-    use memmap2::MmapMut;
     use rustix::mm::munlockall;
     use rustix::thread::sched_getaffinity;
     use thread_priority::{
@@ -171,7 +166,8 @@ mod tests {
     };
 
     use super::{
-        Outcome, huge_pages, keep_current_thread_on, lock_memory, pin_current_thread, real_time,
+        huge_kibibytes, huge_pages, keep_current_thread_on, lock_memory, pin_current_thread,
+        real_time,
     };
     use crate::machine::{Core, Machine};
 
@@ -237,32 +233,11 @@ mod tests {
     }
 
     #[test]
-    fn huge_pages_are_asked_for_where_there_is_room() {
-        let mut memory = MmapMut::map_anon(8 << 20).unwrap();
-        let outcome = huge_pages(&memory[..]);
-        if let Outcome::Done(line) = &outcome {
-            // The mapping may begin between two huge pages.
-            assert!(line.contains("under 8 MiB") || line.contains("under 6 MiB"), "{line}");
-            let maps = fs::read_to_string("/proc/self/smaps").unwrap();
-            let inside = (memory.as_ptr().addr() + (4 << 20)) as u64;
-            let ours = maps
-                .lines()
-                .skip_while(|line| !holds(line, inside))
-                .find(|line| line.starts_with("VmFlags"));
-            assert!(ours.unwrap().contains(" hg"), "{ours:?}");
-        }
-        memory.fill(7);
-        assert!(memory.iter().all(|&byte| byte == 7));
-        assert!(!huge_pages(&[0_u8; 100]).is_done());
-        assert!(!huge_pages::<u64>(&[]).is_done());
-    }
-
-    /// Whether `line` of `/proc/self/smaps` begins the mapping that holds `address`.
-    fn holds(line: &str, address: u64) -> bool {
-        let parse = |text| u64::from_str_radix(text, 16).ok();
-        line.split_once(' ')
-            .and_then(|(range, _)| range.split_once('-'))
-            .and_then(|(from, to)| Some((parse(from)?..parse(to)?).contains(&address)))
-            .unwrap_or(false)
+    fn huge_pages_are_counted_or_the_way_to_them_is_named() {
+        assert_eq!(huge_kibibytes("Rss: 8 kB\nAnonHugePages:      4096 kB\n"), Some(4096));
+        assert_eq!(huge_kibibytes("AnonHugePages: many kB\n"), None);
+        assert_eq!(huge_kibibytes(""), None);
+        let outcome = huge_pages();
+        assert!(outcome.is_done() || outcome.to_string().contains("GLIBC_TUNABLES"), "{outcome}");
     }
 }

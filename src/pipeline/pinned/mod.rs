@@ -48,7 +48,7 @@ use super::stages::{Deciding, Pipeline};
 use super::trading::TradingStage;
 use crate::latency::{LatencyRecord, Load, Recorder};
 use crate::machine::{
-    Core, Placed, Role, Wait, keep_current_thread_on, pin_current_thread, real_time,
+    Core, Placed, Role, Wait, huge_pages, keep_current_thread_on, pin_current_thread, real_time,
 };
 use crate::market::Timestamp;
 use crate::strategy::Strategy;
@@ -234,6 +234,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let (actions_out, actions_in) = queue(slots, wait);
         let (times_out, times_in) = queue(slots, wait);
         let (feature_times_out, feature_times_in) = queue(slots, wait);
+        (self.log)(&huge_pages().to_string());
         if let Some((journal, reader)) = journal.zip(journal_reader) {
             self.spawn(Role::Journal, move |wait| {
                 journal_thread::run(journal, reader, actions_in, wait, failures);
