@@ -15,7 +15,7 @@ use algospace_hft::market::Tick;
 use algospace_hft::pipeline::pinned::{
     Feed, Layout, Pace, Paced, PinnedSettings, Recorded, Wiring, run,
 };
-use algospace_hft::pipeline::{JournalHeader, RunJournal};
+use algospace_hft::pipeline::{FeatureStage, JournalHeader, RunJournal};
 use algospace_hft::source::native::TickFile;
 use algospace_hft::source::synthetic::{RegimesSettings, Settings, SyntheticMarket, write_file};
 use whole_pipeline::Counts;
@@ -122,8 +122,13 @@ fn once(
     journal: Option<RunJournal>,
 ) -> (Duration, LatencyRecord) {
     let mut results = Counts::default();
-    let wiring =
-        Wiring { feed, results: &mut results, on_features: &mut |_| {}, journal, log: &|_| {} };
+    let wiring = Wiring {
+        feed,
+        results: &mut results,
+        on_features: &mut |_: &FeatureStage| {},
+        journal,
+        log: &|_| {},
+    };
     let stages = whole_pipeline::pipeline(&IndicatorSettings::default());
     let done = run(stages, wiring, settings, &AtomicBool::new(false), &mut |_| {})
         .expect("no thread fails");

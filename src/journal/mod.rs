@@ -12,7 +12,7 @@
 //!
 //! A record is 4 bytes of which the lowest three count the payload's bytes and the highest is the kind (1 to 255),
 //! 4 bytes of check, 8 bytes of sequence, the payload, and zeros up to a multiple of 8. The check is the low
-//! half of the XXH3, seeded by the first four bytes, of everything behind it. The last record of a journal that was
+//! half of the XXH3, seeded by the first four bytes and the record's place in the file, of everything behind it. The last record of a journal that was
 //! ended in order is of kind 255 and holds how many were before it. Where a writer was killed, the reserved rest of the file is zeros.
 
 mod reader;
@@ -57,6 +57,14 @@ pub enum JournalError {
         /// Its bytes.
         bytes: usize,
     },
+    /// The header is longer than its length can say.
+    #[error("{path}: a header of {bytes} bytes is longer than a journal takes")]
+    HeaderTooLong {
+        /// The file.
+        path: PathBuf,
+        /// Its bytes.
+        bytes: usize,
+    },
     /// The file does not begin as a journal does.
     #[error("{path}: {reason}; give a `run.journal` that a run has written")]
     NoJournal {
@@ -87,10 +95,11 @@ fn head_check(head: &[u8], header: &[u8]) -> u64 {
     hash.digest()
 }
 
-/// The checksum of a record: of its sequence, payload and padding.
+/// The checksum of a record that begins at byte `place` of the file: of its sequence, payload and padding.
 #[inline]
-fn record_check(word: u32, rest: &[u8]) -> u32 {
-    xxhash_rust::xxh3::xxh3_64_with_seed(rest, u64::from(word)) as u32
+fn record_check(word: u32, place: u64, rest: &[u8]) -> u32 {
+    // So a good record at another place is none.
+    xxhash_rust::xxh3::xxh3_64_with_seed(rest, u64::from(word) ^ place.rotate_left(32)) as u32
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl fmt::Display for End {
             End::Finished { records } => write!(f, "whole: {records} records"),
             End::Open { records, at } => write!(
                 f,
-                "not ended: its writer was killed, or is still at work; all {records} records up to byte {at} are whole"
+                "not ended: its writer was killed or is still at work, or the file was cut; all {records} records up to byte {at} are whole"
             ),
             End::Damaged { records, at, left_out } => write!(
                 f,
@@ -160,8 +160,7 @@ impl<'a> Iterator for Records<'a> {
         if self.end.is_some() {
             return None;
         }
-        let Some((record, length)) = whole_record(self.bytes.get(self.at..).unwrap_or_default())
-        else {
+        let Some((record, length)) = whole_record(self.bytes, self.at) else {
             self.end = Some(self.find_end());
             return None;
         };
@@ -177,8 +176,9 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// The record at the start of `bytes`, and how many of them it takes; `None` if it is none, or not whole.
-fn whole_record(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
+/// The record at byte `place` of a file, and how many bytes it takes; `None` if it is none, or not whole.
+fn whole_record(file: &[u8], place: usize) -> Option<(Record<'_>, usize)> {
+    let bytes = file.get(place..)?;
     let word = number(bytes.get(..4)?) as u32;
     let (kind, length) = ((word >> 24) as u8, (word & 0x00ff_ffff) as usize);
     if kind == 0 || length > LONGEST {
@@ -188,7 +188,7 @@ fn whole_record(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
     let check = number(&whole[4..8]) as u32;
     let record =
         Record { kind, sequence: number(&whole[8..16]), payload: &whole[FRAME..FRAME + length] };
-    (record_check(word, &whole[8..]) == check).then_some((record, whole.len()))
+    (record_check(word, place as u64, &whole[8..]) == check).then_some((record, whole.len()))
 }
 
 /// A little-endian number of up to eight bytes.
