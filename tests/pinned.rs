@@ -8,11 +8,11 @@ use std::sync::atomic::AtomicBool;
 
 use algospace_hft::execution::{Decision, OrderMessage, Report};
 use algospace_hft::latency::Load;
-use algospace_hft::machine::Wait;
+use algospace_hft::machine::{Placed, Wait};
 use algospace_hft::market::{Bar, Tick, Timeframe, Timestamp};
 use algospace_hft::performance::{EquityPoint, Trade};
 use algospace_hft::pipeline::pinned::{
-    Feed, Layout, PinnedRun, PinnedSettings, Placement, Polled, Recorded, run,
+    Feed, Layout, PinnedRun, PinnedSettings, Polled, Recorded, Wiring, run,
 };
 use algospace_hft::pipeline::{Answer, DecisionTiming, FeatureStage, Sink};
 use algospace_hft::random::Random;
@@ -125,17 +125,14 @@ impl<F: Feed> Feed for Stalling<F> {
 
 /// All threads where the system puts them.
 fn settings(layout: Layout, ring_slots: usize, queue_slots: usize, wait: Wait) -> PinnedSettings {
-    let placement = Placement { core: None, wait };
+    let roles = layout.roles(false);
     PinnedSettings {
         layout,
         ring_slots,
         queue_slots,
-        sequencer: placement,
-        stages: placement,
-        features: placement,
-        decision: placement,
-        journal: placement,
-        metrics: placement,
+        threads: roles.into_iter().map(|role| Placed { role, core: None, wait }).collect(),
+        shared: Vec::new(),
+        real_time_priority: None,
         sample_every: 3,
         load: Load::ClosedLoop { expected_interval: None },
     }
@@ -168,16 +165,14 @@ fn pinned(
         features.push(bits_of(stage));
     };
     let stop = AtomicBool::new(false);
-    let done = run(
-        setup.pipeline(strategy),
+    let wiring = Wiring {
         feed,
-        settings,
-        &mut made,
-        &mut on_features,
-        None,
-        &stop,
-        &mut |_| {},
-    );
+        results: &mut made,
+        on_features: &mut on_features,
+        journal: None,
+        log: &|_| {},
+    };
+    let done = run(setup.pipeline(strategy), wiring, settings, &stop, &mut |_| {});
     let PinnedRun { pipeline, ticks: published, interrupted, .. } = done.unwrap();
     assert_eq!((published, interrupted), (ticks.len() as u64, false));
     made.features = features;
