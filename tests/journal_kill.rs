@@ -30,6 +30,7 @@ fn backtest(folder: &Path, name: &str, layout: &str, pace: &str) -> (Command, Pa
     let configuration = format!(
         "data_handler: {{ backtest_settings: {{ file_path: es.ticks }} }}
 strategy: {{ kind: random_entries, random_entries: {{ entries_per_hundred_bars: 60, hold_bars: 3 }} }}
+execution: {{ decision_latency_microseconds: 60000000 }}
 pipeline: {{ runner: pinned, layout: {layout}, pace: {{ mode: {pace} }} }}
 performance: {{ bootstrap_resamples: 100 }}
 output: {{ directory: {name} }}
@@ -93,7 +94,7 @@ fn a_run_that_is_killed_leaves_a_journal_that_is_a_prefix_of_the_whole_one_and_r
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let synth =
-        "synth --market martingale --days 2 --seed 11 --trades-per-day 16000 --output es.ticks";
+        "synth --market martingale --days 1 --seed 11 --trades-per-day 30000 --output es.ticks";
     assert!(program(folder).args(synth.split(' ')).status().unwrap().success());
 
     let wholes: Vec<Journal> = LAYOUTS
