@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use algospace_hft::journal::{End, Journal, Record};
-use algospace_hft::pipeline::{Entry, replay_journal};
+use algospace_hft::pipeline::{Entry, Event, replay_journal};
 use algospace_hft::random::Random;
 
 /// Kills in all, in every layout as many, half of them of a paced run.
@@ -163,4 +163,40 @@ fn a_run_that_is_killed_leaves_a_journal_that_is_a_prefix_of_the_whole_one_and_r
         "{killed} kills ({torn} within a record), {survived} runs that were faster; recovered {events} events and {actions} actions"
     );
     assert!(events > 0 && actions > 0);
+}
+
+#[test]
+fn a_journal_that_was_cut_behind_its_last_event_lacks_no_action() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let synth =
+        "synth --market martingale --days 1 --seed 11 --trades-per-day 3000 --output es.ticks";
+    assert!(program(folder).args(synth.split(' ')).status().unwrap().success());
+    // A position is open at the end and closed there.
+    let configuration = "data_handler: { backtest_settings: { file_path: es.ticks } }
+strategy: { kind: random_entries, random_entries: { entries_per_hundred_bars: 100, hold_bars: 1000, stop_loss_ticks: 4000, profit_target_ticks: 4000 } }
+execution: { flatten_before_close_minutes: null }
+pipeline: { runner: inline, journal: true }
+performance: { bootstrap_resamples: 100 }
+output: { directory: whole }
+";
+    fs::write(folder.join("run.yaml"), configuration).unwrap();
+    assert!(program(folder).args(["--config", "run.yaml"]).status().unwrap().success());
+
+    let whole = Journal::open(&folder.join("whole/run.journal")).unwrap();
+    let mut behind_the_last_event = 0;
+    let mut length = whole.header().len().next_multiple_of(8) + 24;
+    let path = folder.join("cut.journal");
+    for record in whole.records() {
+        length += 16 + record.payload.len().next_multiple_of(8);
+        let is_last = matches!(Entry::of(&record), Some(Entry::Event(_, Event::End(_))));
+        if is_last || behind_the_last_event > 0 {
+            behind_the_last_event += 1;
+            fs::write(&path, &whole.bytes()[..length]).unwrap();
+            let replayed = replay_journal(&path, &AtomicBool::new(false), &mut |_, _| {}).unwrap();
+            assert_eq!(replayed.difference, None, "cut at byte {length}");
+            assert!(matches!(replayed.end, End::Open { .. }), "{}", replayed.end);
+        }
+    }
+    assert!(behind_the_last_event > 1, "nothing was done at the last event");
 }
