@@ -14,7 +14,8 @@
 # (loom) to walk through. Everything else goes from thread to thread by value, through the `disruptor` ring
 # and `rtrb` queues, whose orderings are what this run examines, along with what we do between them.
 #
-# MEASURED
+# Measured on two shared and busy cores: some ten minutes to build the standard library and the dependencies for the
+# first time, which is why `.ci/run` leaves it out; then four minutes, of which the 25 cases take 13 seconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

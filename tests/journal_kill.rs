@@ -31,7 +31,7 @@ fn backtest(folder: &Path, name: &str, layout: &str, pace: &str) -> (Command, Pa
         "data_handler: {{ backtest_settings: {{ file_path: es.ticks }} }}
 strategy: {{ kind: random_entries, random_entries: {{ entries_per_hundred_bars: 60, hold_bars: 3 }} }}
 execution: {{ decision_latency_microseconds: 60000000 }}
-pipeline: {{ runner: pinned, layout: {layout}, pace: {{ mode: {pace} }} }}
+pipeline: {{ runner: pinned, layout: {layout}, wait: sleep, pace: {{ mode: {pace} }} }}
 performance: {{ bootstrap_resamples: 100 }}
 output: {{ directory: {name} }}
 "
