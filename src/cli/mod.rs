@@ -39,10 +39,12 @@ impl Failure {
         Failure::Usage(error.to_string())
     }
 
-    /// A history that cannot be read is a run that failed; the rest is the configuration's fault.
+    /// A history that cannot be read, a journal that cannot be written and a thread that fails are a run that
+    /// failed; the rest is the configuration's fault.
     fn backtest(error: BacktestError) -> Failure {
+        use BacktestError::{History, Journal, Thread};
         match error {
-            BacktestError::History(error) => Failure::run(error),
+            error @ (History(_) | Journal(_) | Thread(_)) => Failure::run(error),
             error => Failure::usage(error),
         }
     }

@@ -174,22 +174,20 @@ struct Content {
     /// Those of the events that it holds, in order.
     actions: Vec<(u64, Action)>,
     events: u64,
-    /// Whether the run ended before the journal did.
+    /// Whether it holds everything that was done: its writer ended it. The last event alone does not say so, as
+    /// actions are written after it.
     is_complete: bool,
     end: End,
 }
 
 impl Content {
     fn of(journal: &Journal, path: &Path) -> Result<Content, RunJournalError> {
-        let (mut actions, mut events, mut is_complete) = (Vec::new(), 0, false);
+        let (mut actions, mut events) = (Vec::new(), 0);
         let mut records = journal.records();
         for record in records.by_ref() {
             match Entry::of(&record) {
                 Some(Entry::Action(event, action)) => actions.push((event, action)),
-                Some(Entry::Event(_, event)) => {
-                    events += 1;
-                    is_complete |= matches!(event, Event::End(_));
-                }
+                Some(Entry::Event(..)) => events += 1,
                 None => {
                     let (path, kind, event) =
                         (path.display().to_string(), record.kind, record.sequence);
@@ -200,6 +198,7 @@ impl Content {
         // The stages may have been ahead of the journal when it was cut.
         actions.retain(|&(event, _)| event < events);
         let end = records.end().expect("every record was read");
+        let is_complete = matches!(end, End::Finished { .. });
         Ok(Content { actions, events, is_complete, end })
     }
 }
