@@ -7,12 +7,11 @@ mod assembly;
 use std::sync::atomic::AtomicBool;
 
 use algospace_hft::execution::{Decision, OrderMessage, Report};
-use algospace_hft::latency::Load;
 use algospace_hft::machine::Wait;
 use algospace_hft::market::{Bar, Tick, Timeframe, Timestamp};
 use algospace_hft::performance::{EquityPoint, Trade};
 use algospace_hft::pipeline::pinned::{
-    Feed, Layout, PinnedRun, PinnedSettings, Placement, Polled, Recorded, run,
+    Feed, Layout, PinnedRun, PinnedSettings, Polled, Recorded, Wiring, run,
 };
 use algospace_hft::pipeline::{Answer, DecisionTiming, FeatureStage, Sink};
 use algospace_hft::random::Random;
@@ -21,6 +20,7 @@ use proptest::prelude::*;
 
 use assembly::Setup;
 use assembly::random::{any_setup, any_step, market_of, restless};
+use assembly::threads::settings;
 
 /// Everything that the stages make, but features.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -123,24 +123,6 @@ impl<F: Feed> Feed for Stalling<F> {
     }
 }
 
-/// All threads where the system puts them.
-fn settings(layout: Layout, ring_slots: usize, queue_slots: usize, wait: Wait) -> PinnedSettings {
-    let placement = Placement { core: None, wait };
-    PinnedSettings {
-        layout,
-        ring_slots,
-        queue_slots,
-        sequencer: placement,
-        stages: placement,
-        features: placement,
-        decision: placement,
-        journal: placement,
-        metrics: placement,
-        sample_every: 3,
-        load: Load::ClosedLoop { expected_interval: None },
-    }
-}
-
 fn inline(setup: &Setup, ticks: &[Tick]) -> (Made, Vec<(String, u64)>) {
     let mut pipeline = setup.pipeline(restless(Timeframe::MINUTE_1, |_| {}));
     let mut made = Made::default();
@@ -168,16 +150,14 @@ fn pinned(
         features.push(bits_of(stage));
     };
     let stop = AtomicBool::new(false);
-    let done = run(
-        setup.pipeline(strategy),
+    let wiring = Wiring {
         feed,
-        settings,
-        &mut made,
-        &mut on_features,
-        None,
-        &stop,
-        &mut |_| {},
-    );
+        results: &mut made,
+        on_features: &mut on_features,
+        journal: None,
+        log: &|_| {},
+    };
+    let done = run(setup.pipeline(strategy), wiring, settings, &stop, &mut |_| {});
     let PinnedRun { pipeline, ticks: published, interrupted, .. } = done.unwrap();
     assert_eq!((published, interrupted), (ticks.len() as u64, false));
     made.features = features;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::{By, Setup, TICK_SIZE, at, price};
 
 /// Trades a lot, in every kind of order, by what the bar looks like alone.
-pub fn restless(timeframe: Timeframe, mut decided: impl FnMut(Decision)) -> impl Strategy {
+pub fn restless(timeframe: Timeframe, mut decided: impl FnMut(Decision) + Send) -> impl Strategy {
     let mut count = 0_u64;
     By(timeframe, move |bar: &Bar, _| {
         count += 1;

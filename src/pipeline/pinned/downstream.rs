@@ -33,6 +33,8 @@ pub(super) struct Features {
     /// Whether a question waits for room. Live it does not: a decision that cannot be asked for is none,
     /// and orders go on.
     pub(super) waits: bool,
+    /// Whether the seat has not heard yet that the series begins anew, because there was no room.
+    pub(super) owes_restart: bool,
 }
 
 impl Downstream for Features {
@@ -50,7 +52,12 @@ impl Downstream for Features {
     fn on_question(&mut self, bar: &Bar, question: &Question) {
         let message = DecisionMessage::Question(*bar, *question);
         if self.waits {
-            self.decision.send(message);
+            return self.decision.send(message);
+        }
+        // No question of the new series before its beginning is known.
+        self.owes_restart = self.owes_restart && !self.decision.try_send(DecisionMessage::Restart);
+        if self.owes_restart {
+            self.decision.dropped += 1;
         } else {
             self.decision.offer(message);
         }
@@ -61,7 +68,11 @@ impl Downstream for Features {
     }
 
     fn on_restart(&mut self) {
-        self.decision.send(DecisionMessage::Restart);
+        if self.waits {
+            self.decision.send(DecisionMessage::Restart);
+        } else {
+            self.owes_restart = !self.decision.try_send(DecisionMessage::Restart);
+        }
     }
 }
 

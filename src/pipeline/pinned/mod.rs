@@ -330,7 +330,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             strategy
         })?;
         let waits = timing != DecisionTiming::OnArrival;
-        let features = Features { stage, decision, waits };
+        let features = Features { stage, decision, waits, owes_restart: false };
         Ok((features, notices, Seat::new(timing, notices_in, answers_in), seat))
     }
 
@@ -355,6 +355,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             feed,
             ring,
             seat,
+            is_live: stages.trading.decision_timing() == DecisionTiming::OnArrival,
             clock: clock.clone(),
             sample_every: settings.sample_every,
             wait: settings.placed(Role::Sequencer).wait,
@@ -369,11 +370,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         })?;
         let waiting = thread::current();
         let sequencer = self.spawn(Role::Sequencer, move |_| {
-            let mut done = Sequenced::default();
-            // With the sequencer its end of the ring goes, whatever happened, and the readers end.
-            if let Err(reason) = without_unwinding(|| done = sequencer.run()) {
-                failures.add(Failure { thread: Role::Sequencer, event: None, reason });
-            }
+            // With the sequencer its end of the ring goes, and the readers end.
+            let done = sequencer.run();
             waiting.unpark();
             done
         })?;
@@ -408,7 +406,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         role: Role,
         work: impl FnOnce(Wait) -> T + Send + 'scope,
     ) -> Result<ScopedJoinHandle<'scope, T>, Failure> {
-        let Threads { settings, log, .. } = *self;
+        let Threads { settings, failures, log, .. } = *self;
         let placed = settings.placed(role);
         let start = move || {
             let place = match placed.core {
@@ -419,7 +417,10 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             let is_hot = matches!(role, Role::Sequencer | Role::Stages);
             let priority = settings.real_time_priority.filter(|_| is_hot).map(real_time);
             for outcome in place.into_iter().chain(priority) {
-                log(&format!("{role}: {outcome}"));
+                // Whatever becomes of it, this thread's end of the ring must be served.
+                if let Err(reason) = without_unwinding(|| log(&format!("{role}: {outcome}"))) {
+                    failures.add(Failure { thread: role, event: None, reason });
+                }
             }
             work(placed.wait)
         };

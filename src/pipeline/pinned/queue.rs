@@ -33,10 +33,16 @@ impl<T> Outlet<T> {
         }
     }
 
-    /// Sends if there is room.
+    /// Sends if there is room; says whether there was.
+    #[inline]
+    pub(super) fn try_send(&mut self, message: T) -> bool {
+        self.producer.push(message).is_ok()
+    }
+
+    /// Sends if there is room, or else counts what is given up.
     #[inline]
     pub(super) fn offer(&mut self, message: T) {
-        self.dropped += u64::from(self.producer.push(message).is_err());
+        self.dropped += u64::from(!self.try_send(message));
     }
 
     #[cold]
