@@ -7,8 +7,7 @@ mod assembly;
 use std::sync::atomic::AtomicBool;
 
 use algospace_hft::execution::{Decision, OrderMessage, Report};
-use algospace_hft::latency::Load;
-use algospace_hft::machine::{Placed, Wait};
+use algospace_hft::machine::Wait;
 use algospace_hft::market::{Bar, Tick, Timeframe, Timestamp};
 use algospace_hft::performance::{EquityPoint, Trade};
 use algospace_hft::pipeline::pinned::{
@@ -21,6 +20,7 @@ use proptest::prelude::*;
 
 use assembly::Setup;
 use assembly::random::{any_setup, any_step, market_of, restless};
+use assembly::threads::settings;
 
 /// Everything that the stages make, but features.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -120,21 +120,6 @@ impl<F: Feed> Feed for Stalling<F> {
     fn poll(&mut self) -> Polled {
         let is_idle = self.1.0.as_mut().is_some_and(|random| random.below(20) == 0);
         if is_idle { Polled::Idle } else { self.0.poll() }
-    }
-}
-
-/// All threads where the system puts them.
-fn settings(layout: Layout, ring_slots: usize, queue_slots: usize, wait: Wait) -> PinnedSettings {
-    let placed = |role| Placed { role, core: None, wait };
-    PinnedSettings {
-        layout,
-        ring_slots,
-        queue_slots,
-        threads: layout.roles(true).into_iter().map(placed).collect(),
-        shared: Vec::new(),
-        real_time_priority: None,
-        sample_every: 3,
-        load: Load::ClosedLoop { expected_interval: None },
     }
 }
 

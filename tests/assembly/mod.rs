@@ -1,6 +1,7 @@
 //! The stages put together by hand, a sink that keeps everything, and a strategy from a closure.
 
 pub mod random;
+pub mod threads;
 
 use algospace_hft::execution::{
     Bracket, Decision, Desk, ExchangeSettings, LimitFill, OrderKind, RuleConstraints,

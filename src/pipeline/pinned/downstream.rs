@@ -10,6 +10,7 @@ use crate::pipeline::feature_stage::FeatureStage;
 use crate::pipeline::sink::Sink;
 
 /// To the decision seat.
+#[derive(Clone, Copy)]
 pub(super) enum DecisionMessage {
     /// What to do at the close of this bar?
     Question(Bar, Question),
@@ -33,6 +34,8 @@ pub(super) struct Features {
     /// Whether a question waits for room. Live it does not: a decision that cannot be asked for is none,
     /// and orders go on.
     pub(super) waits: bool,
+    /// Whether the seat has not heard yet that the series begins anew, because there was no room.
+    pub(super) owes_restart: bool,
 }
 
 impl Downstream for Features {
@@ -50,7 +53,12 @@ impl Downstream for Features {
     fn on_question(&mut self, bar: &Bar, question: &Question) {
         let message = DecisionMessage::Question(*bar, *question);
         if self.waits {
-            self.decision.send(message);
+            return self.decision.send(message);
+        }
+        // No question of the new series before its beginning is known.
+        self.owes_restart = self.owes_restart && !self.decision.try_send(DecisionMessage::Restart);
+        if self.owes_restart {
+            self.decision.dropped += 1;
         } else {
             self.decision.offer(message);
         }
@@ -61,11 +69,16 @@ impl Downstream for Features {
     }
 
     fn on_restart(&mut self) {
-        self.decision.send(DecisionMessage::Restart);
+        if self.waits {
+            self.decision.send(DecisionMessage::Restart);
+        } else {
+            self.owes_restart = !self.decision.try_send(DecisionMessage::Restart);
+        }
     }
 }
 
 /// To the features' thread.
+#[derive(Clone, Copy)]
 pub(super) enum FeatureMessage {
     /// The open bar took it.
     Trade(Tick),

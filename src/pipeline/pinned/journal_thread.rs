@@ -37,10 +37,11 @@ pub(super) fn run(
                 if !has_failed {
                     let done = without_unwinding(|| {
                         for slot in &mut slots {
-                            if written.is_ok() {
-                                written = journal.event(event, &slot.event);
-                                event += 1;
+                            written = journal.event(event, &slot.event);
+                            if written.is_err() {
+                                break;
                             }
+                            event += 1;
                         }
                     });
                     if let Err(reason) = done {

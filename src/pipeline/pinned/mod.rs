@@ -40,19 +40,21 @@ pub use ring::Full;
 
 pub use crate::config::Layout;
 
-use super::decision::{Answer, DecisionTiming, Downstream};
+use super::decision::{Answer, DecisionTiming, Downstream, Question};
 use super::feature_stage::FeatureStage;
 use super::journal::RunJournal;
+use super::output::{Action, Output};
 use super::sink::Sink;
 use super::stages::{Deciding, Pipeline};
 use super::trading::TradingStage;
-use crate::latency::{LatencyRecord, Load, Recorder};
+use crate::execution::{OrderId, OrderMessage};
+use crate::latency::{LatencyRecord, Load, Recorder, Sample, Span};
 use crate::machine::{
     Core, Placed, Role, Wait, huge_pages, keep_current_thread_on, pin_current_thread, real_time,
 };
-use crate::market::Timestamp;
+use crate::market::{Bar, Timestamp};
 use crate::strategy::Strategy;
-use downstream::{DecisionMessage, Features, Notice, Noticed, ToFeatures};
+use downstream::{DecisionMessage, FeatureMessage, Features, Notice, Noticed, ToFeatures};
 use failure::{Failures, without_unwinding};
 use outlets::OutletParts;
 use queue::{Outlet, queue, serve};
@@ -230,10 +232,13 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let ring = ring(settings.ring_slots, settings.placed(Role::Sequencer).wait, with_journal);
         let (publisher, reader, journal_reader) = ring;
         let wait = settings.placed(Role::Stages).wait;
-        let (results_out, results_in) = queue(slots, wait);
-        let (actions_out, actions_in) = queue(slots, wait);
-        let (times_out, times_in) = queue(slots, wait);
-        let (feature_times_out, feature_times_in) = queue(slots, wait);
+        let (results_out, results_in) = queue(slots, wait, Output::Bar(Bar::NONE));
+        let cancel = OrderMessage::Cancel(OrderId(0));
+        let action = Action::Order { message: cancel, time: Timestamp::MIN };
+        let (actions_out, actions_in) = queue(slots, wait, (0, action));
+        let time = Sample { span: Span::HandOver, nanoseconds: 0 };
+        let (times_out, times_in) = queue(slots, wait, time);
+        let (feature_times_out, feature_times_in) = queue(slots, wait, time);
         (self.log)(&huge_pages().to_string());
         if let Some((journal, reader)) = journal.zip(journal_reader) {
             self.spawn(Role::Journal, move |wait| {
@@ -277,7 +282,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             Layout::AllApart => {
                 let (mut features, notices, seat, decision) =
                     self.decision_apart(&trading, deciding)?;
-                let (outlet, inbox) = queue(slots, wait);
+                let (outlet, inbox) = queue(slots, wait, FeatureMessage::Restart);
                 let computing = self.spawn(Role::Features, move |wait| {
                     serve(Role::Features, inbox, wait, failures, |message| {
                         features.on_message(message, &mut feature_watch, on_features);
@@ -317,9 +322,13 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let Deciding { features: stage, mut strategy, .. } = deciding;
         let timing = trading.decision_timing();
         let slots = settings.queue_slots;
-        let (decision, inbox) = queue(slots, settings.placed(Role::Stages).wait);
-        let (mut answers, answers_in) = queue(slots, settings.placed(Role::Decision).wait);
-        let (notices, notices_in) = queue(slots, settings.placed(Role::Stages).wait);
+        let (decision, inbox) =
+            queue(slots, settings.placed(Role::Stages).wait, DecisionMessage::Restart);
+        let question = Question { number: 0, asked: Timestamp::MIN, position: 0, stretch: 0 };
+        let answer = Answer { question, decision: None };
+        let (mut answers, answers_in) = queue(slots, settings.placed(Role::Decision).wait, answer);
+        let (notices, notices_in) =
+            queue(slots, settings.placed(Role::Stages).wait, Notice::Done(0));
         let seat = self.spawn(Role::Decision, move |wait| {
             serve(Role::Decision, inbox, wait, failures, |message| match message {
                 DecisionMessage::Question(bar, question) => {
@@ -331,7 +340,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             strategy
         })?;
         let waits = timing != DecisionTiming::OnArrival;
-        let features = Features { stage, decision, waits };
+        let features = Features { stage, decision, waits, owes_restart: false };
         Ok((features, notices, Seat::new(timing, notices_in, answers_in), seat))
     }
 
@@ -356,6 +365,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             feed,
             ring,
             seat,
+            is_live: stages.trading.decision_timing() == DecisionTiming::OnArrival,
             clock: clock.clone(),
             sample_every: settings.sample_every,
             wait: settings.placed(Role::Sequencer).wait,
@@ -370,11 +380,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         })?;
         let waiting = thread::current();
         let sequencer = self.spawn(Role::Sequencer, move |_| {
-            let mut done = Sequenced::default();
-            // With the sequencer its end of the ring goes, whatever happened, and the readers end.
-            if let Err(reason) = without_unwinding(|| done = sequencer.run()) {
-                failures.add(Failure { thread: Role::Sequencer, event: None, reason });
-            }
+            // With the sequencer its end of the ring goes, and the readers end.
+            let done = sequencer.run();
             waiting.unpark();
             done
         })?;
@@ -409,7 +416,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         role: Role,
         work: impl FnOnce(Wait) -> T + Send + 'scope,
     ) -> Result<ScopedJoinHandle<'scope, T>, Failure> {
-        let Threads { settings, log, .. } = *self;
+        let Threads { settings, failures, log, .. } = *self;
         let placed = settings.placed(role);
         let start = move || {
             let place = match placed.core {
@@ -420,7 +427,10 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             let is_hot = matches!(role, Role::Sequencer | Role::Stages);
             let priority = settings.real_time_priority.filter(|_| is_hot).map(real_time);
             for outcome in place.into_iter().chain(priority) {
-                log(&format!("{role}: {outcome}"));
+                // Whatever becomes of it, this thread's end of the ring must be served.
+                if let Err(reason) = without_unwinding(|| log(&format!("{role}: {outcome}"))) {
+                    failures.add(Failure { thread: role, event: None, reason });
+                }
             }
             work(placed.wait)
         };

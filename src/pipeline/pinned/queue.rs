@@ -8,9 +8,12 @@ use super::failure::{Failure, Failures, without_unwinding};
 use super::ring::Full;
 use crate::machine::{Role, Wait, Waiter};
 
-/// A queue for `most` messages at once; its memory is taken now.
-pub(super) fn queue<T>(most: usize, wait: Wait) -> (Outlet<T>, Consumer<T>) {
-    let (producer, consumer) = RingBuffer::new(most);
+/// A queue for `most` messages at once. Every place is written once, with `any` message, so that its memory is
+/// there.
+pub(super) fn queue<T: Copy>(most: usize, wait: Wait, any: T) -> (Outlet<T>, Consumer<T>) {
+    let (mut producer, mut consumer) = RingBuffer::new(most);
+    while producer.push(any).is_ok() {}
+    while consumer.pop().is_ok() {}
     (Outlet { producer, waiter: Waiter::new(wait), full: Full::default(), dropped: 0 }, consumer)
 }
 
@@ -33,10 +36,16 @@ impl<T> Outlet<T> {
         }
     }
 
-    /// Sends if there is room.
+    /// Sends if there is room; says whether there was.
+    #[inline]
+    pub(super) fn try_send(&mut self, message: T) -> bool {
+        self.producer.push(message).is_ok()
+    }
+
+    /// Sends if there is room, or else counts what is given up.
     #[inline]
     pub(super) fn offer(&mut self, message: T) {
-        self.dropped += u64::from(self.producer.push(message).is_err());
+        self.dropped += u64::from(!self.try_send(message));
     }
 
     #[cold]

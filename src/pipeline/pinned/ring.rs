@@ -119,3 +119,54 @@ impl Publisher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slots(count: usize) -> Vec<Slot> {
+        (0..count).map(|stamp| Slot { stamp: stamp as u64, ..Slot::EMPTY }).collect()
+    }
+
+    /// What `reader` finds now.
+    fn take(reader: &mut Reader, into: &mut Vec<u64>) {
+        if let Ok(mut slots) = reader.take(BATCH as u64) {
+            into.extend((&mut slots).map(|slot| slot.stamp));
+        }
+    }
+
+    #[test]
+    fn a_full_ring_is_counted_and_loses_nothing() {
+        let (mut publisher, mut reader, _) = ring(4, Wait::Yield, false);
+        assert!(publisher.try_publish(&slots(4)));
+        assert!(!publisher.try_publish(&slots(1)));
+        assert_eq!(publisher.full.times, 0, "what does not wait is not counted");
+        let mut seen = Vec::new();
+        publisher.publish(&slots(1), &mut || take(&mut reader, &mut seen));
+        assert_eq!(publisher.full.times, 1);
+        take(&mut reader, &mut seen);
+        assert_eq!(seen, [0, 1, 2, 3, 0]);
+    }
+
+    #[test]
+    fn a_batch_longer_than_the_ring_is_written_in_parts() {
+        let (mut publisher, mut reader, _) = ring(2, Wait::Yield, false);
+        let mut seen = Vec::new();
+        publisher.publish(&slots(BATCH), &mut || take(&mut reader, &mut seen));
+        take(&mut reader, &mut seen);
+        assert_eq!(seen, (0..BATCH as u64).collect::<Vec<_>>());
+        assert!(publisher.full.times > 0);
+        drop(publisher);
+        assert!(matches!(reader.take(1), Err(disruptor::Polling::Shutdown)));
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_still_gates_the_ring() {
+        let (mut publisher, mut reader, journal) = ring(2, Wait::Yield, true);
+        drop(journal);
+        assert!(publisher.try_publish(&slots(2)));
+        take(&mut reader, &mut Vec::new());
+        // So no thread may end before the ring is shut down, whatever becomes of its work.
+        assert!(!publisher.try_publish(&slots(1)));
+    }
+}

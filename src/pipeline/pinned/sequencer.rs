@@ -9,10 +9,10 @@ use quanta::Clock;
 use rtrb::Consumer;
 
 use super::downstream::Notice;
-use super::failure::Failures;
+use super::failure::{Failure, Failures, without_unwinding};
 use super::feed::{Feed, Polled};
 use super::ring::{BATCH, Full, Publisher, Slot};
-use crate::machine::{Wait, Waiter};
+use crate::machine::{Role, Wait, Waiter};
 use crate::market::{Tick, TickFlags, Timestamp};
 use crate::performance::ExitReason;
 use crate::pipeline::decision::{Answer, DecisionTiming};
@@ -27,6 +27,8 @@ pub(super) struct Sequencer<'a, F> {
     pub(super) feed: F,
     pub(super) ring: Publisher,
     pub(super) seat: Option<Seat>,
+    /// Whether answers count from their arrival: nothing is kept back, and quotes give way to newer ones.
+    pub(super) is_live: bool,
     pub(super) clock: Clock,
     /// Of so many events one is stamped; all that come with a stamp of their own are.
     pub(super) sample_every: u32,
@@ -119,30 +121,48 @@ impl Seat {
 }
 
 impl<F: Feed> Sequencer<'_, F> {
-    /// Publishes everything that the feed has, then the end.
+    /// Publishes everything that the feed has, then the end. If the feed fails, what it gave before is
+    /// published.
     pub(super) fn run(mut self) -> Sequenced {
         let mut done = Sequenced::default();
-        let mut batch = Batch { slots: [Slot::EMPTY; BATCH], length: 0, first: 0 };
+        let mut batch = Batch { slots: [Slot::EMPTY; BATCH], length: 0, first: 0, quote: None };
+        if let Err(reason) = without_unwinding(|| self.take_feed(&mut batch, &mut done)) {
+            done.interrupted = true;
+            let event = Some(batch.next());
+            self.failures.add(Failure { thread: Role::Sequencer, event, reason });
+        }
+        if self.is_live {
+            self.publish_arrived(&mut batch);
+        }
+        self.flush(&mut batch);
+        let reason = if done.interrupted { ExitReason::Shutdown } else { ExitReason::EndOfData };
+        batch.push(Slot { event: Event::End(reason), ..Slot::EMPTY });
+        self.flush(&mut batch);
+        done.full = self.ring.full;
+        done
+    }
+
+    /// Publishes everything that the feed has.
+    fn take_feed(&mut self, batch: &mut Batch, done: &mut Sequenced) {
         let mut boundaries = Boundaries::default();
         let mut waiter = Waiter::new(self.wait);
-        let mut quote: Option<Slot> = None;
         let mut until_sample = 0;
-        let live = self.seat.as_ref().is_some_and(|seat| seat.timing == DecisionTiming::OnArrival);
+        let live = self.is_live;
         loop {
             if self.must_stop() {
                 done.interrupted = true;
                 break;
             }
             if live {
-                self.publish_arrived(&mut batch);
+                self.publish_arrived(batch);
             }
             let (event, due) = match self.feed.poll() {
                 Polled::Event(event) => (event, None),
                 Polled::Due(event, stamp) => (event, Some(stamp)),
                 Polled::Ended => break,
                 Polled::Idle => {
-                    self.flush(&mut batch);
-                    quote = quote.filter(|quote| !self.ring.try_publish(&[*quote]));
+                    self.flush(batch);
+                    self.offer_quote(batch);
                     if let Some(seat) = &mut self.seat {
                         seat.listen();
                     }
@@ -153,7 +173,7 @@ impl<F: Feed> Sequencer<'_, F> {
             waiter.reset();
             let before = boundaries.time;
             let may_close = boundaries.may_close(&event);
-            if !self.await_answers(boundaries.time, &mut batch, &mut done.answers) {
+            if !self.await_answers(boundaries.time, batch, &mut done.answers) {
                 done.interrupted = true;
                 break;
             }
@@ -169,15 +189,12 @@ impl<F: Feed> Sequencer<'_, F> {
                 Event::Tick(_) => done.ticks += 1,
                 Event::Quote(_) if live => {
                     // Live, an older quote is worth nothing once there is a newer one.
-                    done.replaced_quotes += u64::from(quote.is_some());
-                    quote = Some(slot).filter(|slot| !self.ring.try_publish(&[*slot]));
-                    batch.first += u64::from(quote.is_none());
+                    done.replaced_quotes += u64::from(batch.quote.is_some());
+                    batch.quote = Some(slot);
+                    self.offer_quote(batch);
                     continue;
                 }
                 _ => {}
-            }
-            if let Some(quote) = quote.take() {
-                batch.push(quote);
             }
             if may_close
                 && let Some(seat) = &mut self.seat
@@ -189,22 +206,13 @@ impl<F: Feed> Sequencer<'_, F> {
             batch.push(slot);
             // What has its own instant is not kept back for company.
             if batch.length == BATCH || due.is_some() || live {
-                self.flush(&mut batch);
+                self.flush(batch);
                 self.ticks.store(done.ticks, Ordering::Relaxed);
             }
         }
         if !done.interrupted {
-            self.await_answers(boundaries.time, &mut batch, &mut done.answers);
+            done.interrupted = !self.await_answers(boundaries.time, batch, &mut done.answers);
         }
-        if live {
-            self.publish_arrived(&mut batch);
-        }
-        self.flush(&mut batch);
-        let reason = if done.interrupted { ExitReason::Shutdown } else { ExitReason::EndOfData };
-        batch.push(Slot { event: Event::End(reason), ..Slot::EMPTY });
-        self.flush(&mut batch);
-        done.full = self.ring.full;
-        done
     }
 
     fn must_stop(&self) -> bool {
@@ -221,6 +229,16 @@ impl<F: Feed> Sequencer<'_, F> {
         });
         batch.first += batch.length as u64;
         batch.length = 0;
+    }
+
+    /// Publishes the quote that is kept, if there is room for it now.
+    fn offer_quote(&mut self, batch: &mut Batch) {
+        if let Some(quote) = batch.quote
+            && self.ring.try_publish(&[quote])
+        {
+            batch.quote = None;
+            batch.first += 1;
+        }
     }
 
     /// Publishes the answers that are due by `time`, waiting for them; gives false if the run is to stop
@@ -273,6 +291,8 @@ struct Batch {
     length: usize,
     /// Number of the first of them in the total order.
     first: u64,
+    /// A quote that found no room: it goes before whatever comes next, or gives way to a newer one.
+    quote: Option<Slot>,
 }
 
 impl Batch {
@@ -282,6 +302,10 @@ impl Batch {
     }
 
     fn push(&mut self, slot: Slot) {
+        if let Some(quote) = self.quote.take() {
+            self.slots[self.length] = quote;
+            self.length += 1;
+        }
         self.slots[self.length] = slot;
         self.length += 1;
     }
