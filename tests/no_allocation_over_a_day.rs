@@ -122,7 +122,7 @@ impl Counts {
     }
 
     fn check(&self) {
-        assert!(self.bars > 1_500 && self.orders > 1_000 && self.trades > 500, "{self:?}");
+        assert!(self.bars > 1_500 && self.orders > 1_000 && self.trades > 400, "{self:?}");
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn replay(
         replay_journal(path, &stop, &mut |done, total| progress.show("replaying", done, total));
     progress.finish();
     let Replayed { record, end, same_actions, difference, changed_answers } =
-        replayed.map_err(|error| Failure::run(error))?;
+        replayed.map_err(Failure::run)?;
     let summary = match output {
         Some(directory) => {
             let times = WallTimes { started, finished: now() };
