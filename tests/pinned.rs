@@ -69,14 +69,8 @@ fn bits_of(stage: &FeatureStage) -> (Vec<u64>, Vec<u32>) {
 }
 
 /// Holds its thread up at random, or never.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Stalls(Option<Random>);
-
-impl Default for Stalls {
-    fn default() -> Stalls {
-        Stalls(None)
-    }
-}
 
 /// How long a thread was held up makes no two runs different.
 impl PartialEq for Stalls {
