@@ -174,6 +174,11 @@ impl TradingStage {
         self.settings.decisions
     }
 
+    /// Timeframe of the bars on which the decision seat is asked.
+    pub fn decides_on(&self) -> Timeframe {
+        self.books.decides_on
+    }
+
     /// Questions asked so far.
     pub fn questions(&self) -> u64 {
         self.books.questions

@@ -156,8 +156,13 @@ fn sessions_from_2008_to_2030_are_disjoint_and_in_order() {
             let session = calendar.session_at_or_after(time);
             let Session { open, close, .. } = session;
             assert!(open < close && close > time, "{session:?}");
-            if let Some((start, end)) = session.halt {
+            let (start, end) = session.halt.unwrap_or((open, close));
+            if session.halt.is_some() {
                 assert!(open < start && start < end && end < close, "{session:?}");
+            }
+            // The pinned runner counts on it.
+            for edge in [open, start, end, close] {
+                assert_eq!(edge.nanos() % (5 * Timestamp::MINUTE), 0, "{session:?}");
             }
             assert_eq!(chicago(close).date(), session.trade_date);
             assert_eq!(calendar.session_at(open), Some(session));

@@ -239,7 +239,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let time = Sample { span: Span::HandOver, nanoseconds: 0 };
         let (times_out, times_in) = queue(slots, wait, time);
         let (feature_times_out, feature_times_in) = queue(slots, wait, time);
-        (self.log)(&huge_pages().to_string());
+        tell(self.log, failures, Role::Sequencer, &huge_pages().to_string());
         if let Some((journal, reader)) = journal.zip(journal_reader) {
             self.spawn(Role::Journal, move |wait| {
                 journal_thread::run(journal, reader, actions_in, wait, failures);
@@ -365,6 +365,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             feed,
             ring,
             seat,
+            decides_on: stages.trading.decides_on(),
             is_live: stages.trading.decision_timing() == DecisionTiming::OnArrival,
             clock: clock.clone(),
             sample_every: settings.sample_every,
@@ -427,10 +428,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             let is_hot = matches!(role, Role::Sequencer | Role::Stages);
             let priority = settings.real_time_priority.filter(|_| is_hot).map(real_time);
             for outcome in place.into_iter().chain(priority) {
-                // Whatever becomes of it, this thread's end of the ring must be served.
-                if let Err(reason) = without_unwinding(|| log(&format!("{role}: {outcome}"))) {
-                    failures.add(Failure { thread: role, event: None, reason });
-                }
+                tell(log, failures, role, &format!("{role}: {outcome}"));
             }
             work(placed.wait)
         };
@@ -449,6 +447,13 @@ impl<D> End<D> {
     fn split(self) -> (End<()>, D) {
         let End { trading, downstream, sequenced, elapsed, lost_times, waits } = self;
         (End { trading, downstream: (), sequenced, elapsed, lost_times, waits }, downstream)
+    }
+}
+
+/// Tells the log. Whatever becomes of that, the thread's end of the ring must be served.
+fn tell(log: &(dyn Fn(&str) + Sync), failures: &Failures, thread: Role, line: &str) {
+    if let Err(reason) = without_unwinding(|| log(line)) {
+        failures.add(Failure { thread, event: None, reason });
     }
 }
 

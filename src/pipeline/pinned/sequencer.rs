@@ -13,7 +13,7 @@ use super::failure::{Failure, Failures, without_unwinding};
 use super::feed::{Feed, Polled};
 use super::ring::{BATCH, Full, Publisher, Slot};
 use crate::machine::{Role, Wait, Waiter};
-use crate::market::{Tick, TickFlags, Timestamp};
+use crate::market::{Tick, TickFlags, Timeframe, Timestamp};
 use crate::performance::ExitReason;
 use crate::pipeline::decision::{Answer, DecisionTiming};
 use crate::pipeline::event::Event;
@@ -27,6 +27,8 @@ pub(super) struct Sequencer<'a, F> {
     pub(super) feed: F,
     pub(super) ring: Publisher,
     pub(super) seat: Option<Seat>,
+    /// Timeframe of the bars on which the decision seat is asked.
+    pub(super) decides_on: Timeframe,
     /// Whether answers count from their arrival: nothing is kept back, and quotes give way to newer ones.
     pub(super) is_live: bool,
     pub(super) clock: Clock,
@@ -144,7 +146,7 @@ impl<F: Feed> Sequencer<'_, F> {
 
     /// Publishes everything that the feed has.
     fn take_feed(&mut self, batch: &mut Batch, done: &mut Sequenced) {
-        let mut boundaries = Boundaries::default();
+        let mut boundaries = Boundaries::of(self.decides_on);
         let mut waiter = Waiter::new(self.wait);
         let mut until_sample = 0;
         let live = self.is_live;
@@ -311,21 +313,25 @@ impl Batch {
     }
 }
 
-/// Tells which events may close a bar: bars begin and end at whole minutes.
+/// Tells which events may close a bar of the decision seat.
 struct Boundaries {
     /// The latest time so far.
     time: Timestamp,
-    minute: i64,
+    /// Such bars begin and end at multiples of so many nanoseconds.
+    every: i64,
+    /// In which of these stretches the last tick was.
+    stretch: i64,
     contract: u16,
 }
 
-impl Default for Boundaries {
-    fn default() -> Boundaries {
-        Boundaries { time: Timestamp::MIN, minute: i64::MIN, contract: 0 }
-    }
-}
-
 impl Boundaries {
+    /// Sessions and halts begin and end at multiples of five minutes, and bars count from there.
+    fn of(decides_on: Timeframe) -> Boundaries {
+        let minutes = if decides_on.minutes().is_multiple_of(5) { 5 } else { 1 };
+        let every = minutes * Timestamp::MINUTE;
+        Boundaries { time: Timestamp::MIN, every, stretch: i64::MIN, contract: 0 }
+    }
+
     fn may_close(&mut self, event: &Event) -> bool {
         match event {
             Event::Tick(tick) => self.tick_may_close(tick),
@@ -338,9 +344,9 @@ impl Boundaries {
     }
 
     fn tick_may_close(&mut self, tick: &Tick) -> bool {
-        let minute = tick.time.nanos().div_euclid(Timestamp::MINUTE);
-        let is_new = minute != self.minute || tick.contract != self.contract;
-        (self.minute, self.contract) = (minute, tick.contract);
+        let stretch = tick.time.nanos().div_euclid(self.every);
+        let is_new = stretch != self.stretch || tick.contract != self.contract;
+        (self.stretch, self.contract) = (stretch, tick.contract);
         self.time = self.time.max(tick.time);
         is_new || tick.flags.any(TickFlags::BAR_CLOSE)
     }

@@ -81,7 +81,7 @@ impl<D: Downstream, F: FnMut(&FeatureStage)> StagesThread<D, F> {
                 let has_asked = self.trading.questions() != asked;
                 assert!(
                     !has_asked || matches!(slot.event, Event::End(_)),
-                    "a bar closed within a minute"
+                    "the decision seat was asked where no bar of it can close"
                 );
             }
         }
