@@ -24,6 +24,14 @@ mod whole_pipeline;
 
 const RUNS: usize = 5;
 
+/// A spinning thread needs a core of its own, and two are enough for one layout only.
+const LAYOUTS: [(Layout, Wait); 4] = [
+    (Layout::Fused, Wait::SpinHint),
+    (Layout::Fused, Wait::Adaptive),
+    (Layout::DecisionApart, Wait::Adaptive),
+    (Layout::AllApart, Wait::Adaptive),
+];
+
 fn main() {
     let days = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(10);
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -63,13 +71,13 @@ fn throughput(ticks: &[Tick], machine: &Machine, journal: &dyn Fn() -> RunJourna
         let start = Instant::now();
         whole_pipeline::run(ticks, &IndicatorSettings::default());
         note("inline".to_owned(), start.elapsed());
-        for layout in [Layout::Fused, Layout::DecisionApart, Layout::AllApart] {
+        for (layout, wait) in LAYOUTS {
             for with_journal in [false, true] {
                 let kept = with_journal.then(journal);
-                let settings = settings(layout, with_journal, machine, Wait::SpinHint, closed());
+                let settings = settings(layout, with_journal, machine, wait, closed());
                 let (elapsed, _) = once(ticks, Recorded::new(ticks), &settings, kept);
                 let journal = if with_journal { ", journal" } else { "" };
-                note(format!("{layout:?}{journal}"), elapsed);
+                note(format!("{layout:?}, {wait}{journal}"), elapsed);
             }
         }
     }
@@ -85,8 +93,7 @@ fn throughput(ticks: &[Tick], machine: &Machine, journal: &dyn Fn() -> RunJourna
 
 /// Forty ticks within each millisecond of work, every 2 ms; a tenth of the ticks.
 fn latency(ticks: &[Tick], machine: &Machine) {
-    for (layout, wait) in [(Layout::Fused, Wait::SpinHint), (Layout::DecisionApart, Wait::Adaptive)]
-    {
+    for (layout, wait) in LAYOUTS {
         let ticks = &ticks[..ticks.len() / 10];
         let pace = Pace::Bursts { ticks: 40, every: 2_000_000 };
         let settings = settings(layout, false, machine, wait, Load::OpenLoop);
