@@ -23,7 +23,8 @@ fuzz_target!(|bytes: &[u8]| {
         let mut body = u64::to_le_bytes(written).to_vec();
         body.extend(payload);
         body.resize(body.len().next_multiple_of(8), 0);
-        let check = xxh3_64_with_seed(&body, u64::from(word)) as u32;
+        let place = (file.len() as u64).rotate_left(32);
+        let check = xxh3_64_with_seed(&body, u64::from(word) ^ place) as u32;
         file.extend(word.to_le_bytes());
         file.extend(check.to_le_bytes());
         file.extend(body);
