@@ -403,3 +403,96 @@ fn what_is_interrupted_in_its_preparation_ends_at_once_and_leaves_nothing() {
         assert!(names(&folder.join("runs/latest")).is_empty());
     }
 }
+
+/// A backtest of `es.ticks` on pinned threads, into `directory`.
+fn pinned(folder: &Path, directory: &str, pipeline: &str) -> String {
+    let name = format!("{directory}.yaml");
+    let config = format!(
+        "{BACKTEST}pipeline: {{ runner: pinned, {pipeline} }}\noutput: {{ directory: {directory} }}\n"
+    );
+    fs::write(folder.join(&name), config).unwrap();
+    format!("--config {name}")
+}
+
+#[test]
+fn a_pinned_run_leaves_what_an_inline_one_does_and_its_journal_replays() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    run_well(folder, "--config backtest.yaml");
+    let tables = ["trades.csv", "equity.csv"];
+    let inline = tables.map(|name| read(&folder.join("runs/latest"), name));
+    assert!(inline[0].lines().count() > 10, "there is little to compare");
+    for layout in ["fused", "decision_apart", "all_apart"] {
+        let line = pinned(folder, layout, &format!("layout: {layout}, ring_slots: 64"));
+        run_well(folder, &line);
+        let left = folder.join(layout);
+        assert_eq!(tables.map(|name| read(&left, name)), inline, "{layout}");
+        assert!(read(&left, "report.html").contains("Latency"), "{layout}");
+        assert!(read(&left, "latency.tick_to_bar.hgrm").contains("Percentile"), "{layout}");
+        let journal = format!("{layout}/run.journal");
+        let said = run_well(folder, &format!("replay {journal} --verify --output {layout}.again"));
+        assert!(said.contains("the same as the run"), "{said}");
+        assert_eq!(tables.map(|name| read(&folder.join(format!("{layout}.again")), name)), inline);
+    }
+}
+
+#[test]
+fn a_cut_journal_replays_up_to_its_last_whole_record_and_says_so() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    run_well(folder, &pinned(folder, "whole", "layout: decision_apart"));
+    let bytes = fs::read(folder.join("whole/run.journal")).unwrap();
+    let whole = read(folder, "whole/trades.csv");
+    // Within a record: they are multiples of eight bytes long.
+    for cut in [bytes.len() / 3 / 8 * 8 + 3, bytes.len() - 1] {
+        fs::write(folder.join("cut.journal"), &bytes[..cut]).unwrap();
+        let said = run_well(folder, "replay cut.journal --verify --output cut");
+        assert!(said.contains("journal: ") && said.contains("the same as the run"), "{said}");
+        assert!(!said.contains("journal: finished"), "{said}");
+        let trades = read(folder, "cut/trades.csv");
+        // All but what the early end closes.
+        let kept = trades.lines().count() - 2;
+        assert!(kept > 3 && whole.lines().zip(trades.lines()).take(kept).all(|(a, b)| a == b));
+    }
+    let mut damaged = bytes.clone();
+    damaged[bytes.len() / 2] ^= 1;
+    fs::write(folder.join("damaged.journal"), &damaged).unwrap();
+    assert!(run_well(folder, "replay damaged.journal").contains("damaged"));
+    for (name, content) in [
+        ("empty.journal", &[][..]),
+        ("text.journal", b"time,price\n"),
+        ("head.journal", &bytes[..40]),
+    ] {
+        fs::write(folder.join(name), content).unwrap();
+        let error = run_badly(folder, &format!("replay {name} --verify"), 1);
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pinned_run_that_is_interrupted_closes_its_position_and_ends_well() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    // At this pace it would take half a minute.
+    let pace = "pace: { mode: bursts, burst_ticks: 1, burst_every_milliseconds: 2 }";
+    for (layout, signal) in [("fused", "INT"), ("decision_apart", "TERM"), ("all_apart", "INT")] {
+        let line = pinned(folder, layout, &format!("layout: {layout}, {pace}"));
+        let mut child = program(folder)
+            .args(line.split(' '))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut messages = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(messages.any(|line| line.starts_with("replaying: ")), "no progress was shown");
+        let kill = format!("kill -{signal} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let error = messages.collect::<Vec<_>>().join("\n");
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(0), "{layout}: {error}");
+        assert_eq!(summary(&folder.join(layout), "summary.json")["interrupted"], true);
+        let said = run_well(folder, &format!("replay {layout}/run.journal --verify"));
+        assert!(said.contains("the same as the run"), "{said}");
+    }
+}
