@@ -1,4 +1,4 @@
-//! The stages wired together: [`Pipeline`] takes a tick through all of them, [`replay`] is the inline
+//! The stages wired together: [`Pipeline`] takes a tick through all of them, [`replay()`] is the inline
 //! runner, and [`run_backtest`] goes from a configuration to everything a run leaves.
 
 mod assembly;
