@@ -697,10 +697,37 @@ fn any_latency() -> impl proptest::strategy::Strategy<Value = i64> {
 
 /// What the inline runner makes.
 fn inline(setup: &Setup, events: &[Event]) -> Vec<Output> {
-    let mut pipeline = setup.pipeline(restless(Timeframe::MINUTE_1, |_| {}));
+    inline_of(setup, restless(Timeframe::MINUTE_1, |_| {}), events)
+}
+
+fn inline_of(setup: &Setup, strategy: impl Strategy, events: &[Event]) -> Vec<Output> {
+    let mut pipeline = setup.pipeline(strategy);
     let mut told = Told::default();
     events.iter().for_each(|event| pipeline.on_event(event, &mut told));
     told.all()
+}
+
+#[test]
+fn a_timer_ahead_of_a_tick_loses_no_bar() {
+    let tick = |time, size| Event::Tick(Tick::new(at(time), price(19_000), size));
+    let given = [
+        tick("2024-01-04T15:00:30Z", 1),
+        Event::Timer(at("2024-01-04T15:01:30Z")),
+        tick("2024-01-04T15:01:10Z", 2),
+        Event::Timer(at("2024-01-04T15:04:00Z")),
+        tick("2024-01-04T15:01:40Z", 4),
+        tick("2024-01-04T15:03:59Z", 8),
+        // Older than the last tick, and of its bar; of a bar that has closed.
+        tick("2024-01-04T15:03:30Z", 16),
+        tick("2024-01-04T15:01:50Z", 32),
+        tick("2024-01-04T15:04:10Z", 64),
+    ];
+    let made = inline(&Setup::free(), &given);
+    let volumes = made.iter().filter_map(|output| match output {
+        Output::Bar(bar) if bar.ticks > 0 => Some(bar.volume),
+        _ => None,
+    });
+    assert_eq!(volumes.collect::<Vec<_>>(), [1, 2 + 4, 8 + 16]);
 }
 
 proptest! {
@@ -801,6 +828,51 @@ proptest! {
         let is_decision = |o: &Output| matches!(o, Output::Action(Action::Decision { .. }));
         let parted = |all: Vec<Output>| all.into_iter().partition::<Vec<_>, _>(is_decision);
         prop_assert_eq!(parted(told.all()), parted(expected));
+    }
+
+    #[test]
+    fn whatever_comes_in_whatever_order_every_layout_does_the_same(
+        steps in prop::collection::vec(any_step(), 1..300),
+        rolls in any::<bool>(),
+        has_bars in any::<bool>(),
+        mut setup in any_setup(),
+        layout in any_layout(),
+        latency in any_latency(),
+        decides_on in prop::sample::select(vec![Timeframe::MINUTE_1, Timeframe::MINUTES_5]),
+        mischief in prop::collection::vec((any::<prop::sample::Index>(), 0_u32..4, 0_i64..400), 0..60),
+    ) {
+        let mut ticks = market_of(&steps, rolls, has_bars);
+        let mut timers = Vec::new();
+        let last = ticks.len() - 1;
+        for (index, kind, seconds) in &mischief {
+            let here = index.index(last + 1);
+            match kind {
+                // A timer ahead of ticks that come after it.
+                0 => timers.push((here, ticks[here].time + seconds * 1_000_000_000)),
+                // A tick that comes late.
+                1 => ticks.swap(here, (here + 1).min(last)),
+                // One tick of another contract.
+                2 => ticks[here] = ticks[here].with_contract(ticks[here].contract ^ 8),
+                // Another contract from here on.
+                _ => ticks[here..].iter_mut().for_each(|t| *t = t.with_contract(t.contract + 16)),
+            }
+        }
+        let mut all = Vec::new();
+        for (index, tick) in ticks.iter().enumerate() {
+            let before = timers.iter().filter(|(place, _)| *place == index);
+            all.extend(before.map(|&(_, time)| Event::Timer(time)));
+            all.push(Event::Tick(*tick));
+        }
+        setup.stages.decisions = DecisionTiming::After(latency);
+        let mut told = Told::default();
+        let strategy = restless(decides_on, |_| {});
+        let left = run_with(
+            setup.pipeline(strategy), recorded(all.clone()), &small(layout),
+            &mut told, &mut |_| {}, &AtomicBool::new(false),
+        );
+        left.run.unwrap();
+        all.push(Event::End(ExitReason::EndOfData));
+        prop_assert_eq!(told.all(), inline_of(&setup, restless(decides_on, |_| {}), &all));
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl BarBuilder {
     #[inline(never)]
     fn on_unusual_tick(&mut self, tick: &Tick, emit: &mut impl FnMut(&Bar)) -> bool {
         if tick.time < self.last_time {
-            return self.take_late_tick(tick);
+            return self.on_late_tick(tick);
         }
         if tick.time >= self.session.close {
             if self.last_time != Timestamp::MIN {
@@ -188,8 +188,10 @@ impl BarBuilder {
         true
     }
 
-    fn take_late_tick(&mut self, tick: &Tick) -> bool {
-        if !self.is_open || tick.time < self.bar.start {
+    /// Takes a tick from before the last one into the open bar, if that is its own. Returns whether it is.
+    pub fn on_late_tick(&mut self, tick: &Tick) -> bool {
+        let is_its_own = tick.time >= self.bar.start && tick.contract == self.bar.contract;
+        if !self.is_open || !is_its_own {
             self.counts.late += 1;
             return false;
         }

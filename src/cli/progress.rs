@@ -1,6 +1,6 @@
 //! How long work shows that it goes on: a bar on a terminal, a line every tenth otherwise.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -40,7 +40,8 @@ impl Progress {
                 let tenth = done * 10 / total.max(1);
                 if tenth > self.tenth && tenth <= 10 {
                     self.tenth = tenth;
-                    eprintln!("{task}: {} %", tenth * 10);
+                    // Whether or not anybody reads it.
+                    let _ = writeln!(std::io::stderr(), "{task}: {} %", tenth * 10);
                 }
             }
         }

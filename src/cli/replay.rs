@@ -1,6 +1,7 @@
 //! `replay`: a run again, from its journal.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use super::progress::Progress;
 use super::run::{now, say_results};
@@ -16,8 +17,8 @@ pub(super) fn replay(
 ) -> Result<(), Failure> {
     if let Some(directory) = output {
         check_run_directory(directory).map_err(Failure::run)?;
-        let holds_it = |parent: &Path| parent.canonicalize().ok() == directory.canonicalize().ok();
-        if directory.exists() && path.parent().is_some_and(holds_it) {
+        let home = path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+        if home.is_some() && directory.canonicalize().ok() == home {
             return Err(Failure::usage(format!(
                 "{}: is the journal's own run; give --output another directory",
                 directory.display()
@@ -30,7 +31,7 @@ pub(super) fn replay(
     let replayed =
         replay_journal(path, &stop, &mut |done, total| progress.show("replaying", done, total));
     progress.finish();
-    let Replayed { record, end, same_actions, difference, changed_answers } =
+    let Replayed { record, end, version, same_actions, difference, changed_answers } =
         replayed.map_err(Failure::run)?;
     let summary = match output {
         Some(directory) => {
@@ -51,6 +52,12 @@ pub(super) fn replay(
     let mut problems = Vec::new();
     if let Some(difference) = difference {
         problems.push(difference.to_string());
+    }
+    if !problems.is_empty() && version != record.version {
+        problems.push(format!("version {version} wrote it, this is {}", record.version));
+    }
+    if stop.load(Ordering::Relaxed) {
+        problems.push("the replay was stopped, and the rest was not compared".to_owned());
     }
     if changed_answers > 0 {
         problems.push(format!("{changed_answers} decisions are not those of the journal"));

@@ -1,5 +1,6 @@
 //! Ctrl-C and SIGTERM: the first ends the work in order, the second ends the program at once.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +15,8 @@ pub(super) fn on_signal() -> Arc<AtomicBool> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(INTERRUPTED);
         }
-        eprintln!("stopping; once more to end at once");
+        // Whether or not anybody reads it.
+        let _ = writeln!(std::io::stderr(), "stopping; once more to end at once");
     });
     if let Err(error) = installed {
         eprintln!("warning: a signal will end the program at once: {error}");

@@ -160,9 +160,10 @@ pub fn run_backtest(
     };
     let mut results = Recording::new(&config.bars.timeframes);
     let mut readiness = Readiness::new(stages.features());
-    // The hash that names the input takes longer than the replay, and goes beside it.
+    // The hash that names the input takes longer than an inline replay, and goes beside it; beside pinned threads
+    // it would take their cores, and goes after them.
     std::thread::scope(|scope| {
-        let hash = scope.spawn(|| history.sha256());
+        let hash = matches!(runner, Runner::Inline).then(|| scope.spawn(|| history.sha256()));
         let ticks = history.file.ticks();
         let total = ticks.len() as u64;
         let mut on_ticks = |done| progress(Backtest::Replaying(done, total));
@@ -189,7 +190,10 @@ pub fn run_backtest(
             last_tick: last.map(|tick| tick.time),
         };
         let mut finished = record(config, &instrument, &input, &stages, results, &readiness, run);
-        finished.input_sha256 = hash.join().expect("hashing bytes in memory cannot fail")?;
+        finished.input_sha256 = match hash {
+            Some(hash) => hash.join().expect("hashing bytes in memory cannot fail")?,
+            None => history.sha256()?,
+        };
         Ok(finished)
     })
 }

@@ -48,6 +48,8 @@ pub struct Replayed {
     pub record: RunRecord,
     /// How the journal ends.
     pub end: End,
+    /// Version of the program that wrote it.
+    pub version: String,
     /// Actions that the journal holds and the replay did too, in the same order.
     pub same_actions: u64,
     /// Where the two part, if they do.
@@ -86,7 +88,7 @@ impl fmt::Display for Difference {
 /// what the journal says was done. A journal that was cut is replayed as far as it goes.
 ///
 /// # Errors
-/// If the file is no run's journal, or of another version.
+/// If the file is no run's journal, or this version does not know its records or its configuration.
 pub fn replay_journal(
     path: &Path,
     stop: &AtomicBool,
@@ -166,7 +168,8 @@ pub fn replay_journal(
     let mut record = record(&config, &instrument, &input, &stages, results, &readiness, run);
     let hash = Sha256::digest(journal.bytes());
     record.input_sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Replayed { record, end: content.end, same_actions: same, difference, changed_answers })
+    let (version, end) = (header.version, content.end);
+    Ok(Replayed { record, end, version, same_actions: same, difference, changed_answers })
 }
 
 /// What a journal holds, but for its events.

@@ -64,6 +64,11 @@ impl Runner {
         match plan(machine, &requests)? {
             Plan::Inline { why } => {
                 log(&why);
+                if pipeline.pace.mode != PaceMode::Unpaced {
+                    log(
+                        "`pipeline.pace` has no effect: the inline runner takes ticks as fast as it can",
+                    );
+                }
                 Ok(Runner::Inline)
             }
             Plan::Pinned { threads, shared, lines } => {

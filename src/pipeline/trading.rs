@@ -62,7 +62,7 @@ pub struct TradingStage {
     bars: BarBuilder,
     books: Books,
     last_time: Timestamp,
-    /// The last timer: a tick from before it is late.
+    /// The last timer: what comes after it happens no earlier.
     timer: Timestamp,
     calm: Calm,
     contract: u16,
@@ -252,14 +252,18 @@ impl TradingStage {
         downstream: &mut impl Downstream,
         sink: &mut impl Sink,
     ) {
-        self.last_time = self.now();
-        if self.is_for_the_stages(tick, downstream, sink) {
+        self.last_time = self.last_tick_time();
+        let now = tick.time.max(self.timer);
+        if self.is_for_the_stages(tick, now, downstream, sink) {
             self.last_time = tick.time;
-            self.books.exchange.on_tick(tick);
+            // What the timer made happen stays before it.
+            let mut heard = *tick;
+            heard.time = now;
+            self.books.exchange.on_tick(&heard);
             let Books { desk, exchange, .. } = &mut self.books;
-            desk.on_tick(tick, &mut Told { exchange, sink });
+            desk.on_tick(&heard, &mut Told { exchange, sink });
             let TradingStage { bars, books, .. } = self;
-            if bars.on_tick(tick, &mut |bar| books.on_bar(bar, tick.time, downstream, sink)) {
+            if bars.on_tick(tick, &mut |bar| books.on_bar(bar, now, downstream, sink)) {
                 downstream.on_trade(tick);
             }
             self.books.ask(downstream);
@@ -298,24 +302,29 @@ impl TradingStage {
         self.calm = self.calm();
     }
 
-    /// Does what is due by `now`, without a tick. Ticks from before it are late from here on.
+    /// Does what is due by `now`, without a tick. A tick from before it that comes later still builds
+    /// its bar, unless that has closed; whatever it makes happen does so at `now`.
     pub fn on_timer(
         &mut self,
         now: Timestamp,
         downstream: &mut impl Downstream,
         sink: &mut impl Sink,
     ) {
-        self.last_time = self.now();
-        if now > self.last_time {
-            self.timer = self.timer.max(now);
+        if now > self.now() {
+            self.timer = now;
             self.run_until(now, downstream, sink);
             self.calm = self.calm();
         }
     }
 
-    /// Market time of the last tick.
-    fn now(&self) -> Timestamp {
+    /// Market time of the last tick, or of the session's end after it.
+    fn last_tick_time(&self) -> Timestamp {
         self.last_time.max(self.bars.calm().0)
+    }
+
+    /// Market time: the last tick's or the last timer's.
+    fn now(&self) -> Timestamp {
+        self.last_tick_time().max(self.timer)
     }
 
     fn calm(&self) -> Calm {
@@ -358,21 +367,23 @@ impl TradingStage {
         self.has_ended = true;
     }
 
-    /// Does what is due by the time of `tick`. Returns whether the stages should see the tick.
+    /// Does what is due by `now`, which is the time of `tick` or of a later timer. Returns whether the
+    /// stages should see the tick.
     fn is_for_the_stages(
         &mut self,
         tick: &Tick,
+        now: Timestamp,
         downstream: &mut impl Downstream,
         sink: &mut impl Sink,
     ) -> bool {
-        if tick.time < self.last_time.max(self.timer) {
-            // A late tick fills no order; the bars know what to do with it.
-            if self.bars.on_tick(tick, &mut |_| {}) {
+        if tick.time < self.last_time {
+            // A late tick fills no order, and closes no bar.
+            if self.bars.on_late_tick(tick) {
                 downstream.on_trade(tick);
             }
             return false;
         }
-        self.run_until(tick.time, downstream, sink);
+        self.run_until(now, downstream, sink);
         if self.session.is_none() {
             if tick.time >= self.next_session.close {
                 self.next_session = self.settings.calendar.session_at_or_after(tick.time);
@@ -381,14 +392,19 @@ impl TradingStage {
                 self.bars.on_tick(tick, &mut |_| {});
                 return false;
             }
-            self.open_session(self.next_session, tick, downstream, sink);
+            self.open_session(self.next_session, tick, now, downstream, sink);
         } else if tick.contract != self.contract {
-            self.change_contract(tick, downstream, sink);
+            self.change_contract(tick, now, downstream, sink);
         } else {
             return true;
         }
         // The data may begin after the closing time, or after the contract's expiry.
-        self.run_until(tick.time, downstream, sink);
+        self.run_until(now, downstream, sink);
+        if self.session.is_none() {
+            // By a timer's time its session is over.
+            self.bars.on_late_tick(tick);
+            return false;
+        }
         true
     }
 
@@ -439,6 +455,7 @@ impl TradingStage {
         &mut self,
         session: Session,
         tick: &Tick,
+        now: Timestamp,
         downstream: &mut impl Downstream,
         sink: &mut impl Sink,
     ) {
@@ -453,7 +470,7 @@ impl TradingStage {
         self.session = Some(session);
         self.sessions += 1;
         if self.sessions == 1 || tick.contract != self.contract {
-            self.change_contract(tick, downstream, sink);
+            self.change_contract(tick, now, downstream, sink);
         }
         let closing_time = self.settings.flatten_before_close.map(|before| session.close + -before);
         self.closing_time = closing_time.unwrap_or(Timestamp::MAX);
@@ -466,21 +483,20 @@ impl TradingStage {
     fn change_contract(
         &mut self,
         tick: &Tick,
+        now: Timestamp,
         downstream: &mut impl Downstream,
         sink: &mut impl Sink,
     ) {
         // What is open is of the old contract, and closes at its prices.
         let TradingStage { bars, books, .. } = self;
-        bars.on_contract_change(tick.time, &mut |bar| {
-            books.on_bar(bar, tick.time, downstream, sink)
-        });
+        bars.on_contract_change(tick.time, &mut |bar| books.on_bar(bar, now, downstream, sink));
         self.begin_stretch(downstream);
         let last = self.books.desk.last_price();
         if last != Price::ZERO {
             if !self.settings.prices_are_joined {
                 downstream.on_contract_change(last, tick.price);
             }
-            self.force_close(ExitReason::ContractRoll, tick.time, true, sink);
+            self.force_close(ExitReason::ContractRoll, now, true, sink);
             downstream.on_restart();
         }
         self.contract = tick.contract;

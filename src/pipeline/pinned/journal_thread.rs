@@ -21,47 +21,39 @@ pub(super) fn run(
 ) {
     let mut waiter = Waiter::new(wait);
     let mut has_failed = false;
-    let mut event = 0;
-    let fail = |event: Option<u64>, reason: String| {
-        failures.add(Failure { thread: Role::Journal, event, reason });
-    };
+    let mut number = 0;
     loop {
         // Asked before looking, so that what was written last is seen.
         let are_last_actions = actions.is_abandoned();
         let mut found = false;
         let mut is_last_event = false;
         let mut written = Ok(());
-        match ring.take(BATCH as u64) {
-            Ok(mut slots) => {
-                found = true;
-                if !has_failed {
-                    let done = without_unwinding(|| {
-                        for slot in &mut slots {
-                            written = journal.event(event, &slot.event);
-                            if written.is_err() {
-                                break;
-                            }
-                            event += 1;
+        // Once it has failed it goes on taking everything: nobody may wait for it.
+        let done = without_unwinding(|| {
+            match ring.take(BATCH as u64) {
+                Ok(mut slots) => {
+                    found = true;
+                    for slot in &mut slots {
+                        if !has_failed && written.is_ok() {
+                            written = journal.event(number, &slot.event);
                         }
-                    });
-                    if let Err(reason) = done {
-                        has_failed = true;
-                        fail(Some(event), reason);
+                        number += u64::from(written.is_ok());
                     }
                 }
+                Err(Polling::NoEvents) => {}
+                Err(Polling::Shutdown) => is_last_event = true,
             }
-            Err(Polling::NoEvents) => {}
-            Err(Polling::Shutdown) => is_last_event = true,
-        }
-        while let Ok((event, action)) = actions.pop() {
-            found = true;
-            if written.is_ok() && !has_failed {
-                written = journal.action(event, &action);
+            while let Ok((event, action)) = actions.pop() {
+                found = true;
+                if !has_failed && written.is_ok() {
+                    written = journal.action(event, &action);
+                }
             }
-        }
-        if let Err(error) = written {
+        });
+        let done = done.and_then(|()| written.map_err(|error| error.to_string()));
+        if let Err(reason) = done {
             has_failed = true;
-            fail(Some(event), error.to_string());
+            failures.add(Failure { thread: Role::Journal, event: Some(number), reason });
         }
         if found {
             waiter.reset();
@@ -71,7 +63,12 @@ pub(super) fn run(
             waiter.wait();
         }
     }
-    if !has_failed && let Err(error) = journal.finish() {
-        fail(None, error.to_string());
+    if has_failed {
+        return;
+    }
+    let mut ended = Ok(());
+    let done = without_unwinding(|| ended = journal.finish());
+    if let Err(reason) = done.and_then(|()| ended.map_err(|error| error.to_string())) {
+        failures.add(Failure { thread: Role::Journal, event: None, reason });
     }
 }

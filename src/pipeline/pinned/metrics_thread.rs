@@ -30,23 +30,31 @@ pub(super) fn run(
         // Asked before looking, so that what was written last is seen.
         let is_last = results.is_abandoned() && times.iter().all(Consumer::is_abandoned);
         let mut found = false;
-        while let Ok(output) = results.pop() {
-            found = true;
-            if !has_failed && let Err(reason) = without_unwinding(|| output.tell(sink)) {
-                has_failed = true;
-                failures.add(Failure { thread: Role::Metrics, event: None, reason });
-            }
-        }
-        for times in &mut times {
-            while let Ok(sample) = times.pop() {
-                found = true;
-                recorder.record(sample);
-            }
-        }
         let elapsed = start.elapsed();
-        if elapsed >= interval_end {
-            recorder.end_interval(elapsed);
-            interval_end = elapsed + INTERVAL;
+        // Once it has failed it goes on taking everything: nobody may wait for it.
+        let done = without_unwinding(|| {
+            while let Ok(output) = results.pop() {
+                found = true;
+                if !has_failed {
+                    output.tell(sink);
+                }
+            }
+            for times in &mut times {
+                while let Ok(sample) = times.pop() {
+                    found = true;
+                    if !has_failed {
+                        recorder.record(sample);
+                    }
+                }
+            }
+            if elapsed >= interval_end && !has_failed {
+                recorder.end_interval(elapsed);
+                interval_end = elapsed + INTERVAL;
+            }
+        });
+        if let Err(reason) = done {
+            has_failed = true;
+            failures.add(Failure { thread: Role::Metrics, event: None, reason });
         }
         if found {
             waiter.reset();

@@ -271,7 +271,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                 drop(feature_watch);
                 let (features, notices, seat, decision) =
                     self.decision_apart(&trading, deciding)?;
-                let downstream = Noticed { downstream: features, notices: Some(notices) };
+                let downstream = Noticed { downstream: features, notices };
                 let stages = StagesThread::new(trading, downstream, outlets.with(on_features));
                 let end = self.drive(stages, feed, Some(seat), publisher, reader, progress)?;
                 let (mut end, features) = end.split();
@@ -290,7 +290,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                     (features, feature_watch.lost())
                 })?;
                 let downstream = ToFeatures { outlet, clock: self.clock.clone() };
-                let downstream = Noticed { downstream, notices: Some(notices) };
+                let downstream = Noticed { downstream, notices };
                 let ignore = |_: &FeatureStage| {};
                 let stages = StagesThread::new(trading, downstream, outlets.with(ignore));
                 let end = self.drive(stages, feed, Some(seat), publisher, reader, progress)?;
@@ -317,7 +317,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         &self,
         trading: &TradingStage,
         deciding: Deciding<S>,
-    ) -> Result<(Features, Outlet<Notice>, Seat, ScopedJoinHandle<'scope, S>), Failure> {
+    ) -> Result<(Features, Option<Outlet<Notice>>, Seat, ScopedJoinHandle<'scope, S>), Failure>
+    {
         let Threads { settings, failures, .. } = *self;
         let Deciding { features: stage, mut strategy, .. } = deciding;
         let timing = trading.decision_timing();
@@ -341,6 +342,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         })?;
         let waits = timing != DecisionTiming::OnArrival;
         let features = Features { stage, decision, waits, owes_restart: false };
+        // Where answers count from their arrival, nobody waits for one.
+        let notices = waits.then_some(notices);
         Ok((features, notices, Seat::new(timing, notices_in, answers_in), seat))
     }
 
@@ -386,13 +389,18 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             waiting.unpark();
             done
         })?;
+        let mut show = |ticks| {
+            if let Err(reason) = without_unwinding(|| progress(ticks)) {
+                failures.add(Failure { thread: Role::Metrics, event: None, reason });
+            }
+        };
         while !sequencer.is_finished() {
-            progress(ticks.load(Ordering::Relaxed));
+            show(ticks.load(Ordering::Relaxed));
             thread::park_timeout(PROGRESS);
         }
         let sequenced = join(sequencer);
         let StagesThread { trading, downstream, outlets, .. } = join(stages);
-        progress(sequenced.ticks);
+        show(sequenced.ticks);
         let waits = Waits {
             ring: sequenced.full,
             answers: sequenced.answers,

@@ -11,7 +11,8 @@ use crate::pipeline::feature_stage::FeatureStage;
 use crate::pipeline::output::{Action, Output};
 use crate::pipeline::sink::Sink;
 
-/// Questions whose stamps are remembered: an answer comes before so many more are asked.
+/// Questions whose stamps are remembered. The times of those that so many more followed before their answer came
+/// are not taken: at the end of a filled gap, or at a decision latency of many bars.
 const OPEN_QUESTIONS: usize = 64;
 
 /// The stages' sink on their thread. It formats, keeps and allocates nothing.

@@ -335,16 +335,28 @@ impl Boundaries {
     fn may_close(&mut self, event: &Event) -> bool {
         match event {
             Event::Tick(tick) => self.tick_may_close(tick),
+            // The session may end by then.
             Event::Timer(now) => {
+                let before = self.time;
                 self.time = self.time.max(*now);
-                true
+                self.stretch_of(before) != self.stretch_of(self.time)
             }
             Event::Quote(_) | Event::Report(_) | Event::Answer(_) | Event::End(_) => false,
         }
     }
 
+    fn stretch_of(&self, time: Timestamp) -> i64 {
+        time.nanos().div_euclid(self.every)
+    }
+
     fn tick_may_close(&mut self, tick: &Tick) -> bool {
-        let stretch = tick.time.nanos().div_euclid(self.every);
+        if tick.time < self.time {
+            // Late for the stages, or only behind a timer: whether they took it, and its contract, is theirs to
+            // know. So it may close a bar, and so may the tick after it.
+            self.stretch = i64::MIN;
+            return true;
+        }
+        let stretch = self.stretch_of(tick.time);
         let is_new = stretch != self.stretch || tick.contract != self.contract;
         (self.stretch, self.contract) = (stretch, tick.contract);
         self.time = self.time.max(tick.time);
