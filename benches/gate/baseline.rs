@@ -97,12 +97,13 @@ impl Baseline {
         let Some(percent) = bound.percent() else { return Verdict::NotCompared };
         let Some(before) = self.get(row) else { return Verdict::Unknown };
         let change = change_percent(before, instructions);
-        if change > percent {
-            Verdict::Regressed
-        } else if change < -percent {
+        if change < -percent {
             Verdict::Improved
-        } else {
+        } else if change <= percent {
             Verdict::Same
+        } else {
+            // Nor may a row that counted nothing pass.
+            Verdict::Regressed
         }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::arguments::{Adjust, ImportArguments, Roll};
 use super::progress::Progress;
-use super::{Failure, check, say, stop};
+use super::{Failure, check, say, stop, tell};
 use crate::market::{Instrument, RollRule};
 use crate::source::import::{
     BINARY_PRESETS, Effect, Finding, ImportError, ImportOptions, ImportReport, PRESETS, Policies,
@@ -76,9 +76,9 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
             let refused = report.total(Effect::Refused);
             if refused as f64 > NOTABLE * report.rows as f64 {
                 let percent = 100.0 * refused as f64 / report.rows as f64;
-                eprintln!(
+                tell(format!(
                     "warning: {percent:.1} % of the rows were refused; is this what you expect?"
-                );
+                ));
             }
             if json { say(as_json(&report)) } else { say(report) }
         }

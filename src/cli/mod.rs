@@ -75,14 +75,20 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Run(message)) => {
-            eprintln!("error: {message}");
+            tell(format!("error: {message}"));
             ExitCode::from(1)
         }
         Err(Failure::Usage(message)) => {
-            eprintln!("error: {message}");
+            tell(format!("error: {message}"));
             ExitCode::from(2)
         }
     }
+}
+
+/// Prints a line to standard error. That nobody can read it is no reason to stop a run.
+fn tell(line: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Prints a line to standard output. A reader that has gone away (`| head`) is no error.

@@ -1,8 +1,10 @@
 //! How long work shows that it goes on: a bar on a terminal, a line every tenth otherwise.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+use super::tell;
 
 /// Progress of one piece of work after another, on standard error.
 pub(super) struct Progress {
@@ -40,8 +42,7 @@ impl Progress {
                 let tenth = done * 10 / total.max(1);
                 if tenth > self.tenth && tenth <= 10 {
                     self.tenth = tenth;
-                    // Whether or not anybody reads it.
-                    let _ = writeln!(std::io::stderr(), "{task}: {} %", tenth * 10);
+                    tell(format!("{task}: {} %", tenth * 10));
                 }
             }
         }

@@ -5,8 +5,12 @@ use std::sync::atomic::Ordering;
 
 use super::progress::Progress;
 use super::run::{now, say_results};
-use super::{Failure, say, stop};
-use crate::performance::{Summary, WallTimes, check_run_directory, write_run_directory};
+use super::{Failure, say, stop, tell};
+use crate::journal::End;
+use crate::performance::{
+    Summary, WallTimes, check_run_directory, hold_run_directory, remove_journal,
+    write_run_directory,
+};
 use crate::pipeline::{Replayed, replay_journal};
 
 pub(super) fn replay(
@@ -25,6 +29,7 @@ pub(super) fn replay(
             )));
         }
     }
+    let held = output.map(hold_run_directory).transpose().map_err(Failure::run)?;
     let started = now();
     let stop = stop::on_signal();
     let mut progress = Progress::new();
@@ -36,19 +41,13 @@ pub(super) fn replay(
     let summary = match output {
         Some(directory) => {
             let times = WallTimes { started, finished: now() };
-            write_run_directory(directory, &record, times).map_err(Failure::run)?
+            let summary = write_run_directory(directory, &record, times).map_err(Failure::run)?;
+            // That of another run; this run's stays where it is.
+            remove_journal(directory).map_err(Failure::run)?;
+            summary
         }
         None => Summary::of(&record),
     };
-    if json {
-        say(serde_json::to_string(&summary).map_err(Failure::run)?);
-    } else {
-        say_results(&summary);
-        say(format!("journal: {end}"));
-        if let Some(directory) = output {
-            say(directory.join("report.html").display());
-        }
-    }
     let mut problems = Vec::new();
     if let Some(difference) = difference {
         problems.push(difference.to_string());
@@ -62,15 +61,36 @@ pub(super) fn replay(
     if changed_answers > 0 {
         problems.push(format!("{changed_answers} decisions are not those of the journal"));
     }
-    if problems.is_empty() {
-        if !json {
-            say(format!("the same as the run: {same_actions} decisions, orders, fills and trades"));
+    drop(held);
+    let is_whole = matches!(end, End::Finished { .. });
+    if json {
+        let mut all = serde_json::to_value(&summary).map_err(Failure::run)?;
+        all["journal"] = serde_json::json!({
+            "end": end.to_string(),
+            "is_whole": is_whole,
+            "same_actions": same_actions,
+            "problems": problems,
+        });
+        say(all);
+    } else {
+        say_results(&summary);
+        say(format!("journal: {end}"));
+        if let Some(directory) = output {
+            say(directory.join("report.html").display());
         }
+        if problems.is_empty() {
+            let how_far = if is_whole { "" } else { ", as far as the journal goes" };
+            say(format!(
+                "the same as the run{how_far}: {same_actions} decisions, orders, fills and trades"
+            ));
+        }
+    }
+    if problems.is_empty() {
         Ok(())
     } else if verify {
         Err(Failure::run(format!("{}: {}", path.display(), problems.join("; "))))
     } else {
-        problems.iter().for_each(|problem| eprintln!("warning: {problem}"));
+        problems.iter().for_each(|problem| tell(format!("warning: {problem}")));
         Ok(())
     }
 }

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::progress::Progress;
-use super::{Failure, check, say, stop};
+use super::{Failure, check, say, stop, tell};
 use crate::config::Mode;
 use crate::market::Timestamp;
 use crate::performance::{
-    LatencySummary, RUN_FILES, Summary, WallTimes, check_run_directory, render_report_again,
-    write_run_directory,
+    LatencySummary, RUN_FILES, Summary, WallTimes, check_run_directory, hold_run_directory,
+    remove_journal, render_report_again, write_run_directory,
 };
 use crate::pipeline::{Backtest, journal_path, run_backtest};
 
@@ -36,21 +36,25 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     check::keep_history(&config, &files)?;
     let notes = config.notes();
     for note in &notes {
-        eprintln!("note: {note}");
+        tell(format!("note: {note}"));
     }
     let directory = &config.output.directory;
     check_run_directory(directory).map_err(Failure::run)?;
+    let _held = hold_run_directory(directory).map_err(Failure::run)?;
     let started = now();
     let stop = stop::on_signal();
     let mut progress = Progress::new();
     let record = run_backtest(&config, &stop, &mut |now| progress.show_backtest(now), &|line| {
-        eprintln!("{line}");
+        tell(line);
     });
     progress.finish();
     let mut record = record.map_err(Failure::backtest)?;
     record.data_notes.extend(notes);
     let times = WallTimes { started, finished: now() };
     let summary = write_run_directory(directory, &record, times).map_err(Failure::run)?;
+    if !config.keeps_journal() {
+        remove_journal(directory).map_err(Failure::run)?;
+    }
     if json {
         say(serde_json::to_string(&summary).map_err(Failure::run)?);
     } else {

@@ -2,6 +2,7 @@
 //!
 //! The same is told to users in `docs/configuration.md`; the ranges are enforced in `validate.rs`.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -586,6 +587,17 @@ pub enum Layout {
     AllApart,
 }
 
+impl fmt::Display for Layout {
+    /// Its name in the configuration.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Layout::Fused => "fused",
+            Layout::DecisionApart => "decision_apart",
+            Layout::AllApart => "all_apart",
+        })
+    }
+}
+
 /// `pipeline.cores`: each the place of a core among those that this process may use, 0 to 1,023. Default absent:
 /// placed by the plan that is made at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -621,6 +633,19 @@ pub struct PaceSettings {
     /// From one burst's start to the next one's, in milliseconds, 2 to 60,000. Default 20. No effect unless
     /// `bursts`.
     pub burst_every_milliseconds: u32,
+}
+
+impl fmt::Display for PaceSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mode {
+            PaceMode::Unpaced => f.write_str("as fast as ticks are taken"),
+            PaceMode::Recorded => write!(f, "recorded, {} times as fast", self.speed),
+            PaceMode::Bursts => {
+                let (ticks, every) = (self.burst_ticks, self.burst_every_milliseconds);
+                write!(f, "bursts of {ticks} ticks, one every {every} ms")
+            }
+        }
+    }
 }
 
 impl Default for PaceSettings {

@@ -23,8 +23,9 @@ pub use bootstrap::{Interval, Intervals};
 pub use latency_summary::{LatencySummary, SpanSummary};
 pub use record::{EquityPoint, ExitReason, Trade};
 pub use run_directory::{
-    RUN_FILES, RunDirectoryError, WallTimes, check_run_directory, render_report_again,
-    write_run_directory, write_trades_file,
+    HeldDirectory, JOURNAL, RUN_FILES, RunDirectoryError, WallTimes, check_run_directory,
+    hold_run_directory, remove_journal, render_report_again, write_run_directory,
+    write_trades_file,
 };
 pub use run_record::{InputDescription, RunRecord};
 pub use statistics::{ExitReasonStatistics, Statistics};

@@ -10,12 +10,13 @@
 //! | `latency.SPAN.hgrm` | the same of each span from tick to order that has samples, by [`Span::tag`] |
 //! | `latency.hlog` | those spans by interval, HdrHistogram's interval log, a tag a span |
 //! | `config.resolved.yaml` | the configuration with every default filled in |
+//! | `run.journal` | every event and action, if the run keeps them; see [`crate::journal`] |
 //! | `manifest.json` | version, input, its hash, seed, and when the run was; written last |
 //!
 //! The spans' files are only there if the run measured them; those of an earlier run are taken away.
 //! Each file appears under its name only when it is whole.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,9 @@ const INTERVALS: &str = "latency.hlog";
 const CONFIGURATION: &str = "config.resolved.yaml";
 const MANIFEST: &str = "manifest.json";
 
+/// The file of a run's events and actions, which the pipeline writes while it runs.
+pub const JOURNAL: &str = "run.journal";
+
 const fn span_file(span: Span) -> &'static str {
     match span {
         Span::HandOver => "latency.hand_over.hgrm",
@@ -82,6 +86,14 @@ pub enum RunDirectoryError {
         action: &'static str,
         /// Why not.
         source: io::Error,
+    },
+    /// Another run writes into it.
+    #[error(
+        "{path}: another run writes into it; wait for its end, or give another `output.directory` or --output"
+    )]
+    Held {
+        /// The directory.
+        path: PathBuf,
     },
     /// `summary.json` is not what a run writes.
     #[error("{path}: {source}; it was changed or is of another version, run the backtest again")]
@@ -132,6 +144,48 @@ pub fn check_run_directory(directory: &Path) -> Result<(), RunDirectoryError> {
     tempfile::tempfile_in(existing.unwrap_or(Path::new("."))).map(|_| ()).map_err(|source| {
         RunDirectoryError::Io { path: directory.to_owned(), action: "write into", source }
     })
+}
+
+/// A run directory that no other run writes into. Dropped, it takes away the directories that were made for it and
+/// in which nothing was left.
+#[derive(Debug)]
+pub struct HeldDirectory {
+    _lock: File,
+    /// The innermost first.
+    made: Vec<PathBuf>,
+}
+
+impl Drop for HeldDirectory {
+    fn drop(&mut self) {
+        // One that is not empty stays.
+        self.made.iter().take_while(|directory| fs::remove_dir(directory).is_ok()).for_each(drop);
+    }
+}
+
+/// Makes `directory` if need be and holds it.
+///
+/// # Errors
+/// If it cannot be made, or another run holds it.
+pub fn hold_run_directory(directory: &Path) -> Result<HeldDirectory, RunDirectoryError> {
+    let path = || directory.to_owned();
+    let fail = |action| move |source| RunDirectoryError::Io { path: path(), action, source };
+    let missing = directory.ancestors().take_while(|it| !it.as_os_str().is_empty() && !it.exists());
+    let made = missing.map(Path::to_owned).collect();
+    fs::create_dir_all(directory).map_err(fail("make the directory"))?;
+    let lock = File::open(directory).map_err(fail("open"))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(RunDirectoryError::Held { path: path() }),
+        // A file system without locks holds nothing.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(HeldDirectory { _lock: lock, made }),
+    }
+}
+
+/// Takes away the journal of an earlier run, whose results are no longer those in `directory`.
+///
+/// # Errors
+/// If it is there and cannot be removed.
+pub fn remove_journal(directory: &Path) -> Result<(), RunDirectoryError> {
+    remove(directory, JOURNAL)
 }
 
 /// Writes everything that a run leaves into `directory`, which is made if need be; files of an

@@ -172,12 +172,12 @@ pub fn run_backtest(
                 let keeping = Keeping { results: &mut results, readiness: &mut readiness };
                 run_inline(stages, ticks, keeping, journal, stop, &mut on_ticks)?
             }
-            Runner::Pinned(settings) => {
+            Runner::Pinned(settings, facts) => {
                 let feed = Replayed::new(ticks, config);
                 let on_features = &mut |stage: &FeatureStage| readiness.see(stage);
                 let wiring = Wiring { feed, results: &mut results, on_features, journal, log };
                 let run = pinned::run(stages, wiring, settings, stop, &mut on_ticks)?;
-                runner::outcome(run, machine.facts())
+                runner::outcome(run, [machine.facts(), facts.clone()].concat())
             }
         };
         let (first, last) = (ticks.first(), ticks[..run.ticks as usize].last());

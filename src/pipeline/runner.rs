@@ -20,7 +20,7 @@ use crate::journal::JournalError;
 use crate::latency::Load;
 use crate::machine::{Machine, Plan, PlanError, Request, Role, lock_memory, plan};
 use crate::market::{Bar, Tick, Timestamp};
-use crate::performance::{EquityPoint, Trade};
+use crate::performance::{EquityPoint, JOURNAL, Trade};
 use crate::source::history::History;
 use crate::strategy::Strategy;
 
@@ -29,7 +29,8 @@ pub(super) enum Runner {
     /// One thread.
     Inline,
     /// Threads around a ring.
-    Pinned(PinnedSettings),
+    /// With what the report says of its threads and its pace.
+    Pinned(PinnedSettings, Vec<String>),
 }
 
 impl Runner {
@@ -73,6 +74,9 @@ impl Runner {
             }
             Plan::Pinned { threads, shared, lines } => {
                 lines.iter().for_each(|line| log(line));
+                let mut facts = lines;
+                facts.push(format!("layout: {}", pipeline.layout));
+                facts.push(format!("pace: {}", pipeline.pace));
                 if pipeline.lock_memory {
                     log(&lock_memory().to_string());
                 }
@@ -80,7 +84,7 @@ impl Runner {
                     PaceMode::Unpaced => Load::ClosedLoop { expected_interval: None },
                     PaceMode::Recorded | PaceMode::Bursts => Load::OpenLoop,
                 };
-                Ok(Runner::Pinned(PinnedSettings {
+                let settings = PinnedSettings {
                     layout: pipeline.layout,
                     ring_slots: pipeline.ring_slots as usize,
                     queue_slots: pipeline.queue_slots as usize,
@@ -89,14 +93,15 @@ impl Runner {
                     real_time_priority: pipeline.real_time_priority,
                     sample_every: pipeline.latency_sample_every,
                     load,
-                }))
+                };
+                Ok(Runner::Pinned(settings, facts))
             }
         }
     }
 
     /// Whether the decision seat's answers are events of their own.
     fn has_answers(&self) -> bool {
-        matches!(self, Runner::Pinned(settings) if settings.layout != Layout::Fused)
+        matches!(self, Runner::Pinned(settings, _) if settings.layout != Layout::Fused)
     }
 }
 
@@ -136,7 +141,7 @@ impl Feed for Replayed<'_> {
 
 /// Where a run's journal is.
 pub fn journal_path(config: &Config) -> PathBuf {
-    config.output.directory.join("run.journal")
+    config.output.directory.join(JOURNAL)
 }
 
 /// Begins the run's journal; that of an earlier run in the same folder goes.

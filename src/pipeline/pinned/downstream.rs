@@ -4,16 +4,16 @@ use super::queue::Outlet;
 use super::ring::Full;
 use super::stopwatch::Stopwatch;
 use crate::latency::Span;
-use crate::market::{Bar, Price, Tick};
-use crate::pipeline::decision::{Downstream, Question};
+use crate::market::{Bar, Price, Tick, Timeframe};
+use crate::pipeline::decision::{Answer, Downstream, Question};
 use crate::pipeline::feature_stage::FeatureStage;
 use crate::pipeline::sink::Sink;
 
 /// To the decision seat.
 #[derive(Clone, Copy)]
 pub(super) enum DecisionMessage {
-    /// What to do at the close of this bar?
-    Question(Bar, Question),
+    /// What to do at the close of this bar, which closed at this stamp?
+    Question(Bar, Question, u64),
     /// The series does not go on from the last bar.
     Restart,
 }
@@ -36,6 +36,20 @@ pub(super) struct Features {
     pub(super) waits: bool,
     /// Whether the seat has not heard yet that the series begins anew, because there was no room.
     pub(super) owes_restart: bool,
+    /// When the last bar was closed that the seat is asked on.
+    pub(super) closed: u64,
+    pub(super) decides_on: Timeframe,
+    pub(super) clock: quanta::Clock,
+}
+
+impl Features {
+    /// Takes a bar that closed at the stamp `closed`; says whether it made a row.
+    fn take_bar(&mut self, bar: &Bar, closed: u64) -> bool {
+        if bar.timeframe == self.decides_on {
+            self.closed = closed;
+        }
+        self.stage.on_bar(bar).is_some()
+    }
 }
 
 impl Downstream for Features {
@@ -45,13 +59,14 @@ impl Downstream for Features {
     }
 
     fn on_bar(&mut self, bar: &Bar, sink: &mut impl Sink) {
-        if self.stage.on_bar(bar).is_some() {
+        let closed = self.clock.raw();
+        if self.take_bar(bar, closed) {
             sink.features(&self.stage);
         }
     }
 
     fn on_question(&mut self, bar: &Bar, question: &Question) {
-        let message = DecisionMessage::Question(*bar, *question);
+        let message = DecisionMessage::Question(*bar, *question, self.closed);
         if self.waits {
             return self.decision.send(message);
         }
@@ -132,7 +147,7 @@ impl Features {
         match message {
             FeatureMessage::Trade(tick) => self.on_trade(&tick),
             FeatureMessage::Bar(bar, closed) => {
-                if self.stage.on_bar(&bar).is_some() {
+                if self.take_bar(&bar, closed) {
                     watch.record_since(Span::BarToFeatures, closed);
                     on_features(&self.stage);
                 }
@@ -178,7 +193,7 @@ impl<D: Downstream> Downstream for Noticed<D> {
         self.downstream.on_question(bar, question);
     }
 
-    fn take_answer(&mut self) -> Option<crate::pipeline::decision::Answer> {
+    fn take_answer(&mut self) -> Option<Answer> {
         self.downstream.take_answer()
     }
 

@@ -202,6 +202,9 @@ struct Threads<'scope, 'env> {
     clock: Clock,
 }
 
+/// The decision seat's thread leaves the strategy, and how many times were given up.
+type DecisionThread<'scope, S> = ScopedJoinHandle<'scope, (S, u64)>;
+
 /// What the sequencer's and the stages' threads leave.
 struct End<D> {
     trading: TradingStage,
@@ -239,6 +242,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let time = Sample { span: Span::HandOver, nanoseconds: 0 };
         let (times_out, times_in) = queue(slots, wait, time);
         let (feature_times_out, feature_times_in) = queue(slots, wait, time);
+        let (seat_times_out, seat_times_in) = queue(slots, wait, time);
         tell(self.log, failures, Role::Sequencer, &huge_pages().to_string());
         if let Some((journal, reader)) = journal.zip(journal_reader) {
             self.spawn(Role::Journal, move |wait| {
@@ -247,7 +251,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         }
         let recorder = Recorder::new(now(), settings.load);
         let metrics = self.spawn(Role::Metrics, move |wait| {
-            let times = vec![times_in, feature_times_in];
+            let times = vec![times_in, feature_times_in, seat_times_in];
             metrics_thread::run(results_in, times, results, recorder, wait, failures)
         })?;
 
@@ -257,11 +261,13 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             results: results_out,
             journal: with_journal.then_some(actions_out),
             decides_on: deciding.strategy.timeframe(),
+            answers_here: settings.layout == Layout::Fused,
         };
         let mut feature_watch = Stopwatch::new(self.clock.clone(), feature_times_out);
+        let seat_watch = Stopwatch::new(self.clock.clone(), seat_times_out);
         let (end, deciding) = match settings.layout {
             Layout::Fused => {
-                drop(feature_watch);
+                drop((feature_watch, seat_watch));
                 let downstream = Noticed { downstream: deciding, notices: None };
                 let stages = StagesThread::new(trading, downstream, outlets.with(on_features));
                 let end = self.drive(stages, feed, None, publisher, reader, progress)?;
@@ -270,18 +276,19 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             Layout::DecisionApart => {
                 drop(feature_watch);
                 let (features, notices, seat, decision) =
-                    self.decision_apart(&trading, deciding)?;
+                    self.decision_apart(&trading, deciding, seat_watch)?;
                 let downstream = Noticed { downstream: features, notices };
                 let stages = StagesThread::new(trading, downstream, outlets.with(on_features));
                 let end = self.drive(stages, feed, Some(seat), publisher, reader, progress)?;
                 let (mut end, features) = end.split();
                 (end.waits.decision, end.waits.unasked) = features.waits();
-                let features = features.into_stage();
-                (end, Deciding::new(features, join(decision), 0))
+                let (features, (strategy, lost_times)) = (features.into_stage(), join(decision));
+                end.lost_times += lost_times;
+                (end, Deciding::new(features, strategy, 0))
             }
             Layout::AllApart => {
                 let (mut features, notices, seat, decision) =
-                    self.decision_apart(&trading, deciding)?;
+                    self.decision_apart(&trading, deciding, seat_watch)?;
                 let (outlet, inbox) = queue(slots, wait, FeatureMessage::Restart);
                 let computing = self.spawn(Role::Features, move |wait| {
                     serve(Role::Features, inbox, wait, failures, |message| {
@@ -300,8 +307,9 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                 let (features, lost_times) = join(computing);
                 (end.waits.decision, end.waits.unasked) = features.waits();
                 end.lost_times += lost_times;
-                let features = features.into_stage();
-                (end, Deciding::new(features, join(decision), 0))
+                let (features, (strategy, lost_times)) = (features.into_stage(), join(decision));
+                end.lost_times += lost_times;
+                (end, Deciding::new(features, strategy, 0))
             }
         };
         let End { trading, sequenced, elapsed, lost_times, waits, .. } = end;
@@ -317,10 +325,11 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         &self,
         trading: &TradingStage,
         deciding: Deciding<S>,
-    ) -> Result<(Features, Option<Outlet<Notice>>, Seat, ScopedJoinHandle<'scope, S>), Failure>
-    {
+        mut watch: Stopwatch,
+    ) -> Result<(Features, Option<Outlet<Notice>>, Seat, DecisionThread<'scope, S>), Failure> {
         let Threads { settings, failures, .. } = *self;
         let Deciding { features: stage, mut strategy, .. } = deciding;
+        let (decides_on, clock) = (strategy.timeframe(), self.clock.clone());
         let timing = trading.decision_timing();
         let slots = settings.queue_slots;
         let (decision, inbox) =
@@ -332,16 +341,18 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             queue(slots, settings.placed(Role::Stages).wait, Notice::Done(0));
         let seat = self.spawn(Role::Decision, move |wait| {
             serve(Role::Decision, inbox, wait, failures, |message| match message {
-                DecisionMessage::Question(bar, question) => {
+                DecisionMessage::Question(bar, question, closed) => {
                     let decision = strategy.on_bar(&bar, question.position);
+                    watch.record_since(Span::BarToDecision, closed);
                     answers.send(Answer { question, decision });
                 }
                 DecisionMessage::Restart => strategy.restart(),
             });
-            strategy
+            (strategy, watch.lost())
         })?;
         let waits = timing != DecisionTiming::OnArrival;
-        let features = Features { stage, decision, waits, owes_restart: false };
+        let features =
+            Features { stage, decision, waits, owes_restart: false, closed: 0, decides_on, clock };
         // Where answers count from their arrival, nobody waits for one.
         let notices = waits.then_some(notices);
         Ok((features, notices, Seat::new(timing, notices_in, answers_in), seat))

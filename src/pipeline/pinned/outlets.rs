@@ -24,6 +24,7 @@ pub(super) struct Outlets<F> {
     pub(super) journal: Option<Outlet<(u64, Action)>>,
     on_features: F,
     decides_on: Timeframe,
+    answers_here: bool,
     event: u64,
     /// The event's stamp; 0 if it has none.
     stamp: u64,
@@ -41,17 +42,20 @@ pub(super) struct OutletParts {
     pub(super) results: Outlet<Output>,
     pub(super) journal: Option<Outlet<(u64, Action)>>,
     pub(super) decides_on: Timeframe,
+    /// Whether the seat answers on this thread; a thread of its own takes its times itself.
+    pub(super) answers_here: bool,
 }
 
 impl OutletParts {
     pub(super) fn with<F>(self, on_features: F) -> Outlets<F> {
-        let OutletParts { watch, results, journal, decides_on } = self;
+        let OutletParts { watch, results, journal, decides_on, answers_here } = self;
         Outlets {
             watch,
             results,
             journal,
             on_features,
             decides_on,
+            answers_here,
             event: 0,
             stamp: 0,
             bar_closed: 0,
@@ -109,7 +113,7 @@ impl<F: FnMut(&FeatureStage)> Sink for Outlets<F> {
 
     fn answer(&mut self, answer: &Answer) {
         let (_, closed) = self.asked(answer.question.number);
-        if closed != 0 {
+        if closed != 0 && self.answers_here {
             self.watch.record_since(Span::BarToDecision, closed);
         }
     }
