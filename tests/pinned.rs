@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "every test file uses a part of it")]
 mod assembly;
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use algospace_hft::execution::{Decision, OrderMessage, Report};
@@ -20,7 +21,7 @@ use proptest::prelude::*;
 
 use assembly::Setup;
 use assembly::random::{any_setup, any_step, market_of, restless};
-use assembly::threads::settings;
+use assembly::threads::{begin_journal, settings};
 
 /// Everything that the stages make, but features.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -132,6 +133,7 @@ fn pinned(
     ticks: &[Tick],
     settings: &PinnedSettings,
     seed: Option<u64>,
+    journal: Option<&Path>,
 ) -> (Made, Vec<(String, u64)>) {
     let stalls = |stream| seed.map_or(Stalls::default(), |seed| Stalls::of(seed, stream));
     let strategy = Stalling(restless(Timeframe::MINUTE_1, |_| {}), stalls(1));
@@ -148,7 +150,7 @@ fn pinned(
         feed,
         results: &mut made,
         on_features: &mut on_features,
-        journal: None,
+        journal: journal.map(|path| begin_journal(path, settings.layout)),
         log: &|_| {},
     };
     let done = run(setup.pipeline(strategy), wiring, settings, &stop, &mut |_| {});
@@ -172,11 +174,15 @@ proptest! {
         queue in prop_oneof![1_usize..8, Just(4096)],
         seed in prop::option::of(any::<u64>()),
         wait in prop::sample::select(vec![Wait::Yield, Wait::Adaptive]),
+        keeps_journal in prop::bool::weighted(0.2),
     ) {
         let ticks = market_of(&steps, rolls, false);
         setup.stages.decisions = DecisionTiming::After(latency);
         let expected = inline(&setup, &ticks);
         let settings = settings(layout, 1 << ring, queue, wait);
-        prop_assert_eq!(pinned(&setup, &ticks, &settings, seed), expected);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.journal");
+        let journal = keeps_journal.then_some(path.as_path());
+        prop_assert_eq!(pinned(&setup, &ticks, &settings, seed, journal), expected);
     }
 }

@@ -15,7 +15,7 @@
 //! | the same with many producers hangs | there is one producer |
 //! | a dropped poller still gates the ring | no thread loses its reader: `a_panicking_log_leaves_no_ring_unread`, `ring::tests::a_reader_that_is_gone_still_gates_the_ring` |
 //! | a builder that is dropped leaks threads | no thread is the crate's |
-//! | a batch is visible only when it is whole | batches of 64 at most, of 1 live |
+//! | a batch is visible only when it is whole | batches of 64 at most, of 1 live: `live_every_event_is_acted_on_before_the_next_one_comes` |
 //! | `pin_at_core` looks at the caller's mask | not used: `a_pinned_caller_changes_no_threads_place` |
 //! | an unpinned thread inherits a one-core mask | it is given the shared cores: the same test |
 //! | sequences are `i64` without a guard | 2^63 events take 29,000 years at 10 M a second |
@@ -39,16 +39,15 @@ use algospace_hft::pipeline::pinned::{
     Failure, Feed, Layout, PinnedRun, PinnedSettings, Polled, Wiring, run,
 };
 use algospace_hft::pipeline::{
-    Action, Answer, DecisionTiming, Downstream, Entry, Event, FeatureStage, JournalHeader, Output,
-    Pipeline, Question, Quote, RunJournal, Sink, TradingStage,
+    Action, Answer, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output, Pipeline,
+    Question, Quote, RunJournal, Sink, TradingStage,
 };
 use algospace_hft::random::Random;
-use algospace_hft::source::native::TickFileDescription;
 use algospace_hft::strategy::Strategy;
 use proptest::prelude::*;
 
 use assembly::random::{any_setup, any_step, market_of, restless};
-use assembly::threads::settings;
+use assembly::threads::{begin_journal, settings};
 use assembly::{By, CAPITAL, POINT_VALUE, Setup, TICK_SIZE, at, market, price};
 
 const LAYOUTS: [Layout; 3] = [Layout::Fused, Layout::DecisionApart, Layout::AllApart];
@@ -129,20 +128,6 @@ fn minutes(count: i64) -> Vec<Tick> {
 
 fn events(ticks: &[Tick]) -> Vec<Event> {
     ticks.iter().copied().map(Event::Tick).collect()
-}
-
-fn begin_journal(path: &Path, layout: Layout) -> RunJournal {
-    let instrument = algospace_hft::market::Instrument::built_in("ES").unwrap();
-    let header = JournalHeader {
-        version: String::new(),
-        seed: 0,
-        input: String::new(),
-        description: TickFileDescription::new(&instrument, "a test"),
-        notes: Vec::new(),
-        configuration: String::new(),
-        has_answers: layout != Layout::Fused,
-    };
-    RunJournal::begin(path, &header).unwrap()
 }
 
 /// A journal's events and actions.
@@ -1022,4 +1007,41 @@ fn fill_of(order: Order, time: Timestamp) -> Report {
         contract: 0,
     };
     Report { arrives: time, kind: ReportKind::Filled(fill) }
+}
+
+/// Trap 11: what a reader takes as a batch is seen by nobody before the batch's end, so the stages must not
+/// take what is not there yet for company.
+#[test]
+fn live_every_event_is_acted_on_before_the_next_one_comes() {
+    for layout in LAYOUTS {
+        let mut setup = Setup::free();
+        setup.stages.decisions = DecisionTiming::OnArrival;
+        let told = Told::default();
+        let (ticks, seen) = (minutes(30), told.clone());
+        let (mut given, script) = (0, ticks.clone());
+        let feed = Fed(move || {
+            // A tick of a new minute closes the bar before: the next tick comes when that was told.
+            let bars = seen.all().iter().filter(|output| matches!(output, Output::Bar(_))).count();
+            let closed = script[..given].chunk_by(|a, b| minute(a) == minute(b)).count();
+            if bars + 1 < closed {
+                return Polled::Idle;
+            }
+            given += 1;
+            script.get(given - 1).map_or(Polled::Ended, |tick| Polled::Event(Event::Tick(*tick)))
+        });
+        let mut sink = told.clone();
+        let left = run_with(
+            setup.pipeline(By(Timeframe::MINUTE_1, |_: &Bar, _| None)),
+            feed,
+            &small(layout),
+            &mut sink,
+            &mut |_| {},
+            &AtomicBool::new(false),
+        );
+        assert_eq!(left.run.unwrap().ticks, ticks.len() as u64, "{layout}");
+    }
+}
+
+fn minute(tick: &Tick) -> i64 {
+    tick.time.nanos() / Timestamp::MINUTE
 }

@@ -12,7 +12,7 @@ use crate::source::import::{IdenticalTrades, LateRows, OffTickPrices};
 ///
 /// `algospace-hft --config config/backtest.yaml` runs a backtest and writes a report; the commands
 /// below prepare and inspect its data. Exit status: 0 done, 1 the run failed, 2 bad usage or bad
-/// configuration.
+/// configuration, 130 ended by a second signal.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {

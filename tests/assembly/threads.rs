@@ -1,8 +1,13 @@
 //! Settings of the pinned runner.
 
+use std::path::Path;
+
 use algospace_hft::latency::Load;
 use algospace_hft::machine::{Placed, Wait};
+use algospace_hft::market::Instrument;
 use algospace_hft::pipeline::pinned::{Layout, PinnedSettings};
+use algospace_hft::pipeline::{JournalHeader, RunJournal};
+use algospace_hft::source::native::TickFileDescription;
 
 /// All threads where the system puts them.
 pub fn settings(
@@ -22,4 +27,19 @@ pub fn settings(
         sample_every: 3,
         load: Load::ClosedLoop { expected_interval: None },
     }
+}
+
+/// A journal that says nothing of its run.
+pub fn begin_journal(path: &Path, layout: Layout) -> RunJournal {
+    let instrument = Instrument::built_in("ES").unwrap();
+    let header = JournalHeader {
+        version: String::new(),
+        seed: 0,
+        input: String::new(),
+        description: TickFileDescription::new(&instrument, "a test"),
+        notes: Vec::new(),
+        configuration: String::new(),
+        has_answers: layout != Layout::Fused,
+    };
+    RunJournal::begin(path, &header).unwrap()
 }
