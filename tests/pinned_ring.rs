@@ -23,7 +23,6 @@
 #[allow(dead_code, reason = "every test file uses a part of it")]
 mod assembly;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -40,7 +39,7 @@ use algospace_hft::pipeline::pinned::{
 };
 use algospace_hft::pipeline::{
     Action, Answer, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output, Pipeline,
-    Question, Quote, RunJournal, Sink, TradingStage,
+    Question, Quote, Sink, TradingStage,
 };
 use algospace_hft::random::Random;
 use algospace_hft::strategy::Strategy;

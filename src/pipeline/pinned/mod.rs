@@ -202,8 +202,15 @@ struct Threads<'scope, 'env> {
     clock: Clock,
 }
 
-/// The decision seat's thread leaves the strategy, and how many times were given up.
-type DecisionThread<'scope, S> = ScopedJoinHandle<'scope, (S, u64)>;
+/// The decision seat on a thread of its own, and the ways to it and back.
+struct SeatApart<'scope, S> {
+    features: Features,
+    /// `None` where nobody waits for an answer.
+    notices: Option<Outlet<Notice>>,
+    sequencers_end: Seat,
+    /// Leaves the strategy, and how many times were given up.
+    thread: ScopedJoinHandle<'scope, (S, u64)>,
+}
 
 /// What the sequencer's and the stages' threads leave.
 struct End<D> {
@@ -275,7 +282,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             }
             Layout::DecisionApart => {
                 drop(feature_watch);
-                let (features, notices, seat, decision) =
+                let SeatApart { features, notices, sequencers_end: seat, thread: decision } =
                     self.decision_apart(&trading, deciding, seat_watch)?;
                 let downstream = Noticed { downstream: features, notices };
                 let stages = StagesThread::new(trading, downstream, outlets.with(on_features));
@@ -287,7 +294,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                 (end, Deciding::new(features, strategy, 0))
             }
             Layout::AllApart => {
-                let (mut features, notices, seat, decision) =
+                let SeatApart { mut features, notices, sequencers_end: seat, thread: decision } =
                     self.decision_apart(&trading, deciding, seat_watch)?;
                 let (outlet, inbox) = queue(slots, wait, FeatureMessage::Restart);
                 let computing = self.spawn(Role::Features, move |wait| {
@@ -326,7 +333,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         trading: &TradingStage,
         deciding: Deciding<S>,
         mut watch: Stopwatch,
-    ) -> Result<(Features, Option<Outlet<Notice>>, Seat, DecisionThread<'scope, S>), Failure> {
+    ) -> Result<SeatApart<'scope, S>, Failure> {
         let Threads { settings, failures, .. } = *self;
         let Deciding { features: stage, mut strategy, .. } = deciding;
         let (decides_on, clock) = (strategy.timeframe(), self.clock.clone());
@@ -355,7 +362,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             Features { stage, decision, waits, owes_restart: false, closed: 0, decides_on, clock };
         // Where answers count from their arrival, nobody waits for one.
         let notices = waits.then_some(notices);
-        Ok((features, notices, Seat::new(timing, notices_in, answers_in), seat))
+        let sequencers_end = Seat::new(timing, notices_in, answers_in);
+        Ok(SeatApart { features, notices, sequencers_end, thread: seat })
     }
 
     /// Starts the stages and the sequencer, and waits until both have ended.
