@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use algospace_hft::source::native::TickFile;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -361,6 +361,22 @@ fn an_output_directory_that_cannot_be_is_refused_before_the_work() {
     assert_eq!(read(folder, "taken"), "a file, not a directory");
 }
 
+/// Starts a command, whose messages can be read as they come.
+#[cfg(unix)]
+fn start(folder: &Path, line: &str) -> (Child, impl Iterator<Item = String>) {
+    let mut command = program(folder);
+    command.args(line.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let messages = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    (child, messages)
+}
+
+#[cfg(unix)]
+fn send(signal: &str, child: &Child) {
+    let kill = format!("kill -{signal} {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
 /// Interrupts a command on a market of 300 days while that is being generated, which leaves a second
 /// or more before there would be nothing left to stop. (That a replay stops in its midst is tested
 /// beside the rules.)
@@ -369,16 +385,9 @@ fn interrupt(folder: &Path, line: &str) -> Ran {
     let config = "data_handler: { backtest_settings: { synthetic: { market: martingale, days: 300, \
                   trades_per_day: 1000 } } }\nperformance: { bootstrap_resamples: 100 }\n";
     fs::write(folder.join("long.yaml"), config).unwrap();
-    let mut child = program(folder)
-        .args(line.split(' '))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut messages = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let (child, mut messages) = start(folder, line);
     assert!(messages.any(|line| line.starts_with("preparing: ")), "no progress was shown");
-    let kill = format!("kill -INT {}", child.id());
-    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    send("INT", &child);
     assert!(messages.any(|line| line.starts_with("stopping")), "the signal was not taken");
     let error = messages.collect::<Vec<_>>().join("\n");
     let output = child.wait_with_output().unwrap();
@@ -479,18 +488,11 @@ fn a_pinned_run_that_is_interrupted_closes_its_position_and_ends_well() {
     let pace = "pace: { mode: bursts, burst_ticks: 1, burst_every_milliseconds: 2 }";
     for (layout, signal) in [("fused", "INT"), ("decision_apart", "TERM"), ("all_apart", "INT")] {
         let line = pinned(folder, layout, &format!("layout: {layout}, {pace}"));
-        let mut child = program(folder)
-            .args(line.split(' '))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut messages = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let (mut child, mut messages) = start(folder, &line);
         assert!(messages.any(|line| line.starts_with("replaying: ")), "no progress was shown");
         let refused = run_badly(folder, &line, 1);
         assert!(refused.contains("another run writes into it"), "{refused}");
-        let kill = format!("kill -{signal} {}", child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        send(signal, &child);
         let error = messages.collect::<Vec<_>>().join("\n");
         let status = child.wait().unwrap();
         assert_eq!(status.code(), Some(0), "{layout}: {error}");

@@ -1,41 +1,17 @@
 //! Journals whose writer aborts or runs out of room, and what an append asks of the allocator.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting_allocator;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use algospace_hft::journal::{End, Journal, JournalError, Writer};
 
-/// The system's allocator, which counts what each thread asks of it.
-struct Counting;
-
-thread_local! {
-    // Neither lazy nor dropped, so that counting needs no allocation itself.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    ALLOCATIONS.with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches a plain cell of the
-// thread and neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the rules of `alloc`, which are the same here.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: as above; the block came from `System` through `alloc`.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
+use counting_allocator::{Counting, allocations, count};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting = Counting(count);
 
 /// Where a child writes; tests that find none are not children.
 const CHILD: &str = "JOURNAL_OF_THE_CHILD";
@@ -178,12 +154,12 @@ output: {{ directory: {layout} }}
 fn an_append_allocates_nothing_between_windows() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::create(&folder.path().join("run.journal"), b"").unwrap();
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     for number in 0..1_600_000 {
         writer.append(1, number, &payload(number)).unwrap();
     }
     // 77 MB are three windows; not even taking a new one allocates.
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(allocations() - before, 0);
     drop(std::hint::black_box(vec![1_u8]));
-    assert_eq!(ALLOCATIONS.get() - before, 1, "the counter does not count");
+    assert_eq!(allocations() - before, 1, "the counter does not count");
 }

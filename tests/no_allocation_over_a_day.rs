@@ -5,8 +5,9 @@
 
 #[allow(dead_code, reason = "every test file uses a part of it")]
 mod assembly;
+#[allow(dead_code, reason = "this file counts for itself")]
+mod counting_allocator;
 
-use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::sync::Mutex;
@@ -28,9 +29,7 @@ use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, 
 
 use assembly::Setup;
 use assembly::random::restless;
-
-/// The system's allocator, which counts what is asked of it while it is armed.
-struct Counting;
+use counting_allocator::Counting;
 
 static IS_ARMED: AtomicBool = AtomicBool::new(false);
 /// Of every thread but the metrics'.
@@ -46,6 +45,7 @@ thread_local! {
     static IS_COUNTING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Counts what is asked of the allocator while it is armed.
 fn count() {
     if !IS_ARMED.load(Ordering::Relaxed) || IS_COUNTING.replace(true) {
         return;
@@ -58,32 +58,8 @@ fn count() {
     IS_COUNTING.set(false);
 }
 
-// SAFETY: every call goes to the system's allocator unchanged; counting touches plain cells and atomics,
-// and what it allocates itself for the one backtrace is not counted again.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Memory) -> *mut u8 {
-        count();
-        // SAFETY: the caller keeps the rules of `alloc`, which are the same here.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Memory) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-    unsafe fn realloc(&self, block: *mut u8, layout: Memory, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as above; the block came from `System` through `alloc`.
-        unsafe { System.realloc(block, layout, size) }
-    }
-    unsafe fn dealloc(&self, block: *mut u8, layout: Memory) {
-        // SAFETY: as above; the block came from `System` through `alloc`.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting = Counting(count);
 
 /// Arms the counter where the second day begins, and disarms it when so much of the third was given that
 /// every thread is done with the second.

@@ -15,6 +15,8 @@ use rows::{ROWS, Row};
 
 mod baseline;
 mod callgrind;
+#[path = "../../tests/counting_allocator/mod.rs"]
+mod counting_allocator;
 mod measured;
 #[path = "../plain_loop/mod.rs"]
 mod plain_loop;

@@ -3,7 +3,7 @@
 use std::hint::spin_loop;
 use std::sync::mpsc;
 
-use super::{BATCH, CAPACITY, Message, Queue, Receive, Send};
+use super::{CAPACITY, Message, Queue, Receive, Send};
 
 impl Send for crossbeam_channel::Sender<Message> {
     #[inline]
@@ -11,10 +11,6 @@ impl Send for crossbeam_channel::Sender<Message> {
         while self.try_send(message).is_err() {
             spin_loop();
         }
-    }
-
-    fn send_batch(&mut self, first: u64) {
-        (first..first + BATCH as u64).for_each(|number| Send::send(self, Message::new(number)));
     }
 }
 
@@ -49,10 +45,6 @@ impl Send for mpsc::SyncSender<Message> {
         while self.try_send(message).is_err() {
             spin_loop();
         }
-    }
-
-    fn send_batch(&mut self, first: u64) {
-        (first..first + BATCH as u64).for_each(|number| Send::send(self, Message::new(number)));
     }
 }
 

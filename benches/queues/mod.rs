@@ -41,7 +41,9 @@ pub trait Send: std::marker::Send + 'static {
     fn send(&mut self, message: Message);
 
     /// Sends [`BATCH`] messages, numbered from `first`; spins while there is no room for all.
-    fn send_batch(&mut self, first: u64);
+    fn send_batch(&mut self, first: u64) {
+        (first..first + BATCH as u64).for_each(|number| self.send(Message::new(number)));
+    }
 }
 
 /// The end that receives.

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::progress::Progress;
-use super::run::{now, say_results};
+use super::run::say_results;
 use super::{Failure, say, stop, tell};
-use crate::journal::End;
+use crate::market::Timestamp;
 use crate::performance::{
     Summary, WallTimes, check_run_directory, hold_run_directory, remove_journal,
     write_run_directory,
@@ -29,8 +29,8 @@ pub(super) fn replay(
             )));
         }
     }
-    let held = output.map(hold_run_directory).transpose().map_err(Failure::run)?;
-    let started = now();
+    let _held = output.map(hold_run_directory).transpose().map_err(Failure::run)?;
+    let started = Timestamp::now();
     let stop = stop::on_signal();
     let mut progress = Progress::new();
     let replayed =
@@ -40,7 +40,7 @@ pub(super) fn replay(
         replayed.map_err(Failure::run)?;
     let summary = match output {
         Some(directory) => {
-            let times = WallTimes { started, finished: now() };
+            let times = WallTimes { started, finished: Timestamp::now() };
             let summary = write_run_directory(directory, &record, times).map_err(Failure::run)?;
             // That of another run; this run's stays where it is.
             remove_journal(directory).map_err(Failure::run)?;
@@ -61,8 +61,7 @@ pub(super) fn replay(
     if changed_answers > 0 {
         problems.push(format!("{changed_answers} decisions are not those of the journal"));
     }
-    drop(held);
-    let is_whole = matches!(end, End::Finished { .. });
+    let is_whole = end.is_finished();
     if json {
         let mut all = serde_json::to_value(&summary).map_err(Failure::run)?;
         all["journal"] = serde_json::json!({

@@ -1,7 +1,6 @@
 //! The main job: run what a configuration describes, and leave a report.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::progress::Progress;
 use super::{Failure, check, say, stop, tell};
@@ -41,7 +40,7 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     let directory = &config.output.directory;
     check_run_directory(directory).map_err(Failure::run)?;
     let _held = hold_run_directory(directory).map_err(Failure::run)?;
-    let started = now();
+    let started = Timestamp::now();
     let stop = stop::on_signal();
     let mut progress = Progress::new();
     let record = run_backtest(&config, &stop, &mut |now| progress.show_backtest(now), &|line| {
@@ -50,7 +49,7 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     progress.finish();
     let mut record = record.map_err(Failure::backtest)?;
     record.data_notes.extend(notes);
-    let times = WallTimes { started, finished: now() };
+    let times = WallTimes { started, finished: Timestamp::now() };
     let summary = write_run_directory(directory, &record, times).map_err(Failure::run)?;
     if !config.keeps_journal() {
         remove_journal(directory).map_err(Failure::run)?;
@@ -107,9 +106,4 @@ pub(super) fn say_results(summary: &Summary) {
     for line in summary.latency.iter().flat_map(LatencySummary::lines) {
         say(line);
     }
-}
-
-pub(super) fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -63,6 +63,11 @@ impl End {
             self;
         records
     }
+
+    /// Whether its writer ended it, so that it holds everything.
+    pub fn is_finished(self) -> bool {
+        matches!(self, End::Finished { .. })
+    }
 }
 
 impl fmt::Display for End {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,12 @@ impl Timestamp {
     pub const MINUTE: i64 = 60 * Self::SECOND;
     /// Nanoseconds in one hour.
     pub const HOUR: i64 = 60 * Self::MINUTE;
+
+    /// Now, by the wall clock: of a run, never within a stage.
+    pub fn now() -> Timestamp {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
+    }
 
     /// The instant `nanos` nanoseconds after the epoch.
     #[inline]

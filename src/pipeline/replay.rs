@@ -18,9 +18,8 @@ use super::output::Action;
 use super::sink::Sink;
 use super::stages::{Deciding, Pipeline};
 use crate::config::{Config, ConfigError};
-use crate::execution::{OrderMessage, Report};
 use crate::journal::{End, Journal};
-use crate::market::{Bar, InstrumentError, Price, Tick, Timestamp};
+use crate::market::{Bar, InstrumentError, Price, Tick};
 use crate::performance::{EquityPoint, ExitReason, RunRecord, Trade};
 use crate::strategy::Strategy;
 
@@ -109,7 +108,7 @@ pub fn replay_journal(
         sink: Keeping { results: &mut results, readiness: &mut readiness },
         event: 0,
         expected: content.actions.iter(),
-        is_complete: content.is_complete,
+        is_complete: content.end.is_finished(),
         same: 0,
         difference: None,
     };
@@ -177,9 +176,7 @@ struct Content {
     /// Those of the events that it holds, in order.
     actions: Vec<(u64, Action)>,
     events: u64,
-    /// Whether it holds everything that was done: its writer ended it. The last event alone does not say so, as
-    /// actions are written after it.
-    is_complete: bool,
+    /// Only this says whether everything that was done is there: actions are written after the last event.
     end: End,
 }
 
@@ -201,8 +198,7 @@ impl Content {
         // The stages may have been ahead of the journal when it was cut.
         actions.retain(|&(event, _)| event < events);
         let end = records.end().expect("every record was read");
-        let is_complete = matches!(end, End::Finished { .. });
-        Ok(Content { actions, events, is_complete, end })
+        Ok(Content { actions, events, end })
     }
 }
 
@@ -300,13 +296,7 @@ impl<K: Sink> Sink for Comparing<'_, K> {
     fn features(&mut self, stage: &FeatureStage) {
         self.sink.features(stage);
     }
-    fn decision(&mut self, answer: &Answer, in_time: bool) {
-        self.act(Action::Decision { answer: *answer, in_time });
-    }
-    fn order(&mut self, message: &OrderMessage, time: Timestamp) {
-        self.act(Action::Order { message: *message, time });
-    }
-    fn report(&mut self, report: &Report) {
-        self.act(Action::Report(*report));
+    fn action(&mut self, action: Action) {
+        self.act(action);
     }
 }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use quanta::Clock;
 
-use super::decision::Answer;
 use super::event::Event;
 use super::feature_stage::FeatureStage;
 use super::inline::{Replay, no_times, replay};
@@ -15,11 +14,10 @@ use super::pinned::{Feed, Full, Pace, Paced, PinnedRun, PinnedSettings, Polled, 
 use super::sink::Sink;
 use super::stages::Pipeline;
 use crate::config::{self, Config, Layout, PaceMode};
-use crate::execution::{OrderMessage, Report};
 use crate::journal::JournalError;
 use crate::latency::Load;
 use crate::machine::{Machine, Plan, PlanError, Request, Role, lock_memory, plan};
-use crate::market::{Bar, Tick, Timestamp};
+use crate::market::{Bar, Tick};
 use crate::performance::{EquityPoint, JOURNAL, Trade};
 use crate::source::history::History;
 use crate::strategy::Strategy;
@@ -28,8 +26,7 @@ use crate::strategy::Strategy;
 pub(super) enum Runner {
     /// One thread.
     Inline,
-    /// Threads around a ring.
-    /// With what the report says of its threads and its pace.
+    /// Threads around a ring, with what the report says of its threads and its pace.
     Pinned(PinnedSettings, Vec<String>),
 }
 
@@ -227,14 +224,8 @@ impl<K: Sink> Sink for Journaled<'_, K> {
     fn features(&mut self, stage: &FeatureStage) {
         self.sink.features(stage);
     }
-    fn decision(&mut self, answer: &Answer, in_time: bool) {
-        self.act(Action::Decision { answer: *answer, in_time });
-    }
-    fn order(&mut self, message: &OrderMessage, time: Timestamp) {
-        self.act(Action::Order { message: *message, time });
-    }
-    fn report(&mut self, report: &Report) {
-        self.act(Action::Report(*report));
+    fn action(&mut self, action: Action) {
+        self.act(action);
     }
 }
 

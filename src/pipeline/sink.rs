@@ -3,6 +3,7 @@
 use super::decision::Answer;
 use super::event::Event;
 use super::feature_stage::FeatureStage;
+use super::output::Action;
 use crate::execution::{OrderMessage, Report};
 use crate::market::{Bar, Timestamp};
 use crate::performance::{EquityPoint, Trade};
@@ -21,10 +22,19 @@ pub trait Sink {
     fn features(&mut self, _stage: &FeatureStage) {}
     /// An answer of the decision seat is here; it takes effect at its time.
     fn answer(&mut self, _answer: &Answer) {}
-    /// An answer of the decision seat takes effect, or comes too late for its session or contract.
-    fn decision(&mut self, _answer: &Answer, _in_time: bool) {}
+    /// An answer of the decision seat takes effect, or comes too late for its session or contract. An
+    /// [`Sink::action`], unless taken by itself, as are orders and reports.
+    fn decision(&mut self, answer: &Answer, in_time: bool) {
+        self.action(Action::Decision { answer: *answer, in_time });
+    }
     /// The desk sent this to the exchange.
-    fn order(&mut self, _message: &OrderMessage, _now: Timestamp) {}
+    fn order(&mut self, message: &OrderMessage, now: Timestamp) {
+        self.action(Action::Order { message: *message, time: now });
+    }
     /// News from the exchange reached the desk.
-    fn report(&mut self, _report: &Report) {}
+    fn report(&mut self, report: &Report) {
+        self.action(Action::Report(*report));
+    }
+    /// Something was done about orders; a trade only comes as [`Sink::trade`].
+    fn action(&mut self, _action: Action) {}
 }

@@ -45,6 +45,13 @@ impl Failures {
         self.has_failed.store(true, Ordering::Release);
     }
 
+    /// Calls `work` as [`without_unwinding`] does; says whether it came through, and else keeps the
+    /// panic as a failure of `thread` at no event.
+    pub(super) fn catch(&self, thread: Role, work: impl FnOnce()) -> bool {
+        let done = without_unwinding(work);
+        done.map_err(|reason| self.add(Failure { thread, event: None, reason })).is_ok()
+    }
+
     /// The first failure.
     pub(super) fn into_first(self) -> Option<Failure> {
         self.first.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rtrb::Consumer;
 
-use super::failure::{Failure, Failures, without_unwinding};
+use super::failure::Failures;
 use crate::latency::{LatencyRecord, Recorder, Sample};
 use crate::machine::{Role, Wait, Waiter};
 use crate::pipeline::output::Output;
@@ -32,7 +32,7 @@ pub(super) fn run(
         let mut found = false;
         let elapsed = start.elapsed();
         // Once it has failed it goes on taking everything: nobody may wait for it.
-        let done = without_unwinding(|| {
+        let came_through = failures.catch(Role::Metrics, || {
             while let Ok(output) = results.pop() {
                 found = true;
                 if !has_failed {
@@ -52,10 +52,7 @@ pub(super) fn run(
                 interval_end = elapsed + INTERVAL;
             }
         });
-        if let Err(reason) = done {
-            has_failed = true;
-            failures.add(Failure { thread: Role::Metrics, event: None, reason });
-        }
+        has_failed = has_failed || !came_through;
         if found {
             waiter.reset();
         } else if is_last {

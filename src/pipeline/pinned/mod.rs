@@ -30,7 +30,7 @@ mod stopwatch;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use quanta::Clock;
 
@@ -55,7 +55,7 @@ use crate::machine::{
 use crate::market::{Bar, Timestamp};
 use crate::strategy::Strategy;
 use downstream::{DecisionMessage, FeatureMessage, Features, Notice, Noticed, ToFeatures};
-use failure::{Failures, without_unwinding};
+use failure::Failures;
 use outlets::OutletParts;
 use queue::{Outlet, queue, serve};
 use ring::{Publisher, Reader, ring};
@@ -250,13 +250,13 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let (times_out, times_in) = queue(slots, wait, time);
         let (feature_times_out, feature_times_in) = queue(slots, wait, time);
         let (seat_times_out, seat_times_in) = queue(slots, wait, time);
-        tell(self.log, failures, Role::Sequencer, &huge_pages().to_string());
+        failures.catch(Role::Sequencer, || (self.log)(&huge_pages().to_string()));
         if let Some((journal, reader)) = journal.zip(journal_reader) {
             self.spawn(Role::Journal, move |wait| {
                 journal_thread::run(journal, reader, actions_in, wait, failures);
             })?;
         }
-        let recorder = Recorder::new(now(), settings.load);
+        let recorder = Recorder::new(Timestamp::now(), settings.load);
         let metrics = self.spawn(Role::Metrics, move |wait| {
             let times = vec![times_in, feature_times_in, seat_times_in];
             metrics_thread::run(results_in, times, results, recorder, wait, failures)
@@ -409,9 +409,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             done
         })?;
         let mut show = |ticks| {
-            if let Err(reason) = without_unwinding(|| progress(ticks)) {
-                failures.add(Failure { thread: Role::Metrics, event: None, reason });
-            }
+            failures.catch(Role::Metrics, || progress(ticks));
         };
         while !sequencer.is_finished() {
             show(ticks.load(Ordering::Relaxed));
@@ -455,7 +453,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             let is_hot = matches!(role, Role::Sequencer | Role::Stages);
             let priority = settings.real_time_priority.filter(|_| is_hot).map(real_time);
             for outcome in place.into_iter().chain(priority) {
-                tell(log, failures, role, &format!("{role}: {outcome}"));
+                // Whatever becomes of it, this thread's end of the ring must be served.
+                failures.catch(role, || log(&format!("{role}: {outcome}")));
             }
             work(placed.wait)
         };
@@ -477,20 +476,7 @@ impl<D> End<D> {
     }
 }
 
-/// Tells the log. Whatever becomes of that, the thread's end of the ring must be served.
-fn tell(log: &(dyn Fn(&str) + Sync), failures: &Failures, thread: Role, line: &str) {
-    if let Err(reason) = without_unwinding(|| log(line)) {
-        failures.add(Failure { thread, event: None, reason });
-    }
-}
-
 /// Waits for a thread whose work cannot unwind.
 fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().expect("every panic is caught in the thread")
-}
-
-/// The wall clock.
-fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -2,7 +2,7 @@
 
 use super::queue::Outlet;
 use super::stopwatch::Stopwatch;
-use crate::execution::{OrderMessage, Report};
+use crate::execution::OrderMessage;
 use crate::latency::Span;
 use crate::market::{Bar, Timeframe, Timestamp};
 use crate::performance::{EquityPoint, Trade};
@@ -136,7 +136,7 @@ impl<F: FnMut(&FeatureStage)> Sink for Outlets<F> {
         self.act(Action::Order { message: *message, time });
     }
 
-    fn report(&mut self, report: &Report) {
-        self.act(Action::Report(*report));
+    fn action(&mut self, action: Action) {
+        self.act(action);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
-use super::failure::{Failure, Failures, without_unwinding};
+use super::failure::Failures;
 use super::ring::Full;
 use crate::machine::{Role, Wait, Waiter};
 
@@ -84,10 +84,7 @@ pub(super) fn serve<T>(
             if has_failed {
                 continue;
             }
-            if let Err(reason) = without_unwinding(|| work(message)) {
-                has_failed = true;
-                failures.add(Failure { thread, event: None, reason });
-            }
+            has_failed = !failures.catch(thread, || work(message));
         }
         if found {
             waiter.reset();
