@@ -11,7 +11,7 @@ use std::time::Instant;
 use algospace_hft::bars::resample;
 use algospace_hft::features::{FeatureEngine, IndicatorSettings, in_chunks};
 use algospace_hft::market::{Bar, BarFlags, Calendar, Instrument, Price, Timeframe, Timestamp};
-use algospace_hft::matrix::{FeatureMatrix, MatrixSettings};
+use algospace_hft::matrix::{FeatureMatrix, MatrixKind, MatrixSettings};
 use algospace_hft::random::Random;
 
 const RUNS: usize = 9;
@@ -48,7 +48,8 @@ fn main() {
         for bar in bars.iter().take(2_100) {
             engine.update(bar, None).expect("a good bar");
         }
-        let mut matrix = FeatureMatrix::new("bench", &settings, engine.layout()).expect("a matrix");
+        let mut matrix = FeatureMatrix::new(MatrixKind::Structure, &settings, engine.layout())
+            .expect("a matrix");
         let rows = 1_000_000;
         let time = median(|| {
             for _ in 0..rows {

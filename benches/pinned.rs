@@ -170,5 +170,6 @@ fn settings(
         real_time_priority: None,
         sample_every: 64,
         load,
+        decision_budget: std::time::Duration::from_millis(20),
     }
 }

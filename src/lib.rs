@@ -3,7 +3,7 @@
 //!
 //! Read the modules in the order in which data flows:
 //! [`source`] (ticks) → [`bars`] → [`indicators`] → [`features`] (one row at each close) → [`matrix`]
-//! (what the agents see) → [`strategy`] (the decision seat) → [`execution`] (orders, fills, positions) →
+//! (what the agents see) → [`strategy`] (the decision seat, and in it the [`agents`]) → [`execution`] (orders, fills, positions) →
 //! [`performance`] (statistics and the report). [`market`] is the ground floor that all
 //! of them stand on, [`config`] the user's settings, and [`pipeline`] wires the stages together;
 //! [`machine`] knows which thread belongs on which core; [`table`] and [`chart`] show what they make,
@@ -12,6 +12,7 @@
 //! Prices, money and time are integers: see [`market::Price`], [`market::Money`] and
 //! [`market::Timestamp`].
 
+pub mod agents;
 pub mod bars;
 pub mod chart;
 pub mod cli;

@@ -10,7 +10,9 @@ use algospace_hft::features::{
 };
 use algospace_hft::indicators::{MalformedBar, MomentumIndexSettings};
 use algospace_hft::market::{Bar, BarFlags, Calendar, Instrument, Price, Timeframe, Timestamp};
-use algospace_hft::matrix::{CLIP, FeatureMatrix, MatricesSettings, MatrixSettings, Scale};
+use algospace_hft::matrix::{
+    CLIP, FeatureMatrix, MatricesSettings, MatrixKind, MatrixSettings, Scale,
+};
 use algospace_hft::pipeline::FeatureStage;
 use algospace_hft::random::Random;
 use algospace_hft::source::synthetic::{Generator, RegimesSettings, Settings, SyntheticMarket};
@@ -336,19 +338,22 @@ fn engines_forget_within_the_overlap() {
 fn matrices_are_ready_when_every_row_is_warm_and_move_on_their_own_bars() {
     let bars = market(11, 30);
     let layout = FeatureLayout::new(&IndicatorSettings::default(), &TIMEFRAMES).unwrap();
-    for (name, settings, shape, warm) in [
+    for (kind, settings, shape, warm) in [
         // The profile's 230th bar is the first whole row.
-        ("structure", MatrixSettings::structure(), (48, 8), 229),
-        ("tactical", MatrixSettings::tactical(), (60, 7), 19),
+        (MatrixKind::Structure, MatrixSettings::structure(), (48, 8), 229),
+        (MatrixKind::Tactical, MatrixSettings::tactical(), (60, 7), 19),
         // Volatility of volatility: 30 returns, then 30 volatilities.
-        ("regime", MatrixSettings::regime(), (100, 12), 59),
+        (MatrixKind::Regime, MatrixSettings::regime(), (100, 12), 59),
+        (MatrixKind::Context, MatrixSettings::context(), (1, 5), 229),
     ] {
-        let mut matrix = FeatureMatrix::new(name, &settings, &layout).unwrap();
+        let name = kind.name();
+        let mut matrix = FeatureMatrix::new(kind, &settings, &layout).unwrap();
         assert_eq!((settings.rows, settings.columns.len()), shape);
         let mut fresh =
             FeatureEngine::new(&IndicatorSettings::default(), &TIMEFRAMES, &es()).unwrap();
         let (mut rows, mut history) = (0, Vec::<Vec<f64>>::new());
         let mut last: Vec<f32> = Vec::new();
+        let mut different = vec![std::collections::BTreeSet::new(); shape.1];
         for bar in &bars {
             step(&mut fresh, bar);
             let mine = bar.timeframe == settings.timeframe;
@@ -362,6 +367,9 @@ fn matrices_are_ready_when_every_row_is_warm_and_move_on_their_own_bars() {
             assert_eq!(window.len(), shape.0 * shape.1);
             assert!(mine || window == last, "{name} moved on a bar of {}", bar.timeframe);
             last = window.to_vec();
+            for (cell, seen) in last.iter().rev().zip(different.iter_mut().rev()) {
+                seen.insert(cell.to_bits());
+            }
             // Fixed scales, by their definition, oldest row first.
             for (row, features) in window.chunks(shape.1).zip(&history[history.len() - shape.0..]) {
                 for ((cell, column), value) in row.iter().zip(&settings.columns).zip(features) {
@@ -374,10 +382,8 @@ fn matrices_are_ready_when_every_row_is_warm_and_move_on_their_own_bars() {
                 }
             }
         }
-        for (place, column) in settings.columns.iter().enumerate() {
-            let cells = last.chunks(shape.1).map(|row| row[place].to_bits());
-            let different: std::collections::BTreeSet<u32> = cells.collect();
-            assert!(different.len() > 1, "{name}: {} stands still", column.feature);
+        for (column, seen) in settings.columns.iter().zip(different) {
+            assert!(seen.len() > 1, "{name}: {} stands still", column.feature);
         }
     }
 }
@@ -405,11 +411,9 @@ fn the_documentation_is_the_table() {
     for Field { name, unit, range, first_valid, meaning, .. } in layout.fields() {
         tables += &format!("| `{name}` | {unit} | {range} | {first_valid} | {meaning} |\n");
     }
-    for (name, settings) in [
-        ("structure", MatrixSettings::structure()),
-        ("tactical", MatrixSettings::tactical()),
-        ("regime", MatrixSettings::regime()),
-    ] {
+    for kind in MatrixKind::ALL {
+        let name = kind.name();
+        let settings = MatrixSettings::default_of(kind);
         let MatrixSettings { timeframe, rows, columns } = settings;
         tables += &format!(
             "\n### {name}: {rows}×{}, on the close of {timeframe} bars\n\n| column | feature | per | scale |\n| --- | --- | --- | --- |\n",

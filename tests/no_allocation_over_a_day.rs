@@ -191,6 +191,7 @@ fn no_thread_allocates_over_a_full_day() {
             real_time_priority: None,
             sample_every: 16,
             load: Load::ClosedLoop { expected_interval: None },
+            decision_budget: std::time::Duration::from_millis(20),
         };
         let journal = folder.path().join(format!("{layout:?}.journal"));
         let mut counts = Counts::default();

@@ -11,7 +11,7 @@ mod assembly;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use algospace_hft::execution::{Bracket, Decision, LimitFill, Slippage, Target};
+use algospace_hft::execution::{Account, Bracket, Decision, LimitFill, Slippage, Target};
 use algospace_hft::market::{Bar, Money, Side, Tick, Timeframe, Timestamp};
 use algospace_hft::performance::{ExitReason, Trade};
 use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
@@ -221,8 +221,8 @@ impl Strategy for Fade {
     fn timeframe(&self) -> Timeframe {
         Timeframe::MINUTE_1
     }
-    fn on_bar(&mut self, _: &Bar, position: i64) -> Option<Decision> {
-        if position != 0 {
+    fn on_bar(&mut self, _: &Bar, _: u64, account: &Account) -> Option<Decision> {
+        if account.position != 0 {
             return Some(Decision::FLAT);
         }
         let target = match self.print.get()? {

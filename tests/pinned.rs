@@ -7,7 +7,7 @@ mod assembly;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use algospace_hft::execution::{Decision, OrderMessage, Report};
+use algospace_hft::execution::{Account, Decision, OrderMessage, Report};
 use algospace_hft::machine::Wait;
 use algospace_hft::market::{Bar, Tick, Timeframe, Timestamp};
 use algospace_hft::performance::{EquityPoint, Trade};
@@ -102,9 +102,9 @@ impl<S: Strategy> Strategy for Stalling<S> {
     fn timeframe(&self) -> Timeframe {
         self.0.timeframe()
     }
-    fn on_bar(&mut self, bar: &Bar, position: i64) -> Option<Decision> {
+    fn on_bar(&mut self, bar: &Bar, question: u64, account: &Account) -> Option<Decision> {
         self.1.maybe();
-        self.0.on_bar(bar, position)
+        self.0.on_bar(bar, question, account)
     }
     fn restart(&mut self) {
         self.0.restart();

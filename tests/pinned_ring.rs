@@ -27,8 +27,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use algospace_hft::execution::{
-    Bracket, Decision, Desk, Fill, Order, OrderKind, OrderMessage, Purpose, Report, ReportKind,
-    SimulatedExchange, Target,
+    Account, Bracket, Decision, Desk, Fill, Order, OrderKind, OrderMessage, Purpose, Report,
+    ReportKind, SimulatedExchange, Target,
 };
 use algospace_hft::journal::{End, Journal};
 use algospace_hft::machine::{Machine, Role, Wait, pin_current_thread};
@@ -186,7 +186,7 @@ struct Nobody;
 impl Downstream for Nobody {
     fn on_trade(&mut self, _: &Tick) {}
     fn on_bar(&mut self, _: &Bar, _: &mut impl Sink) {}
-    fn on_question(&mut self, _: &Bar, _: &Question) {}
+    fn on_question(&mut self, _: &Bar, _: &Question, _: &Account) {}
     fn on_contract_change(&mut self, _: Price, _: Price) {}
     fn on_restart(&mut self) {}
 }
@@ -658,11 +658,11 @@ fn stalling(seed: u64) -> impl Strategy {
         fn timeframe(&self) -> Timeframe {
             self.0.timeframe()
         }
-        fn on_bar(&mut self, bar: &Bar, position: i64) -> Option<Decision> {
+        fn on_bar(&mut self, bar: &Bar, question: u64, account: &Account) -> Option<Decision> {
             for _ in 0..self.1.below(60) {
                 std::thread::yield_now();
             }
-            self.0.on_bar(bar, position)
+            self.0.on_bar(bar, question, account)
         }
         fn restart(&mut self) {
             self.0.restart();

@@ -18,7 +18,7 @@ use algospace_hft::machine::Wait;
 use algospace_hft::market::{
     Bar, Calendar, Instrument, Side, Tick, TickDivision, Timeframe, Timestamp,
 };
-use algospace_hft::matrix::{FeatureMatrix, MatrixSettings};
+use algospace_hft::matrix::{FeatureMatrix, MatrixKind, MatrixSettings};
 use algospace_hft::performance::ExitReason;
 use algospace_hft::pipeline::Event;
 use algospace_hft::pipeline::pinned::ring::{BATCH, Slot, ring};
@@ -146,7 +146,8 @@ fn matrices() -> u64 {
     at_five.update(&five[0], None).expect("a good bar");
     at_thirty.update(&thirty[0].0, Some(&thirty[0].1)).expect("a good bar");
     let matrix = |settings: &MatrixSettings| {
-        FeatureMatrix::new("gate", settings, at_five.layout()).expect("a default matrix")
+        FeatureMatrix::new(MatrixKind::Structure, settings, at_five.layout())
+            .expect("a default matrix")
     };
     let mut structure = matrix(&MatrixSettings::structure());
     let mut tactical = matrix(&MatrixSettings::tactical());

@@ -2,7 +2,7 @@
 
 use super::schema::{Config, Mode, StrategyKind};
 use crate::features::FeatureLayout;
-use crate::matrix::FeatureMatrix;
+use crate::matrix::{FeatureMatrix, MatrixKind, MatrixSettings};
 
 impl Config {
     /// One plain sentence on each group of settings that the file has but that change nothing in
@@ -58,9 +58,10 @@ impl Config {
             "without execution.slippage.cross_spread",
         );
         if let Ok(layout) = FeatureLayout::new(&self.indicators, &self.bars.timeframes) {
-            for (name, given, default) in self.matrices.all() {
-                if given.is_none()
-                    && let Err(error) = FeatureMatrix::new(name, &default, &layout)
+            for kind in MatrixKind::ALL {
+                if self.matrices.given(kind).is_none()
+                    && let Err(error) =
+                        FeatureMatrix::new(kind, &MatrixSettings::default_of(kind), &layout)
                 {
                     notes.push(format!("The default matrix is left out: {error}."));
                 }

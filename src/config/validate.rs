@@ -8,7 +8,7 @@ use super::schema::{Config, CoreSettings, Mode, StrategyKind};
 use super::source::Source;
 use crate::features::FeatureLayout;
 use crate::market::{Instrument, Money};
-use crate::matrix::FeatureMatrix;
+use crate::matrix::{FeatureMatrix, MatrixKind};
 
 /// Everything in `config` that cannot be, in the order of the file.
 pub(super) fn problems(config: &Config, source: &Source) -> Vec<Problem> {
@@ -389,9 +389,10 @@ fn features(config: &Config, check: &mut Check) {
             );
         }
     };
-    for (name, given, _) in config.matrices.all() {
+    for kind in MatrixKind::ALL {
+        let (name, given) = (kind.name(), config.matrices.given(kind));
         if let Some(given) = given
-            && let Err(error) = FeatureMatrix::new(name, given, &layout)
+            && let Err(error) = FeatureMatrix::new(kind, given, &layout)
         {
             let path = format!("matrices.{name}");
             let column = error.column().map(|at| format!("{path}.columns[{at}]"));

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
 use super::ledger::Ledger;
 use super::order::{
     Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, Report, ReportKind,
@@ -59,8 +60,12 @@ pub struct Desk {
     entry: Option<(OrderId, Side)>,
     /// The order to close everything that is on its way.
     closing: Option<OrderId>,
+    /// Equity when the session began.
+    day_open: Money,
     /// Highest equity since the session began.
     day_high: Money,
+    /// Round trips in a row that earned (positive) or lost (negative).
+    streak: i32,
     /// While trades stay within these prices (inclusive), equity makes no new high and does not
     /// reach the day's limit.
     watch_from: Price,
@@ -97,7 +102,9 @@ impl Desk {
             blocked: Some(Refusal::SessionClosing),
             entry: None,
             closing: None,
+            day_open: initial_capital,
             day_high: initial_capital,
+            streak: 0,
             watch_from: Price::MIN,
             watch_to: Price::MAX,
             counts: Counts::default(),
@@ -112,6 +119,23 @@ impl Desk {
     /// The last traded price.
     pub fn last_price(&self) -> Price {
         self.last_price
+    }
+
+    /// The account as a decision sees it.
+    pub fn account(&self) -> Account {
+        let equity = self.ledger.equity(self.last_price);
+        Account {
+            position: self.ledger.position(),
+            entering: self.entry.map(|(_, side)| side),
+            last_price: self.last_price,
+            equity,
+            unrealised: self.ledger.unrealised(self.last_price),
+            day_open: self.day_open,
+            // Prices within the watched ones make no new high.
+            day_high: self.day_high.max(equity),
+            day_limit: self.day_limit(),
+            streak: self.streak,
+        }
     }
 
     /// Whether an order of ours may still fill or close.
@@ -167,7 +191,8 @@ impl Desk {
     /// A session begins: the day's drawdown is counted from here.
     pub fn on_session_open(&mut self) {
         self.blocked = None;
-        self.day_high = self.ledger.equity(self.last_price);
+        self.day_open = self.ledger.equity(self.last_price);
+        self.day_high = self.day_open;
         self.watch();
     }
 
@@ -235,6 +260,11 @@ impl Desk {
         self.counts.refused[Refusal::Late as usize] += 1;
     }
 
+    /// Counts a decision that took longer than its budget.
+    pub fn on_overdue_decision(&mut self) {
+        self.counts.refused[Refusal::Overdue as usize] += 1;
+    }
+
     /// Takes news from the exchange; returns the round trip that it completes, if it does.
     pub fn on_report(&mut self, report: &Report) -> Option<Trade> {
         match report.kind {
@@ -256,7 +286,10 @@ impl Desk {
     pub fn on_fill(&mut self, fill: &Fill) -> Option<Trade> {
         self.counts.fills += 1;
         let trade = self.ledger.on_fill(fill);
-        if trade.is_some() {
+        if let Some(trade) = &trade {
+            let outcome = trade.net_pnl().nanos().signum() as i32;
+            let goes_on = outcome == self.streak.signum();
+            self.streak = if goes_on { self.streak.saturating_add(outcome) } else { outcome };
             // The exit of an older position leaves an entry alone that was sent since.
             let exited = fill.order.entry();
             self.entry = self.entry.filter(|&(entry, _)| entry > exited);

@@ -29,12 +29,14 @@
 //!   the whole bar counts against its stop, and nothing of it counts for its target.
 //! * At the session's end entries that wait are cancelled; exits stay.
 
+mod account;
 mod desk;
 mod exchange;
 mod ledger;
 mod order;
 mod rules;
 
+pub use account::Account;
 pub use desk::{Decision, Desk, Target};
 pub use exchange::{ExchangeSettings, LimitFill, SimulatedExchange, Slippage};
 pub use ledger::Ledger;

@@ -33,11 +33,13 @@ pub enum Refusal {
     ContractExpired,
     /// The decision came when the session or the contract that it was made for had ended.
     Late,
+    /// The decision took longer than its budget.
+    Overdue,
 }
 
 impl Refusal {
     /// Every refusal, in a fixed order.
-    pub const ALL: [Refusal; 7] = [
+    pub const ALL: [Refusal; 8] = [
         Self::PositionSize,
         Self::DailyDrawdown,
         Self::OrderRate,
@@ -45,6 +47,7 @@ impl Refusal {
         Self::SessionClosing,
         Self::ContractExpired,
         Self::Late,
+        Self::Overdue,
     ];
 
     /// As written to reports.
@@ -57,6 +60,7 @@ impl Refusal {
             Self::SessionClosing => "session_closing",
             Self::ContractExpired => "contract_expired",
             Self::Late => "late",
+            Self::Overdue => "overdue",
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use super::normaliser::{Normaliser, ScaleError};
 use super::rolling::{NotReady, RollingMatrix};
-use super::settings::MatrixSettings;
+use super::settings::{MatrixKind, MatrixSettings};
 use crate::features::{FeatureEngine, FeatureLayout, Unit};
 use crate::market::Timeframe;
 
 /// A rolling window of chosen features, updated on the close of its own bars only.
 #[derive(Clone, Debug)]
 pub struct FeatureMatrix {
-    name: &'static str,
+    kind: MatrixKind,
     settings: MatrixSettings,
     columns: Vec<Column>,
     /// For each timeframe by its place in the layout: the last first valid bar of the columns on it.
@@ -17,6 +17,9 @@ pub struct FeatureMatrix {
     window: RollingMatrix,
     /// One row in the features' own units.
     row: Vec<f64>,
+    /// Rows so far, and whether the last was warm.
+    rows: u64,
+    is_warm: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -99,22 +102,26 @@ impl MatrixError {
 }
 
 impl FeatureMatrix {
+    /// Most columns that a matrix can have.
+    pub const MOST_COLUMNS: usize = 64;
+
     /// An empty window over rows of that layout.
     ///
     /// # Errors
     /// If a feature is not there, or the settings are out of their ranges.
     pub fn new(
-        name: &'static str,
+        kind: MatrixKind,
         settings: &MatrixSettings,
         layout: &FeatureLayout,
     ) -> Result<FeatureMatrix, MatrixError> {
-        let timeframe = settings.timeframe;
+        let (name, timeframe) = (kind.name(), settings.timeframe);
         if layout.place(timeframe).is_none() {
             return Err(MatrixError::Timeframe { matrix: name, timeframe });
         }
-        for (what, value, most) in
-            [("rows", settings.rows, 1000), ("the number of columns", settings.columns.len(), 64)]
-        {
+        for (what, value, most) in [
+            ("rows", settings.rows, 1000),
+            ("the number of columns", settings.columns.len(), FeatureMatrix::MOST_COLUMNS),
+        ] {
             if !(1..=most).contains(&value) {
                 return Err(MatrixError::Size { matrix: name, what, value, most });
             }
@@ -145,12 +152,19 @@ impl FeatureMatrix {
         }
         let window = RollingMatrix::new(settings.rows, normalisers);
         let row = vec![0.0; columns.len()];
-        Ok(FeatureMatrix { name, settings: settings.clone(), columns, warm_after, window, row })
+        let settings = settings.clone();
+        let (rows, is_warm) = (0, false);
+        Ok(FeatureMatrix { kind, settings, columns, warm_after, window, row, rows, is_warm })
     }
 
     /// Its name, such as `structure`.
     pub fn name(&self) -> &'static str {
-        self.name
+        self.kind.name()
+    }
+
+    /// Which it is.
+    pub fn kind(&self) -> MatrixKind {
+        self.kind
     }
 
     /// What it is made of.
@@ -178,7 +192,14 @@ impl FeatureMatrix {
         };
         let is_warm = self.warm_after.iter().enumerate().all(warm);
         self.window.push(&self.row, is_warm);
+        (self.rows, self.is_warm) = (self.rows + 1, is_warm);
         true
+    }
+
+    /// Number of the row that was added last, 1, 2, 3, …, and whether every feature was past its first valid bar;
+    /// 0 before the first.
+    pub fn newest(&self) -> (u64, bool) {
+        (self.rows, self.is_warm)
     }
 
     /// The row that was added last, scaled; zeros before the first.

@@ -13,6 +13,6 @@ mod table;
 
 pub use feature_matrix::{FeatureMatrix, MatrixError};
 pub use normaliser::{CLIP, Normaliser, Scale, ScaleError};
-pub use rolling::{NotReady, RollingMatrix};
-pub use settings::{ColumnSettings, MatricesSettings, MatrixSettings};
+pub use rolling::{NotReady, RollingMatrix, Window};
+pub use settings::{ColumnSettings, MatricesSettings, MatrixKind, MatrixSettings};
 pub use table::MatrixTable;

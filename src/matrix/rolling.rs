@@ -1,15 +1,15 @@
-//! The window itself.
+//! The window itself, and the one that scales its rows.
 
 use super::normaliser::Normaliser;
 
-/// A window of the last N rows of F scaled features.
+/// A window of the last N rows of F numbers.
 ///
 /// Rows are kept twice, N apart, in a ring of 2N rows: whatever the newest row's place, the last N rows
 /// are one contiguous block. A row costs two small copies and no allocation.
 #[derive(Clone, Debug)]
-pub struct RollingMatrix {
+pub struct Window {
     rows: usize,
-    columns: Box<[Normaliser]>,
+    width: usize,
     ring: Box<[f32]>,
     /// Where the next row goes, 0 to N − 1.
     next: usize,
@@ -29,43 +29,39 @@ pub struct NotReady {
     pub rows: usize,
 }
 
-impl RollingMatrix {
-    /// An empty window of `rows` rows (≥ 1) with a column for each normaliser (≥ 1).
+impl Window {
+    /// An empty window of `rows` rows (≥ 1) of `width` numbers (≥ 1).
     ///
     /// # Panics
     /// If there are no rows or no columns.
-    pub fn new(rows: usize, columns: Vec<Normaliser>) -> RollingMatrix {
-        assert!(rows > 0 && !columns.is_empty());
-        let ring = vec![0.0; 2 * rows * columns.len()].into();
-        RollingMatrix { rows, columns: columns.into(), ring, next: 0, whole: 0 }
+    pub fn new(rows: usize, width: usize) -> Window {
+        assert!(rows > 0 && width > 0);
+        Window { rows, width, ring: vec![0.0; 2 * rows * width].into(), next: 0, whole: 0 }
     }
 
     /// Rows and columns.
     pub fn shape(&self) -> (usize, usize) {
-        (self.rows, self.columns.len())
+        (self.rows, self.width)
     }
 
-    /// Adds a row of features in their own units; NaN is "no value". `is_warm` says whether every
-    /// feature is past its first valid bar: a feature may still have no value then, as the nearest gap
-    /// has none where there is no gap.
-    ///
-    /// # Panics
-    /// If the row does not have a value for each column.
+    /// Adds a row, which `write` fills in. `is_warm` says whether every feature is past its first valid bar: a
+    /// feature may still have no value then, as the nearest gap has none where there is no gap.
     #[inline]
-    pub fn push(&mut self, features: &[f64], is_warm: bool) {
-        let width = self.columns.len();
-        assert_eq!(features.len(), width);
-        let (first, second) = self.ring.split_at_mut(self.rows * width);
-        let row = &mut first[self.next * width..][..width];
-        for ((cell, column), &feature) in row.iter_mut().zip(&mut self.columns).zip(features) {
-            *cell = column.update(feature);
-        }
-        second[self.next * width..][..width].copy_from_slice(row);
+    pub fn push_with(&mut self, is_warm: bool, write: impl FnOnce(&mut [f32])) {
+        let (first, second) = self.ring.split_at_mut(self.rows * self.width);
+        let row = &mut first[self.next * self.width..][..self.width];
+        write(row);
+        second[self.next * self.width..][..self.width].copy_from_slice(row);
         self.next = (self.next + 1) % self.rows;
         self.whole = if is_warm { (self.whole + 1).min(self.rows) } else { 0 };
     }
 
-    /// The last N rows, oldest first, row by row: N×F numbers within ±3.
+    /// Forgets that its rows are whole: a row is missing between the newest and the next.
+    pub fn begin_anew(&mut self) {
+        self.whole = 0;
+    }
+
+    /// The last N rows, oldest first, row by row: N×F numbers.
     ///
     /// # Errors
     /// If fewer than N rows in a row were warm: never a short or zero-filled window.
@@ -74,14 +70,64 @@ impl RollingMatrix {
         if self.whole < self.rows {
             return Err(NotReady { whole: self.whole, rows: self.rows });
         }
-        let width = self.columns.len();
-        Ok(&self.ring[self.next * width..][..self.rows * width])
+        Ok(&self.ring[self.next * self.width..][..self.rows * self.width])
     }
 
     /// The row that was added last; zeros before the first.
     pub fn newest_row(&self) -> &[f32] {
-        let width = self.columns.len();
-        &self.ring[(self.next + self.rows - 1) * width..][..width]
+        &self.ring[(self.next + self.rows - 1) * self.width..][..self.width]
+    }
+}
+
+/// A window of the last N rows of F scaled features.
+#[derive(Clone, Debug)]
+pub struct RollingMatrix {
+    columns: Box<[Normaliser]>,
+    window: Window,
+}
+
+impl RollingMatrix {
+    /// An empty window of `rows` rows (≥ 1) with a column for each normaliser (≥ 1).
+    ///
+    /// # Panics
+    /// If there are no rows or no columns.
+    pub fn new(rows: usize, columns: Vec<Normaliser>) -> RollingMatrix {
+        RollingMatrix { window: Window::new(rows, columns.len()), columns: columns.into() }
+    }
+
+    /// Rows and columns.
+    pub fn shape(&self) -> (usize, usize) {
+        self.window.shape()
+    }
+
+    /// Adds a row of features in their own units; NaN is "no value". `is_warm` is that of
+    /// [`Window::push_with`].
+    ///
+    /// # Panics
+    /// If the row does not have a value for each column.
+    #[inline]
+    pub fn push(&mut self, features: &[f64], is_warm: bool) {
+        let RollingMatrix { columns, window } = self;
+        assert_eq!(features.len(), columns.len());
+        window.push_with(is_warm, |row| {
+            for ((cell, column), &feature) in row.iter_mut().zip(columns).zip(features) {
+                *cell = column.update(feature);
+            }
+        });
+    }
+
+    /// The last N rows, oldest first, row by row: N×F numbers within ±3.
+    ///
+    /// # Errors
+    /// If fewer than N rows in a row were warm: never a short or zero-filled window.
+    #[inline]
+    pub fn window(&self) -> Result<&[f32], NotReady> {
+        self.window.window()
+    }
+
+    /// The row that was added last; zeros before the first.
+    pub fn newest_row(&self) -> &[f32] {
+        self.window.newest_row()
     }
 }
 

@@ -5,6 +5,35 @@ use serde::{Deserialize, Serialize};
 use super::Scale;
 use crate::market::Timeframe;
 
+/// Which matrix, in the order in which they are named everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MatrixKind {
+    /// The structure agent's.
+    Structure,
+    /// The tactical agent's.
+    Tactical,
+    /// The regime engine's.
+    Regime,
+    /// The volume profile's row for all agents.
+    Context,
+}
+
+impl MatrixKind {
+    /// Every matrix, in order.
+    pub const ALL: [MatrixKind; 4] =
+        [MatrixKind::Structure, MatrixKind::Tactical, MatrixKind::Regime, MatrixKind::Context];
+
+    /// Its key in `matrices`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            MatrixKind::Structure => "structure",
+            MatrixKind::Tactical => "tactical",
+            MatrixKind::Regime => "regime",
+            MatrixKind::Context => "context",
+        }
+    }
+}
+
 /// A matrix: its bars, its rows, and its columns. It travels with the model that was trained on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +69,7 @@ impl ColumnSettings {
     }
 }
 
-/// The three matrices of the agents; `None` stands for the default one, if its features are computed.
+/// The matrices of the agents; `None` stands for the default one, if its features are computed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MatricesSettings {
@@ -50,6 +79,8 @@ pub struct MatricesSettings {
     pub tactical: Option<MatrixSettings>,
     /// The regime engine's: 100×12 on 30 minutes.
     pub regime: Option<MatrixSettings>,
+    /// What all agents see of the volume profile: 1×5 on 30 minutes.
+    pub context: Option<MatrixSettings>,
 }
 
 fn fixed(feature: &str, per: Option<&str>, divisor: f64) -> ColumnSettings {
@@ -63,6 +94,16 @@ fn weighted(feature: &str, half_life: f64) -> ColumnSettings {
 }
 
 impl MatrixSettings {
+    /// The matrix that there is where none is given.
+    pub fn default_of(kind: MatrixKind) -> MatrixSettings {
+        match kind {
+            MatrixKind::Structure => MatrixSettings::structure(),
+            MatrixKind::Tactical => MatrixSettings::tactical(),
+            MatrixKind::Regime => MatrixSettings::regime(),
+            MatrixKind::Context => MatrixSettings::context(),
+        }
+    }
+
     /// Where the price stands in the market's structure: 48 bars of 30 minutes, a day of ES.
     pub fn structure() -> MatrixSettings {
         const ATR: Option<&str> = Some("atr_30m");
@@ -124,15 +165,31 @@ impl MatrixSettings {
             ],
         }
     }
+
+    /// Where the price stands in the volume profile: the last close of 30 minutes.
+    pub fn context() -> MatrixSettings {
+        MatrixSettings {
+            timeframe: Timeframe::MINUTES_30,
+            rows: 1,
+            columns: vec![
+                fixed("lvn_dist_30m", Some("atr_30m"), 8.0),
+                fixed("lvn_strength_30m", None, 0.5),
+                fixed("lvn_prom_30m", None, 0.5),
+                fixed("lvn_above_strength_30m", None, 0.5),
+                fixed("lvn_below_strength_30m", None, 0.5),
+            ],
+        }
+    }
 }
 
 impl MatricesSettings {
-    /// The matrices by name: as given, or the default one.
-    pub fn all(&self) -> [(&'static str, Option<&MatrixSettings>, MatrixSettings); 3] {
-        [
-            ("structure", self.structure.as_ref(), MatrixSettings::structure()),
-            ("tactical", self.tactical.as_ref(), MatrixSettings::tactical()),
-            ("regime", self.regime.as_ref(), MatrixSettings::regime()),
-        ]
+    /// A matrix as given.
+    pub fn given(&self, kind: MatrixKind) -> Option<&MatrixSettings> {
+        match kind {
+            MatrixKind::Structure => self.structure.as_ref(),
+            MatrixKind::Tactical => self.tactical.as_ref(),
+            MatrixKind::Regime => self.regime.as_ref(),
+            MatrixKind::Context => self.context.as_ref(),
+        }
     }
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::sink::Sink;
-use crate::execution::Decision;
+use crate::agents::DecisionRecord;
+use crate::execution::{Account, Decision};
 use crate::market::{Bar, Price, Tick, Timestamp};
 
 /// The decision seat is asked what to do, at the close of a bar of its timeframe.
@@ -13,8 +14,6 @@ pub struct Question {
     pub number: u64,
     /// Market time at which the bar was seen to be closed.
     pub asked: Timestamp,
-    /// Contracts held then; positive long.
-    pub position: i64,
     /// Counts sessions and contracts, so that an answer for an earlier one is known.
     pub stretch: u32,
 }
@@ -26,6 +25,9 @@ pub struct Answer {
     pub question: Question,
     /// What to do; `None` leaves things as they are.
     pub decision: Option<Decision>,
+    /// Whether the seat took longer than its budget: whatever it would have done is not done. Only where
+    /// answers count from their arrival.
+    pub is_overdue: bool,
 }
 
 /// When an answer takes effect.
@@ -56,9 +58,13 @@ pub trait Downstream {
     /// A bar closed.
     fn on_bar(&mut self, bar: &Bar, sink: &mut impl Sink);
     /// A decision is asked for at the close of `bar`, after every bar that closes with it.
-    fn on_question(&mut self, bar: &Bar, question: &Question);
+    fn on_question(&mut self, bar: &Bar, question: &Question, account: &Account);
     /// An answer that is there already, where the decision seat is called and not written to.
     fn take_answer(&mut self) -> Option<Answer> {
+        None
+    }
+    /// What the decision seat thought of the question of this number, if it says so; once.
+    fn take_record(&mut self, _question: u64) -> Option<DecisionRecord> {
         None
     }
     /// The series goes on at `new` in another contract, where the old one ended at `old`.

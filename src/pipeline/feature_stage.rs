@@ -3,7 +3,8 @@
 use crate::features::{FeatureEngine, FeatureRow, IndicatorSettings, SettingsError};
 use crate::indicators::TradedVolume;
 use crate::market::{Bar, Instrument, Price, Tick, TickDivision, Timeframe};
-use crate::matrix::{FeatureMatrix, MatricesSettings, MatrixError};
+use crate::matrix::{FeatureMatrix, MatricesSettings, MatrixError, MatrixKind, MatrixSettings};
+use crate::strategy::{Levels, Observation};
 
 /// Why the stage cannot be set up.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -29,9 +30,48 @@ pub struct FeatureStage {
     traded: Option<(Timeframe, TradedVolume)>,
     /// Trades of the open bars of longer timeframes, as far as the shortest has closed.
     traded_longer: Vec<(Timeframe, TradedVolume)>,
+    level_columns: LevelColumns,
     tick_size: Price,
     division: TickDivision,
     malformed_bars: u64,
+}
+
+/// Where in the row the levels stand that orders are measured by.
+#[derive(Clone, Debug, Default)]
+struct LevelColumns {
+    average_true_range: Option<usize>,
+    above: Option<(usize, usize)>,
+    below: Option<(usize, usize)>,
+}
+
+impl LevelColumns {
+    fn new(engine: &FeatureEngine, matrices: &[FeatureMatrix]) -> LevelColumns {
+        let column = |kind: MatrixKind, name: &str| {
+            let matrix = matrices.iter().find(|matrix| matrix.kind() == kind)?;
+            engine.layout().column(&format!("{name}_{}", matrix.settings().timeframe))
+        };
+        let node = |price: &str, strength: &str| {
+            column(MatrixKind::Context, price).zip(column(MatrixKind::Context, strength))
+        };
+        LevelColumns {
+            average_true_range: column(MatrixKind::Tactical, "atr"),
+            above: node("lvn_above", "lvn_above_strength"),
+            below: node("lvn_below", "lvn_below_strength"),
+        }
+    }
+
+    fn read(&self, row: &FeatureRow) -> Levels {
+        let value = |column: usize| row.values[column];
+        let pair = |columns: Option<(usize, usize)>| {
+            columns
+                .map_or((f64::NAN, f64::NAN), |(price, strength)| (value(price), value(strength)))
+        };
+        Levels {
+            average_true_range: self.average_true_range.map_or(f64::NAN, value),
+            above: pair(self.above),
+            below: pair(self.below),
+        }
+    }
 }
 
 /// What the stage left out.
@@ -59,13 +99,17 @@ impl FeatureStage {
     ) -> Result<FeatureStage, FeatureStageError> {
         let engine = FeatureEngine::new(indicators, timeframes, instrument)?;
         let mut made = Vec::new();
-        for (name, given, default) in matrices.all() {
-            match given {
-                Some(settings) => made.push(FeatureMatrix::new(name, settings, engine.layout())?),
+        for kind in MatrixKind::ALL {
+            match matrices.given(kind) {
+                Some(settings) => made.push(FeatureMatrix::new(kind, settings, engine.layout())?),
                 // Without its features a default matrix is left out.
-                None => made.extend(FeatureMatrix::new(name, &default, engine.layout())),
+                None => {
+                    let settings = MatrixSettings::default_of(kind);
+                    made.extend(FeatureMatrix::new(kind, &settings, engine.layout()));
+                }
             }
         }
+        let level_columns = LevelColumns::new(&engine, &made);
         let with_profile = |timeframe: &Timeframe| engine.low_volume_node(*timeframe).is_some();
         let timeframes = engine.layout().timeframes().iter().copied().filter(with_profile);
         let mut traded = timeframes
@@ -77,6 +121,7 @@ impl FeatureStage {
             matrices: made,
             traded,
             traded_longer,
+            level_columns,
             tick_size: instrument.tick_size,
             division: TickDivision::new(instrument.tick_size),
             malformed_bars: 0,
@@ -139,6 +184,20 @@ impl FeatureStage {
             matrix.update(engine);
         }
         Some(engine.row())
+    }
+
+    /// What the decision seat is told after [`FeatureStage::on_bar`] wrote a row.
+    pub fn observation(&self) -> Observation {
+        let row = self.engine.row();
+        let mut observation = Observation::EMPTY;
+        observation.levels = self.level_columns.read(row);
+        for matrix in &self.matrices {
+            if matrix.settings().timeframe == row.bar.timeframe {
+                let (number, is_warm) = matrix.newest();
+                observation.add(matrix.kind(), number, is_warm, matrix.newest_row());
+            }
+        }
+        observation
     }
 
     /// The series goes on at `new` in another contract, where the old one ended at `old`: everything

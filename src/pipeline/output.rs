@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::Answer;
 use super::sink::Sink;
+use crate::agents::DecisionRecord;
 use crate::execution::{OrderMessage, Report};
 use crate::market::{Bar, Timestamp};
 use crate::performance::{EquityPoint, Trade};
@@ -20,7 +21,7 @@ pub enum Output {
 }
 
 /// What was done about orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Action {
     /// An answer took effect, or came too late.
     Decision {
@@ -40,6 +41,8 @@ pub enum Action {
     Report(Report),
     /// A round trip ended.
     Trade(Trade),
+    /// The decision seat had thought this of a question when its answer came.
+    Considered(DecisionRecord),
 }
 
 impl Output {
@@ -52,6 +55,7 @@ impl Output {
             Output::Action(Action::Order { message, time }) => sink.order(message, *time),
             Output::Action(Action::Report(report)) => sink.report(report),
             Output::Action(Action::Trade(trade)) => sink.trade(trade),
+            Output::Action(Action::Considered(record)) => sink.considered(record),
         }
     }
 }

@@ -17,7 +17,9 @@ use super::journal::{Entry, RunJournalError, read_header};
 use super::output::Action;
 use super::sink::Sink;
 use super::stages::{Deciding, Pipeline};
+use crate::agents::DecisionRecord;
 use crate::config::{Config, ConfigError};
+use crate::execution::Account;
 use crate::journal::{End, Journal};
 use crate::market::{Bar, InstrumentError, Price, Tick};
 use crate::performance::{EquityPoint, ExitReason, RunRecord, Trade};
@@ -59,7 +61,7 @@ pub struct Replayed {
 }
 
 /// What a journal says was done, and what its replay does instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
     /// Actions before it, which are the same.
     pub after: u64,
@@ -213,7 +215,8 @@ impl<S: Strategy> Repeated<S> {
     fn agrees(&mut self, answer: &Answer) -> bool {
         while let Some(given) = self.deciding.take_answer() {
             if given.question.number == answer.question.number {
-                return given == *answer;
+                // A seat that was too slow then may not be now.
+                return answer.is_overdue || given == *answer;
             }
         }
         false
@@ -229,8 +232,12 @@ impl<S: Strategy> Downstream for Repeated<S> {
         self.deciding.on_bar(bar, sink);
     }
 
-    fn on_question(&mut self, bar: &Bar, question: &Question) {
-        self.deciding.on_question(bar, question);
+    fn on_question(&mut self, bar: &Bar, question: &Question, account: &Account) {
+        self.deciding.on_question(bar, question, account);
+    }
+
+    fn take_record(&mut self, question: u64) -> Option<DecisionRecord> {
+        self.deciding.take_record(question)
     }
 
     fn take_answer(&mut self) -> Option<Answer> {

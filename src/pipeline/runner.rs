@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use quanta::Clock;
 
@@ -90,6 +91,7 @@ impl Runner {
                     real_time_priority: pipeline.real_time_priority,
                     sample_every: pipeline.latency_sample_every,
                     load,
+                    decision_budget: Duration::from_millis(20),
                 };
                 Ok(Runner::Pinned(settings, facts))
             }

@@ -4,6 +4,7 @@ use super::decision::Answer;
 use super::event::Event;
 use super::feature_stage::FeatureStage;
 use super::output::Action;
+use crate::agents::DecisionRecord;
 use crate::execution::{OrderMessage, Report};
 use crate::market::{Bar, Timestamp};
 use crate::performance::{EquityPoint, Trade};
@@ -22,6 +23,10 @@ pub trait Sink {
     fn features(&mut self, _stage: &FeatureStage) {}
     /// An answer of the decision seat is here; it takes effect at its time.
     fn answer(&mut self, _answer: &Answer) {}
+    /// What the decision seat thought of a question whose answer is here. An [`Sink::action`] too.
+    fn considered(&mut self, record: &DecisionRecord) {
+        self.action(Action::Considered(*record));
+    }
     /// An answer of the decision seat takes effect, or comes too late for its session or contract. An
     /// [`Sink::action`], unless taken by itself, as are orders and reports.
     fn decision(&mut self, answer: &Answer, in_time: bool) {

@@ -7,8 +7,9 @@ use super::event::Event;
 use super::feature_stage::FeatureStage;
 use super::sink::Sink;
 use super::trading::{PipelineSettings, TradingStage};
+use crate::agents::DecisionRecord;
 use crate::bars::TickCounts;
-use crate::execution::{Desk, SimulatedExchange};
+use crate::execution::{Account, Desk, SimulatedExchange};
 use crate::market::{Bar, Price, Tick};
 use crate::performance::ExitReason;
 use crate::strategy::Strategy;
@@ -87,11 +88,15 @@ pub(super) struct Deciding<S> {
     pub(super) features: FeatureStage,
     pub(super) strategy: S,
     answers: VecDeque<Answer>,
+    records: VecDeque<DecisionRecord>,
+    observes: bool,
 }
 
-impl<S> Deciding<S> {
+impl<S: Strategy> Deciding<S> {
     pub(super) fn new(features: FeatureStage, strategy: S, most_answers: usize) -> Deciding<S> {
-        Deciding { features, strategy, answers: VecDeque::with_capacity(most_answers) }
+        let (answers, observes) = (VecDeque::with_capacity(most_answers), strategy.observes());
+        let records = VecDeque::with_capacity(if observes { most_answers } else { 0 });
+        Deciding { features, strategy, answers, records, observes }
     }
 }
 
@@ -103,17 +108,30 @@ impl<S: Strategy> Downstream for Deciding<S> {
 
     fn on_bar(&mut self, bar: &Bar, sink: &mut impl Sink) {
         if self.features.on_bar(bar).is_some() {
+            if self.observes {
+                self.strategy.observe(&self.features.observation());
+            }
             sink.features(&self.features);
         }
     }
 
-    fn on_question(&mut self, bar: &Bar, question: &Question) {
-        let decision = self.strategy.on_bar(bar, question.position);
-        self.answers.push_back(Answer { question: *question, decision });
+    fn on_question(&mut self, bar: &Bar, question: &Question, account: &Account) {
+        let decision = self.strategy.on_bar(bar, question.number, account);
+        self.records.extend(self.strategy.take_record());
+        self.answers.push_back(Answer { question: *question, decision, is_overdue: false });
     }
 
     fn take_answer(&mut self) -> Option<Answer> {
         self.answers.pop_front()
+    }
+
+    fn take_record(&mut self, question: u64) -> Option<DecisionRecord> {
+        while let Some(record) = self.records.pop_front_if(|record| record.question <= question) {
+            if record.question == question {
+                return Some(record);
+            }
+        }
+        None
     }
 
     fn on_contract_change(&mut self, old: Price, new: Price) {

@@ -7,7 +7,9 @@ use super::decision::{Answer, DecisionTiming, Downstream, Question};
 use super::event::Event;
 use super::sink::Sink;
 use crate::bars::{BarBuilder, TickCounts};
-use crate::execution::{Desk, OrderMessage, OrderPort, Report, ReportKind, SimulatedExchange};
+use crate::execution::{
+    Account, Desk, OrderMessage, OrderPort, Report, ReportKind, SimulatedExchange,
+};
 use crate::market::{Bar, Calendar, Price, Session, Tick, TickFlags, Timeframe, Timestamp};
 use crate::performance::{EquityPoint, ExitReason};
 
@@ -221,7 +223,7 @@ impl TradingStage {
     ) {
         match event {
             Event::Tick(tick) => return self.on_tick(tick, downstream, sink),
-            Event::Answer(answer) => self.on_answer(answer, sink),
+            Event::Answer(answer) => self.on_answer(answer, downstream, sink),
             Event::Report(report) => self.on_report(report, sink),
             Event::Timer(now) => self.on_timer(*now, downstream, sink),
             // No stage reads quotes apart from those that come with a trade.
@@ -275,17 +277,25 @@ impl TradingStage {
     /// What is answered already, because the decision seat is called and not written to.
     fn take_answers(&mut self, downstream: &mut impl Downstream, sink: &mut impl Sink) {
         while let Some(answer) = downstream.take_answer() {
-            self.on_answer(&answer, sink);
+            self.on_answer(&answer, downstream, sink);
         }
     }
 
     /// Takes what the decision seat answered. It takes effect at its time, which must not have passed
     /// unless answers count from their arrival.
-    pub fn on_answer(&mut self, answer: &Answer, sink: &mut impl Sink) {
+    pub fn on_answer(
+        &mut self,
+        answer: &Answer,
+        downstream: &mut impl Downstream,
+        sink: &mut impl Sink,
+    ) {
         if self.has_ended {
             return;
         }
         sink.answer(answer);
+        if let Some(record) = downstream.take_record(answer.question.number) {
+            sink.considered(&record);
+        }
         let now = self.now();
         let due = self.settings.decisions.due(answer.question.asked).unwrap_or(now);
         if due > now {
@@ -572,7 +582,7 @@ struct Books {
     /// Counts sessions and contracts: what was asked in an earlier one is answered too late.
     stretch: u32,
     /// The bar on which a question is to be asked, when all that closes with it is closed.
-    unasked: Option<(Bar, Question)>,
+    unasked: Option<(Bar, Question, Account)>,
 }
 
 impl Books {
@@ -596,16 +606,15 @@ impl Books {
         if is_decided_on {
             self.desk.on_bar();
             self.questions += 1;
-            let (number, position) = (self.questions, self.desk.ledger().position());
-            let question = Question { number, asked: now, position, stretch: self.stretch };
-            self.unasked = Some((*bar, question));
+            let question = Question { number: self.questions, asked: now, stretch: self.stretch };
+            self.unasked = Some((*bar, question, self.desk.account()));
         }
     }
 
     /// Asks what is to be asked.
     fn ask(&mut self, downstream: &mut impl Downstream) {
-        if let Some((bar, question)) = self.unasked.take() {
-            downstream.on_question(&bar, &question);
+        if let Some((bar, question, account)) = self.unasked.take() {
+            downstream.on_question(&bar, &question, &account);
         }
     }
 
@@ -613,6 +622,7 @@ impl Books {
         let in_time = answer.question.stretch == self.stretch;
         sink.decision(answer, in_time);
         match &answer.decision {
+            None if answer.is_overdue => self.desk.on_overdue_decision(),
             None => {}
             Some(_) if !in_time => self.desk.on_late_decision(),
             Some(decision) => {

@@ -1,12 +1,15 @@
 //! The decision seat: closed bars in, decisions out.
 
 mod moving_average_cross;
+mod observation;
 mod random_entries;
 
 pub use moving_average_cross::{MovingAverageCross, MovingAverageCrossSettings};
+pub use observation::{Levels, MOST_CELLS, Observation, ObservedRow};
 pub use random_entries::{RandomEntries, RandomEntriesSettings};
 
-use crate::execution::Decision;
+use crate::agents::DecisionRecord;
+use crate::execution::{Account, Decision};
 use crate::market::{Bar, Timeframe};
 
 /// Whoever sits in the decision seat. It sees closed bars only, so it cannot look ahead.
@@ -14,9 +17,23 @@ pub trait Strategy {
     /// The bars on which it decides.
     fn timeframe(&self) -> Timeframe;
 
-    /// Takes a closed bar of its timeframe; `position` is what the desk holds (positive long).
-    /// Returns what to do, or `None` to leave things as they are.
-    fn on_bar(&mut self, bar: &Bar, position: i64) -> Option<Decision>;
+    /// Whether it wants to be told of features.
+    fn observes(&self) -> bool {
+        false
+    }
+
+    /// Is told of the features at the close of a bar of any timeframe, before it is asked anything on that
+    /// close.
+    fn observe(&mut self, _observation: &Observation) {}
+
+    /// Takes a closed bar of its timeframe, on which it is asked the question of this number (1, 2, 3, …), and
+    /// what the desk knows of the account. Returns what to do, or `None` to leave things as they are.
+    fn on_bar(&mut self, bar: &Bar, question: u64, account: &Account) -> Option<Decision>;
+
+    /// What it thought of the last question, for those who want to know; once.
+    fn take_record(&mut self) -> Option<DecisionRecord> {
+        None
+    }
 
     /// The series does not go on from the last bar: it moves to another contract, or whole sessions are
     /// missing.
@@ -32,7 +49,7 @@ impl Strategy for Observer {
         self.0
     }
 
-    fn on_bar(&mut self, _: &Bar, _: i64) -> Option<Decision> {
+    fn on_bar(&mut self, _: &Bar, _: u64, _: &Account) -> Option<Decision> {
         None
     }
 
@@ -44,8 +61,20 @@ impl<S: Strategy + ?Sized> Strategy for Box<S> {
         (**self).timeframe()
     }
 
-    fn on_bar(&mut self, bar: &Bar, position: i64) -> Option<Decision> {
-        (**self).on_bar(bar, position)
+    fn observes(&self) -> bool {
+        (**self).observes()
+    }
+
+    fn observe(&mut self, observation: &Observation) {
+        (**self).observe(observation);
+    }
+
+    fn on_bar(&mut self, bar: &Bar, question: u64, account: &Account) -> Option<Decision> {
+        (**self).on_bar(bar, question, account)
+    }
+
+    fn take_record(&mut self) -> Option<DecisionRecord> {
+        (**self).take_record()
     }
 
     fn restart(&mut self) {

@@ -2,7 +2,7 @@
 //! the path complete and is what the agents have to beat.
 
 use super::Strategy;
-use crate::execution::{Bracket, Decision, OrderKind, Target};
+use crate::execution::{Account, Bracket, Decision, OrderKind, Target};
 use crate::market::{Bar, Price, Timeframe};
 
 /// Settings of the [`MovingAverageCross`].
@@ -99,7 +99,7 @@ impl Strategy for MovingAverageCross {
         self.settings.timeframe
     }
 
-    fn on_bar(&mut self, bar: &Bar, _position: i64) -> Option<Decision> {
+    fn on_bar(&mut self, bar: &Bar, _: u64, _: &Account) -> Option<Decision> {
         self.add(bar.close.units());
         let target = self.target()?;
         // The first opinion is no cross: nobody knows for how long it has held.
@@ -160,12 +160,15 @@ mod tests {
     fn knows_nothing_of_the_contract_before() {
         let mut changed = two_and_three();
         for close in [10, 20, 5, 7] {
-            changed.on_bar(&bar(close), 0);
+            changed.on_bar(&bar(close), 1, &Account::default());
         }
         changed.restart();
         let mut new = two_and_three();
         for close in [50, 49, 48, 60, 70, 30, 20] {
-            assert_eq!(changed.on_bar(&bar(close), 0), new.on_bar(&bar(close), 0));
+            assert_eq!(
+                changed.on_bar(&bar(close), 1, &Account::default()),
+                new.on_bar(&bar(close), 1, &Account::default())
+            );
         }
     }
 
@@ -190,7 +193,7 @@ mod tests {
             });
             let mut before = None;
             for end in 1..=closes.len() {
-                let decision = strategy.on_bar(&bar(closes[end - 1]), 0);
+                let decision = strategy.on_bar(&bar(closes[end - 1]), 1, &Account::default());
                 let mut expected = None;
                 if end >= slow as usize {
                     let sum = |n: u32| closes[end - n as usize..end].iter().sum::<i64>();

@@ -1,7 +1,7 @@
 //! Entries at random: what luck alone earns, with the same exits and the same costs.
 
 use super::Strategy;
-use crate::execution::{Bracket, Decision, OrderKind, Target};
+use crate::execution::{Account, Bracket, Decision, OrderKind, Target};
 use crate::market::{Bar, Timeframe};
 use crate::random::Random;
 
@@ -45,10 +45,10 @@ impl Strategy for RandomEntries {
         self.settings.timeframe
     }
 
-    fn on_bar(&mut self, _bar: &Bar, position: i64) -> Option<Decision> {
+    fn on_bar(&mut self, _: &Bar, _: u64, account: &Account) -> Option<Decision> {
         // Two draws on every bar, used or not, so that one seed means the same dice at any settings.
         let (chance, side) = (self.dice.below(100), self.dice.below(2));
-        if position != 0 {
+        if account.position != 0 {
             self.held += 1;
             return (self.held >= self.settings.hold_bars).then_some(Decision::FLAT);
         }

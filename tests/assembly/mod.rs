@@ -4,7 +4,7 @@ pub mod random;
 pub mod threads;
 
 use algospace_hft::execution::{
-    Bracket, Decision, Desk, ExchangeSettings, LimitFill, OrderKind, RuleConstraints,
+    Account, Bracket, Decision, Desk, ExchangeSettings, LimitFill, OrderKind, RuleConstraints,
     SimulatedExchange, Slippage, Target,
 };
 use algospace_hft::features::{IndicatorSettings, IndicatorTimeframes};
@@ -179,8 +179,8 @@ impl<F: FnMut(&Bar, i64) -> Option<Decision>> Strategy for By<F> {
     fn timeframe(&self) -> Timeframe {
         self.0
     }
-    fn on_bar(&mut self, bar: &Bar, position: i64) -> Option<Decision> {
-        (self.1)(bar, position)
+    fn on_bar(&mut self, bar: &Bar, _: u64, account: &Account) -> Option<Decision> {
+        (self.1)(bar, account.position)
     }
     fn restart(&mut self) {}
 }

@@ -1,19 +1,27 @@
 //! Features on the stages' thread or on one of their own, and the way to the decision seat's thread.
 
+use rtrb::Consumer;
+
 use super::queue::Outlet;
 use super::ring::Full;
 use super::stopwatch::Stopwatch;
+use crate::agents::DecisionRecord;
+use crate::execution::Account;
 use crate::latency::Span;
 use crate::market::{Bar, Price, Tick, Timeframe};
 use crate::pipeline::decision::{Answer, Downstream, Question};
 use crate::pipeline::feature_stage::FeatureStage;
 use crate::pipeline::sink::Sink;
+use crate::strategy::Observation;
 
 /// To the decision seat.
 #[derive(Clone, Copy)]
+#[expect(clippy::large_enum_variant, reason = "every place of the queue is made beforehand")]
 pub(super) enum DecisionMessage {
+    /// Features at the close of a bar.
+    Observation(Observation),
     /// What to do at the close of this bar, which closed at this stamp?
-    Question(Bar, Question, u64),
+    Question(Bar, Question, Account, u64),
     /// The series does not go on from the last bar.
     Restart,
 }
@@ -36,6 +44,8 @@ pub(super) struct Features {
     pub(super) waits: bool,
     /// Whether the seat has not heard yet that the series begins anew, because there was no room.
     pub(super) owes_restart: bool,
+    /// Whether the seat wants to be told of features.
+    pub(super) observes: bool,
     /// When the last bar was closed that the seat is asked on.
     pub(super) closed: u64,
     pub(super) decides_on: Timeframe,
@@ -48,7 +58,17 @@ impl Features {
         if bar.timeframe == self.decides_on {
             self.closed = closed;
         }
-        self.stage.on_bar(bar).is_some()
+        let is_written = self.stage.on_bar(bar).is_some();
+        if is_written && self.observes {
+            let message = DecisionMessage::Observation(self.stage.observation());
+            if self.waits {
+                self.decision.send(message);
+            } else {
+                // A row that is missing shows in the numbers of those that follow.
+                self.decision.offer(message);
+            }
+        }
+        is_written
     }
 }
 
@@ -65,8 +85,8 @@ impl Downstream for Features {
         }
     }
 
-    fn on_question(&mut self, bar: &Bar, question: &Question) {
-        let message = DecisionMessage::Question(*bar, *question, self.closed);
+    fn on_question(&mut self, bar: &Bar, question: &Question, account: &Account) {
+        let message = DecisionMessage::Question(*bar, *question, *account, self.closed);
         if self.waits {
             return self.decision.send(message);
         }
@@ -100,7 +120,7 @@ pub(super) enum FeatureMessage {
     /// It closed, at this stamp.
     Bar(Bar, u64),
     /// A decision is asked for.
-    Question(Bar, Question),
+    Question(Bar, Question, Account),
     /// The series goes on in another contract: the last old price, the first new one.
     ContractChange(Price, Price),
     /// The series does not go on from the last bar.
@@ -123,8 +143,8 @@ impl Downstream for ToFeatures {
         self.outlet.send(FeatureMessage::Bar(*bar, closed));
     }
 
-    fn on_question(&mut self, bar: &Bar, question: &Question) {
-        self.outlet.send(FeatureMessage::Question(*bar, *question));
+    fn on_question(&mut self, bar: &Bar, question: &Question, account: &Account) {
+        self.outlet.send(FeatureMessage::Question(*bar, *question, *account));
     }
 
     fn on_contract_change(&mut self, old: Price, new: Price) {
@@ -152,7 +172,9 @@ impl Features {
                     on_features(&self.stage);
                 }
             }
-            FeatureMessage::Question(bar, question) => self.on_question(&bar, &question),
+            FeatureMessage::Question(bar, question, account) => {
+                self.on_question(&bar, &question, &account);
+            }
             FeatureMessage::ContractChange(old, new) => self.on_contract_change(old, new),
             FeatureMessage::Restart => self.on_restart(),
         }
@@ -174,6 +196,8 @@ pub(super) struct Noticed<D> {
     pub(super) downstream: D,
     /// `None` where nobody waits for an answer.
     pub(super) notices: Option<Outlet<Notice>>,
+    /// What a seat on a thread of its own thought; each comes before its answer.
+    pub(super) records: Option<Consumer<DecisionRecord>>,
 }
 
 impl<D: Downstream> Downstream for Noticed<D> {
@@ -186,15 +210,28 @@ impl<D: Downstream> Downstream for Noticed<D> {
         self.downstream.on_bar(bar, sink);
     }
 
-    fn on_question(&mut self, bar: &Bar, question: &Question) {
+    fn on_question(&mut self, bar: &Bar, question: &Question, account: &Account) {
         if let Some(notices) = &mut self.notices {
             notices.send(Notice::Asked(*question));
         }
-        self.downstream.on_question(bar, question);
+        self.downstream.on_question(bar, question, account);
     }
 
     fn take_answer(&mut self) -> Option<Answer> {
         self.downstream.take_answer()
+    }
+
+    fn take_record(&mut self, question: u64) -> Option<DecisionRecord> {
+        let Some(records) = &mut self.records else {
+            return self.downstream.take_record(question);
+        };
+        while records.peek().is_ok_and(|record| record.question <= question) {
+            let record = records.pop().ok()?;
+            if record.question == question {
+                return Some(record);
+            }
+        }
+        None
     }
 
     fn on_contract_change(&mut self, old: Price, new: Price) {

@@ -33,6 +33,7 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use quanta::Clock;
+use rtrb::Consumer;
 
 pub use failure::Failure;
 pub use feed::{Feed, Pace, Paced, Polled, Recorded};
@@ -47,6 +48,7 @@ use super::output::{Action, Output};
 use super::sink::Sink;
 use super::stages::{Deciding, Pipeline};
 use super::trading::TradingStage;
+use crate::agents::DecisionRecord;
 use crate::execution::{OrderId, OrderMessage};
 use crate::latency::{LatencyRecord, Load, Recorder, Sample, Span};
 use crate::machine::{
@@ -85,6 +87,9 @@ pub struct PinnedSettings {
     pub sample_every: u32,
     /// How the feed offers its events.
     pub load: Load,
+    /// From a bar's close to the answer on it; one that takes longer does nothing. Only for a seat on a thread of
+    /// its own whose answers count from their arrival.
+    pub decision_budget: Duration,
 }
 
 impl Layout {
@@ -207,6 +212,7 @@ struct SeatApart<'scope, S> {
     features: Features,
     /// `None` where nobody waits for an answer.
     notices: Option<Outlet<Notice>>,
+    records: Consumer<DecisionRecord>,
     sequencers_end: Seat,
     /// Leaves the strategy, and how many times were given up.
     thread: ScopedJoinHandle<'scope, (S, u64)>,
@@ -275,16 +281,23 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let (end, deciding) = match settings.layout {
             Layout::Fused => {
                 drop((feature_watch, seat_watch));
-                let downstream = Noticed { downstream: deciding, notices: None };
+                let downstream = Noticed { downstream: deciding, notices: None, records: None };
                 let stages = StagesThread::new(trading, downstream, outlets.with(on_features));
                 let end = self.drive(stages, feed, None, publisher, reader, progress)?;
                 end.split()
             }
             Layout::DecisionApart => {
                 drop(feature_watch);
-                let SeatApart { features, notices, sequencers_end: seat, thread: decision } =
-                    self.decision_apart(&trading, deciding, seat_watch)?;
-                let downstream = Noticed { downstream: features, notices };
+                let apart = self.decision_apart(&trading, deciding, seat_watch)?;
+                let SeatApart {
+                    features,
+                    notices,
+                    records,
+                    sequencers_end: seat,
+                    thread: decision,
+                } = apart;
+                let records = Some(records);
+                let downstream = Noticed { downstream: features, notices, records };
                 let stages = StagesThread::new(trading, downstream, outlets.with(on_features));
                 let end = self.drive(stages, feed, Some(seat), publisher, reader, progress)?;
                 let (mut end, features) = end.split();
@@ -294,8 +307,14 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                 (end, Deciding::new(features, strategy, 0))
             }
             Layout::AllApart => {
-                let SeatApart { mut features, notices, sequencers_end: seat, thread: decision } =
-                    self.decision_apart(&trading, deciding, seat_watch)?;
+                let apart = self.decision_apart(&trading, deciding, seat_watch)?;
+                let SeatApart {
+                    mut features,
+                    notices,
+                    records,
+                    sequencers_end: seat,
+                    thread: decision,
+                } = apart;
                 let (outlet, inbox) = queue(slots, wait, FeatureMessage::Restart);
                 let computing = self.spawn(Role::Features, move |wait| {
                     serve(Role::Features, inbox, wait, failures, |message| {
@@ -304,7 +323,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                     (features, feature_watch.lost())
                 })?;
                 let downstream = ToFeatures { outlet, clock: self.clock.clone() };
-                let downstream = Noticed { downstream, notices };
+                let downstream = Noticed { downstream, notices, records: Some(records) };
                 let ignore = |_: &FeatureStage| {};
                 let stages = StagesThread::new(trading, downstream, outlets.with(ignore));
                 let end = self.drive(stages, feed, Some(seat), publisher, reader, progress)?;
@@ -341,29 +360,49 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let slots = settings.queue_slots;
         let (decision, inbox) =
             queue(slots, settings.placed(Role::Stages).wait, DecisionMessage::Restart);
-        let question = Question { number: 0, asked: Timestamp::MIN, position: 0, stretch: 0 };
-        let answer = Answer { question, decision: None };
+        let question = Question { number: 0, asked: Timestamp::MIN, stretch: 0 };
+        let answer = Answer { question, decision: None, is_overdue: false };
         let (mut answers, answers_in) = queue(slots, settings.placed(Role::Decision).wait, answer);
         let (notices, notices_in) =
             queue(slots, settings.placed(Role::Stages).wait, Notice::Done(0));
+        let waits = timing != DecisionTiming::OnArrival;
+        let observes = strategy.observes();
+        let most_records = if observes { slots } else { 1 };
+        let (mut records, records_in) =
+            queue(most_records, settings.placed(Role::Decision).wait, DecisionRecord::EMPTY);
+        // In a simulation the clock is the market's, and no result depends on the machine.
+        let budget = if waits { Duration::MAX } else { settings.decision_budget };
         let seat = self.spawn(Role::Decision, move |wait| {
             serve(Role::Decision, inbox, wait, failures, |message| match message {
-                DecisionMessage::Question(bar, question, closed) => {
-                    let decision = strategy.on_bar(&bar, question.position);
+                DecisionMessage::Observation(observation) => strategy.observe(&observation),
+                DecisionMessage::Question(bar, question, account, closed) => {
+                    let decision = strategy.on_bar(&bar, question.number, &account);
+                    let is_overdue = watch.since(closed) > budget;
                     watch.record_since(Span::BarToDecision, closed);
-                    answers.send(Answer { question, decision });
+                    if let Some(record) = strategy.take_record() {
+                        records.offer(record);
+                    }
+                    let decision = decision.filter(|_| !is_overdue);
+                    answers.send(Answer { question, decision, is_overdue });
                 }
                 DecisionMessage::Restart => strategy.restart(),
             });
             (strategy, watch.lost())
         })?;
-        let waits = timing != DecisionTiming::OnArrival;
-        let features =
-            Features { stage, decision, waits, owes_restart: false, closed: 0, decides_on, clock };
+        let features = Features {
+            stage,
+            decision,
+            waits,
+            owes_restart: false,
+            observes,
+            closed: 0,
+            decides_on,
+            clock,
+        };
         // Where answers count from their arrival, nobody waits for one.
         let notices = waits.then_some(notices);
         let sequencers_end = Seat::new(timing, notices_in, answers_in);
-        Ok(SeatApart { features, notices, sequencers_end, thread: seat })
+        Ok(SeatApart { features, notices, records: records_in, sequencers_end, thread: seat })
     }
 
     /// Starts the stages and the sequencer, and waits until both have ended.

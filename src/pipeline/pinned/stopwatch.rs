@@ -1,5 +1,7 @@
 //! Times between stamps, on their way to the metrics thread.
 
+use std::time::Duration;
+
 use quanta::Clock;
 
 use super::queue::Outlet;
@@ -26,6 +28,11 @@ impl Stopwatch {
     #[inline]
     pub(super) fn now(&self) -> u64 {
         self.clock.raw()
+    }
+
+    /// Time from a stamp until now.
+    pub(super) fn since(&self, stamp: u64) -> Duration {
+        self.clock.delta(stamp, self.clock.raw().max(stamp))
     }
 
     /// Takes the time from a stamp until now.

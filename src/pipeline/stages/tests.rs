@@ -5,7 +5,8 @@ use proptest::strategy::Strategy;
 
 use super::*;
 use crate::execution::{
-    Bracket, Decision, ExchangeSettings, LimitFill, OrderKind, RuleConstraints, Slippage, Target,
+    Account, Bracket, Decision, ExchangeSettings, LimitFill, OrderKind, RuleConstraints, Slippage,
+    Target,
 };
 use crate::features::IndicatorSettings;
 use crate::market::{Calendar, Instrument, Money, Side, TickFlags, Timeframe, Timestamp};
@@ -33,7 +34,7 @@ impl crate::strategy::Strategy for Script {
     fn timeframe(&self) -> Timeframe {
         Timeframe::MINUTE_1
     }
-    fn on_bar(&mut self, bar: &Bar, _position: i64) -> Option<Decision> {
+    fn on_bar(&mut self, bar: &Bar, _: u64, _: &Account) -> Option<Decision> {
         self.bars += 1;
         let mut decision = self.decisions[self.bars % self.decisions.len()]?;
         // Scripted prices are offsets from the close.

@@ -1,0 +1,27 @@
+//! The account as a decision sees it.
+
+use crate::market::{Money, Price, Side};
+
+/// What the desk knows of the account when a decision is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Contracts held: positive long, negative short.
+    pub position: i64,
+    /// Side of an entry that may fill or whose position is open.
+    pub entering: Option<Side>,
+    /// The last traded price.
+    pub last_price: Price,
+    /// Cash and open profit at the last price.
+    pub equity: Money,
+    /// Profit of the open position at the last price.
+    pub unrealised: Money,
+    /// Equity when the session opened.
+    pub day_open: Money,
+    /// Highest equity since.
+    pub day_high: Money,
+    /// Equity at which trading stops for the day.
+    pub day_limit: Money,
+    /// Round trips in a row that earned (positive) or lost (negative), the last one included; 0 before the
+    /// first and after one that did neither.
+    pub streak: i32,
+}
