@@ -5,8 +5,10 @@ about +-3 beforehand, so no network normalises its own. Agents come in the order
 in the order short, stand aside, long.
 """
 
+from pathlib import Path
 from typing import ClassVar
 
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
@@ -284,4 +286,11 @@ def untrained(seed: int) -> Networks:
         torch.manual_seed(seed)
         networks = Networks().eval()
         networks.core.logits.weight *= UNTRAINED_LOGIT_SCALE
+    return networks
+
+
+def load(weights: Path) -> Networks:
+    """Networks of a set's `weights.safetensors`, in evaluation mode."""
+    networks = Networks().eval()
+    networks.load_state_dict(safetensors.torch.load_file(weights))
     return networks

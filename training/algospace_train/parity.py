@@ -72,8 +72,8 @@ def difference(left: Tensors, right: Tensors) -> float:
     """Largest absolute difference over all outputs; infinite where a value is not finite or a shape differs."""
     if any(left[name].shape != right[name].shape for name in left):
         return float("inf")
-    largest = max(float(np.max(np.abs(left[name].astype(np.float64) - right[name]))) for name in left)
-    return largest if np.isfinite(largest) else float("inf")
+    largest = np.max([np.max(np.abs(left[name].astype(np.float64) - right[name])) for name in left])
+    return float(largest) if np.isfinite(largest) else float("inf")
 
 
 def tensors(graph: str, cases: list[Tensors]) -> Tensors:

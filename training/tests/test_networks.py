@@ -74,6 +74,12 @@ class NetworksKeepTheirPromises(unittest.TestCase):
         self.assertEqual(graph, export.graph(untrained(7).core))
         self.assertNotIn(b".py", graph)
 
+    def test_a_value_that_is_not_finite_is_infinitely_far(self):
+        right = np.array([0.0, 1.0], dtype=np.float32)
+        for bad in (np.nan, np.inf):
+            left = {"first": right, "second": np.array([bad, 1.0], dtype=np.float32)}
+            self.assertEqual(parity.difference(left, {"first": right, "second": right}), np.inf)
+
     def test_a_graph_of_other_weights_is_refused(self):
         with self.assertRaises(export.ParityError):
             export.check("gate", self.networks.gate, export.graph(untrained(8).gate), 7)
