@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT / "training"))
 
 from algospace_train import networks, parity  # noqa: E402
 
+UNTRAINED = ROOT / "models" / "untrained"
 FIXTURE = ROOT / "tests" / "fixtures" / "model_parity.safetensors"
 SEED = 20240517
 PASSES = [30] * 4 + [3] * 28
@@ -92,10 +93,10 @@ def compare(models, files):
 
 parser = argparse.ArgumentParser(description="Holds a model set against PyTorch and ONNX Runtime.")
 parser.add_argument("--compare", nargs="+", type=Path, metavar="FILE", help="safetensors files the engine wrote")
-parser.add_argument("--set", type=Path, default=ROOT / "models" / "untrained", help="folder of the model set to compare with")
+parser.add_argument("--set", type=Path, default=UNTRAINED, help="folder of the model set to compare with")
 arguments = parser.parse_args()
 torch.set_num_threads(1)
 if arguments.compare:
     compare(ModelSet(arguments.set), arguments.compare)
 else:
-    write(ModelSet(ROOT / "models" / "untrained"))
+    write(ModelSet(UNTRAINED))
