@@ -1,0 +1,1 @@
+"""Networks of the agents, their dropout masks, and the exporter of model sets."""
