@@ -20,6 +20,7 @@ pub mod config;
 pub mod execution;
 pub mod features;
 pub mod indicators;
+pub mod inference;
 pub mod journal;
 pub mod latency;
 pub mod machine;

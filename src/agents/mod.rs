@@ -1,7 +1,26 @@
 //! The team of agents in the decision seat.
+//!
+//! On every close of the tactical matrix's bars, [`Agents`] decide in two stages. First each of three agents votes, in
+//! many passes with dropout, on what its encoder made of its matrix; their vote is an opportunity if it is
+//! confident enough, and if they and their passes agree. Then the risk sub-system proposes size, stop and
+//! target, the rules cut it down, and the gate lets it pass or not. What came of it all is a
+//! [`DecisionRecord`]. Anything that is missing, fails, or is no number means that nothing is done.
+//!
+//! The networks come as a [`model_set::ModelSet`], which loads whole or is refused.
 
 mod decision_record;
+mod foreseen;
+pub mod model_set;
+mod networks;
+mod risk;
+mod seat;
+mod vote;
 
 pub use decision_record::{
     AGENTS, CLASSES, DecisionRecord, MOST_REGIME, Opportunity, Reason, Reasons, RiskProposal,
 };
+pub use foreseen::Foreseen;
+pub use networks::Networks;
+pub use risk::{RiskRules, Wish};
+pub use seat::{AgentSettings, Agents};
+pub use vote::count_votes;

@@ -1,0 +1,629 @@
+//! A set of networks as it lies on the disk: it loads whole or not at all.
+//!
+//! A set is a folder with `manifest.json`, six ONNX graphs, and two files of tensors: all weights, and golden inputs
+//! with what the graphs must make of them. Everything is checked before anything runs: checksums, shapes, that no
+//! weight is NaN, that what its networks see is what this engine shows them, and last that every graph gives the
+//! golden outputs on the backend that will run it.
+
+mod manifest;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use safetensors::{Dtype, SafeTensors};
+use sha2::{Digest, Sha256};
+
+pub use manifest::{
+    Calibration, CheckedFile, Dimension, Dropout, FORMAT, GraphFile, Manifest, NamedShape,
+    PassesName, Training,
+};
+pub use schema::{
+    ACCOUNT, FeatureSchema, Matrices, OPPORTUNITY, PROPOSAL, SchemaDifference, VERSION, VOLATILITY,
+};
+
+use super::decision_record::{AGENTS, CLASSES, MOST_REGIME};
+use crate::inference::{Backend, Graph, InferenceError, Signature, TensorShape};
+use crate::matrix::{MatrixKind, MatrixSettings};
+use crate::strategy::MOST_CELLS;
+
+/// Largest difference of a golden output from what the set says.
+pub const GOLDEN_TOLERANCE: f32 = 1e-4;
+
+/// The generator of masks that this engine has.
+const GENERATOR: &str = "philox4x32-10";
+
+/// The graphs of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GraphKind {
+    /// The structure matrix to its embedding.
+    Structure,
+    /// The tactical matrix to its embedding.
+    Tactical,
+    /// The regime matrix to the regime vector.
+    Regime,
+    /// Embeddings, regime, context, account and masks to the agents' logits.
+    Core,
+    /// The risk sub-system.
+    Risk,
+    /// The decision gate.
+    Gate,
+}
+
+impl GraphKind {
+    /// Every graph, in the order in which they run.
+    pub const ALL: [GraphKind; 6] = [
+        GraphKind::Structure,
+        GraphKind::Tactical,
+        GraphKind::Regime,
+        GraphKind::Core,
+        GraphKind::Risk,
+        GraphKind::Gate,
+    ];
+
+    /// Its name in the manifest.
+    pub const fn name(self) -> &'static str {
+        match self {
+            GraphKind::Structure => "structure",
+            GraphKind::Tactical => "tactical",
+            GraphKind::Regime => "regime",
+            GraphKind::Core => "core",
+            GraphKind::Risk => "risk",
+            GraphKind::Gate => "gate",
+        }
+    }
+}
+
+/// A set that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("model set {set}: {problem}")]
+pub struct ModelSetError {
+    /// Where the set is.
+    pub set: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a set.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// A file cannot be read.
+    #[error(
+        "{file} cannot be read: {source}; a set is used whole or not at all, so export it again"
+    )]
+    Missing {
+        /// Which.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The manifest is none.
+    #[error("manifest.json: {0}")]
+    Manifest(serde_json::Error),
+    /// A file name that leads out of the set.
+    #[error("manifest.json names the file `{0}`; it must be a plain name in the set's folder")]
+    FileName(String),
+    /// Another version of the manifest.
+    #[error(
+        "manifest.json has format {found}, this program reads format {FORMAT}; export the set with a matching version"
+    )]
+    Format {
+        /// Its version.
+        found: u32,
+    },
+    /// A file is not what the manifest says.
+    #[error(
+        "{file} is damaged: its SHA-256 is {found}, the manifest says {expected}; copy or export the set again"
+    )]
+    Damaged {
+        /// Which.
+        file: String,
+        /// Of the bytes.
+        found: String,
+        /// Of the manifest.
+        expected: String,
+    },
+    /// A graph is missing, or there is one too many.
+    #[error(
+        "it has the graphs {found}; a set has structure, tactical, regime, core, risk and gate"
+    )]
+    Graphs {
+        /// Those that there are.
+        found: String,
+    },
+    /// A graph's inputs or outputs are not those of the contract.
+    #[error("graph {graph}: {what} are {found}, this engine has {expected}")]
+    Shape {
+        /// Which.
+        graph: &'static str,
+        /// `inputs` or `outputs`.
+        what: &'static str,
+        /// Those of the manifest.
+        found: String,
+        /// Those of the contract.
+        expected: String,
+    },
+    /// A setting is out of its range.
+    #[error("{what} is {value}; it must be {range}")]
+    Range {
+        /// Which.
+        what: &'static str,
+        /// Its value.
+        value: String,
+        /// What it can be.
+        range: String,
+    },
+    /// A file of tensors is none, or lacks one.
+    #[error("{file}: {reason}")]
+    Tensors {
+        /// Which.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A number is NaN or infinite.
+    #[error("{file}: tensor {tensor} holds what is no finite number; the training has failed")]
+    NotFinite {
+        /// Which file.
+        file: String,
+        /// Which tensor.
+        tensor: String,
+    },
+    /// The backend does not take a graph.
+    #[error("graph {graph}: {source}")]
+    Inference {
+        /// Which.
+        graph: &'static str,
+        /// Why.
+        source: InferenceError,
+    },
+    /// A graph gives something else than it should.
+    #[error(
+        "graph {graph}: on the {backend} backend golden case {case} gives another `{output}` than the set says, by {difference} (at most {GOLDEN_TOLERANCE}); nothing is traded on such a model"
+    )]
+    Golden {
+        /// Which graph.
+        graph: &'static str,
+        /// On what.
+        backend: &'static str,
+        /// Which case.
+        case: usize,
+        /// Which output.
+        output: String,
+        /// The largest difference.
+        difference: f32,
+    },
+    /// Its networks see something else than this engine shows.
+    #[error("{0}; use a set that was made for this configuration, or leave the keys out")]
+    Schema(#[from] SchemaDifference),
+    /// A value of the configuration that it cannot honour.
+    #[error(
+        "`{key}: {value}` is not what it was made for: {made_for}; leave the key out, or use another set"
+    )]
+    Setting {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What the set has.
+        made_for: String,
+    },
+}
+
+/// A set that was read and checked, but for its golden cases.
+pub struct ModelSet {
+    origin: String,
+    manifest: Manifest,
+    graphs: BTreeMap<GraphKind, Vec<u8>>,
+    golden: Vec<u8>,
+}
+
+impl fmt::Debug for ModelSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelSet").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+/// The files of the built-in set.
+macro_rules! built_in {
+    ($($file:literal),*) => {
+        [$(($file, include_bytes!(concat!("../../../models/untrained/", $file)) as &[u8])),*]
+    };
+}
+
+const BUILT_IN: [(&str, &[u8]); 9] = built_in![
+    "manifest.json",
+    "structure.onnx",
+    "tactical.onnx",
+    "regime.onnx",
+    "core.onnx",
+    "risk.onnx",
+    "gate.onnx",
+    "golden.safetensors",
+    "weights.safetensors"
+];
+
+impl ModelSet {
+    /// The set that is part of the program.
+    ///
+    /// # Errors
+    /// If it is not whole. Never in a program that was built from a whole repository.
+    pub fn built_in() -> Result<ModelSet, ModelSetError> {
+        Self::from_files("built-in", &|name| {
+            let file = BUILT_IN.iter().find(|(file, _)| *file == name);
+            file.map(|(_, bytes)| bytes.to_vec()).ok_or(std::io::ErrorKind::NotFound.into())
+        })
+    }
+
+    /// Reads a set from its folder.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged, or the set breaks the contract.
+    pub fn read(folder: &Path) -> Result<ModelSet, ModelSetError> {
+        let origin = folder.display().to_string();
+        Self::from_files(&origin, &|name| std::fs::read(folder.join(name)))
+    }
+
+    fn from_files(origin: &str, read: &ReadFile) -> Result<ModelSet, ModelSetError> {
+        Self::load(origin, read)
+            .map_err(|problem| ModelSetError { set: origin.to_owned(), problem })
+    }
+
+    fn load(origin: &str, read: &ReadFile) -> Result<ModelSet, Problem> {
+        let bytes = read_file(read, "manifest.json")?;
+        // The format is told first: a manifest of another one has other keys.
+        let json: serde_json::Value = serde_json::from_slice(&bytes).map_err(Problem::Manifest)?;
+        let format = json.get("format").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32;
+        if format != FORMAT {
+            return Err(Problem::Format { found: format });
+        }
+        let manifest: Manifest = serde_json::from_value(json).map_err(Problem::Manifest)?;
+        check_settings(&manifest)?;
+        let known = |kind: &GraphKind| manifest.graphs.contains_key(kind.name());
+        if manifest.graphs.len() != GraphKind::ALL.len() || !GraphKind::ALL.iter().all(known) {
+            let found = manifest.graphs.keys().cloned().collect::<Vec<_>>().join(", ");
+            return Err(Problem::Graphs { found });
+        }
+        for kind in GraphKind::ALL {
+            check_shapes(&manifest, kind)?;
+        }
+        let mut graphs = BTreeMap::new();
+        for kind in GraphKind::ALL {
+            let graph = &manifest.graphs[kind.name()];
+            graphs.insert(kind, read_checked(read, &graph.file, &graph.sha256)?);
+        }
+        let golden = read_checked(read, &manifest.golden.file, &manifest.golden.sha256)?;
+        let weights = read_checked(read, &manifest.weights.file, &manifest.weights.sha256)?;
+        check_finite(&manifest.golden.file, &golden)?;
+        check_finite(&manifest.weights.file, &weights)?;
+        Ok(ModelSet { origin: origin.to_owned(), manifest, graphs, golden })
+    }
+
+    /// Where it is: a folder, or `built-in`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// What it says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Numbers of its regime vector, 1 to [`MOST_REGIME`].
+    pub fn regime_width(&self) -> usize {
+        fixed(&self.manifest.graphs["regime"].outputs, 1)
+    }
+
+    /// Its name and whether it is trained, for people.
+    pub fn label(&self) -> String {
+        let Manifest { name, trained, .. } = &self.manifest;
+        let trained = if *trained { "" } else { " (UNTRAINED: what it says is noise)" };
+        match self.origin.as_str() {
+            "built-in" => format!("{name}, built in{trained}"),
+            folder => format!("{name} from {folder}{trained}"),
+        }
+    }
+
+    /// An error about this set.
+    pub fn refuse(&self, problem: Problem) -> ModelSetError {
+        ModelSetError { set: self.origin.clone(), problem }
+    }
+
+    /// Loads one of its graphs for so many passes (≥ 1).
+    ///
+    /// # Errors
+    /// If the backend does not take it.
+    pub fn graph(
+        &self,
+        kind: GraphKind,
+        backend: &dyn Backend,
+        passes: usize,
+    ) -> Result<Box<dyn Graph>, ModelSetError> {
+        let signature = signature(&self.manifest.graphs[kind.name()], passes);
+        backend
+            .load(&self.graphs[&kind], &signature)
+            .map_err(|source| self.refuse(Problem::Inference { graph: kind.name(), source }))
+    }
+
+    /// Runs every graph on its golden inputs; returns the largest difference from the golden outputs.
+    ///
+    /// # Errors
+    /// If it is too large, or a graph cannot be loaded or run.
+    pub fn verify(&self, backend: &dyn Backend) -> Result<f32, ModelSetError> {
+        let golden = SafeTensors::deserialize(&self.golden).map_err(|error| {
+            let (file, reason) = (self.manifest.golden.file.clone(), error.to_string());
+            self.refuse(Problem::Tensors { file, reason })
+        })?;
+        let mut largest: f32 = 0.0;
+        for kind in GraphKind::ALL {
+            let difference = self.verify_graph(kind, backend, &golden)?;
+            largest = largest.max(difference);
+        }
+        Ok(largest)
+    }
+
+    fn verify_graph(
+        &self,
+        kind: GraphKind,
+        backend: &dyn Backend,
+        golden: &SafeTensors<'_>,
+    ) -> Result<f32, ModelSetError> {
+        let graph = kind.name();
+        let file = &self.manifest.golden.file;
+        let tensor =
+            |case: usize, name: &str| floats(golden, file, &format!("{graph}/{case}/{name}"));
+        let failed = |source| self.refuse(Problem::Inference { graph, source });
+        let described = &self.manifest.graphs[graph];
+        let mut loaded: Option<(usize, Box<dyn Graph>)> = None;
+        let mut largest: f32 = 0.0;
+        let mut case = 0;
+        loop {
+            let passes = passes_of(described, golden, &format!("{graph}/{case}"));
+            let loaded = match &mut loaded {
+                Some((loaded_for, loaded)) if *loaded_for == passes => loaded,
+                other => &mut other.insert((passes, self.graph(kind, backend, passes)?)).1,
+            };
+            for (index, input) in described.inputs.iter().enumerate() {
+                let numbers = match tensor(case, &input.name) {
+                    Ok(numbers) => numbers,
+                    Err(_) if index == 0 && case > 0 => return Ok(largest),
+                    Err(problem) => return Err(self.refuse(problem)),
+                };
+                let slot = loaded.input(index);
+                if numbers.len() != slot.len() {
+                    let reason = format!("{graph}/{case}/{} has another shape", input.name);
+                    return Err(self.refuse(Problem::Tensors { file: file.clone(), reason }));
+                }
+                slot.copy_from_slice(&numbers);
+            }
+            loaded.run().map_err(failed)?;
+            for (index, output) in described.outputs.iter().enumerate() {
+                let expected =
+                    tensor(case, &output.name).map_err(|problem| self.refuse(problem))?;
+                let given = loaded.output(index);
+                let apart = given.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+                let difference =
+                    apart.fold(0.0, |most: f32, one| if one <= most { most } else { one });
+                if given.len() != expected.len() || !(difference <= GOLDEN_TOLERANCE) {
+                    let (backend, output) = (backend.name(), output.name.clone());
+                    return Err(self.refuse(Problem::Golden {
+                        graph,
+                        backend,
+                        case,
+                        output,
+                        difference,
+                    }));
+                }
+                largest = largest.max(difference);
+            }
+            case += 1;
+        }
+    }
+}
+
+/// Reads a file of the set by its name.
+type ReadFile<'a> = dyn Fn(&str) -> std::io::Result<Vec<u8>> + 'a;
+
+fn read_file(read: &ReadFile, file: &str) -> Result<Vec<u8>, Problem> {
+    read(file).map_err(|source| Problem::Missing { file: file.to_owned(), source })
+}
+
+fn read_checked(read: &ReadFile, file: &str, sha256: &str) -> Result<Vec<u8>, Problem> {
+    if file.is_empty() || file.starts_with('.') || file.contains(['/', '\\']) {
+        return Err(Problem::FileName(file.to_owned()));
+    }
+    let bytes = read_file(read, file)?;
+    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    if found != sha256 {
+        let (file, expected) = (file.to_owned(), sha256.to_owned());
+        return Err(Problem::Damaged { file, found, expected });
+    }
+    Ok(bytes)
+}
+
+/// A size that [`check_shapes`] has seen to be fixed.
+fn fixed(shapes: &[NamedShape], dimension: usize) -> usize {
+    match shapes.first().and_then(|first| first.shape.get(dimension)) {
+        Some(Dimension::Fixed(size)) => *size,
+        _ => 0,
+    }
+}
+
+fn check_settings(manifest: &Manifest) -> Result<(), Problem> {
+    let out_of_range = |what, value: String, range: &str| {
+        Err(Problem::Range { what, value, range: range.to_owned() })
+    };
+    let Dropout { probability, widths, generator } = &manifest.dropout;
+    if !(0.0..1.0).contains(probability) {
+        return out_of_range(
+            "dropout.probability",
+            probability.to_string(),
+            "0 or more and below 1",
+        );
+    }
+    if let Some(width) = widths.iter().find(|&&width| width == 0 || width % 4 != 0 || width > 4096)
+    {
+        return out_of_range(
+            "a width of dropout.widths",
+            width.to_string(),
+            "a multiple of 4 up to 4096",
+        );
+    }
+    if generator != GENERATOR {
+        return out_of_range("dropout.generator", generator.clone(), GENERATOR);
+    }
+    let temperature = manifest.calibration.temperature;
+    if !(temperature.is_finite() && temperature > 0.0) {
+        return out_of_range("calibration.temperature", temperature.to_string(), "above 0");
+    }
+    let matrices = &manifest.feature_schema.matrices;
+    let mut closes: BTreeMap<_, usize> = BTreeMap::new();
+    for kind in MatrixKind::ALL {
+        let MatrixSettings { timeframe, columns, rows } = matrices.of(kind);
+        *closes.entry(*timeframe).or_default() += columns.len();
+        if *rows == 0 || columns.is_empty() {
+            return out_of_range("a matrix", format!("{rows}×{}", columns.len()), "at least 1×1");
+        }
+    }
+    if let Some(&cells) = closes.values().find(|&&cells| cells > MOST_CELLS) {
+        let range = format!("{MOST_CELLS} on one timeframe together at most");
+        return out_of_range("the number of matrices' columns", cells.to_string(), &range);
+    }
+    if matrices.context.rows != 1 {
+        return out_of_range("the rows of the context", matrices.context.rows.to_string(), "1");
+    }
+    Ok(())
+}
+
+/// Compares a graph's inputs and outputs with the contract.
+fn check_shapes(manifest: &Manifest, kind: GraphKind) -> Result<(), Problem> {
+    use Dimension::Fixed;
+    let graphs = &manifest.graphs;
+    let passes = Dimension::Passes(PassesName::Passes);
+    let matrix = |kind| {
+        let MatrixSettings { rows, columns, .. } = manifest.feature_schema.matrices.of(kind);
+        ("matrix", vec![Fixed(1), Fixed(*rows), Fixed(columns.len())])
+    };
+    let row = |name, width| (name, vec![Fixed(1), Fixed(width)]);
+    let structure = row("structure", fixed(&graphs["structure"].outputs, 1));
+    let tactical = row("tactical", fixed(&graphs["tactical"].outputs, 1));
+    let regime = row("regime", fixed(&graphs["regime"].outputs, 1));
+    let context = row("context", manifest.feature_schema.matrices.context.columns.len());
+    let account = row("account", ACCOUNT.len());
+    let opportunity = row("opportunity", OPPORTUNITY.len());
+    let per_pass = |name, width| (name, vec![Fixed(AGENTS.len()), passes.clone(), Fixed(width)]);
+    let widths = manifest.dropout.widths;
+    let (inputs, outputs) = match kind {
+        GraphKind::Structure => {
+            (vec![matrix(MatrixKind::Structure)], vec![("embedding", structure.1)])
+        }
+        GraphKind::Tactical => {
+            (vec![matrix(MatrixKind::Tactical)], vec![("embedding", tactical.1)])
+        }
+        GraphKind::Regime => (vec![matrix(MatrixKind::Regime)], vec![regime]),
+        GraphKind::Core => {
+            let masks = [per_pass("mask_1", widths[0]), per_pass("mask_2", widths[1])];
+            let inputs = [structure, tactical, regime, context, account].into_iter().chain(masks);
+            (inputs.collect(), vec![per_pass("logits", CLASSES.len())])
+        }
+        GraphKind::Risk => {
+            let inputs =
+                vec![regime, opportunity, row("volatility", VOLATILITY.len()), context, account];
+            (inputs, PROPOSAL.map(|name| row(name, 1)).to_vec())
+        }
+        GraphKind::Gate => {
+            let proposal = row("proposal", PROPOSAL.len());
+            let inputs = vec![structure, tactical, regime, context, account, opportunity, proposal];
+            (inputs, vec![row("execute", 1)])
+        }
+    };
+    let graph = &graphs[kind.name()];
+    for (what, found, expected) in
+        [("inputs", &graph.inputs, inputs), ("outputs", &graph.outputs, outputs)]
+    {
+        let expected: Vec<NamedShape> = expected
+            .into_iter()
+            .map(|(name, shape)| NamedShape { name: name.to_owned(), shape })
+            .collect();
+        // A width of 0 stands for one that is none.
+        let is_sized = expected.iter().all(|named| !named.shape.contains(&Fixed(0)));
+        if *found != expected || !is_sized {
+            let (found, expected) = (shapes_text(found), shapes_text(&expected));
+            return Err(Problem::Shape { graph: kind.name(), what, found, expected });
+        }
+    }
+    let width = fixed(&graphs["regime"].outputs, 1);
+    if kind == GraphKind::Regime && width > MOST_REGIME {
+        let range = format!("{MOST_REGIME} at most");
+        return Err(Problem::Range {
+            what: "the regime vector's width",
+            value: width.to_string(),
+            range,
+        });
+    }
+    Ok(())
+}
+
+/// `matrix [1, 48, 8], …`
+fn shapes_text(shapes: &[NamedShape]) -> String {
+    let text = |named: &NamedShape| {
+        let sizes = named.shape.iter().map(|dimension| match dimension {
+            Dimension::Fixed(size) => size.to_string(),
+            Dimension::Passes(_) => "passes".to_owned(),
+        });
+        format!("{} [{}]", named.name, sizes.collect::<Vec<_>>().join(", "))
+    };
+    shapes.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+fn signature(graph: &GraphFile, passes: usize) -> Signature {
+    let shape = |named: &NamedShape| TensorShape {
+        name: named.name.clone(),
+        shape: named
+            .shape
+            .iter()
+            .map(|dimension| match dimension {
+                Dimension::Fixed(size) => *size,
+                Dimension::Passes(_) => passes,
+            })
+            .collect(),
+    };
+    Signature {
+        inputs: graph.inputs.iter().map(shape).collect(),
+        outputs: graph.outputs.iter().map(shape).collect(),
+    }
+}
+
+/// The passes of a golden case; 1 where nothing depends on them, or the case is not there.
+fn passes_of(graph: &GraphFile, golden: &SafeTensors<'_>, case: &str) -> usize {
+    let passes = |input: &NamedShape| {
+        let is_it = |dimension: &Dimension| matches!(dimension, Dimension::Passes(_));
+        let place = input.shape.iter().position(is_it)?;
+        golden.tensor(&format!("{case}/{}", input.name)).ok()?.shape().get(place).copied()
+    };
+    graph.inputs.iter().find_map(passes).unwrap_or(1).max(1)
+}
+
+/// A tensor's numbers.
+fn floats(tensors: &SafeTensors<'_>, file: &str, name: &str) -> Result<Vec<f32>, Problem> {
+    let failed = |reason: String| Problem::Tensors { file: file.to_owned(), reason };
+    let tensor = tensors.tensor(name).map_err(|error| failed(format!("{name}: {error}")))?;
+    if tensor.dtype() != Dtype::F32 {
+        return Err(failed(format!("{name} is not of 32-bit floats")));
+    }
+    let number = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    Ok(tensor.data().chunks_exact(4).map(number).collect())
+}
+
+/// Refuses a file of tensors that holds NaN or infinity.
+fn check_finite(file: &str, bytes: &[u8]) -> Result<(), Problem> {
+    let tensors = SafeTensors::deserialize(bytes)
+        .map_err(|error| Problem::Tensors { file: file.to_owned(), reason: error.to_string() })?;
+    for name in tensors.names() {
+        if !floats(&tensors, file, name)?.iter().all(|number| number.is_finite()) {
+            return Err(Problem::NotFinite { file: file.to_owned(), tensor: name.to_owned() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Runs ONNX graphs.
+//!
+//! A [`Backend`] loads a graph into a [`Graph`], which owns its inputs and outputs: whoever uses it writes into
+//! the inputs, runs it, and reads the outputs. So a backend can keep them where its device wants them. The
+//! embedded [`Cpu`] backend is always there: pure Rust, one thread, no library of the system.
+//!
+//! [`DropoutMasks`] are inputs like any other: dropout is never an operator of a graph.
+
+mod cpu;
+mod masks;
+
+pub use cpu::Cpu;
+pub use masks::DropoutMasks;
+
+/// An input or output of a graph: its name and its fixed shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorShape {
+    /// As in the ONNX file.
+    pub name: String,
+    /// Every dimension (≥ 1).
+    pub shape: Vec<usize>,
+}
+
+impl TensorShape {
+    /// How many numbers it holds.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a graph takes and gives: all of it 32-bit floats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Inputs, in the order in which [`Graph::input`] counts them.
+    pub inputs: Vec<TensorShape>,
+    /// Outputs, likewise.
+    pub outputs: Vec<TensorShape>,
+}
+
+/// A graph that cannot be loaded or run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InferenceError {
+    /// The backend does not take the file.
+    #[error("the {backend} backend cannot load the graph: {reason}")]
+    Load {
+        /// The backend.
+        backend: &'static str,
+        /// Its words.
+        reason: String,
+    },
+    /// The graph has no such input or output.
+    #[error("the graph has no {what} `{name}`")]
+    Name {
+        /// `input` or `output`.
+        what: &'static str,
+        /// What is missing.
+        name: String,
+    },
+    /// The graph has another shape there.
+    #[error("{what} `{name}` of the graph has the shape {found}, not {expected:?}")]
+    Shape {
+        /// `input` or `output`.
+        what: &'static str,
+        /// Which.
+        name: String,
+        /// The graph's.
+        found: String,
+        /// What it should be.
+        expected: Vec<usize>,
+    },
+    /// A run failed.
+    #[error("the {backend} backend cannot run the graph: {reason}")]
+    Run {
+        /// The backend.
+        backend: &'static str,
+        /// Its words.
+        reason: String,
+    },
+}
+
+/// Loads graphs.
+pub trait Backend: Send + Sync {
+    /// Its name, such as `cpu`.
+    fn name(&self) -> &'static str;
+
+    /// Loads an ONNX file with inputs and outputs of these shapes.
+    ///
+    /// # Errors
+    /// If the file is no graph, has operators that the backend does not know, or other inputs or outputs.
+    fn load(&self, onnx: &[u8], signature: &Signature) -> Result<Box<dyn Graph>, InferenceError>;
+
+    /// Does work that runs several graphs where they run, so that it is handed over once and not for each.
+    fn together(&self, work: &mut (dyn FnMut() + Send)) {
+        work();
+    }
+}
+
+/// A graph that is loaded, with its inputs and outputs.
+pub trait Graph: Send {
+    /// The numbers of an input, row by row, as they were last written.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    fn input(&mut self, index: usize) -> &mut [f32];
+
+    /// Computes the outputs from the inputs.
+    ///
+    /// # Errors
+    /// If the backend fails. The outputs are without meaning then.
+    fn run(&mut self) -> Result<(), InferenceError>;
+
+    /// The numbers of an output, as the last run left them.
+    ///
+    /// # Panics
+    /// If there is no such output.
+    fn output(&self, index: usize) -> &[f32];
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::agents::AGENTS;
+use crate::agents::model_set::{GraphKind, ModelSet};
+
+const PASSES: u32 = 30;
+const WIDTHS: [usize; 2] = [256, 128];
+
+fn masks(seed: u64, probability: f64) -> DropoutMasks {
+    DropoutMasks::new(seed, AGENTS.len() as u32, PASSES, WIDTHS, probability)
+}
+
+fn layer(masks: &DropoutMasks, decision: u64, layer: usize) -> Vec<f32> {
+    let mut mask = vec![f32::NAN; masks.size(layer)];
+    masks.fill(decision, layer, &mut mask);
+    mask
+}
+
+#[test]
+fn the_built_in_set_gives_its_golden_outputs() {
+    let difference = ModelSet::built_in().unwrap().verify(&Cpu::new()).unwrap();
+    assert!(difference <= 1e-5, "{difference}");
+}
+
+#[test]
+fn a_graph_gives_the_same_bits_again_and_on_another_backend() {
+    let set = ModelSet::built_in().unwrap();
+    let mut random = crate::random::Random::new(3, 0);
+    for kind in GraphKind::ALL {
+        let mut graphs =
+            [Cpu::new(), Cpu::new()].map(|backend| set.graph(kind, &backend, 7).unwrap());
+        let inputs = set.manifest().graphs[kind.name()].inputs.len();
+        let outputs = set.manifest().graphs[kind.name()].outputs.len();
+        for input in 0..inputs {
+            let numbers = graphs[0].input(input);
+            numbers.fill_with(|| random.unit() as f32 * 6.0 - 3.0);
+            let numbers = numbers.to_vec();
+            graphs[1].input(input).copy_from_slice(&numbers);
+        }
+        let mut told = Vec::new();
+        for graph in graphs.iter_mut().chain([]) {
+            for _ in 0..2 {
+                graph.run().unwrap();
+                told.push(
+                    (0..outputs).map(|output| graph.output(output).to_vec()).collect::<Vec<_>>(),
+                );
+            }
+        }
+        assert!(told.iter().all(|outputs| *outputs == told[0]), "{kind:?}");
+    }
+}
+
+#[test]
+fn what_is_no_graph_is_refused() {
+    let signature = Signature { inputs: Vec::new(), outputs: Vec::new() };
+    for bytes in [&b""[..], b"nonsense"] {
+        assert!(matches!(Cpu::new().load(bytes, &signature), Err(InferenceError::Load { .. })));
+    }
+}
+
+#[test]
+fn masks_are_those_of_the_generator() {
+    // Counter 0 under key 0 of the Random123 distribution: 6627e8d5 e169c58d bc57ac4c 9b00dbd8. Dropped are those
+    // below p·2³²: with p = 0.65 (a6666666) the first and the last.
+    let mask = layer(&masks(0, 0.65), 0, 0);
+    let kept = (1.0 / 0.35) as f32;
+    assert_eq!(mask[..4], [0.0, kept, kept, 0.0]);
+}
+
+proptest! {
+    #[test]
+    fn masks_depend_on_every_number_that_names_them(seed: u64, decision: u64, other in 1u64..u64::MAX) {
+        let masks = masks(seed, 0.2);
+        let all = |decision| [layer(&masks, decision, 0), layer(&masks, decision, 1)];
+        let [first, second] = all(decision);
+        prop_assert_eq!([&first, &second], [&layer(&masks, decision, 0), &layer(&masks, decision, 1)]);
+        prop_assert!(all(decision.wrapping_add(other)) != [first.clone(), second.clone()]);
+        let others = super::DropoutMasks::new(!seed, 3, PASSES, WIDTHS, 0.2);
+        prop_assert!(layer(&others, decision, 0) != first);
+        // No two passes of any agents share a mask, in either layer.
+        for (mask, width) in [(&first, WIDTHS[0]), (&second, WIDTHS[1])] {
+            let rows: std::collections::BTreeSet<Vec<u32>> =
+                mask.chunks(width).map(|row| row.iter().map(|n| n.to_bits()).collect()).collect();
+            prop_assert_eq!(rows.len(), 90);
+        }
+        // Kept units count 1/(1 − p), so that the mean stays: 34,560 units, within five standard errors.
+        let sum: f64 = first.iter().chain(&second).map(|&n| f64::from(n)).sum();
+        let count = (first.len() + second.len()) as f64;
+        prop_assert!((sum / count - 1.0).abs() < 5.0 * (0.25 / count).sqrt(), "{}", sum / count);
+    }
+
+    #[test]
+    fn without_dropout_every_unit_counts_one(seed: u64, decision: u64) {
+        prop_assert!(layer(&masks(seed, 0.0), decision, 0).iter().all(|&unit| unit == 1.0));
+    }
+}
