@@ -25,6 +25,7 @@ mod assembly;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use algospace_hft::execution::{
     Account, Bracket, Decision, Desk, Fill, Order, OrderKind, OrderMessage, Purpose, Report,
@@ -1043,4 +1044,48 @@ fn live_every_event_is_acted_on_before_the_next_one_comes() {
 
 fn minute(tick: &Tick) -> i64 {
     tick.time.nanos() / Timestamp::MINUTE
+}
+
+/// Live, an answer that took longer than the seat's budget does nothing, is counted, and is in the journal.
+#[test]
+fn an_overdue_decision_is_none() {
+    for (budget, orders) in [(Duration::ZERO, false), (Duration::MAX, true)] {
+        for layout in [Layout::DecisionApart, Layout::AllApart] {
+            let (told, ticks) = (Told::default(), minutes(6));
+            let (mut given, seen, script) = (0, told.clone(), ticks.clone());
+            let feed = Fed(move || {
+                // Every answer is awaited, so that each has its effect.
+                let decisions = |o: &Output| matches!(o, Output::Action(Action::Decision { .. }));
+                let answered = seen.all().iter().filter(|output| decisions(output)).count();
+                if given > 2 && answered + 1 < given / 2 {
+                    return Polled::Idle;
+                }
+                given += 1;
+                script
+                    .get(given - 1)
+                    .map_or(Polled::Ended, |tick| Polled::Event(Event::Tick(*tick)))
+            });
+            let mut setup = Setup::free();
+            setup.stages.decisions = DecisionTiming::OnArrival;
+            let mut settings = small(layout);
+            settings.decision_budget = budget;
+            let mut sink = told.clone();
+            let stop = AtomicBool::new(false);
+            let pipeline = setup.pipeline(buys_once());
+            let left = run_with(pipeline, feed, &settings, &mut sink, &mut |_| {}, &stop);
+            let pipeline = left.run.unwrap().pipeline;
+            let is_sent = |o: &Output| {
+                matches!(o, Output::Action(Action::Order { message: OrderMessage::Submit(_), .. }))
+            };
+            assert_eq!(told.has(is_sent), orders);
+            let overdue = |name: &str| name == "refused: overdue";
+            let counters = pipeline.desk().counters();
+            let counted = counters.iter().find(|(name, _)| overdue(name)).unwrap().1;
+            assert_eq!(counted > 0, !orders);
+            let kept = left.events.iter().filter(
+                |event| matches!(event, Event::Answer(answer) if answer.is_overdue && answer.decision.is_none()),
+            );
+            assert!(orders || kept.count() as u64 == counted);
+        }
+    }
 }

@@ -50,6 +50,11 @@ impl DecisionRecord {
         execute: None,
         reasons: Reasons::NONE,
     };
+
+    /// Whether it came to an entry.
+    pub fn is_executed(&self) -> bool {
+        self.reasons.is_empty() && self.execute.is_some()
+    }
 }
 
 /// Stage one: what the passes of all agents say.

@@ -1,9 +1,26 @@
 //! What the encoders give on a history, computed before the run that decides on it.
 //!
-//! Encodings depend on bars alone, and not on the account, so that a backtest can compute them beforehand and on
-//! several threads. Each is computed exactly as live, one matrix at a time: the results are the same bits.
+//! Encodings depend on bars alone, and not on the account, so a backtest computes them beforehand and on several
+//! threads: [`foresee`] takes the history once with nobody in the decision seat but a strategy that hands every whole
+//! window to workers. Each window is encoded exactly as live, one at a time, so that the results are the same bits.
 
-use crate::matrix::MatrixKind;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use super::model_set::{GraphKind, ModelSet, ModelSetError};
+use super::seat::ENCODED;
+use crate::execution::{Account, Decision};
+use crate::inference::{Backend, Cpu, Graph};
+use crate::market::{Bar, Timeframe};
+use crate::matrix::{MatrixKind, Window};
+use crate::strategy::{Observation, Strategy};
+
+/// Windows that a worker takes at once.
+const CHUNK: usize = 32;
+
+/// Chunks that wait for a worker at most: a few megabytes.
+const WAITING: usize = 64;
 
 /// Encodings of the structure, tactical and regime matrices, by number of their row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,21 +28,187 @@ pub struct Foreseen {
     encodings: [Encodings; 3],
 }
 
+/// Encodings of one matrix, row by row from the first whole window on; NaN where there is none.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Encodings {
-    /// Number of the first row that has one.
     first: u64,
     width: usize,
     numbers: Vec<f32>,
 }
 
 impl Foreseen {
-    /// What the encoder of a matrix gives after the row of this number; `None` if it failed or its matrix was not
+    /// What the encoder of a matrix gives after the row of this number; `None` if it failed or the window was not
     /// whole.
+    ///
+    /// # Panics
+    /// For the context, which has no encoder.
     pub fn encoding(&self, matrix: MatrixKind, row: u64) -> Option<&[f32]> {
         let Encodings { first, width, numbers } = &self.encodings[matrix as usize];
         let start = row.checked_sub(*first)? as usize * width;
         let numbers = numbers.get(start..start + width)?;
         numbers.iter().all(|number| number.is_finite()).then_some(numbers)
+    }
+}
+
+impl Encodings {
+    fn put(&mut self, row: u64, encoding: &[f32]) {
+        if self.numbers.is_empty() {
+            (self.first, self.width) = (row, encoding.len());
+        }
+        // Chunks come in any order.
+        if row < self.first {
+            let missing = (self.first - row) as usize * self.width;
+            self.numbers.splice(..0, std::iter::repeat_n(f32::NAN, missing));
+            self.first = row;
+        }
+        let start = (row - self.first) as usize * self.width;
+        if self.numbers.len() < start + self.width {
+            self.numbers.resize(start + self.width, f32::NAN);
+        }
+        self.numbers[start..start + self.width].copy_from_slice(encoding);
+    }
+}
+
+/// Windows of one matrix.
+struct Chunk {
+    matrix: MatrixKind,
+    rows: Vec<u64>,
+    windows: Vec<f32>,
+}
+
+impl Chunk {
+    fn new(matrix: MatrixKind) -> Chunk {
+        Chunk { matrix, rows: Vec::with_capacity(CHUNK), windows: Vec::new() }
+    }
+}
+
+/// Sits in the decision seat, decides nothing, and hands windows to the workers.
+struct Watcher {
+    timeframe: Timeframe,
+    windows: [(Window, u64, Chunk); 3],
+    workers: SyncSender<Chunk>,
+}
+
+impl Watcher {
+    fn send_rest(&mut self) {
+        for (_, _, chunk) in &mut self.windows {
+            let full = std::mem::replace(chunk, Chunk::new(chunk.matrix));
+            // Workers that are gone have failed, which they tell.
+            let _ = self.workers.send(full);
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.send_rest();
+    }
+}
+
+impl Strategy for Watcher {
+    fn timeframe(&self) -> Timeframe {
+        self.timeframe
+    }
+
+    fn observes(&self) -> bool {
+        true
+    }
+
+    fn observe(&mut self, observation: &Observation) {
+        for (window, newest, chunk) in &mut self.windows {
+            let Some(row) = observation.row(chunk.matrix) else { continue };
+            if row.number != *newest + 1 {
+                window.begin_anew();
+            }
+            *newest = row.number;
+            window.push_with(row.is_warm, |cells| cells.copy_from_slice(row.cells));
+            let Ok(whole) = window.window() else { continue };
+            chunk.rows.push(row.number);
+            chunk.windows.extend_from_slice(whole);
+            if chunk.rows.len() == CHUNK {
+                let full = std::mem::replace(chunk, Chunk::new(chunk.matrix));
+                let _ = self.workers.send(full);
+            }
+        }
+    }
+
+    fn on_bar(&mut self, _: &Bar, _: u64, _: &Account) -> Option<Decision> {
+        None
+    }
+
+    fn restart(&mut self) {}
+}
+
+/// Encodes every whole window of a history on `threads` threads (≥ 1). `walk` takes the history through the stages
+/// with the given strategy in the decision seat, and drops it.
+///
+/// # Errors
+/// If the backend does not take a graph of the set. A window whose encoding fails is left out.
+pub fn foresee<T>(
+    set: &ModelSet,
+    threads: usize,
+    walk: impl FnOnce(Box<dyn Strategy + Send>) -> T,
+) -> Result<(Foreseen, T), ModelSetError> {
+    let matrices = &set.manifest().feature_schema.matrices;
+    let (workers, chunks) = sync_channel(WAITING);
+    let windows = ENCODED.map(|matrix| {
+        let settings = matrices.of(matrix);
+        (Window::new(settings.rows, settings.columns.len()), 0, Chunk::new(matrix))
+    });
+    let watcher = Watcher { timeframe: matrices.tactical.timeframe, windows, workers };
+    let encoders =
+        (0..threads.max(1)).map(|_| Encoders::load(set)).collect::<Result<Vec<_>, _>>()?;
+    let chunks = Mutex::new(chunks);
+    thread::scope(|scope| {
+        let chunks = &chunks;
+        let work = |mut encoders: Encoders| scope.spawn(move || encoders.serve(chunks));
+        let workers: Vec<_> = encoders.into_iter().map(work).collect();
+        let walked = walk(Box::new(watcher));
+        let mut foreseen = Foreseen::default();
+        for worker in workers {
+            let done = worker.join().expect("encoding does not panic");
+            for (matrix, row, encoding) in done {
+                foreseen.encodings[matrix as usize].put(row, &encoding);
+            }
+        }
+        Ok((foreseen, walked))
+    })
+}
+
+/// The encoders of one worker.
+struct Encoders {
+    backend: Cpu,
+    graphs: [Box<dyn Graph>; 3],
+}
+
+impl Encoders {
+    fn load(set: &ModelSet) -> Result<Encoders, ModelSetError> {
+        let backend = Cpu::new();
+        let graph = |kind| set.graph(kind, &backend, 1);
+        let graphs =
+            [graph(GraphKind::Structure)?, graph(GraphKind::Tactical)?, graph(GraphKind::Regime)?];
+        Ok(Encoders { backend, graphs })
+    }
+
+    /// Encodes chunks until there are no more.
+    fn serve(&mut self, chunks: &Mutex<Receiver<Chunk>>) -> Vec<(MatrixKind, u64, Vec<f32>)> {
+        let mut done = Vec::new();
+        loop {
+            let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(Chunk { matrix, rows, windows }) = next else { return done };
+            if rows.is_empty() {
+                continue;
+            }
+            let graph = &mut self.graphs[matrix as usize];
+            let mut encode = || {
+                for (&row, window) in rows.iter().zip(windows.chunks(windows.len() / rows.len())) {
+                    graph.input(0).copy_from_slice(window);
+                    if graph.run().is_ok() {
+                        done.push((matrix, row, graph.output(0).to_vec()));
+                    }
+                }
+            };
+            self.backend.together(&mut encode);
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! The networks come as a [`model_set::ModelSet`], which loads whole or is refused.
 
 mod decision_record;
+mod decision_table;
 mod foreseen;
 pub mod model_set;
 mod networks;
@@ -19,8 +20,12 @@ mod vote;
 pub use decision_record::{
     AGENTS, CLASSES, DecisionRecord, MOST_REGIME, Opportunity, Reason, Reasons, RiskProposal,
 };
-pub use foreseen::Foreseen;
+pub use decision_table::DecisionTable;
+pub use foreseen::{Foreseen, foresee};
 pub use networks::Networks;
-pub use risk::{RiskRules, Wish};
+pub use risk::{RiskRules, STRONG_NODE, Wish};
 pub use seat::{AgentSettings, Agents};
 pub use vote::count_votes;
+
+#[cfg(test)]
+mod tests;

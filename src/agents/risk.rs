@@ -8,6 +8,9 @@ use crate::strategy::Levels;
 /// Farthest exit, in ticks.
 const MOST_TICKS: f64 = 100_000.0;
 
+/// Strength from which a low-volume node holds a stop: half as busy as the busiest row, or less.
+pub const STRONG_NODE: f64 = 0.5;
+
 /// Rules of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RiskRules {

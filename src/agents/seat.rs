@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::decision_record::{AGENTS, DecisionRecord, MOST_REGIME, Opportunity, Reason};
+use super::decision_record::{AGENTS, DecisionRecord, Opportunity, Reason};
 use super::foreseen::Foreseen;
 use super::model_set::{ModelSet, ModelSetError};
 use super::networks::{Fault, Networks};
@@ -21,7 +21,8 @@ const CLIP: f64 = 3.0;
 const QUIET_RANGE: f64 = 8.0;
 
 /// The matrices with an encoder.
-const ENCODED: [MatrixKind; 3] = [MatrixKind::Structure, MatrixKind::Tactical, MatrixKind::Regime];
+pub(super) const ENCODED: [MatrixKind; 3] =
+    [MatrixKind::Structure, MatrixKind::Tactical, MatrixKind::Regime];
 
 /// How the agents decide.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -311,6 +312,3 @@ fn volatility_input(levels: &Levels, rules: &RiskRules) -> f32 {
     let ticks = levels.average_true_range / rules.tick_size.as_f64();
     if ticks > 0.0 { libm::log(ticks / QUIET_RANGE).clamp(-CLIP, CLIP) as f32 } else { 0.0 }
 }
-
-const _: () = assert!(MOST_REGIME <= u8::MAX as usize);
-const _: () = assert!(ENCODED.len() == 3);

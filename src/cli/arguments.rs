@@ -82,6 +82,8 @@ pub(super) enum Inspected {
     Matrices,
     /// Every round trip, as in a run's trades.csv
     Trades,
+    /// Every decision of the agents, with everything that they thought; docs/decisions.md says what it is
+    Decisions,
     /// A session's 5-minute bars with what the indicators make of them
     Chart,
 }

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Failure, say};
-use crate::config::{Config, Mode, process_variables};
+use crate::agents::model_set::{GOLDEN_TOLERANCE, GraphFile, GraphKind, shapes_text};
+use crate::config::{Config, Mode, StrategyKind, process_variables};
+use crate::inference::{Backend, Cpu};
 use crate::market::Instrument;
-use crate::pipeline::check_fit;
+use crate::pipeline::{check_fit, open_model_set};
 use crate::source::history::HistoryError;
 use crate::source::import::{BINARY_PRESETS, Detected, ImportError, PRESETS, detect, preset_names};
 use crate::source::native::TickFile;
@@ -15,7 +17,6 @@ use crate::source::native::TickFile;
 /// Reads a configuration; anything wrong with it is bad usage.
 pub(super) fn load(path: &Path) -> Result<(Config, Instrument), Failure> {
     let config = Config::load(path, &process_variables()).map_err(Failure::usage)?;
-    config.ensure_available().map_err(Failure::usage)?;
     let instrument = config.instrument().map_err(Failure::usage)?;
     Ok((config, instrument))
 }
@@ -39,17 +40,65 @@ pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
         Mode::Backtest => check_history(&config, &instrument)?,
         Mode::Paper | Mode::Live => "none: live data".to_owned(),
     };
+    let models =
+        (config.strategy.kind == StrategyKind::Marl).then(|| check_models(&config)).transpose()?;
     let notes = config.notes();
     if json {
-        say(json!({ "configuration": path, "history": history, "notes": notes }));
+        let mut said = json!({ "configuration": path, "history": history, "notes": notes });
+        if let Some((_, set)) = models {
+            said["model_set"] = set;
+        }
+        say(said);
     } else {
         say(format!("{}: good", path.display()));
         say(format!("history: {history}"));
+        for line in models.map(|(lines, _)| lines).unwrap_or_default() {
+            say(line);
+        }
         for note in notes {
             say(format!("note: {note}"));
         }
     }
     Ok(())
+}
+
+/// Loads the model set and runs its golden cases; says what it contains, in lines and as JSON.
+fn check_models(config: &Config) -> Result<(Vec<String>, Value), Failure> {
+    let set = open_model_set(config).map_err(Failure::usage)?;
+    let backend = Cpu::new();
+    let difference = set.verify(&backend).map_err(Failure::usage)?;
+    let manifest = set.manifest();
+    let mut lines = vec![
+        format!("model set: {}", set.label()),
+        format!("  {}", manifest.description),
+        format!(
+            "  golden cases on the {} backend: whole, off by {difference:.1e} at most ({GOLDEN_TOLERANCE} is allowed)",
+            backend.name()
+        ),
+        format!(
+            "  dropout {} on {:?} units, temperature {}, seed {}",
+            manifest.dropout.probability,
+            manifest.dropout.widths,
+            manifest.calibration.temperature,
+            manifest.seed
+        ),
+    ];
+    let mut graphs = Vec::new();
+    for kind in GraphKind::ALL {
+        let GraphFile { file, inputs, outputs, .. } = &manifest.graphs[kind.name()];
+        let (inputs, outputs) = (shapes_text(inputs), shapes_text(outputs));
+        lines.push(format!("  {file}: {inputs} → {outputs}"));
+        graphs.push(json!({ "file": file, "inputs": inputs, "outputs": outputs }));
+    }
+    let said = json!({
+        "name": manifest.name,
+        "origin": set.origin(),
+        "sha256": set.sha256(),
+        "trained": manifest.trained,
+        "graphs": graphs,
+        "golden_difference": difference,
+    });
+    Ok((lines, said))
 }
 
 fn check_history(config: &Config, instrument: &Instrument) -> Result<String, Failure> {

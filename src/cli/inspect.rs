@@ -9,12 +9,13 @@ use jiff::civil::Date;
 use super::arguments::Inspected;
 use super::progress::Progress;
 use super::{Failure, chart, check, say, stop};
+use crate::agents::DecisionTable;
 use crate::bars::BarTable;
-use crate::config::Config;
+use crate::config::{Config, StrategyKind};
 use crate::features::FeatureTable;
 use crate::market::Bar;
 use crate::matrix::MatrixTable;
-use crate::performance::{EquityPoint, Trade, write_trades_file};
+use crate::performance::{EquityPoint, RunRecord, Trade, write_trades_file};
 use crate::pipeline::{FeatureStage, Prepared, Sink, run_backtest};
 use crate::source::history::{History, HistoryError};
 use crate::table::{TableError, TableFormat};
@@ -45,6 +46,7 @@ pub(super) fn inspect(
             Err(Failure::usage(format!("{}: trades are written as .csv only", output.display())))
         }
         Inspected::Trades => trades(config, output, &stop::on_signal()),
+        Inspected::Decisions => decisions(config, output, format()?, &stop::on_signal()),
         Inspected::Chart => chart::chart(config, output, day, &stop::on_signal()),
     }
 }
@@ -136,27 +138,63 @@ fn table(
 
 /// What a table is made of, as in a run's manifest.
 fn facts(config: &Config, history: &History) -> Result<Vec<(String, String)>, HistoryError> {
+    Ok(facts_of(config, &history.name, &history.sha256()?))
+}
+
+fn facts_of(config: &Config, input: &str, sha256: &str) -> Vec<(String, String)> {
     let facts = [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("input", history.name.clone()),
-        ("input_sha256", history.sha256()?),
+        ("input", input.to_owned()),
+        ("input_sha256", sha256.to_owned()),
         ("seed", config.system.seed.to_string()),
         ("configuration", config.to_resolved_yaml()),
     ];
-    Ok(facts.map(|(name, fact)| (name.to_owned(), fact)).into())
+    facts.map(|(name, fact)| (name.to_owned(), fact)).into()
 }
 
 fn trades(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let (config, _) = check::load(config)?;
-    check::keep_history(&config, &[output.to_owned()])?;
+    let record = whole_run(&config, output, stop)?;
+    write_trades_file(output, &record).map_err(Failure::run)?;
+    say(format!("{}: {} trades", output.display(), record.trades.len()));
+    Ok(())
+}
+
+/// A backtest that was not stopped.
+fn whole_run(config: &Config, output: &Path, stop: &Arc<AtomicBool>) -> Result<RunRecord, Failure> {
+    check::keep_history(config, &[output.to_owned()])?;
     let mut progress = Progress::new();
-    let record = run_backtest(&config, stop, &mut |now| progress.show_backtest(now), &|_| {})
+    let record = run_backtest(config, stop, &mut |now| progress.show_backtest(now), &|_| {})
         .map_err(Failure::backtest)?;
     progress.finish();
     if record.interrupted {
         return Err(Failure::run(format!("{}: {STOPPED}", output.display())));
     }
-    write_trades_file(output, &record).map_err(Failure::run)?;
-    say(format!("{}: {} trades", output.display(), record.trades.len()));
+    Ok(record)
+}
+
+fn decisions(
+    config: &Path,
+    output: &Path,
+    format: TableFormat,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), Failure> {
+    let (config, _) = check::load(config)?;
+    if config.strategy.kind != StrategyKind::Marl {
+        return Err(Failure::usage(
+            "only the agents record their decisions; set `strategy.kind: marl`, or inspect trades",
+        ));
+    }
+    let record = whole_run(&config, output, stop)?;
+    let facts = match format {
+        TableFormat::Csv => Vec::new(),
+        TableFormat::Parquet => facts_of(&config, &record.input, &record.input_sha256),
+    };
+    let mut table = DecisionTable::begin(output, &facts).map_err(Failure::run)?;
+    for decision in &record.decisions {
+        table.write(decision).map_err(Failure::run)?;
+    }
+    let written = table.finish().map_err(Failure::run)?;
+    say(format!("{}: {written} decisions by {}", output.display(), record.strategy));
     Ok(())
 }

@@ -16,6 +16,7 @@ impl Progress {
     pub(super) fn show_backtest(&mut self, now: Backtest) {
         match now {
             Backtest::Preparing(done, total) => self.show("preparing", done, total),
+            Backtest::Foreseeing(done, total) => self.show("encoding", done, total),
             Backtest::Replaying(done, total) => self.show("replaying", done, total),
         }
     }

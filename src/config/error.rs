@@ -23,14 +23,6 @@ pub enum ConfigError {
         /// What is wrong: at least one, in the order of the file.
         problems: Vec<Problem>,
     },
-    /// The configuration is good, but this version cannot do what it asks for.
-    #[error("{setting} is not available in this version; {remedy}")]
-    Unavailable {
-        /// Key and value.
-        setting: &'static str,
-        /// What to do instead.
-        remedy: &'static str,
-    },
 }
 
 /// One thing that is wrong with a configuration.

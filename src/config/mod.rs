@@ -44,20 +44,6 @@ impl Config {
         let synthetic = &self.data_handler.backtest_settings.synthetic;
         synthetic.as_ref().and_then(|market| market.seed).unwrap_or(self.system.seed)
     }
-
-    /// Refuses what the schema knows but this version of the program cannot do yet.
-    ///
-    /// # Errors
-    /// If `strategy.kind` is `marl`.
-    pub fn ensure_available(&self) -> Result<(), ConfigError> {
-        if self.strategy.kind == StrategyKind::Marl {
-            return Err(ConfigError::Unavailable {
-                setting: "strategy.kind: marl",
-                remedy: "use `baseline` or `random_entries`",
-            });
-        }
-        Ok(())
-    }
 }
 
 impl InstrumentSettings {

@@ -266,7 +266,7 @@ impl Default for BarSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StrategySettings {
-    /// Who decides. Default `baseline`.
+    /// Who decides. Default `marl`.
     pub kind: StrategyKind,
     /// The rule strategy. No effect unless `kind` is `baseline`.
     pub baseline: BaselineSettings,
@@ -275,7 +275,7 @@ pub struct StrategySettings {
 }
 
 impl StrategySettings {
-    /// Timeframe on whose bars the chosen strategy decides; `None` for `marl`, which has its own.
+    /// Timeframe on whose bars the chosen strategy decides; `None` for `marl`, where the model set says it.
     pub fn timeframe(&self) -> Option<Timeframe> {
         match self.kind {
             StrategyKind::Baseline => Some(self.baseline.timeframe),
@@ -290,11 +290,11 @@ impl StrategySettings {
 #[serde(rename_all = "snake_case")]
 pub enum StrategyKind {
     /// Two moving averages.
-    #[default]
     Baseline,
     /// Entries at random: what luck alone earns under the same costs.
     RandomEntries,
-    /// The team of agents. Not available in this version.
+    /// The team of agents.
+    #[default]
     Marl,
 }
 
@@ -440,6 +440,9 @@ pub struct RiskSettings {
     /// Loss from the day's highest equity at which trading stops for the day, as a fraction of that
     /// equity, above 0 to 1. Default 0.05.
     pub max_daily_drawdown: f64,
+    /// Most that a trade of the agents may lose at its stop, costs apart, as a fraction of equity, above 0 to 1.
+    /// Default 0.01. No effect unless `strategy.kind` is `marl`.
+    pub max_risk_per_trade: f64,
     /// Most orders in any one second, 1 to 500. Default 10.
     pub max_orders_per_second: u32,
     /// Farthest that an order's price may be from the last trade, in ticks, 1 to 100,000. Default 80.
@@ -451,6 +454,7 @@ impl Default for RiskSettings {
         RiskSettings {
             max_position_size: 5,
             max_daily_drawdown: 0.05,
+            max_risk_per_trade: 0.01,
             max_orders_per_second: 10,
             price_collar_ticks: 80,
         }
@@ -473,11 +477,31 @@ impl Default for AccountSettings {
 }
 
 /// `marl_core`. No effect unless `strategy.kind` is `marl`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MarlCoreSettings {
+    /// Folder of the model set, relative to the current directory. Default absent: the set that is built into the
+    /// program.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub model_set: Option<PathBuf>,
     /// The vote of repeated passes with dropout.
     pub mc_dropout: McDropoutSettings,
+    /// Probability that the decision gate must give to an opportunity, 0 to 1. Default 0.5.
+    pub gate_threshold: f64,
+    /// From the close of a bar to the decision on it, in milliseconds of the wall clock, 1 to 60,000; a decision that
+    /// takes longer does nothing. No effect in a backtest, whose clock is the market's. Default 20.
+    pub decision_budget_milliseconds: u32,
+}
+
+impl Default for MarlCoreSettings {
+    fn default() -> MarlCoreSettings {
+        MarlCoreSettings {
+            model_set: None,
+            mc_dropout: McDropoutSettings::default(),
+            gate_threshold: 0.5,
+            decision_budget_milliseconds: 20,
+        }
+    }
 }
 
 /// `marl_core.mc_dropout`. No effect unless `strategy.kind` is `marl`.
@@ -488,11 +512,21 @@ pub struct McDropoutSettings {
     pub iterations: u32,
     /// Share of certainty below which there is no trade, 0 to 1. Default 0.8.
     pub confidence_threshold: f64,
+    /// Epistemic uncertainty (what the passes disagree on) above which there is no trade, in nats, 0 to 1.1; the most
+    /// there can be is ln 3. Default 0.3.
+    pub maximum_epistemic: f64,
+    /// Share of all passes' votes for the direction below which there is no trade, 0 to 1. Default 0.5.
+    pub minimum_agreement: f64,
 }
 
 impl Default for McDropoutSettings {
     fn default() -> McDropoutSettings {
-        McDropoutSettings { iterations: 30, confidence_threshold: 0.8 }
+        McDropoutSettings {
+            iterations: 30,
+            confidence_threshold: 0.8,
+            maximum_epistemic: 0.3,
+            minimum_agreement: 0.5,
+        }
     }
 }
 

@@ -260,16 +260,17 @@ fn limits(config: &Config, check: &mut Check) {
         1..=10_000,
         "contracts",
     );
-    // Not a number fails both comparisons.
-    if !(risk.max_daily_drawdown > 0.0 && risk.max_daily_drawdown <= 1.0) {
-        let path = "risk_management.max_daily_drawdown";
-        check.refuse(
-            &[path],
-            format!(
-                "`{path}` must be a fraction above 0 and at most 1 (0.05 is 5 %), not {}",
-                risk.max_daily_drawdown
-            ),
-        );
+    for (path, fraction) in [
+        ("risk_management.max_daily_drawdown", risk.max_daily_drawdown),
+        ("risk_management.max_risk_per_trade", risk.max_risk_per_trade),
+    ] {
+        // Not a number fails both comparisons.
+        if !(fraction > 0.0 && fraction <= 1.0) {
+            check.refuse(
+                &[path],
+                format!("`{path}` must be a fraction above 0 and at most 1 (0.05 is 5 %), not {fraction}"),
+            );
+        }
     }
     check.range(
         "risk_management.max_orders_per_second",
@@ -296,6 +297,20 @@ fn limits(config: &Config, check: &mut Check) {
         dropout.confidence_threshold,
         0.0..=1.0,
         "",
+    );
+    check.range(
+        "marl_core.mc_dropout.maximum_epistemic",
+        dropout.maximum_epistemic,
+        0.0..=1.1,
+        "nats",
+    );
+    check.range("marl_core.mc_dropout.minimum_agreement", dropout.minimum_agreement, 0.0..=1.0, "");
+    check.range("marl_core.gate_threshold", config.marl_core.gate_threshold, 0.0..=1.0, "");
+    check.range(
+        "marl_core.decision_budget_milliseconds",
+        config.marl_core.decision_budget_milliseconds,
+        1..=60_000,
+        "milliseconds",
     );
     check.range("rde.latent_dim", config.rde.latent_dim, 1..=1024, "numbers");
     check.range("rde.lookback_window", config.rde.lookback_window, 2..=100_000, "bars");

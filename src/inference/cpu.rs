@@ -99,7 +99,7 @@ impl Graph for CpuGraph {
             let tensor = value
                 .into_tensor::<f32>()
                 .ok_or_else(|| failed("an output is not of 32-bit floats".to_owned()))?;
-            if tensor.shape().as_ref() != output.shape.as_slice() {
+            if tensor.shape() != output.shape.as_slice() {
                 let shape = tensor.shape();
                 return Err(failed(format!("an output has the shape {shape:?}")));
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::{EquityPoint, Trade};
+use crate::agents::DecisionRecord;
 use crate::latency::LatencyRecord;
 use crate::market::{Money, Price, Timeframe, Timestamp};
 
@@ -61,6 +62,8 @@ pub struct RunRecord {
     pub trades: Vec<Trade>,
     /// The account in order of time.
     pub equity: Vec<EquityPoint>,
+    /// What the agents thought of every question, in order; empty for other strategies.
+    pub decisions: Vec<DecisionRecord>,
     /// Nanoseconds of open market with a position held.
     pub time_in_market: u64,
     /// Nanoseconds of open market in all, from the first tick to the last.

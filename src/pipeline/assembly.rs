@@ -2,17 +2,18 @@
 
 use super::decision::DecisionTiming;
 use super::feature_stage::{FeatureStage, FeatureStageError};
+use super::seat::Seat;
 use super::stages::Pipeline;
 use super::trading::PipelineSettings;
-use crate::config::{Config, LimitFill as LimitFillSetting, StrategyKind};
+use crate::agents::model_set::ModelSetError;
+use crate::config::{Config, LimitFill as LimitFillSetting};
 use crate::execution::{
-    Bracket, Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
+    Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
 };
 use crate::market::{Instrument, Timestamp};
+use crate::matrix::MatricesSettings;
 use crate::source::native::{Adjustment, TickFileDescription};
-use crate::strategy::{
-    MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,
-};
+use crate::strategy::Strategy;
 
 /// Why the stages cannot be put together for a history.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,9 @@ pub enum AssemblyError {
         /// The strategy.
         kind: &'static str,
     },
+    /// The agents' model set cannot be used.
+    #[error(transparent)]
+    ModelSet(#[from] ModelSetError),
     /// The indicators or matrices cannot be such.
     #[error(transparent)]
     Features(#[from] FeatureStageError),
@@ -127,15 +131,16 @@ fn pipeline_settings(
 /// The indicators and matrices for a history.
 ///
 /// # Errors
-/// If they cannot be. Never for a loaded configuration.
+/// If they cannot be. Without agents never for a loaded configuration.
 fn feature_stage(
     config: &Config,
+    matrices: &MatricesSettings,
     instrument: &Instrument,
     history: &TickFileDescription,
 ) -> Result<FeatureStage, AssemblyError> {
     let ticks_are_trades = history.expanded_from_bars_of_seconds.is_none();
     let timeframes = &config.bars.timeframes;
-    let (indicators, matrices) = (&config.indicators, &config.matrices);
+    let indicators = &config.indicators;
     Ok(FeatureStage::new(indicators, matrices, timeframes, instrument, ticks_are_trades)?)
 }
 
@@ -148,19 +153,24 @@ pub fn check_fit(
     instrument: &Instrument,
     history: &TickFileDescription,
 ) -> Result<(), AssemblyError> {
-    let strategy = strategy(config, instrument)?;
-    pipeline(config, instrument, history, strategy).map(|_| ())
+    let seat = Seat::new(config, instrument)?;
+    let matrices = seat.matrices(config);
+    pipeline(config, instrument, history, &matrices, seat.into_strategy()).map(|_| ())
 }
 
 /// All stages of a backtest.
+///
+/// # Errors
+/// If the configuration does not fit the history.
 pub(super) fn pipeline(
     config: &Config,
     instrument: &Instrument,
     history: &TickFileDescription,
+    matrices: &MatricesSettings,
     strategy: Box<dyn Strategy + Send>,
 ) -> Result<Pipeline<Box<dyn Strategy + Send>>, AssemblyError> {
     let settings = pipeline_settings(config, instrument, history)?;
-    let features = feature_stage(config, instrument, history)?;
+    let features = feature_stage(config, matrices, instrument, history)?;
     let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
     let execution = &config.execution;
     let exchange = SimulatedExchange::new(ExchangeSettings {
@@ -187,59 +197,4 @@ pub(super) fn pipeline(
     };
     let desk = Desk::new(config.account.initial_capital, tick_size, point_value, rules);
     Ok(Pipeline::new(settings, features, strategy, desk, exchange))
-}
-
-/// Whoever decides, as configured.
-///
-/// # Errors
-/// If it is to decide on daily bars.
-///
-/// # Panics
-/// If it is not available; [`Config::ensure_available`] says so before.
-pub(super) fn strategy(
-    config: &Config,
-    instrument: &Instrument,
-) -> Result<Box<dyn Strategy + Send>, AssemblyError> {
-    let (kind, strategy): (_, Box<dyn Strategy + Send>) = match config.strategy.kind {
-        StrategyKind::RandomEntries => ("random_entries", Box::new(random_entries(config))),
-        StrategyKind::Baseline => ("baseline", Box::new(baseline(config, instrument))),
-        StrategyKind::Marl => unreachable!("it was refused as not available"),
-    };
-    if strategy.timeframe().is_daily() {
-        return Err(AssemblyError::DailyDecisions { kind });
-    }
-    Ok(strategy)
-}
-
-/// The baseline as configured.
-fn baseline(config: &Config, instrument: &Instrument) -> MovingAverageCross {
-    let baseline = &config.strategy.baseline;
-    MovingAverageCross::new(MovingAverageCrossSettings {
-        timeframe: baseline.timeframe,
-        fast_period: baseline.fast_period,
-        slow_period: baseline.slow_period,
-        flat_band_ticks: baseline.flat_band_ticks,
-        tick_size: instrument.tick_size,
-        quantity: baseline.quantity,
-        bracket: Bracket {
-            stop_loss_ticks: baseline.stop_loss_ticks,
-            profit_target_ticks: baseline.profit_target_ticks,
-        },
-    })
-}
-
-/// Random entries as configured.
-fn random_entries(config: &Config) -> RandomEntries {
-    let random = &config.strategy.random_entries;
-    RandomEntries::new(RandomEntriesSettings {
-        timeframe: random.timeframe,
-        seed: config.system.seed,
-        entries_per_hundred_bars: random.entries_per_hundred_bars,
-        hold_bars: random.hold_bars,
-        quantity: random.quantity,
-        bracket: Bracket {
-            stop_loss_ticks: random.stop_loss_ticks,
-            profit_target_ticks: random.profit_target_ticks,
-        },
-    })
 }

@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread::available_parallelism;
 
 use super::assembly::{self, AssemblyError};
 use super::feature_stage::{FeatureCounts, FeatureStage};
 use super::inline::{Replay, replay};
 use super::pinned::{self, Failure, Wiring};
 use super::runner::{self, Replayed, Runner, begin_journal, run_inline};
+use super::seat::Seat;
 use super::sink::Sink;
 use super::stages::Pipeline;
-use crate::config::{Config, ConfigError, StrategyKind};
+use crate::agents::foresee;
+use crate::agents::model_set::ModelSet;
+use crate::agents::{DecisionRecord, Reason};
+use crate::config::{self, Config, ConfigError, StrategyKind};
 use crate::journal::JournalError;
 use crate::machine::{Machine, PlanError};
 use crate::market::{Bar, BarFlags, Calendar, Instrument, InstrumentError, Timeframe, Timestamp};
@@ -50,14 +55,27 @@ pub enum BacktestError {
 pub enum Backtest {
     /// The history is being imported or generated: how much of how much.
     Preparing(u64, u64),
+    /// The agents' encoders are run beforehand: on how many ticks of how many.
+    Foreseeing(u64, u64),
     /// Ticks are being replayed: how many of how many.
     Replaying(u64, u64),
+}
+
+/// A sink that nobody reads.
+struct Unheard;
+
+impl Sink for Unheard {
+    fn bar(&mut self, _: &Bar) {}
+    fn trade(&mut self, _: &Trade) {}
+    fn equity(&mut self, _: &EquityPoint) {}
 }
 
 /// A history that is open, and the stages for it.
 pub struct Prepared {
     instrument: Instrument,
     history: History,
+    /// The agents' networks, for people.
+    model_set: Option<String>,
     stages: Pipeline<Box<dyn Strategy + Send>>,
 }
 
@@ -71,9 +89,34 @@ impl Prepared {
         stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Backtest),
     ) -> Result<Prepared, BacktestError> {
-        config.ensure_available()?;
-        let strategy = assembly::strategy(config, &config.instrument()?)?;
-        Self::with_strategy(config, strategy, stop, progress)
+        // What is wrong with the seat is told before a long import.
+        let instrument = config.instrument()?;
+        let mut seat = Seat::new(config, &instrument)?;
+        let history = Self::open(config, &instrument, stop, progress)?;
+        let matrices = seat.matrices(config);
+        let description = history.file.description();
+        let stages =
+            |strategy| assembly::pipeline(config, &instrument, description, &matrices, strategy);
+        // Threads that measure how long a decision takes make it whole.
+        if let Some(set) = seat.model_set()
+            && config.pipeline.runner == config::Runner::Inline
+        {
+            let (threads, ticks) =
+                (available_parallelism().map_or(1, |threads| threads.get()), history.file.ticks());
+            let total = ticks.len() as u64;
+            let mut on_ticks = |done| progress(Backtest::Foreseeing(done, total));
+            let walk = |strategy| {
+                let mut stages = stages(strategy)?;
+                replay(&mut stages, ticks, &mut Unheard, stop, &mut on_ticks);
+                Ok(())
+            };
+            let (foreseen, walked) = foresee(set, threads, walk).map_err(AssemblyError::from)?;
+            walked.map_err(|error: AssemblyError| error)?;
+            seat.foresee(foreseen);
+        }
+        let model_set = seat.model_set().map(ModelSet::label);
+        let stages = stages(seat.into_strategy())?;
+        Ok(Prepared { instrument, history, model_set, stages })
     }
 
     /// The same stages with nobody who decides: to see what they make of the history.
@@ -86,22 +129,22 @@ impl Prepared {
         progress: &mut dyn FnMut(Backtest),
     ) -> Result<Prepared, BacktestError> {
         let observer = Box::new(Observer(config.bars.timeframes[0]));
-        Self::with_strategy(config, observer, stop, progress)
+        let instrument = config.instrument()?;
+        let history = Self::open(config, &instrument, stop, progress)?;
+        let (description, matrices) = (history.file.description(), &config.matrices);
+        let stages = assembly::pipeline(config, &instrument, description, matrices, observer)?;
+        Ok(Prepared { instrument, history, model_set: None, stages })
     }
 
-    fn with_strategy(
+    fn open(
         config: &Config,
-        strategy: Box<dyn Strategy + Send>,
+        instrument: &Instrument,
         stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Backtest),
-    ) -> Result<Prepared, BacktestError> {
-        let instrument = config.instrument()?;
-        let history =
-            History::open(config, &instrument, stop, &mut |Preparation { done, total }| {
-                progress(Backtest::Preparing(done, total));
-            })?;
-        let stages = assembly::pipeline(config, &instrument, history.file.description(), strategy)?;
-        Ok(Prepared { instrument, history, stages })
+    ) -> Result<History, HistoryError> {
+        History::open(config, instrument, stop, &mut |Preparation { done, total }| {
+            progress(Backtest::Preparing(done, total));
+        })
     }
 
     /// The history.
@@ -151,7 +194,8 @@ pub fn run_backtest(
     progress: &mut dyn FnMut(Backtest),
     log: &(dyn Fn(&str) + Sync),
 ) -> Result<RunRecord, BacktestError> {
-    let Prepared { instrument, history, stages } = Prepared::backtest(config, stop, progress)?;
+    let Prepared { instrument, history, model_set, stages } =
+        Prepared::backtest(config, stop, progress)?;
     let machine = Machine::read();
     let runner = Runner::choose(config, &machine, log)?;
     let journal = match config.keeps_journal() {
@@ -186,6 +230,7 @@ pub fn run_backtest(
             name: &history.name,
             description: history.file.description(),
             notes: &history.notes,
+            model_set: model_set.as_deref(),
             first_tick: first.filter(|_| run.ticks > 0).map(|tick| tick.time),
             last_tick: last.map(|tick| tick.time),
         };
@@ -202,6 +247,7 @@ pub fn run_backtest(
 pub(super) struct Recording {
     trades: Vec<Trade>,
     equity: Vec<EquityPoint>,
+    decisions: Vec<DecisionRecord>,
     bars: Vec<BarCount>,
 }
 
@@ -244,6 +290,9 @@ impl Sink for Keeping<'_> {
     fn features(&mut self, stage: &FeatureStage) {
         self.readiness.see(stage);
     }
+    fn considered(&mut self, record: &DecisionRecord) {
+        self.results.considered(record);
+    }
 }
 
 struct BarCount {
@@ -259,7 +308,7 @@ impl Recording {
             .iter()
             .map(|&timeframe| BarCount { timeframe, all: 0, filled: 0, incomplete: 0 })
             .collect();
-        Recording { trades: Vec::new(), equity: Vec::new(), bars }
+        Recording { trades: Vec::new(), equity: Vec::new(), decisions: Vec::new(), bars }
     }
 }
 
@@ -279,6 +328,30 @@ impl Sink for Recording {
     fn equity(&mut self, point: &EquityPoint) {
         self.equity.push(*point);
     }
+
+    fn considered(&mut self, record: &DecisionRecord) {
+        self.decisions.push(*record);
+    }
+}
+
+/// How many decisions of the agents came to an entry, and for what reasons the others did not; nothing without
+/// agents.
+fn decision_counters(decisions: &[DecisionRecord]) -> Vec<(String, u64)> {
+    if decisions.is_empty() {
+        return Vec::new();
+    }
+    let count = |of: &dyn Fn(&DecisionRecord) -> bool| {
+        decisions.iter().filter(|record| of(record)).count() as u64
+    };
+    let mut counters = vec![
+        ("agents asked".to_owned(), decisions.len() as u64),
+        ("agents decided".to_owned(), count(&DecisionRecord::is_executed)),
+    ];
+    counters.extend(Reason::ALL.into_iter().map(|reason| {
+        let name = format!("agents refused: {}", reason.name());
+        (name, count(&|record| record.reasons.has(reason)))
+    }));
+    counters
 }
 
 /// The input of a run, as its record names it.
@@ -287,6 +360,7 @@ pub(super) struct Input<'a> {
     pub(super) name: &'a str,
     pub(super) description: &'a TickFileDescription,
     pub(super) notes: &'a [String],
+    pub(super) model_set: Option<&'a str>,
     pub(super) first_tick: Option<Timestamp>,
     pub(super) last_tick: Option<Timestamp>,
 }
@@ -311,9 +385,10 @@ pub(super) fn record(
         .sum();
     let mut counters = vec![("sessions".to_owned(), sessions)];
     counters.extend(stages.desk().counters());
+    counters.extend(decision_counters(&sink.decisions));
     RunRecord {
         mode: input.mode.to_owned(),
-        strategy: strategy_text(config),
+        strategy: strategy_text(config, input.model_set),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         input: input.name.to_owned(),
         input_sha256: String::new(),
@@ -349,6 +424,7 @@ pub(super) fn record(
         interrupted: run.interrupted,
         trades: sink.trades,
         equity: sink.equity,
+        decisions: sink.decisions,
     }
 }
 
@@ -454,7 +530,7 @@ fn count_notes(stages: &Pipeline<Box<dyn Strategy + Send>>, ticks: u64) -> Vec<S
     notes
 }
 
-fn strategy_text(config: &Config) -> String {
+fn strategy_text(config: &Config, model_set: Option<&str>) -> String {
     match config.strategy.kind {
         StrategyKind::RandomEntries => {
             let random = &config.strategy.random_entries;
@@ -480,7 +556,16 @@ fn strategy_text(config: &Config) -> String {
                 baseline.profit_target_ticks
             )
         }
-        StrategyKind::Marl => "marl".to_owned(),
+        StrategyKind::Marl => {
+            let (core, dropout) = (&config.marl_core, &config.marl_core.mc_dropout);
+            format!(
+                "agents of the model set {}, {} passes, confidence from {}, gate from {}",
+                model_set.unwrap_or("?"),
+                dropout.iterations,
+                dropout.confidence_threshold,
+                core.gate_threshold
+            )
+        }
     }
 }
 

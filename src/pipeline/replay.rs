@@ -15,9 +15,11 @@ use super::feature_stage::FeatureStage;
 use super::inline::{Replay, no_times};
 use super::journal::{Entry, RunJournalError, read_header};
 use super::output::Action;
+use super::seat::Seat;
 use super::sink::Sink;
 use super::stages::{Deciding, Pipeline};
 use crate::agents::DecisionRecord;
+use crate::agents::model_set::ModelSet;
 use crate::config::{Config, ConfigError};
 use crate::execution::Account;
 use crate::journal::{End, Journal};
@@ -100,8 +102,12 @@ pub fn replay_journal(
     let name = format!("{} (configuration)", path.display());
     let config = Config::parse(&header.configuration, &name, &Default::default())?;
     let instrument = config.instrument()?;
-    let strategy = assembly::strategy(&config, &instrument)?;
-    let stages = assembly::pipeline(&config, &instrument, &header.description, strategy)?;
+    let seat = Seat::new(&config, &instrument)?;
+    let matrices = seat.matrices(&config);
+    let model_set = seat.model_set().map(ModelSet::label);
+    let strategy = seat.into_strategy();
+    let stages =
+        assembly::pipeline(&config, &instrument, &header.description, &matrices, strategy)?;
 
     let content = Content::of(&journal, path)?;
     let mut results = Recording::new(&config.bars.timeframes);
@@ -163,6 +169,7 @@ pub fn replay_journal(
         name: &name,
         description: &header.description,
         notes: &header.notes,
+        model_set: model_set.as_deref(),
         first_tick: first,
         last_tick: last,
     };
@@ -302,6 +309,10 @@ impl<K: Sink> Sink for Comparing<'_, K> {
     }
     fn features(&mut self, stage: &FeatureStage) {
         self.sink.features(stage);
+    }
+    fn considered(&mut self, record: &DecisionRecord) {
+        self.act(Action::Considered(*record));
+        self.sink.considered(record);
     }
     fn action(&mut self, action: Action) {
         self.act(action);

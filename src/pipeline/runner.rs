@@ -14,6 +14,7 @@ use super::output::Action;
 use super::pinned::{Feed, Full, Pace, Paced, PinnedRun, PinnedSettings, Polled, Recorded, Waits};
 use super::sink::Sink;
 use super::stages::Pipeline;
+use crate::agents::DecisionRecord;
 use crate::config::{self, Config, Layout, PaceMode};
 use crate::journal::JournalError;
 use crate::latency::Load;
@@ -91,7 +92,9 @@ impl Runner {
                     real_time_priority: pipeline.real_time_priority,
                     sample_every: pipeline.latency_sample_every,
                     load,
-                    decision_budget: Duration::from_millis(20),
+                    decision_budget: Duration::from_millis(
+                        config.marl_core.decision_budget_milliseconds.into(),
+                    ),
                 };
                 Ok(Runner::Pinned(settings, facts))
             }
@@ -225,6 +228,10 @@ impl<K: Sink> Sink for Journaled<'_, K> {
     }
     fn features(&mut self, stage: &FeatureStage) {
         self.sink.features(stage);
+    }
+    fn considered(&mut self, record: &DecisionRecord) {
+        self.act(Action::Considered(*record));
+        self.sink.considered(record);
     }
     fn action(&mut self, action: Action) {
         self.act(action);

@@ -26,7 +26,7 @@ pub fn settings(
         real_time_priority: None,
         sample_every: 3,
         load: Load::ClosedLoop { expected_interval: None },
-        decision_budget: std::time::Duration::from_millis(20),
+        decision_budget: std::time::Duration::MAX,
     }
 }
 

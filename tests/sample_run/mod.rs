@@ -56,6 +56,7 @@ pub fn empty_run() -> RunRecord {
         seed: 42,
         trades: Vec::new(),
         equity: Vec::new(),
+        decisions: Vec::new(),
         time_in_market: 0,
         open_market_time: 0,
         counters: Vec::new(),

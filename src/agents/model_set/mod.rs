@@ -82,7 +82,7 @@ pub struct ModelSetError {
     /// Where the set is.
     pub set: String,
     /// What is wrong with it.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 /// What is wrong with a set.
@@ -214,6 +214,8 @@ pub enum Problem {
 /// A set that was read and checked, but for its golden cases.
 pub struct ModelSet {
     origin: String,
+    /// SHA-256 of the manifest, which holds those of all other files.
+    sha256: String,
     manifest: Manifest,
     graphs: BTreeMap<GraphKind, Vec<u8>>,
     golden: Vec<u8>,
@@ -267,7 +269,7 @@ impl ModelSet {
 
     fn from_files(origin: &str, read: &ReadFile) -> Result<ModelSet, ModelSetError> {
         Self::load(origin, read)
-            .map_err(|problem| ModelSetError { set: origin.to_owned(), problem })
+            .map_err(|problem| ModelSetError { set: origin.to_owned(), problem: Box::new(problem) })
     }
 
     fn load(origin: &str, read: &ReadFile) -> Result<ModelSet, Problem> {
@@ -297,7 +299,8 @@ impl ModelSet {
         let weights = read_checked(read, &manifest.weights.file, &manifest.weights.sha256)?;
         check_finite(&manifest.golden.file, &golden)?;
         check_finite(&manifest.weights.file, &weights)?;
-        Ok(ModelSet { origin: origin.to_owned(), manifest, graphs, golden })
+        let (origin, sha256) = (origin.to_owned(), sha256(&bytes));
+        Ok(ModelSet { origin, sha256, manifest, graphs, golden })
     }
 
     /// Where it is: a folder, or `built-in`.
@@ -315,19 +318,21 @@ impl ModelSet {
         fixed(&self.manifest.graphs["regime"].outputs, 1)
     }
 
-    /// Its name and whether it is trained, for people.
+    /// SHA-256 of its manifest, which holds those of all its files.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Its name, where it is, its hash and whether it is trained, for people.
     pub fn label(&self) -> String {
         let Manifest { name, trained, .. } = &self.manifest;
-        let trained = if *trained { "" } else { " (UNTRAINED: what it says is noise)" };
-        match self.origin.as_str() {
-            "built-in" => format!("{name}, built in{trained}"),
-            folder => format!("{name} from {folder}{trained}"),
-        }
+        let trained = if *trained { "" } else { "UNTRAINED, so that what it says is noise; " };
+        format!("`{name}` ({trained}{}, SHA-256 {}…)", self.origin, &self.sha256[..12])
     }
 
     /// An error about this set.
     pub fn refuse(&self, problem: Problem) -> ModelSetError {
-        ModelSetError { set: self.origin.clone(), problem }
+        ModelSetError { set: self.origin.clone(), problem: Box::new(problem) }
     }
 
     /// Loads one of its graphs for so many passes (≥ 1).
@@ -404,8 +409,14 @@ impl ModelSet {
                 let given = loaded.output(index);
                 let apart = given.iter().zip(&expected).map(|(a, b)| (a - b).abs());
                 let difference =
-                    apart.fold(0.0, |most: f32, one| if one <= most { most } else { one });
-                if given.len() != expected.len() || !(difference <= GOLDEN_TOLERANCE) {
+                    apart.fold(
+                        0.0,
+                        |most: f32, one| if one <= most || most.is_nan() { most } else { one },
+                    );
+                if given.len() != expected.len()
+                    || difference.is_nan()
+                    || difference > GOLDEN_TOLERANCE
+                {
                     let (backend, output) = (backend.name(), output.name.clone());
                     return Err(self.refuse(Problem::Golden {
                         graph,
@@ -429,17 +440,21 @@ fn read_file(read: &ReadFile, file: &str) -> Result<Vec<u8>, Problem> {
     read(file).map_err(|source| Problem::Missing { file: file.to_owned(), source })
 }
 
-fn read_checked(read: &ReadFile, file: &str, sha256: &str) -> Result<Vec<u8>, Problem> {
+fn read_checked(read: &ReadFile, file: &str, expected: &str) -> Result<Vec<u8>, Problem> {
     if file.is_empty() || file.starts_with('.') || file.contains(['/', '\\']) {
         return Err(Problem::FileName(file.to_owned()));
     }
     let bytes = read_file(read, file)?;
-    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    if found != sha256 {
-        let (file, expected) = (file.to_owned(), sha256.to_owned());
+    let found = sha256(&bytes);
+    if found != expected {
+        let (file, expected) = (file.to_owned(), expected.to_owned());
         return Err(Problem::Damaged { file, found, expected });
     }
     Ok(bytes)
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A size that [`check_shapes`] has seen to be fixed.
@@ -566,7 +581,7 @@ fn check_shapes(manifest: &Manifest, kind: GraphKind) -> Result<(), Problem> {
 }
 
 /// `matrix [1, 48, 8], …`
-fn shapes_text(shapes: &[NamedShape]) -> String {
+pub fn shapes_text(shapes: &[NamedShape]) -> String {
     let text = |named: &NamedShape| {
         let sizes = named.shape.iter().map(|dimension| match dimension {
             Dimension::Fixed(size) => size.to_string(),

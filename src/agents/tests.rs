@@ -1,0 +1,455 @@
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use super::model_set::{ModelSet, Problem};
+use super::*;
+use crate::execution::{Account, Decision, Target};
+use crate::inference::{Backend, Cpu, Graph, InferenceError};
+use crate::market::{Bar, Instrument, Money, Price, Side};
+use crate::matrix::MatrixKind;
+use crate::random::Random;
+use crate::strategy::{Levels, Observation, Strategy};
+
+static SET: LazyLock<ModelSet> = LazyLock::new(|| ModelSet::built_in().unwrap());
+
+fn settings() -> AgentSettings {
+    let es = Instrument::built_in("ES").unwrap();
+    AgentSettings {
+        passes: 3,
+        seed: 5,
+        confidence_threshold: 0.0,
+        maximum_epistemic: 2.0,
+        minimum_agreement: 0.0,
+        gate_threshold: 0.0,
+        rules: RiskRules {
+            max_position_size: 5,
+            max_risk_per_trade: 0.01,
+            strong_node: STRONG_NODE,
+            tick_size: es.tick_size,
+            tick_value: es.tick_value(),
+        },
+    }
+}
+
+fn account() -> Account {
+    Account {
+        last_price: Price::from_units(4_600_000_000_000),
+        equity: Money::from_dollars(100_000),
+        day_open: Money::from_dollars(100_500),
+        day_high: Money::from_dollars(101_000),
+        day_limit: Money::from_dollars(95_950),
+        ..Account::default()
+    }
+}
+
+/// A row of every matrix, made up.
+fn observation(random: &mut Random, number: u64) -> Observation {
+    let mut observation = Observation::EMPTY;
+    for kind in MatrixKind::ALL {
+        let width = SET.manifest().feature_schema.matrices.of(kind).columns.len();
+        let cells: Vec<f32> = (0..width).map(|_| random.unit() as f32 * 6.0 - 3.0).collect();
+        observation.add(kind, number, true, &cells);
+    }
+    observation.levels = Levels { average_true_range: 4.0, ..Levels::NONE };
+    observation
+}
+
+/// Agents whose windows are whole.
+fn ready(mut agents: Agents) -> Agents {
+    let mut random = Random::new(9, 0);
+    for number in 1..=100 {
+        agents.observe(&observation(&mut random, number));
+    }
+    agents
+}
+
+fn built_in(settings: AgentSettings) -> Agents {
+    Agents::new(&SET, Arc::new(Cpu::new()), settings).unwrap()
+}
+
+fn ask(
+    agents: &mut Agents,
+    question: u64,
+    account: &Account,
+) -> (Option<Decision>, DecisionRecord) {
+    let decision = agents.on_bar(&Bar::NONE, question, account);
+    (decision, agents.take_record().unwrap())
+}
+
+#[derive(Deserialize)]
+struct Votes {
+    decisions: Vec<Vote>,
+}
+
+#[derive(Deserialize)]
+struct Vote {
+    name: String,
+    temperature: f64,
+    logits: Vec<Vec<Vec<f32>>>,
+    expected: Expected,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    mean: [f64; 3],
+    direction: String,
+    confidence: f64,
+    aleatoric: f64,
+    epistemic: f64,
+    agreement: f64,
+}
+
+/// Against a reference in NumPy: tests/oracles/uncertainty_oracle.py.
+#[test]
+fn votes_are_counted_as_the_reference_counts_them() {
+    let text = include_str!("../../tests/fixtures/uncertainty.json");
+    let votes: Votes = serde_json::from_str(text).unwrap();
+    assert!(votes.decisions.len() >= 20);
+    for Vote { name, temperature, logits, expected } in votes.decisions {
+        let logits: Vec<f32> = logits.into_iter().flatten().flatten().collect();
+        let vote = count_votes(&logits, temperature).unwrap();
+        let direction = if vote.direction == Target::Long { "long" } else { "short" };
+        assert_eq!(direction, expected.direction, "{name}");
+        let numbers = [vote.confidence, vote.aleatoric, vote.epistemic, vote.agreement];
+        let others =
+            [expected.confidence, expected.aleatoric, expected.epistemic, expected.agreement];
+        for (ours, theirs) in
+            numbers.iter().zip(others).chain(vote.probabilities.iter().zip(expected.mean))
+        {
+            assert!((f64::from(*ours) - theirs).abs() < 1e-6, "{name}: {ours} and {theirs}");
+        }
+        let passes = logits.len() as u32 / 9;
+        assert!(
+            vote.votes
+                .iter()
+                .all(|agent| agent.iter().map(|&v| u32::from(v)).sum::<u32>() == passes)
+        );
+    }
+}
+
+#[test]
+fn a_vote_with_what_is_no_number_is_none() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut logits = [0.5; 9];
+        logits[4] = bad;
+        assert_eq!(count_votes(&logits, 1.0), None);
+    }
+    assert_eq!(count_votes(&[], 1.0), None);
+}
+
+#[test]
+fn decisions_come_again_and_change_with_seed_question_and_account() {
+    let [mut one, mut same] = [settings(), settings()].map(|settings| ready(built_in(settings)));
+    let mut other = ready(built_in(AgentSettings { seed: 6, ..settings() }));
+    let (decision, record) = ask(&mut one, 1, &account());
+    assert_eq!((decision, record), ask(&mut same, 1, &account()));
+    assert!(decision.is_some() && record.reasons.is_empty(), "{record:?}");
+    assert_ne!(record.opportunity, ask(&mut other, 1, &account()).1.opportunity);
+    // Asked the same again, the same is said; another question has other masks.
+    assert_eq!((decision, record), ask(&mut one, 1, &account()));
+    assert_ne!(record.opportunity, ask(&mut one, 2, &account()).1.opportunity);
+    let losing = Account { streak: -4, ..account() };
+    assert_ne!(record.opportunity, ask(&mut one, 1, &losing).1.opportunity);
+}
+
+#[test]
+fn thresholds_and_positions_refuse_by_name() {
+    let reasons = |settings: AgentSettings, account: &Account| {
+        let (decision, record) = ask(&mut ready(built_in(settings)), 1, account);
+        assert_eq!(decision, None);
+        record.reasons.iter().collect::<Vec<_>>()
+    };
+    let all = settings();
+    for (changed, reason) in [
+        (AgentSettings { confidence_threshold: 1.0, ..all }, Reason::Confidence),
+        (AgentSettings { maximum_epistemic: 0.0, ..all }, Reason::Epistemic),
+        (AgentSettings { minimum_agreement: 1.1, ..all }, Reason::Agreement),
+        (AgentSettings { gate_threshold: 1.0, ..all }, Reason::Gate),
+    ] {
+        assert_eq!(reasons(changed, &account()), [reason]);
+    }
+    let (decision, _) = ask(&mut ready(built_in(all)), 1, &account());
+    let (sign, side) =
+        if decision.unwrap().target == Target::Long { (1, Side::Buy) } else { (-1, Side::Sell) };
+    assert_eq!(reasons(all, &Account { position: sign, ..account() }), [Reason::Held]);
+    assert_eq!(reasons(all, &Account { entering: Some(side), ..account() }), [Reason::Held]);
+    // Nothing is left until the day's limit.
+    let limit = account().equity;
+    assert_eq!(reasons(all, &Account { day_limit: limit, ..account() }), [Reason::Risk]);
+    let mut rules = all.rules;
+    rules.max_risk_per_trade = 1e-6;
+    assert_eq!(reasons(AgentSettings { rules, ..all }, &account()), [Reason::Risk]);
+}
+
+#[test]
+fn nothing_is_decided_until_every_window_is_whole_again_after_a_missing_row() {
+    let mut agents = built_in(settings());
+    let mut random = Random::new(9, 0);
+    for number in 1..100 {
+        agents.observe(&observation(&mut random, number));
+        let (decision, record) = ask(&mut agents, number, &account());
+        assert_eq!(decision, None);
+        assert!(record.reasons.has(Reason::NotReady));
+    }
+    agents.observe(&observation(&mut random, 100));
+    assert!(ask(&mut agents, 100, &account()).0.is_some());
+    agents.observe(&observation(&mut random, 102));
+    assert!(ask(&mut agents, 102, &account()).1.reasons.has(Reason::NotReady));
+}
+
+/// A graph that says what it is told to, whatever it sees.
+struct Says {
+    inputs: Vec<Vec<f32>>,
+    outputs: Vec<Vec<f32>>,
+    fails: bool,
+}
+
+impl Graph for Says {
+    fn input(&mut self, index: usize) -> &mut [f32] {
+        &mut self.inputs[index]
+    }
+    fn run(&mut self) -> Result<(), InferenceError> {
+        let failed = InferenceError::Run { backend: "test", reason: String::new() };
+        if self.fails { Err(failed) } else { Ok(()) }
+    }
+    fn output(&self, index: usize) -> &[f32] {
+        &self.outputs[index]
+    }
+}
+
+/// Loads nothing, and does work where it is asked for.
+struct Here;
+
+impl Backend for Here {
+    fn name(&self) -> &'static str {
+        "test"
+    }
+    fn load(
+        &self,
+        _: &[u8],
+        _: &crate::inference::Signature,
+    ) -> Result<Box<dyn Graph>, InferenceError> {
+        unreachable!("the graphs are there already")
+    }
+}
+
+/// What six graphs say: each output's numbers, taken round and round, and which of them fails.
+fn saying(numbers: &[f32], fails: Option<usize>) -> Networks {
+    let mut next = numbers.iter().copied().cycle();
+    let mut graph = |place: usize, inputs: &[usize], outputs: &[usize]| -> Box<dyn Graph> {
+        let outputs = outputs.iter().map(|&size| next.by_ref().take(size).collect()).collect();
+        let inputs = inputs.iter().map(|&size| vec![0.0; size]).collect();
+        Box::new(Says { inputs, outputs, fails: fails == Some(place) })
+    };
+    Networks {
+        structure: graph(0, &[48 * 8], &[64]),
+        tactical: graph(1, &[60 * 7], &[64]),
+        regime: graph(2, &[100 * 12], &[8]),
+        core: graph(3, &[64, 64, 8, 5, 5, 9 * 256, 9 * 128], &[27]),
+        risk: graph(4, &[8, 4, 1, 5, 5], &[1, 1, 1]),
+        gate: graph(5, &[64, 64, 8, 5, 5, 4, 3], &[1]),
+    }
+}
+
+fn any_number() -> impl proptest::strategy::Strategy<Value = f32> {
+    prop_oneof![
+        8 => 0.0f32..1.0,
+        4 => 0.5f32..5.0,
+        2 => -100.0f32..100.0,
+        1 => prop::sample::select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, -0.0, 1e-40]),
+    ]
+}
+
+fn any_level() -> impl proptest::strategy::Strategy<Value = f64> {
+    prop_oneof![4 => 0.0f64..40.0, 4 => 4500.0f64..4700.0, 1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, 0.0, -3.0, 1e300])]
+}
+
+/// What a decision must keep, whatever the networks said.
+fn assert_within_the_rules(
+    decision: &Decision,
+    record: &DecisionRecord,
+    rules: &RiskRules,
+    account: &Account,
+) {
+    let one = i128::from(rules.tick_value.nanos()) * i128::from(decision.bracket.stop_loss_ticks);
+    let risk = one * i128::from(decision.quantity);
+    assert!((1..=rules.max_position_size).contains(&decision.quantity), "{decision:?}");
+    assert!(decision.target != Target::Flat && decision.bracket.stop_loss_ticks >= 1);
+    assert!(decision.bracket.profit_target_ticks >= decision.bracket.stop_loss_ticks);
+    assert!(
+        risk as f64 <= account.equity.nanos() as f64 * rules.max_risk_per_trade * (1.0 + 1e-12)
+    );
+    assert!(risk <= i128::from((account.equity - account.day_limit).nanos()));
+    let proposal = record.proposal.unwrap();
+    assert_eq!(i128::from(proposal.risk.nanos()), risk);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// No combination of what the networks say, of levels and of accounts places what a rule forbids; and what is no
+    /// number places nothing, and reaches no record.
+    #[test]
+    fn whatever_the_networks_say_the_rules_hold(
+        numbers in prop::collection::vec(any_number(), 1..60),
+        sound in any::<bool>(),
+        fails in prop::option::weighted(0.1, 0usize..6),
+        levels in (any_level(), any_level(), any_level(), 0.0f64..1.0),
+        share in 0.0001f64..1.0,
+        most in 1u32..10_000,
+        equity in -1_000_000i64..10_000_000,
+        limit in -1_000_000i64..10_000_000,
+        position in -5i64..5,
+    ) {
+        // Half of the time numbers that networks can say, so that orders are placed.
+        let numbers: Vec<f32> = if sound {
+            numbers.iter().map(|n| if n.is_finite() { n.abs().clamp(0.5, 1.0) } else { 1.0 }).collect()
+        } else {
+            numbers
+        };
+        let mut changed = settings();
+        changed.rules.max_risk_per_trade = share;
+        changed.rules.max_position_size = most;
+        let backend: Arc<dyn Backend> = Arc::new(Here);
+        let mut agents = Agents::with_networks(&SET, backend, saying(&numbers, fails), changed);
+        let mut random = Random::new(1, 0);
+        for number in 1..=100 {
+            let mut row = observation(&mut random, number);
+            let (average_true_range, above, below, strength) = levels;
+            row.levels = Levels { average_true_range, above: (above, strength), below: (below, strength) };
+            agents.observe(&row);
+        }
+        let account = Account {
+            equity: Money::from_dollars(equity),
+            day_limit: Money::from_dollars(limit),
+            position,
+            ..account()
+        };
+        let (decision, record) = ask(&mut agents, 1, &account);
+        if let Some(decision) = decision {
+            assert_within_the_rules(&decision, &record, &changed.rules, &account);
+            prop_assert!(record.reasons.is_empty());
+            prop_assert_eq!(fails, None);
+        } else {
+            prop_assert!(!record.reasons.is_empty());
+        }
+        // Only what equals itself is no NaN: a record is compared on replay.
+        prop_assert_eq!(record, record);
+    }
+}
+
+#[test]
+fn a_stop_goes_to_a_strong_node_beyond_it_and_no_farther_than_the_farthest_stop() {
+    let rules = settings().rules;
+    let wish = Wish { size: 1.0, stop: 1.0, reward: 2.0 };
+    // Range 4 points: 16 ticks; farthest 48. Last price 4600.
+    let stop = |below: (f64, f64), direction| {
+        let levels = Levels { average_true_range: 4.0, below, above: (4607.5, 0.9) };
+        let proposal = rules.propose(&wish, direction, &levels, &account()).unwrap();
+        (proposal.stop_ticks, proposal.target_ticks, proposal.stop_at_node)
+    };
+    assert_eq!(stop((4594.0, 0.9), Target::Long), (24, 48, true));
+    assert_eq!(stop((4594.0, 0.4), Target::Long), (16, 32, false), "a weak node");
+    assert_eq!(
+        stop((4598.0, 0.9), Target::Long),
+        (16, 32, false),
+        "a node that the stop is beyond"
+    );
+    assert_eq!(stop((4587.0, 0.9), Target::Long), (16, 32, false), "a node too far away");
+    assert_eq!(stop((f64::NAN, f64::NAN), Target::Long), (16, 32, false), "no node");
+    assert_eq!(stop((4594.0, 0.9), Target::Short), (30, 60, true), "the one above");
+}
+
+/// A copy of the built-in set, changed by a closure on (file, bytes).
+fn changed(file: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> Result<ModelSet, Problem> {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/untrained");
+    for entry in std::fs::read_dir(source).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let path = folder.path().join(file);
+    let bytes = change(std::fs::read(&path).unwrap());
+    if bytes.is_empty() {
+        std::fs::remove_file(path).unwrap()
+    } else {
+        std::fs::write(path, bytes).unwrap()
+    }
+    let set = ModelSet::read(folder.path()).map_err(|error| *error.problem)?;
+    set.verify(&Cpu::new()).map_err(|error| *error.problem)?;
+    Ok(set)
+}
+
+fn manifest(from: &str, to: &str) -> Result<ModelSet, Problem> {
+    changed("manifest.json", |bytes| {
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1).into_bytes()
+    })
+}
+
+#[test]
+fn a_set_loads_whole_or_is_refused_by_name() {
+    assert!(changed("manifest.json", |bytes| bytes).is_ok());
+    for file in ["core.onnx", "golden.safetensors", "weights.safetensors", "manifest.json"] {
+        let missing = changed(file, |_| Vec::new()).unwrap_err();
+        assert!(matches!(&missing, Problem::Missing { file: of, .. } if of == file), "{missing}");
+    }
+    let flipped = |mut bytes: Vec<u8>| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        bytes
+    };
+    for file in ["structure.onnx", "regime.onnx", "golden.safetensors", "weights.safetensors"] {
+        let damaged = changed(file, flipped).unwrap_err();
+        assert!(matches!(&damaged, Problem::Damaged { file: of, .. } if of == file), "{damaged}");
+    }
+    let half = changed("manifest.json", |bytes| bytes[..bytes.len() / 2].to_vec()).unwrap_err();
+    assert!(matches!(half, Problem::Manifest(_)), "{half}");
+    for (from, to) in [
+        ("\"format\": 1", "\"format\": 2"),
+        ("\"temperature\": 1.0", "\"temperature\": 0.0"),
+        ("\"probability\": 0.2", "\"probability\": 1.0"),
+        ("philox4x32-10", "xorshift"),
+        ("\"embedding\"", "\"embeding\""),
+        ("\"file\": \"core.onnx\"", "\"file\": \"../core.onnx\""),
+        ("\"rows\": 48", "\"rows\": 47"),
+        ("\"licence\"", "\"license\""),
+    ] {
+        let problem = manifest(from, to).unwrap_err();
+        let text = problem.to_string();
+        assert!(text.len() > 20 && !text.contains("Error("), "{from}: {text}");
+    }
+}
+
+/// Golden outputs of other weights: every file is whole, and yet the graph is not what it says.
+#[test]
+fn a_set_whose_graph_gives_something_else_is_refused() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/untrained");
+    let [tactical, gate] =
+        ["tactical.onnx", "gate.onnx"].map(|file| std::fs::read(folder.join(file)).unwrap());
+    assert_ne!(tactical, gate);
+    let hash = |bytes: &[u8]| -> String {
+        use sha2::{Digest, Sha256};
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    // Some weights are changed, and the checksum with them.
+    let mut other = gate.clone();
+    let middle = other.len() / 2;
+    other[middle..middle + 256].iter_mut().for_each(|byte| *byte ^= 0x80);
+    let directory = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, directory.path().join(path.file_name().unwrap())).unwrap();
+    }
+    std::fs::write(directory.path().join("gate.onnx"), &other).unwrap();
+    let manifest = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
+    let manifest = manifest.replace(&hash(&gate), &hash(&other));
+    std::fs::write(directory.path().join("manifest.json"), manifest).unwrap();
+    let set = ModelSet::read(directory.path()).unwrap();
+    let refused = *set.verify(&Cpu::new()).unwrap_err().problem;
+    assert!(matches!(refused, Problem::Golden { graph: "gate", .. }), "{refused}");
+}

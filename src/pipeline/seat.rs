@@ -1,0 +1,173 @@
+//! Who sits in the decision seat, from a configuration.
+
+use std::sync::Arc;
+
+use super::assembly::AssemblyError;
+use crate::agents::model_set::{FeatureSchema, ModelSet, ModelSetError, Problem};
+use crate::agents::{AgentSettings, Agents, Foreseen, RiskRules, STRONG_NODE};
+use crate::config::{Config, StrategyKind};
+use crate::execution::Bracket;
+use crate::inference::{Backend, Cpu};
+use crate::market::Instrument;
+use crate::matrix::{MatricesSettings, MatrixKind};
+use crate::strategy::{
+    MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,
+};
+
+/// Whoever decides, as configured.
+pub(super) enum Seat {
+    /// A rule, or dice.
+    Rule(Box<dyn Strategy + Send>),
+    /// The agents, and the set that their networks are of.
+    Agents(Box<Agents>, Box<ModelSet>),
+}
+
+impl Seat {
+    /// The configured one. A model set is loaded and run on its golden cases.
+    ///
+    /// # Errors
+    /// If it is to decide on daily bars, or the model set cannot be used.
+    pub(super) fn new(config: &Config, instrument: &Instrument) -> Result<Seat, AssemblyError> {
+        let (kind, strategy): (_, Box<dyn Strategy + Send>) = match config.strategy.kind {
+            StrategyKind::RandomEntries => ("random_entries", Box::new(random_entries(config))),
+            StrategyKind::Baseline => ("baseline", Box::new(baseline(config, instrument))),
+            StrategyKind::Marl => {
+                let (agents, set) = agents(config, instrument)?;
+                return Ok(Seat::Agents(Box::new(agents), Box::new(set)));
+            }
+        };
+        if strategy.timeframe().is_daily() {
+            return Err(AssemblyError::DailyDecisions { kind });
+        }
+        Ok(Seat::Rule(strategy))
+    }
+
+    /// The model set, if there is one.
+    pub(super) fn model_set(&self) -> Option<&ModelSet> {
+        match self {
+            Seat::Rule(_) => None,
+            Seat::Agents(_, set) => Some(set),
+        }
+    }
+
+    /// The matrices: as configured, or else those that the networks were made for.
+    pub(super) fn matrices(&self, config: &Config) -> MatricesSettings {
+        match self.model_set() {
+            None => config.matrices.clone(),
+            Some(set) => matrices_of(set, config),
+        }
+    }
+
+    /// Lets agents look up what their encoders give on the history to come.
+    pub(super) fn foresee(&mut self, foreseen: Foreseen) {
+        if let Seat::Agents(agents, _) = self {
+            agents.foresee(Arc::new(foreseen));
+        }
+    }
+
+    /// The strategy alone.
+    pub(super) fn into_strategy(self) -> Box<dyn Strategy + Send> {
+        match self {
+            Seat::Rule(strategy) => strategy,
+            Seat::Agents(agents, _) => agents,
+        }
+    }
+}
+
+/// The configured model set, checked up to its golden cases.
+///
+/// # Errors
+/// If it cannot be used, or cannot honour the configuration.
+pub fn open_model_set(config: &Config) -> Result<ModelSet, ModelSetError> {
+    let set = match &config.marl_core.model_set {
+        None => ModelSet::built_in()?,
+        Some(folder) => ModelSet::read(folder)?,
+    };
+    let engine = FeatureSchema::of(&config.indicators, &matrices_of(&set, config));
+    if let Some(difference) = set.manifest().feature_schema.difference(&engine) {
+        return Err(set.refuse(Problem::Schema(difference)));
+    }
+    let regime = &set.manifest().feature_schema.matrices.regime;
+    for (key, wanted, made_for) in [
+        ("rde.latent_dim", config.rde.latent_dim, set.regime_width()),
+        ("rde.lookback_window", config.rde.lookback_window, regime.rows),
+    ] {
+        if wanted as usize != made_for {
+            let (value, made_for) = (wanted.to_string(), made_for.to_string());
+            return Err(set.refuse(Problem::Setting { key, value, made_for }));
+        }
+    }
+    Ok(set)
+}
+
+/// The set's matrices, but for those that the configuration gives.
+fn matrices_of(set: &ModelSet, config: &Config) -> MatricesSettings {
+    let matrices = &set.manifest().feature_schema.matrices;
+    let matrix = |kind: MatrixKind| {
+        Some(config.matrices.given(kind).unwrap_or_else(|| matrices.of(kind)).clone())
+    };
+    MatricesSettings {
+        structure: matrix(MatrixKind::Structure),
+        tactical: matrix(MatrixKind::Tactical),
+        regime: matrix(MatrixKind::Regime),
+        context: matrix(MatrixKind::Context),
+    }
+}
+
+/// The agents as configured, and their set.
+fn agents(config: &Config, instrument: &Instrument) -> Result<(Agents, ModelSet), ModelSetError> {
+    let set = open_model_set(config)?;
+    let backend: Arc<dyn Backend> = Arc::new(Cpu::new());
+    set.verify(backend.as_ref())?;
+    let (core, risk) = (&config.marl_core, &config.risk_management);
+    let settings = AgentSettings {
+        passes: core.mc_dropout.iterations,
+        seed: config.system.seed,
+        confidence_threshold: core.mc_dropout.confidence_threshold as f32,
+        maximum_epistemic: core.mc_dropout.maximum_epistemic as f32,
+        minimum_agreement: core.mc_dropout.minimum_agreement as f32,
+        gate_threshold: core.gate_threshold as f32,
+        rules: RiskRules {
+            max_position_size: risk.max_position_size,
+            max_risk_per_trade: risk.max_risk_per_trade,
+            strong_node: STRONG_NODE,
+            tick_size: instrument.tick_size,
+            tick_value: instrument.tick_value(),
+        },
+    };
+    let agents = Agents::new(&set, backend, settings)?;
+    Ok((agents, set))
+}
+
+/// The baseline as configured.
+fn baseline(config: &Config, instrument: &Instrument) -> MovingAverageCross {
+    let baseline = &config.strategy.baseline;
+    MovingAverageCross::new(MovingAverageCrossSettings {
+        timeframe: baseline.timeframe,
+        fast_period: baseline.fast_period,
+        slow_period: baseline.slow_period,
+        flat_band_ticks: baseline.flat_band_ticks,
+        tick_size: instrument.tick_size,
+        quantity: baseline.quantity,
+        bracket: Bracket {
+            stop_loss_ticks: baseline.stop_loss_ticks,
+            profit_target_ticks: baseline.profit_target_ticks,
+        },
+    })
+}
+
+/// Random entries as configured.
+fn random_entries(config: &Config) -> RandomEntries {
+    let random = &config.strategy.random_entries;
+    RandomEntries::new(RandomEntriesSettings {
+        timeframe: random.timeframe,
+        seed: config.system.seed,
+        entries_per_hundred_bars: random.entries_per_hundred_bars,
+        hold_bars: random.hold_bars,
+        quantity: random.quantity,
+        bracket: Bracket {
+            stop_loss_ticks: random.stop_loss_ticks,
+            profit_target_ticks: random.profit_target_ticks,
+        },
+    })
+}
