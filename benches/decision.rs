@@ -46,7 +46,7 @@ fn main() {
     if let Some(core) = machine.cores().next() {
         println!("{}; {}", machine.summary(), pin_current_thread(core));
         backend.together(&mut || {
-            pin_current_thread(core);
+            let _ = pin_current_thread(core);
         });
     }
     let set = ModelSet::built_in().expect("the set is whole");
@@ -92,7 +92,7 @@ fn main() {
 
 /// Times of something done again and again.
 fn timed(name: &str, count: u64, mut work: impl FnMut(u64)) {
-    let mut times = Histogram::<u64>::new(3).expect("three digits");
+    let mut times = Histogram::<u64>::new_with_bounds(1, 10_000_000_000, 3).expect("good bounds");
     (0..WARM).for_each(&mut work);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     for number in WARM..WARM + count {

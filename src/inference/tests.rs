@@ -69,6 +69,25 @@ fn masks_are_those_of_the_generator() {
 }
 
 proptest! {
+    /// Lanes or not, and whatever the width, a unit is what the generator says for its number.
+    #[test]
+    fn every_unit_is_the_generators(seed: u64, decision: u64, widths in prop::array::uniform2(1usize..40)) {
+        let widths = widths.map(|blocks| 4 * blocks);
+        let masks = DropoutMasks::new(seed, 2, 3, widths, 0.5);
+        for of in 0..2 {
+            let mask = layer(&masks, decision, of);
+            for (place, unit) in mask.iter().enumerate() {
+                let (row, column) = (place / widths[of], place % widths[of]);
+                let number = column + if of == 0 { 0 } else { widths[0] };
+                let pass = (row / 3 * 65_536 + row % 3) as u32;
+                let key = [seed as u32, (seed >> 32) as u32];
+                let counter = [decision as u32, (decision >> 32) as u32, pass, (number / 4) as u32];
+                let word = crate::random::philox4x32_10(key, counter)[number % 4];
+                prop_assert_eq!(*unit, if word < 1 << 31 { 0.0 } else { 2.0 });
+            }
+        }
+    }
+
     #[test]
     fn masks_depend_on_every_number_that_names_them(seed: u64, decision: u64, other in 1u64..u64::MAX) {
         let masks = masks(seed, 0.2);

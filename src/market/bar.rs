@@ -207,7 +207,7 @@ pub struct Bar {
 
 impl Bar {
     /// Before any time: stands where there is no bar yet.
-    pub(crate) const NONE: Bar = Bar {
+    pub const NONE: Bar = Bar {
         start: Timestamp::MIN,
         end: Timestamp::MIN,
         open: Price::ZERO,
