@@ -10,28 +10,26 @@
 //! Every result here is bit-identical on every machine: integers, and floats made only with the
 //! operations that IEEE 754 defines exactly (+, −, ×, ÷); no logarithm of the platform's library.
 
-/// What the first and the third word of a block are multiplied by in every round.
-pub(crate) const PHILOX_MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-
-/// What is added to the two words of the key after every round.
-pub(crate) const PHILOX_KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-
 /// One block of Philox4x32-10: four random words for a key and a counter.
 #[inline]
 pub fn philox4x32_10(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
+    const MULTIPLIER_0: u64 = 0xD251_1F53;
+    const MULTIPLIER_1: u64 = 0xCD9E_8D57;
+    const KEY_STEP_0: u32 = 0x9E37_79B9;
+    const KEY_STEP_1: u32 = 0xBB67_AE85;
     let [mut key_0, mut key_1] = key;
     let mut x = counter;
     for _ in 0..10 {
-        let product_0 = u64::from(PHILOX_MULTIPLIERS[0]) * u64::from(x[0]);
-        let product_1 = u64::from(PHILOX_MULTIPLIERS[1]) * u64::from(x[2]);
+        let product_0 = MULTIPLIER_0 * u64::from(x[0]);
+        let product_1 = MULTIPLIER_1 * u64::from(x[2]);
         x = [
             (product_1 >> 32) as u32 ^ x[1] ^ key_0,
             product_1 as u32,
             (product_0 >> 32) as u32 ^ x[3] ^ key_1,
             product_0 as u32,
         ];
-        key_0 = key_0.wrapping_add(PHILOX_KEY_STEPS[0]);
-        key_1 = key_1.wrapping_add(PHILOX_KEY_STEPS[1]);
+        key_0 = key_0.wrapping_add(KEY_STEP_0);
+        key_1 = key_1.wrapping_add(KEY_STEP_1);
     }
     x
 }

@@ -186,7 +186,7 @@ mod tests {
             ("regime_2", "2.5"),
             ("regime_3", ""),
             ("stop_at_node", "1"),
-            ("risk_dollars", "375.0"),
+            ("risk_dollars", "375"),
             ("p_execute", "0.625"),
         ] {
             assert_eq!(cell(2, name), expected, "{name}");

@@ -69,7 +69,7 @@ fn masks_are_those_of_the_generator() {
 }
 
 proptest! {
-    /// Lanes or not, and whatever the width, a unit is what the generator says for its number.
+    /// Whatever the width, a unit is what the generator says for its number.
     #[test]
     fn every_unit_is_the_generators(seed: u64, decision: u64, widths in prop::array::uniform2(1usize..40)) {
         let widths = widths.map(|blocks| 4 * blocks);
