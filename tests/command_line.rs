@@ -503,3 +503,46 @@ fn a_pinned_run_that_is_interrupted_closes_its_position_and_ends_well() {
         assert!(said.contains("the same as the run"), "{said}");
     }
 }
+
+#[test]
+fn decisions_of_the_agents_are_inspected_and_the_model_set_is_checked() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    let agents = BACKTEST.replace("kind: baseline", "kind: marl");
+    fs::write(folder.join("agents.yaml"), &agents).unwrap();
+    let printed = run_well(folder, "check --config agents.yaml");
+    assert!(
+        printed.contains("UNTRAINED") && printed.contains("core.onnx: structure [1, 64]"),
+        "{printed}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&run_well(folder, "check --config agents.yaml --json")).unwrap();
+    assert_eq!(json["model_set"]["trained"], false);
+
+    let printed = run_well(folder, "inspect decisions --config agents.yaml --output decisions.csv");
+    assert!(printed.contains("UNTRAINED"), "{printed}");
+    let table = read(folder, "decisions.csv");
+    let (header, rows) = table.split_once('\n').unwrap();
+    assert!(
+        header.starts_with("question,bar_end_utc,position,decided,reasons,direction,confidence")
+    );
+    assert!(rows.lines().count() > 100);
+    run_well(folder, "inspect decisions --config agents.yaml --output decisions.parquet");
+
+    fs::write(folder.join("rule.yaml"), BACKTEST).unwrap();
+    let message = run_badly(folder, "inspect decisions --config rule.yaml --output no.csv", 2);
+    assert!(message.contains("strategy.kind: marl"), "{message}");
+    // What a set cannot honour, and a set that is not there, are refused by name.
+    for (line, expected) in [
+        ("rde: { latent_dim: 16 }", "`rde.latent_dim: 16`"),
+        ("rde: { lookback_window: 50 }", "`rde.lookback_window: 50`"),
+        ("marl_core: { model_set: nowhere }", "nowhere: manifest.json cannot be read"),
+        ("indicators: { nadaraya_watson: { bandwidth: 9.0 } }", "`indicators`"),
+    ] {
+        fs::write(folder.join("wrong.yaml"), format!("{agents}{line}\n")).unwrap();
+        for command in ["check --config wrong.yaml", "--config wrong.yaml"] {
+            let ran = run(folder, command);
+            assert!(ran.status != 0 && ran.error.contains(expected), "{command}: {}", ran.error);
+        }
+    }
+}

@@ -13,7 +13,7 @@ pub struct Networks {
     pub tactical: Box<dyn Graph>,
     /// `matrix` → `regime`
     pub regime: Box<dyn Graph>,
-    /// [`Core`] → `logits`
+    /// `structure`, `tactical`, `regime`, `context`, `account`, `mask_1`, `mask_2` → `logits`
     pub core: Box<dyn Graph>,
     /// `regime`, `opportunity`, `volatility`, `context`, `account` → `size`, `stop`, `reward`
     pub risk: Box<dyn Graph>,
