@@ -53,6 +53,7 @@ fn main() {
             description: file.description().clone(),
             notes: Vec::new(),
             configuration: String::new(),
+            model_set: None,
             has_answers: true,
         };
         RunJournal::begin(&path, &header).expect("room")

@@ -11,7 +11,9 @@ use algospace_hft::config::Config;
 use algospace_hft::journal::Journal;
 use algospace_hft::market::{Instrument, RollRule};
 use algospace_hft::performance::RunRecord;
-use algospace_hft::pipeline::{Action, Entry, journal_path, replay_journal, run_backtest};
+use algospace_hft::pipeline::{
+    Action, Entry, ReplayError, journal_path, replay_journal, run_backtest,
+};
 use algospace_hft::source::import::{ImportOptions, roll_choice, run as import};
 use algospace_hft::source::native::Adjustment;
 
@@ -83,6 +85,37 @@ output: {{ directory: {}/{name} }}
     for (one, two) in decided.iter().zip(&other) {
         assert_eq!(one.regime, two.regime);
     }
+}
+
+/// A journal is replayed with the networks of its run or not at all.
+#[test]
+fn a_replay_with_other_networks_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = folder.path().join("models");
+    std::fs::create_dir(&models).unwrap();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/models/untrained")).unwrap()
+    {
+        let path = file.unwrap().path();
+        std::fs::copy(&path, models.join(path.file_name().unwrap())).unwrap();
+    }
+    let (config, _) = run(&format!(
+        "data_handler: {{ backtest_settings: {{ synthetic: {{ days: 2, seed: 3, trades_per_day: 2000 }} }} }}
+marl_core: {{ model_set: {} }}
+performance: {{ bootstrap_resamples: 100 }}
+pipeline: {{ journal: true }}
+output: {{ directory: {}/run }}
+",
+        models.display(),
+        folder.path().display()
+    ));
+    let replay = || replay_journal(&journal_path(&config), &AtomicBool::new(false), &mut |_, _| {});
+    assert_eq!(replay().unwrap().difference, None);
+    let manifest = std::fs::read_to_string(models.join("manifest.json")).unwrap();
+    let other = manifest.replace("\"temperature\": 1.0", "\"temperature\": 2.0");
+    assert_ne!(other, manifest);
+    std::fs::write(models.join("manifest.json"), other).unwrap();
+    let refused = replay().unwrap_err();
+    assert!(matches!(refused, ReplayError::Models { .. }), "{refused}");
 }
 
 /// Decisions come on closed bars only: cutting the ticks' future changes none of those before.

@@ -160,6 +160,7 @@ fn no_thread_allocates_over_a_full_day() {
         description: TickFileDescription::new(&instrument, "made up"),
         notes: Vec::new(),
         configuration: String::new(),
+        model_set: None,
         has_answers: true,
     };
     let mut pipeline = setup.pipeline(restless(Timeframe::MINUTE_1, |_| {}));

@@ -74,8 +74,8 @@ impl Sink for Unheard {
 pub struct Prepared {
     instrument: Instrument,
     history: History,
-    /// The agents' networks, for people.
-    model_set: Option<String>,
+    /// The agents' networks: for people, and their SHA-256.
+    model_set: Option<(String, String)>,
     stages: Pipeline<Box<dyn Strategy + Send>>,
 }
 
@@ -114,7 +114,8 @@ impl Prepared {
             walked.map_err(|error: AssemblyError| error)?;
             seat.foresee(foreseen);
         }
-        let model_set = seat.model_set().map(ModelSet::label);
+        let named = |set: &ModelSet| (set.label(), set.sha256().to_owned());
+        let model_set = seat.model_set().map(named);
         let stages = stages(seat.into_strategy())?;
         Ok(Prepared { instrument, history, model_set, stages })
     }
@@ -199,7 +200,10 @@ pub fn run_backtest(
     let machine = Machine::read();
     let runner = Runner::choose(config, &machine, log)?;
     let journal = match config.keeps_journal() {
-        true => Some(begin_journal(config, &history, &runner)?),
+        true => {
+            let sha256 = model_set.as_ref().map(|(_, sha256)| sha256.clone());
+            Some(begin_journal(config, &history, sha256, &runner)?)
+        }
         false => None,
     };
     let mut results = Recording::new(&config.bars.timeframes);
@@ -230,7 +234,7 @@ pub fn run_backtest(
             name: &history.name,
             description: history.file.description(),
             notes: &history.notes,
-            model_set: model_set.as_deref(),
+            model_set: model_set.as_ref().map(|(label, _)| label.as_str()),
             first_tick: first.filter(|_| run.ticks > 0).map(|tick| tick.time),
             last_tick: last.map(|tick| tick.time),
         };

@@ -33,6 +33,9 @@ pub struct JournalHeader {
     pub notes: Vec<String>,
     /// The resolved configuration, without secrets.
     pub configuration: String,
+    /// SHA-256 of the manifest of the agents' model set, if they decide.
+    #[serde(default)]
+    pub model_set: Option<String>,
     /// Whether the decision seat's answers are among the events; if not, it was called, and is called again.
     pub has_answers: bool,
 }

@@ -39,6 +39,20 @@ pub enum ReplayError {
     /// Its instrument is not known.
     #[error(transparent)]
     Instrument(#[from] InstrumentError),
+    /// The agents' networks are not those of the run.
+    #[error(
+        "{path}: the run's model set had the SHA-256 {}, that of its configuration now has {}; put the run's set back where it was",
+        written_with.as_deref().unwrap_or("of none"),
+        found.as_deref().unwrap_or("of none")
+    )]
+    Models {
+        /// The journal.
+        path: String,
+        /// The run's.
+        written_with: Option<String>,
+        /// What is there.
+        found: Option<String>,
+    },
     /// Its configuration does not fit its input.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
@@ -105,6 +119,11 @@ pub fn replay_journal(
     let seat = Seat::new(&config, &instrument)?;
     let matrices = seat.matrices(&config);
     let model_set = seat.model_set().map(ModelSet::label);
+    let found = seat.model_set().map(|set| set.sha256().to_owned());
+    if found != header.model_set {
+        let (path, written_with) = (path.display().to_string(), header.model_set);
+        return Err(ReplayError::Models { path, written_with, found });
+    }
     let strategy = seat.into_strategy();
     let stages =
         assembly::pipeline(&config, &instrument, &header.description, &matrices, strategy)?;

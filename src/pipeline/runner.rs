@@ -150,6 +150,7 @@ pub fn journal_path(config: &Config) -> PathBuf {
 pub(super) fn begin_journal(
     config: &Config,
     history: &History,
+    model_set: Option<String>,
     runner: &Runner,
 ) -> Result<RunJournal, JournalError> {
     let path = journal_path(config);
@@ -160,6 +161,7 @@ pub(super) fn begin_journal(
         description: history.file.description().clone(),
         notes: history.notes.clone(),
         configuration: config.to_resolved_yaml(),
+        model_set,
         has_answers: runner.has_answers(),
     };
     RunJournal::begin(&path, &header)

@@ -40,6 +40,7 @@ pub fn begin_journal(path: &Path, layout: Layout) -> RunJournal {
         description: TickFileDescription::new(&instrument, "a test"),
         notes: Vec::new(),
         configuration: String::new(),
+        model_set: None,
         has_answers: layout != Layout::Fused,
     };
     RunJournal::begin(path, &header).unwrap()
