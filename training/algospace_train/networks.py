@@ -80,7 +80,7 @@ class RegimeEngine(nn.Module):
     The decoder reconstructs the input window. It and the log-variance serve training and are not exported.
     """
 
-    ROWS, COLUMNS, WIDTH, HEADS, FEED_FORWARD, LAYERS = 100, 12, 64, 4, 128, 2
+    ROWS, COLUMNS, WIDTH, HEADS, FEED_FORWARD, LAYERS = 100, 12, 64, 2, 128, 2
     INPUTS: ClassVar[dict[str, Shape]] = {"matrix": (1, ROWS, COLUMNS)}
     OUTPUTS: ClassVar[dict[str, Shape]] = {"regime": (1, LATENT)}
 
