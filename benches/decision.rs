@@ -1,9 +1,10 @@
-//! A decision of the agents: how long it takes, and what of it.
+//! A decision of the agents: how long it takes, and what of it, on every backend.
 //!
 //! `cargo bench --bench decision -- [decisions]`: so many decisions (default 5,000) on a 5-minute close, where the
 //! tactical encoder runs, and on a 30-minute close, where all encoders do; with the built-in set, 30 passes, and
-//! thresholds at 0, so that both stages run. This thread and the backend's are pinned to one core. With
-//! DECISION_PEERS_PYTHON set to a Python that has PyTorch and ONNX Runtime, the same graphs are timed there right
+//! thresholds at 0, so that both stages run. All of it is on the backend's thread, pinned to one core, as in the
+//! pinned pipeline; masks are filled after the answer before, as there. With `--features onnxruntime` and
+//! ONNXRUNTIME_LIBRARY naming its library the same is timed on ONNX Runtime. With DECISION_PEERS_PYTHON set to a Python that has PyTorch and ONNX Runtime, the same graphs are timed there right
 //! after.
 
 use std::process::Command;
@@ -14,7 +15,7 @@ use std::time::Instant;
 use algospace_hft::agents::model_set::{GraphKind, ModelSet};
 use algospace_hft::agents::{AgentSettings, Agents, RiskRules, STRONG_NODE, count_votes};
 use algospace_hft::execution::Account;
-use algospace_hft::inference::{Backend, Cpu, DropoutMasks};
+use algospace_hft::inference::{Backend, DropoutMasks};
 use algospace_hft::machine::{Machine, pin_current_thread};
 use algospace_hft::market::{Bar, Instrument, Money, Price};
 use algospace_hft::matrix::MatrixKind;
@@ -25,6 +26,9 @@ use hdrhistogram::Histogram;
 #[allow(dead_code, reason = "every file uses a part of it")]
 #[path = "../tests/counting_allocator/mod.rs"]
 mod counting_allocator;
+
+#[path = "../tests/backends/mod.rs"]
+mod backends;
 
 #[global_allocator]
 static ALLOCATOR: counting_allocator::Counting = counting_allocator::Counting(count);
@@ -42,13 +46,10 @@ const WARM: u64 = 500;
 fn main() {
     let decisions = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(5_000);
     let machine = Machine::read();
-    let backend: Arc<dyn Backend> = Arc::new(Cpu::new());
-    if let Some(core) = machine.cores().next() {
-        println!("{}; {}", machine.summary(), pin_current_thread(core));
-        backend.together(&mut || {
-            let _ = pin_current_thread(core);
-        });
-    }
+    let core = machine.cores().next();
+    let pin = || core.into_iter().for_each(|core| drop(pin_current_thread(core)));
+    println!("{}", machine.summary());
+    pin();
     let set = ModelSet::built_in().expect("the set is whole");
     let es = Instrument::built_in("ES").expect("it is built in");
     let settings = AgentSettings {
@@ -66,12 +67,20 @@ fn main() {
             tick_value: es.tick_value(),
         },
     };
-    let agents = || Agents::new(&set, Arc::clone(&backend), settings).expect("it was verified");
-
-    println!("\n{:<28}{:>10}{:>10}{:>10}{:>14}", "", "p50, µs", "p99", "p99.9", "allocations");
-    whole("decision, 5-minute close", agents(), &set, &[MatrixKind::Tactical], decisions);
-    whole("decision, 30-minute close", agents(), &set, &MatrixKind::ALL, decisions);
-    parts(&set, backend.as_ref(), decisions);
+    for backend in backends::backends() {
+        println!("\n{} backend", backend.name());
+        println!("{:<28}{:>10}{:>10}{:>10}{:>14}", "", "p50, µs", "p99", "p99.9", "allocations");
+        backend.together(&mut || {
+            pin();
+            let agents =
+                || Agents::new(&set, Arc::clone(&backend), settings).expect("it was verified");
+            whole("decision, 5-minute close", agents(), &set, &[MatrixKind::Tactical], decisions);
+            whole("decision, 30-minute close", agents(), &set, &MatrixKind::ALL, decisions);
+            graphs(&set, backend.as_ref(), decisions);
+        });
+    }
+    println!();
+    masks_and_vote(&set, decisions);
     let passes = PASSES as usize;
     println!(
         "\nfloor: {:.2} and {:.2} million multiply-adds",
@@ -90,15 +99,17 @@ fn main() {
     }
 }
 
-/// Times of something done again and again.
-fn timed(name: &str, count: u64, mut work: impl FnMut(u64)) {
+/// Times of something done again and again, which says itself when it is done; what it does then is not timed.
+fn timed(name: &str, count: u64, mut work: impl FnMut(u64) -> Instant) {
     let mut times = Histogram::<u64>::new_with_bounds(1, 10_000_000_000, 3).expect("good bounds");
-    (0..WARM).for_each(&mut work);
+    for number in 0..WARM {
+        let _ = work(number);
+    }
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     for number in WARM..WARM + count {
         let start = Instant::now();
-        work(number);
-        times.saturating_record(start.elapsed().as_nanos() as u64);
+        let done = work(number);
+        times.saturating_record((done - start).as_nanos() as u64);
     }
     let allocations = (ALLOCATIONS.load(Ordering::Relaxed) - before) as f64 / count as f64;
     let at = |quantile| times.value_at_quantile(quantile) as f64 / 1e3;
@@ -154,23 +165,35 @@ fn whole(name: &str, mut agents: Agents, set: &ModelSet, moves: &[MatrixKind], c
         }
         observation.levels = row.levels;
         agents.observe(&observation);
-        executed += u64::from(agents.on_bar(&Bar::NONE, number + 1, &account).is_some());
+        let decision = agents.on_bar(&Bar::NONE, number + 1, &account);
+        let done = Instant::now();
+        executed += u64::from(decision.is_some());
         let record = agents.take_record().expect("it decided");
         assert!(record.execute.is_some(), "{record:?}");
+        agents.prepare(number + 2);
+        done
     });
     assert!(executed > 0);
 }
 
-/// Every graph alone, the masks, and the vote.
-fn parts(set: &ModelSet, backend: &dyn Backend, count: u64) {
+/// Every graph alone.
+fn graphs(set: &ModelSet, backend: &dyn Backend, count: u64) {
     let mut random = Random::new(3, 0);
     for kind in GraphKind::ALL {
         let mut graph = set.graph(kind, backend, PASSES as usize).expect("it was verified");
         for input in 0..set.manifest().graphs[kind.name()].inputs.len() {
             graph.input(input).fill_with(|| random.unit() as f32 * 2.0 - 1.0);
         }
-        timed(&format!("  graph {}", kind.name()), count, |_| graph.run().expect("it runs"));
+        timed(&format!("  graph {}", kind.name()), count, |_| {
+            graph.run().expect("it runs");
+            Instant::now()
+        });
     }
+}
+
+/// What no backend does.
+fn masks_and_vote(set: &ModelSet, count: u64) {
+    let mut random = Random::new(3, 0);
     let widths = set.manifest().dropout.widths;
     let masks = DropoutMasks::new(1, 3, PASSES, widths, 0.2);
     let mut layers = [0, 1].map(|layer| vec![0.0; masks.size(layer)]);
@@ -178,9 +201,13 @@ fn parts(set: &ModelSet, backend: &dyn Backend, count: u64) {
         for (layer, mask) in layers.iter_mut().enumerate() {
             masks.fill(number, layer, mask);
         }
+        Instant::now()
     });
     let logits: Vec<f32> = (0..9 * PASSES).map(|_| random.unit() as f32 * 4.0 - 2.0).collect();
-    timed("  vote", count, |_| assert!(count_votes(std::hint::black_box(&logits), 1.0).is_some()));
+    timed("  vote", count, |_| {
+        assert!(count_votes(std::hint::black_box(&logits), 1.0).is_some());
+        Instant::now()
+    });
 }
 
 /// Millions of multiply-adds of a decision, by the networks' shapes.

@@ -1,9 +1,10 @@
-//! What the embedded backend gives, against PyTorch: a pinned fixture of random inputs, and, for
+//! What every backend gives, against PyTorch: a pinned fixture of random inputs, and, for
 //! `tests/oracles/models_oracle.py --compare`, everything that the engine computes on many more.
 //!
 //! With `MODEL_PARITY_OUTPUT=FOLDER` the second test writes 1,000 random cases of each graph, and 1,000 cases whose
 //! matrices are windows of real ES minutes where the shared data is there.
 
+mod backends;
 mod shared_data;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use algospace_hft::source::native::{Adjustment, TickFile};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize_to_file};
 
+use backends::backends;
 use shared_data::shared_data;
 
 /// Largest difference from PyTorch.
@@ -35,8 +37,10 @@ fn every_graph_gives_what_pytorch_gives() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/model_parity.safetensors");
     let bytes = std::fs::read(path).unwrap();
     let fixture = SafeTensors::deserialize(&bytes).unwrap();
-    let (set, backend) = (ModelSet::built_in().unwrap(), Cpu::new());
-    for kind in GraphKind::ALL {
+    let set = ModelSet::built_in().unwrap();
+    for (backend, kind) in
+        backends().iter().flat_map(|backend| GraphKind::ALL.map(|kind| (backend, kind)))
+    {
         let described = &set.manifest().graphs[kind.name()];
         let mut loaded: HashMap<usize, Box<dyn Graph>> = HashMap::new();
         let mut largest: f32 = 0.0;
@@ -47,8 +51,9 @@ fn every_graph_gives_what_pytorch_gives() {
                 GraphKind::Core => tensor("mask_1").shape()[1],
                 _ => 1,
             };
-            let graph =
-                loaded.entry(passes).or_insert_with(|| set.graph(kind, &backend, passes).unwrap());
+            let graph = loaded
+                .entry(passes)
+                .or_insert_with(|| set.graph(kind, backend.as_ref(), passes).unwrap());
             for (index, input) in described.inputs.iter().enumerate() {
                 graph.input(index).copy_from_slice(&floats(tensor(&input.name).data()));
             }
@@ -62,7 +67,7 @@ fn every_graph_gives_what_pytorch_gives() {
                 }
             }
         }
-        println!("{kind:?}: {largest:e}");
+        println!("{}, {kind:?}: {largest:e}", backend.name());
     }
 }
 

@@ -11,7 +11,7 @@ use std::thread;
 use super::model_set::{GraphKind, ModelSet, ModelSetError};
 use super::seat::ENCODED;
 use crate::execution::{Account, Decision};
-use crate::inference::{Backend, Cpu, Graph};
+use crate::inference::{Backend, Graph};
 use crate::market::{Bar, Timeframe};
 use crate::matrix::{MatrixKind, Window};
 use crate::strategy::{Observation, Strategy};
@@ -140,12 +140,13 @@ impl Strategy for Watcher {
 }
 
 /// Encodes every whole window of a history on `threads` threads (≥ 1). `walk` takes the history through the stages
-/// with the given strategy in the decision seat, and drops it.
+/// with the given strategy in the decision seat, and drops it. The encoders run on backends of the kind of `backend`.
 ///
 /// # Errors
 /// If the backend does not take a graph of the set. A window whose encoding fails is left out.
 pub fn foresee<T>(
     set: &ModelSet,
+    backend: &dyn Backend,
     threads: usize,
     walk: impl FnOnce(Box<dyn Strategy + Send>) -> T,
 ) -> Result<(Foreseen, T), ModelSetError> {
@@ -157,7 +158,7 @@ pub fn foresee<T>(
     });
     let watcher = Watcher { timeframe: matrices.tactical.timeframe, windows, workers };
     let encoders =
-        (0..threads.max(1)).map(|_| Encoders::load(set)).collect::<Result<Vec<_>, _>>()?;
+        (0..threads.max(1)).map(|_| Encoders::load(set, backend)).collect::<Result<Vec<_>, _>>()?;
     let chunks = Mutex::new(chunks);
     thread::scope(|scope| {
         let chunks = &chunks;
@@ -177,14 +178,14 @@ pub fn foresee<T>(
 
 /// The encoders of one worker.
 struct Encoders {
-    backend: Cpu,
+    backend: Box<dyn Backend>,
     graphs: [Box<dyn Graph>; 3],
 }
 
 impl Encoders {
-    fn load(set: &ModelSet) -> Result<Encoders, ModelSetError> {
-        let backend = Cpu::new();
-        let graph = |kind| set.graph(kind, &backend, 1);
+    fn load(set: &ModelSet, backend: &dyn Backend) -> Result<Encoders, ModelSetError> {
+        let backend = backend.another();
+        let graph = |kind| set.graph(kind, backend.as_ref(), 1);
         let graphs =
             [graph(GraphKind::Structure)?, graph(GraphKind::Tactical)?, graph(GraphKind::Regime)?];
         Ok(Encoders { backend, graphs })

@@ -178,18 +178,24 @@ impl Agents {
         Ok(())
     }
 
+    /// Shows the core the masks of a question, unless it has them.
+    fn write_masks(&mut self, question: u64) {
+        if self.masked != question {
+            let masks = &self.masks;
+            self.networks.write_masks(|layer, mask| masks.fill(question, layer, mask));
+            self.masked = question;
+        }
+    }
+
     /// The two stages on what the networks have seen.
     fn decide(
         &mut self,
         account: &Account,
         record: &mut DecisionRecord,
     ) -> Result<Option<Decision>, Fault> {
-        let Agents { settings, networks, masks, .. } = self;
+        self.write_masks(record.question);
+        let Agents { settings, networks, .. } = self;
         networks.show_account(&account_inputs(account, settings.rules.max_position_size));
-        if self.masked != record.question {
-            networks.write_masks(|layer, mask| masks.fill(record.question, layer, mask));
-            self.masked = record.question;
-        }
         let opportunity = count_votes(networks.logits()?, self.temperature).ok_or(Fault)?;
         record.opportunity = Some(opportunity);
         settings.judge(&opportunity, account, record);
@@ -286,6 +292,14 @@ impl Strategy for Agents {
 
     fn take_record(&mut self) -> Option<DecisionRecord> {
         self.record.take()
+    }
+
+    fn prepare(&mut self, question: u64) {
+        self.write_masks(question);
+    }
+
+    fn backend(&self) -> Option<Arc<dyn Backend>> {
+        Some(Arc::clone(&self.backend))
     }
 
     fn restart(&mut self) {

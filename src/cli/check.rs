@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use super::{Failure, say};
 use crate::agents::model_set::{GOLDEN_TOLERANCE, GraphFile, GraphKind, shapes_text};
 use crate::config::{Config, Mode, StrategyKind, process_variables};
-use crate::inference::{Backend, Cpu};
 use crate::market::Instrument;
-use crate::pipeline::{check_fit, open_model_set};
+use crate::pipeline::{check_fit, open_backend, open_model_set};
 use crate::source::history::HistoryError;
 use crate::source::import::{BINARY_PRESETS, Detected, ImportError, PRESETS, detect, preset_names};
 use crate::source::native::TickFile;
@@ -65,8 +64,8 @@ pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
 /// Loads the model set and runs its golden cases; says what it contains, in lines and as JSON.
 fn check_models(config: &Config) -> Result<(Vec<String>, Value), Failure> {
     let set = open_model_set(config).map_err(Failure::usage)?;
-    let backend = Cpu::new();
-    let difference = set.verify(&backend).map_err(Failure::usage)?;
+    let backend = open_backend(config).map_err(Failure::usage)?;
+    let difference = set.verify(backend.as_ref()).map_err(Failure::usage)?;
     let manifest = set.manifest();
     let mut lines = vec![
         format!("model set: {}", set.label()),

@@ -1,6 +1,6 @@
 //! Settings that do nothing.
 
-use super::schema::{Config, Mode, StrategyKind};
+use super::schema::{Config, InferenceBackend, Mode, StrategyKind};
 use crate::features::FeatureLayout;
 use crate::matrix::{FeatureMatrix, MatrixKind, MatrixSettings};
 
@@ -26,9 +26,14 @@ impl Config {
                 notes.push(format!("{} {verb} no effect {when}.", written.join(" and ")));
             }
         };
-        note(kind != StrategyKind::Marl, &["marl_core", "rde"], &under_kind);
+        note(kind != StrategyKind::Marl, &["marl_core", "rde", "inference"], &under_kind);
         note(kind != StrategyKind::Baseline, &["strategy.baseline"], &under_kind);
         note(kind != StrategyKind::RandomEntries, &["strategy.random_entries"], &under_kind);
+        note(
+            self.inference.backend == InferenceBackend::Cpu,
+            &["inference.library"],
+            "under inference.backend: cpu, which needs none",
+        );
         note(backtest, &["data_handler.live_settings"], "in a backtest");
         note(!backtest, &["data_handler.backtest_settings"], "outside a backtest");
         note(

@@ -45,6 +45,8 @@ pub struct Config {
     pub marl_core: MarlCoreSettings,
     /// The regime engine. No effect unless `strategy.kind` is `marl`.
     pub rde: RegimeSettings,
+    /// What runs the networks. No effect unless `strategy.kind` is `marl`.
+    pub inference: InferenceSettings,
     /// How the stages run.
     pub pipeline: PipelineSettings,
     /// Statistics of the report.
@@ -72,6 +74,7 @@ impl Default for Config {
             account: AccountSettings::default(),
             marl_core: MarlCoreSettings::default(),
             rde: RegimeSettings::default(),
+            inference: InferenceSettings::default(),
             pipeline: PipelineSettings::default(),
             performance: PerformanceSettings::default(),
             output: OutputSettings::default(),
@@ -528,6 +531,29 @@ impl Default for McDropoutSettings {
             minimum_agreement: 0.5,
         }
     }
+}
+
+/// `inference`. No effect unless `strategy.kind` is `marl`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InferenceSettings {
+    /// What runs the networks. Default `cpu`.
+    pub backend: InferenceBackend,
+    /// The backend's library; default absent: sought by its name where the system keeps libraries. No effect under
+    /// `cpu`, which needs none.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub library: Option<PathBuf>,
+}
+
+/// `inference.backend`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InferenceBackend {
+    /// The embedded one.
+    #[default]
+    Cpu,
+    /// ONNX Runtime, in a program that was built with the feature `onnxruntime`.
+    OnnxRuntime,
 }
 
 /// `rde`: the regime detection engine. No effect unless `strategy.kind` is `marl`.

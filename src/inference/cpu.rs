@@ -13,7 +13,11 @@ const NAME: &str = "cpu";
 /// Runs graphs on one thread of its own, by rten.
 ///
 /// rten runs everything inside a thread pool. With one thread in it no work is split, and
-/// [`Backend::together`] hands several runs over at once.
+/// [`Backend::together`] hands several runs over at once. What remains: some allocations a run (its inputs and outputs, and what an
+/// operator gives when rten's pool has none of that size).
+///
+/// rten's loader is not made for hostile bytes: on some damaged files it never ends. Model sets hold every file's hash,
+/// and no file is loaded that does not have it.
 #[derive(Clone)]
 pub struct Cpu {
     pool: Arc<ThreadPool>,
@@ -35,6 +39,10 @@ impl Default for Cpu {
 impl Backend for Cpu {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn another(&self) -> Box<dyn Backend> {
+        Box::new(Cpu::new())
     }
 
     fn load(&self, onnx: &[u8], signature: &Signature) -> Result<Box<dyn Graph>, InferenceError> {

@@ -2,15 +2,22 @@
 //!
 //! A [`Backend`] loads a graph into a [`Graph`], which owns its inputs and outputs: whoever uses it writes into
 //! the inputs, runs it, and reads the outputs. So a backend can keep them where its device wants them. The
-//! embedded [`Cpu`] backend is always there: pure Rust, one thread, no library of the system.
+//! embedded [`Cpu`] backend is always there: pure Rust, one thread, no library of the system. With the feature
+//! `onnxruntime` there is another that calls ONNX Runtime.
 //!
 //! [`DropoutMasks`] are inputs like any other: dropout is never an operator of a graph.
 
 mod cpu;
 mod masks;
+#[cfg(feature = "onnxruntime")]
+mod onnx_runtime;
 
 pub use cpu::Cpu;
 pub use masks::DropoutMasks;
+#[cfg(feature = "onnxruntime")]
+pub use onnx_runtime::OnnxRuntime;
+
+use std::path::PathBuf;
 
 /// An input or output of a graph: its name and its fixed shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +52,24 @@ pub struct Signature {
 /// A graph that cannot be loaded or run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InferenceError {
+    /// The backend's library cannot be used.
+    #[error("the {backend} backend cannot use the library {}: {reason}; inference.library names it", library.display())]
+    Open {
+        /// The backend.
+        backend: &'static str,
+        /// Where it was sought.
+        library: PathBuf,
+        /// The backend's words.
+        reason: String,
+    },
+    /// The program was built without the backend.
+    #[error(
+        "inference.backend: {backend} is not in this program; build it with `cargo build --release --features {backend}`, or set inference.backend: cpu"
+    )]
+    NotBuiltIn {
+        /// The backend.
+        backend: &'static str,
+    },
     /// The backend does not take the file.
     #[error("the {backend} backend cannot load the graph: {reason}")]
     Load {
@@ -88,13 +113,17 @@ pub trait Backend: Send + Sync {
     /// Its name, such as `cpu`.
     fn name(&self) -> &'static str;
 
+    /// One of the same kind, which can run graphs at the same time as this one.
+    fn another(&self) -> Box<dyn Backend>;
+
     /// Loads an ONNX file with inputs and outputs of these shapes.
     ///
     /// # Errors
     /// If the file is no graph, has operators that the backend does not know, or other inputs or outputs.
     fn load(&self, onnx: &[u8], signature: &Signature) -> Result<Box<dyn Graph>, InferenceError>;
 
-    /// Does work that runs several graphs where they run, so that it is handed over once and not for each.
+    /// Does work that runs graphs where they run, so that it is handed over once and not for each: a decision, or
+    /// all that a thread ever does. Nothing else can run them meanwhile.
     fn together(&self, work: &mut (dyn FnMut() + Send)) {
         work();
     }

@@ -10,6 +10,7 @@ use crate::config::{Config, LimitFill as LimitFillSetting};
 use crate::execution::{
     Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
 };
+use crate::inference::InferenceError;
 use crate::market::{Instrument, Timestamp};
 use crate::matrix::MatricesSettings;
 use crate::source::native::{Adjustment, TickFileDescription};
@@ -51,6 +52,9 @@ pub enum AssemblyError {
     /// The agents' model set cannot be used.
     #[error(transparent)]
     ModelSet(#[from] ModelSetError),
+    /// What is to run the networks cannot be used.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
     /// The indicators or matrices cannot be such.
     #[error(transparent)]
     Features(#[from] FeatureStageError),

@@ -98,7 +98,7 @@ impl Prepared {
         let stages =
             |strategy| assembly::pipeline(config, &instrument, description, &matrices, strategy);
         // Threads that measure how long a decision takes make it whole.
-        if let Some(set) = seat.model_set()
+        if let Some((set, backend)) = seat.networks()
             && config.pipeline.runner == config::Runner::Inline
         {
             let (threads, ticks) =
@@ -110,7 +110,8 @@ impl Prepared {
                 replay(&mut stages, ticks, &mut Unheard, stop, &mut on_ticks);
                 Ok(())
             };
-            let (foreseen, walked) = foresee(set, threads, walk).map_err(AssemblyError::from)?;
+            let (foreseen, walked) =
+                foresee(set, backend.as_ref(), threads, walk).map_err(AssemblyError::from)?;
             walked.map_err(|error: AssemblyError| error)?;
             seat.foresee(foreseen);
         }

@@ -27,7 +27,7 @@ pub use journal::{Entry, JournalHeader, RunJournal, RunJournalError};
 pub use output::{Action, Output};
 pub use replay::{Difference, ReplayError, Replayed, replay_journal};
 pub use runner::journal_path;
-pub use seat::open_model_set;
+pub use seat::{open_backend, open_model_set};
 pub use sink::Sink;
 pub use stages::Pipeline;
 pub use trading::{PipelineSettings, TradingStage};

@@ -1,13 +1,15 @@
 //! Who sits in the decision seat, from a configuration.
 
+#[cfg(feature = "onnxruntime")]
+use std::path::Path;
 use std::sync::Arc;
 
 use super::assembly::AssemblyError;
 use crate::agents::model_set::{FeatureSchema, ModelSet, ModelSetError, Problem};
 use crate::agents::{AgentSettings, Agents, Foreseen, RiskRules, STRONG_NODE};
-use crate::config::{Config, StrategyKind};
+use crate::config::{Config, InferenceBackend, StrategyKind};
 use crate::execution::Bracket;
-use crate::inference::{Backend, Cpu};
+use crate::inference::{Backend, Cpu, InferenceError};
 use crate::market::Instrument;
 use crate::matrix::{MatricesSettings, MatrixKind};
 use crate::strategy::{
@@ -50,6 +52,14 @@ impl Seat {
         }
     }
 
+    /// The agents' networks and what runs them, if there are any.
+    pub(super) fn networks(&self) -> Option<(&ModelSet, Arc<dyn Backend>)> {
+        match self {
+            Seat::Rule(_) => None,
+            Seat::Agents(agents, set) => Some((set, agents.backend()?)),
+        }
+    }
+
     /// The matrices: as configured, or else those that the networks were made for.
     pub(super) fn matrices(&self, config: &Config) -> MatricesSettings {
         match self.model_set() {
@@ -71,6 +81,24 @@ impl Seat {
             Seat::Rule(strategy) => strategy,
             Seat::Agents(agents, _) => agents,
         }
+    }
+}
+
+/// The configured backend.
+///
+/// # Errors
+/// If its library cannot be used, or the program was built without it.
+pub fn open_backend(config: &Config) -> Result<Arc<dyn Backend>, InferenceError> {
+    match config.inference.backend {
+        InferenceBackend::Cpu => Ok(Arc::new(Cpu::new())),
+        #[cfg(feature = "onnxruntime")]
+        InferenceBackend::OnnxRuntime => {
+            let library = config.inference.library.as_deref();
+            let library = library.unwrap_or(Path::new("libonnxruntime.so"));
+            Ok(Arc::new(crate::inference::OnnxRuntime::new(library)?))
+        }
+        #[cfg(not(feature = "onnxruntime"))]
+        InferenceBackend::OnnxRuntime => Err(InferenceError::NotBuiltIn { backend: "onnxruntime" }),
     }
 }
 
@@ -115,9 +143,9 @@ fn matrices_of(set: &ModelSet, config: &Config) -> MatricesSettings {
 }
 
 /// The agents as configured, and their set.
-fn agents(config: &Config, instrument: &Instrument) -> Result<(Agents, ModelSet), ModelSetError> {
+fn agents(config: &Config, instrument: &Instrument) -> Result<(Agents, ModelSet), AssemblyError> {
     let set = open_model_set(config)?;
-    let backend: Arc<dyn Backend> = Arc::new(Cpu::new());
+    let backend = open_backend(config)?;
     set.verify(backend.as_ref())?;
     let (core, risk) = (&config.marl_core, &config.risk_management);
     let settings = AgentSettings {

@@ -8,8 +8,11 @@ pub use moving_average_cross::{MovingAverageCross, MovingAverageCrossSettings};
 pub use observation::{Levels, MOST_CELLS, Observation, ObservedRow};
 pub use random_entries::{RandomEntries, RandomEntriesSettings};
 
+use std::sync::Arc;
+
 use crate::agents::DecisionRecord;
 use crate::execution::{Account, Decision};
+use crate::inference::Backend;
 use crate::market::{Bar, Timeframe};
 
 /// Whoever sits in the decision seat. It sees closed bars only, so it cannot look ahead.
@@ -32,6 +35,16 @@ pub trait Strategy {
 
     /// What it thought of the last question, for those who want to know; once.
     fn take_record(&mut self) -> Option<DecisionRecord> {
+        None
+    }
+
+    /// Does beforehand what the question of this number will need, whatever comes until then. No answer depends on
+    /// whether it was called.
+    fn prepare(&mut self, _question: u64) {}
+
+    /// What runs its networks, if it has any. On [`Backend::together`]'s thread it is asked soonest, since nothing
+    /// is handed over then.
+    fn backend(&self) -> Option<Arc<dyn Backend>> {
         None
     }
 
@@ -75,6 +88,14 @@ impl<S: Strategy + ?Sized> Strategy for Box<S> {
 
     fn take_record(&mut self) -> Option<DecisionRecord> {
         (**self).take_record()
+    }
+
+    fn prepare(&mut self, question: u64) {
+        (**self).prepare(question);
+    }
+
+    fn backend(&self) -> Option<Arc<dyn Backend>> {
+        (**self).backend()
     }
 
     fn restart(&mut self) {

@@ -267,7 +267,11 @@ impl ModelSet {
         Self::from_files(&origin, &|name| std::fs::read(folder.join(name)))
     }
 
-    fn from_files(origin: &str, read: &ReadFile) -> Result<ModelSet, ModelSetError> {
+    /// A set from wherever its files are: `read` gives the bytes of the one of a name. `origin` says where, for people.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged, or the set breaks the contract.
+    pub fn from_files(origin: &str, read: &ReadFile) -> Result<ModelSet, ModelSetError> {
         Self::load(origin, read)
             .map_err(|problem| ModelSetError { set: origin.to_owned(), problem: Box::new(problem) })
     }
@@ -434,7 +438,7 @@ impl ModelSet {
 }
 
 /// Reads a file of the set by its name.
-type ReadFile<'a> = dyn Fn(&str) -> std::io::Result<Vec<u8>> + 'a;
+pub type ReadFile<'a> = dyn Fn(&str) -> std::io::Result<Vec<u8>> + 'a;
 
 fn read_file(read: &ReadFile, file: &str) -> Result<Vec<u8>, Problem> {
     read(file).map_err(|source| Problem::Missing { file: file.to_owned(), source })

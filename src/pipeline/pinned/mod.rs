@@ -50,6 +50,7 @@ use super::stages::{Deciding, Pipeline};
 use super::trading::TradingStage;
 use crate::agents::DecisionRecord;
 use crate::execution::{OrderId, OrderMessage};
+use crate::inference::Backend;
 use crate::latency::{LatencyRecord, Load, Recorder, Sample, Span};
 use crate::machine::{
     Core, Placed, Role, Wait, huge_pages, keep_current_thread_on, pin_current_thread, real_time,
@@ -281,9 +282,10 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let (end, deciding) = match settings.layout {
             Layout::Fused => {
                 drop((feature_watch, seat_watch));
+                let backend = deciding.strategy.backend();
                 let downstream = Noticed { downstream: deciding, notices: None, records: None };
                 let stages = StagesThread::new(trading, downstream, outlets.with(on_features));
-                let end = self.drive(stages, feed, None, publisher, reader, progress)?;
+                let end = self.drive(stages, backend, feed, None, (publisher, reader), progress)?;
                 end.split()
             }
             Layout::DecisionApart => {
@@ -299,7 +301,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                 let records = Some(records);
                 let downstream = Noticed { downstream: features, notices, records };
                 let stages = StagesThread::new(trading, downstream, outlets.with(on_features));
-                let end = self.drive(stages, feed, Some(seat), publisher, reader, progress)?;
+                let end =
+                    self.drive(stages, None, feed, Some(seat), (publisher, reader), progress)?;
                 let (mut end, features) = end.split();
                 (end.waits.decision, end.waits.unasked) = features.waits();
                 let (features, (strategy, lost_times)) = (features.into_stage(), join(decision));
@@ -326,7 +329,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                 let downstream = Noticed { downstream, notices, records: Some(records) };
                 let ignore = |_: &FeatureStage| {};
                 let stages = StagesThread::new(trading, downstream, outlets.with(ignore));
-                let end = self.drive(stages, feed, Some(seat), publisher, reader, progress)?;
+                let end =
+                    self.drive(stages, None, feed, Some(seat), (publisher, reader), progress)?;
                 let (mut end, to_features) = end.split();
                 end.waits.features = to_features.outlet.full;
                 drop(to_features);
@@ -372,7 +376,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             queue(most_records, settings.placed(Role::Decision).wait, DecisionRecord::EMPTY);
         // In a simulation the clock is the market's, and no result depends on the machine.
         let budget = if waits { Duration::MAX } else { settings.decision_budget };
-        let seat = self.spawn(Role::Decision, move |wait| {
+        let backend = strategy.backend();
+        let seat = self.spawn_on(backend, Role::Decision, move |wait| {
             serve(Role::Decision, inbox, wait, failures, |message| match message {
                 DecisionMessage::Observation(observation) => strategy.observe(&observation),
                 DecisionMessage::Question(bar, question, account, closed) => {
@@ -384,6 +389,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                     }
                     let decision = decision.filter(|_| !is_overdue);
                     answers.send(Answer { question, decision, is_overdue });
+                    strategy.prepare(question.number + 1);
                 }
                 DecisionMessage::Restart => strategy.restart(),
             });
@@ -409,10 +415,10 @@ impl<'scope, 'env> Threads<'scope, 'env> {
     fn drive<D, F, N>(
         &self,
         mut stages: StagesThread<D, N>,
+        backend: Option<Arc<dyn Backend>>,
         feed: F,
         seat: Option<Seat>,
-        ring: Publisher,
-        reader: Reader,
+        (ring, reader): (Publisher, Reader),
         progress: &mut dyn FnMut(u64),
     ) -> Result<End<D>, Failure>
     where
@@ -436,7 +442,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             ticks: Arc::clone(&ticks),
         };
         let start = Instant::now();
-        let stages = self.spawn(Role::Stages, move |wait| {
+        let stages = self.spawn_on(backend, Role::Stages, move |wait| {
             stages.run(reader, wait, failures);
             stages
         })?;
@@ -481,9 +487,19 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         role: Role,
         work: impl FnOnce(Wait) -> T + Send + 'scope,
     ) -> Result<ScopedJoinHandle<'scope, T>, Failure> {
+        self.spawn_on(None, role, work)
+    }
+
+    /// Starts a thread, that of a backend if there is one, and puts it in its place.
+    fn spawn_on<T: Send + 'scope>(
+        &self,
+        backend: Option<Arc<dyn Backend>>,
+        role: Role,
+        work: impl FnOnce(Wait) -> T + Send + 'scope,
+    ) -> Result<ScopedJoinHandle<'scope, T>, Failure> {
         let Threads { settings, failures, log, .. } = *self;
         let placed = settings.placed(role);
-        let start = move || {
+        let place_and_work = move || {
             let place = match placed.core {
                 Some(core) => Some(pin_current_thread(core)),
                 None if settings.shared.is_empty() => None,
@@ -496,6 +512,12 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                 failures.catch(role, || log(&format!("{role}: {outcome}")));
             }
             work(placed.wait)
+        };
+        let start = move || {
+            let Some(backend) = backend else { return place_and_work() };
+            let (mut work, mut done) = (Some(place_and_work), None);
+            backend.together(&mut || done = work.take().map(|work| work()));
+            done.expect("work is done once")
         };
         thread::Builder::new().name(role.to_string()).spawn_scoped(self.scope, start).map_err(
             |error| Failure {
