@@ -5,12 +5,12 @@ mod sample_run;
 
 use algospace_hft::performance::write_run_directory;
 use browser::{chart, opened};
-use sample_run::{HOSTILE, empty_run, sample_run, wall_times};
+use sample_run::{HOSTILE, empty_run, run_of_agents, wall_times};
 
 #[test]
 fn every_chart_is_drawn() {
     let folder = tempfile::tempdir().unwrap();
-    let mut run = sample_run(40);
+    let mut run = run_of_agents(40);
     run.contract_symbols = vec![HOSTILE.to_owned()];
     write_run_directory(folder.path(), &run, wall_times()).unwrap();
     let Some(page) = opened(&folder.path().join("report.html")) else {
@@ -26,6 +26,12 @@ fn every_chart_is_drawn() {
         ("distribution", "class=\"point\"", 10),
         ("exits", "class=\"point\"", 4),
         ("excursions", "class=\"point\"", won),
+        ("confidence", "class=\"js-line\"", 4),
+        ("confidence", "class=\"point\"", trades),
+        ("votes", "class=\"js-line\"", 3),
+        ("regime", "class=\"hm\"", 1),
+        ("refusals", "class=\"point\"", 2),
+        ("reliability", "class=\"point\"", 15),
         ("latency", "class=\"point\"", 9),
         ("percentiles", "class=\"js-line\"", 5),
         ("percentiles", "class=\"point\"", 100),
@@ -36,7 +42,7 @@ fn every_chart_is_drawn() {
         assert!(found >= least, "{name}: {found} of {least} {mark}");
     }
     let drawn = page.matches("<div id=\"chart-").count();
-    assert_eq!(drawn, 8, "a chart is not looked at here");
+    assert_eq!(drawn, 13, "a chart is not looked at here");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use algospace_hft::market::Money;
 use algospace_hft::performance::{
     RUN_FILES, RunRecord, Summary, render_report_again, write_run_directory,
 };
-use sample_run::{HOSTILE, empty_run, sample_run, wall_times};
+use sample_run::{HOSTILE, empty_run, run_of_agents, sample_run, wall_times};
 use serde_json::Value;
 
 fn write(directory: &Path, run: &RunRecord) -> Summary {
@@ -135,7 +135,7 @@ fn a_report_rendered_from_the_directory_alone_is_the_first_one_byte_for_byte() {
     let mut without_samples = empty_run();
     let recorder = Recorder::new(wall_times().started, Load::OpenLoop);
     without_samples.latency = Some(recorder.finish(Duration::from_secs(1), 0));
-    for run in [sample_run(30), hostile, empty_run(), without_samples] {
+    for run in [sample_run(30), run_of_agents(30), hostile, empty_run(), without_samples] {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &run);
         let first = read(folder.path(), "report.html");
@@ -245,6 +245,45 @@ fn the_report_puts_its_caveats_into_words() {
     }
 }
 
+/// What agents decided is told, with a warning if they are untrained, and goes when others decide.
+#[test]
+fn decisions_of_agents_are_counted_told_and_taken_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_of_agents(10);
+    write(folder.path(), &run);
+    let page = read(folder.path(), "report.html");
+    for words in ["<h2>Decisions</h2>", "model set is untrained", "Refusals by reason", "foretell"]
+    {
+        assert!(own_part(&page).contains(words), "{words}");
+    }
+    let summary: Value = serde_json::from_str(&read(folder.path(), "summary.json")).unwrap();
+    let decisions = &summary["decisions"];
+    let (asked, entries) = (run.decisions.len(), run.trades.len());
+    assert_eq!((&decisions["asked"], &decisions["executed"]), (&asked.into(), &entries.into()));
+    let early = run.trades.iter().filter(|trade| trade.entry_time <= run.equity[99].time).count();
+    let (unready, unsure) = (100 - early, asked - 100 - (entries - early));
+    let refused = serde_json::json!([["not_ready", unready], ["confidence", unsure]]);
+    assert_eq!(decisions["refused"], refused);
+    // Every trade is behind a decision, and those that won are counted.
+    let bins = decisions["reliability"]["bins"].as_array().unwrap();
+    let won = run.trades.iter().filter(|trade| trade.net_pnl() > Money::ZERO).count();
+    let of_bin = |bin: &Value| {
+        let count = bin["count"].as_f64().unwrap();
+        [count, count * bin["frequency"].as_f64().unwrap()]
+    };
+    let counted = bins.iter().map(of_bin).fold([0.0, 0.0], |a, b| [a[0] + b[0], a[1] + b[1]]);
+    assert_eq!(counted.map(f64::round), [entries as f64, won as f64]);
+
+    write(folder.path(), &sample_run(10));
+    assert!(!files(folder.path()).contains(&"decisions.csv".to_owned()));
+    let page = read(folder.path(), "report.html");
+    assert!(!own_part(&page).contains("<h2>Decisions</h2>"));
+    // Summaries of versions without decisions are read.
+    let summary = read(folder.path(), "summary.json").replace("\"decisions\": null,", "");
+    fs::write(folder.path().join("summary.json"), summary).unwrap();
+    render_report_again(folder.path()).unwrap();
+}
+
 #[test]
 fn the_report_asks_nothing_of_any_network() {
     let folder = tempfile::tempdir().unwrap();
@@ -260,13 +299,15 @@ fn the_report_asks_nothing_of_any_network() {
 #[test]
 fn a_damaged_directory_is_refused_by_name_and_the_old_report_stays() {
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), &sample_run(5));
+    write(folder.path(), &run_of_agents(5));
     let report = read(folder.path(), "report.html");
     let refusal = || render_report_again(folder.path()).unwrap_err().to_string();
     for (name, from, to, hint) in [
         ("summary.json", "\"seed\": 42", "\"seed\": -1", "line"),
         ("trades.csv", "session_close", "whim", "line"),
         ("equity.csv", "Z,", "Z,x", "line 2: cash `x"),
+        ("decisions.csv", "not_ready", "tired", "line 2: reasons `tired`"),
+        ("decisions.csv", ",long,0", ",long,x0", "confidence `x0"),
     ] {
         let good = read(folder.path(), name);
         fs::write(folder.path().join(name), good.replacen(from, to, 1)).unwrap();

@@ -41,6 +41,11 @@ fn columns() -> Vec<Column> {
 }
 
 impl DecisionTable {
+    /// The names of its columns, in order.
+    pub fn column_names() -> Vec<String> {
+        columns().into_iter().map(|column| column.name).collect()
+    }
+
     /// Begins a table at `path`, a `.csv` or `.parquet`; `facts` is what a Parquet file tells of itself.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 //!
 //! The networks come as a [`model_set::ModelSet`], which loads whole or is refused.
 
+mod calibration;
 mod decision_record;
 mod decision_table;
 mod foreseen;
@@ -17,6 +18,7 @@ mod risk;
 mod seat;
 mod vote;
 
+pub use calibration::{Reliability, ReliabilityBin};
 pub use decision_record::{
     AGENTS, CLASSES, DecisionRecord, MOST_REGIME, Opportunity, Reason, Reasons, RiskProposal,
 };

@@ -4,10 +4,10 @@ use std::sync::{Arc, LazyLock};
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use super::model_set::{ModelSet, Problem};
+use super::model_set::{GraphKind, ModelSet, Problem};
 use super::*;
 use crate::execution::{Account, Decision, Target};
-use crate::inference::{Backend, Cpu, Graph, InferenceError};
+use crate::inference::{Backend, Cpu, DropoutMasks, Graph, InferenceError};
 use crate::market::{Bar, Instrument, Money, Price, Side};
 use crate::matrix::MatrixKind;
 use crate::random::Random;
@@ -80,8 +80,23 @@ fn ask(
 }
 
 #[derive(Deserialize)]
-struct Votes {
+struct Reference {
     decisions: Vec<Vote>,
+    calibrations: Vec<Calibration>,
+}
+
+#[derive(Deserialize)]
+struct Calibration {
+    name: String,
+    confidence: Vec<f64>,
+    outcome: Vec<bool>,
+    expected_calibration_error: f64,
+    bins: Vec<ReliabilityBin>,
+}
+
+/// tests/oracles/uncertainty_oracle.py
+fn reference() -> Reference {
+    serde_json::from_str(include_str!("../../tests/fixtures/uncertainty.json")).unwrap()
 }
 
 #[derive(Deserialize)]
@@ -102,13 +117,33 @@ struct Expected {
     agreement: f64,
 }
 
-/// Against a reference in NumPy: tests/oracles/uncertainty_oracle.py.
+/// Against a reference in NumPy.
+#[test]
+fn calibration_is_that_of_the_reference() {
+    let calibrations = reference().calibrations;
+    assert!(calibrations.len() >= 4);
+    for Calibration { name, confidence, outcome, expected_calibration_error, bins } in calibrations
+    {
+        let decisions: Vec<(f64, bool)> = confidence.into_iter().zip(outcome).collect();
+        let ours = Reliability::of(&decisions).unwrap();
+        let apart = (ours.expected_calibration_error - expected_calibration_error).abs();
+        assert!(apart < 1e-9, "{name}: {ours:?}");
+        assert_eq!(ours.bins.len(), bins.len(), "{name}");
+        for (ours, theirs) in ours.bins.iter().zip(bins) {
+            assert_eq!(ours.count, theirs.count, "{name}");
+            assert!((ours.confidence - theirs.confidence).abs() < 1e-9, "{name}");
+            assert!((ours.frequency - theirs.frequency).abs() < 1e-9, "{name}");
+        }
+    }
+    assert_eq!(Reliability::of(&[]), None);
+}
+
+/// Against a reference in NumPy.
 #[test]
 fn votes_are_counted_as_the_reference_counts_them() {
-    let text = include_str!("../../tests/fixtures/uncertainty.json");
-    let votes: Votes = serde_json::from_str(text).unwrap();
-    assert!(votes.decisions.len() >= 20);
-    for Vote { name, temperature, logits, expected } in votes.decisions {
+    let votes = reference().decisions;
+    assert!(votes.len() >= 20);
+    for Vote { name, temperature, logits, expected } in votes {
         let logits: Vec<f32> = logits.into_iter().flatten().flatten().collect();
         let vote = count_votes(&logits, temperature).unwrap();
         let direction = if vote.direction == Target::Long { "long" } else { "short" };
@@ -200,6 +235,83 @@ fn nothing_is_decided_until_every_window_is_whole_again_after_a_missing_row() {
     assert!(ask(&mut agents, 102, &account()).1.reasons.has(Reason::NotReady));
 }
 
+/// Without dropout every pass says the same: nothing to disagree on, whatever the agents disagree on among themselves.
+#[test]
+fn without_dropout_the_passes_of_an_agent_agree() {
+    let mut core = SET.graph(GraphKind::Core, &Cpu::new(), 30).unwrap();
+    let mut random = Random::new(4, 0);
+    for input in 0..7 {
+        let is_mask = input >= 5;
+        core.input(input)
+            .fill_with(|| if is_mask { 1.0 } else { random.unit() as f32 * 4.0 - 2.0 });
+    }
+    core.run().unwrap();
+    for agent in core.output(0).chunks(90) {
+        assert!(agent.chunks(3).all(|pass| pass == &agent[..3]));
+        // The vote of this agent alone: three of it.
+        let vote = count_votes(&[agent, agent, agent].concat(), 1.0).unwrap();
+        assert!(vote.epistemic < 1e-7, "{vote:?}");
+        assert!(vote.votes.iter().flatten().all(|&votes| votes == 0 || votes == 30));
+    }
+}
+
+/// Monte Carlo dropout is Monte Carlo: over many decisions on the same matrices the mean of T passes is off from
+/// the mean of 20,000 by as much as the standard error says, which falls as 1/√T.
+#[test]
+fn the_mean_of_the_passes_converges_as_the_root_of_their_number() {
+    const ALL: usize = 20_000;
+    const BATCH: usize = 100;
+    let dropout = &SET.manifest().dropout;
+    let masks = DropoutMasks::new(7, 3, BATCH as u32, dropout.widths, dropout.probability);
+    let mut core = SET.graph(GraphKind::Core, &Cpu::new(), BATCH).unwrap();
+    let mut random = Random::new(5, 0);
+    for input in 0..5 {
+        core.input(input).fill_with(|| random.unit() as f32 * 4.0 - 2.0);
+    }
+    // Probability of the first class by each pass of each agent.
+    let mut passes: [Vec<f64>; 3] = Default::default();
+    for decision in 0..(ALL / BATCH) as u64 {
+        for layer in [0, 1] {
+            masks.fill(decision, layer, core.input(5 + layer));
+        }
+        core.run().unwrap();
+        for (agent, logits) in passes.iter_mut().zip(core.output(0).chunks(3 * BATCH)) {
+            agent.extend(logits.chunks(3).map(|pass| {
+                let power = |class: usize| f64::from(pass[class]).exp();
+                power(0) / (power(0) + power(1) + power(2))
+            }));
+        }
+    }
+    for agent in passes {
+        let mean = agent.iter().sum::<f64>() / ALL as f64;
+        let variance = agent.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / ALL as f64;
+        assert!(variance > 1e-6, "the passes differ");
+        for count in [1, 4, 16, 64, 256] {
+            let means =
+                agent.chunks_exact(count).map(|some| some.iter().sum::<f64>() / count as f64);
+            let groups = (ALL / count) as f64;
+            let squares: f64 = means.map(|some| (some - mean).powi(2)).sum::<f64>() / groups;
+            // The sampling error of a variance over so many groups is √(2/groups) of it.
+            let expected = variance / count as f64;
+            assert!(
+                (squares / expected - 1.0).abs() < 5.0 * (2.0 / groups).sqrt(),
+                "{count} passes"
+            );
+        }
+    }
+}
+
+/// Whether and for which question masks were made beforehand changes nothing.
+#[test]
+fn preparing_changes_no_decision() {
+    let (mut plain, mut prepared) = (ready(built_in(settings())), ready(built_in(settings())));
+    let guesses = [1, 2, 9, 4, 4];
+    for (question, guess) in (1..).zip(guesses) {
+        prepared.prepare(guess);
+        assert_eq!(ask(&mut plain, question, &account()), ask(&mut prepared, question, &account()));
+    }
+}
+
 /// A graph that says what it is told to, whatever it sees.
 struct Says {
     inputs: Vec<Vec<f32>>,
@@ -226,6 +338,9 @@ struct Here;
 impl Backend for Here {
     fn name(&self) -> &'static str {
         "test"
+    }
+    fn another(&self) -> Box<dyn Backend> {
+        Box::new(Here)
     }
     fn load(
         &self,

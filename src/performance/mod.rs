@@ -6,6 +6,8 @@
 
 mod bootstrap;
 mod csv_row;
+mod decision_summary;
+mod decisions_csv;
 mod drawdown;
 mod equity_csv;
 mod latency_file;
@@ -20,6 +22,7 @@ mod trades_csv;
 mod trading_day;
 
 pub use bootstrap::{Interval, Intervals};
+pub use decision_summary::DecisionSummary;
 pub use latency_summary::{LatencySummary, SpanSummary};
 pub use record::{EquityPoint, ExitReason, Trade};
 pub use run_directory::{
@@ -27,6 +30,6 @@ pub use run_directory::{
     hold_run_directory, remove_journal, render_report_again, write_run_directory,
     write_trades_file,
 };
-pub use run_record::{InputDescription, RunRecord};
+pub use run_record::{DecidedBy, InputDescription, RunRecord};
 pub use statistics::{ExitReasonStatistics, Statistics};
 pub use summary::{ProcessingTime, Summary};

@@ -6,6 +6,7 @@
 //! | `summary.json` | facts and figures: [`Summary`] |
 //! | `trades.csv` | one line a round trip |
 //! | `equity.csv` | one line a point of the equity curve |
+//! | `decisions.csv` | one line a question to the agents, if they decided: see `docs/decisions.md` |
 //! | `latency.hgrm` | processing time of a tick, nanoseconds, HdrHistogram's percentile text |
 //! | `latency.SPAN.hgrm` | the same of each span from tick to order that has samples, by [`Span::tag`] |
 //! | `latency.hlog` | those spans by interval, HdrHistogram's interval log, a tag a span |
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
+use super::decisions_csv::{read_decisions, write_decisions};
 use super::equity_csv::{read_equity, write_equity};
 use super::latency_file::write_percentiles;
 use super::report::{Run, render};
@@ -34,11 +36,12 @@ use crate::market::Timestamp;
 use crate::whole_file;
 
 /// The files of a run's directory: every name that a run may write or take away.
-pub const RUN_FILES: [&str; 14] = [
+pub const RUN_FILES: [&str; 15] = [
     REPORT,
     SUMMARY,
     TRADES,
     EQUITY,
+    DECISIONS,
     LATENCY,
     INTERVALS,
     span_file(Span::HandOver),
@@ -55,6 +58,7 @@ const REPORT: &str = "report.html";
 const SUMMARY: &str = "summary.json";
 const TRADES: &str = "trades.csv";
 const EQUITY: &str = "equity.csv";
+const DECISIONS: &str = "decisions.csv";
 const LATENCY: &str = "latency.hgrm";
 const INTERVALS: &str = "latency.hlog";
 const CONFIGURATION: &str = "config.resolved.yaml";
@@ -207,6 +211,7 @@ pub fn write_run_directory(
     remove(directory, MANIFEST)?;
     // This run may have nothing to replace them with.
     remove(directory, INTERVALS)?;
+    remove(directory, DECISIONS)?;
     Span::ALL.into_iter().try_for_each(|span| remove(directory, span_file(span)))?;
     let summary = Summary::of(record);
     replace(directory, TRADES, |writer| {
@@ -216,6 +221,9 @@ pub fn write_run_directory(
     replace(directory, EQUITY, |writer| {
         write_equity(writer, record.initial_capital, &record.equity).map_err(io::Error::from)
     })?;
+    if summary.decisions.is_some() {
+        write_decisions(&directory.join(DECISIONS), &record.decisions)?;
+    }
     replace(directory, LATENCY, |writer| {
         write_percentiles(writer, &record.processing_time, PICOSECONDS)
     })?;
@@ -233,6 +241,7 @@ pub fn write_run_directory(
         summary: &summary,
         trades: &record.trades,
         equity: &record.equity,
+        decisions: &record.decisions,
         configuration: &record.configuration,
     };
     replace(directory, REPORT, |writer| writer.write_all(render(&run).as_bytes()))?;
@@ -281,8 +290,17 @@ pub fn render_report_again(directory: &Path) -> Result<PathBuf, RunDirectoryErro
     let trades = read_trades(&directory.join(TRADES), &summary.contracts)?;
     let equity = read_equity(&directory.join(EQUITY))?;
     let (_, configuration) = read(CONFIGURATION)?;
-    let run =
-        Run { summary: &summary, trades: &trades, equity: &equity, configuration: &configuration };
+    let decisions = match summary.decisions {
+        Some(_) => read_decisions(&directory.join(DECISIONS))?,
+        None => Vec::new(),
+    };
+    let run = Run {
+        summary: &summary,
+        trades: &trades,
+        equity: &equity,
+        decisions: &decisions,
+        configuration: &configuration,
+    };
     replace(directory, REPORT, |writer| writer.write_all(render(&run).as_bytes()))?;
     Ok(directory.join(REPORT))
 }

@@ -22,6 +22,19 @@ pub struct InputDescription {
     pub facts: BTreeMap<String, String>,
 }
 
+/// The networks that decided, and what they had to reach.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct DecidedBy {
+    /// The model set's name, where it is, its hash and whether it is trained, for people.
+    pub model_set: String,
+    /// Whether it is trained.
+    pub trained: bool,
+    /// What ran the networks, such as `cpu`.
+    pub backend: String,
+    /// Confidence from which a vote was an opportunity, 0 to 1.
+    pub confidence_threshold: f64,
+}
+
 /// Everything that a finished run leaves. Whoever runs the pipeline fills it;
 /// [`super::write_run_directory`] turns it into files.
 #[derive(Clone, Debug)]
@@ -62,6 +75,8 @@ pub struct RunRecord {
     pub trades: Vec<Trade>,
     /// The account in order of time.
     pub equity: Vec<EquityPoint>,
+    /// The networks that decided; `None` for other strategies.
+    pub decided_by: Option<DecidedBy>,
     /// What the agents thought of every question, in order; empty for other strategies.
     pub decisions: Vec<DecisionRecord>,
     /// Nanoseconds of open market with a position held.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InputDescription, Intervals, LatencySummary, RunRecord, Statistics};
+use super::{DecisionSummary, InputDescription, Intervals, LatencySummary, RunRecord, Statistics};
 
 /// The run's facts and figures, as `summary.json` holds them. Money is in dollars, times are
 /// ISO-8601 UTC. With `trades.csv`, `equity.csv` and `config.resolved.yaml` it is all that the
@@ -50,6 +50,9 @@ pub struct Summary {
     pub statistics: Statistics,
     /// Confidence intervals of some of the statistics.
     pub confidence_intervals: Intervals,
+    /// What the agents decided; `None` if others did.
+    #[serde(default)]
+    pub decisions: Option<DecisionSummary>,
     /// Counts of what happened.
     pub counters: Vec<(String, u64)>,
     /// What a reader must know of the data.
@@ -123,6 +126,7 @@ impl Summary {
             initial_capital: record.initial_capital.as_f64(),
             statistics: Statistics::of(record),
             confidence_intervals: Intervals::of(record),
+            decisions: DecisionSummary::of(record),
             counters: record.counters.clone(),
             data_notes: record.data_notes.clone(),
             simulated_latency: record.simulated_latency.clone(),

@@ -13,13 +13,12 @@ use super::seat::Seat;
 use super::sink::Sink;
 use super::stages::Pipeline;
 use crate::agents::foresee;
-use crate::agents::model_set::ModelSet;
 use crate::agents::{DecisionRecord, Reason};
 use crate::config::{self, Config, ConfigError, StrategyKind};
 use crate::journal::JournalError;
 use crate::machine::{Machine, PlanError};
 use crate::market::{Bar, BarFlags, Calendar, Instrument, InstrumentError, Timeframe, Timestamp};
-use crate::performance::{EquityPoint, InputDescription, RunRecord, Trade};
+use crate::performance::{DecidedBy, EquityPoint, InputDescription, RunRecord, Trade};
 use crate::source::history::{History, HistoryError, Preparation};
 use crate::source::native::TickFileDescription;
 use crate::strategy::{Observer, Strategy};
@@ -75,7 +74,7 @@ pub struct Prepared {
     instrument: Instrument,
     history: History,
     /// The agents' networks: for people, and their SHA-256.
-    model_set: Option<(String, String)>,
+    model_set: Option<(DecidedBy, String)>,
     stages: Pipeline<Box<dyn Strategy + Send>>,
 }
 
@@ -115,8 +114,8 @@ impl Prepared {
             walked.map_err(|error: AssemblyError| error)?;
             seat.foresee(foreseen);
         }
-        let named = |set: &ModelSet| (set.label(), set.sha256().to_owned());
-        let model_set = seat.model_set().map(named);
+        let sha256 = seat.model_set().map(|set| set.sha256().to_owned());
+        let model_set = seat.decided_by(config).zip(sha256);
         let stages = stages(seat.into_strategy())?;
         Ok(Prepared { instrument, history, model_set, stages })
     }
@@ -235,7 +234,7 @@ pub fn run_backtest(
             name: &history.name,
             description: history.file.description(),
             notes: &history.notes,
-            model_set: model_set.as_ref().map(|(label, _)| label.as_str()),
+            decided_by: model_set.map(|(decided_by, _)| decided_by),
             first_tick: first.filter(|_| run.ticks > 0).map(|tick| tick.time),
             last_tick: last.map(|tick| tick.time),
         };
@@ -365,7 +364,7 @@ pub(super) struct Input<'a> {
     pub(super) name: &'a str,
     pub(super) description: &'a TickFileDescription,
     pub(super) notes: &'a [String],
-    pub(super) model_set: Option<&'a str>,
+    pub(super) decided_by: Option<DecidedBy>,
     pub(super) first_tick: Option<Timestamp>,
     pub(super) last_tick: Option<Timestamp>,
 }
@@ -393,7 +392,7 @@ pub(super) fn record(
     counters.extend(decision_counters(&sink.decisions));
     RunRecord {
         mode: input.mode.to_owned(),
-        strategy: strategy_text(config, input.model_set),
+        strategy: strategy_text(config, input.decided_by.as_ref()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         input: input.name.to_owned(),
         input_sha256: String::new(),
@@ -429,6 +428,7 @@ pub(super) fn record(
         interrupted: run.interrupted,
         trades: sink.trades,
         equity: sink.equity,
+        decided_by: input.decided_by.clone(),
         decisions: sink.decisions,
     }
 }
@@ -535,7 +535,7 @@ fn count_notes(stages: &Pipeline<Box<dyn Strategy + Send>>, ticks: u64) -> Vec<S
     notes
 }
 
-fn strategy_text(config: &Config, model_set: Option<&str>) -> String {
+fn strategy_text(config: &Config, decided_by: Option<&DecidedBy>) -> String {
     match config.strategy.kind {
         StrategyKind::RandomEntries => {
             let random = &config.strategy.random_entries;
@@ -565,7 +565,7 @@ fn strategy_text(config: &Config, model_set: Option<&str>) -> String {
             let (core, dropout) = (&config.marl_core, &config.marl_core.mc_dropout);
             format!(
                 "agents of the model set {}, {} passes, confidence from {}, gate from {}",
-                model_set.unwrap_or("?"),
+                decided_by.map_or("?", |decided_by| &decided_by.model_set),
                 dropout.iterations,
                 dropout.confidence_threshold,
                 core.gate_threshold

@@ -19,7 +19,6 @@ use super::seat::Seat;
 use super::sink::Sink;
 use super::stages::{Deciding, Pipeline};
 use crate::agents::DecisionRecord;
-use crate::agents::model_set::ModelSet;
 use crate::config::{Config, ConfigError};
 use crate::execution::Account;
 use crate::journal::{End, Journal};
@@ -118,7 +117,7 @@ pub fn replay_journal(
     let instrument = config.instrument()?;
     let seat = Seat::new(&config, &instrument)?;
     let matrices = seat.matrices(&config);
-    let model_set = seat.model_set().map(ModelSet::label);
+    let decided_by = seat.decided_by(&config);
     let found = seat.model_set().map(|set| set.sha256().to_owned());
     if found != header.model_set {
         let (path, written_with) = (path.display().to_string(), header.model_set);
@@ -188,7 +187,7 @@ pub fn replay_journal(
         name: &name,
         description: &header.description,
         notes: &header.notes,
-        model_set: model_set.as_deref(),
+        decided_by,
         first_tick: first,
         last_tick: last,
     };

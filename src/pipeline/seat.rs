@@ -12,6 +12,7 @@ use crate::execution::Bracket;
 use crate::inference::{Backend, Cpu, InferenceError};
 use crate::market::Instrument;
 use crate::matrix::{MatricesSettings, MatrixKind};
+use crate::performance::DecidedBy;
 use crate::strategy::{
     MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,
 };
@@ -58,6 +59,17 @@ impl Seat {
             Seat::Rule(_) => None,
             Seat::Agents(agents, set) => Some((set, agents.backend()?)),
         }
+    }
+
+    /// The networks that will decide, if there are any, for the run's record.
+    pub(super) fn decided_by(&self, config: &Config) -> Option<DecidedBy> {
+        let (set, backend) = self.networks()?;
+        Some(DecidedBy {
+            model_set: set.label(),
+            trained: set.manifest().trained,
+            backend: backend.name().to_owned(),
+            confidence_threshold: config.marl_core.mc_dropout.confidence_threshold,
+        })
     }
 
     /// The matrices: as configured, or else those that the networks were made for.

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use algospace_hft::agents::{DecisionRecord, Opportunity, Reason};
+use algospace_hft::execution::Target;
 use algospace_hft::latency::{LatencyRecord, Load, Recorder, Sample, Span};
 use algospace_hft::market::{Money, Price, Side, Timeframe, Timestamp};
 use algospace_hft::performance::{
-    EquityPoint, ExitReason, InputDescription, RunRecord, Trade, WallTimes,
+    DecidedBy, EquityPoint, ExitReason, InputDescription, RunRecord, Trade, WallTimes,
 };
 use hdrhistogram::Histogram;
 
@@ -56,6 +58,7 @@ pub fn empty_run() -> RunRecord {
         seed: 42,
         trades: Vec::new(),
         equity: Vec::new(),
+        decided_by: None,
         decisions: Vec::new(),
         time_in_market: 0,
         open_market_time: 0,
@@ -200,4 +203,47 @@ fn sample_latency(numbers: &mut Numbers) -> LatencyRecord {
     let mut latency = recorder.finish(Duration::from_secs(1), 12);
     latency.facts = vec!["no core is isolated".to_owned(), format!("clock source: {HOSTILE}")];
     latency
+}
+
+/// The same run as if agents had decided it: a question every five minutes, an entry before each trade.
+#[allow(dead_code, reason = "not every test has agents")]
+pub fn run_of_agents(days: i64) -> RunRecord {
+    let mut run = sample_run(days);
+    let mut numbers = Numbers(2);
+    run.decided_by = Some(DecidedBy {
+        model_set: format!("`{HOSTILE}`"),
+        trained: false,
+        backend: "cpu".to_owned(),
+        confidence_threshold: 0.8,
+    });
+    let mut trades = run.trades.iter().peekable();
+    for (question, point) in (1..).zip(&run.equity) {
+        let mut record = DecisionRecord { question, bar_end: point.time, ..DecisionRecord::EMPTY };
+        let trade = trades.next_if(|trade| trade.entry_time <= point.time);
+        if question <= 100 && trade.is_none() {
+            record.reasons.add(Reason::NotReady);
+            run.decisions.push(record);
+            continue;
+        }
+        let mut share = |most: i64| numbers.below(most) as f32 / 100.0;
+        let short = trade.is_some_and(|trade| trade.side == Side::Sell);
+        record.opportunity = Some(Opportunity {
+            direction: if short { Target::Short } else { Target::Long },
+            probabilities: [0.25, 0.25, 0.5],
+            agents: [[0.25, 0.25, 0.5]; 3],
+            votes: [[10, 5, 15], [1, 29, 0], [0, 0, 30]],
+            confidence: share(100),
+            aleatoric: share(109),
+            epistemic: share(30),
+            agreement: share(100),
+        });
+        record.regime_width = 8;
+        record.regime[..8].fill_with(|| share(300) - 1.5);
+        match trade {
+            Some(_) => record.execute = Some(0.75),
+            None => record.reasons.add(Reason::Confidence),
+        }
+        run.decisions.push(record);
+    }
+    run
 }

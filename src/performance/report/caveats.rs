@@ -33,6 +33,15 @@ pub(super) fn caveats(run: &Run) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if let Some(decisions) = &summary.decisions
+        && !decisions.decided_by.trained
+    {
+        list.push(
+            "The agents' model set is untrained: what they say is noise, and these figures say \
+             nothing of what trained agents would do."
+                .to_owned(),
+        );
+    }
     if let Some(seconds) = summary.input_description.expanded_from_bars_of_seconds {
         list.push(format!(
             "The ticks were made from history bars of {seconds} seconds, not from trades. When a \

@@ -19,21 +19,21 @@ use crate::performance::trades_csv::{contract_symbol, side_name};
 use crate::performance::trading_day::chicago_time;
 use crate::performance::{LatencySummary, Trade};
 
-const BLUE: &str = "#1f5fa8";
-const GREEN: &str = "#1a7f4b";
+pub(super) const BLUE: &str = "#1f5fa8";
+pub(super) const GREEN: &str = "#1a7f4b";
 const RED: &str = "#b93a32";
-const ORANGE: &str = "#c9791b";
+pub(super) const ORANGE: &str = "#c9791b";
 /// One for each span of the latency.
 const SPAN_COLORS: [&str; Span::ALL.len()] = [BLUE, ORANGE, GREEN, RED, "#7b4fa3", "#1f8f9a"];
 /// The price line has at most so many points.
 const MOST_PRICE_POINTS: usize = 20_000;
 
 /// Milliseconds of Chicago's clock since 1970.
-fn clock(time: Timestamp) -> i64 {
+pub(super) fn clock(time: Timestamp) -> i64 {
     plot::clock(chicago_time(time))
 }
 
-fn time_axis() -> Axis {
+pub(super) fn time_axis() -> Axis {
     let button = |count, step, label| {
         SelectorButton::new().count(count).step(step).step_mode(StepMode::Backward).label(label)
     };

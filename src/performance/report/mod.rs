@@ -1,15 +1,17 @@
 //! `report.html`: one file that opens offline, with interactive charts.
 //!
-//! It is a pure function of a run's summary, trades, equity and configuration, so a run directory
+//! It is a pure function of a run's summary, trades, equity, decisions and configuration, so a run directory
 //! can always be rendered again.
 
 mod caveats;
 mod charts;
+mod decision_charts;
 pub(super) mod format;
 mod sections;
 mod tables;
 
 use super::{EquityPoint, Summary, Trade};
+use crate::agents::DecisionRecord;
 use crate::page::page;
 
 /// What the report shows.
@@ -20,6 +22,8 @@ pub(super) struct Run<'a> {
     pub trades: &'a [Trade],
     /// The account in order of time.
     pub equity: &'a [EquityPoint],
+    /// What the agents thought, in order.
+    pub decisions: &'a [DecisionRecord],
     /// The resolved configuration; may be empty.
     pub configuration: &'a str,
 }
@@ -40,6 +44,7 @@ pub(super) fn render(run: &Run) -> String {
         sections::returns(run),
         sections::trade_outcomes(run),
         sections::exits_and_costs(run),
+        sections::decisions(run),
         sections::latency(run),
         sections::statistics(run),
         sections::facts(run),

@@ -4,7 +4,7 @@ use super::format::{
     count, dollars, duration, nanoseconds, number, or_undefined, percent, tone, whole_dollars,
 };
 use super::tables::limits;
-use super::{Run, caveats, charts, tables};
+use super::{Run, caveats, charts, decision_charts, tables};
 use crate::page::escape;
 use crate::performance::Interval;
 
@@ -178,6 +178,71 @@ pub(super) fn exits_and_costs(run: &Run) -> String {
         tables::costs(run)
     );
     section("", "Exits and costs", "", &columns(&left, &right))
+}
+
+/// What the agents thought; empty if none decided.
+pub(super) fn decisions(run: &Run) -> String {
+    let Some(summary) = &run.summary.decisions else {
+        return String::new();
+    };
+    let decided_by = &summary.decided_by;
+    let untrained = match decided_by.trained {
+        true => "",
+        false => " <strong>It is untrained: what follows is noise.</strong>",
+    };
+    let note = format!(
+        "By {} on the {} backend.{untrained} Of {} questions {} came to an entry.",
+        escape(&decided_by.model_set),
+        escape(&decided_by.backend),
+        count(summary.asked),
+        count(summary.executed),
+    );
+    let charts = [
+        (
+            decision_charts::confidence(run, summary),
+            "Confidence and uncertainty",
+            "Confidence is the mean probability of the direction over all passes of all agents; from the \
+             threshold on it is an opportunity. Aleatoric uncertainty is what no further pass can \
+             settle, epistemic what the passes disagree on.",
+        ),
+        (
+            decision_charts::votes(run),
+            "Votes of each agent",
+            "Its passes for long less those for short, as a share of all: +100% if every pass says long.",
+        ),
+        (
+            decision_charts::regime(run),
+            "Regime vector",
+            "How the regime engine describes the market, a row a number. It changes on 30-minute closes.",
+        ),
+    ];
+    let thinned = decision_charts::thinning_note(run);
+    let mut body: String = charts
+        .into_iter()
+        .filter_map(|(chart, title, text)| {
+            let chart = chart?;
+            Some(format!("<h3>{title}</h3><p class=\"note\">{text}{thinned}</p>{chart}\n"))
+        })
+        .collect();
+    let refusals = decision_charts::refusals(summary).map(|chart| {
+        format!(
+            "<h3>Refusals by reason</h3><p class=\"note\">A question can have several.</p>{chart}{}",
+            tables::refusals(summary)
+        )
+    });
+    let reliability = summary.reliability.as_ref().zip(decision_charts::reliability(summary));
+    let reliability = reliability.map(|(figures, chart)| {
+        format!(
+            "<h3>Does confidence foretell?</h3><p class=\"note\">Trades in bins of equally many by the confidence \
+             of their decision. Expected calibration error {}.</p>{chart}",
+            number(figures.expected_calibration_error, 3)
+        )
+    });
+    body.push_str(&match (refusals, reliability) {
+        (Some(left), Some(right)) => columns(&left, &right),
+        (left, right) => left.or(right).unwrap_or_default(),
+    });
+    section("", "Decisions", &note, &body)
 }
 
 /// Simulated and measured latency.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Run;
+use super::decision_charts::words;
 use super::format::{
     UNDEFINED, count, dollars, duration, nanoseconds, number, or_undefined, percent, tone,
 };
 use crate::page::escape;
 use crate::performance::latency_summary::COLUMNS;
 use crate::performance::trading_day::daily_closes;
-use crate::performance::{Interval, LatencySummary};
+use crate::performance::{DecisionSummary, Interval, LatencySummary};
 
 /// A table of cells that are already HTML; the first column is of words, the others of figures.
 fn table(class: &str, header: &[&str], rows: &[Vec<String>]) -> String {
@@ -101,6 +102,19 @@ pub(super) fn exit_reasons(run: &Run) -> String {
         })
         .collect();
     table("", &["Reason", "Trades", "Won", "Net P&amp;L", "Per trade"], &rows)
+}
+
+/// How many questions each reason refused.
+pub(super) fn refusals(summary: &DecisionSummary) -> String {
+    let share = |number: u64| match summary.asked {
+        0 => UNDEFINED.to_owned(),
+        asked => percent(number as f64 / asked as f64),
+    };
+    let row = |name: String, number: u64| vec![name, count(number), share(number)];
+    let mut rows = vec![row("entries".to_owned(), summary.executed)];
+    let refused = summary.refused.iter();
+    rows.extend(refused.map(|(reason, refused)| row(escape(&words(reason)), *refused)));
+    table("", &["Outcome", "Questions", "Share"], &rows)
 }
 
 /// From gross before slippage down to net.

@@ -1,0 +1,60 @@
+//! What the agents decided, in figures.
+
+use serde::{Deserialize, Serialize};
+
+use super::{DecidedBy, RunRecord, Trade};
+use crate::agents::{DecisionRecord, Reason, Reliability};
+use crate::execution::Target;
+use crate::market::{Money, Side};
+
+/// What the agents decided, in figures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecisionSummary {
+    /// The networks that decided.
+    #[serde(flatten)]
+    pub decided_by: DecidedBy,
+    /// Questions.
+    pub asked: u64,
+    /// Those that came to an entry.
+    pub executed: u64,
+    /// Those that each reason refused, of the reasons that refused any; one question can have several.
+    pub refused: Vec<(String, u64)>,
+    /// Confidence against whether the trade that came of it earned more than it cost; `None` without trades.
+    pub reliability: Option<Reliability>,
+}
+
+impl DecisionSummary {
+    /// The figures of a run; `None` if no agents decided.
+    pub fn of(record: &RunRecord) -> Option<DecisionSummary> {
+        let decisions = &record.decisions;
+        let refused = Reason::ALL.into_iter().map(|reason| {
+            let refused = decisions.iter().filter(|decision| decision.reasons.has(reason));
+            (reason.name().to_owned(), refused.count() as u64)
+        });
+        Some(DecisionSummary {
+            decided_by: record.decided_by.clone()?,
+            asked: decisions.len() as u64,
+            executed: decisions.iter().filter(|decision| decision.is_executed()).count() as u64,
+            refused: refused.filter(|&(_, count)| count > 0).collect(),
+            reliability: Reliability::of(&outcomes(decisions, &record.trades)),
+        })
+    }
+}
+
+/// Confidence of the decision behind each trade, and whether the trade's net profit was above zero. Behind a trade is the
+/// last decision of its side before its entry.
+fn outcomes(decisions: &[DecisionRecord], trades: &[Trade]) -> Vec<(f64, bool)> {
+    let executed: Vec<_> = decisions
+        .iter()
+        .filter(|decision| decision.is_executed())
+        .filter_map(|decision| Some((decision.bar_end, decision.opportunity?)))
+        .collect();
+    let behind = |trade: &Trade| {
+        let before = executed.partition_point(|&(bar_end, _)| bar_end <= trade.entry_time);
+        let side = if trade.side == Side::Buy { Target::Long } else { Target::Short };
+        let vote = executed[..before].iter().rev().map(|(_, vote)| vote);
+        let vote = vote.into_iter().find(|vote| vote.direction == side)?;
+        Some((f64::from(vote.confidence), trade.net_pnl() > Money::ZERO))
+    };
+    trades.iter().filter_map(behind).collect()
+}
