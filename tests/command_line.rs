@@ -528,12 +528,24 @@ fn decisions_of_the_agents_are_inspected_and_the_model_set_is_checked() {
     );
     assert!(rows.lines().count() > 100);
     run_well(folder, "inspect decisions --config agents.yaml --output decisions.parquet");
+    // A run leaves the same table, and its report is drawn from it.
+    run_well(folder, "--config agents.yaml");
+    let latest = folder.join("runs/latest");
+    assert!(read(&latest, "decisions.csv") == table);
+    let report = read(&latest, "report.html");
+    run_well(folder, "report runs/latest");
+    assert!(read(&latest, "report.html") == report);
 
     fs::write(folder.join("rule.yaml"), BACKTEST).unwrap();
     let message = run_badly(folder, "inspect decisions --config rule.yaml --output no.csv", 2);
     assert!(message.contains("strategy.kind: marl"), "{message}");
     // What a set cannot honour, and a set that is not there, are refused by name.
+    let built_with_it = cfg!(feature = "onnxruntime");
     for (line, expected) in [
+        (
+            "inference: { backend: onnxruntime, library: nowhere.so }",
+            if built_with_it { "nowhere.so" } else { "--features onnxruntime" },
+        ),
         ("rde: { latent_dim: 16 }", "`rde.latent_dim: 16`"),
         ("rde: { lookback_window: 50 }", "`rde.lookback_window: 50`"),
         ("marl_core: { model_set: nowhere }", "nowhere: manifest.json cannot be read"),

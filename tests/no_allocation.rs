@@ -7,14 +7,21 @@ mod counting_allocator;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use algospace_hft::execution::{Bracket, Decision, LimitFill, OrderKind, Slippage, Target};
+use algospace_hft::agents::model_set::ModelSet;
+use algospace_hft::agents::{AgentSettings, Agents, Networks, RiskRules, STRONG_NODE};
+use algospace_hft::execution::{
+    Account, Bracket, Decision, LimitFill, OrderKind, Slippage, Target,
+};
+use algospace_hft::inference::{Backend, Graph, InferenceError, Signature};
 use algospace_hft::latency::{LONGEST, Load, Recorder, Sample, Span};
-use algospace_hft::market::{Bar, Money, Price, Tick, TickFlags, Timeframe, Timestamp};
+use algospace_hft::market::{Bar, Instrument, Money, Price, Tick, TickFlags, Timeframe, Timestamp};
+use algospace_hft::matrix::MatrixKind;
 use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
 use algospace_hft::pipeline::Sink;
 use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
 use algospace_hft::strategy::{
-    MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,
+    Levels, MovingAverageCross, MovingAverageCrossSettings, Observation, RandomEntries,
+    RandomEntriesSettings, Strategy,
 };
 
 use assembly::{By, Setup, TICK_SIZE, price};
@@ -222,4 +229,100 @@ fn recording_latency_allocates_nothing() {
         assert!(record.spans.iter().all(|span| span.histogram.len() >= u64::from(u64::BITS)));
         assert!(record.spans.iter().all(|span| span.histogram.count_at(LONGEST) > 0));
     }
+}
+
+/// A graph and backend that do nothing: what remains of a decision is ours.
+struct Still {
+    inputs: Vec<Vec<f32>>,
+    outputs: Vec<Vec<f32>>,
+}
+
+impl Graph for Still {
+    fn input(&mut self, index: usize) -> &mut [f32] {
+        &mut self.inputs[index]
+    }
+    fn run(&mut self) -> Result<(), InferenceError> {
+        Ok(())
+    }
+    fn output(&self, index: usize) -> &[f32] {
+        &self.outputs[index]
+    }
+}
+
+struct Here;
+
+impl Backend for Here {
+    fn name(&self) -> &'static str {
+        "test"
+    }
+    fn another(&self) -> Box<dyn Backend> {
+        Box::new(Here)
+    }
+    fn load(&self, _: &[u8], _: &Signature) -> Result<Box<dyn Graph>, InferenceError> {
+        unreachable!("the graphs are there already")
+    }
+}
+
+/// Both stages of a decision, from the rows of all matrices to the bracket, allocate nothing: what a decision
+/// allocates is its backend's, which `cargo bench --bench decision` counts.
+#[test]
+fn a_decision_of_the_agents_allocates_nothing_but_what_its_backend_does() {
+    let still = |inputs: &[usize], outputs: &[usize]| -> Box<dyn Graph> {
+        let ones = |sizes: &[usize]| sizes.iter().map(|&size| vec![1.0; size]).collect();
+        Box::new(Still { inputs: ones(inputs), outputs: ones(outputs) })
+    };
+    let networks = Networks {
+        structure: still(&[48 * 8], &[64]),
+        tactical: still(&[60 * 7], &[64]),
+        regime: still(&[100 * 12], &[8]),
+        core: still(&[64, 64, 8, 5, 5, 90 * 256, 90 * 128], &[270]),
+        risk: still(&[8, 4, 1, 5, 5], &[1, 1, 1]),
+        gate: still(&[64, 64, 8, 5, 5, 4, 3], &[1]),
+    };
+    let es = Instrument::built_in("ES").unwrap();
+    let settings = AgentSettings {
+        passes: 30,
+        seed: 1,
+        confidence_threshold: 0.0,
+        maximum_epistemic: 2.0,
+        minimum_agreement: 0.0,
+        gate_threshold: 0.0,
+        rules: RiskRules {
+            max_position_size: 5,
+            max_risk_per_trade: 0.01,
+            strong_node: STRONG_NODE,
+            tick_size: es.tick_size,
+            tick_value: es.tick_value(),
+        },
+    };
+    let set = ModelSet::built_in().unwrap();
+    let backend = std::sync::Arc::new(Here);
+    let mut agents = Agents::with_networks(&set, backend, networks, settings);
+    let account = Account {
+        last_price: price(400_000),
+        equity: Money::from_dollars(100_000),
+        day_open: Money::from_dollars(100_000),
+        day_high: Money::from_dollars(100_000),
+        day_limit: Money::from_dollars(95_000),
+        ..Account::default()
+    };
+    let mut executed = 0;
+    let mut before = 0;
+    for number in 1..=200 {
+        if number == 150 {
+            before = allocations();
+        }
+        let mut observation = Observation::EMPTY;
+        for kind in MatrixKind::ALL {
+            let width = [8, 7, 12, 5][kind as usize];
+            observation.add(kind, number, true, &[0.5; 12][..width]);
+        }
+        observation.levels = Levels { average_true_range: 4.0, ..Levels::NONE };
+        agents.observe(&observation);
+        executed += u64::from(agents.on_bar(&Bar::NONE, number, &account).is_some());
+        assert!(agents.take_record().is_some());
+        agents.prepare(number + 1);
+    }
+    assert_eq!(allocations() - before, 0);
+    assert_eq!(executed, 101, "the matrices are whole from the hundredth row on");
 }
