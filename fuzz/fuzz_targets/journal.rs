@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     file.extend(hash.digest().to_le_bytes());
     let mut rest = bytes;
     let mut written = 0;
-    while let [kind @ 1..255, length, after @ ..] = rest {
+    while let [kind @ 1..=254, length, after @ ..] = rest {
         let (payload, after) = after.split_at((*length as usize).min(after.len()));
         let word = payload.len() as u32 | u32::from(*kind) << 24;
         let mut body = u64::to_le_bytes(written).to_vec();
