@@ -1,7 +1,7 @@
 """How long a decision takes with other inference engines, one thread, on models/untrained.
 
     python3 -m venv /tmp/peers
-    /tmp/peers/bin/pip install -r tests/oracles/requirements-models.txt
+    /tmp/peers/bin/pip install -e training
     taskset -c 1 /tmp/peers/bin/python perf/decision_peers.py
 
 Prints a JSON line a peer and decision, in microseconds. Decisions:

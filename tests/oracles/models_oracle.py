@@ -1,7 +1,7 @@
 """Holds the networks of a model set against PyTorch and ONNX Runtime.
 
     python3 -m venv /tmp/oracle
-    /tmp/oracle/bin/pip install -r tests/oracles/requirements-models.txt
+    /tmp/oracle/bin/pip install -e training
     /tmp/oracle/bin/python tests/oracles/models_oracle.py
     /tmp/oracle/bin/python tests/oracles/models_oracle.py --compare FILE...
 
