@@ -7,7 +7,7 @@
 //! [`performance`] (statistics and the report). [`market`] is the ground floor that all
 //! of them stand on, [`config`] the user's settings, and [`pipeline`] wires the stages together;
 //! [`machine`] knows which thread belongs on which core; [`table`] and [`chart`] show what they make,
-//! [`latency`] how long it took.
+//! [`latency`] how long it took. [`environment`] lets agents learn on the same stages.
 //!
 //! Prices, money and time are integers: see [`market::Price`], [`market::Money`] and
 //! [`market::Timestamp`].
@@ -17,6 +17,7 @@ pub mod bars;
 pub mod chart;
 pub mod cli;
 pub mod config;
+pub mod environment;
 pub mod execution;
 pub mod features;
 pub mod indicators;

@@ -27,6 +27,7 @@ pub use foreseen::{Foreseen, foresee};
 pub use networks::Networks;
 pub use risk::{RiskRules, STRONG_NODE, Wish};
 pub use seat::{AgentSettings, Agents};
+pub(crate) use seat::{account_inputs, volatility_input};
 pub use vote::count_votes;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::risk::RiskRules;
 use super::vote::count_votes;
 use crate::execution::{Account, Bracket, Decision, OrderKind, Target};
 use crate::inference::{Backend, DropoutMasks};
-use crate::market::{Bar, Side, Timeframe};
+use crate::market::{Bar, Price, Side, Timeframe};
 use crate::matrix::{MatrixKind, Window};
 use crate::strategy::{Levels, Observation, Strategy};
 
@@ -210,7 +210,7 @@ impl Agents {
             opportunity.epistemic,
             opportunity.agreement,
         ];
-        let volatility = volatility_input(&self.levels, rules);
+        let volatility = volatility_input(&self.levels, rules.tick_size);
         let wish = networks.wish(&seen, volatility)?;
         let proposal = match rules.propose(&wish, opportunity.direction, &self.levels, account) {
             Ok(proposal) => proposal,
@@ -244,12 +244,11 @@ impl AgentSettings {
     /// Why a vote is no opportunity, if it is none.
     fn judge(&self, vote: &Opportunity, account: &Account, record: &mut DecisionRecord) {
         let side = if vote.direction == Target::Long { Side::Buy } else { Side::Sell };
-        let is_held = account.position.signum() == side.sign() || account.entering == Some(side);
         for (reason, applies) in [
             (Reason::Confidence, vote.confidence < self.confidence_threshold),
             (Reason::Epistemic, vote.epistemic > self.maximum_epistemic),
             (Reason::Agreement, vote.agreement < self.minimum_agreement),
-            (Reason::Held, is_held),
+            (Reason::Held, account.holds(side)),
         ] {
             if applies {
                 record.reasons.add(reason);
@@ -308,7 +307,7 @@ impl Strategy for Agents {
 }
 
 /// The account as the networks see it; see [`super::model_set::ACCOUNT`].
-fn account_inputs(account: &Account, most: u32) -> [f32; 5] {
+pub(crate) fn account_inputs(account: &Account, most: u32) -> [f32; 5] {
     let allowed = (account.day_high - account.day_limit).as_f64().max(f64::MIN_POSITIVE);
     let share = |money: crate::market::Money| money.as_f64() / allowed;
     [
@@ -322,7 +321,7 @@ fn account_inputs(account: &Account, most: u32) -> [f32; 5] {
 }
 
 /// The market's range as the networks see it; see [`super::model_set::VOLATILITY`]. 0 where there is none.
-fn volatility_input(levels: &Levels, rules: &RiskRules) -> f32 {
-    let ticks = levels.average_true_range / rules.tick_size.as_f64();
+pub(crate) fn volatility_input(levels: &Levels, tick_size: Price) -> f32 {
+    let ticks = levels.average_true_range / tick_size.as_f64();
     if ticks > 0.0 { libm::log(ticks / QUIET_RANGE).clamp(-CLIP, CLIP) as f32 } else { 0.0 }
 }

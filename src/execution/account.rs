@@ -25,3 +25,10 @@ pub struct Account {
     /// first and after one that did neither.
     pub streak: i32,
 }
+
+impl Account {
+    /// Whether the position, or an entry on its way, has that side.
+    pub fn holds(&self, side: Side) -> bool {
+        self.position.signum() == side.sign() || self.entering == Some(side)
+    }
+}

@@ -166,13 +166,13 @@ pub fn check_fit(
 ///
 /// # Errors
 /// If the configuration does not fit the history.
-pub(super) fn pipeline(
+pub(crate) fn pipeline<S: Strategy>(
     config: &Config,
     instrument: &Instrument,
     history: &TickFileDescription,
     matrices: &MatricesSettings,
-    strategy: Box<dyn Strategy + Send>,
-) -> Result<Pipeline<Box<dyn Strategy + Send>>, AssemblyError> {
+    strategy: S,
+) -> Result<Pipeline<S>, AssemblyError> {
     let settings = pipeline_settings(config, instrument, history)?;
     let features = feature_stage(config, matrices, instrument, history)?;
     let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);

@@ -129,7 +129,7 @@ impl Prepared {
         stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Backtest),
     ) -> Result<Prepared, BacktestError> {
-        let observer = Box::new(Observer(config.bars.timeframes[0]));
+        let observer: Box<dyn Strategy + Send> = Box::new(Observer(config.bars.timeframes[0]));
         let instrument = config.instrument()?;
         let history = Self::open(config, &instrument, stop, progress)?;
         let (description, matrices) = (history.file.description(), &config.matrices);

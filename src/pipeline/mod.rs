@@ -17,6 +17,7 @@ mod sink;
 mod stages;
 mod trading;
 
+pub(crate) use assembly::pipeline;
 pub use assembly::{AssemblyError, check_fit};
 pub use backtest::{Backtest, BacktestError, Prepared, run_backtest};
 pub use decision::{Answer, DecisionTiming, Downstream, Question};
@@ -27,6 +28,7 @@ pub use journal::{Entry, JournalHeader, RunJournal, RunJournalError};
 pub use output::{Action, Output};
 pub use replay::{Difference, ReplayError, Replayed, replay_journal};
 pub use runner::journal_path;
+pub(crate) use seat::risk_rules;
 pub use seat::{open_backend, open_model_set};
 pub use sink::Sink;
 pub use stages::Pipeline;

@@ -159,7 +159,7 @@ fn agents(config: &Config, instrument: &Instrument) -> Result<(Agents, ModelSet)
     let set = open_model_set(config)?;
     let backend = open_backend(config)?;
     set.verify(backend.as_ref())?;
-    let (core, risk) = (&config.marl_core, &config.risk_management);
+    let core = &config.marl_core;
     let settings = AgentSettings {
         passes: core.mc_dropout.iterations,
         seed: config.system.seed,
@@ -167,16 +167,22 @@ fn agents(config: &Config, instrument: &Instrument) -> Result<(Agents, ModelSet)
         maximum_epistemic: core.mc_dropout.maximum_epistemic as f32,
         minimum_agreement: core.mc_dropout.minimum_agreement as f32,
         gate_threshold: core.gate_threshold as f32,
-        rules: RiskRules {
-            max_position_size: risk.max_position_size,
-            max_risk_per_trade: risk.max_risk_per_trade,
-            strong_node: STRONG_NODE,
-            tick_size: instrument.tick_size,
-            tick_value: instrument.tick_value(),
-        },
+        rules: risk_rules(config, instrument),
     };
     let agents = Agents::new(&set, backend, settings)?;
     Ok((agents, set))
+}
+
+/// The rules of every proposal, as configured.
+pub(crate) fn risk_rules(config: &Config, instrument: &Instrument) -> RiskRules {
+    let risk = &config.risk_management;
+    RiskRules {
+        max_position_size: risk.max_position_size,
+        max_risk_per_trade: risk.max_risk_per_trade,
+        strong_node: STRONG_NODE,
+        tick_size: instrument.tick_size,
+        tick_value: instrument.tick_value(),
+    }
 }
 
 /// The baseline as configured.

@@ -39,6 +39,12 @@ impl<S: Strategy> Pipeline<S> {
         Pipeline { trading, deciding: Deciding::new(features, strategy, most_answers) }
     }
 
+    /// The stage of sessions, bars, orders and the account; features and matrices; and who decides.
+    pub(crate) fn into_parts(self) -> (TradingStage, FeatureStage, S) {
+        let Deciding { features, strategy, .. } = self.deciding;
+        (self.trading, features, strategy)
+    }
+
     /// Features and matrices.
     pub fn features(&self) -> &FeatureStage {
         &self.deciding.features

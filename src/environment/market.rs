@@ -1,0 +1,325 @@
+//! A history with everything in it that does not depend on what is decided.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::agents::model_set::FeatureSchema;
+use crate::agents::{RiskRules, volatility_input};
+use crate::config::Config;
+use crate::execution::{Account, Decision};
+use crate::market::{Bar, Session, Tick, Timeframe, Timestamp};
+use crate::matrix::{MatricesSettings, MatrixKind, MatrixSettings};
+use crate::performance::{EquityPoint, ExitReason, Trade};
+use crate::pipeline::{BacktestError, Sink, TradingStage, pipeline, risk_rules};
+use crate::source::history::{History, Preparation};
+use crate::source::native::TickFileDescription;
+use crate::strategy::{Levels, Observation, Observer, Strategy};
+
+/// Ticks between two looks at the stop flag and the progress.
+const BATCH: usize = 1 << 16;
+
+/// A history, the rows of its matrices, and the stages that its episodes begin with.
+#[derive(Debug)]
+pub struct Market {
+    history: History,
+    schema: FeatureSchema,
+    rules: RiskRules,
+    /// Stages that have seen nothing.
+    beginning: TradingStage,
+    rows: [Rows; MatrixKind::ALL.len()],
+    closes: Vec<Close>,
+    sessions: Vec<SessionSpan>,
+}
+
+/// Every row of one matrix over the whole history, scaled, oldest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// Numbers in a row.
+    pub width: usize,
+    /// Rows in the matrix's window.
+    pub window: usize,
+    /// Row after row.
+    pub cells: Vec<f32>,
+}
+
+impl Rows {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.cells.len() / self.width.max(1)
+    }
+
+    /// The window whose newest row has this number (1, 2, 3, …), oldest row first; `None` if it begins before the
+    /// first row.
+    pub fn window(&self, newest: u32) -> Option<&[f32]> {
+        let end = newest as usize * self.width;
+        let start = end.checked_sub(self.window * self.width)?;
+        self.cells.get(start..end)
+    }
+}
+
+/// A close at which the decision seat is asked, and what it sees there beside its account.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Close {
+    /// End of the bar.
+    pub bar_end: Timestamp,
+    /// Number of each matrix's newest row, by [`MatrixKind`]; 0 before the first.
+    pub newest: [u32; MatrixKind::ALL.len()],
+    /// Whether every matrix is whole: no decision comes before.
+    pub is_ready: bool,
+    /// What orders are measured by.
+    pub levels: Levels,
+    /// The range of the market as the networks see it.
+    pub volatility: f32,
+    /// The session, from 0, as in [`Market::sessions`].
+    pub session: u32,
+}
+
+/// The ticks and closes of a session that had ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionSpan {
+    /// When it opens.
+    pub open: Timestamp,
+    /// Its first tick, from 0.
+    pub first_tick: usize,
+    /// Its first close, from 0.
+    pub first_close: usize,
+    /// Whether a decision may come at one of its closes.
+    pub is_ready: bool,
+}
+
+/// Why there is no market.
+#[derive(Debug, thiserror::Error)]
+pub enum MarketError {
+    /// The configuration or the history cannot be used.
+    #[error(transparent)]
+    Backtest(#[from] BacktestError),
+    /// It was asked to stop.
+    #[error("stopped while the market was being prepared")]
+    Stopped,
+    /// Nothing could ever be decided.
+    #[error(
+        "{history}: its {sessions} sessions are too few for every matrix to be whole; agents first decide after about six sessions of ES"
+    )]
+    NeverReady {
+        /// The history.
+        history: String,
+        /// Its sessions.
+        sessions: usize,
+    },
+}
+
+impl Market {
+    /// Opens, imports or generates the configured history and takes it through the feature stage. The matrices are
+    /// the configured ones. `progress` is told ticks or units of the preparation, done and in all.
+    ///
+    /// # Errors
+    /// If configuration or history cannot be used, `stop` is set, or the history is too short to decide in.
+    pub fn prepare(
+        config: &Config,
+        stop: &Arc<AtomicBool>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Market, MarketError> {
+        let instrument = config.instrument().map_err(BacktestError::from)?;
+        let on_preparation = &mut |Preparation { done, total }| progress(done, total);
+        let history = History::open(config, &instrument, stop, on_preparation)
+            .map_err(BacktestError::from)?;
+        let matrices = whole_matrices(config);
+        let schema = FeatureSchema::of(&config.indicators, &matrices);
+        let rules = risk_rules(config, &instrument);
+        let description = history.file.description();
+        let kinds = MatrixKind::ALL.map(|kind| schema.matrices.of(kind));
+        let rows = kinds.map(|matrix| Rows {
+            width: matrix.columns.len(),
+            window: matrix.rows,
+            cells: Vec::new(),
+        });
+        let recorder = Recorder {
+            timeframe: schema.matrices.tactical.timeframe,
+            rows,
+            whole: [0; MatrixKind::ALL.len()],
+            levels: Levels::NONE,
+            closes: Vec::new(),
+        };
+        let decides_on = recorder.timeframe;
+        let fresh = |strategy| pipeline(config, &instrument, description, &matrices, strategy);
+        let mut stages = pipeline(config, &instrument, description, &matrices, recorder)
+            .map_err(BacktestError::from)?;
+        let beginning = fresh(Observer(decides_on)).map_err(BacktestError::from)?.into_parts().0;
+
+        let ticks = history.file.ticks();
+        let total = ticks.len() as u64;
+        let mut starts: Vec<(Session, usize)> = Vec::new();
+        let mut close = Timestamp::MIN;
+        for (batch, start) in ticks.chunks(BATCH).zip((0..).step_by(BATCH)) {
+            if stop.load(Ordering::Relaxed) {
+                return Err(MarketError::Stopped);
+            }
+            for (tick, number) in batch.iter().zip(start..) {
+                if tick.time >= close {
+                    let session = instrument.calendar.session_at_or_after(tick.time);
+                    if session.open <= tick.time {
+                        starts.push((session, number));
+                        close = session.close;
+                    }
+                }
+                stages.on_tick(tick, &mut Unheard);
+            }
+            progress((start + batch.len()) as u64, total);
+        }
+        stages.finish(ExitReason::EndOfData, &mut Unheard);
+        let (_, _, recorder) = stages.into_parts();
+        let Recorder { rows, mut closes, .. } = recorder;
+        let mut sessions = Vec::with_capacity(starts.len());
+        let mut first_close = 0;
+        for (number, &(session, first_tick)) in starts.iter().enumerate() {
+            let of_it =
+                closes[first_close..].partition_point(|close| close.bar_end <= session.close);
+            let closes = &mut closes[first_close..first_close + of_it];
+            for close in &mut *closes {
+                close.session = number as u32;
+                close.volatility = volatility_input(&close.levels, instrument.tick_size);
+            }
+            let is_ready = closes.iter().any(|close| close.is_ready);
+            sessions.push(SessionSpan { open: session.open, first_tick, first_close, is_ready });
+            first_close += of_it;
+        }
+        if !closes.iter().any(|close| close.is_ready) {
+            let (history, sessions) = (history.name, sessions.len());
+            return Err(MarketError::NeverReady { history, sessions });
+        }
+        Ok(Market { history, schema, rules, beginning, rows, closes, sessions })
+    }
+
+    /// What the networks see: a set that is trained here has it in its manifest.
+    pub fn schema(&self) -> &FeatureSchema {
+        &self.schema
+    }
+
+    /// The rules of every proposal.
+    pub fn rules(&self) -> &RiskRules {
+        &self.rules
+    }
+
+    /// What the history is, as the user would call it.
+    pub fn name(&self) -> &str {
+        &self.history.name
+    }
+
+    /// What its tick file says of it.
+    pub fn description(&self) -> &TickFileDescription {
+        self.history.file.description()
+    }
+
+    /// SHA-256 of what the user gave; it reads all of it.
+    ///
+    /// # Errors
+    /// If a file cannot be read any more.
+    pub fn sha256(&self) -> Result<String, MarketError> {
+        Ok(self.history.sha256().map_err(BacktestError::from)?)
+    }
+
+    /// The ticks.
+    pub fn ticks(&self) -> &[Tick] {
+        self.history.file.ticks()
+    }
+
+    /// The rows of a matrix.
+    pub fn rows(&self, matrix: MatrixKind) -> &Rows {
+        &self.rows[matrix as usize]
+    }
+
+    /// Every close at which the decision seat is asked, in order of time.
+    pub fn closes(&self) -> &[Close] {
+        &self.closes
+    }
+
+    /// Every session that has ticks, in order of time.
+    pub fn sessions(&self) -> &[SessionSpan] {
+        &self.sessions
+    }
+
+    /// Stages that have seen nothing.
+    pub(super) fn beginning(&self) -> &TradingStage {
+        &self.beginning
+    }
+
+    /// The close of the bar that ends then, looked for from the close of this number on.
+    pub(super) fn close_at(&self, bar_end: Timestamp, from: usize) -> Option<usize> {
+        let ahead = &self.closes[from..];
+        let place = match ahead.first() {
+            Some(close) if close.bar_end == bar_end => 0,
+            _ => ahead.partition_point(|close| close.bar_end < bar_end),
+        };
+        (ahead.get(place)?.bar_end == bar_end).then_some(from + place)
+    }
+}
+
+/// The configured matrices, or their defaults.
+fn whole_matrices(config: &Config) -> MatricesSettings {
+    let matrix = |kind: MatrixKind| {
+        let given = config.matrices.given(kind).cloned();
+        Some(given.unwrap_or_else(|| MatrixSettings::default_of(kind)))
+    };
+    MatricesSettings {
+        structure: matrix(MatrixKind::Structure),
+        tactical: matrix(MatrixKind::Tactical),
+        regime: matrix(MatrixKind::Regime),
+        context: matrix(MatrixKind::Context),
+    }
+}
+
+/// Sits in the decision seat and writes down what it sees.
+struct Recorder {
+    timeframe: Timeframe,
+    rows: [Rows; MatrixKind::ALL.len()],
+    /// How many of each matrix's newest rows are warm without a break.
+    whole: [usize; MatrixKind::ALL.len()],
+    levels: Levels,
+    closes: Vec<Close>,
+}
+
+impl Strategy for Recorder {
+    fn timeframe(&self) -> Timeframe {
+        self.timeframe
+    }
+
+    fn observes(&self) -> bool {
+        true
+    }
+
+    fn observe(&mut self, observation: &Observation) {
+        self.levels = observation.levels;
+        for kind in MatrixKind::ALL {
+            let Some(row) = observation.row(kind) else { continue };
+            let rows = &mut self.rows[kind as usize];
+            rows.cells.extend_from_slice(row.cells);
+            assert_eq!(row.number as usize, rows.count(), "inline, no row is left out");
+            let whole = &mut self.whole[kind as usize];
+            *whole = if row.is_warm { *whole + 1 } else { 0 };
+        }
+    }
+
+    fn on_bar(&mut self, bar: &Bar, _: u64, _: &Account) -> Option<Decision> {
+        let is_whole = |(whole, rows): (&usize, &Rows)| *whole >= rows.window;
+        self.closes.push(Close {
+            bar_end: bar.end,
+            newest: [0, 1, 2, 3].map(|kind: usize| self.rows[kind].count() as u32),
+            is_ready: self.whole.iter().zip(&self.rows).all(is_whole),
+            levels: self.levels,
+            volatility: 0.0,
+            session: 0,
+        });
+        None
+    }
+
+    fn restart(&mut self) {}
+}
+
+/// A sink that nobody reads.
+struct Unheard;
+
+impl Sink for Unheard {
+    fn bar(&mut self, _: &Bar) {}
+    fn trade(&mut self, _: &Trade) {}
+    fn equity(&mut self, _: &EquityPoint) {}
+}

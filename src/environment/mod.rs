@@ -1,0 +1,22 @@
+//! A market to learn in: the engine's own stages over a history, with whoever decides outside of it.
+//!
+//! What agents see depends on bars alone and not on what they do, so a [`Market`] takes the history through the
+//! feature stage once and keeps every matrix's rows. An [`Episode`] then takes some of its sessions through sessions, bars,
+//! orders and the account, exactly as a backtest does, and stops at each question; a [`VectorEnvironment`] is many
+//! of them side by side. Same market, same sessions, same answers: same trades, bit for bit, as a backtest's.
+
+mod episode;
+mod market;
+mod outcome;
+mod vector;
+
+pub use episode::{Asked, Episode};
+pub use market::{Close, Market, MarketError, Rows, SessionSpan};
+pub use outcome::{EntryOutcome, entry_outcome};
+pub use vector::{
+    ACCOUNT_WIDTH, Action, EndedTrade, EpisodeSettings, Step, VectorEnvironment,
+    VectorEnvironmentError,
+};
+
+#[cfg(test)]
+mod tests;
