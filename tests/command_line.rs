@@ -548,7 +548,7 @@ fn decisions_of_the_agents_are_inspected_and_the_model_set_is_checked() {
         ),
         ("rde: { latent_dim: 16 }", "`rde.latent_dim: 16`"),
         ("rde: { lookback_window: 50 }", "`rde.lookback_window: 50`"),
-        ("marl_core: { model_set: nowhere }", "nowhere: manifest.json cannot be read"),
+        ("marl_core: { model_set: nowhere }", "nowhere: there is no such folder"),
         ("indicators: { nadaraya_watson: { bandwidth: 9.0 } }", "`indicators`"),
     ] {
         fs::write(folder.join("wrong.yaml"), format!("{agents}{line}\n")).unwrap();

@@ -158,7 +158,7 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
     ("system: { mode: practice }", "2:17", &["`practice`", "backtest, paper, live"]),
     ("system: !me { mode: live }", "2:13", &["tag"]),
     // Out of range.
-    ("rde: { latent_dim: 0 }", "2:20", &["`rde.latent_dim`", "from 1 to 1024", "not 0"]),
+    ("rde: { latent_dim: 0 }", "2:20", &["`rde.latent_dim`", "from 1 to 16", "not 0"]),
     ("risk_management: { max_daily_drawdown: .nan }", "2:40", &["at most 1", "NaN"]),
     ("risk_management: { max_daily_drawdown: .inf }", "2:40", &["at most 1", "inf"]),
     ("risk_management: { max_daily_drawdown: -0.05 }", "2:40", &["above 0"]),

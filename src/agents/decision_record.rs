@@ -51,7 +51,7 @@ impl DecisionRecord {
         reasons: Reasons::NONE,
     };
 
-    /// Whether it came to an entry.
+    /// Whether an entry was decided. The desk may refuse it still.
     pub fn is_executed(&self) -> bool {
         self.reasons.is_empty() && self.execute.is_some()
     }

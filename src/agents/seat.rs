@@ -244,13 +244,14 @@ impl AgentSettings {
     /// Why a vote is no opportunity, if it is none.
     fn judge(&self, vote: &Opportunity, account: &Account, record: &mut DecisionRecord) {
         let side = if vote.direction == Target::Long { Side::Buy } else { Side::Sell };
-        for (reason, applies) in [
-            (Reason::Confidence, vote.confidence < self.confidence_threshold),
-            (Reason::Epistemic, vote.epistemic > self.maximum_epistemic),
-            (Reason::Agreement, vote.agreement < self.minimum_agreement),
-            (Reason::Held, account.holds(side)),
+        // Each says what holds of an opportunity, so that what is no number passes nothing.
+        for (reason, holds) in [
+            (Reason::Confidence, vote.confidence >= self.confidence_threshold),
+            (Reason::Epistemic, vote.epistemic <= self.maximum_epistemic),
+            (Reason::Agreement, vote.agreement >= self.minimum_agreement),
+            (Reason::Held, !account.holds(side)),
         ] {
-            if applies {
+            if !holds {
                 record.reasons.add(reason);
             }
         }

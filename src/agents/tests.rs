@@ -173,6 +173,8 @@ fn a_vote_with_what_is_no_number_is_none() {
         assert_eq!(count_votes(&logits, 1.0), None);
     }
     assert_eq!(count_votes(&[], 1.0), None);
+    // So small that the logits overflow.
+    assert_eq!(count_votes(&[0.5; 9], 1e-310), None);
 }
 
 #[test]
@@ -533,6 +535,12 @@ fn a_set_loads_whole_or_is_refused_by_name() {
         ("\"file\": \"core.onnx\"", "\"file\": \"../core.onnx\""),
         ("\"rows\": 48", "\"rows\": 47"),
         ("\"licence\"", "\"license\""),
+        ("\"temperature\": 1.0", "\"temperature\": 1e-310"),
+        ("\"trained\": false", "\"trained\": true"),
+        ("\"trained\": false", "\"trained\": false, \"trained\": true"),
+        ("\"name\": \"untrained\"", "\"name\": \"two\\nlines\""),
+        ("\"probability\": 0.2", "\"probability\": 0.5"),
+        ("\"seed\": 7", "\"seed\": 8"),
     ] {
         let problem = manifest(from, to).unwrap_err();
         let text = problem.to_string();

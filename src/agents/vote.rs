@@ -13,7 +13,7 @@ const SHORT: usize = 0;
 const LONG: usize = 2;
 
 /// What the agents' logits come to: for each agent, for each pass, a number for each class. `None` if one of them
-/// is no finite number, or there are none.
+/// is no finite number, there are none, or the temperature is so small that it leaves none.
 pub fn count_votes(logits: &[f32], temperature: f64) -> Option<Opportunity> {
     let passes = logits.len() / (AGENTS.len() * CLASSES.len());
     if passes == 0 || !logits.iter().all(|logit| logit.is_finite()) {
@@ -32,6 +32,9 @@ pub fn count_votes(logits: &[f32], temperature: f64) -> Option<Opportunity> {
     }
     let all = (AGENTS.len() * passes) as f64;
     let mean = [0, 1, 2].map(|class| sums.iter().map(|agent| agent[class]).sum::<f64>() / all);
+    if !mean.iter().all(|probability| probability.is_finite()) {
+        return None;
+    }
     let (direction, class) =
         if mean[LONG] >= mean[SHORT] { (Target::Long, LONG) } else { (Target::Short, SHORT) };
     let for_it: u32 = votes.iter().map(|agent| u32::from(agent[class])).sum();

@@ -11,7 +11,7 @@ use crate::market::Instrument;
 use crate::pipeline::{check_fit, open_backend, open_model_set};
 use crate::source::history::HistoryError;
 use crate::source::import::{BINARY_PRESETS, Detected, ImportError, PRESETS, detect, preset_names};
-use crate::source::native::TickFile;
+use crate::source::native::{TickFile, TickFileDescription};
 
 /// Reads a configuration; anything wrong with it is bad usage.
 pub(super) fn load(path: &Path) -> Result<(Config, Instrument), Failure> {
@@ -35,6 +35,9 @@ pub(super) fn keep_history(config: &Config, outputs: &[std::path::PathBuf]) -> R
 
 pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
     let (config, instrument) = load(path)?;
+    // Whatever the history is, indicators and matrices must be for whoever decides.
+    let any = TickFileDescription::new(&instrument, "check");
+    check_fit(&config, &instrument, &any).map_err(Failure::usage)?;
     let history = match config.system.mode {
         Mode::Backtest => check_history(&config, &instrument)?,
         Mode::Paper | Mode::Live => "none: live data".to_owned(),

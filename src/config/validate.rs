@@ -312,7 +312,7 @@ fn limits(config: &Config, check: &mut Check) {
         1..=60_000,
         "milliseconds",
     );
-    check.range("rde.latent_dim", config.rde.latent_dim, 1..=1024, "numbers");
+    check.range("rde.latent_dim", config.rde.latent_dim, 1..=16, "numbers");
     check.range("rde.lookback_window", config.rde.lookback_window, 2..=100_000, "bars");
     let performance = &config.performance;
     check.range(

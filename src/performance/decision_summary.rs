@@ -15,7 +15,7 @@ pub struct DecisionSummary {
     pub decided_by: DecidedBy,
     /// Questions.
     pub asked: u64,
-    /// Those that came to an entry.
+    /// Those at which an entry was decided. The desk may refuse it, or have one of the same side on its way.
     pub executed: u64,
     /// Those that each reason refused, of the reasons that refused any; one question can have several.
     pub refused: Vec<(String, u64)>,

@@ -1,7 +1,7 @@
 //! A backtest from its configuration to everything that it leaves.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
 use super::assembly::{self, AssemblyError};
@@ -44,6 +44,9 @@ pub enum BacktestError {
     /// The journal cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// It was asked to stop before it began.
+    #[error("stopped; nothing was written")]
+    Stopped,
     /// A thread failed.
     #[error(transparent)]
     Thread(#[from] Failure),
@@ -112,6 +115,9 @@ impl Prepared {
             let (foreseen, walked) =
                 foresee(set, backend.as_ref(), threads, walk).map_err(AssemblyError::from)?;
             walked.map_err(|error: AssemblyError| error)?;
+            if stop.load(Ordering::Relaxed) {
+                return Err(BacktestError::Stopped);
+            }
             seat.foresee(foreseen);
         }
         let sha256 = seat.model_set().map(|set| set.sha256().to_owned());

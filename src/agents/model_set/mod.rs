@@ -10,6 +10,9 @@ mod schema;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors};
@@ -24,12 +27,21 @@ pub use schema::{
 };
 
 use super::decision_record::{AGENTS, CLASSES, MOST_REGIME};
-use crate::inference::{Backend, Graph, InferenceError, Signature, TensorShape};
+use crate::inference::{Backend, DropoutMasks, Graph, InferenceError, Signature, TensorShape};
 use crate::matrix::{MatrixKind, MatrixSettings};
 use crate::strategy::MOST_CELLS;
 
 /// Largest difference of a golden output from what the set says.
 pub const GOLDEN_TOLERANCE: f32 = 1e-4;
+
+/// Place of the first mask among the core's inputs; see [`check_shapes`].
+const FIRST_MASK: usize = 5;
+
+/// Temperatures that logits can be divided by: any that calibration could call for, and none that overflows.
+const TEMPERATURES: RangeInclusive<f64> = 0.01..=100.0;
+
+/// Largest file of a set, in bytes.
+const LARGEST_FILE: u64 = 256 << 20;
 
 /// The generator of masks that this engine has.
 const GENERATOR: &str = "philox4x32-10";
@@ -88,6 +100,11 @@ pub struct ModelSetError {
 /// What is wrong with a set.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
+    /// There is no such folder.
+    #[error(
+        "there is no such folder; a relative path counts from the current directory, and `marl_core.model_set: null` is the built-in set"
+    )]
+    Folder,
     /// A file cannot be read.
     #[error(
         "{file} cannot be read: {source}; a set is used whole or not at all, so export it again"
@@ -99,7 +116,7 @@ pub enum Problem {
         source: std::io::Error,
     },
     /// The manifest is none.
-    #[error("manifest.json: {0}")]
+    #[error("manifest.json: {0}; export the set again")]
     Manifest(serde_json::Error),
     /// A file name that leads out of the set.
     #[error("manifest.json names the file `{0}`; it must be a plain name in the set's folder")]
@@ -133,7 +150,9 @@ pub enum Problem {
         found: String,
     },
     /// A graph's inputs or outputs are not those of the contract.
-    #[error("graph {graph}: {what} are {found}, this engine has {expected}")]
+    #[error(
+        "graph {graph}: {what} are {found}, and by the rest of the manifest {expected}; export the set again"
+    )]
     Shape {
         /// Which.
         graph: &'static str,
@@ -145,7 +164,7 @@ pub enum Problem {
         expected: String,
     },
     /// A setting is out of its range.
-    #[error("{what} is {value}; it must be {range}")]
+    #[error("{what} is {value}; it must be {range}; export the set again")]
     Range {
         /// Which.
         what: &'static str,
@@ -155,7 +174,7 @@ pub enum Problem {
         range: String,
     },
     /// A file of tensors is none, or lacks one.
-    #[error("{file}: {reason}")]
+    #[error("{file}: {reason}; export the set again")]
     Tensors {
         /// Which.
         file: String,
@@ -177,6 +196,14 @@ pub enum Problem {
         graph: &'static str,
         /// Why.
         source: InferenceError,
+    },
+    /// The golden masks are not those that the manifest's seed and dropout give.
+    #[error(
+        "graph core: the masks of golden case {case} are not those of `seed` and `dropout`, so the manifest was changed or another generator made them; export the set again"
+    )]
+    Masks {
+        /// Which case.
+        case: usize,
     },
     /// A graph gives something else than it should.
     #[error(
@@ -264,7 +291,10 @@ impl ModelSet {
     /// If a file is missing or damaged, or the set breaks the contract.
     pub fn read(folder: &Path) -> Result<ModelSet, ModelSetError> {
         let origin = folder.display().to_string();
-        Self::from_files(&origin, &|name| std::fs::read(folder.join(name)))
+        if !folder.is_dir() {
+            return Err(ModelSetError { set: origin, problem: Box::new(Problem::Folder) });
+        }
+        Self::from_files(&origin, &|name| read_regular(&folder.join(name)))
     }
 
     /// A set from wherever its files are: `read` gives the bytes of the one of a name. `origin` says where, for people.
@@ -284,7 +314,8 @@ impl ModelSet {
         if format != FORMAT {
             return Err(Problem::Format { found: format });
         }
-        let manifest: Manifest = serde_json::from_value(json).map_err(Problem::Manifest)?;
+        // From the bytes: a key that stands twice is refused.
+        let manifest: Manifest = serde_json::from_slice(&bytes).map_err(Problem::Manifest)?;
         check_settings(&manifest)?;
         let known = |kind: &GraphKind| manifest.graphs.contains_key(kind.name());
         if manifest.graphs.len() != GraphKind::ALL.len() || !GraphKind::ALL.iter().all(known) {
@@ -372,6 +403,27 @@ impl ModelSet {
         Ok(largest)
     }
 
+    /// Whether the core's golden masks of a case are those of decision = case under the set's seed: they say that the
+    /// manifest's dropout is that of the exporter.
+    fn verify_masks(
+        &self,
+        case: usize,
+        passes: usize,
+        core: &mut dyn Graph,
+    ) -> Result<(), ModelSetError> {
+        let Dropout { probability, widths, .. } = self.manifest.dropout;
+        let is_known = (1..1 << 16).contains(&passes);
+        let passes = if is_known { passes as u32 } else { 1 };
+        let masks =
+            DropoutMasks::new(self.manifest.seed, AGENTS.len() as u32, passes, widths, probability);
+        let is_same = (0..widths.len()).all(|layer| {
+            let mut mask = vec![0.0; masks.size(layer)];
+            masks.fill(case as u64, layer, &mut mask);
+            mask == core.input(FIRST_MASK + layer)
+        });
+        if is_same { Ok(()) } else { Err(self.refuse(Problem::Masks { case })) }
+    }
+
     fn verify_graph(
         &self,
         kind: GraphKind,
@@ -406,6 +458,9 @@ impl ModelSet {
                 }
                 slot.copy_from_slice(&numbers);
             }
+            if kind == GraphKind::Core {
+                self.verify_masks(case, passes, loaded.as_mut())?;
+            }
             loaded.run().map_err(failed)?;
             for (index, output) in described.outputs.iter().enumerate() {
                 let expected =
@@ -435,6 +490,19 @@ impl ModelSet {
             case += 1;
         }
     }
+}
+
+/// Reads a file, unless it is none, or too large for one of a set.
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let facts = file.metadata()?;
+    if !facts.is_file() || facts.len() > LARGEST_FILE {
+        let why = format!("it is no regular file of {LARGEST_FILE} bytes at most");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads a file of the set by its name.
@@ -493,8 +561,20 @@ fn check_settings(manifest: &Manifest) -> Result<(), Problem> {
         return out_of_range("dropout.generator", generator.clone(), GENERATOR);
     }
     let temperature = manifest.calibration.temperature;
-    if !(temperature.is_finite() && temperature > 0.0) {
-        return out_of_range("calibration.temperature", temperature.to_string(), "above 0");
+    if !TEMPERATURES.contains(&temperature) {
+        let range = format!("{} to {}", TEMPERATURES.start(), TEMPERATURES.end());
+        return out_of_range("calibration.temperature", temperature.to_string(), &range);
+    }
+    if manifest.name.is_empty() || manifest.name.contains(char::is_control) {
+        return out_of_range("name", format!("{:?}", manifest.name), "text on one line");
+    }
+    let training = &manifest.training;
+    if manifest.trained && (training.steps == 0 || training.data_sha256.is_none()) {
+        return out_of_range(
+            "trained",
+            "true".to_owned(),
+            "false where `training` has no steps or no `data_sha256`",
+        );
     }
     let matrices = &manifest.feature_schema.matrices;
     let mut closes: BTreeMap<_, usize> = BTreeMap::new();

@@ -191,7 +191,7 @@ pub(super) fn decisions(run: &Run) -> String {
         false => " <strong>It is untrained: what follows is noise.</strong>",
     };
     let note = format!(
-        "By {} on the {} backend.{untrained} Of {} questions {} came to an entry.",
+        "By {} on the {} backend.{untrained} Of {} questions {} were answered with an entry, which the desk may still have refused.",
         escape(&decided_by.model_set),
         escape(&decided_by.backend),
         count(summary.asked),

@@ -111,7 +111,7 @@ pub(super) fn refusals(summary: &DecisionSummary) -> String {
         asked => percent(number as f64 / asked as f64),
     };
     let row = |name: String, number: u64| vec![name, count(number), share(number)];
-    let mut rows = vec![row("entries".to_owned(), summary.executed)];
+    let mut rows = vec![row("entries decided".to_owned(), summary.executed)];
     let refused = summary.refused.iter();
     rows.extend(refused.map(|(reason, refused)| row(escape(&words(reason)), *refused)));
     table("", &["Outcome", "Questions", "Share"], &rows)
