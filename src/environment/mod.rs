@@ -12,7 +12,7 @@ mod vector;
 
 pub use episode::{Asked, Episode};
 pub use market::{Close, Market, MarketError, Rows, SessionSpan};
-pub use outcome::{EntryOutcome, entry_outcome};
+pub use outcome::{CloseOutcomes, EntryOutcome, entry_outcome, entry_outcomes};
 pub use vector::{
     ACCOUNT_WIDTH, Action, EndedTrade, EpisodeSettings, Step, VectorEnvironment,
     VectorEnvironmentError,

@@ -1,6 +1,12 @@
 //! What an entry comes to, whatever else could have been done.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::episode::Episode;
+use super::market::Market;
+use super::vector::{Action, decide};
+use crate::agents::Wish;
 use crate::execution::Decision;
 use crate::market::Money;
 
@@ -40,4 +46,42 @@ pub fn entry_outcome(episode: &Episode, decision: &Decision) -> EntryOutcome {
         }
     }
     EntryOutcome { net_pnl: Money::ZERO, gross_pnl: Money::ZERO, bars_held: 0 }
+}
+
+/// What each entry comes to at one close, from a flat position with the initial capital.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseOutcomes {
+    /// Place in [`Market::closes`].
+    pub close: usize,
+    /// Of an entry short and of one long; `None` where the rules leave no contract.
+    pub entries: [Option<EntryOutcome>; 2],
+}
+
+/// What entries come to at every close of some sessions at which something may be decided, each judged alone as by
+/// [`entry_outcome`], within its session; `wish_at` says what the risk sub-system wishes at a close. They look ahead:
+/// labels to learn from, and nothing to decide by.
+///
+/// # Panics
+/// If the market does not have the sessions.
+pub fn entry_outcomes(
+    market: &Arc<Market>,
+    sessions: Range<usize>,
+    wish_at: impl Fn(usize) -> Wish,
+) -> Vec<CloseOutcomes> {
+    let mut outcomes = Vec::new();
+    for session in sessions {
+        let mut episode = Episode::new(Arc::clone(market), session..session + 1);
+        while let Some(asked) = episode.next_question() {
+            if let Some(close) = asked.close.filter(|&close| market.closes()[close].is_ready) {
+                let wish = wish_at(close);
+                let entries = [-1, 1].map(|direction| {
+                    let decision = decide(market, &asked, &Action { direction, wish })?;
+                    Some(entry_outcome(&episode, &decision))
+                });
+                outcomes.push(CloseOutcomes { close, entries });
+            }
+            episode.answer(None);
+        }
+    }
+    outcomes
 }

@@ -336,7 +336,7 @@ impl Slot {
 }
 
 /// What an action comes to under the rules, as the agents' seat has it.
-fn decide(market: &Market, asked: &Asked, action: &Action) -> Option<Decision> {
+pub(super) fn decide(market: &Market, asked: &Asked, action: &Action) -> Option<Decision> {
     let close = &market.closes()[asked.close?];
     let (target, side) = match action.direction {
         0 => return None,
