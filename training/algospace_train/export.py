@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import warnings
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -38,9 +39,7 @@ class ParityError(Exception):
 
 def graph(network: nn.Module) -> bytes:
     """The network as ONNX, constants folded, without the exporter's notes about source files."""
-    example = tuple(
-        torch.zeros([2 if axis == PASSES else axis for axis in shape]) for shape in network.INPUTS.values()
-    )
+    example = tuple(torch.zeros([2 if axis == PASSES else axis for axis in shape]) for shape in network.INPUTS.values())
     dynamic = tuple(
         {1: torch.export.Dim(PASSES, min=1, max=masks.MOST_PASSES)} if PASSES in shape else None
         for shape in network.INPUTS.values()
@@ -98,8 +97,31 @@ def golden(networks: Networks, seed: int) -> parity.Tensors:
     return kept
 
 
-def export(networks: Networks, directory: Path, name: str, description: str, seed: int) -> None:
+@dataclass
+class Card:
+    """What a set is, beside its networks; as made, of an untrained one."""
+
+    name: str
+    description: str
+    seed: int
+    trained: bool = False
+    calibration: dict[str, float | None] = field(
+        default_factory=lambda: {
+            "temperature": 1.0,
+            "expected_calibration_error_before": None,
+            "expected_calibration_error_after": None,
+        }
+    )
+    training: dict[str, str | int | None] = field(
+        default_factory=lambda: {"data_sha256": None, "span": None, "steps": 0}
+    )
+    metrics: dict[str, float] = field(default_factory=dict)
+    revision: str | None = None
+
+
+def export(networks: Networks, directory: Path, card: Card) -> None:
     """Writes the set into `directory`, which is made if need be; files of the same names are replaced."""
+    seed = card.seed
     encoded = {graph_name: graph(network) for graph_name, network in networks.named_children()}
     for graph_name, network in networks.named_children():
         largest = check(graph_name, network, encoded[graph_name], seed)
@@ -118,9 +140,9 @@ def export(networks: Networks, directory: Path, name: str, description: str, see
 
     manifest = {
         "format": 1,
-        "name": name,
-        "trained": False,
-        "description": description,
+        "name": card.name,
+        "trained": card.trained,
+        "description": card.description,
         "feature_schema": json.loads(FEATURE_SCHEMA.read_text()) if FEATURE_SCHEMA.exists() else None,
         "graphs": {
             graph_name: file(f"{graph_name}.onnx")
@@ -130,15 +152,11 @@ def export(networks: Networks, directory: Path, name: str, description: str, see
         "golden": file("golden.safetensors"),
         "weights": file("weights.safetensors"),
         "dropout": {"probability": masks.PROBABILITY, "widths": list(masks.WIDTHS), "generator": "philox4x32-10"},
-        "calibration": {
-            "temperature": 1.0,
-            "expected_calibration_error_before": None,
-            "expected_calibration_error_after": None,
-        },
-        "training": {"data_sha256": None, "span": None, "steps": 0},
+        "calibration": card.calibration,
+        "training": card.training,
         "seed": seed,
-        "metrics": {},
-        "revision": None,
+        "metrics": card.metrics,
+        "revision": card.revision,
         "versions": {package: version(package) for package in PACKAGES},
         "licence": "Apache-2.0",
     }
@@ -160,7 +178,7 @@ def main() -> None:
         f"Networks as initialised under seed {arguments.seed}, untrained: they let everything run before training "
         "exists, and their decisions mean nothing."
     )
-    export(untrained(arguments.seed), arguments.output, arguments.name, description, arguments.seed)
+    export(untrained(arguments.seed), arguments.output, Card(arguments.name, description, arguments.seed))
 
 
 if __name__ == "__main__":

@@ -38,9 +38,7 @@ def philox(counter: np.ndarray, key: tuple[int, int]) -> np.ndarray:
     return np.stack(x, axis=-1).astype(np.uint32)
 
 
-def masks(
-    seed: int, decision: int, passes: int, probability: float = PROBABILITY
-) -> tuple[np.ndarray, np.ndarray]:
+def masks(seed: int, decision: int, passes: int, probability: float = PROBABILITY) -> tuple[np.ndarray, np.ndarray]:
     """The masks of one decision: f32 [3, passes, 256] and [3, passes, 128], agents in the core's order.
 
     `seed` and `decision` are unsigned 64-bit numbers, `probability` is in [0, 1).

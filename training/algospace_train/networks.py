@@ -213,13 +213,16 @@ class Risk(nn.Module):
 
         `opportunity` is direction (-1 or +1), confidence, epistemic uncertainty, agreement.
         """
+        size, stop, reward = self.heads(regime, opportunity, volatility, context, account)
+        return torch.sigmoid(size), between(*self.STOP, stop), between(*self.REWARD, reward)
+
+    def heads(
+        self, regime: Tensor, opportunity: Tensor, volatility: Tensor, context: Tensor, account: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What each risk agent says before it is brought into its range: [batch, 1] each."""
         state = torch.cat((regime, opportunity, volatility, context, account), dim=-1)
         hidden = relu(self.second(relu(self.first(state))))
-        return (
-            torch.sigmoid(self.size(hidden)),
-            between(*self.STOP, self.stop(hidden)),
-            between(*self.REWARD, self.reward(hidden)),
-        )
+        return self.size(hidden), self.stop(hidden), self.reward(hidden)
 
 
 def between(low: float, high: float, value: Tensor) -> Tensor:
@@ -280,11 +283,17 @@ UNTRAINED_LOGIT_SCALE = 3.5
 """Makes the logits of untrained networks over inputs within +-3 vary by about 0.5, so that classes differ visibly."""
 
 
-def untrained(seed: int) -> Networks:
+def initialised(seed: int) -> Networks:
     """Networks as initialised under a seed, in evaluation mode."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        networks = Networks().eval()
+        return Networks().eval()
+
+
+def untrained(seed: int) -> Networks:
+    """Networks as initialised under a seed, with logits of a visible size."""
+    networks = initialised(seed)
+    with torch.no_grad():
         networks.core.logits.weight *= UNTRAINED_LOGIT_SCALE
     return networks
 

@@ -28,13 +28,9 @@ def random_inputs(network: nn.Module, random: np.random.Generator, drawn: tuple[
     return inputs
 
 
-def random_cases(
-    network: nn.Module, random: np.random.Generator, passes: list[int], seed: int
-) -> list[Tensors]:
+def random_cases(network: nn.Module, random: np.random.Generator, passes: list[int], seed: int) -> list[Tensors]:
     """One set of inputs for each number of passes; masks are those of decision 0, 1 and so on under `seed`."""
-    return [
-        random_inputs(network, random, masks.masks(seed, case, count)) for case, count in enumerate(passes)
-    ]
+    return [random_inputs(network, random, masks.masks(seed, case, count)) for case, count in enumerate(passes)]
 
 
 def pytorch(network: nn.Module, inputs: Tensors) -> Tensors:
@@ -50,9 +46,7 @@ def pytorch(network: nn.Module, inputs: Tensors) -> Tensors:
 def pinned(network: nn.Module, cases: list[Tensors]) -> list[Tensors]:
     """Outputs to keep in a file: evaluated in f64 and rounded to f32, so that they do not depend on the processor."""
     precise = copy.deepcopy(network).double()
-    return [
-        {name: output.astype(np.float32) for name, output in pytorch(precise, inputs).items()} for inputs in cases
-    ]
+    return [{name: output.astype(np.float32) for name, output in pytorch(precise, inputs).items()} for inputs in cases]
 
 
 def session(graph: bytes) -> onnxruntime.InferenceSession:

@@ -1,0 +1,424 @@
+"""Phase 3: embedders, MARL core and decision gate.
+
+1. Warm start: at every close the engine says what an entry short and one long would come to, tick by tick and after costs. The
+   class that earned is the label of all three agents, through dropout; the gate learns whether the team's direction earned.
+   Labels look ahead, networks do not: they are used on the training markets alone.
+2. MAPPO in the full engine: each agent draws an action; where two agree on a side the risk sub-system (frozen) proposes and the
+   gate draws whether to execute. The advantage of the central critic is everyone's. Dropout masks are drawn once a step and used
+   again in the update (M. Hausknecht, N. Wagener, "Consistent Dropout for Policy Gradient Reinforcement Learning", 2022), so
+   that the ratio is exactly 1 before the first step.
+3. Every few iterations the whole team, with its passes and thresholds, runs on the validation markets; the best is kept.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy, cross_entropy
+from tqdm import tqdm, trange
+
+from algospace_train import _engine, mappo, team
+from algospace_train.labels import Labels, label
+from algospace_train.markets import Markets, open_markets
+from algospace_train.networks import ACCOUNT, AGENTS, Networks, Risk
+from algospace_train.run import Run
+from algospace_train.settings import CoreSettings
+from algospace_train.team import STAND_ASIDE, Encoded
+
+
+def any_account(batch: int) -> Tensor:
+    """Accounts from a flat position as they come in a run, so that the warm start does not learn one by heart."""
+    profit = 0.2 * torch.randn(batch)
+    drawdown = (-profit).clamp(min=0.0) + 0.1 * torch.rand(batch)
+    streak = torch.randint(-5, 6, (batch,)) / 5.0
+    nothing = torch.zeros(batch)
+    return torch.stack((profit, drawdown, streak, nothing, nothing), dim=1)
+
+
+def warm_start(networks: Networks, learn: Markets, check: Markets, settings: CoreSettings, run: Run) -> None:
+    """Embedders and core learn the labels; the best on the validation markets are kept."""
+    trained = nn.ModuleList([networks.structure, networks.tactical, networks.core])
+    optimizer = torch.optim.AdamW(trained.parameters(), lr=settings.warm_start_learning_rate)
+    labels, check_labels = label(learn, settings.label_wish), label(check, settings.label_wish)
+    classes = labels.classes(settings.label_margin)
+    share = torch.bincount(classes, minlength=3) / len(classes)
+    print(f"labels: {len(classes):,}, short {share[0]:.0%}, stand aside {share[1]:.0%}, long {share[2]:.0%}")
+    regime = {id(of): team.regime_vectors(networks.regime, of) for of in (learn, check)}
+    best, kept = float("inf"), None
+
+    def logits(markets: Markets, closes: Tensor) -> Tensor:
+        seen = (
+            networks.structure(markets.window("structure", closes)),
+            networks.tactical(markets.window("tactical", closes)),
+            regime[id(markets)][closes],
+            markets.context(closes),
+        )
+        given = networks.core(*seen, any_account(len(closes)), *team.draw_masks(len(closes), 1))
+        return given.reshape(len(closes) * AGENTS, 3)
+
+    taken = max(1, round(settings.warm_start_share * len(classes)))
+    steps = settings.warm_start_epochs * -(-taken // settings.warm_start_batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.warm_start_learning_rate, total_steps=steps)
+    for epoch in range(settings.warm_start_epochs):
+        total, seen = 0.0, 0
+        parts = torch.randperm(len(classes))[:taken].split(settings.warm_start_batch)
+        progress = tqdm(parts, desc=f"warm start {epoch + 1}/{settings.warm_start_epochs}")
+        for part in progress:
+            target = classes[part].repeat_interleave(AGENTS)
+            value = cross_entropy(logits(learn, labels.closes[part]), target)
+            optimizer.zero_grad()
+            value.backward()
+            nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            total, seen = total + value.item() * len(part), seen + len(part)
+            progress.set_postfix(loss=f"{total / seen:.4f}")
+        with torch.no_grad():
+            target = check_labels.classes(settings.label_margin)
+            parts = torch.arange(len(target)).split(2048)
+            losses = [
+                cross_entropy(logits(check, check_labels.closes[part]), target[part].repeat_interleave(AGENTS))
+                * len(part)
+                for part in parts
+            ]
+        check_loss = float(sum(losses) / len(target))
+        run.log(epoch + 1, {"warm_start/loss": total / seen, "warm_start/validation": check_loss})
+        print(f"warm start: loss {total / seen:.4f}, validation {check_loss:.4f}")
+        if check_loss < best:
+            best, kept = check_loss, {key: value.clone() for key, value in networks.state_dict().items()}
+    if kept is not None:
+        networks.load_state_dict(kept)
+    warm_start_gate(networks, learn, labels, settings)
+
+
+def warm_start_gate(networks: Networks, learn: Markets, labels: Labels, settings: CoreSettings) -> None:
+    """The gate learns whether the team's direction earned."""
+    encoded = team.encode(networks, learn)
+    optimizer = torch.optim.AdamW(networks.gate.parameters(), lr=settings.warm_start_learning_rate)
+    taken = max(1, round(settings.warm_start_share * len(labels.closes)))
+    for _ in range(2):
+        for part in torch.randperm(len(labels.closes))[:taken].split(1024):
+            closes = labels.closes[part]
+            seen, account = encoded.at(closes), any_account(len(closes))
+            opportunity = team.opportunities(networks.core, seen, account, settings.gate_passes)
+            shown = opportunity.seen()
+            wish = team.wish_of(networks.risk, seen, shown, encoded.volatility[closes], account)
+            side = (opportunity.direction > 0).long().unsqueeze(1)
+            earned = labels.net[part].nan_to_num(-1e9).gather(1, side) > 0.0
+            value = binary_cross_entropy(networks.gate(*seen, account, shown, wish), earned.float())
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+
+
+class TeamPolicy(nn.Module):
+    """Core and gate with what only training has: the central critic."""
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__()
+        self.core, self.gate = networks.core, networks.gate
+        width = 2 * networks.structure.lstm.hidden_size + networks.regime.mean.out_features
+        self.critic = mappo.critic(width + networks.core.context.in_features + ACCOUNT + 1)
+        self.value_norm = mappo.ValueNorm()
+
+    def log_probabilities(self, seen: list[Tensor], account: Tensor, masks: tuple[Tensor, Tensor]) -> Tensor:
+        """Of the agents' classes under one pass: [batch, 3 agents, 3 classes]."""
+        logits = self.core(*seen, account, *masks)
+        return torch.log_softmax(logits.reshape(len(account), AGENTS, 3), dim=-1)
+
+    def value(self, seen: list[Tensor], account: Tensor, volatility: Tensor) -> Tensor:
+        """[batch], normalised."""
+        return self.critic(torch.cat((*seen, account, volatility), dim=-1)).squeeze(-1)
+
+
+def side_of(actions: Tensor) -> Tensor:
+    """Where two agents or more agree on a side: -1, 0 or 1, [batch]."""
+    votes = (actions - STAND_ASIDE).sum(1)
+    return torch.sign(votes) * (votes.abs() >= 2)
+
+
+@torch.no_grad()
+def act(
+    policy: TeamPolicy,
+    risk: Risk,
+    seen: list[Tensor],
+    account: Tensor,
+    volatility: Tensor,
+    position: Tensor,
+    gate_passes: int,
+) -> dict[str, Tensor]:
+    """Draws what the team does at so many closes, and keeps what the update needs of it."""
+    masks = team.draw_masks(len(account), 1)
+    log_probabilities = policy.log_probabilities(seen, account, masks)
+    actions = torch.distributions.Categorical(logits=log_probabilities).sample()
+    old = log_probabilities.gather(2, actions.unsqueeze(2)).squeeze(2)
+    side = side_of(actions)
+    shown = team.opportunities(policy.core, seen, account, gate_passes).seen()
+    # The gate is asked about the side that is to be entered.
+    shown[:, 0] = torch.where(side == 0, shown[:, 0], side.to(shown.dtype))
+    wish = team.wish_of(risk, seen, shown, volatility, account)
+    execute = policy.gate(*seen, account, shown, wish).squeeze(1)
+    drawn = torch.rand(len(execute)) < execute
+    gated = (side != 0) & (position.sign() != side)
+    by_agent = (len(account), AGENTS, -1)
+    return {
+        "votes": actions,
+        "old": old,
+        "mask_1": (masks[0] > 0).reshape(by_agent),
+        "mask_2": (masks[1] > 0).reshape(by_agent),
+        "shown": shown,
+        "wish": wish,
+        "gated": gated,
+        "execute": drawn,
+        "old_gate": torch.where(drawn, execute, 1.0 - execute).clamp(min=1e-6).log(),
+        "direction": torch.where(gated & drawn, side, 0),
+    }
+
+
+@torch.no_grad()
+def rollout(
+    policy: TeamPolicy,
+    risk: Risk,
+    markets: Markets,
+    encoded: Encoded,
+    environment: "_engine.VectorEnvironment",
+    rewards: mappo.Rewards,
+    settings: CoreSettings,
+) -> dict[str, Tensor]:
+    """So many steps of every slot, with advantages; only what was decided."""
+    steps: list[dict[str, Tensor]] = []
+
+    def stand() -> tuple[Tensor, Tensor, Tensor]:
+        closes = markets.close(environment.market, environment.close)
+        return closes, torch.from_numpy(environment.account.copy()), torch.from_numpy(~environment.is_last)
+
+    for _ in range(settings.rollout):
+        closes, account, alive = stand()
+        seen, volatility = encoded.at(closes), encoded.volatility[closes]
+        position = torch.from_numpy(environment.position.copy())
+        taken = act(policy, risk, seen, account, volatility, position, settings.gate_passes)
+        environment.step(taken["direction"].numpy().astype(np.int8), taken["wish"].numpy())
+        value = policy.value(seen, account, volatility)
+        profit = torch.from_numpy(environment.profit.copy()).float()
+        steps.append(taken | {"closes": closes, "account": account, "alive": alive, "value": value, "profit": profit})
+    environment.take_trades()
+    closes, account, alive = stand()
+    last = policy.value(encoded.at(closes), account, encoded.volatility[closes])
+    kept = {key: torch.stack([step[key] for step in steps]) for key in steps[0]}
+    reward = torch.stack([rewards.of(profit) for profit in kept["profit"]])
+    is_alive = torch.cat((kept.pop("alive"), alive.unsqueeze(0)))
+    values = policy.value_norm.restore(torch.cat((kept["value"], last.unsqueeze(0))))
+    advantage, returns = mappo.advantages(reward, values, is_alive, settings.discount, settings.trace)
+    chosen = is_alive[:-1]
+    kept |= {"advantage": advantage, "return": returns}
+    return {key: value[chosen] for key, value in kept.items()}
+
+
+def update(
+    policy: TeamPolicy,
+    optimizer: torch.optim.Optimizer,
+    encoded: Encoded,
+    batch: dict[str, Tensor],
+    settings: CoreSettings,
+) -> dict[str, float]:
+    """Several passes over a rollout."""
+    policy.value_norm.update(batch["return"])
+    batch |= {"target": policy.value_norm.normalise(batch["return"])}
+    batch["advantage"] = (batch["advantage"] - batch["advantage"].mean()) / (batch["advantage"].std() + 1e-6)
+    losses = []
+    for _ in range(settings.epochs):
+        for part in torch.randperm(len(batch["target"])).chunk(settings.minibatches):
+            taken = {key: value[part] for key, value in batch.items()}
+            closes = taken["closes"]
+            loss, numbers = loss_of(policy, encoded.at(closes), encoded.volatility[closes], taken, settings)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(policy.parameters(), settings.maximum_gradient)
+            optimizer.step()
+            losses.append(list(numbers.values()))
+    means = np.mean(losses, axis=0).tolist()
+    return {f"train/{key}": mean for key, mean in zip(numbers, means, strict=True)}
+
+
+def loss_of(
+    policy: TeamPolicy, seen: list[Tensor], volatility: Tensor, taken: dict[str, Tensor], settings: CoreSettings
+) -> tuple[Tensor, dict[str, float]]:
+    """Actors, gate and critic together, at closes where `taken` has what `act` kept, the account, and `value` (then), `target`
+    and `advantage`, normalised."""
+    account, advantage = taken["account"], taken["advantage"]
+    kept = 1.0 - team.masks.PROBABILITY
+    first, second = (taken[key].flatten(0, 1).unsqueeze(1) / kept for key in ("mask_1", "mask_2"))
+    log_probabilities = policy.log_probabilities(seen, account, (first, second))
+    new = log_probabilities.gather(2, taken["votes"].unsqueeze(2)).squeeze(2)
+    actor = mappo.policy_loss(new, taken["old"], advantage, settings.clip)
+    execute = policy.gate(*seen, account, taken["shown"], taken["wish"])
+    chance = torch.where(taken["execute"].unsqueeze(1), execute, 1.0 - execute).clamp(min=1e-6).log()
+    gated = taken["gated"].unsqueeze(1).float()
+    gate = mappo.policy_loss(chance, taken["old_gate"].unsqueeze(1), advantage, settings.clip, gated)
+    value = policy.value(seen, account, volatility)
+    critic = mappo.value_loss(value, taken["value"], taken["target"], settings.clip, settings.huber)
+    entropy = -(log_probabilities.exp() * log_probabilities).sum(-1).mean()
+    loss = actor + gate + settings.value_weight * critic - settings.entropy * entropy
+    numbers = {"policy_loss": actor, "value_loss": critic, "entropy": entropy, "gate_loss": gate}
+    return loss, {key: part.item() for key, part in numbers.items()}
+
+
+@torch.no_grad()
+def judge(
+    networks: Networks,
+    markets: Markets,
+    encoded: Encoded,
+    settings: CoreSettings,
+    *,
+    temperature: float = 1.0,
+    sessions: int = 5,
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """The whole team as the engine has it, on every chunk of the markets once: metrics, and its trades."""
+    chunks = markets.chunks(sessions)
+    environment = _engine.VectorEnvironment(markets.markets, chunks, min(len(chunks), 256), None)
+    direction, wish = np.zeros(environment.slots, np.int8), np.zeros((environment.slots, 3), np.float32)
+    environment.step(direction, wish)
+    decisions = 0
+    while not environment.is_idle.all():
+        closes = markets.close(environment.market, environment.close)
+        account = torch.from_numpy(environment.account.copy())
+        seen = encoded.at(closes)
+        opportunity = team.opportunities(networks.core, seen, account, settings.passes, temperature)
+        shown = opportunity.seen()
+        chosen = team.wish_of(networks.risk, seen, shown, encoded.volatility[closes], account)
+        execute = networks.gate(*seen, account, shown, chosen).squeeze(1)
+        enters = (opportunity.confidence >= settings.confidence_threshold) & (execute >= settings.gate_threshold)
+        direction = torch.where(enters, opportunity.direction, 0.0).numpy().astype(np.int8)
+        decisions += int((~environment.is_idle & ~environment.is_last).sum())
+        environment.step(direction, chosen.numpy())
+    trades = environment.take_trades()
+    net, gross = trades["net"], trades["gross"]
+    days = markets.days()
+    by_day = net.sum() / days
+    return {
+        "validation/net_a_day": float(by_day),
+        "validation/gross_a_day": float(gross.sum() / days),
+        "validation/trades_a_day": len(net) / days,
+        "validation/net_a_trade": float(net.mean()) if len(net) else 0.0,
+        "validation/won": float((net > 0).mean()) if len(net) else 0.0,
+        "validation/decisions": float(decisions),
+    }, trades
+
+
+class PlainLearner:
+    """MAPPO in a loop of our own, an iteration at a time."""
+
+    def __init__(self, settings: CoreSettings, networks: Networks, markets: Markets) -> None:
+        self.settings, self.networks, self.markets = settings, networks, markets
+        self.policy = TeamPolicy(networks)
+        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=settings.learning_rate, eps=1e-5)
+        self.rewards = mappo.rewards_of(settings)
+        self.encoded = team.encode(networks, markets)
+        chunks = markets.chunks(settings.sessions)
+        self.environment = _engine.VectorEnvironment(markets.markets, chunks, settings.slots, settings.seed)
+        self.iteration = 0
+
+    def iterate(self) -> dict[str, float]:
+        """One rollout and its updates."""
+        settings = self.settings
+        # An iteration has its own episodes: resumed or not, they are the same.
+        self.environment.reset(settings.seed + self.iteration)
+        self.environment.step(np.zeros(settings.slots, np.int8), np.zeros((settings.slots, 3), np.float32))
+        self.iteration += 1
+        batch = rollout(
+            self.policy, self.networks.risk, self.markets, self.encoded, self.environment, self.rewards, settings
+        )
+        numbers = {
+            "train/profit": float(batch["profit"].mean()),
+            "train/return": float(batch["return"].mean()),
+            "train/sides": float((batch["votes"] - STAND_ASIDE).abs().float().mean()),
+            "train/executed": float((batch["gated"] & batch["execute"]).float().mean()),
+            "steps": float(self.iteration * settings.rollout * settings.slots),
+        }
+        return numbers | update(self.policy, self.optimizer, self.encoded, batch, settings)
+
+    def write(self, networks: Networks) -> None:
+        """Nothing: it learns in them."""
+
+    def save(self, folder: str) -> None:
+        state = {"policy": self.policy.state_dict(), "optimizer": self.optimizer.state_dict()}
+        rewards = [self.rewards.mean, self.rewards.downside]
+        torch.save(state | {"rewards": rewards, "iteration": self.iteration}, Path(folder) / "learner.pt")
+
+    def restore(self, folder: str) -> None:
+        state = torch.load(Path(folder) / "learner.pt", weights_only=True)
+        self.policy.load_state_dict(state["policy"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.rewards.mean, self.rewards.downside = state["rewards"]
+        self.iteration = state["iteration"]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def train(settings: CoreSettings, resume: bool = False, address: str | None = None) -> Path:
+    """Trains embedders, core and gate; returns the path of the networks. `address` is a Ray cluster's."""
+    torch.set_num_threads(settings.threads)
+    run = Run("phase3", settings, resume)
+    cache = Path(settings.output) / "markets"
+    networks = run.networks()
+    torch.manual_seed(settings.seed)
+    learn = open_markets(settings.train, settings.engine, cache)
+    check = open_markets(settings.validation, settings.engine, cache)
+    begin, best, waited = 0, -float("inf"), 0
+    began = run.folder / "warm_start.safetensors"
+    if run.resumed is not None:
+        networks.load_state_dict(run.resumed["networks"])
+        begin, best, waited = (run.resumed[key] for key in ("iteration", "best", "waited"))
+    else:
+        if settings.warm_start_epochs:
+            warm_start(networks, learn, check, settings, run)
+        run.keep(networks, began)
+    learner: PlainLearner | Any
+    if settings.trainer == "plain":
+        learner = PlainLearner(settings, networks, learn)
+    else:
+        # Ray takes seconds to import.
+        from algospace_train import rllib_training
+
+        learner = rllib_training.Learner(settings, str(began.absolute()), address)
+    check_encoded = team.encode(networks, check)
+    if run.resumed is not None:
+        learner.restore(str(run.latest()))
+        torch.set_rng_state(run.resumed["random"])
+    else:
+        numbers, _ = judge(networks, check, check_encoded, settings)
+        best = numbers["validation/net_a_day"]
+        tell("after the warm start", numbers)
+        run.log(0, numbers)
+        run.keep(networks)
+    progress = trange(begin, settings.iterations, desc="phase 3", initial=begin, total=settings.iterations)
+    for iteration in progress:
+        if waited >= settings.patience:
+            break
+        numbers = learner.iterate()
+        learner.write(networks)
+        if (iteration + 1) % settings.evaluate_every == 0:
+            found, _ = judge(networks, check, check_encoded, settings)
+            numbers |= found
+            progress.set_postfix(
+                net_a_day=f"{found['validation/net_a_day']:,.0f}", trades=f"{found['validation/trades_a_day']:.1f}"
+            )
+            waited += 1
+            if found["validation/net_a_day"] > best:
+                best, waited = found["validation/net_a_day"], 0
+                run.keep(networks)
+        run.log(iteration + 1, numbers)
+        state = {"networks": networks.state_dict(), "iteration": iteration + 1, "best": best, "waited": waited}
+        run.save(state, learner.save)
+    learner.close()
+    run.close()
+    return run.weights
+
+
+def tell(when: str, numbers: dict[str, float]) -> None:
+    """Of a validation, for people."""
+    net, trades = numbers["validation/net_a_day"], numbers["validation/trades_a_day"]
+    print(f"{when}: {net:,.0f} dollars and {trades:.1f} trades a day on the validation markets")

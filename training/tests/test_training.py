@@ -1,0 +1,208 @@
+"""One iteration of each phase on a small market, and that a phase that was stopped and resumed is the phase that was not."""
+
+import json
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import yaml
+from small import DAYS, SEED, TRADES, command_line, need
+
+need("algospace_train._engine", "tensorboard", "scipy", "yaml", "tqdm")
+
+import torch  # noqa: E402
+
+from algospace_train import core_training, mappo, networks, regime_training, risk_training, team, trained_set  # noqa: E402
+from algospace_train.markets import open_markets  # noqa: E402
+from algospace_train.settings import (  # noqa: E402
+    CoreSettings,
+    ExportSettings,
+    MarketSettings,
+    PhaseSettings,
+    RegimeSettings,
+    RiskSettings,
+    SettingsError,
+    build,
+)
+
+MARKET = MarketSettings(seeds=[SEED], days=DAYS, trades_per_day=TRADES)
+OTHER = MarketSettings(seeds=[SEED + 1], days=DAYS, trades_per_day=TRADES)
+
+
+class Phases(unittest.TestCase):
+    """In one folder, in order."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+
+    def common(self, output: str = "straight", **others) -> dict:
+        return {"output": str(self.folder / output), "train": MARKET, "validation": OTHER, "threads": 1} | others
+
+    def weights(self, path: Path) -> dict[str, torch.Tensor]:
+        return networks.load(path).state_dict()
+
+    def same_if_resumed(self, train, kind: type[PhaseSettings], count: str, **given) -> None:
+        """Two iterations at once, and one and then another, give the same weights; one alone gives others."""
+        straight = train(kind(**self.common("straight", **given), **{count: 2}))
+        halves = [train(kind(**self.common("halves", **given), **{count: 1}))]
+        first = self.weights(halves[0])
+        halves.append(train(kind(**self.common("halves", **given), **{count: 2}), True))
+        whole, resumed = self.weights(straight), self.weights(halves[1])
+        self.assertTrue(all(torch.equal(whole[key], resumed[key]) for key in whole))
+        self.assertFalse(all(torch.equal(whole[key], first[key]) for key in whole))
+        lines = (straight.parent / "metrics.jsonl").read_text().splitlines()
+        self.assertEqual(len({json.loads(line)["step"] for line in lines} - {0}), 2)
+
+    def test_1_regime_engine(self):
+        self.same_if_resumed(regime_training.train, RegimeSettings, "epochs")
+
+    def test_2_risk_sub_system(self):
+        given = {"slots": 8, "rollout": 64, "signal_share": 0.3, "evaluate_every": 1, "epochs": 1, "minibatches": 2}
+        self.same_if_resumed(risk_training.train, RiskSettings, "iterations", **given)
+
+    def core(self) -> dict:
+        return {
+            "slots": 8,
+            "rollout": 32,
+            "evaluate_every": 1,
+            "epochs": 1,
+            "minibatches": 2,
+            "warm_start_epochs": 1,
+            "passes": 4,
+            "gate_passes": 2,
+            # So that the last look is always kept.
+            "confidence_threshold": 1.1,
+        }
+
+    def test_3_core_in_the_plain_loop(self):
+        settings = CoreSettings(**self.common("plain", **self.core()), trainer="plain", iterations=2)
+        core_training.train(settings)
+        halves = self.common("plain halves", **self.core()) | {"trainer": "plain"}
+        core_training.train(CoreSettings(**halves, iterations=1))
+        core_training.train(CoreSettings(**halves, iterations=2), resume=True)
+        states = [
+            torch.load(Path(settings.output).parent / name / "phase3" / "checkpoint.pt", weights_only=True)["networks"]
+            for name in ("plain", "plain halves")
+        ]
+        self.assertTrue(all(torch.equal(states[0][key], states[1][key]) for key in states[0]))
+
+    def test_4_core_on_rllib(self):
+        need("ray")
+        written = core_training.train(CoreSettings(**self.common("rllib", **self.core()), iterations=1))
+        state = torch.load(written.parent / "checkpoint.pt", weights_only=True)["networks"]
+        began = self.weights(written.parent / "warm_start.safetensors")
+        learned = {key.split(".")[0] for key in state if not torch.equal(state[key], began[key])}
+        self.assertEqual(learned, {"core", "gate"})
+        core_training.train(CoreSettings(**self.common("rllib", **self.core()), iterations=2), resume=True)
+
+    def test_5_a_trained_set_is_loaded_by_the_engine(self):
+        given = ExportSettings(
+            output=str(self.folder / "plain"),
+            directory=str(self.folder / "set"),
+            calibration=OTHER,
+            test=MARKET,
+            passes=4,
+            every=20,
+            description="For a test.",
+        )
+        directory = trained_set.write(given)
+        manifest = json.loads((directory / "manifest.json").read_text())
+        self.assertTrue(manifest["trained"])
+        self.assertGreater(manifest["training"]["steps"], 0)
+        synthetic = {"market": "regimes", "days": 20, "seed": 1, "trades_per_day": TRADES}
+        configuration = {
+            "data_handler": {"backtest_settings": {"synthetic": synthetic}},
+            "marl_core": {"model_set": str(directory)},
+            "output": {"directory": str(self.folder / "run")},
+        }
+        path = self.folder / "check.yaml"
+        path.write_text(yaml.safe_dump(configuration))
+        found = subprocess.run([command_line(), "check", "--config", str(path)], capture_output=True, text=True)
+        self.assertEqual(found.returncode, 0, found.stderr)
+        self.assertIn("regimes", found.stdout)
+        self.assertNotIn("UNTRAINED", found.stdout)
+
+    def test_before_the_first_step_every_ratio_is_one(self):
+        settings = CoreSettings(**self.common("ratio", **self.core()), trainer="plain")
+        torch.manual_seed(1)
+        markets = open_markets(MARKET, {}, self.folder / "ratio")
+        learner = core_training.PlainLearner(settings, networks.initialised(1), markets)
+        learner.environment.step(
+            *(learner.environment.entered.astype("int8"), learner.environment.account[:, :3].copy())
+        )
+        batch = core_training.rollout(
+            learner.policy,
+            learner.networks.risk,
+            markets,
+            learner.encoded,
+            learner.environment,
+            learner.rewards,
+            settings,
+        )
+        kept = 1.0 - team.masks.PROBABILITY
+        masks = tuple(batch[key].flatten(0, 1).unsqueeze(1) / kept for key in ("mask_1", "mask_2"))
+        new = learner.policy.log_probabilities(learner.encoded.at(batch["closes"]), batch["account"], masks)
+        new = new.gather(2, batch["votes"].unsqueeze(2)).squeeze(2)
+        torch.testing.assert_close(new, batch["old"], rtol=0.0, atol=1e-6)
+        other = learner.policy.log_probabilities(
+            learner.encoded.at(batch["closes"]), batch["account"], team.draw_masks(len(new), 1)
+        )
+        other = other.gather(2, batch["votes"].unsqueeze(2)).squeeze(2)
+        self.assertGreater(float((other - batch["old"]).detach().abs().max()), 1e-3)
+
+
+class Mathematics(unittest.TestCase):
+    def test_advantages_are_the_sums_of_their_definition(self):
+        torch.manual_seed(2)
+        rewards, values = torch.randn(6, 1, dtype=torch.float64), torch.randn(7, 1, dtype=torch.float64)
+        alive = torch.tensor([1, 1, 1, 0, 1, 1, 1], dtype=torch.bool).unsqueeze(1)
+        discount, trace = 0.9, 0.8
+        advantage, returns = mappo.advantages(rewards, values, alive, discount, trace)
+
+        def error(step: int) -> torch.Tensor:
+            after = values[step + 1] if alive[step + 1] else 0.0
+            return rewards[step] + discount * after - values[step]
+
+        # The episode ends with step 2; another begins with step 4.
+        expected = {2: error(2), 1: error(1) + discount * trace * error(2), 4: error(4) + discount * trace * error(5)}
+        for step, value in expected.items():
+            torch.testing.assert_close(advantage[step], value)
+            torch.testing.assert_close(returns[step], value + values[step])
+        self.assertEqual(float(advantage[3]), 0.0)
+
+    def test_the_clipped_loss_has_no_gradient_beyond_its_clip(self):
+        new = torch.tensor([[0.5], [-0.5], [0.05]], requires_grad=True)
+        advantage = torch.tensor([1.0, -1.0, 1.0])
+        mappo.policy_loss(new, torch.zeros(3, 1), advantage, 0.2).backward()
+        gradient = new.grad.squeeze(1)
+        self.assertEqual(gradient[:2].tolist(), [0.0, 0.0])
+        self.assertLess(float(gradient[2]), 0.0)
+
+    def test_the_sortino_reward_sums_to_what_the_ratio_gains(self):
+        rewards = mappo.Rewards("sortino", 1.0, 0.0, rate=1e-4)
+        rewards.mean, rewards.downside = 0.1, 0.5
+        profit = torch.tensor([0.7])
+        ratio = 0.1 / 0.5**0.5
+        found = float(rewards.of(profit)[0])
+        gained = (rewards.mean / rewards.downside**0.5 - ratio) / 1e-4
+        self.assertAlmostEqual(found, gained, places=2)
+
+    def test_settings_are_refused_by_name(self):
+        for given, part in (
+            ({"epoch": 3}, "there is no key `epoch`"),
+            ({"learning_rate": "fast"}, "learning_rate: `fast` is no number"),
+            ({"train": {"kind": "walk"}}, "`walk` is none of regimes, martingale, files"),
+            ({"iterations": 1.5}, "iterations: `1.5` is no whole number"),
+            ({"trainer": "sb3"}, "`sb3` is none of rllib, plain"),
+        ):
+            with self.assertRaises(SettingsError) as refused:
+                build(given, CoreSettings, "my.yaml")
+            self.assertIn(part, str(refused.exception))
+
+
+if __name__ == "__main__":
+    unittest.main()
