@@ -1,0 +1,267 @@
+"""A model set on markets that it has never seen, beside a rule and chance, with intervals.
+
+The set and the rule run in the engine's own program. Entries at random and ablations run in the engine's environment. Every
+trade counts for one contract, since the oracle of a synthetic market holds one; a day without a trade counts as nothing. Intervals
+are of 95 %, by a bootstrap over days (B. Efron, R. Tibshirani, "An Introduction to the Bootstrap", 1993).
+"""
+
+import csv
+import json
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from tqdm import tqdm
+
+from algospace_train import _engine, calibration, team
+from algospace_train import networks as nets
+from algospace_train.markets import Markets, open_markets, synthetic
+from algospace_train.networks import ACCOUNT, Networks
+from algospace_train.settings import EvaluationSettings, MarketSettings, SettingsError
+from algospace_train.team import Encoded
+
+THRESHOLDS = {"confidence": 0.8, "epistemic": 0.3, "agreement": 0.5, "gate": 0.5}
+"""as the engine has them"""
+
+
+@dataclass
+class Outcome:
+    """What somebody made of some markets."""
+
+    net: np.ndarray
+    """dollars a contract of every day"""
+    gross: np.ndarray
+    trades: int
+
+    def interval(self, values: np.ndarray, resamples: int, seed: int) -> tuple[float, float, float]:
+        """Mean a day, and its interval."""
+        random = np.random.default_rng([seed, 17])
+        means = np.array([values[random.integers(0, len(values), len(values))].mean() for _ in range(resamples)])
+        low, high = np.quantile(means, (0.025, 0.975))
+        return float(values.mean()), float(low), float(high)
+
+    def facts(self, settings: EvaluationSettings) -> dict[str, Any]:
+        """Everything that is told of it."""
+        net = self.interval(self.net, settings.resamples, settings.seed)
+        gross = self.interval(self.gross, settings.resamples, settings.seed)
+        names = ("mean", "low", "high")
+        return {
+            "days": len(self.net),
+            "trades_a_day": self.trades / len(self.net),
+            "net_a_day": dict(zip(names, net, strict=True)),
+            "gross_a_day": dict(zip(names, gross, strict=True)),
+        }
+
+
+def join(outcomes: list[Outcome]) -> Outcome:
+    """Over several markets."""
+    net, gross = (np.concatenate([getattr(of, name) for of in outcomes]) for name in ("net", "gross"))
+    return Outcome(net, gross, sum(of.trades for of in outcomes))
+
+
+def by_day(markets: Markets, market: int, entry: np.ndarray, net: np.ndarray, gross: np.ndarray) -> Outcome:
+    """Trades by the session that they were entered in, of the sessions in which something can be decided."""
+    opens = markets.markets[market].sessions()["open"]
+    _, first, end = markets.spans[market]
+    day = np.searchsorted(opens, entry, side="right") - 1
+    chosen = (day >= first) & (day < end)
+    total = np.zeros((2, end - first))
+    for row, values in zip(total, (net, gross), strict=True):
+        np.add.at(row, day[chosen] - first, values[chosen])
+    return Outcome(total[0], total[1], int(chosen.sum()))
+
+
+def run_program(settings: EvaluationSettings, configuration: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Runs the engine on a configuration; returns its summary."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "configuration.yaml"
+    path.write_text(yaml.safe_dump(configuration | {"output": {"directory": str(folder / "run")}}))
+    try:
+        subprocess.run([settings.program, "--config", str(path)], check=True, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise SettingsError(f"program: {settings.program}: there is no such program; cargo build --release") from error
+    except subprocess.CalledProcessError as error:
+        raise SettingsError(f"{path}: the engine refuses it: {error.stderr.strip()}") from error
+    return json.loads((folder / "run" / "summary.json").read_text())
+
+
+def ran(
+    settings: EvaluationSettings, markets: Markets, market: int, configuration: dict[str, Any], folder: Path
+) -> Outcome:
+    """What the program made of a market."""
+    run_program(settings, configuration, folder)
+    with (folder / "run" / "trades.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    quantity = np.array([int(row["quantity"]) for row in rows])
+    entry = np.array([row["entry_utc"].rstrip("Z") for row in rows], "datetime64[ns]").astype(np.int64)
+    net, gross = (np.array([float(row[name]) for row in rows]) for name in ("net_pnl", "gross_pnl"))
+    each = np.maximum(quantity, 1)
+    return by_day(markets, market, entry, net / each, gross / each)
+
+
+def agents(settings: EvaluationSettings) -> dict[str, Any]:
+    """The engine's settings for the set."""
+    chosen = THRESHOLDS | settings.thresholds
+    mc_dropout = {
+        "confidence_threshold": chosen["confidence"],
+        "maximum_epistemic": chosen["epistemic"],
+        "minimum_agreement": chosen["agreement"],
+    }
+    core = {"model_set": str(Path(settings.directory).absolute()), "mc_dropout": mc_dropout}
+    return {"strategy": {"kind": "marl"}, "marl_core": core | {"gate_threshold": chosen["gate"]}}
+
+
+@dataclass
+class Variant:
+    """A team with something missing."""
+
+    name: str
+    without: str = ""
+    """`regime`: the regime vector is all zeros; `risk`: every wish is the same; `gate`: nothing is asked of it; `dropout`: one
+    pass without dropout, and no bound on uncertainty"""
+    random_share: float | None = None
+    """enters a random side at this share of the closes at which it holds nothing"""
+
+
+@torch.no_grad()
+def play(
+    networks: Networks,
+    markets: Markets,
+    encoded: Encoded,
+    variant: Variant,
+    settings: EvaluationSettings,
+    temperature: float,
+) -> Outcome:
+    """A variant of the team in the engine's environment, every session once, each from a new account."""
+    torch.manual_seed(settings.seed)
+    chosen = THRESHOLDS | settings.thresholds
+    chunks = markets.chunks(5)
+    environment = _engine.VectorEnvironment(markets.markets, chunks, len(chunks), None)
+    if variant.without == "regime":
+        encoded = replace(encoded, regime=torch.zeros_like(encoded.regime))
+    direction, wish = np.zeros(len(chunks), np.int8), np.zeros((len(chunks), 3), np.float32)
+    environment.step(direction, wish)
+    while not environment.is_idle.all():
+        closes = markets.close(environment.market, environment.close)
+        account = torch.from_numpy(environment.account.copy())
+        seen = encoded.at(closes)
+        if variant.without == "dropout":
+            ones = [torch.ones(3 * len(closes), 1, width) for width in team.masks.WIDTHS]
+            said = team.count_votes(networks.core(*seen, account, *ones), temperature)
+        else:
+            said = team.opportunities(networks.core, seen, account, 30, temperature)
+        wished = team.wish_of(networks.risk, seen, said.seen(), encoded.volatility[closes], account)
+        enters = (said.confidence >= chosen["confidence"]) & (said.agreement >= chosen["agreement"])
+        if variant.without != "dropout":
+            enters &= said.epistemic <= chosen["epistemic"]
+        if variant.without == "risk":
+            wished = torch.tensor((0.2, 3.0, 2.0)).repeat(len(closes), 1)
+        if variant.without != "gate":
+            enters &= networks.gate(*seen, account, said.seen(), wished).squeeze(1) >= chosen["gate"]
+        side = torch.where(enters, said.direction, 0.0)
+        if variant.random_share is not None:
+            is_flat = torch.from_numpy(environment.position == 0)
+            drawn = is_flat & (torch.rand(len(closes)) < variant.random_share)
+            side = torch.where(drawn, torch.where(torch.rand(len(closes)) < 0.5, 1.0, -1.0), 0.0)
+        environment.step(side.numpy().astype(np.int8), wished.numpy())
+    trades = environment.take_trades()
+    each = np.maximum(trades["quantity"], 1)
+    outcomes = []
+    for market in range(len(markets.markets)):
+        of = trades["market"] == market
+        entry = trades["entry_time"][of]
+        outcomes.append(by_day(markets, market, entry, (trades["net"] / each)[of], (trades["gross"] / each)[of]))
+    return join(outcomes)
+
+
+def matched(
+    networks: Networks,
+    markets: Markets,
+    encoded: Encoded,
+    trades: int,
+    settings: EvaluationSettings,
+    temperature: float,
+) -> Outcome:
+    """Entries at random, as many as `trades` within a tenth or so, with the same stops and targets."""
+    share = min(1.0, max(1e-4, trades / max(1, len(markets.decidable))))
+    for _ in range(4):
+        found = play(networks, markets, encoded, Variant("random", random_share=share), settings, temperature)
+        if found.trades == 0 or abs(found.trades - trades) <= 0.05 * trades:
+            break
+        share = min(1.0, share * trades / found.trades)
+    return found
+
+
+def attainable(markets: Markets) -> float:
+    """Of the oracle, dollars a contract and day, after costs."""
+    total = sum(float(market.facts["best_attainable_pnl_dollars_per_contract"]) for market in markets.markets)
+    return total / sum(len(market.sessions()["open"]) for market in markets.markets)
+
+
+def with_program(
+    settings: EvaluationSettings, of: MarketSettings, cache: Path, name: str, markets: Markets
+) -> dict[str, Outcome]:
+    """The set and the rule on every market."""
+    found: dict[str, list[Outcome]] = {"trained": [], "rule": []}
+    for place, seed in enumerate(tqdm(of.seeds, desc=name)):
+        history = {"data_handler": {"backtest_settings": {"file_path": str(synthetic(of, seed, cache).absolute())}}}
+        folder = Path(settings.output) / f"{name}-{seed}"
+        for kind, strategy in (("trained", agents(settings)), ("rule", {"strategy": {"kind": "baseline"}})):
+            found[kind].append(ran(settings, markets, place, settings.engine | history | strategy, folder / kind))
+    return {kind: join(outcomes) for kind, outcomes in found.items()}
+
+
+@torch.no_grad()
+def uncertainty(networks: Networks, markets: Markets, encoded: Encoded, temperature: float) -> torch.Tensor:
+    """Epistemic uncertainty at every close at which something can be decided."""
+    parts = []
+    for closes in markets.decidable.split(1024):
+        account = torch.zeros(len(closes), ACCOUNT)
+        parts.append(team.opportunities(networks.core, encoded.at(closes), account, 30, temperature).epistemic)
+    return torch.cat(parts)
+
+
+def evaluate(settings: EvaluationSettings) -> Path:
+    """Runs everything; writes and returns `evaluation.json`."""
+    torch.set_num_threads(settings.threads)
+    directory, output = Path(settings.directory), Path(settings.output)
+    manifest = json.loads((directory / "manifest.json").read_text())
+    temperature = float(manifest["calibration"]["temperature"])
+    networks = nets.load(directory / "weights.safetensors")
+    cache = output / "markets"
+    planted = open_markets(settings.planted, settings.engine, cache)
+    null = open_markets(settings.null, settings.engine, cache)
+    encoded, encoded_null = team.encode(networks, planted), team.encode(networks, null)
+    found = with_program(settings, settings.planted, cache, "planted", planted)
+    on_null = with_program(settings, settings.null, cache, "null", null)
+    found["random"] = matched(networks, planted, encoded, found["trained"].trades, settings, temperature)
+    facts: dict[str, Any] = {
+        "set": manifest["name"],
+        "revision": manifest["revision"],
+        "thresholds": THRESHOLDS | settings.thresholds,
+        "attainable_a_day": attainable(planted),
+        "planted": {name: outcome.facts(settings) for name, outcome in found.items()},
+        "null": {name: outcome.facts(settings) for name, outcome in on_null.items()},
+    }
+    facts["captured"] = facts["planted"]["trained"]["net_a_day"]["mean"] / facts["attainable_a_day"]
+    if settings.ablations:
+        variants = [
+            Variant("everything"),
+            *(Variant(f"without {part}", part) for part in ("regime", "risk", "gate", "dropout")),
+        ]
+        facts["ablations"] = {
+            variant.name: play(networks, planted, encoded, variant, settings, temperature).facts(settings)
+            for variant in tqdm(variants, desc="ablations")
+        }
+    held_out = open_markets(settings.held_out, settings.engine, cache)
+    known = uncertainty(networks, planted, encoded, temperature)
+    new = uncertainty(networks, held_out, team.encode(networks, held_out), temperature)
+    nothing = uncertainty(networks, null, encoded_null, temperature)
+    facts["epistemic_auroc"] = {"held_out": calibration.auroc(known, new), "null": calibration.auroc(known, nothing)}
+    path = output / "evaluation.json"
+    path.write_text(json.dumps(facts, indent=2) + "\n")
+    return path
