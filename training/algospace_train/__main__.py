@@ -19,6 +19,7 @@ from algospace_train.settings import (
     ExportSettings,
     SearchSettings,
     SettingsError,
+    WalkForwardSettings,
     read,
 )
 
@@ -28,9 +29,10 @@ WORDS = {
     "phase3": "trains embedders, MARL core and decision gate, by MAPPO",
     "export": "calibrates what phase 3 learned on outcomes, and writes it as a model set",
     "evaluate": "judges a model set on markets that it has never seen, beside a rule and chance",
+    "walk-forward": "trains on a rolling span and tests on the one after it, over and over",
     "search": "searches for the settings of a phase, by Ray Tune",
 }
-ON_RAY = ("phase3", "search")
+ON_RAY = ("phase3", "search", "walk-forward")
 
 
 def parse() -> argparse.Namespace:
@@ -70,6 +72,9 @@ def run(arguments: argparse.Namespace) -> Path:
     if command == "evaluate":
         judged = read(config, EvaluationSettings)
         return import_module("algospace_train.evaluation").evaluate(judged)
+    if command == "walk-forward":
+        walked = read(config, WalkForwardSettings)
+        return import_module("algospace_train.walk_forward").walk(walked, **on_ray)
     searched = read(config, SearchSettings)
     return import_module("algospace_train.search").search(searched, **on_ray)
 

@@ -87,6 +87,8 @@ class TradingEnvironment(gymnasium.Env[dict[str, np.ndarray], dict[str, Any]]):
     def __init__(self, settings: EpisodeSettings, markets: Markets | None = None) -> None:
         self.settings, self.markets = settings, markets or settings.markets()
         self.chunks = self.markets.chunks(settings.sessions)
+        self.rows = {kind: rows.numpy() for kind, rows in self.markets.rows.items()}
+        self.newest, self.volatility = self.markets.newest.numpy(), self.markets.volatility.numpy()
         self.observation_space = spaces.Dict(observation_spaces(self.markets))
         self.action_space = spaces.Dict({"side": spaces.Discrete(SIDES), "wish": wish_space()})
 
@@ -104,12 +106,17 @@ class TradingEnvironment(gymnasium.Env[dict[str, np.ndarray], dict[str, Any]]):
     def step(self, action: dict[str, Any]) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         wish = np.asarray(action["wish"], np.float32).reshape(1, 3)
         self.environment.step(np.array([int(action["side"]) - 1], np.int8), wish)
-        profit = torch.from_numpy(self.environment.profit.copy()).float()
-        reward = float(self.rewards.of(profit)[0])
+        reward = float(self.rewards.of(torch.from_numpy(self.environment.profit).float())[0])
         return self.seen(), reward, bool(self.environment.is_last[0]), False, self.told()
 
     def seen(self) -> dict[str, np.ndarray]:
-        return {key: value[0] for key, value in observe(self.markets, self.environment).items()}
+        """Views of the markets' rows: nothing is copied but the account."""
+        markets, environment = self.markets, self.environment
+        close = int(markets.close_base[int(environment.market[0])]) + int(environment.close[0])
+        seen = {}
+        for kind, end in zip(KINDS, self.newest[close], strict=True):
+            seen[kind] = self.rows[kind][end - markets.windows[kind] : end]
+        return seen | {"account": environment.account[0].copy(), "volatility": self.volatility[close]}
 
     def told(self) -> dict[str, Any]:
         """For people: the position, and by how many dollars equity grew."""

@@ -20,8 +20,9 @@ from tqdm import tqdm
 from algospace_train import _engine, calibration, team
 from algospace_train import networks as nets
 from algospace_train.markets import Markets, open_markets, synthetic
+from algospace_train.model_card import card
 from algospace_train.networks import ACCOUNT, Networks
-from algospace_train.settings import EvaluationSettings, MarketSettings, SettingsError
+from algospace_train.settings import EvaluationSettings, MarketSettings, SettingsError, WalkForwardSettings
 from algospace_train.team import Encoded
 
 THRESHOLDS = {"confidence": 0.8, "epistemic": 0.3, "agreement": 0.5, "gate": 0.5}
@@ -44,7 +45,7 @@ class Outcome:
         low, high = np.quantile(means, (0.025, 0.975))
         return float(values.mean()), float(low), float(high)
 
-    def facts(self, settings: EvaluationSettings) -> dict[str, Any]:
+    def facts(self, settings: EvaluationSettings | WalkForwardSettings) -> dict[str, Any]:
         """Everything that is told of it."""
         net = self.interval(self.net, settings.resamples, settings.seed)
         gross = self.interval(self.gross, settings.resamples, settings.seed)
@@ -133,13 +134,14 @@ def play(
     markets: Markets,
     encoded: Encoded,
     variant: Variant,
-    settings: EvaluationSettings,
+    settings: EvaluationSettings | WalkForwardSettings,
     temperature: float,
+    sessions: int = 5,
 ) -> Outcome:
-    """A variant of the team in the engine's environment, every session once, each from a new account."""
+    """A variant of the team in the engine's environment, every session once; a new account every so many sessions."""
     torch.manual_seed(settings.seed)
     chosen = THRESHOLDS | settings.thresholds
-    chunks = markets.chunks(5)
+    chunks = markets.chunks(sessions)
     environment = _engine.VectorEnvironment(markets.markets, chunks, len(chunks), None)
     if variant.without == "regime":
         encoded = replace(encoded, regime=torch.zeros_like(encoded.regime))
@@ -264,4 +266,6 @@ def evaluate(settings: EvaluationSettings) -> Path:
     facts["epistemic_auroc"] = {"held_out": calibration.auroc(known, new), "null": calibration.auroc(known, nothing)}
     path = output / "evaluation.json"
     path.write_text(json.dumps(facts, indent=2) + "\n")
+    calibrated = json.loads((directory / "calibration.json").read_text())
+    (directory / "README.md").write_text(card(manifest, calibrated, facts))
     return path

@@ -200,6 +200,30 @@ class EvaluationSettings:
 
 
 @dataclass(frozen=True)
+class WalkForwardSettings:
+    """Spans that roll over histories: train, validate, test, and so on until the end."""
+
+    market: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[701], days=250))
+    train_sessions: int = 120
+    validation_sessions: int = 20
+    """that end training, and fit the temperature"""
+    test_sessions: int = 20
+    """that nothing has seen; the next fold begins so many sessions later"""
+    phase1: dict[str, Any] = field(default_factory=dict)
+    """settings of the phases in every fold, beside markets and folders"""
+    phase2: dict[str, Any] = field(default_factory=dict)
+    phase3: dict[str, Any] = field(default_factory=dict)
+    thresholds: dict[str, float] = field(default_factory=dict)
+    """confidence, epistemic, agreement, gate: others than the engine's defaults"""
+    engine: dict[str, Any] = field(default_factory=dict)
+    output: str = "../runs/training/walk_forward"
+    parallel: int = 2
+    """folds at a time, a core each"""
+    resamples: int = 10_000
+    seed: int = 7
+
+
+@dataclass(frozen=True)
 class SearchSettings:
     """Trials of a phase with settings that are drawn."""
 

@@ -86,5 +86,5 @@ def write(settings: ExportSettings) -> Path:
         "confidence_quantiles": torch.quantile(confidence, torch.tensor((0.5, 0.9, 0.99))).tolist(),
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }
-    (phases / "calibration.json").write_text(json.dumps(facts, indent=2) + "\n")
+    (directory / "calibration.json").write_text(json.dumps(facts, indent=2) + "\n")
     return directory

@@ -1,0 +1,83 @@
+"""The card of a model set: data, spans, seeds, metrics, limits, as Markdown, from what was measured."""
+
+from typing import Any
+
+
+def money(facts: dict[str, float]) -> str:
+    return f"{facts['mean']:,.0f} ({facts['low']:,.0f} to {facts['high']:,.0f})"
+
+
+def table(header: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [" | ".join(header), " | ".join("---" for _ in header), *(" | ".join(row) for row in rows)]
+    return [f"| {line} |" for line in lines] + [""]
+
+
+def outcomes(facts: dict[str, dict[str, Any]]) -> list[str]:
+    """A row for everybody who traded."""
+    header = ["who", "days", "trades a day", "net, dollars a day", "before costs"]
+    rows = [
+        [name, f"{of['days']}", f"{of['trades_a_day']:.2f}", money(of["net_a_day"]), money(of["gross_a_day"])]
+        for name, of in facts.items()
+    ]
+    return table(header, rows)
+
+
+def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, Any]) -> str:
+    """Of a set, as evaluated."""
+    training, thresholds = manifest["training"], facts["thresholds"]
+    planted, null = facts["planted"]["trained"], facts["null"]["trained"]
+    quiet = null["trades_a_day"] / planted["trades_a_day"] if planted["trades_a_day"] else float("nan")
+    lines = [
+        f"# Model set `{manifest['name']}`",
+        "",
+        manifest["description"],
+        "",
+        "Written by `python -m algospace_train evaluate`; every figure is measured. Dollars are of one contract; intervals are of 95 %, by a "
+        "bootstrap over days.",
+        "",
+        "## What it is",
+        "",
+        f"* Learned from: {training['span']}. SHA-256 of the histories: `{training['data_sha256']}`.",
+        f"* Seed {manifest['seed']}, {training['steps']:,} environment steps, code `{manifest['revision']}`.",
+        f"* Temperature {calibrated['temperature']}, fitted on what trades came to on markets that no phase has seen.",
+        f"* Thresholds below: confidence {thresholds['confidence']}, gate {thresholds['gate']}, agreement {thresholds['agreement']}, "
+        f"epistemic uncertainty {thresholds['epistemic']}.",
+        "",
+        "## A planted edge, on seeds that it has never seen",
+        "",
+        f"The generator's oracle, which knows every hidden regime, makes {facts['attainable_a_day']:,.0f} dollars a day; the set makes "
+        f"{facts['captured']:.0%} of that. `random` enters at random as often, with the same stops and targets; `rule` is the moving-average cross.",
+        "",
+        *outcomes(facts["planted"]),
+        "## A market without an edge",
+        "",
+        f"It trades {quiet:.2f} times as often as on the planted edge.",
+        "",
+        *outcomes(facts["null"]),
+    ]
+    if "ablations" in facts:
+        lines += ["## With something missing", "", *outcomes(facts["ablations"])]
+    if "real" in facts:
+        lines += ["## Real days", "", facts["real_note"], "", *outcomes(facts["real"])]
+    lines += [
+        "## What confidence means",
+        "",
+        f"Expected calibration error on other markets than the temperature was fitted on: {manifest['calibration']['expected_calibration_error_before']:.4f} "
+        f"before, {manifest['calibration']['expected_calibration_error_after']:.4f} after. {calibrated['share_earned']:.1%} of all entries would have earned. "
+        f"Confidence has a median of {calibrated['confidence_quantiles'][0]:.3f} and is above {calibrated['confidence_quantiles'][2]:.3f} once in a hundred closes.",
+        "",
+        *table(
+            ["confidence", "earned", "closes"],
+            [[f"{said:.3f}", f"{earned:.3f}", str(count)] for said, earned, count in calibrated["reliability_after"]],
+        ),
+        f"Epistemic uncertainty tells a held-out kind of market from the known one with an AUROC of {facts['epistemic_auroc']['held_out']:.3f}, "
+        f"and one without an edge with {facts['epistemic_auroc']['null']:.3f} (0.5: not at all).",
+        "",
+        "## Limits",
+        "",
+        "* It has learned from made-up markets. It says nothing of a real one, and must not trade one.",
+        "* Confidence is that of the entry's own stop and target; another risk sub-system needs another temperature.",
+        "* Nothing here was tuned on the markets of these tables.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,135 @@
+"""Rolling spans: every fold trains all phases on its own past and is tested on what comes next; the tests, one after the other, are
+one curve that no network has learned from.
+
+A fold's networks, temperature and early stops come from its training and validation sessions alone. Its test runs in the engine,
+from a new account, session after session, with brackets, latency and costs. Folds are tasks on Ray.
+"""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+
+from algospace_train import calibration, core_training, regime_training, risk_training, rllib_training, team
+from algospace_train import networks as nets
+from algospace_train.evaluation import Outcome, Variant, attainable, join, play
+from algospace_train.markets import open_markets
+from algospace_train.settings import (
+    CoreSettings,
+    MarketSettings,
+    RegimeSettings,
+    RiskSettings,
+    SettingsError,
+    WalkForwardSettings,
+    build,
+)
+
+PHASES = (
+    ("phase1", regime_training, RegimeSettings),
+    ("phase2", risk_training, RiskSettings),
+    ("phase3", core_training, CoreSettings),
+)
+
+
+def folds(first: int, end: int, settings: WalkForwardSettings) -> list[tuple[int, int, int, int]]:
+    """First session of training, validation and test, and the one after the test, for every fold that is whole."""
+    lengths = (settings.train_sessions, settings.validation_sessions, settings.test_sessions)
+    found = []
+    while first + sum(lengths) <= end:
+        edges = np.cumsum((first, *lengths)).tolist()
+        found.append(tuple(edges))
+        first += settings.test_sessions
+    return found
+
+
+def fold(settings: WalkForwardSettings, edges: tuple[int, int, int, int], folder: Path) -> dict[str, Any]:
+    """Trains and tests one fold; returns its days."""
+    torch.set_num_threads(1)
+    begin, checks, tests, end = edges
+    cache = folder.parent / "markets"
+
+    def span(first: int, last: int) -> MarketSettings:
+        return replace(settings.market, sessions=(first, last))
+
+    weights: Path | None = None
+    for name, module, kind in PHASES:
+        own = {"output": str(folder), "threads": 1, "engine": settings.engine, "seed": settings.seed}
+        own |= {"initial": str(weights)} if weights else {}
+        own |= {"trainer": "plain"} if kind is CoreSettings else {}
+        phase = build(getattr(settings, name) | own, kind, name)
+        phase = replace(phase, train=span(begin, checks), validation=span(checks, tests))
+        # Histories are made once, for all folds.
+        (folder / "markets").exists() or (
+            folder.mkdir(parents=True, exist_ok=True),
+            (folder / "markets").symlink_to(cache),
+        )
+        weights = module.train(phase)
+    networks = nets.load(weights)
+
+    def opened(first: int, last: int):
+        markets = open_markets(span(first, last), settings.engine, cache)
+        return markets, team.encode(networks, markets)
+
+    markets, encoded = opened(checks, tests)
+    temperature = calibration.fit(calibration.judge(networks, markets, encoded, 30, 1, settings.seed))
+    markets, encoded = opened(tests, end)
+    outcome = play(networks, markets, encoded, Variant("test"), settings, temperature, sessions=end - tests)
+    opens = markets.markets[0].sessions()["open"][tests:end]
+    return {
+        "edges": list(edges),
+        "temperature": temperature,
+        "open": opens.tolist(),
+        "net": outcome.net.tolist(),
+        "gross": outcome.gross.tolist(),
+        "trades": outcome.trades,
+    }
+
+
+def walk(settings: WalkForwardSettings, address: str | None = None) -> Path:
+    """Runs all folds; writes `walk_forward.json` and `equity.csv`, and returns the folder."""
+    output = Path(settings.output).absolute()
+    markets = open_markets(settings.market, settings.engine, output / "markets")
+    if len(markets.markets) != 1:
+        raise SettingsError("market: walk over one history: give one file or one seed")
+    _, first, end = markets.spans[0]
+    spans = folds(first, end, settings)
+    if not spans:
+        need = settings.train_sessions + settings.validation_sessions + settings.test_sessions
+        raise SettingsError(
+            f"market: decisions can be made in {end - first} sessions, and a fold takes {need}; give a longer history"
+        )
+    print(
+        f"{len(spans)} folds of {settings.train_sessions}, {settings.validation_sessions}, {settings.test_sessions} sessions"
+    )
+    rllib_training.start(address, settings.parallel)
+    task = ray.remote(num_cpus=1)(fold)
+    waiting = {task.remote(settings, edges, output / f"fold-{number}"): number for number, edges in enumerate(spans)}
+    done: dict[int, dict[str, Any]] = {}
+    while waiting:
+        ready, _ = ray.wait(list(waiting))
+        number = waiting.pop(ready[0])
+        done[number] = ray.get(ready[0])
+        net = sum(done[number]["net"])
+        print(f"fold {number + 1}/{len(spans)}: {net:,.0f} dollars a contract, {done[number]['trades']} trades")
+    rows = [done[number] for number in range(len(spans))]
+    stitched = join([Outcome(np.array(row["net"]), np.array(row["gross"]), row["trades"]) for row in rows])
+    facts = stitched.facts(settings) | {"folds": rows}
+    if "best_attainable_pnl_dollars_per_contract" in markets.markets[0].facts:
+        facts["attainable_a_day"] = attainable(markets)
+    (output / "walk_forward.json").write_text(json.dumps(facts, indent=2) + "\n")
+    with (output / "equity.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["session_open_utc", "fold", "net_pnl", "equity"])
+        equity = 0.0
+        for number, row in enumerate(rows):
+            for moment, net in zip(row["open"], row["net"], strict=True):
+                equity += net
+                writer.writerow([f"{np.datetime64(moment, 'ns')}Z", number + 1, round(net, 2), round(equity, 2)])
+    mean, low, high = (facts["net_a_day"][name] for name in ("mean", "low", "high"))
+    print(f"out of sample: {mean:,.0f} dollars a day and contract, 95 % {low:,.0f} to {high:,.0f}")
+    return output
