@@ -181,6 +181,9 @@ pub(super) struct SynthArguments {
     /// Trades of an average day
     #[arg(long, default_value_t = 340_000)]
     pub(super) trades_per_day: u32,
+    /// How strong the edge of `regimes` is: ticks that a trend drifts in half an hour of a regular session
+    #[arg(long, default_value_t = 12.0)]
+    pub(super) trend_ticks_per_half_hour: f64,
     /// The native tick file to write
     #[arg(long, value_name = "FILE")]
     pub(super) output: PathBuf,

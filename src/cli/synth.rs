@@ -14,7 +14,10 @@ pub(super) fn synth(arguments: &SynthArguments, json: bool) -> Result<(), Failur
         Market::Martingale => MarketSetting::Martingale,
         Market::Regimes => MarketSetting::Regimes,
     };
-    let mut settings = Settings::new(synthetic_market(market, true), arguments.seed);
+    let mut settings = Settings::new(
+        synthetic_market(market, arguments.trend_ticks_per_half_hour, true),
+        arguments.seed,
+    );
     settings.days = arguments.days;
     settings.trades_per_day = arguments.trades_per_day;
     let mut progress = Progress::new();

@@ -133,7 +133,7 @@ pub struct InstrumentSettings {
 }
 
 /// `data_handler`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataHandlerSettings {
     /// The live feed. No effect in a backtest.
@@ -145,7 +145,7 @@ pub struct DataHandlerSettings {
 /// `data_handler.live_settings`
 ///
 /// The four texts are kept out of every print-out; an empty one counts as absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LiveSettings {
     /// Whose feed. Default `rithmic`, the only one.
@@ -165,7 +165,7 @@ pub struct LiveSettings {
 }
 
 /// `data_handler.live_settings.provider`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
     /// Rithmic R|Protocol.
@@ -176,7 +176,7 @@ pub enum Provider {
 /// `data_handler.backtest_settings`
 ///
 /// A backtest needs exactly one of `file_path` and `synthetic`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BacktestSettings {
     /// The history, relative to the current directory. Default absent.
@@ -199,7 +199,7 @@ pub struct BacktestSettings {
 }
 
 /// `data_handler.backtest_settings.synthetic`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SyntheticSettings {
     /// Which market. Default `regimes`.
@@ -210,6 +210,9 @@ pub struct SyntheticSettings {
     pub seed: Option<u64>,
     /// Trades on an average day, 1 to 10,000,000. Default 340,000, as ES has.
     pub trades_per_day: u32,
+    /// How strong the edge of `regimes` is: ticks that a trend drifts in half an hour of a regular session, 0 to 100.
+    /// Default 12. No effect on `martingale`.
+    pub trend_ticks_per_half_hour: f64,
 }
 
 impl Default for SyntheticSettings {
@@ -219,6 +222,7 @@ impl Default for SyntheticSettings {
             days: 20,
             seed: None,
             trades_per_day: 340_000,
+            trend_ticks_per_half_hour: 12.0,
         }
     }
 }

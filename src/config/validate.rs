@@ -155,6 +155,12 @@ fn data_handler(config: &Config, check: &mut Check) {
             1..=10_000_000,
             "trades",
         );
+        check.range(
+            &format!("{synthetic}.trend_ticks_per_half_hour"),
+            market.trend_ticks_per_half_hour,
+            0.0..=100.0,
+            "ticks",
+        );
     }
     if let Some(name) = &settings.time_zone
         && jiff::tz::TimeZone::get(name).is_err()

@@ -216,7 +216,7 @@ impl History {
     ) -> Result<History, HistoryError> {
         let folder = working_folder(output)?;
         let native = folder.path().join("synthetic.ticks");
-        let market = synthetic_market(synthetic.market, false);
+        let market = synthetic_market(synthetic.market, synthetic.trend_ticks_per_half_hour, false);
         let mut settings = Settings::new(market, seed);
         settings.instrument = instrument.clone();
         settings.days = synthetic.days;
@@ -250,11 +250,16 @@ impl std::io::Write for HashWriter<'_> {
     }
 }
 
-/// A synthetic market with its default settings.
-pub fn synthetic_market(market: MarketSetting, write_regimes: bool) -> SyntheticMarket {
+/// A synthetic market, whose trends drift by so many ticks in half an hour of a regular session; else as by default.
+pub fn synthetic_market(
+    market: MarketSetting,
+    trend_ticks_per_half_hour: f64,
+    write_regimes: bool,
+) -> SyntheticMarket {
     match market {
         MarketSetting::Martingale => SyntheticMarket::Martingale(MartingaleSettings::default()),
         MarketSetting::Regimes => SyntheticMarket::Regimes(RegimesSettings {
+            trend_ticks_per_half_hour,
             write_regimes,
             ..RegimesSettings::default()
         }),
