@@ -116,9 +116,9 @@ def warm_start_gate(networks: Networks, learn: Markets, labels: Labels, settings
 class TeamPolicy(nn.Module):
     """Core and gate with what only training has: the central critic."""
 
-    def __init__(self, networks: Networks) -> None:
+    def __init__(self, networks: Networks, temperature: float) -> None:
         super().__init__()
-        self.core, self.gate = networks.core, networks.gate
+        self.core, self.gate, self.temperature = networks.core, networks.gate, temperature
         width = 2 * networks.structure.lstm.hidden_size + networks.regime.mean.out_features
         self.critic = mappo.critic(width + networks.core.context.in_features + ACCOUNT + 1)
         self.value_norm = mappo.ValueNorm()
@@ -126,7 +126,7 @@ class TeamPolicy(nn.Module):
     def log_probabilities(self, seen: list[Tensor], account: Tensor, masks: tuple[Tensor, Tensor]) -> Tensor:
         """Of the agents' classes under one pass: [batch, 3 agents, 3 classes]."""
         logits = self.core(*seen, account, *masks)
-        return torch.log_softmax(logits.reshape(len(account), AGENTS, 3), dim=-1)
+        return torch.log_softmax(logits.reshape(len(account), AGENTS, 3) / self.temperature, dim=-1)
 
     def value(self, seen: list[Tensor], account: Tensor, volatility: Tensor) -> Tensor:
         """[batch], normalised."""
@@ -312,7 +312,7 @@ class PlainLearner:
 
     def __init__(self, settings: CoreSettings, networks: Networks, markets: Markets) -> None:
         self.settings, self.networks, self.markets = settings, networks, markets
-        self.policy = TeamPolicy(networks)
+        self.policy = TeamPolicy(networks, settings.policy_temperature)
         self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=settings.learning_rate, eps=1e-5)
         self.rewards = mappo.rewards_of(settings)
         self.encoded = team.encode(networks, markets)

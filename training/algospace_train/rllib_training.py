@@ -105,7 +105,7 @@ class TeamModule(TorchRLModule, ValueFunctionAPI):
 
     def setup(self) -> None:
         networks = nets.load(self.model_config["weights"])
-        self.policy = TeamPolicy(networks)
+        self.policy = TeamPolicy(networks, self.model_config["policy_temperature"])
         self.widths = widths(networks)
         self.passes = self.model_config["gate_passes"]
         # In a list, so that it is no part of what learns.
@@ -201,7 +201,11 @@ def configuration(settings: CoreSettings, weights: str) -> PPOConfig:
         .rl_module(
             rl_module_spec=RLModuleSpec(
                 module_class=TeamModule,
-                model_config={"weights": str(weights), "gate_passes": settings.gate_passes},
+                model_config={
+                    "weights": str(weights),
+                    "gate_passes": settings.gate_passes,
+                    "policy_temperature": settings.policy_temperature,
+                },
             )
         )
         .training(

@@ -141,6 +141,9 @@ class CoreSettings(PolicySettings):
     """of the closes, drawn anew for every epoch; neighbours say much the same, so many markets and few closes teach more"""
     warm_start_batch: int = 512
     warm_start_learning_rate: float = 1e-3
+    policy_temperature: float = 0.15
+    """what logits are divided by where MAPPO draws from them: a warm start gives chances of success, which as chances of acting
+    would be little but noise"""
     gate_passes: int = 8
     """Monte Carlo passes behind the opportunity that the gate sees while it learns"""
     confidence_threshold: float = 0.4
