@@ -36,7 +36,10 @@ class Outcome:
     net: np.ndarray
     """dollars a contract of every day"""
     gross: np.ndarray
+    """before commission; spread and slippage are in it"""
     trades: int
+    free: np.ndarray | None = None
+    """before any cost, where it is known"""
 
     def interval(self, values: np.ndarray, resamples: int, seed: int) -> tuple[float, float, float]:
         """Mean a day, and its interval."""
@@ -55,25 +58,36 @@ class Outcome:
             "trades_a_day": self.trades / len(self.net),
             "net_a_day": dict(zip(names, net, strict=True)),
             "gross_a_day": dict(zip(names, gross, strict=True)),
-        }
+        } | self.free_facts(settings)
+
+    def free_facts(self, settings: EvaluationSettings | WalkForwardSettings) -> dict[str, Any]:
+        """Before any cost, where it is known."""
+        if self.free is None:
+            return {}
+        found = self.interval(self.free, settings.resamples, settings.seed)
+        return {"free_a_day": dict(zip(("mean", "low", "high"), found, strict=True))}
 
 
 def join(outcomes: list[Outcome]) -> Outcome:
     """Over several markets."""
     net, gross = (np.concatenate([getattr(of, name) for of in outcomes]) for name in ("net", "gross"))
-    return Outcome(net, gross, sum(of.trades for of in outcomes))
+    free = [of.free for of in outcomes if of.free is not None]
+    known = np.concatenate(free) if len(free) == len(outcomes) else None
+    return Outcome(net, gross, sum(of.trades for of in outcomes), known)
 
 
-def by_day(markets: Markets, market: int, entry: np.ndarray, net: np.ndarray, gross: np.ndarray) -> Outcome:
+def by_day(
+    markets: Markets, market: int, entry: np.ndarray, net: np.ndarray, gross: np.ndarray, *free: np.ndarray
+) -> Outcome:
     """Trades by the session that they were entered in, of the sessions in which something can be decided."""
     opens = markets.markets[market].sessions()["open"]
     _, first, end = markets.spans[market]
     day = np.searchsorted(opens, entry, side="right") - 1
     chosen = (day >= first) & (day < end)
-    total = np.zeros((2, end - first))
-    for row, values in zip(total, (net, gross), strict=True):
+    total = np.zeros((2 + len(free), end - first))
+    for row, values in zip(total, (net, gross, *free), strict=True):
         np.add.at(row, day[chosen] - first, values[chosen])
-    return Outcome(total[0], total[1], int(chosen.sum()))
+    return Outcome(total[0], total[1], int(chosen.sum()), *total[2:])
 
 
 def run_program(settings: EvaluationSettings, configuration: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -99,9 +113,10 @@ def ran(
         rows = list(csv.DictReader(file))
     quantity = np.array([int(row["quantity"]) for row in rows])
     entry = np.array([row["entry_utc"].rstrip("Z") for row in rows], "datetime64[ns]").astype(np.int64)
-    net, gross = (np.array([float(row[name]) for row in rows]) for name in ("net_pnl", "gross_pnl"))
+    names = ("net_pnl", "gross_pnl", "slippage")
+    net, gross, slippage = (np.array([float(row[name]) for row in rows]) for name in names)
     each = np.maximum(quantity, 1)
-    return by_day(markets, market, entry, net / each, gross / each)
+    return by_day(markets, market, entry, net / each, gross / each, (gross + slippage) / each)
 
 
 def agents(settings: EvaluationSettings) -> dict[str, Any]:
@@ -204,6 +219,29 @@ def attainable(markets: Markets) -> float:
     return total / sum(len(market.sessions()["open"]) for market in markets.markets)
 
 
+def on_real_days(settings: EvaluationSettings, cache: Path) -> dict[str, Any]:
+    """The set and the rule on real histories, and what that shows."""
+    there = [path for path in settings.real if Path(path).exists()]
+    for path in sorted(set(settings.real) - set(there)):
+        print(f"SKIPPED: {path}: there is no such file; it is left out of the real days")
+    if not there:
+        return {}
+    markets = open_markets(MarketSettings(kind="files", files=there), settings.engine, cache)
+    found: dict[str, list[Outcome]] = {"trained": [], "rule": []}
+    for place, path in enumerate(there):
+        history = {"data_handler": {"backtest_settings": {"file_path": str(Path(path).absolute())}}}
+        folder = Path(settings.output) / f"real-{place}"
+        for kind, strategy in (("trained", agents(settings)), ("rule", {"strategy": {"kind": "baseline"}})):
+            found[kind].append(ran(settings, markets, place, settings.engine | history | strategy, folder / kind))
+    outcomes = {kind: join(of) for kind, of in found.items()}
+    note = (
+        f"{', '.join(Path(path).name for path in there)}: {markets.days()} sessions after the matrices were whole. So few days show that "
+        "everything runs on a real market. They show no edge, and could not: the set has never learned from a real market, and an "
+        "interval this wide holds nearly anything."
+    )
+    return {"real": {kind: of.facts(settings) for kind, of in outcomes.items()}, "real_note": note}
+
+
 def with_program(
     settings: EvaluationSettings, of: MarketSettings, cache: Path, name: str, markets: Markets
 ) -> dict[str, Outcome]:
@@ -264,6 +302,7 @@ def evaluate(settings: EvaluationSettings) -> Path:
     new = uncertainty(networks, held_out, team.encode(networks, held_out), temperature)
     nothing = uncertainty(networks, null, encoded_null, temperature)
     facts["epistemic_auroc"] = {"held_out": calibration.auroc(known, new), "null": calibration.auroc(known, nothing)}
+    facts |= on_real_days(settings, cache)
     path = output / "evaluation.json"
     path.write_text(json.dumps(facts, indent=2) + "\n")
     calibrated = json.loads((directory / "calibration.json").read_text())

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ def open_markets(settings: MarketSettings, engine: dict, cache: Path) -> "Market
     cache.mkdir(parents=True, exist_ok=True)
     paths: Iterable[Path] = map(Path, settings.files)
     if settings.kind != "files":
+        null = replace(settings, kind="martingale", regimes={})
         paths = [synthetic(settings, seed, cache) for seed in settings.seeds]
+        paths += [synthetic(null, seed, cache) for seed in settings.null_seeds]
     prepared = []
     for path in tqdm(list(paths), desc="markets", leave=False):
         history = {"backtest_settings": {"file_path": str(path)}}

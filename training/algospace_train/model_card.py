@@ -14,9 +14,23 @@ def table(header: list[str], rows: list[list[str]]) -> list[str]:
 
 def outcomes(facts: dict[str, dict[str, Any]]) -> list[str]:
     """A row for everybody who traded."""
-    header = ["who", "days", "trades a day", "net, dollars a day", "before costs"]
+    header = [
+        "who",
+        "days",
+        "trades a day",
+        "net, dollars a day",
+        "before commission",
+        "before spread and slippage too",
+    ]
     rows = [
-        [name, f"{of['days']}", f"{of['trades_a_day']:.2f}", money(of["net_a_day"]), money(of["gross_a_day"])]
+        [
+            name,
+            f"{of['days']}",
+            f"{of['trades_a_day']:.2f}",
+            money(of["net_a_day"]),
+            money(of["gross_a_day"]),
+            money(of["free_a_day"]) if "free_a_day" in of else "",
+        ]
         for name, of in facts.items()
     ]
     return table(header, rows)

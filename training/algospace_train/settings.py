@@ -22,6 +22,8 @@ class MarketSettings:
     """`regimes` or `martingale` (synthetic, one a seed), or `files` (histories of any format the engine reads)"""
     seeds: list[int] = field(default_factory=list)
     """of the synthetic markets"""
+    null_seeds: list[int] = field(default_factory=list)
+    """of `martingale` markets beside them, in which nothing can be earned: who has only seen edges sees one everywhere"""
     days: int = 120
     """trading days of each"""
     trades_per_day: int = 20_000
@@ -191,6 +193,8 @@ class EvaluationSettings:
     null: MarketSettings = field(default_factory=lambda: MarketSettings(kind="martingale", seeds=[501, 502, 503, 504]))
     held_out: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[601]))
     """markets unlike any that the set has learned from, on which it should be less sure"""
+    real: list[str] = field(default_factory=list)
+    """native tick files of real markets, for what they are worth; those that are not there are left out, which is said"""
     thresholds: dict[str, float] = field(default_factory=dict)
     """confidence, epistemic, agreement, gate: others than the engine's defaults"""
     engine: dict[str, Any] = field(default_factory=dict)
