@@ -274,10 +274,10 @@ def evaluate(settings: EvaluationSettings) -> Path:
     networks = nets.load(directory / "weights.safetensors")
     cache = output / "markets"
     planted = open_markets(settings.planted, settings.engine, cache)
-    null = open_markets(settings.null, settings.engine, cache)
+    null = open_markets(settings.without_edge, settings.engine, cache)
     encoded, encoded_null = team.encode(networks, planted), team.encode(networks, null)
     found = with_program(settings, settings.planted, cache, "planted", planted)
-    on_null = with_program(settings, settings.null, cache, "null", null)
+    on_null = with_program(settings, settings.without_edge, cache, "null", null)
     found["random"] = matched(networks, planted, encoded, found["trained"].trades, settings, temperature)
     facts: dict[str, Any] = {
         "set": manifest["name"],

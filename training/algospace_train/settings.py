@@ -190,7 +190,9 @@ class EvaluationSettings:
     program: str = "../target/release/algospace-hft"
     """the engine, which runs the set and the baseline"""
     planted: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[501, 502, 503, 504]))
-    null: MarketSettings = field(default_factory=lambda: MarketSettings(kind="martingale", seeds=[501, 502, 503, 504]))
+    without_edge: MarketSettings = field(
+        default_factory=lambda: MarketSettings(kind="martingale", seeds=[501, 502, 503, 504])
+    )
     held_out: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[601]))
     """markets unlike any that the set has learned from, on which it should be less sure"""
     real: list[str] = field(default_factory=list)
