@@ -145,7 +145,7 @@ pub struct DataHandlerSettings {
 /// `data_handler.live_settings`
 ///
 /// The four texts are kept out of every print-out; an empty one counts as absent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LiveSettings {
     /// Whose feed. Default `rithmic`, the only one.
@@ -165,7 +165,7 @@ pub struct LiveSettings {
 }
 
 /// `data_handler.live_settings.provider`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
     /// Rithmic R|Protocol.

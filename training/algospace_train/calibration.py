@@ -12,10 +12,11 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
-from algospace_train import masks, team
+from algospace_train import team
 from algospace_train.labels import label
 from algospace_train.markets import Markets
 from algospace_train.networks import ACCOUNT, AGENTS, CLASSES, Networks
+from algospace_train.settings import PLAIN_WISH
 from algospace_train.team import Encoded
 
 LIMITS = 0.01, 100.0
@@ -52,15 +53,11 @@ def judge(networks: Networks, markets: Markets, encoded: Encoded, passes: int, e
     closes = markets.decidable[::every]
     generator = torch.Generator().manual_seed(seed)
     logits = torch.empty(len(closes), AGENTS * passes, CLASSES)
-    wishes = torch.tensor((0.2, 3.0, 2.0)).repeat(len(markets.newest), 1)
+    wishes = torch.tensor(PLAIN_WISH).repeat(len(markets.newest), 1)
     for part in torch.arange(len(closes)).split(1024):
         at = closes[part]
         seen, account = encoded.at(at), torch.zeros(len(at), ACCOUNT)
-        kept = 1.0 - masks.PROBABILITY
-        drawn = [
-            (torch.rand(AGENTS * len(at), passes, width, generator=generator) < kept) / kept for width in masks.WIDTHS
-        ]
-        given = networks.core(*seen, account, *drawn)
+        given = networks.core(*seen, account, *team.draw_masks(len(at), passes, generator))
         logits[part] = given.reshape(len(at), AGENTS * passes, CLASSES)
         shown = team.count_votes(given).seen()
         wishes[at] = team.wish_of(networks.risk, seen, shown, encoded.volatility[at], account)

@@ -139,6 +139,11 @@ def side_of(actions: Tensor) -> Tensor:
     return torch.sign(votes) * (votes.abs() >= 2)
 
 
+def log_chance(execute: Tensor, drawn: Tensor) -> Tensor:
+    """Log-probability of what the gate drew, where `execute` is that of an entry."""
+    return torch.where(drawn, execute, 1.0 - execute).clamp(min=1e-6).log()
+
+
 @torch.no_grad()
 def act(
     policy: TeamPolicy,
@@ -172,7 +177,7 @@ def act(
         "wish": wish,
         "gated": gated,
         "execute": drawn,
-        "old_gate": torch.where(drawn, execute, 1.0 - execute).clamp(min=1e-6).log(),
+        "old_gate": log_chance(execute, drawn),
         "direction": torch.where(gated & drawn, side, 0),
     }
 
@@ -254,7 +259,7 @@ def loss_of(
     new = log_probabilities.gather(2, taken["votes"].unsqueeze(2)).squeeze(2)
     actor = mappo.policy_loss(new, taken["old"], advantage, settings.clip)
     execute = policy.gate(*seen, account, taken["shown"], taken["wish"])
-    chance = torch.where(taken["execute"].unsqueeze(1), execute, 1.0 - execute).clamp(min=1e-6).log()
+    chance = log_chance(execute, taken["execute"].unsqueeze(1))
     gated = taken["gated"].unsqueeze(1).float()
     gate = mappo.policy_loss(chance, taken["old_gate"].unsqueeze(1), advantage, settings.clip, gated)
     value = policy.value(seen, account, volatility)
@@ -271,12 +276,9 @@ def judge(
     markets: Markets,
     encoded: Encoded,
     settings: CoreSettings,
-    *,
-    temperature: float = 1.0,
-    sessions: int = 5,
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """The whole team as the engine has it, on every chunk of the markets once: metrics, and its trades."""
-    chunks = markets.chunks(sessions)
+) -> dict[str, float]:
+    """The whole team as the engine has it, on every five sessions of the markets once: metrics."""
+    chunks = markets.chunks(5)
     environment = _engine.VectorEnvironment(markets.markets, chunks, min(len(chunks), 256), None)
     direction, wish = np.zeros(environment.slots, np.int8), np.zeros((environment.slots, 3), np.float32)
     environment.step(direction, wish)
@@ -285,7 +287,7 @@ def judge(
         closes = markets.close(environment.market, environment.close)
         account = torch.from_numpy(environment.account.copy())
         seen = encoded.at(closes)
-        opportunity = team.opportunities(networks.core, seen, account, settings.passes, temperature)
+        opportunity = team.opportunities(networks.core, seen, account, settings.passes)
         shown = opportunity.seen()
         chosen = team.wish_of(networks.risk, seen, shown, encoded.volatility[closes], account)
         execute = networks.gate(*seen, account, shown, chosen).squeeze(1)
@@ -304,7 +306,7 @@ def judge(
         "validation/net_a_trade": float(net.mean()) if len(net) else 0.0,
         "validation/won": float((net > 0).mean()) if len(net) else 0.0,
         "validation/decisions": float(decisions),
-    }, trades
+    }
 
 
 class PlainLearner:
@@ -389,7 +391,7 @@ def train(settings: CoreSettings, resume: bool = False, address: str | None = No
         learner.restore(str(run.latest()))
         torch.set_rng_state(run.resumed["random"])
     else:
-        numbers, _ = judge(networks, check, check_encoded, settings)
+        numbers = judge(networks, check, check_encoded, settings)
         best = numbers["validation/net_a_day"]
         tell("after the warm start", numbers)
         run.log(0, numbers)
@@ -401,7 +403,7 @@ def train(settings: CoreSettings, resume: bool = False, address: str | None = No
         numbers = learner.iterate()
         learner.write(networks)
         if (iteration + 1) % settings.evaluate_every == 0:
-            found, _ = judge(networks, check, check_encoded, settings)
+            found = judge(networks, check, check_encoded, settings)
             numbers |= found
             progress.set_postfix(
                 net_a_day=f"{found['validation/net_a_day']:,.0f}", trades=f"{found['validation/trades_a_day']:.1f}"

@@ -22,7 +22,7 @@ from algospace_train import networks as nets
 from algospace_train.markets import Markets, open_markets, synthetic
 from algospace_train.model_card import card
 from algospace_train.networks import ACCOUNT, Networks
-from algospace_train.settings import EvaluationSettings, MarketSettings, SettingsError, WalkForwardSettings
+from algospace_train.settings import PLAIN_WISH, EvaluationSettings, MarketSettings, SettingsError, WalkForwardSettings
 from algospace_train.team import Encoded
 
 THRESHOLDS = {"confidence": 0.8, "epistemic": 0.3, "agreement": 0.5, "gate": 0.5}
@@ -41,31 +41,21 @@ class Outcome:
     free: np.ndarray | None = None
     """before any cost, where it is known"""
 
-    def interval(self, values: np.ndarray, resamples: int, seed: int) -> tuple[float, float, float]:
-        """Mean a day, and its interval."""
-        random = np.random.default_rng([seed, 17])
-        means = np.array([values[random.integers(0, len(values), len(values))].mean() for _ in range(resamples)])
-        low, high = np.quantile(means, (0.025, 0.975))
-        return float(values.mean()), float(low), float(high)
-
     def facts(self, settings: EvaluationSettings | WalkForwardSettings) -> dict[str, Any]:
         """Everything that is told of it."""
-        net = self.interval(self.net, settings.resamples, settings.seed)
-        gross = self.interval(self.gross, settings.resamples, settings.seed)
-        names = ("mean", "low", "high")
-        return {
-            "days": len(self.net),
-            "trades_a_day": self.trades / len(self.net),
-            "net_a_day": dict(zip(names, net, strict=True)),
-            "gross_a_day": dict(zip(names, gross, strict=True)),
-        } | self.free_facts(settings)
+        known = {"net": self.net, "gross": self.gross} | ({} if self.free is None else {"free": self.free})
+        intervals = {
+            f"{name}_a_day": interval(values, settings.resamples, settings.seed) for name, values in known.items()
+        }
+        return {"days": len(self.net), "trades_a_day": self.trades / len(self.net)} | intervals
 
-    def free_facts(self, settings: EvaluationSettings | WalkForwardSettings) -> dict[str, Any]:
-        """Before any cost, where it is known."""
-        if self.free is None:
-            return {}
-        found = self.interval(self.free, settings.resamples, settings.seed)
-        return {"free_a_day": dict(zip(("mean", "low", "high"), found, strict=True))}
+
+def interval(values: np.ndarray, resamples: int, seed: int) -> dict[str, float]:
+    """Mean a day, and its interval."""
+    random = np.random.default_rng([seed, 17])
+    means = np.array([values[random.integers(0, len(values), len(values))].mean() for _ in range(resamples)])
+    low, high = np.quantile(means, (0.025, 0.975))
+    return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
 
 
 def join(outcomes: list[Outcome]) -> Outcome:
@@ -90,8 +80,8 @@ def by_day(
     return Outcome(total[0], total[1], int(chosen.sum()), *total[2:])
 
 
-def run_program(settings: EvaluationSettings, configuration: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Runs the engine on a configuration; returns its summary."""
+def run_program(settings: EvaluationSettings, configuration: dict[str, Any], folder: Path) -> None:
+    """Runs the engine on a configuration; its results are in `folder / "run"`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "configuration.yaml"
     path.write_text(yaml.safe_dump(configuration | {"output": {"directory": str(folder / "run")}}))
@@ -101,7 +91,6 @@ def run_program(settings: EvaluationSettings, configuration: dict[str, Any], fol
         raise SettingsError(f"program: {settings.program}: there is no such program; cargo build --release") from error
     except subprocess.CalledProcessError as error:
         raise SettingsError(f"{path}: the engine refuses it: {error.stderr.strip()}") from error
-    return json.loads((folder / "run" / "summary.json").read_text())
 
 
 def ran(
@@ -176,7 +165,7 @@ def play(
         if variant.without != "dropout":
             enters &= said.epistemic <= chosen["epistemic"]
         if variant.without == "risk":
-            wished = torch.tensor((0.2, 3.0, 2.0)).repeat(len(closes), 1)
+            wished = torch.tensor(PLAIN_WISH).repeat(len(closes), 1)
         if variant.without != "gate":
             enters &= networks.gate(*seen, account, said.seen(), wished).squeeze(1) >= chosen["gate"]
         side = torch.where(enters, said.direction, 0.0)
@@ -227,13 +216,7 @@ def on_real_days(settings: EvaluationSettings, cache: Path) -> dict[str, Any]:
     if not there:
         return {}
     markets = open_markets(MarketSettings(kind="files", files=there), settings.engine, cache)
-    found: dict[str, list[Outcome]] = {"trained": [], "rule": []}
-    for place, path in enumerate(there):
-        history = {"data_handler": {"backtest_settings": {"file_path": str(Path(path).absolute())}}}
-        folder = Path(settings.output) / f"real-{place}"
-        for kind, strategy in (("trained", agents(settings)), ("rule", {"strategy": {"kind": "baseline"}})):
-            found[kind].append(ran(settings, markets, place, settings.engine | history | strategy, folder / kind))
-    outcomes = {kind: join(of) for kind, of in found.items()}
+    outcomes = with_program(settings, markets, {f"real-{place}": Path(path) for place, path in enumerate(there)})
     note = (
         f"{', '.join(Path(path).name for path in there)}: {markets.days()} sessions after the matrices were whole. So few days show that "
         "everything runs on a real market. They show no edge, and could not: the set has never learned from a real market, and an "
@@ -242,16 +225,20 @@ def on_real_days(settings: EvaluationSettings, cache: Path) -> dict[str, Any]:
     return {"real": {kind: of.facts(settings) for kind, of in outcomes.items()}, "real_note": note}
 
 
-def with_program(
-    settings: EvaluationSettings, of: MarketSettings, cache: Path, name: str, markets: Markets
-) -> dict[str, Outcome]:
-    """The set and the rule on every market."""
-    found: dict[str, list[Outcome]] = {"trained": [], "rule": []}
-    for place, seed in enumerate(tqdm(of.seeds, desc=name)):
-        history = {"data_handler": {"backtest_settings": {"file_path": str(synthetic(of, seed, cache).absolute())}}}
-        folder = Path(settings.output) / f"{name}-{seed}"
-        for kind, strategy in (("trained", agents(settings)), ("rule", {"strategy": {"kind": "baseline"}})):
-            found[kind].append(ran(settings, markets, place, settings.engine | history | strategy, folder / kind))
+def synthetic_paths(of: MarketSettings, name: str, cache: Path) -> dict[str, Path]:
+    """The histories of synthetic markets, by names for their runs."""
+    return {f"{name}-{seed}": synthetic(of, seed, cache) for seed in of.seeds}
+
+
+def with_program(settings: EvaluationSettings, markets: Markets, histories: dict[str, Path]) -> dict[str, Outcome]:
+    """The set and the rule on every market, whose histories come in the markets' order."""
+    strategies = {"trained": agents(settings), "rule": {"strategy": {"kind": "baseline"}}}
+    found: dict[str, list[Outcome]] = {kind: [] for kind in strategies}
+    for place, (name, path) in enumerate(tqdm(histories.items(), desc="engine")):
+        history = {"data_handler": {"backtest_settings": {"file_path": str(path.absolute())}}}
+        for kind, strategy in strategies.items():
+            folder = Path(settings.output) / name / kind
+            found[kind].append(ran(settings, markets, place, settings.engine | history | strategy, folder))
     return {kind: join(outcomes) for kind, outcomes in found.items()}
 
 
@@ -276,8 +263,8 @@ def evaluate(settings: EvaluationSettings) -> Path:
     planted = open_markets(settings.planted, settings.engine, cache)
     null = open_markets(settings.without_edge, settings.engine, cache)
     encoded, encoded_null = team.encode(networks, planted), team.encode(networks, null)
-    found = with_program(settings, settings.planted, cache, "planted", planted)
-    on_null = with_program(settings, settings.without_edge, cache, "null", null)
+    found = with_program(settings, planted, synthetic_paths(settings.planted, "planted", cache))
+    on_null = with_program(settings, null, synthetic_paths(settings.without_edge, "null", cache))
     found["random"] = matched(networks, planted, encoded, found["trained"].trades, settings, temperature)
     facts: dict[str, Any] = {
         "set": manifest["name"],

@@ -130,9 +130,6 @@ class Rewards:
             self.downside += weight * (square - self.downside)
         return reward.clamp(-10.0, 10.0)
 
-    def state(self) -> dict[str, float]:
-        return {"mean": self.mean, "downside": self.downside}
-
 
 def rewards_of(settings: PolicySettings) -> Rewards:
     """As configured."""

@@ -46,6 +46,14 @@ def widths(networks: Networks) -> list[int]:
     return [embedding, embedding, latent, context, ACCOUNT, 1, 1]
 
 
+def encoded_spaces(networks: Networks) -> tuple[spaces.Box, spaces.Box]:
+    """Of an observation through frozen encoders, and of an action: direction, size, stop, reward."""
+    wish = wish_space()
+    low, high = np.append(-1.0, wish.low), np.append(1.0, wish.high)
+    observation = spaces.Box(-np.inf, np.inf, (sum(widths(networks)),), np.float32)
+    return observation, spaces.Box(low.astype(np.float32), high.astype(np.float32))
+
+
 class EncodedVector(TradingVector):
     """Episodes side by side, seen through frozen encoders: float32 [slots, width]; an action is direction, size, stop, reward."""
 
@@ -54,11 +62,7 @@ class EncodedVector(TradingVector):
     ) -> None:
         super().__init__(settings, slots, seed, markets)
         self.encoded = team.encode(networks, self.markets)
-        width = sum(widths(networks))
-        self.single_observation_space = spaces.Box(-np.inf, np.inf, (width,), np.float32)
-        wish = wish_space()
-        low, high = np.append(-1.0, wish.low), np.append(1.0, wish.high)
-        self.single_action_space = spaces.Box(low.astype(np.float32), high.astype(np.float32))
+        self.single_observation_space, self.single_action_space = encoded_spaces(networks)
         self.batch_spaces()
 
     def seen(self) -> np.ndarray:
@@ -169,23 +173,18 @@ class TeamLearner(PPOTorchLearner):
 
 def configuration(settings: CoreSettings, weights: str) -> PPOConfig:
     """RLlib's configuration of the phase. `weights` is a file that every node can read."""
-    # Tuples are lists in what workers read.
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()}
-    plain["train"] = {key: value for key, value in plain["train"].items() if value is not None}
-    plain["validation"] = plain["train"]
+    plain = asdict(settings)
     shared = {"settings": plain, "weights": str(weights)}
     runners = max(1, settings.runners)
     register_env(ENVIRONMENT, encoded_vector)
-    width = sum(widths(nets.load(weights)))
-    wish = wish_space()
-    low, high = np.append(-1.0, wish.low), np.append(1.0, wish.high)
+    observation_space, action_space = encoded_spaces(nets.load(weights))
     return (
         PPOConfig()
         .environment(
             ENVIRONMENT,
             env_config=shared,
-            observation_space=spaces.Box(-np.inf, np.inf, (width,), np.float32),
-            action_space=spaces.Box(low.astype(np.float32), high.astype(np.float32)),
+            observation_space=observation_space,
+            action_space=action_space,
             # Actions are the engine's own units.
             normalize_actions=False,
             clip_actions=False,

@@ -6,6 +6,7 @@ What is best is so on the validation markets, and for as many trials as there we
 import json
 import random
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def trial(drawn: dict[str, Any], phase: str, base: dict[str, Any], output: str) 
     kind, module, metric, sign = PHASES[phase]
     folder = Path(output) / tune.get_context().get_trial_id()
     settings = build(base | drawn | {"output": str(folder), "threads": 1}, kind, "trial")
-    weights = __import__(f"algospace_train.{module}", fromlist=["train"]).train(settings)
+    weights = import_module(f"algospace_train.{module}").train(settings)
     lines = [json.loads(line) for line in (weights.parent / "metrics.jsonl").read_text().splitlines()]
     looks = [line[metric] for line in lines if metric in line]
     tune.report({"best": max(sign * look for look in looks), "looks": len(looks), "weights": str(weights)})
@@ -50,9 +51,6 @@ def search(settings: SearchSettings, address: str | None = None) -> Path:
         base["trainer"] = "plain"
     output = Path(settings.output).absolute()
     output.mkdir(parents=True, exist_ok=True)
-    for key in base:
-        if isinstance(base[key], tuple):
-            base[key] = list(base[key])
     space = draw(settings.space)
     unknown = sorted(set(space) - set(base))
     if unknown:

@@ -10,6 +10,10 @@ import yaml
 Settings = TypeVar("Settings")
 
 
+PLAIN_WISH = (0.2, 3.0, 2.0)
+"""size, stop and reward of an entry that no risk sub-system has formed"""
+
+
 class SettingsError(ValueError):
     """A setting that cannot be, with its place and a remedy."""
 
@@ -121,7 +125,7 @@ class RiskSettings(PolicySettings):
     """of the closes at which the mediocre signal speaks"""
     signal_confidence: tuple[float, float] = (0.45, 0.8)
     """from and up to which its confidence is drawn; its direction is right as often as it says"""
-    label_wish: tuple[float, float, float] = (0.2, 3.0, 2.0)
+    label_wish: tuple[float, float, float] = PLAIN_WISH
     """size, stop and reward of the entries that say which side is right"""
 
 
@@ -134,7 +138,7 @@ class CoreSettings(PolicySettings):
     runners: int = 0
     """of RLlib: processes that roll out, each with its share of the slots; 0: the learner does"""
     reward: str = "risk_adjusted"
-    label_wish: tuple[float, float, float] = (0.2, 3.0, 2.0)
+    label_wish: tuple[float, float, float] = PLAIN_WISH
     """size, stop and reward of the entries that the warm start learns from"""
     label_margin: float = 15.0
     """dollars that an entry must earn after costs to be a label"""

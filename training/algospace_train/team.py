@@ -49,11 +49,11 @@ def encode(networks: Networks, markets: Markets) -> Encoded:
     return Encoded(rows[markets.newest[:, 0]], tactical, regime, context, markets.volatility)
 
 
-def draw_masks(batch: int, passes: int) -> tuple[Tensor, Tensor]:
+def draw_masks(batch: int, passes: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
     """Dropout masks for so many decisions, distributed as the engine's: [3 * batch, passes, 256 and 128]."""
     kept = 1.0 - masks.PROBABILITY
     shape = (AGENTS * batch, passes)
-    first, second = ((torch.rand(*shape, width) < kept) / kept for width in masks.WIDTHS)
+    first, second = ((torch.rand(*shape, width, generator=generator) < kept) / kept for width in masks.WIDTHS)
     return first, second
 
 

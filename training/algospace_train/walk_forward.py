@@ -8,6 +8,7 @@ from a new account, session after session, with brackets, latency and costs. Fol
 import csv
 import json
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,17 @@ import numpy as np
 import ray
 import torch
 
-from algospace_train import calibration, core_training, regime_training, risk_training, rllib_training, team
+from algospace_train import calibration, rllib_training, team
 from algospace_train import networks as nets
 from algospace_train.evaluation import Outcome, Variant, attainable, join, play
 from algospace_train.markets import open_markets
 from algospace_train.settings import (
+    PHASES,
     CoreSettings,
     MarketSettings,
-    RegimeSettings,
-    RiskSettings,
     SettingsError,
     WalkForwardSettings,
     build,
-)
-
-PHASES = (
-    ("phase1", regime_training, RegimeSettings),
-    ("phase2", risk_training, RiskSettings),
-    ("phase3", core_training, CoreSettings),
 )
 
 
@@ -56,19 +50,18 @@ def fold(settings: WalkForwardSettings, edges: tuple[int, int, int, int], folder
     def span(first: int, last: int) -> MarketSettings:
         return replace(settings.market, sessions=(first, last))
 
+    # Histories are made once, for all folds.
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "markets").exists():
+        (folder / "markets").symlink_to(cache)
     weights: Path | None = None
-    for name, module, kind in PHASES:
+    for name, (kind, module, _, _) in PHASES.items():
         own = {"output": str(folder), "threads": 1, "engine": settings.engine, "seed": settings.seed}
         own |= {"initial": str(weights)} if weights else {}
         own |= {"trainer": "plain"} if kind is CoreSettings else {}
         phase = build(getattr(settings, name) | own, kind, name)
         phase = replace(phase, train=span(begin, checks), validation=span(checks, tests))
-        # Histories are made once, for all folds.
-        (folder / "markets").exists() or (
-            folder.mkdir(parents=True, exist_ok=True),
-            (folder / "markets").symlink_to(cache),
-        )
-        weights = module.train(phase)
+        weights = import_module(f"algospace_train.{module}").train(phase)
     networks = nets.load(weights)
 
     def opened(first: int, last: int):
