@@ -26,6 +26,7 @@ pub fn pipeline(indicators: &IndicatorSettings) -> Pipeline<MovingAverageCross> 
         expiries: Vec::new(),
         prices_are_joined: false,
         decisions: DecisionTiming::After(0),
+        trades_from: Timestamp::MIN,
     };
     let instrument = instrument();
     let features = FeatureStage::new(

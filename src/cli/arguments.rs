@@ -184,6 +184,12 @@ pub(super) struct SynthArguments {
     /// How strong the edge of `regimes` is: ticks that a trend drifts in half an hour of a regular session
     #[arg(long, default_value_t = 12.0)]
     pub(super) trend_ticks_per_half_hour: f64,
+    /// Mean length of a trend of `regimes` in hours of trading: how long there is to find it out
+    #[arg(long, default_value_t = 3.0)]
+    pub(super) trend_hours: f64,
+    /// Likewise of a range
+    #[arg(long, default_value_t = 3.0)]
+    pub(super) range_hours: f64,
     /// The native tick file to write
     #[arg(long, value_name = "FILE")]
     pub(super) output: PathBuf,

@@ -5,19 +5,21 @@ use serde_json::json;
 use super::arguments::{Market, SynthArguments};
 use super::progress::Progress;
 use super::{Failure, say, stop};
-use crate::config::SyntheticMarket as MarketSetting;
-use crate::source::history::synthetic_market;
-use crate::source::synthetic::{Settings, SyntheticError, write_file};
+use crate::source::synthetic::{
+    MartingaleSettings, RegimesSettings, Settings, SyntheticError, SyntheticMarket, write_file,
+};
 
 pub(super) fn synth(arguments: &SynthArguments, json: bool) -> Result<(), Failure> {
     let market = match arguments.market {
-        Market::Martingale => MarketSetting::Martingale,
-        Market::Regimes => MarketSetting::Regimes,
+        Market::Martingale => SyntheticMarket::Martingale(MartingaleSettings::default()),
+        Market::Regimes => SyntheticMarket::Regimes(RegimesSettings {
+            trend_ticks_per_half_hour: arguments.trend_ticks_per_half_hour,
+            trend_hours: arguments.trend_hours,
+            range_hours: arguments.range_hours,
+            ..RegimesSettings::default()
+        }),
     };
-    let mut settings = Settings::new(
-        synthetic_market(market, arguments.trend_ticks_per_half_hour, true),
-        arguments.seed,
-    );
+    let mut settings = Settings::new(market, arguments.seed);
     settings.days = arguments.days;
     settings.trades_per_day = arguments.trades_per_day;
     let mut progress = Progress::new();

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
@@ -196,6 +197,9 @@ pub struct BacktestSettings {
     /// When the series moves to the next contract. Default absent: the file holds one contract or
     /// is joined already.
     pub roll: Option<RollSetting>,
+    /// The first trading day: the session that closes on this date, or the next one. What the history has before it warms
+    /// indicators and matrices up and nothing is decided. Default absent: the history's first.
+    pub first_trading_day: Option<Date>,
 }
 
 /// `data_handler.backtest_settings.synthetic`
@@ -213,6 +217,11 @@ pub struct SyntheticSettings {
     /// How strong the edge of `regimes` is: ticks that a trend drifts in half an hour of a regular session, 0 to 100.
     /// Default 12. No effect on `martingale`.
     pub trend_ticks_per_half_hour: f64,
+    /// Mean length of a trend of `regimes` in hours of trading, 0.01 to 10,000: how long there is to find it out. Default 3.
+    /// No effect on `martingale`.
+    pub trend_hours: f64,
+    /// Likewise of a range.
+    pub range_hours: f64,
 }
 
 impl Default for SyntheticSettings {
@@ -223,6 +232,8 @@ impl Default for SyntheticSettings {
             seed: None,
             trades_per_day: 340_000,
             trend_ticks_per_half_hour: 12.0,
+            trend_hours: 3.0,
+            range_hours: 3.0,
         }
     }
 }

@@ -161,6 +161,17 @@ fn data_handler(config: &Config, check: &mut Check) {
             0.0..=100.0,
             "ticks",
         );
+        for (key, hours) in
+            [("trend_hours", market.trend_hours), ("range_hours", market.range_hours)]
+        {
+            check.range(&format!("{synthetic}.{key}"), hours, 0.01..=10_000.0, "hours");
+        }
+    }
+    if let Some(day) = settings.first_trading_day
+        && !(1970..2200).contains(&day.year())
+    {
+        let path = format!("{section}.first_trading_day");
+        check.refuse(&[&path], format!("`{path}`: {day} is not between 1970 and 2199"));
     }
     if let Some(name) = &settings.time_zone
         && jiff::tz::TimeZone::get(name).is_err()

@@ -129,6 +129,10 @@ fn pipeline_settings(
         decisions: DecisionTiming::After(
             i64::from(config.execution.decision_latency_microseconds) * 1_000,
         ),
+        trades_from: match config.data_handler.backtest_settings.first_trading_day {
+            Some(day) => instrument.calendar.session_on_or_after(day).open,
+            None => Timestamp::MIN,
+        },
     })
 }
 

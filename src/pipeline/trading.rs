@@ -32,6 +32,9 @@ pub struct PipelineSettings {
     pub prices_are_joined: bool,
     /// When an answer of the decision seat takes effect.
     pub decisions: DecisionTiming,
+    /// What comes before is warm-up: bars and features are made of it, but no decision is heard and no equity recorded.
+    /// `Timestamp::MIN` where there is none.
+    pub trades_from: Timestamp,
 }
 
 impl PipelineSettings {
@@ -135,6 +138,7 @@ impl TradingStage {
         let bars =
             BarBuilder::new(&settings.timeframes, settings.calendar, settings.fill_gaps_up_to);
         let pending = VecDeque::with_capacity(settings.most_open_questions(decides_on));
+        let trades_from = settings.trades_from;
         TradingStage {
             settings,
             bars,
@@ -143,6 +147,7 @@ impl TradingStage {
                 exchange,
                 finest,
                 decides_on,
+                trades_from,
                 last_equity: Timestamp::MIN,
                 questions: 0,
                 stretch: 0,
@@ -577,6 +582,7 @@ struct Books {
     exchange: SimulatedExchange,
     finest: Timeframe,
     decides_on: Timeframe,
+    trades_from: Timestamp,
     last_equity: Timestamp,
     questions: u64,
     /// Counts sessions and contracts: what was asked in an earlier one is answered too late.
@@ -619,6 +625,10 @@ impl Books {
     }
 
     fn on_decision(&mut self, answer: &Answer, now: Timestamp, sink: &mut impl Sink) {
+        // Asked all the same: a rule learns from the bars that it is asked on.
+        if answer.question.asked <= self.trades_from {
+            return;
+        }
         let in_time = answer.question.stretch == self.stretch;
         sink.decision(answer, in_time);
         match &answer.decision {
@@ -641,7 +651,7 @@ impl Books {
 
     /// One point for one instant, however many bars close at it.
     fn record_equity(&mut self, now: Timestamp, sink: &mut impl Sink) {
-        if self.last_equity == now {
+        if self.last_equity == now || now <= self.trades_from {
             return;
         }
         self.last_equity = now;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -18,7 +19,7 @@ use super::synthetic::{
 use crate::config::{
     BacktestSettings, Config, RollSetting, SyntheticMarket as MarketSetting, SyntheticSettings,
 };
-use crate::market::{Instrument, RollRule};
+use crate::market::{Instrument, RollRule, Timestamp};
 
 /// Rows that an import refused, beside the results.
 const REJECTS: &str = "rejects.csv";
@@ -62,6 +63,18 @@ pub enum HistoryError {
     Missing {
         /// What was given.
         path: PathBuf,
+    },
+    /// Nothing is left to trade.
+    #[error(
+        "{name} ends at {last}, before the session of `data_handler.backtest_settings.first_trading_day`, {day}; give an earlier day, or a longer history"
+    )]
+    EndsBefore {
+        /// The history.
+        name: String,
+        /// Its last tick.
+        last: Timestamp,
+        /// What was given.
+        day: Date,
     },
     /// The file cannot be read.
     #[error("{path}: cannot read: {source}")]
@@ -110,7 +123,7 @@ impl History {
         let output = &config.output.directory;
         // Refused rows of an earlier run's import are none of this run's.
         let _ = std::fs::remove_file(output.join(REJECTS));
-        match (&settings.file_path, settings.synthetic) {
+        let history = match (&settings.file_path, settings.synthetic) {
             (Some(path), _) => {
                 if !path.exists() {
                     return Err(HistoryError::Missing { path: path.clone() });
@@ -126,7 +139,14 @@ impl History {
                 progress,
             ),
             (None, None) => Err(HistoryError::None),
+        }?;
+        if let (Some(day), Some(last)) = (settings.first_trading_day, history.file.ticks().last())
+            && last.time < instrument.calendar.session_on_or_after(day).open
+        {
+            let (name, last) = (history.name, last.time);
+            return Err(HistoryError::EndsBefore { name, last, day });
         }
+        Ok(history)
     }
 
     /// SHA-256, in hexadecimal, of what the user gave: the history file itself, before any import; of
@@ -216,7 +236,16 @@ impl History {
     ) -> Result<History, HistoryError> {
         let folder = working_folder(output)?;
         let native = folder.path().join("synthetic.ticks");
-        let market = synthetic_market(synthetic.market, synthetic.trend_ticks_per_half_hour, false);
+        let market = match synthetic.market {
+            MarketSetting::Martingale => SyntheticMarket::Martingale(MartingaleSettings::default()),
+            MarketSetting::Regimes => SyntheticMarket::Regimes(RegimesSettings {
+                trend_ticks_per_half_hour: synthetic.trend_ticks_per_half_hour,
+                trend_hours: synthetic.trend_hours,
+                range_hours: synthetic.range_hours,
+                write_regimes: false,
+                ..RegimesSettings::default()
+            }),
+        };
         let mut settings = Settings::new(market, seed);
         settings.instrument = instrument.clone();
         settings.days = synthetic.days;
@@ -247,22 +276,6 @@ impl std::io::Write for HashWriter<'_> {
     }
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
-    }
-}
-
-/// A synthetic market, whose trends drift by so many ticks in half an hour of a regular session; else as by default.
-pub fn synthetic_market(
-    market: MarketSetting,
-    trend_ticks_per_half_hour: f64,
-    write_regimes: bool,
-) -> SyntheticMarket {
-    match market {
-        MarketSetting::Martingale => SyntheticMarket::Martingale(MartingaleSettings::default()),
-        MarketSetting::Regimes => SyntheticMarket::Regimes(RegimesSettings {
-            trend_ticks_per_half_hour,
-            write_regimes,
-            ..RegimesSettings::default()
-        }),
     }
 }
 

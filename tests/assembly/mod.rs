@@ -52,6 +52,7 @@ impl Setup {
                 expiries: Vec::new(),
                 prices_are_joined: false,
                 decisions: DecisionTiming::After(0),
+                trades_from: Timestamp::MIN,
             },
             exchange: ExchangeSettings {
                 tick_size: TICK_SIZE,

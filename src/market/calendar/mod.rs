@@ -109,6 +109,16 @@ impl Calendar {
         Some(self.session_at_or_after(time)).filter(|session| session.open <= time)
     }
 
+    /// The session of that trade date, or the next one.
+    pub fn session_on_or_after(self, mut date: Date) -> Session {
+        loop {
+            match self.session_of(date) {
+                Some(session) => return session,
+                None => date = tomorrow(date),
+            }
+        }
+    }
+
     /// The session of that trade date, if there is one.
     fn session_of(self, date: Date) -> Option<Session> {
         if self == Self::AlwaysOpen {

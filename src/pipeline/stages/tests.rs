@@ -114,6 +114,7 @@ fn pipeline(setup: &Setup) -> Pipeline<Script> {
         expiries: setup.expiries.clone(),
         prices_are_joined: false,
         decisions: DecisionTiming::After(0),
+        trades_from: Timestamp::MIN,
     };
     let desk = Desk::new(CAPITAL, TICK_SIZE, point_value, rules);
     let script = Script { decisions: setup.decisions.clone(), bars: 0 };
