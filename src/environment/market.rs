@@ -7,7 +7,7 @@ use crate::agents::model_set::FeatureSchema;
 use crate::agents::{RiskRules, volatility_input};
 use crate::config::Config;
 use crate::execution::{Account, Decision};
-use crate::market::{Bar, Session, Tick, Timeframe, Timestamp};
+use crate::market::{Bar, Price, Session, Tick, Timeframe, Timestamp};
 use crate::matrix::{MatricesSettings, MatrixKind, MatrixSettings};
 use crate::performance::{EquityPoint, ExitReason, Trade};
 use crate::pipeline::{BacktestError, Sink, TradingStage, pipeline, risk_rules};
@@ -72,6 +72,10 @@ pub struct Close {
     pub volatility: f32,
     /// The session, from 0, as in [`Market::sessions`].
     pub session: u32,
+    /// The bar's last price.
+    pub price: Price,
+    /// Ticks of the bar.
+    pub ticks: u32,
 }
 
 /// The ticks and closes of a session that had ticks.
@@ -308,6 +312,8 @@ impl Strategy for Recorder {
             levels: self.levels,
             volatility: 0.0,
             session: 0,
+            price: bar.close,
+            ticks: bar.ticks,
         });
         None
     }

@@ -85,7 +85,12 @@ class TheEnvironmentIsTheCommandLine(unittest.TestCase):
             self.assertEqual(int(found["entry_time"][place]), nanoseconds(row["entry_utc"]))
             self.assertEqual(int(found["exit_time"][place]), nanoseconds(row["exit_utc"]))
             self.assertEqual(found["exit"][place], row["exit_reason"])
-            for name, column in (("gross", "gross_pnl"), ("net", "net_pnl"), ("costs", "costs")):
+            for name, column in (
+                ("gross", "gross_pnl"),
+                ("net", "net_pnl"),
+                ("costs", "costs"),
+                ("slippage", "slippage"),
+            ):
                 self.assertEqual(float(found[name][place]), float(row[column]))
 
     @torch.inference_mode()

@@ -134,7 +134,7 @@ impl VectorEnvironment {
     }
 
     /// The round trips that ended since this was asked last, a column an array: `slot`, `market`, `close` (of the decision),
-    /// `side` (1 long, -1 short), `quantity`, `net`, `gross`, `costs` (dollars), `entry_time`, `exit_time` (nanoseconds since
+    /// `side` (1 long, -1 short), `quantity`, `net`, `gross`, `costs`, `slippage` (dollars), `entry_time`, `exit_time` (nanoseconds since
     /// 1970), `bars`, `exit` (names).
     fn take_trades<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let trades = self.inner.take_trades();
@@ -156,6 +156,7 @@ impl VectorEnvironment {
         dict.set_item("net", money(&|ended| ended.trade.net_pnl().as_f64()))?;
         dict.set_item("gross", money(&|ended| ended.trade.gross_pnl.as_f64()))?;
         dict.set_item("costs", money(&|ended| ended.trade.costs.as_f64()))?;
+        dict.set_item("slippage", money(&|ended| ended.trade.slippage.as_f64()))?;
         let exits: Vec<&str> =
             trades.iter().map(|ended| ExitReason::name(ended.trade.exit_reason)).collect();
         dict.set_item("exit", exits)?;

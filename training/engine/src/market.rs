@@ -110,7 +110,8 @@ impl Market {
     }
 
     /// The closes at which something is asked: `bar_end` (int64 nanoseconds since 1970), `newest` (int64 [closes, 4], of
-    /// structure, tactical, regime and context), `is_ready`, `volatility` (float32), `session` (int64).
+    /// structure, tactical, regime and context), `is_ready`, `volatility` (float32), `session` (int64), and of the bar that
+    /// closes `price` (float64) and `ticks` (int64).
     fn closes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let closes = self.inner.closes();
         let newest: Vec<Vec<i64>> =
@@ -127,6 +128,10 @@ impl Market {
         dict.set_item("volatility", PyArray1::from_iter(py, volatility))?;
         let session = closes.iter().map(|close| i64::from(close.session));
         dict.set_item("session", PyArray1::from_iter(py, session))?;
+        let price = closes.iter().map(|close| close.price.as_f64());
+        dict.set_item("price", PyArray1::from_iter(py, price))?;
+        let ticks = closes.iter().map(|close| i64::from(close.ticks));
+        dict.set_item("ticks", PyArray1::from_iter(py, ticks))?;
         Ok(dict)
     }
 
