@@ -17,7 +17,7 @@ import torch
 import yaml
 from tqdm import tqdm
 
-from algospace_train import _engine, calibration, team
+from algospace_train import _engine, calibration, regime_filter, team
 from algospace_train import networks as nets
 from algospace_train.markets import Markets, open_markets, synthetic
 from algospace_train.model_card import card
@@ -25,6 +25,10 @@ from algospace_train.networks import ACCOUNT, Networks
 from algospace_train.settings import PLAIN_WISH, EvaluationSettings, MarketSettings, SettingsError, WalkForwardSettings
 from algospace_train.team import Encoded
 
+SESSIONS = 5
+"""that an account lives, in the environment"""
+WIDE_WISH = (0.2, 3.0, 5.0)
+"""size, stop and reward of who follows trends that last for hours"""
 THRESHOLDS = {"confidence": 0.8, "epistemic": 0.3, "agreement": 0.5, "gate": 0.5}
 """as the engine has them"""
 
@@ -37,15 +41,15 @@ class Outcome:
     """dollars a contract of every day"""
     gross: np.ndarray
     """before commission; spread and slippage are in it"""
+    free: np.ndarray
+    """before spread and slippage too"""
     trades: int
-    free: np.ndarray | None = None
-    """before any cost, where it is known"""
 
     def facts(self, settings: EvaluationSettings | WalkForwardSettings) -> dict[str, Any]:
         """Everything that is told of it."""
-        known = {"net": self.net, "gross": self.gross} | ({} if self.free is None else {"free": self.free})
         intervals = {
-            f"{name}_a_day": interval(values, settings.resamples, settings.seed) for name, values in known.items()
+            f"{name}_a_day": interval(getattr(self, name), settings.resamples, settings.seed)
+            for name in ("net", "gross", "free")
         }
         return {"days": len(self.net), "trades_a_day": self.trades / len(self.net)} | intervals
 
@@ -60,44 +64,40 @@ def interval(values: np.ndarray, resamples: int, seed: int) -> dict[str, float]:
 
 def join(outcomes: list[Outcome]) -> Outcome:
     """Over several markets."""
-    net, gross = (np.concatenate([getattr(of, name) for of in outcomes]) for name in ("net", "gross"))
-    free = [of.free for of in outcomes if of.free is not None]
-    known = np.concatenate(free) if len(free) == len(outcomes) else None
-    return Outcome(net, gross, sum(of.trades for of in outcomes), known)
+    days = (np.concatenate([getattr(of, name) for of in outcomes]) for name in ("net", "gross", "free"))
+    return Outcome(*days, sum(of.trades for of in outcomes))
 
 
 def by_day(
-    markets: Markets, market: int, entry: np.ndarray, net: np.ndarray, gross: np.ndarray, *free: np.ndarray
+    markets: Markets, market: int, entry: np.ndarray, net: np.ndarray, gross: np.ndarray, free: np.ndarray
 ) -> Outcome:
     """Trades by the session that they were entered in, of the sessions in which something can be decided."""
     opens = markets.markets[market].sessions()["open"]
     _, first, end = markets.spans[market]
     day = np.searchsorted(opens, entry, side="right") - 1
     chosen = (day >= first) & (day < end)
-    total = np.zeros((2 + len(free), end - first))
-    for row, values in zip(total, (net, gross, *free), strict=True):
+    total = np.zeros((3, end - first))
+    for row, values in zip(total, (net, gross, free), strict=True):
         np.add.at(row, day[chosen] - first, values[chosen])
-    return Outcome(total[0], total[1], int(chosen.sum()), *total[2:])
+    return Outcome(*total, int(chosen.sum()))
 
 
-def run_program(settings: EvaluationSettings, configuration: dict[str, Any], folder: Path) -> None:
+def run_program(program: str, configuration: dict[str, Any], folder: Path) -> None:
     """Runs the engine on a configuration; its results are in `folder / "run"`."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "configuration.yaml"
     path.write_text(yaml.safe_dump(configuration | {"output": {"directory": str(folder / "run")}}))
     try:
-        subprocess.run([settings.program, "--config", str(path)], check=True, capture_output=True, text=True)
+        subprocess.run([program, "--config", str(path)], check=True, capture_output=True, text=True)
     except FileNotFoundError as error:
-        raise SettingsError(f"program: {settings.program}: there is no such program; cargo build --release") from error
+        raise SettingsError(f"program: {program}: there is no such program; cargo build --release") from error
     except subprocess.CalledProcessError as error:
         raise SettingsError(f"{path}: the engine refuses it: {error.stderr.strip()}") from error
 
 
-def ran(
-    settings: EvaluationSettings, markets: Markets, market: int, configuration: dict[str, Any], folder: Path
-) -> Outcome:
+def ran(program: str, markets: Markets, market: int, configuration: dict[str, Any], folder: Path) -> Outcome:
     """What the program made of a market."""
-    run_program(settings, configuration, folder)
+    run_program(program, configuration, folder)
     with (folder / "run" / "trades.csv").open() as file:
         rows = list(csv.DictReader(file))
     quantity = np.array([int(row["quantity"]) for row in rows])
@@ -108,15 +108,15 @@ def ran(
     return by_day(markets, market, entry, net / each, gross / each, (gross + slippage) / each)
 
 
-def agents(settings: EvaluationSettings) -> dict[str, Any]:
-    """The engine's settings for the set."""
-    chosen = THRESHOLDS | settings.thresholds
+def agents(model_set: str | Path, thresholds: dict[str, float]) -> dict[str, Any]:
+    """The engine's settings for a set."""
+    chosen = THRESHOLDS | thresholds
     mc_dropout = {
         "confidence_threshold": chosen["confidence"],
         "maximum_epistemic": chosen["epistemic"],
         "minimum_agreement": chosen["agreement"],
     }
-    core = {"model_set": str(Path(settings.directory).absolute()), "mc_dropout": mc_dropout}
+    core = {"model_set": str(Path(model_set).absolute()), "mc_dropout": mc_dropout}
     return {"strategy": {"kind": "marl"}, "marl_core": core | {"gate_threshold": chosen["gate"]}}
 
 
@@ -138,14 +138,13 @@ def play(
     markets: Markets,
     encoded: Encoded,
     variant: Variant,
-    settings: EvaluationSettings | WalkForwardSettings,
+    settings: EvaluationSettings,
     temperature: float,
-    sessions: int = 5,
 ) -> Outcome:
-    """A variant of the team in the engine's environment, every session once; a new account every so many sessions."""
+    """A variant of the team in the engine's environment, every session once; a new account every five sessions."""
     torch.manual_seed(settings.seed)
     chosen = THRESHOLDS | settings.thresholds
-    chunks = markets.chunks(sessions)
+    chunks = markets.chunks(SESSIONS)
     environment = _engine.VectorEnvironment(markets.markets, chunks, len(chunks), None)
     if variant.without == "regime":
         encoded = replace(encoded, regime=torch.zeros_like(encoded.regime))
@@ -174,14 +173,31 @@ def play(
             drawn = is_flat & (torch.rand(len(closes)) < variant.random_share)
             side = torch.where(drawn, torch.where(torch.rand(len(closes)) < 0.5, 1.0, -1.0), 0.0)
         environment.step(side.numpy().astype(np.int8), wished.numpy())
+    return collected(environment, markets)
+
+
+def collected(environment: "_engine.VectorEnvironment", markets: Markets) -> Outcome:
+    """What the round trips of an environment came to."""
     trades = environment.take_trades()
     each = np.maximum(trades["quantity"], 1)
+    net, gross, free = trades["net"] / each, trades["gross"] / each, (trades["gross"] + trades["slippage"]) / each
     outcomes = []
     for market in range(len(markets.markets)):
         of = trades["market"] == market
-        entry = trades["entry_time"][of]
-        outcomes.append(by_day(markets, market, entry, (trades["net"] / each)[of], (trades["gross"] / each)[of]))
+        outcomes.append(by_day(markets, market, trades["entry_time"][of], net[of], gross[of], free[of]))
     return join(outcomes)
+
+
+def follow(markets: Markets, side: np.ndarray, wish: tuple[float, float, float]) -> Outcome:
+    """Enters `side` [closes] wherever it is not 0, always with the same wish; every session once."""
+    chunks = markets.chunks(SESSIONS)
+    environment = _engine.VectorEnvironment(markets.markets, chunks, len(chunks), None)
+    wishes = np.tile(np.array(wish, np.float32), (len(chunks), 1))
+    environment.step(np.zeros(len(chunks), np.int8), wishes)
+    while not environment.is_idle.all():
+        closes = markets.close(environment.market, environment.close)
+        environment.step(side[closes], wishes)
+    return collected(environment, markets)
 
 
 def matched(
@@ -232,13 +248,16 @@ def synthetic_paths(of: MarketSettings, name: str, cache: Path) -> dict[str, Pat
 
 def with_program(settings: EvaluationSettings, markets: Markets, histories: dict[str, Path]) -> dict[str, Outcome]:
     """The set and the rule on every market, whose histories come in the markets' order."""
-    strategies = {"trained": agents(settings), "rule": {"strategy": {"kind": "baseline"}}}
+    strategies = {
+        "trained": agents(settings.directory, settings.thresholds),
+        "rule": {"strategy": {"kind": "baseline"}},
+    }
     found: dict[str, list[Outcome]] = {kind: [] for kind in strategies}
     for place, (name, path) in enumerate(tqdm(histories.items(), desc="engine")):
         history = {"data_handler": {"backtest_settings": {"file_path": str(path.absolute())}}}
         for kind, strategy in strategies.items():
             folder = Path(settings.output) / name / kind
-            found[kind].append(ran(settings, markets, place, settings.engine | history | strategy, folder))
+            found[kind].append(ran(settings.program, markets, place, settings.engine | history | strategy, folder))
     return {kind: join(outcomes) for kind, outcomes in found.items()}
 
 
@@ -265,6 +284,7 @@ def evaluate(settings: EvaluationSettings) -> Path:
     encoded, encoded_null = team.encode(networks, planted), team.encode(networks, null)
     found = with_program(settings, planted, synthetic_paths(settings.planted, "planted", cache))
     on_null = with_program(settings, null, synthetic_paths(settings.without_edge, "null", cache))
+    found["filter"] = follow(planted, regime_filter.sides(planted), WIDE_WISH)
     found["random"] = matched(networks, planted, encoded, found["trained"].trades, settings, temperature)
     facts: dict[str, Any] = {
         "set": manifest["name"],
@@ -274,7 +294,9 @@ def evaluate(settings: EvaluationSettings) -> Path:
         "planted": {name: outcome.facts(settings) for name, outcome in found.items()},
         "null": {name: outcome.facts(settings) for name, outcome in on_null.items()},
     }
-    facts["captured"] = facts["planted"]["trained"]["net_a_day"]["mean"] / facts["attainable_a_day"]
+    net = facts["planted"]["trained"]["net_a_day"]["mean"]
+    facts["captured"] = net / facts["attainable_a_day"]
+    facts["captured_of_filter"] = net / facts["planted"]["filter"]["net_a_day"]["mean"]
     if settings.ablations:
         variants = [
             Variant("everything"),
@@ -284,11 +306,20 @@ def evaluate(settings: EvaluationSettings) -> Path:
             variant.name: play(networks, planted, encoded, variant, settings, temperature).facts(settings)
             for variant in tqdm(variants, desc="ablations")
         }
-    held_out = open_markets(settings.held_out, settings.engine, cache)
     known = uncertainty(networks, planted, encoded, temperature)
-    new = uncertainty(networks, held_out, team.encode(networks, held_out), temperature)
-    nothing = uncertainty(networks, null, encoded_null, temperature)
-    facts["epistemic_auroc"] = {"held_out": calibration.auroc(known, new), "null": calibration.auroc(known, nothing)}
+    of_null = uncertainty(networks, null, encoded_null, temperature)
+    facts["null_epistemic_auroc"] = calibration.auroc(known, of_null)
+    facts["held_out"] = {}
+    for name, of in tqdm(settings.held_out.items(), desc="held-out kinds"):
+        new = open_markets(of, settings.engine, cache)
+        encoded_new = team.encode(networks, new)
+        said = uncertainty(networks, new, encoded_new, temperature)
+        facts["held_out"][name] = {
+            "epistemic_auroc": calibration.auroc(known, said),
+            "attainable_a_day": attainable(new),
+            "filter": follow(new, regime_filter.sides(new), WIDE_WISH).facts(settings),
+            "trained": play(networks, new, encoded_new, Variant("trained"), settings, temperature).facts(settings),
+        }
     facts |= on_real_days(settings, cache)
     path = output / "evaluation.json"
     path.write_text(json.dumps(facts, indent=2) + "\n")

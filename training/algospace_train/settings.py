@@ -197,8 +197,8 @@ class EvaluationSettings:
     without_edge: MarketSettings = field(
         default_factory=lambda: MarketSettings(kind="martingale", seeds=[501, 502, 503, 504])
     )
-    held_out: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[601]))
-    """markets unlike any that the set has learned from, on which it should be less sure"""
+    held_out: dict[str, MarketSettings] = field(default_factory=dict)
+    """by name, markets unlike any that the set has learned from, on which it should be less sure"""
     real: list[str] = field(default_factory=list)
     """native tick files of real markets, for what they are worth; those that are not there are left out, which is said"""
     thresholds: dict[str, float] = field(default_factory=dict)
@@ -229,6 +229,8 @@ class WalkForwardSettings:
     thresholds: dict[str, float] = field(default_factory=dict)
     """confidence, epistemic, agreement, gate: others than the engine's defaults"""
     engine: dict[str, Any] = field(default_factory=dict)
+    program: str = "../target/release/algospace-hft"
+    """the engine, which runs the tests"""
     output: str = "../runs/training/walk_forward"
     parallel: int = 2
     """folds at a time, a core each"""
@@ -285,6 +287,8 @@ def build(given: Any, kind: type[Settings], place: str) -> Settings:
     for key, value in given.items():
         if known[key].type is MarketSettings:
             value = build(value, MarketSettings, f"{place}: {key}")
+        elif known[key].type == dict[str, MarketSettings]:
+            value = {name: build(of, MarketSettings, f"{place}: {key}: {name}") for name, of in value.items()}
         elif isinstance(value, list) and str(known[key].type).startswith("tuple"):
             value = tuple(value)
         elif known[key].type is float and isinstance(value, int | str):

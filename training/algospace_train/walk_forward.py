@@ -1,8 +1,9 @@
 """Rolling spans: every fold trains all phases on its own past and is tested on what comes next; the tests, one after the other, are
 one curve that no network has learned from.
 
-A fold's networks, temperature and early stops come from its training and validation sessions alone. Its test runs in the engine,
-from a new account, session after session, with brackets, latency and costs. Folds are tasks on Ray.
+A fold's networks, temperature and early stops come from its training and validation sessions alone. Its model set is exported, and
+the engine's program trades the test with it: everything before warms up, the test's first session is the first trading day, the
+account is new. Folds are tasks on Ray.
 """
 
 import csv
@@ -16,13 +17,14 @@ import numpy as np
 import ray
 import torch
 
-from algospace_train import calibration, rllib_training, team
-from algospace_train import networks as nets
-from algospace_train.evaluation import Outcome, Variant, attainable, join, play
-from algospace_train.markets import open_markets
+from algospace_train import rllib_training, trained_set
+from algospace_train.evaluation import Outcome, agents, attainable, join, ran
+from algospace_train.markets import open_markets, synthetic
+from algospace_train.model_card import walked
 from algospace_train.settings import (
     PHASES,
     CoreSettings,
+    ExportSettings,
     MarketSettings,
     SettingsError,
     WalkForwardSettings,
@@ -62,23 +64,26 @@ def fold(settings: WalkForwardSettings, edges: tuple[int, int, int, int], folder
         phase = build(getattr(settings, name) | own, kind, name)
         phase = replace(phase, train=span(begin, checks), validation=span(checks, tests))
         weights = import_module(f"algospace_train.{module}").train(phase)
-    networks = nets.load(weights)
-
-    def opened(first: int, last: int):
-        markets = open_markets(span(first, last), settings.engine, cache)
-        return markets, team.encode(networks, markets)
-
-    markets, encoded = opened(checks, tests)
-    temperature = calibration.fit(calibration.judge(networks, markets, encoded, 30, 1, settings.seed))
-    markets, encoded = opened(tests, end)
-    outcome = play(networks, markets, encoded, Variant("test"), settings, temperature, sessions=end - tests)
+    given = {"output": str(folder), "directory": str(folder / "set"), "name": folder.name, "every": 1, "threads": 1}
+    export = build(given, ExportSettings, "export")
+    trained_set.write(replace(export, calibration=span(checks, tests), test=span(tests, end)))
+    markets = open_markets(span(tests, end), settings.engine, cache)
     opens = markets.markets[0].sessions()["open"][tests:end]
+    of = settings.market
+    path = Path(of.files[0]) if of.kind == "files" else synthetic(of, of.seeds[0], cache)
+    # A session opens on the evening before its date, or at its midnight.
+    day = str(np.datetime64(opens[0], "ns") + np.timedelta64(12, "h"))[:10]
+    history = {"backtest_settings": {"file_path": str(path.absolute()), "first_trading_day": day}}
+    configuration = settings.engine | {"data_handler": history} | agents(folder / "set", settings.thresholds)
+    outcome = ran(settings.program, markets, 0, configuration, folder / "test")
     return {
         "edges": list(edges),
-        "temperature": temperature,
+        "first_day": day,
+        "temperature": json.loads((folder / "set" / "calibration.json").read_text())["temperature"],
         "open": opens.tolist(),
         "net": outcome.net.tolist(),
         "gross": outcome.gross.tolist(),
+        "free": outcome.free.tolist(),
         "trades": outcome.trades,
     }
 
@@ -110,7 +115,8 @@ def walk(settings: WalkForwardSettings, address: str | None = None) -> Path:
         net = sum(done[number]["net"])
         print(f"fold {number + 1}/{len(spans)}: {net:,.0f} dollars a contract, {done[number]['trades']} trades")
     rows = [done[number] for number in range(len(spans))]
-    stitched = join([Outcome(np.array(row["net"]), np.array(row["gross"]), row["trades"]) for row in rows])
+    days = ("net", "gross", "free")
+    stitched = join([Outcome(*(np.array(row[name]) for name in days), row["trades"]) for row in rows])
     facts = stitched.facts(settings) | {"folds": rows}
     if "best_attainable_pnl_dollars_per_contract" in markets.markets[0].facts:
         facts["attainable_a_day"] = attainable(markets)
@@ -123,6 +129,7 @@ def walk(settings: WalkForwardSettings, address: str | None = None) -> Path:
             for moment, net in zip(row["open"], row["net"], strict=True):
                 equity += net
                 writer.writerow([f"{np.datetime64(moment, 'ns')}Z", number + 1, round(net, 2), round(equity, 2)])
+    (output / "README.md").write_text(walked(facts, markets.describe()))
     mean, low, high = (facts["net_a_day"][name] for name in ("mean", "low", "high"))
     print(f"out of sample: {mean:,.0f} dollars a day and contract, 95 % {low:,.0f} to {high:,.0f}")
     return output
