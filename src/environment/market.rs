@@ -249,12 +249,9 @@ impl Market {
 
     /// The close of the bar that ends then, looked for from the close of this number on.
     pub(super) fn close_at(&self, bar_end: Timestamp, from: usize) -> Option<usize> {
-        let ahead = &self.closes[from..];
-        let place = match ahead.first() {
-            Some(close) if close.bar_end == bar_end => 0,
-            _ => ahead.partition_point(|close| close.bar_end < bar_end),
-        };
-        (ahead.get(place)?.bar_end == bar_end).then_some(from + place)
+        // It is the next one but for gaps: looked for by halves, it took longer than the ticks up to it, in cache misses.
+        let place = from + self.closes[from..].iter().position(|close| close.bar_end >= bar_end)?;
+        (self.closes[place].bar_end == bar_end).then_some(place)
     }
 }
 

@@ -271,6 +271,31 @@ def uncertainty(networks: Networks, markets: Markets, encoded: Encoded, temperat
     return torch.cat(parts)
 
 
+CURVES = (
+    ("phase1", "validation/loss"),
+    ("phase2", "validation/sortino"),
+    ("phase3", "warm_start/validation"),
+    ("phase3", "validation/net_a_day"),
+)
+"""what says whether a phase learns"""
+
+
+def learning(runs: list[str]) -> dict[str, dict[str, dict[str, float]]]:
+    """By what is measured and by run, the values on the validation markets by step."""
+    curves: dict[str, dict[str, dict[str, float]]] = {f"{phase}: {name}": {} for phase, name in CURVES}
+    for run in runs:
+        for phase, name in CURVES:
+            path = Path(run) / phase / "metrics.jsonl"
+            if not path.exists():
+                print(f"SKIPPED: {path}: there is no such file; the card leaves it out")
+                continue
+            lines = [json.loads(line) for line in path.read_text().splitlines()]
+            curves[f"{phase}: {name}"][Path(run).name] = {
+                str(line["step"]): line[name] for line in lines if name in line
+            }
+    return curves
+
+
 def evaluate(settings: EvaluationSettings) -> Path:
     """Runs everything; writes and returns `evaluation.json`."""
     torch.set_num_threads(settings.threads)
@@ -320,6 +345,7 @@ def evaluate(settings: EvaluationSettings) -> Path:
             "filter": follow(new, regime_filter.sides(new), WIDE_WISH).facts(settings),
             "trained": play(networks, new, encoded_new, Variant("trained"), settings, temperature).facts(settings),
         }
+    facts["learning"] = learning(settings.runs)
     facts |= on_real_days(settings, cache)
     path = output / "evaluation.json"
     path.write_text(json.dumps(facts, indent=2) + "\n")

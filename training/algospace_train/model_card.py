@@ -36,6 +36,17 @@ def outcomes(facts: dict[str, dict[str, Any]]) -> list[str]:
     return table(header, rows)
 
 
+def curves(by_run: dict[str, dict[str, float]]) -> list[str]:
+    """Of runs under several seeds, a row each."""
+    steps = sorted({int(step) for values in by_run.values() for step in values})
+    # A dozen say as much as a hundred.
+    shown = [str(step) for step in steps[:: -(-len(steps) // 12)]]
+    rows = [
+        [name, *(f"{values[step]:,.4g}" if step in values else "" for step in shown)] for name, values in by_run.items()
+    ]
+    return table(["run \\ step", *shown], rows)
+
+
 def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, Any]) -> str:
     """Of a set, as evaluated."""
     training, thresholds = manifest["training"], facts["thresholds"]
@@ -73,6 +84,9 @@ def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
     ]
     if "ablations" in facts:
         lines += ["## With something missing", "", *outcomes(facts["ablations"])]
+    for name, by_run in facts["learning"].items():
+        if by_run:
+            lines += [f"## Learning: {name}", "", *curves(by_run)]
     if "real" in facts:
         lines += ["## Real days", "", facts["real_note"], "", *outcomes(facts["real"])]
     lines += [

@@ -206,6 +206,9 @@ class EvaluationSettings:
     engine: dict[str, Any] = field(default_factory=dict)
     """configuration of the engine, the same for all"""
     ablations: bool = True
+    runs: list[str] = field(default_factory=list)
+    """`output` folders of the phases under several seeds, whose learning the card shows; those that are not there are left out,
+    which is said"""
     resamples: int = 10_000
     """of the bootstrap over days"""
     seed: int = 7

@@ -72,7 +72,7 @@ def fold(settings: WalkForwardSettings, edges: tuple[int, int, int, int], folder
     of = settings.market
     path = Path(of.files[0]) if of.kind == "files" else synthetic(of, of.seeds[0], cache)
     # A session opens on the evening before its date, or at its midnight.
-    day = str(np.datetime64(opens[0], "ns") + np.timedelta64(12, "h"))[:10]
+    day = str(np.datetime64(int(opens[0]), "ns") + np.timedelta64(12, "h"))[:10]
     history = {"backtest_settings": {"file_path": str(path.absolute()), "first_trading_day": day}}
     configuration = settings.engine | {"data_handler": history} | agents(folder / "set", settings.thresholds)
     outcome = ran(settings.program, markets, 0, configuration, folder / "test")

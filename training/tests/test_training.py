@@ -1,5 +1,6 @@
 """One iteration of each phase on a small market, and that a phase that was stopped and resumed is the phase that was not."""
 
+import csv
 import json
 import subprocess
 import tempfile
@@ -11,9 +12,19 @@ from small import DAYS, SEED, TRADES, command_line, need
 
 need("algospace_train._engine", "tensorboard", "scipy", "yaml", "tqdm")
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from algospace_train import core_training, mappo, networks, regime_training, risk_training, team, trained_set  # noqa: E402
+from algospace_train import (  # noqa: E402
+    core_training,
+    mappo,
+    networks,
+    regime_filter,
+    regime_training,
+    risk_training,
+    team,
+    trained_set,
+)
 from algospace_train.markets import open_markets  # noqa: E402
 from algospace_train.settings import (  # noqa: E402
     CoreSettings,
@@ -23,6 +34,7 @@ from algospace_train.settings import (  # noqa: E402
     RegimeSettings,
     RiskSettings,
     SettingsError,
+    WalkForwardSettings,
     build,
 )
 
@@ -126,6 +138,38 @@ class Phases(unittest.TestCase):
         self.assertIn("regimes", found.stdout)
         self.assertNotIn("UNTRAINED", found.stdout)
 
+    def test_6_a_walk_forwards_test_is_traded_by_the_program_from_its_first_day_on(self):
+        need("ray")
+        from algospace_train import walk_forward
+
+        core = self.core() | {"iterations": 1}
+        settings = WalkForwardSettings(
+            market=MARKET,
+            train_sessions=5,
+            validation_sessions=3,
+            test_sessions=3,
+            phase1={"epochs": 1},
+            phase2={"slots": 8, "rollout": 64, "signal_share": 0.3, "iterations": 1, "evaluate_every": 1},
+            phase3=core | {"warm_start_share": 0.2},
+            # Whoever has learned so little is never sure.
+            thresholds={"confidence": 0.01, "agreement": 0.0, "gate": 0.0, "epistemic": 1.0},
+            program=command_line(),
+        )
+        cache = self.folder / "walk" / "markets"
+        markets = open_markets(MARKET, {}, cache)
+        _, first, end = markets.spans[0]
+        edges = walk_forward.folds(first, end, settings)[0]
+        folder = self.folder / "walk" / "fold-0"
+        row = walk_forward.fold(settings, edges, folder)
+        self.assertEqual(len(row["net"]), 3)
+        with (folder / "test" / "run" / "trades.csv").open() as file:
+            entries = [trade["entry_utc"] for trade in csv.DictReader(file)]
+        begins = np.datetime64(row["open"][0], "ns")
+        self.assertGreater(row["trades"], 0)
+        self.assertTrue(all(np.datetime64(entry.rstrip("Z"), "ns") > begins for entry in entries))
+        # Trades after the fold's last session are another fold's.
+        self.assertGreater(len(entries), row["trades"])
+
     def test_before_the_first_step_every_ratio_is_one(self):
         settings = CoreSettings(**self.common("ratio", **self.core()), trainer="plain")
         torch.manual_seed(1)
@@ -153,6 +197,35 @@ class Phases(unittest.TestCase):
         )
         other = other.gather(2, batch["votes"].unsqueeze(2)).squeeze(2)
         self.assertGreater(float((other - batch["old"]).detach().abs().max()), 1e-3)
+
+
+class RegimeFilter(unittest.TestCase):
+    def test_regimes_last_as_long_as_they_should(self):
+        hours = [3.0, 3.0, 5.0, 2.0]
+        of = regime_filter.chain(hours)
+        np.testing.assert_allclose(of.transition.sum(1), 1.0)
+        for regime, mean in enumerate(hours):
+            # The mean number of steps from its first state until it is left: (1 - Q)^-1 over its own states.
+            own = np.flatnonzero(of.regime == regime)
+            within = of.transition[np.ix_(own, own)]
+            steps = np.linalg.solve(np.eye(len(own)) - within, np.ones(len(own)))[0]
+            self.assertAlmostEqual(steps / regime_filter.CLOSES_PER_HOUR, mean)
+
+    def test_it_is_right_about_as_often_as_it_says(self):
+        with tempfile.TemporaryDirectory() as folder:
+            strong = {"trend_ticks_per_half_hour": 48, "trend_hours": 8}
+            markets = open_markets(MarketSettings(seeds=[5], days=40, regimes=strong), {}, Path(folder))
+            with next(Path(folder).glob("*.regimes.csv")).open() as file:
+                rows = list(csv.DictReader(file))
+        said = regime_filter.probabilities(markets, 0)
+        ends = markets.markets[0].closes()["bar_end"]
+        starts = np.array([row["start_utc"].rstrip("Z") for row in rows], "datetime64[ns]").astype(np.int64)
+        names = np.array([row["regime"] for row in rows])
+        true = names[np.searchsorted(starts, ends, side="right") - 1]
+        for regime, name in ((regime_filter.UP, "trend_up"), (regime_filter.DOWN, "trend_down")):
+            sure = said[:, regime] > 0.9
+            self.assertGreater(int(sure.sum()), 300)
+            self.assertAlmostEqual(float((true[sure] == name).mean()), float(said[sure, regime].mean()), delta=0.08)
 
 
 class Mathematics(unittest.TestCase):
