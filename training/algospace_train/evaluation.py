@@ -22,6 +22,7 @@ from algospace_train import networks as nets
 from algospace_train.markets import Markets, open_markets, synthetic
 from algospace_train.model_card import card
 from algospace_train.networks import ACCOUNT, Networks
+from algospace_train.regime_training import closes_of_rows
 from algospace_train.settings import PLAIN_WISH, EvaluationSettings, MarketSettings, SettingsError, WalkForwardSettings
 from algospace_train.team import Encoded
 
@@ -271,6 +272,16 @@ def uncertainty(networks: Networks, markets: Markets, encoded: Encoded, temperat
     return torch.cat(parts)
 
 
+@torch.no_grad()
+def unlikeness(networks: Networks, markets: Markets) -> torch.Tensor:
+    """The regime detection engine's mean squared error on every window: large where it has seen nothing like it."""
+    parts = []
+    for closes in closes_of_rows(markets).split(512):
+        window = markets.window("regime", closes)
+        parts.append((networks.regime.reconstruct(networks.regime(window)) - window).square().mean((1, 2)))
+    return torch.cat(parts)
+
+
 CURVES = (
     ("phase1", "validation/loss"),
     ("phase2", "validation/sortino"),
@@ -334,6 +345,7 @@ def evaluate(settings: EvaluationSettings) -> Path:
     known = uncertainty(networks, planted, encoded, temperature)
     of_null = uncertainty(networks, null, encoded_null, temperature)
     facts["null_epistemic_auroc"] = calibration.auroc(known, of_null)
+    known_windows = unlikeness(networks, planted)
     facts["held_out"] = {}
     for name, of in tqdm(settings.held_out.items(), desc="held-out kinds"):
         new = open_markets(of, settings.engine, cache)
@@ -341,11 +353,21 @@ def evaluate(settings: EvaluationSettings) -> Path:
         said = uncertainty(networks, new, encoded_new, temperature)
         facts["held_out"][name] = {
             "epistemic_auroc": calibration.auroc(known, said),
+            "unlikeness_auroc": calibration.auroc(known_windows, unlikeness(networks, new)),
             "attainable_a_day": attainable(new),
             "filter": follow(new, regime_filter.sides(new), WIDE_WISH).facts(settings),
             "trained": play(networks, new, encoded_new, Variant("trained"), settings, temperature).facts(settings),
         }
     facts["learning"] = learning(settings.runs)
+    facts["seeds"] = {}
+    for run in settings.runs:
+        weights = Path(run) / "phase3" / "weights.safetensors"
+        if weights.exists():
+            of_seed = nets.load(weights)
+            facts["seeds"][Path(run).name] = {
+                kind: play(of_seed, of, team.encode(of_seed, of), Variant(run), settings, temperature).facts(settings)
+                for kind, of in (("planted", planted), ("null", null))
+            }
     facts |= on_real_days(settings, cache)
     path = output / "evaluation.json"
     path.write_text(json.dumps(facts, indent=2) + "\n")

@@ -84,6 +84,34 @@ def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
     ]
     if "ablations" in facts:
         lines += ["## With something missing", "", *outcomes(facts["ablations"])]
+    if facts["seeds"]:
+        lines += [
+            "## Other seeds",
+            "",
+            "The phases under other seeds, on the same unseen markets, with this set's temperature and thresholds.",
+            "",
+            *table(
+                [
+                    "run",
+                    "net, dollars a day",
+                    "of the oracle's",
+                    "trades a day",
+                    "without an edge",
+                    "before all costs there",
+                ],
+                [
+                    [
+                        name,
+                        money(of["planted"]["net_a_day"]),
+                        f"{of['planted']['net_a_day']['mean'] / facts['attainable_a_day']:.0%}",
+                        f"{of['planted']['trades_a_day']:.2f}",
+                        f"{of['null']['trades_a_day']:.2f}",
+                        money(of["null"]["free_a_day"]),
+                    ]
+                    for name, of in facts["seeds"].items()
+                ],
+            ),
+        ]
     for name, by_run in facts["learning"].items():
         if by_run:
             lines += [f"## Learning: {name}", "", *curves(by_run)]
@@ -103,14 +131,24 @@ def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
         "## Kinds of markets that it has not learned from",
         "",
         "Is epistemic uncertainty higher there than on its own kind? Told apart with an AUROC of 0.5: not at all; below: it is lower. Of the market "
-        f"without an edge, which it has learned from, it is {facts['null_epistemic_auroc']:.3f}.",
+        f"without an edge, which it has learned from, it is {facts['null_epistemic_auroc']:.3f}. Beside it, the same of the regime detection engine's "
+        "reconstruction error, which no decision looks at yet.",
         "",
         *table(
-            ["kind", "AUROC of uncertainty", "oracle, dollars a day", "filter", "trained", "trades a day"],
+            [
+                "kind",
+                "AUROC of uncertainty",
+                "of RDE's error",
+                "oracle, dollars a day",
+                "filter",
+                "trained",
+                "trades a day",
+            ],
             [
                 [
                     name,
                     f"{of['epistemic_auroc']:.3f}",
+                    f"{of['unlikeness_auroc']:.3f}",
                     f"{of['attainable_a_day']:,.0f}",
                     money(of["filter"]["net_a_day"]),
                     money(of["trained"]["net_a_day"]),
