@@ -342,18 +342,18 @@ def evaluate(settings: EvaluationSettings) -> Path:
             variant.name: play(networks, planted, encoded, variant, settings, temperature).facts(settings)
             for variant in tqdm(variants, desc="ablations")
         }
-    known = uncertainty(networks, planted, encoded, temperature)
-    of_null = uncertainty(networks, null, encoded_null, temperature)
-    facts["null_epistemic_auroc"] = calibration.auroc(known, of_null)
-    known_windows = unlikeness(networks, planted)
+    known = {
+        "planted": (uncertainty(networks, planted, encoded, temperature), unlikeness(networks, planted)),
+        "null": (uncertainty(networks, null, encoded_null, temperature), unlikeness(networks, null)),
+    }
     facts["held_out"] = {}
     for name, of in tqdm(settings.held_out.items(), desc="held-out kinds"):
         new = open_markets(of, settings.engine, cache)
         encoded_new = team.encode(networks, new)
-        said = uncertainty(networks, new, encoded_new, temperature)
+        uncertain, unlike = uncertainty(networks, new, encoded_new, temperature), unlikeness(networks, new)
         facts["held_out"][name] = {
-            "epistemic_auroc": calibration.auroc(known, said),
-            "unlikeness_auroc": calibration.auroc(known_windows, unlikeness(networks, new)),
+            "epistemic_auroc": {kind: calibration.auroc(there, uncertain) for kind, (there, _) in known.items()},
+            "unlikeness_auroc": {kind: calibration.auroc(there, unlike) for kind, (_, there) in known.items()},
             "attainable_a_day": attainable(new),
             "filter": follow(new, regime_filter.sides(new), WIDE_WISH).facts(settings),
             "trained": play(networks, new, encoded_new, Variant("trained"), settings, temperature).facts(settings),

@@ -130,15 +130,17 @@ def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
         ),
         "## Kinds of markets that it has not learned from",
         "",
-        "Is epistemic uncertainty higher there than on its own kind? Told apart with an AUROC of 0.5: not at all; below: it is lower. Of the market "
-        f"without an edge, which it has learned from, it is {facts['null_epistemic_auroc']:.3f}. Beside it, the same of the regime detection engine's "
-        "reconstruction error, which no decision looks at yet.",
+        "Is epistemic uncertainty higher there than where it has learned? The chance (AUROC) that a close of the kind has more of it than one of the "
+        "planted edge and than one of the market without an edge, on both of which it has learned; 0.5 tells nothing apart. Beside it, the same of the "
+        "regime detection engine's reconstruction error, which no decision looks at yet.",
         "",
         *table(
             [
                 "kind",
-                "AUROC of uncertainty",
-                "of RDE's error",
+                "uncertainty: than planted",
+                "than without an edge",
+                "RDE's error: than planted",
+                "than without an edge",
                 "oracle, dollars a day",
                 "filter",
                 "trained",
@@ -147,8 +149,11 @@ def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
             [
                 [
                     name,
-                    f"{of['epistemic_auroc']:.3f}",
-                    f"{of['unlikeness_auroc']:.3f}",
+                    *(
+                        f"{of[measure][known]:.3f}"
+                        for measure in ("epistemic_auroc", "unlikeness_auroc")
+                        for known in ("planted", "null")
+                    ),
                     f"{of['attainable_a_day']:,.0f}",
                     money(of["filter"]["net_a_day"]),
                     money(of["trained"]["net_a_day"]),
