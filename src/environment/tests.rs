@@ -222,6 +222,34 @@ fn a_vector_keeps_books_and_repeats_itself() {
     assert_ne!(run(&mut environment).0, first.0);
 }
 
+/// Slots have nothing to do with each other: who waits for others has missed nothing.
+#[test]
+fn slots_that_step_one_at_a_time_go_where_they_go_together() {
+    let markets = vec![Arc::new(prepared(DAYS, 5)), Arc::new(prepared(DAYS, 6))];
+    let spans = (0..2).flat_map(|market| (7..DAYS).map(move |day| (market, day..day + 1)));
+    let settings = EpisodeSettings { spans: spans.collect(), slots: 3, seed: Some(9) };
+    let mut together = VectorEnvironment::new(markets, settings).unwrap();
+    let mut apart = together.clone();
+    let mut random = Random::new(2, 1);
+    for _ in 0..600 {
+        let given = actions(&mut random, 3);
+        together.step(&given);
+        for slot in [2, 0, 1] {
+            let before = apart.steps().to_vec();
+            apart.step_where(&given, |number| number == slot);
+            for other in (0..3).filter(|&other| other != slot) {
+                assert_eq!(apart.steps()[other], before[other]);
+            }
+        }
+        assert_eq!(together.steps(), apart.steps());
+        let sorted = |mut trades: Vec<EndedTrade>| {
+            trades.sort_by_key(|ended| (ended.slot, ended.trade.exit_time));
+            trades
+        };
+        assert_eq!(sorted(together.take_trades()), sorted(apart.take_trades()));
+    }
+}
+
 #[test]
 fn in_order_each_span_comes_once() {
     let markets = vec![Arc::new(prepared(DAYS, 5))];

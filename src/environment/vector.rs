@@ -216,11 +216,22 @@ impl VectorEnvironment {
     /// # Panics
     /// If there are not as many actions as slots.
     pub fn step(&mut self, actions: &[Action]) {
+        self.step_where(actions, |_| true);
+    }
+
+    /// Takes a step in the episodes of the slots that are chosen; the others stay where they stand.
+    ///
+    /// # Panics
+    /// If there are not as many actions as slots.
+    pub fn step_where(&mut self, actions: &[Action], is_chosen: impl Fn(usize) -> bool) {
         assert_eq!(actions.len(), self.slots.len());
         let VectorEnvironment { markets, settings, slots, begun, steps, trades } = self;
         for (number, ((slot, step), action)) in
             slots.iter_mut().zip(steps.iter_mut()).zip(actions).enumerate()
         {
+            if !is_chosen(number) {
+                continue;
+            }
             let is_first = slot.episode.is_none();
             if is_first && !slot.begin(markets, settings, begun) {
                 *step = Step::IDLE;

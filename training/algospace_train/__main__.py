@@ -32,7 +32,7 @@ WORDS = {
     "walk-forward": "trains on a rolling span and tests on the one after it, over and over",
     "search": "searches for the settings of a phase, by Ray Tune",
 }
-ON_RAY = ("phase3", "search", "walk-forward")
+ON_RAY = ("phase2", "phase3", "search", "walk-forward")
 
 
 def parse() -> argparse.Namespace:

@@ -11,15 +11,15 @@
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy, cross_entropy
-from tqdm import tqdm, trange
+from tqdm import tqdm
 
 from algospace_train import _engine, mappo, team
+from algospace_train.improvement import Learner, improve
 from algospace_train.labels import Labels, label
 from algospace_train.markets import Markets, open_markets
 from algospace_train.networks import ACCOUNT, AGENTS, Networks, Risk
@@ -369,54 +369,32 @@ def train(settings: CoreSettings, resume: bool = False, address: str | None = No
     torch.manual_seed(settings.seed)
     learn = open_markets(settings.train, settings.engine, cache)
     check = open_markets(settings.validation, settings.engine, cache)
-    begin, best, waited = 0, -float("inf"), 0
     began = run.folder / "warm_start.safetensors"
-    if run.resumed is not None:
-        networks.load_state_dict(run.resumed["networks"])
-        begin, best, waited = (run.resumed[key] for key in ("iteration", "best", "waited"))
-    else:
+    if run.resumed is None:
         if settings.warm_start_epochs:
             warm_start(networks, learn, check, settings, run)
         run.keep(networks, began)
-    learner: PlainLearner | Any
+    learner: Learner
     if settings.trainer == "plain":
         learner = PlainLearner(settings, networks, learn)
     else:
         # Ray takes seconds to import.
-        from algospace_train import rllib_training
+        from algospace_train import rllib_team
 
-        learner = rllib_training.Learner(settings, str(began.absolute()), address)
+        learner = rllib_team.learner(settings, began, address)
     check_encoded = team.encode(networks, check)
-    if run.resumed is not None:
-        learner.restore(str(run.latest()))
-        torch.set_rng_state(run.resumed["random"])
-    else:
-        numbers = judge(networks, check, check_encoded, settings)
+
+    def look() -> dict[str, float]:
+        return judge(networks, check, check_encoded, settings)
+
+    best = -float("inf")
+    if run.resumed is None:
+        numbers = look()
         best = numbers["validation/net_a_day"]
         tell("after the warm start", numbers)
         run.log(0, numbers)
         run.keep(networks)
-    progress = trange(begin, settings.iterations, desc="phase 3", initial=begin, total=settings.iterations)
-    for iteration in progress:
-        if waited >= settings.patience:
-            break
-        numbers = learner.iterate()
-        learner.write(networks)
-        if (iteration + 1) % settings.evaluate_every == 0:
-            found = judge(networks, check, check_encoded, settings)
-            numbers |= found
-            progress.set_postfix(
-                net_a_day=f"{found['validation/net_a_day']:,.0f}", trades=f"{found['validation/trades_a_day']:.1f}"
-            )
-            waited += 1
-            if found["validation/net_a_day"] > best:
-                best, waited = found["validation/net_a_day"], 0
-                run.keep(networks)
-        run.log(iteration + 1, numbers)
-        state = {"networks": networks.state_dict(), "iteration": iteration + 1, "best": best, "waited": waited}
-        run.save(state, learner.save)
-    learner.close()
-    run.close()
+    improve(run, settings, networks, learner, look, best)
     return run.weights
 
 

@@ -78,7 +78,6 @@ def train(settings: RegimeSettings, resume: bool = False) -> Path:
     begin, best, waited = 0, float("inf"), 0
     if run.resumed is not None:
         state = run.resumed
-        networks.load_state_dict(state["networks"])
         optimizer.load_state_dict(state["optimizer"])
         begin, best, waited = state["epoch"], state["best"], state["waited"]
         torch.set_rng_state(state["random"])

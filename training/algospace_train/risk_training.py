@@ -15,15 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
-from tqdm import trange
 
 from algospace_train import _engine, mappo
+from algospace_train.improvement import Learner, improve
 from algospace_train.labels import label
 from algospace_train.markets import Markets, open_markets
 from algospace_train.networks import Networks, Risk, between
 from algospace_train.regime_training import regime_vectors
 from algospace_train.run import Run
-from algospace_train.settings import RiskSettings
+from algospace_train.settings import MarketSettings, RiskSettings, SettingsError
+
+OPPORTUNITY = 4
+"""direction, confidence, epistemic uncertainty, agreement"""
 
 
 class RiskPolicy(nn.Module):
@@ -78,6 +81,10 @@ class RiskEnvironment:
         chunks = markets.chunks(settings.sessions)
         self.environment = _engine.VectorEnvironment(markets.markets, chunks, settings.slots, settings.seed)
         self.better = label(markets, settings.label_wish).better(markets)
+        if not self.better.any():
+            raise SettingsError(
+                f"{markets.describe()}: no entry comes to anything, so that there is no side to be right about; take other markets, or another label_wish"
+            )
         self.nothing = np.zeros(settings.slots, np.int8), np.zeros((settings.slots, 3), np.float32)
         self.rewards = mappo.rewards_of(settings)
 
@@ -86,6 +93,10 @@ class RiskEnvironment:
         self.signal = Signal(self.settings, np.random.default_rng([seed, 1]))
         self.environment.reset(seed)
         self.environment.step(*self.nothing)
+
+    def better_at(self, slots: np.ndarray) -> Tensor:
+        """The side that is right where these slots stand, [slots]."""
+        return self.better[self.markets.close(self.environment.market[slots], self.environment.close[slots])]
 
     def states(self, slots: np.ndarray, opportunity: Tensor) -> list[Tensor]:
         """What the risk agents see, in the order of their network's inputs."""
@@ -111,8 +122,7 @@ class RiskEnvironment:
             at = np.flatnonzero(is_flat & (step < steps))
             step += 1
             if len(at):
-                closes = self.markets.close(environment.market[at], environment.close[at])
-                speaks, opportunity = self.signal.draw(self.better[closes])
+                speaks, opportunity = self.signal.draw(self.better_at(at))
                 at, opportunity = at[speaks.numpy()], opportunity[speaks]
             if len(at):
                 state = self.states(at, opportunity)
@@ -163,42 +173,53 @@ class RiskEnvironment:
         return batch
 
 
+def loss_of(
+    policy: RiskPolicy, state: list[Tensor], taken: dict[str, Tensor], settings: RiskSettings
+) -> tuple[Tensor, dict[str, float]]:
+    """Actors and critic together, of opportunities where `taken` has `action`, `old` (its log-probabilities), and `value` (then),
+    `target` and `advantage`, normalised."""
+    distribution = policy.distribution(state)
+    new = distribution.log_prob(taken["action"])
+    actor = mappo.policy_loss(new, taken["old"], taken["advantage"], settings.clip)
+    value = policy.value(state)
+    critic = mappo.value_loss(value, taken["value"], taken["target"], settings.clip, settings.huber)
+    entropy = distribution.entropy().mean()
+    loss = actor + settings.value_weight * critic - settings.entropy * entropy
+    numbers = {"policy_loss": actor, "value_loss": critic, "entropy": entropy}
+    return loss, {key: part.item() for key, part in numbers.items()}
+
+
 def update(
     policy: RiskPolicy, optimizer: torch.optim.Optimizer, batch: dict[str, Tensor], settings: RiskSettings
-) -> dict:
+) -> dict[str, float]:
     """Several passes over a rollout."""
     policy.value_norm.update(batch["return"])
-    target = policy.value_norm.normalise(batch["return"])
-    advantage = batch["advantage"]
-    advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-6)
-    states = [batch[key] for key in sorted(batch) if key.startswith("state_")]
+    batch |= {"target": policy.value_norm.normalise(batch["return"])}
+    batch["advantage"] = (batch["advantage"] - batch["advantage"].mean()) / (batch["advantage"].std() + 1e-6)
+    states = sorted(key for key in batch if key.startswith("state_"))
     losses = []
     for _ in range(settings.epochs):
-        for part in torch.randperm(len(target)).chunk(settings.minibatches):
-            state = [of[part] for of in states]
-            distribution = policy.distribution(state)
-            new = distribution.log_prob(batch["action"][part])
-            actor = mappo.policy_loss(new, batch["old"][part], advantage[part], settings.clip)
-            value = policy.value(state)
-            critic = mappo.value_loss(value, batch["value"][part], target[part], settings.clip, settings.huber)
-            entropy = distribution.entropy().mean()
-            loss = actor + settings.value_weight * critic - settings.entropy * entropy
+        for part in torch.randperm(len(batch["target"])).chunk(settings.minibatches):
+            taken = {key: value[part] for key, value in batch.items()}
+            loss, numbers = loss_of(policy, [taken[key] for key in states], taken, settings)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(policy.parameters(), settings.maximum_gradient)
             optimizer.step()
-            losses.append((actor.item(), critic.item(), entropy.item()))
-    actor, critic, entropy = np.mean(losses, axis=0)
-    return {"train/policy_loss": actor, "train/value_loss": critic, "train/entropy": entropy}
+            losses.append(list(numbers.values()))
+    means = np.mean(losses, axis=0).tolist()
+    return {f"train/{key}": mean for key, mean in zip(numbers, means, strict=True)}
 
 
 @torch.no_grad()
-def judge(policy: RiskPolicy, environment: RiskEnvironment, steps: int) -> dict[str, float]:
+def judge(risk: Risk, environment: RiskEnvironment) -> dict[str, float]:
     """What the heads themselves, without the draw, make of opportunities that they have not learned from."""
-    kept = policy.log_deviation.clone()
+    # The same opportunities at every look.
+    environment.begin(environment.settings.seed + 1_000_003)
+    with torch.random.fork_rng(devices=[]):
+        policy = RiskPolicy(risk)
     policy.log_deviation.fill_(-3.0)
-    batch = environment.rollout(policy, steps)
-    policy.log_deviation.copy_(kept)
+    batch = environment.rollout(policy, 4 * environment.settings.rollout)
     profit = batch["profit"]
     downside = float(profit.clamp(max=0.0).square().mean().sqrt())
     size, stop, reward = wish_of(batch["action"]).mean(0).tolist()
@@ -213,59 +234,71 @@ def judge(policy: RiskPolicy, environment: RiskEnvironment, steps: int) -> dict[
     }
 
 
-def train(settings: RiskSettings, resume: bool = False) -> Path:
-    """Trains the risk sub-system; returns the path of the networks."""
-    torch.set_num_threads(settings.threads)
-    run = Run("phase2", settings, resume)
-    cache = Path(settings.output) / "markets"
-    networks: Networks = run.networks()
-    torch.manual_seed(settings.seed)
-    policy = RiskPolicy(networks.risk)
-    optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate, eps=1e-5)
-    begin, best, waited, steps = 0, -float("inf"), 0, 0
-    if run.resumed is not None:
-        state = run.resumed
-        networks.load_state_dict(state["networks"])
-        policy.load_state_dict(state["policy"])
-        optimizer.load_state_dict(state["optimizer"])
-        begin, best, waited, steps = (state[key] for key in ("iteration", "best", "waited", "steps"))
-        torch.set_rng_state(state["random"])
+class PlainLearner:
+    """MAPPO in a loop of our own, an iteration at a time."""
 
-    def environment(of: Markets) -> RiskEnvironment:
-        return RiskEnvironment(of, regime_vectors(networks.regime, of), settings)
+    def __init__(self, settings: RiskSettings, risk: Risk, environment: RiskEnvironment) -> None:
+        self.settings, self.environment = settings, environment
+        self.policy = RiskPolicy(risk)
+        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=settings.learning_rate, eps=1e-5)
+        self.iteration = 0
 
-    learn = environment(open_markets(settings.train, settings.engine, cache))
-    check = environment(open_markets(settings.validation, settings.engine, cache))
-    if run.resumed is not None:
-        learn.rewards.mean, learn.rewards.downside = run.resumed["rewards"]
-    progress = trange(begin, settings.iterations, desc="phase 2", initial=begin, total=settings.iterations)
-    for iteration in progress:
-        if waited >= settings.patience:
-            break
+    def iterate(self) -> dict[str, float]:
+        """One rollout and its updates."""
+        settings = self.settings
         # An iteration has its own episodes: resumed or not, they are the same.
-        learn.begin(settings.seed + iteration)
-        batch = learn.rollout(policy, settings.rollout)
-        steps += settings.rollout * settings.slots
+        self.environment.begin(settings.seed + self.iteration)
+        self.iteration += 1
+        batch = self.environment.rollout(self.policy, settings.rollout)
         numbers = {
             "train/reward": float(batch["reward"].mean()),
             "train/profit": float(batch["profit"].mean()),
             "train/opportunities": float(len(batch["profit"])),
-            "steps": float(steps),
-        } | update(policy, optimizer, batch, settings)
-        if (iteration + 1) % settings.evaluate_every == 0:
-            # The same opportunities at every look.
-            check.begin(settings.seed + 1_000_003)
-            numbers |= judge(policy, check, 4 * settings.rollout)
-            progress.set_postfix(sortino=f"{numbers['validation/sortino']:.4f}")
-            waited += 1
-            if numbers["validation/sortino"] > best:
-                best, waited = numbers["validation/sortino"], 0
-                run.keep(networks)
-        run.log(iteration + 1, numbers)
-        state = {"networks": networks.state_dict(), "policy": policy.state_dict(), "optimizer": optimizer.state_dict()}
-        state |= {"rewards": [learn.rewards.mean, learn.rewards.downside]}
-        run.save(state | {"iteration": iteration + 1, "best": best, "waited": waited, "steps": steps})
-    if not run.weights.exists():
-        run.keep(networks)
-    run.close()
+            "steps": float(self.iteration * settings.rollout * settings.slots),
+        }
+        return numbers | update(self.policy, self.optimizer, batch, settings)
+
+    def write(self, networks: Networks) -> None:
+        """Nothing: it learns in them."""
+
+    def save(self, folder: str) -> None:
+        state = {"policy": self.policy.state_dict(), "optimizer": self.optimizer.state_dict()}
+        rewards = self.environment.rewards
+        state |= {"rewards": [rewards.mean, rewards.downside], "iteration": self.iteration}
+        torch.save(state, Path(folder) / "learner.pt")
+
+    def restore(self, folder: str) -> None:
+        state = torch.load(Path(folder) / "learner.pt", weights_only=True)
+        self.policy.load_state_dict(state["policy"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.environment.rewards.mean, self.environment.rewards.downside = state["rewards"]
+        self.iteration = state["iteration"]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def train(settings: RiskSettings, resume: bool = False, address: str | None = None) -> Path:
+    """Trains the risk sub-system; returns the path of the networks. `address` is a Ray cluster's."""
+    torch.set_num_threads(settings.threads)
+    run = Run("phase2", settings, resume)
+    networks: Networks = run.networks()
+    torch.manual_seed(settings.seed)
+
+    def environment(of: MarketSettings) -> RiskEnvironment:
+        markets = open_markets(of, settings.engine, Path(settings.output) / "markets")
+        return RiskEnvironment(markets, regime_vectors(networks.regime, markets), settings)
+
+    check = environment(settings.validation)
+    learner: Learner
+    if settings.trainer == "plain":
+        learner = PlainLearner(settings, networks.risk, environment(settings.train))
+    else:
+        # Ray takes seconds to import.
+        from algospace_train import rllib_risk
+
+        began = run.folder / "began.safetensors"
+        run.keep(networks, began)
+        learner = rllib_risk.learner(settings, began, address)
+    improve(run, settings, networks, learner, lambda: judge(networks.risk, check))
     return run.weights

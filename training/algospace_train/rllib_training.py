@@ -1,17 +1,18 @@
-"""Phase 3's MAPPO on Ray RLlib: the same actors, critic and loss as the plain loop, with rollouts by as many runners as there are.
+"""MAPPO on Ray RLlib: the same actors, critic and loss as the plain loops, with rollouts by as many runners as there are.
 
-RLlib has no MAPPO, so the team is one agent to it: one module that holds all actors and the central critic, and a learner whose
-loss is `core_training.loss_of`, with a ratio for each agent. The environment is one vector of episodes in the engine; what frozen
-encoders say of each close is computed once and is the observation. Nothing in RLlib's checkpoints is handed over: weights go back
-into the networks after every iteration.
+RLlib has no MAPPO, so a team is one agent to it: one module that holds all actors and the central critic, and a learner whose
+loss is the plain loop's, with a ratio for each agent. The environment is one vector of episodes in the engine. Nothing in RLlib's
+checkpoints is handed over: weights go back into the networks after every iteration.
 """
 
 import logging
 import os
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
-import numpy as np
+import gymnasium
 import ray
 import torch
 from gymnasium import spaces
@@ -21,170 +22,104 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.core.rl_module.torch import TorchRLModule
-from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
 from ray.rllib.evaluation.postprocessing import Postprocessing
 from ray.tune.registry import register_env
-from torch import Tensor
+from torch import Tensor, nn
 
 from algospace_train import networks as nets
-from algospace_train import team
-from algospace_train.core_training import TeamPolicy, act, loss_of
-from algospace_train.environments import EpisodeSettings, TradingTeam, TradingVector, wish_space
-from algospace_train.markets import Markets
-from algospace_train.networks import ACCOUNT, Networks
-from algospace_train.settings import CoreSettings, MarketSettings, build
-
-ENVIRONMENT = "algospace_encoded"
-KEPT = ("votes", "old", "mask_1", "mask_2", "gated", "execute", "old_gate", "shown", "wish")
-"""of what `act` gives, beside the actions of the environment"""
+from algospace_train.networks import Networks
+from algospace_train.settings import PolicySettings, build
 
 
-def widths(networks: Networks) -> list[int]:
-    """Of structure, tactical, regime, context, account, volatility and position in an observation."""
-    embedding = networks.structure.lstm.hidden_size
-    latent, context = networks.regime.mean.out_features, networks.core.context.in_features
-    return [embedding, embedding, latent, context, ACCOUNT, 1, 1]
+class MappoModule(TorchRLModule, ValueFunctionAPI):
+    """All actors of a phase and their central critic, in `policy`."""
 
-
-def encoded_spaces(networks: Networks) -> tuple[spaces.Box, spaces.Box]:
-    """Of an observation through frozen encoders, and of an action: direction, size, stop, reward."""
-    wish = wish_space()
-    low, high = np.append(-1.0, wish.low), np.append(1.0, wish.high)
-    observation = spaces.Box(-np.inf, np.inf, (sum(widths(networks)),), np.float32)
-    return observation, spaces.Box(low.astype(np.float32), high.astype(np.float32))
-
-
-class EncodedVector(TradingVector):
-    """Episodes side by side, seen through frozen encoders: float32 [slots, width]; an action is direction, size, stop, reward."""
-
-    def __init__(
-        self, settings: EpisodeSettings, networks: Networks, slots: int, seed: int, markets: Markets | None = None
-    ) -> None:
-        super().__init__(settings, slots, seed, markets)
-        self.encoded = team.encode(networks, self.markets)
-        self.single_observation_space, self.single_action_space = encoded_spaces(networks)
-        self.batch_spaces()
-
-    def seen(self) -> np.ndarray:
-        closes = self.markets.close(self.environment.market, self.environment.close)
-        account = torch.from_numpy(self.environment.account.copy())
-        position = torch.from_numpy(np.sign(self.environment.position)).float().unsqueeze(1)
-        parts = (*self.encoded.at(closes), account, self.encoded.volatility[closes], position)
-        return torch.cat(parts, dim=1).numpy()
-
-    def meant(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return np.rint(actions[:, 0]).astype(np.int8), np.ascontiguousarray(actions[:, 1:], np.float32)
-
-
-def encoded_vector(context: dict[str, Any]) -> EncodedVector:
-    """What a runner makes: every runner has its own episodes, which its number and the seed name."""
-    torch.set_num_threads(1)
-    settings = episodes(build(context["settings"], CoreSettings, "settings"))
-    networks = nets.load(context["weights"])
-    seed = context["settings"]["seed"] + 1_000 * getattr(context, "worker_index", 0)
-    return EncodedVector(settings, networks, context.get("num_envs", 1), seed)
-
-
-def multi_agent(settings: EpisodeSettings) -> ParallelPettingZooEnv:
-    """The team as RLlib's `MultiAgentEnv`, for other algorithms than ours."""
-    return ParallelPettingZooEnv(TradingTeam(settings))
-
-
-def episodes(settings: CoreSettings) -> EpisodeSettings:
-    """The training episodes of a phase."""
-    market: MarketSettings = settings.train
-    return EpisodeSettings(
-        market=market,
-        engine=settings.engine,
-        cache=os.path.join(settings.output, "markets"),
-        sessions=settings.sessions,
-        reward=settings.reward,
-        reward_dollars=settings.reward_dollars,
-        risk_aversion=settings.risk_aversion,
-    )
-
-
-class TeamModule(TorchRLModule, ValueFunctionAPI):
-    """All actors, the gate and the central critic; the risk sub-system stands beside, frozen."""
+    SETTINGS: ClassVar[type[PolicySettings]]
+    NUMBERS: ClassVar[tuple[str, ...]] = ("policy_loss", "value_loss", "entropy")
+    """that `loss` tells"""
+    policy: nn.Module
 
     def setup(self) -> None:
-        networks = nets.load(self.model_config["weights"])
-        self.policy = TeamPolicy(networks, self.model_config["policy_temperature"])
-        self.widths = widths(networks)
-        self.passes = self.model_config["gate_passes"]
-        # In a list, so that it is no part of what learns.
-        self.frozen = [networks.risk]
+        self.settings = build(self.model_config["settings"], self.SETTINGS, "settings")
+        self.prepare(nets.load(Path(self.model_config["weights"])))
 
-    def parts(self, batch: dict[str, Tensor]) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
-        """What the team sees, the account, volatility, position."""
-        *seen, account, volatility, position = batch[Columns.OBS].split(self.widths, dim=-1)
-        return seen, account, volatility, position.squeeze(-1)
+    def prepare(self, networks: Networks) -> None:
+        """Makes `policy`."""
+        raise NotImplementedError
 
-    @torch.no_grad()
-    def _forward_exploration(self, batch: dict[str, Tensor], **_: Any) -> dict[str, Tensor]:
-        seen, account, volatility, position = self.parts(batch)
-        taken = act(self.policy, self.frozen[0], seen, account, volatility, position, self.passes)
-        action = torch.cat((taken["direction"].float().unsqueeze(1), taken["wish"]), dim=1)
-        kept = {key: taken[key] for key in KEPT}
-        return kept | {Columns.ACTIONS: action, Columns.ACTION_LOGP: taken["old"].sum(1) + taken["old_gate"]}
+    def value(self, batch: dict[str, Tensor]) -> Tensor:
+        """Of the critic, [batch], normalised."""
+        raise NotImplementedError
+
+    def loss(self, taken: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """Of steps, where `taken` has what exploration kept, and `value` (then), `target` and `advantage`, normalised."""
+        raise NotImplementedError
 
     def _forward_inference(self, batch: dict[str, Tensor], **_: Any) -> dict[str, Tensor]:
         return self._forward_exploration(batch)
 
     def _forward_train(self, batch: dict[str, Tensor], **_: Any) -> dict[str, Tensor]:
-        """Nothing: the loss evaluates the networks under the masks of the rollout."""
+        """Nothing: the loss evaluates the networks itself."""
         return {}
 
     @torch.no_grad()
     def compute_values(self, batch: dict[str, Tensor], embeddings: Tensor | None = None) -> Tensor:
         """In units of reward."""
         del embeddings
-        seen, account, volatility, _ = self.parts(batch)
-        return self.policy.value_norm.restore(self.policy.value(seen, account, volatility))
+        return self.policy.value_norm.restore(self.value(batch))
 
 
-class TeamLearner(PPOTorchLearner):
+class MappoLearner(PPOTorchLearner):
     """The exact MAPPO loss: one ratio for each agent, one advantage."""
 
     def compute_loss_for_module(
         self, *, module_id: str, config: PPOConfig, batch: dict[str, Tensor], fwd_out: dict[str, Tensor]
     ) -> Tensor:
-        del fwd_out
-        module: TeamModule = self.module[module_id].unwrapped()
+        del fwd_out, config
+        module: MappoModule = self.module[module_id].unwrapped()
         # Without the step that RLlib adds to every episode for the sake of its last value.
         real = batch.get(Columns.LOSS_MASK)
         taken = batch if real is None else {key: of[real] for key, of in batch.items() if torch.is_tensor(of)}
-        seen, account, volatility, _ = module.parts(taken)
         norm = module.policy.value_norm
         returns = taken[Postprocessing.VALUE_TARGETS]
         norm.update(returns)
-        settings = build(config.learner_config_dict["settings"], CoreSettings, "settings")
-        known = {key: taken[key] for key in KEPT} | {
-            "account": account,
+        known = dict(taken) | {
             "advantage": taken[Postprocessing.ADVANTAGES],
-            "value": module.policy.value(seen, account, volatility).detach(),
+            "value": module.value(taken).detach(),
             "target": norm.normalise(returns),
         }
-        loss, numbers = loss_of(module.policy, seen, volatility, known, settings)
+        loss, numbers = module.loss(known)
         for key, value in numbers.items():
             self.metrics.log_value((module_id, key), value, window=1)
         return loss
 
 
-def configuration(settings: CoreSettings, weights: str) -> PPOConfig:
-    """RLlib's configuration of the phase. `weights` is a file that every node can read."""
-    plain = asdict(settings)
-    shared = {"settings": plain, "weights": str(weights)}
+@dataclass(frozen=True)
+class Phase:
+    """What RLlib needs to know of one."""
+
+    module: type[MappoModule]
+    environment: Callable[[dict[str, Any]], gymnasium.vector.VectorEnv]
+    """makes a runner's, of `settings`, `weights` and `num_envs`"""
+    observation: spaces.Box
+    action: spaces.Box
+    learns: tuple[str, ...]
+    """networks that learn, by their names in the policy and in `Networks`"""
+
+
+def configuration(phase: Phase, settings: PolicySettings, weights: Path) -> PPOConfig:
+    """RLlib's configuration of a phase. `weights` is a file that every node can read."""
+    shared = {"settings": asdict(settings), "weights": str(weights.absolute())}
     runners = max(1, settings.runners)
-    register_env(ENVIRONMENT, encoded_vector)
-    observation_space, action_space = encoded_spaces(nets.load(weights))
+    name = f"algospace_{phase.module.__name__}"
+    register_env(name, phase.environment)
     return (
         PPOConfig()
         .environment(
-            ENVIRONMENT,
+            name,
             env_config=shared,
-            observation_space=observation_space,
-            action_space=action_space,
+            observation_space=phase.observation,
+            action_space=phase.action,
             # Actions are the engine's own units.
             normalize_actions=False,
             clip_actions=False,
@@ -197,19 +132,9 @@ def configuration(settings: CoreSettings, weights: str) -> PPOConfig:
             batch_mode="truncate_episodes",
         )
         .learners(num_learners=0)
-        .rl_module(
-            rl_module_spec=RLModuleSpec(
-                module_class=TeamModule,
-                model_config={
-                    "weights": str(weights),
-                    "gate_passes": settings.gate_passes,
-                    "policy_temperature": settings.policy_temperature,
-                },
-            )
-        )
+        .rl_module(rl_module_spec=RLModuleSpec(module_class=phase.module, model_config=shared))
         .training(
-            learner_class=TeamLearner,
-            learner_config_dict={"settings": plain},
+            learner_class=MappoLearner,
             lr=settings.learning_rate,
             gamma=settings.discount,
             lambda_=settings.trace,
@@ -238,20 +163,20 @@ def start(address: str | None, threads: int) -> None:
     ray.init(logging_level=logging.ERROR, log_to_driver=False, **given)
 
 
-class Learner:
+class RllibLearner:
     """MAPPO by RLlib, an iteration at a time."""
 
-    def __init__(self, settings: CoreSettings, weights: str, address: str | None) -> None:
+    def __init__(self, phase: Phase, settings: PolicySettings, weights: Path, address: str | None) -> None:
         start(address, settings.threads)
-        self.algorithm: PPO = configuration(settings, weights).build_algo()
+        self.phase = phase
+        self.algorithm: PPO = configuration(phase, settings, weights).build_algo()
 
     def iterate(self) -> dict[str, float]:
         """One rollout and its updates."""
         found = self.algorithm.train()
         learned = found["learners"]["default_policy"]
         runners = found["env_runners"]
-        names = ("policy_loss", "value_loss", "entropy", "gate_loss")
-        numbers = {f"train/{name}": float(learned[name]) for name in names}
+        numbers = {f"train/{name}": float(learned[name]) for name in self.phase.module.NUMBERS}
         numbers["train/return"] = float(runners.get("episode_return_mean", float("nan")))
         numbers["steps"] = float(runners["num_env_steps_sampled_lifetime"])
         return numbers
@@ -259,14 +184,14 @@ class Learner:
     def write(self, networks: Networks) -> None:
         """Brings what was learned into the networks."""
         weights = self.algorithm.learner_group.get_weights()["default_policy"]
-        for name, network in (("core", networks.core), ("gate", networks.gate)):
+        for name in self.phase.learns:
             prefix = f"policy.{name}."
             own = {
                 key.removeprefix(prefix): torch.as_tensor(value)
                 for key, value in weights.items()
                 if key.startswith(prefix)
             }
-            network.load_state_dict(own)
+            getattr(networks, name).load_state_dict(own)
 
     def save(self, folder: str) -> None:
         self.algorithm.save_to_path(folder)

@@ -27,7 +27,7 @@ class Run:
     `weights.safetensors`, the best networks so far, for the next phase. Every file appears under its name when it is whole."""
 
     def __init__(self, phase: str, settings: PhaseSettings, resume: bool) -> None:
-        self.folder = Path(settings.output) / phase
+        self.phase, self.folder = phase, Path(settings.output) / phase
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings = settings
         described = yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(settings))), sort_keys=False)
@@ -56,7 +56,11 @@ class Run:
         self.began = time.monotonic()
 
     def networks(self) -> nets.Networks:
-        """The networks to begin with."""
+        """The networks to begin with, or to go on with."""
+        if self.resumed is not None:
+            networks = nets.Networks().eval()
+            networks.load_state_dict(self.resumed["networks"])
+            return networks
         initial = self.settings.initial
         if initial is None:
             return nets.initialised(self.settings.seed)

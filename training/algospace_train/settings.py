@@ -85,6 +85,10 @@ class PolicySettings(PhaseSettings):
     """What the phases that learn by MAPPO share. Defaults are the MAPPO paper's (C. Yu and others, "The Surprising
     Effectiveness of PPO in Cooperative Multi-Agent Games", 2022) where a small machine allows."""
 
+    trainer: str = "rllib"
+    """`rllib`, or `plain`: a loop in PyTorch of the same loss, to hold it against"""
+    runners: int = 0
+    """of RLlib: processes that roll out, each with its share of the slots; 0: the learner does"""
     slots: int = 128
     """episodes side by side"""
     sessions: int = 2
@@ -115,11 +119,18 @@ class PolicySettings(PhaseSettings):
     patience: int = 4
     """looks without a better one before the end"""
 
+    def __post_init__(self) -> None:
+        if self.trainer not in ("rllib", "plain"):
+            raise SettingsError(f"trainer: `{self.trainer}` is none of rllib, plain")
+
 
 @dataclass(frozen=True)
 class RiskSettings(PolicySettings):
     """Phase 2: the risk sub-system."""
 
+    trainer: str = "plain"
+    opportunities: int = 12
+    """of each slot between updates, on RLlib, where a step is an opportunity; `rollout` counts closes"""
     reward: str = "sortino"
     signal_share: float = 0.1
     """of the closes at which the mediocre signal speaks"""
@@ -133,10 +144,6 @@ class RiskSettings(PolicySettings):
 class CoreSettings(PolicySettings):
     """Phase 3: embedders, core and gate."""
 
-    trainer: str = "rllib"
-    """`rllib`, or `plain`: a loop in PyTorch of the same loss, to hold it against"""
-    runners: int = 0
-    """of RLlib: processes that roll out, each with its share of the slots; 0: the learner does"""
     reward: str = "risk_adjusted"
     label_wish: tuple[float, float, float] = PLAIN_WISH
     """size, stop and reward of the entries that the warm start learns from"""
@@ -157,10 +164,6 @@ class CoreSettings(PolicySettings):
     gate_threshold: float = 0.5
     passes: int = 30
     """of the validation runs"""
-
-    def __post_init__(self) -> None:
-        if self.trainer not in ("rllib", "plain"):
-            raise SettingsError(f"trainer: `{self.trainer}` is none of rllib, plain")
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from algospace_train.markets import open_markets, synthetic
 from algospace_train.model_card import walked
 from algospace_train.settings import (
     PHASES,
-    CoreSettings,
     ExportSettings,
     MarketSettings,
+    PolicySettings,
     SettingsError,
     WalkForwardSettings,
     build,
@@ -60,7 +60,7 @@ def fold(settings: WalkForwardSettings, edges: tuple[int, int, int, int], folder
     for name, (kind, module, _, _) in PHASES.items():
         own = {"output": str(folder), "threads": 1, "engine": settings.engine, "seed": settings.seed}
         own |= {"initial": str(weights)} if weights else {}
-        own |= {"trainer": "plain"} if kind is CoreSettings else {}
+        own |= {"trainer": "plain"} if issubclass(kind, PolicySettings) else {}
         phase = build(getattr(settings, name) | own, kind, name)
         phase = replace(phase, train=span(begin, checks), validation=span(checks, tests))
         weights = import_module(f"algospace_train.{module}").train(phase)

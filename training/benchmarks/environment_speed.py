@@ -123,9 +123,9 @@ def raw(markets: Any, slots: int) -> Callable[[], None]:
 
 def on_rllib(settings: CoreSettings, runners: int, weights: str, iterations: int) -> tuple[float, float]:
     """Steps a second of the whole iteration, and of sampling alone."""
-    from algospace_train import rllib_training
+    from algospace_train import rllib_team
 
-    learner = rllib_training.Learner(replace(settings, runners=runners), weights, None)
+    learner = rllib_team.learner(replace(settings, runners=runners), Path(weights), None)
     learner.iterate()
     whole, sampling = [], []
     for _ in range(iterations):

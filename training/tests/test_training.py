@@ -76,6 +76,45 @@ class Phases(unittest.TestCase):
         given = {"slots": 8, "rollout": 64, "signal_share": 0.3, "evaluate_every": 1, "epochs": 1, "minibatches": 2}
         self.same_if_resumed(risk_training.train, RiskSettings, "iterations", **given)
 
+    def risk_on_rllib(self, name: str, **others) -> RiskSettings:
+        given = {"slots": 4, "rollout": 64, "opportunities": 8, "signal_share": 0.3, "evaluate_every": 1, "epochs": 1}
+        return RiskSettings(**self.common(name, **given | others), minibatches=2, trainer="rllib")
+
+    def test_2_risk_sub_system_on_rllib(self):
+        need("ray")
+        written = risk_training.train(self.risk_on_rllib("risk rllib", iterations=1))
+        state, began = self.weights(written), self.weights(written.parent / "began.safetensors")
+        learned = {key.split(".")[0] for key in state if not torch.equal(state[key], began[key])}
+        self.assertEqual(learned, {"risk"})
+        risk_training.train(self.risk_on_rllib("risk rllib", iterations=2), resume=True)
+
+    def test_2_a_step_is_an_opportunity_and_books_are_kept(self):
+        need("ray")
+        from algospace_train import rllib_risk
+
+        # A reward is the profit.
+        settings = self.risk_on_rllib("books", sessions=1, reward="net_pnl", reward_dollars=1.0)
+        markets = open_markets(MARKET, {}, self.folder / "books")
+        inside = risk_training.RiskEnvironment(markets, torch.zeros(len(markets.newest), networks.LATENT), settings)
+        vector = rllib_risk.OpportunityVector(inside)
+        seen, _ = vector.reset(seed=3)
+        random = np.random.default_rng(4)
+        earned, paid, ended, over = np.zeros(4), np.zeros(4), 0, np.zeros(4, np.bool_)
+        for _ in range(100):
+            began = over
+            side = seen[:, networks.LATENT]
+            np.testing.assert_array_equal(np.abs(side), np.where(began, 0.0, 1.0))
+            np.testing.assert_array_equal(inside.environment.position, 0)
+            seen, reward, over, _, _ = vector.step(random.normal(size=(4, 3)).astype(np.float32))
+            np.testing.assert_array_equal(reward[began], 0.0)
+            earned += reward
+            trades = inside.environment.take_trades()
+            np.add.at(paid, trades["slot"], trades["net"])
+            np.testing.assert_allclose(earned[over], paid[over], atol=1e-6)
+            ended += int(over.sum())
+        self.assertGreater(ended, 4)
+        self.assertGreater(np.abs(paid).min(), 0.0)
+
     def core(self) -> dict:
         return {
             "slots": 8,

@@ -107,12 +107,15 @@ impl VectorEnvironment {
     }
 
     /// Takes a step in every slot: `direction` int8 [slots] (-1 enters short, 1 long, 0 leaves things as they are), `wish`
-    /// float32 [slots, 3] (size, stop, reward; one out of range does nothing). The arrays say where things stand then.
+    /// float32 [slots, 3] (size, stop, reward; one out of range does nothing). The arrays say where things stand then. With
+    /// `chosen`, bool [slots], only in the slots where it says so; the arrays of the others stay as they are.
+    #[pyo3(signature = (direction, wish, chosen = None))]
     fn step(
         &mut self,
         py: Python<'_>,
         direction: PyReadonlyArray1<'_, i8>,
         wish: PyReadonlyArray2<'_, f32>,
+        chosen: Option<PyReadonlyArray1<'_, bool>>,
     ) -> PyResult<()> {
         let (direction, wish) = (direction.as_slice()?, wish.as_slice()?);
         let slots = self.actions.len();
@@ -128,8 +131,15 @@ impl VectorEnvironment {
             let wish = Wish { size: wish[0], stop: wish[1], reward: wish[2] };
             *action = Action { direction, wish };
         }
+        let chosen = chosen.as_ref().map(|chosen| chosen.as_slice()).transpose()?;
+        if let Some(chosen) = chosen.filter(|chosen| chosen.len() != slots) {
+            return Err(PyValueError::new_err(format!(
+                "{slots} slots take as many choices, not {}",
+                chosen.len()
+            )));
+        }
         let VectorEnvironment { inner, actions, .. } = self;
-        py.detach(|| inner.step(actions));
+        py.detach(|| inner.step_where(actions, |slot| chosen.is_none_or(|chosen| chosen[slot])));
         self.arrays.write(py, self.inner.steps())
     }
 
