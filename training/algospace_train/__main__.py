@@ -86,6 +86,9 @@ def main() -> int:
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         again = "; --resume goes on from the last checkpoint" if arguments.command in PHASES else ""
         print(f"stopped{again}", file=sys.stderr)

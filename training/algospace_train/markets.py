@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from algospace_train import _engine
-from algospace_train.settings import MarketSettings
+from algospace_train.settings import MarketSettings, SettingsError
 
 KINDS = ("structure", "tactical", "regime", "context")
 
@@ -30,7 +30,10 @@ def open_markets(settings: MarketSettings, engine: dict, cache: Path) -> "Market
     for path in tqdm(list(paths), desc="markets", leave=False):
         history = {"backtest_settings": {"file_path": str(path)}}
         configuration = engine | {"data_handler": history, "output": {"directory": str(cache)}}
-        prepared.append(_engine.Market(text=yaml.safe_dump(configuration)))
+        try:
+            prepared.append(_engine.Market(text=yaml.safe_dump(configuration)))
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
     return Markets(prepared, settings.sessions)
 
 
@@ -44,7 +47,10 @@ def synthetic(settings: MarketSettings, seed: int, cache: Path) -> Path:
     digest = hashlib.sha256(json.dumps(keywords | version, sort_keys=True).encode()).hexdigest()
     path = cache / f"{settings.kind}-{seed}-{digest[:12]}.ticks"
     if not path.exists():
-        _engine.write_synthetic(path, **keywords)
+        try:
+            _engine.write_synthetic(path, **keywords)
+        except (TypeError, ValueError) as error:
+            raise SettingsError(str(error)) from error
     return path
 
 
@@ -82,7 +88,12 @@ class Markets:
             is_ready = np.flatnonzero(market.sessions()["is_ready"])
             first, end = int(is_ready[0]), int(is_ready[-1]) + 1
             if sessions is not None:
-                first, end = max(first, sessions[0]), min(end, sessions[1])
+                ready, (first, end) = (first, end), (max(first, sessions[0]), min(end, sessions[1]))
+                if first >= end:
+                    raise SettingsError(
+                        f"sessions: {list(sessions)}: in {Path(market.name).name} something can be decided in sessions {ready[0]} to "
+                        f"{ready[1] - 1}; give some of them"
+                    )
             self.spans.append((place, first, end))
         within = torch.zeros_like(self.is_ready)
         for place, first, end in self.spans:

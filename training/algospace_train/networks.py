@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from algospace_train import masks
+from algospace_train.settings import SettingsError
 
 EMBEDDING = 64
 LATENT = 8
@@ -301,5 +302,12 @@ def untrained(seed: int) -> Networks:
 def load(weights: Path) -> Networks:
     """Networks of a set's `weights.safetensors`, in evaluation mode."""
     networks = Networks().eval()
-    networks.load_state_dict(safetensors.torch.load_file(weights))
+    try:
+        networks.load_state_dict(safetensors.torch.load_file(weights))
+    except FileNotFoundError as error:
+        raise SettingsError(f"{weights}: there is no such file; run the phase before, or leave it out") from error
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        raise SettingsError(
+            f"{weights}: is no weights of these networks; a phase or a model set has some: {error}"
+        ) from error
     return networks

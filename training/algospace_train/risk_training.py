@@ -161,7 +161,7 @@ class RiskEnvironment:
                 taken |= {"advantage": running, "return": running + value, "reward": reward}
             chosen += of_slot
         if not chosen:
-            raise ValueError(
+            raise SettingsError(
                 "no opportunity ended in the rollout; give more slots, or a larger rollout or signal_share"
             )
         number = len(chosen[0]["state"])

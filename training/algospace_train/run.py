@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import pickle
 import shutil
 import time
 from collections.abc import Callable
@@ -42,7 +43,10 @@ class Run:
         if resume:
             if not self.checkpoint.exists():
                 raise SettingsError(f"{self.checkpoint}: there is nothing to resume; begin without --resume")
-            self.resumed = torch.load(self.checkpoint, weights_only=True)
+            try:
+                self.resumed = torch.load(self.checkpoint, weights_only=True)
+            except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+                raise SettingsError(f"{self.checkpoint}: is damaged; begin without --resume: {error}") from error
             if self.resumed["settings"] != self.digest:
                 raise SettingsError(f"{self.checkpoint}: was written with other settings; begin without --resume")
         else:
@@ -64,8 +68,6 @@ class Run:
         initial = self.settings.initial
         if initial is None:
             return nets.initialised(self.settings.seed)
-        if not Path(initial).exists():
-            raise SettingsError(f"initial: {initial}: there is no such file; run the phase before, or leave it out")
         return nets.load(Path(initial))
 
     def log(self, step: int, numbers: dict[str, float]) -> None:

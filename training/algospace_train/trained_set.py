@@ -44,6 +44,14 @@ def write(settings: ExportSettings) -> Path:
     if not weights.exists():
         raise SettingsError(f"{weights}: there is no such file; run phase3 with this `output` first")
     learned = read(phases / "phase3" / "settings.yaml", CoreSettings)
+    seen = {"train of phase3": learned.train, "calibration": settings.calibration}
+    for name, of, others in (
+        ("calibration", settings.calibration, ("train of phase3",)),
+        ("test", settings.test, seen),
+    ):
+        for other in others:
+            if of.shares_with(seen[other]):
+                raise SettingsError(f"{name}: has sessions that {other} has too; give others")
     networks = nets.load(weights)
     cache = phases / "markets"
 

@@ -14,7 +14,7 @@ import torch
 import yaml
 from small import DAYS, SEED, TRADES, command_line, need
 
-need("gymnasium", "pettingzoo", "algospace_train._engine")
+need("gymnasium", "pettingzoo", "pydantic", "algospace_train._engine")
 
 from gymnasium.utils.env_checker import check_env  # noqa: E402
 from pettingzoo.test import parallel_api_test, parallel_seed_test  # noqa: E402

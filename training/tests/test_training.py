@@ -5,12 +5,13 @@ import json
 import subprocess
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 from small import DAYS, SEED, TRADES, command_line, need
 
-need("algospace_train._engine", "tensorboard", "scipy", "yaml", "tqdm")
+need("algospace_train._engine", "pydantic", "tensorboard", "scipy", "yaml", "tqdm")
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
@@ -40,6 +41,8 @@ from algospace_train.settings import (  # noqa: E402
 
 MARKET = MarketSettings(seeds=[SEED], days=DAYS, trades_per_day=TRADES)
 OTHER = MarketSettings(seeds=[SEED + 1], days=DAYS, trades_per_day=TRADES)
+
+THIRD = MarketSettings(seeds=[SEED + 2], days=DAYS, trades_per_day=TRADES)
 
 
 class Phases(unittest.TestCase):
@@ -155,7 +158,7 @@ class Phases(unittest.TestCase):
             output=str(self.folder / "plain"),
             directory=str(self.folder / "set"),
             calibration=OTHER,
-            test=MARKET,
+            test=THIRD,
             passes=4,
             every=20,
             description="For a test.",
@@ -304,16 +307,42 @@ class Mathematics(unittest.TestCase):
         self.assertAlmostEqual(found, gained, places=2)
 
     def test_settings_are_refused_by_name(self):
+        market = {"seeds": [1]}
         for given, part in (
             ({"epoch": 3}, "there is no key `epoch`"),
-            ({"learning_rate": "fast"}, "learning_rate: `fast` is no number"),
-            ({"train": {"kind": "walk"}}, "`walk` is none of regimes, martingale, files"),
-            ({"iterations": 1.5}, "iterations: `1.5` is no whole number"),
-            ({"trainer": "sb3"}, "`sb3` is none of rllib, plain"),
+            ({"learning_rate": "fast"}, "learning_rate: Input should be a valid number"),
+            ({"train": {"kind": "walk"}}, "not `walk`"),
+            ({"iterations": 1.5}, "iterations: Input should be a valid integer, not `1.5`"),
+            ({"iterations": 0}, "iterations: Input should be greater than or equal to 1"),
+            ({"iterations": True}, "iterations: Input should be a valid integer"),
+            ({"trainer": "sb3"}, "trainer: Input should be 'rllib' or 'plain', not `sb3`"),
+            ({"train": {"seeds": 5}}, "train: seeds: Input should be a valid list, not `5`"),
+            ({"train": market, "validation": market}, "validation: has sessions that train has too"),
+            ({"train": market | {"sessions": [9, 5]}}, "train: sessions: [9, 5] has none"),
         ):
             with self.assertRaises(SettingsError) as refused:
                 build(given, CoreSettings, "my.yaml")
             self.assertIn(part, str(refused.exception))
+        # YAML reads 1e-3 as text; and later sessions of a history are others.
+        spans = {"train": market | {"sessions": [0, 5]}, "validation": market | {"sessions": [5, 9]}}
+        self.assertEqual(build({"learning_rate": "1e-3"} | spans, CoreSettings, "my.yaml").learning_rate, 1e-3)
+
+    def test_what_was_never_there_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for given, part in (
+                (MarketSettings(kind="files", files=[f"{folder}/none.ticks"]), "none.ticks"),
+                (MarketSettings(seeds=[1], regimes={"trend_hour": 1.0}), "trend_hour"),
+                (MarketSettings(seeds=[1], days=2, trades_per_day=TRADES), "too few"),
+                (replace(MARKET, sessions=(900, 901)), "give some of them"),
+            ):
+                with self.assertRaises(SettingsError) as refused:
+                    open_markets(given, {}, Path(folder))
+                self.assertIn(part, str(refused.exception))
+            cut = Path(folder) / "weights.safetensors"
+            cut.write_bytes(b"half a file")
+            with self.assertRaises(SettingsError) as refused:
+                networks.load(cut)
+            self.assertIn("weights.safetensors", str(refused.exception))
 
 
 if __name__ == "__main__":
