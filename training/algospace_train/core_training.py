@@ -346,14 +346,14 @@ class PlainLearner:
 
     def save(self, folder: str) -> None:
         state = {"policy": self.policy.state_dict(), "optimizer": self.optimizer.state_dict()}
-        rewards = [self.rewards.mean, self.rewards.downside]
-        torch.save(state | {"rewards": rewards, "iteration": self.iteration}, Path(folder) / "learner.pt")
+        state |= {"rewards": self.rewards.running, "iteration": self.iteration}
+        torch.save(state, Path(folder) / "learner.pt")
 
     def restore(self, folder: str) -> None:
         state = torch.load(Path(folder) / "learner.pt", weights_only=True)
         self.policy.load_state_dict(state["policy"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.rewards.mean, self.rewards.downside = state["rewards"]
+        self.rewards.running = state["rewards"]
         self.iteration = state["iteration"]
 
     def close(self) -> None:

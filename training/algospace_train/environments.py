@@ -181,6 +181,8 @@ class TradingVector(gymnasium.vector.VectorEnv[dict[str, np.ndarray], dict[str, 
     def __init__(self, settings: EpisodeSettings, slots: int, seed: int = 0, markets: Markets | None = None) -> None:
         self.settings, self.markets, self.num_envs = settings, markets or settings.markets(), slots
         self.rewards = settings.rewards()
+        self.running = self.rewards.running
+        """what `rewards` remember at a reset"""
         self.environment = _engine.VectorEnvironment(
             self.markets.markets, self.markets.chunks(settings.sessions), slots, seed
         )
@@ -198,7 +200,7 @@ class TradingVector(gymnasium.vector.VectorEnv[dict[str, np.ndarray], dict[str, 
     ) -> tuple[Any, dict[str, Any]]:
         del options
         self.environment.reset(seed[0] if isinstance(seed, list) else seed)
-        self.rewards = self.settings.rewards()
+        self.rewards.running = self.running
         self.environment.step(np.zeros(self.num_envs, np.int8), np.zeros((self.num_envs, 3), np.float32))
         return self.seen(), {}
 

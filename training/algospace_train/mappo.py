@@ -112,6 +112,15 @@ class Rewards:
         if self.kind not in ("net_pnl", "risk_adjusted", "sortino"):
             raise ValueError(f"reward: `{self.kind}` is none of net_pnl, risk_adjusted, sortino")
 
+    @property
+    def running(self) -> tuple[float, float]:
+        """Mean and downside of the profits so far, in units of `dollars`: all that rewards remember."""
+        return self.mean, self.downside
+
+    @running.setter
+    def running(self, state: tuple[float, float]) -> None:
+        self.mean, self.downside = state
+
     def of(self, profit: Tensor) -> Tensor:
         """Of profits in dollars that came together."""
         profit = profit / self.dollars

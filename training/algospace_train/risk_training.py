@@ -263,15 +263,14 @@ class PlainLearner:
 
     def save(self, folder: str) -> None:
         state = {"policy": self.policy.state_dict(), "optimizer": self.optimizer.state_dict()}
-        rewards = self.environment.rewards
-        state |= {"rewards": [rewards.mean, rewards.downside], "iteration": self.iteration}
+        state |= {"rewards": self.environment.rewards.running, "iteration": self.iteration}
         torch.save(state, Path(folder) / "learner.pt")
 
     def restore(self, folder: str) -> None:
         state = torch.load(Path(folder) / "learner.pt", weights_only=True)
         self.policy.load_state_dict(state["policy"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.environment.rewards.mean, self.environment.rewards.downside = state["rewards"]
+        self.environment.rewards.running = state["rewards"]
         self.iteration = state["iteration"]
 
     def close(self) -> None:

@@ -29,12 +29,13 @@ ACTION = spaces.Box(-np.inf, np.inf, (3,), np.float32)
 
 class OpportunityVector(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """Opportunities of many episodes side by side: float32 [slots, width]. A slot goes on alone until its signal speaks
-    again, so that no step is without a decision."""
+    again, so that no step is without a decision. What `rewards` remember begins with `running` at every reset."""
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012 - Gymnasium's own
 
     def __init__(self, inside: RiskEnvironment) -> None:
         self.inside, self.environment = inside, inside.environment
+        self.rewards, self.running = inside.rewards, inside.rewards.running
         self.num_envs = inside.settings.slots
         self.single_observation_space, self.single_action_space = OBSERVATION, ACTION
         self.observation_space = gymnasium.vector.utils.batch_space(OBSERVATION, self.num_envs)
@@ -46,6 +47,7 @@ class OpportunityVector(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.nd
         del options
         given = seed[0] if isinstance(seed, list) else seed
         self.inside.begin(self.inside.settings.seed if given is None else given)
+        self.rewards.running = self.running
         self.opportunity = torch.zeros(self.num_envs, OPPORTUNITY)
         self.is_over = np.zeros(self.num_envs, np.bool_)
         self.seek(np.ones(self.num_envs, np.bool_))
@@ -59,7 +61,7 @@ class OpportunityVector(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.nd
         profit = environment.profit.copy()
         profit += self.seek(began)
         reward = np.zeros(self.num_envs)
-        reward[~began] = self.inside.rewards.of(torch.from_numpy(profit[~began])).numpy()
+        reward[~began] = self.rewards.of(torch.from_numpy(profit[~began])).numpy()
         self.is_over = environment.is_last.copy()
         return self.seen(), reward, self.is_over, np.zeros(self.num_envs, np.bool_), {}
 
@@ -88,11 +90,9 @@ class OpportunityVector(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.nd
 
 
 def opportunity_vector(context: dict[str, Any]) -> OpportunityVector:
-    """What a runner makes: every runner has its own episodes, which its number and the seed name."""
+    """What a runner makes."""
     torch.set_num_threads(1)
-    seed = context["settings"]["seed"] + 1_000 * getattr(context, "worker_index", 0)
-    own = {"slots": context.get("num_envs", 1), "seed": seed}
-    settings = build(context["settings"] | own, RiskSettings, "settings")
+    settings = build(context["settings"] | {"slots": context.get("num_envs", 1)}, RiskSettings, "settings")
     networks = nets.load(Path(context["weights"]))
     markets = open_markets(settings.train, settings.engine, Path(settings.output) / "markets")
     return OpportunityVector(RiskEnvironment(markets, regime_vectors(networks.regime, markets), settings))

@@ -62,12 +62,11 @@ class EncodedVector(TradingVector):
 
 
 def encoded_vector(context: dict[str, Any]) -> EncodedVector:
-    """What a runner makes: every runner has its own episodes, which its number and the seed name."""
+    """What a runner makes."""
     torch.set_num_threads(1)
     settings = build(context["settings"], CoreSettings, "settings")
     networks = nets.load(Path(context["weights"]))
-    seed = settings.seed + 1_000 * getattr(context, "worker_index", 0)
-    return EncodedVector(episodes(settings), networks, context.get("num_envs", 1), seed)
+    return EncodedVector(episodes(settings), networks, context.get("num_envs", 1), settings.seed)
 
 
 def multi_agent(settings: EpisodeSettings) -> ParallelPettingZooEnv:

@@ -5,6 +5,7 @@ loss is the plain loop's, with a ratio for each agent. The environment is one ve
 checkpoints is handed over: weights go back into the networks after every iteration.
 """
 
+import json
 import logging
 import os
 from collections.abc import Callable
@@ -22,13 +23,22 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.core.rl_module.torch import TorchRLModule
+from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from ray.rllib.evaluation.postprocessing import Postprocessing
+from ray.rllib.utils.debug import update_global_seed_if_necessary
 from ray.tune.registry import register_env
 from torch import Tensor, nn
 
+from algospace_train import mappo
 from algospace_train import networks as nets
 from algospace_train.networks import Networks
 from algospace_train.settings import PolicySettings, build
+
+
+SEEDS = 2**32
+"""as many as NumPy's global generator takes"""
+SEEDS_BETWEEN_RUNNERS = 1_000_003
+"""more than there are iterations, so that no two runners share one"""
 
 
 class MappoModule(TorchRLModule, ValueFunctionAPI):
@@ -145,7 +155,7 @@ def configuration(phase: Phase, settings: PolicySettings, weights: Path) -> PPOC
             grad_clip_by="global_norm",
             use_kl_loss=False,
         )
-        .debugging(seed=settings.seed, log_level="ERROR")
+        .debugging(seed=settings.seed % SEEDS, log_level="ERROR")
         .fault_tolerance(restart_failed_env_runners=True)
     )
 
@@ -163,17 +173,42 @@ def start(address: str | None, threads: int) -> None:
     ray.init(logging_level=logging.ERROR, log_to_driver=False, **given)
 
 
+def begin(runner: SingleAgentEnvRunner, seed: int, running: tuple[float, float]) -> None:
+    """Lets a runner begin other episodes with its next step, which the seed names, from these running rewards. RLlib's own way
+    goes on with the episodes that it has, which no checkpoint holds: a resumed run would see others."""
+    own = seed + SEEDS_BETWEEN_RUNNERS * runner.worker_index
+    update_global_seed_if_necessary("torch", own % SEEDS)
+    if runner.env is not None:
+        runner.env.unwrapped.running = running
+        # RLlib resets its vector with this seed where an initial reset is due.
+        runner._seed, runner._needs_initial_reset = own, True
+
+
+def running_rewards(runner: SingleAgentEnvRunner) -> tuple[float, float] | None:
+    """Where a runner's rewards have come to."""
+    return None if runner.env is None else runner.env.unwrapped.rewards.running
+
+
 class RllibLearner:
-    """MAPPO by RLlib, an iteration at a time."""
+    """MAPPO by RLlib, an iteration at a time. An iteration has its own episodes and draws: resumed or not, they are the same."""
+
+    STATE = "iteration.json"
 
     def __init__(self, phase: Phase, settings: PolicySettings, weights: Path, address: str | None) -> None:
         start(address, settings.threads)
-        self.phase = phase
+        self.phase, self.seed, self.iteration = phase, settings.seed, 0
+        self.running = mappo.rewards_of(settings).running
         self.algorithm: PPO = configuration(phase, settings, weights).build_algo()
 
     def iterate(self) -> dict[str, float]:
         """One rollout and its updates."""
+        group, seed, running = self.algorithm.env_runner_group, self.seed + self.iteration, self.running
+        group.foreach_env_runner(lambda runner: begin(runner, seed, running))
         found = self.algorithm.train()
+        self.iteration += 1
+        ended = [of for of in group.foreach_env_runner(running_rewards) if of is not None]
+        # Runners have seen as much as each other.
+        self.running = tuple(sum(of) / len(ended) for of in zip(*ended, strict=True))
         learned = found["learners"]["default_policy"]
         runners = found["env_runners"]
         numbers = {f"train/{name}": float(learned[name]) for name in self.phase.module.NUMBERS}
@@ -195,9 +230,12 @@ class RllibLearner:
 
     def save(self, folder: str) -> None:
         self.algorithm.save_to_path(folder)
+        (Path(folder) / self.STATE).write_text(json.dumps({"iteration": self.iteration, "running": self.running}))
 
     def restore(self, folder: str) -> None:
         self.algorithm.restore_from_path(folder)
+        state = json.loads((Path(folder) / self.STATE).read_text())
+        self.iteration, self.running = state["iteration"], tuple(state["running"])
 
     def close(self) -> None:
         self.algorithm.stop()

@@ -5,6 +5,7 @@ import json
 import subprocess
 import tempfile
 import unittest
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,39 +58,49 @@ class Phases(unittest.TestCase):
     def common(self, output: str = "straight", **others) -> dict:
         return {"output": str(self.folder / output), "train": MARKET, "validation": OTHER, "threads": 1} | others
 
-    def weights(self, path: Path) -> dict[str, torch.Tensor]:
-        return networks.load(path).state_dict()
+    def latest(self, written: Path) -> dict[str, torch.Tensor]:
+        """The networks after a phase's last iteration; it writes the best ones."""
+        return torch.load(written.parent / "checkpoint.pt", weights_only=True)["networks"]
 
-    def same_if_resumed(self, train, kind: type[PhaseSettings], count: str, **given) -> None:
-        """Two iterations at once, and one and then another, give the same weights; one alone gives others."""
-        straight = train(kind(**self.common("straight", **given), **{count: 2}))
-        halves = [train(kind(**self.common("halves", **given), **{count: 1}))]
-        first = self.weights(halves[0])
-        halves.append(train(kind(**self.common("halves", **given), **{count: 2}), True))
-        whole, resumed = self.weights(straight), self.weights(halves[1])
+    def same_if_resumed(self, train, settings: Callable[[str, int], PhaseSettings], name: str) -> Path:
+        """Two iterations at once, and one and then another, give the same weights; one alone gives others. Returns what the
+        two at once wrote."""
+        straight = train(settings(name, 2))
+        first = self.latest(train(settings(f"{name} halves", 1)))
+        whole, resumed = self.latest(straight), self.latest(train(settings(f"{name} halves", 2), True))
         self.assertTrue(all(torch.equal(whole[key], resumed[key]) for key in whole))
         self.assertFalse(all(torch.equal(whole[key], first[key]) for key in whole))
         lines = (straight.parent / "metrics.jsonl").read_text().splitlines()
         self.assertEqual(len({json.loads(line)["step"] for line in lines} - {0}), 2)
+        return straight
+
+    def assert_learned(self, written: Path, began: str, expected: set[str]) -> None:
+        """These networks are others than at the beginning, and no more."""
+        before, after = networks.load(written.parent / began).state_dict(), self.latest(written)
+        self.assertEqual({key.split(".")[0] for key in after if not torch.equal(after[key], before[key])}, expected)
 
     def test_1_regime_engine(self):
-        self.same_if_resumed(regime_training.train, RegimeSettings, "epochs")
+        self.same_if_resumed(
+            regime_training.train, lambda name, epochs: RegimeSettings(**self.common(name), epochs=epochs), "regime"
+        )
 
     def test_2_risk_sub_system(self):
         given = {"slots": 8, "rollout": 64, "signal_share": 0.3, "evaluate_every": 1, "epochs": 1, "minibatches": 2}
-        self.same_if_resumed(risk_training.train, RiskSettings, "iterations", **given)
+        self.same_if_resumed(
+            risk_training.train,
+            lambda name, iterations: RiskSettings(**self.common(name, **given), iterations=iterations),
+            "risk",
+        )
 
-    def risk_on_rllib(self, name: str, **others) -> RiskSettings:
+    def risk_on_rllib(self, name: str, iterations: int = 1, **others) -> RiskSettings:
         given = {"slots": 4, "rollout": 64, "opportunities": 8, "signal_share": 0.3, "evaluate_every": 1, "epochs": 1}
-        return RiskSettings(**self.common(name, **given | others), minibatches=2, trainer="rllib")
+        given |= {"minibatches": 2, "trainer": "rllib", "iterations": iterations}
+        return RiskSettings(**self.common(name, **given | others))
 
     def test_2_risk_sub_system_on_rllib(self):
         need("ray")
-        written = risk_training.train(self.risk_on_rllib("risk rllib", iterations=1))
-        state, began = self.weights(written), self.weights(written.parent / "began.safetensors")
-        learned = {key.split(".")[0] for key in state if not torch.equal(state[key], began[key])}
-        self.assertEqual(learned, {"risk"})
-        risk_training.train(self.risk_on_rllib("risk rllib", iterations=2), resume=True)
+        written = self.same_if_resumed(risk_training.train, self.risk_on_rllib, "risk rllib")
+        self.assert_learned(written, "began.safetensors", {"risk"})
 
     def test_2_a_step_is_an_opportunity_and_books_are_kept(self):
         need("ray")
@@ -128,30 +139,23 @@ class Phases(unittest.TestCase):
             "warm_start_epochs": 1,
             "passes": 4,
             "gate_passes": 2,
-            # So that the last look is always kept.
-            "confidence_threshold": 1.1,
         }
 
     def test_3_core_in_the_plain_loop(self):
-        settings = CoreSettings(**self.common("plain", **self.core()), trainer="plain", iterations=2)
-        core_training.train(settings)
-        halves = self.common("plain halves", **self.core()) | {"trainer": "plain"}
-        core_training.train(CoreSettings(**halves, iterations=1))
-        core_training.train(CoreSettings(**halves, iterations=2), resume=True)
-        states = [
-            torch.load(Path(settings.output).parent / name / "phase3" / "checkpoint.pt", weights_only=True)["networks"]
-            for name in ("plain", "plain halves")
-        ]
-        self.assertTrue(all(torch.equal(states[0][key], states[1][key]) for key in states[0]))
+        self.same_if_resumed(
+            core_training.train,
+            lambda name, count: CoreSettings(**self.common(name, **self.core()), trainer="plain", iterations=count),
+            "plain",
+        )
 
     def test_4_core_on_rllib(self):
         need("ray")
-        written = core_training.train(CoreSettings(**self.common("rllib", **self.core()), iterations=1))
-        state = torch.load(written.parent / "checkpoint.pt", weights_only=True)["networks"]
-        began = self.weights(written.parent / "warm_start.safetensors")
-        learned = {key.split(".")[0] for key in state if not torch.equal(state[key], began[key])}
-        self.assertEqual(learned, {"core", "gate"})
-        core_training.train(CoreSettings(**self.common("rllib", **self.core()), iterations=2), resume=True)
+        written = self.same_if_resumed(
+            core_training.train,
+            lambda name, count: CoreSettings(**self.common(name, **self.core()), iterations=count),
+            "rllib",
+        )
+        self.assert_learned(written, "warm_start.safetensors", {"core", "gate"})
 
     def test_5_a_trained_set_is_loaded_by_the_engine(self):
         given = ExportSettings(
