@@ -109,13 +109,3 @@ def reliability(judged: Judged, temperature: float) -> Reliability:
         [float(earned[part].mean()) for part in parts],
         [len(part) for part in parts],
     )
-
-
-def auroc(known: Tensor, new: Tensor) -> float:
-    """The chance that a draw of `new` is above one of `known` (Mann-Whitney), ties as one half."""
-    values = torch.cat((known, new)).double()
-    unique, place = values.unique(return_inverse=True)
-    count = torch.bincount(place, minlength=len(unique)).double()
-    rank = count.cumsum(0) - (count - 1.0) / 2.0
-    of_new = rank[place[len(known) :]].sum()
-    return float((of_new - len(new) * (len(new) + 1) / 2.0) / (len(known) * len(new)))

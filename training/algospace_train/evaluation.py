@@ -17,12 +17,11 @@ import torch
 import yaml
 from tqdm import tqdm
 
-from algospace_train import _engine, calibration, regime_filter, team
+from algospace_train import _engine, regime_filter, team, unseen_kinds
 from algospace_train import networks as nets
 from algospace_train.markets import Markets, open_markets, synthetic
 from algospace_train.model_card import card
-from algospace_train.networks import ACCOUNT, Networks
-from algospace_train.regime_training import closes_of_rows
+from algospace_train.networks import Networks
 from algospace_train.settings import PLAIN_WISH, EvaluationSettings, MarketSettings, SettingsError, WalkForwardSettings
 from algospace_train.team import Encoded
 
@@ -30,6 +29,8 @@ SESSIONS = 5
 """that an account lives, in the environment"""
 WIDE_WISH = (0.2, 3.0, 5.0)
 """size, stop and reward of who follows trends that last for hours"""
+AUROC_RESAMPLES = 500
+"""of the bootstrap over days; each goes over all closes"""
 THRESHOLDS = {"confidence": 0.8, "epistemic": 0.3, "agreement": 0.5, "gate": 0.5}
 """as the engine has them"""
 
@@ -262,26 +263,6 @@ def with_program(settings: EvaluationSettings, markets: Markets, histories: dict
     return {kind: join(outcomes) for kind, outcomes in found.items()}
 
 
-@torch.no_grad()
-def uncertainty(networks: Networks, markets: Markets, encoded: Encoded, temperature: float) -> torch.Tensor:
-    """Epistemic uncertainty at every close at which something can be decided."""
-    parts = []
-    for closes in markets.decidable.split(1024):
-        account = torch.zeros(len(closes), ACCOUNT)
-        parts.append(team.opportunities(networks.core, encoded.at(closes), account, 30, temperature).epistemic)
-    return torch.cat(parts)
-
-
-@torch.no_grad()
-def unlikeness(networks: Networks, markets: Markets) -> torch.Tensor:
-    """The regime detection engine's mean squared error on every window: large where it has seen nothing like it."""
-    parts = []
-    for closes in closes_of_rows(markets).split(512):
-        window = markets.window("regime", closes)
-        parts.append((networks.regime.reconstruct(networks.regime(window)) - window).square().mean((1, 2)))
-    return torch.cat(parts)
-
-
 CURVES = (
     ("phase1", "validation/loss"),
     ("phase2", "validation/sortino"),
@@ -342,18 +323,25 @@ def evaluate(settings: EvaluationSettings) -> Path:
             variant.name: play(networks, planted, encoded, variant, settings, temperature).facts(settings)
             for variant in tqdm(variants, desc="ablations")
         }
+    sure = (THRESHOLDS | settings.thresholds)["confidence"]
     known = {
-        "planted": (uncertainty(networks, planted, encoded, temperature), unlikeness(networks, planted)),
-        "null": (uncertainty(networks, null, encoded_null, temperature), unlikeness(networks, null)),
+        kind: unseen_kinds.measures(networks, of, encoded_of, temperature, sure)
+        for kind, of, encoded_of in (("planted", planted, encoded), ("null", null, encoded_null))
     }
     facts["held_out"] = {}
     for name, of in tqdm(settings.held_out.items(), desc="held-out kinds"):
         new = open_markets(of, settings.engine, cache)
         encoded_new = team.encode(networks, new)
-        uncertain, unlike = uncertainty(networks, new, encoded_new, temperature), unlikeness(networks, new)
+        measured = unseen_kinds.measures(networks, new, encoded_new, temperature, sure)
         facts["held_out"][name] = {
-            "epistemic_auroc": {kind: calibration.auroc(there, uncertain) for kind, (there, _) in known.items()},
-            "unlikeness_auroc": {kind: calibration.auroc(there, unlike) for kind, (_, there) in known.items()},
+            "auroc": {
+                measure: {
+                    kind: unseen_kinds.auroc(there[measure], sample, AUROC_RESAMPLES, settings.seed)
+                    for kind, there in known.items()
+                }
+                for measure, sample in measured.items()
+            },
+            "share_sure": len(measured["entering"].value) / len(measured["everywhere"].value),
             "attainable_a_day": attainable(new),
             "filter": follow(new, regime_filter.sides(new), WIDE_WISH).facts(settings),
             "trained": play(networks, new, encoded_new, Variant("trained"), settings, temperature).facts(settings),

@@ -85,10 +85,9 @@ class ValueNorm(nn.Module):
 
 def critic(width: int) -> nn.Sequential:
     """The central critic: everything that any agent sees, to a value."""
-    layers = nn.Sequential(
+    return nn.Sequential(
         nn.LayerNorm(width), nn.Linear(width, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 1)
     )
-    return layers
 
 
 @dataclass

@@ -32,7 +32,7 @@ def philox(counter: np.ndarray, key: tuple[int, int]) -> np.ndarray:
     """Philox4x32-10: counters [..., 4] of 32-bit words to random words [..., 4], both uint32."""
     x = [counter[..., word].astype(np.uint64) for word in range(4)]
     for step in range(ROUNDS):
-        k = [np.uint64((word + step * weyl) & 0xFFFFFFFF) for word, weyl in zip(key, WEYL)]
+        k = [np.uint64((word + step * weyl) & 0xFFFFFFFF) for word, weyl in zip(key, WEYL, strict=True)]
         first, second = MULTIPLIERS[0] * x[0], MULTIPLIERS[1] * x[2]
         x = [(second >> HALF) ^ x[1] ^ k[0], second & LOW, (first >> HALF) ^ x[3] ^ k[1], first & LOW]
     return np.stack(x, axis=-1).astype(np.uint32)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from algospace_train.unseen_kinds import MEASURES
+
 
 def money(facts: dict[str, float]) -> str:
     return f"{facts['mean']:,.0f} ({facts['low']:,.0f} to {facts['high']:,.0f})"
@@ -45,6 +47,47 @@ def curves(by_run: dict[str, dict[str, float]]) -> list[str]:
         [name, *(f"{values[step]:,.4g}" if step in values else "" for step in shown)] for name, values in by_run.items()
     ]
     return table(["run \\ step", *shown], rows)
+
+
+def unseen(held_out: dict[str, dict[str, Any]]) -> list[str]:
+    """Of kinds of markets that a set has not learned from."""
+    if not held_out:
+        return []
+    known = {"planted": "than planted", "null": "than without an edge"}
+    doubts = [
+        [name, f"{of['share_sure']:.1%}"]
+        + [
+            "{mean:.2f} ({low:.2f} to {high:.2f})".format(**measured) if measured else ""
+            for measure in MEASURES
+            for measured in (of["auroc"][measure][kind] for kind in known)
+        ]
+        for name, of in held_out.items()
+    ]
+    traded = [
+        [
+            name,
+            f"{of['attainable_a_day']:,.0f}",
+            money(of["filter"]["net_a_day"]),
+            money(of["trained"]["net_a_day"]),
+            f"{of['trained']['trades_a_day']:.2f}",
+        ]
+        for name, of in held_out.items()
+    ]
+    header = [f"{words}: {than}" for words in MEASURES.values() for than in known.values()]
+    return [
+        "## Kinds of markets that it has not learned from",
+        "",
+        "Is it less sure there than where it has learned? The chance (AUROC) that a close of the kind has more epistemic uncertainty than one of "
+        "the planted edge and than one of the market without an edge, on both of which it has learned; 0.5 tells nothing apart. First of the closes at "
+        "which its confidence would let it enter, since a decision hangs on uncertainty there alone (their share is beside the kind); then of all, most "
+        "of which are quiet: where no answer is likely, passes agree on that. Last the same of the regime detection engine's reconstruction error, which "
+        "no decision looks at.",
+        "",
+        *table(["kind", "sure enough to enter", *header], doubts),
+        "What it makes of them:",
+        "",
+        *table(["kind", "oracle, dollars a day", "filter", "trained", "trades a day"], traded),
+    ]
 
 
 def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, Any]) -> str:
@@ -128,45 +171,12 @@ def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
             ["confidence", "earned", "closes"],
             [[f"{said:.3f}", f"{earned:.3f}", str(count)] for said, earned, count in calibrated["reliability_after"]],
         ),
-        "## Kinds of markets that it has not learned from",
-        "",
-        "Is epistemic uncertainty higher there than where it has learned? The chance (AUROC) that a close of the kind has more of it than one of the "
-        "planted edge and than one of the market without an edge, on both of which it has learned; 0.5 tells nothing apart. Beside it, the same of the "
-        "regime detection engine's reconstruction error, which no decision looks at yet.",
-        "",
-        *table(
-            [
-                "kind",
-                "uncertainty: than planted",
-                "than without an edge",
-                "RDE's error: than planted",
-                "than without an edge",
-                "oracle, dollars a day",
-                "filter",
-                "trained",
-                "trades a day",
-            ],
-            [
-                [
-                    name,
-                    *(
-                        f"{of[measure][known]:.3f}"
-                        for measure in ("epistemic_auroc", "unlikeness_auroc")
-                        for known in ("planted", "null")
-                    ),
-                    f"{of['attainable_a_day']:,.0f}",
-                    money(of["filter"]["net_a_day"]),
-                    money(of["trained"]["net_a_day"]),
-                    f"{of['trained']['trades_a_day']:.2f}",
-                ]
-                for name, of in facts["held_out"].items()
-            ],
-        ),
+        *unseen(facts["held_out"]),
         "## Limits",
         "",
         "* It has learned from made-up markets. It says nothing of a real one, and must not trade one.",
-        "* Its edge is one that was planted, strong and slow; the kinds above say how fast it fades. Its uncertainty is high where two answers are "
-        "close, and does not warn of a kind of market that it has not seen.",
+        "* Its edge is one that was planted, strong and slow; the kinds above say how fast it fades, and how little its uncertainty warns of a market "
+        "that is like what it knows, only weaker.",
         "* It knows markets of 20,000 trades a day, and was tried on no others but the real minutes.",
         "* Confidence is that of the entry's own stop and target; another risk sub-system needs another temperature.",
         "* Nothing here was tuned on the markets of these tables.",

@@ -1,6 +1,5 @@
 """Phase 3 on RLlib: what frozen encoders say of each close is computed once and is the observation."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +78,7 @@ def episodes(settings: CoreSettings) -> EpisodeSettings:
     return EpisodeSettings(
         market=settings.train,
         engine=settings.engine,
-        cache=os.path.join(settings.output, "markets"),
+        cache=str(Path(settings.output) / "markets"),
         sessions=settings.sessions,
         reward=settings.reward,
         reward_dollars=settings.reward_dollars,

@@ -34,7 +34,6 @@ from algospace_train import networks as nets
 from algospace_train.networks import Networks
 from algospace_train.settings import PolicySettings, build
 
-
 SEEDS = 2**32
 """as many as NumPy's global generator takes"""
 SEEDS_BETWEEN_RUNNERS = 1_000_003
@@ -70,6 +69,7 @@ class MappoModule(TorchRLModule, ValueFunctionAPI):
 
     def _forward_train(self, batch: dict[str, Tensor], **_: Any) -> dict[str, Tensor]:
         """Nothing: the loss evaluates the networks itself."""
+        del batch
         return {}
 
     @torch.no_grad()

@@ -46,6 +46,7 @@ class PurePython(gymnasium.Env):
         )
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
+        del options
         super().reset(seed=seed)
         self.place, self.position, self.cash, self.highest = 0, 0, 100_000.0, 100_000.0
         self.stop = self.target = self.pending = None

@@ -8,6 +8,7 @@ import unittest
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from statistics import NormalDist
 
 import yaml
 from small import DAYS, SEED, TRADES, command_line, need
@@ -26,6 +27,7 @@ from algospace_train import (  # noqa: E402
     risk_training,
     team,
     trained_set,
+    unseen_kinds,
 )
 from algospace_train.markets import open_markets  # noqa: E402
 from algospace_train.settings import (  # noqa: E402
@@ -272,6 +274,38 @@ class RegimeFilter(unittest.TestCase):
             sure = said[:, regime] > 0.9
             self.assertGreater(int(sure.sum()), 300)
             self.assertAlmostEqual(float((true[sure] == name).mean()), float(said[sure, regime].mean()), delta=0.08)
+
+
+class UnseenKinds(unittest.TestCase):
+    def test_the_chance_to_be_above_is_that_of_all_pairs(self):
+        random = np.random.default_rng(3)
+        for _ in range(20):
+            known, new = (
+                unseen_kinds.Sample(random.integers(0, 6, size).astype(float), np.sort(random.integers(0, 4, size)))
+                for size in random.integers(1, 30, 2)
+            )
+            pairs = np.sign(new.value[:, None] - known.value[None, :])
+            found = unseen_kinds.auroc(known, new, 50, 1)
+            self.assertAlmostEqual(found["mean"], float((pairs + 1.0).mean() / 2.0))
+            self.assertLessEqual(found["low"], found["high"])
+        self.assertEqual(unseen_kinds.auroc(known, unseen_kinds.Sample(np.empty(0), np.empty(0, int)), 50, 1), {})
+
+    def test_an_interval_is_as_wide_as_days_differ(self):
+        random = np.random.default_rng(5)
+        day = np.repeat(np.arange(40), 50)
+        known = unseen_kinds.Sample(random.normal(size=len(day)), day)
+        alike = unseen_kinds.Sample(random.normal(size=len(day)) + 0.5, day)
+        quantiles = NormalDist().inv_cdf
+        of_days = random.permutation([quantiles((place + 0.5) / 40) for place in range(40)])
+        by_day = unseen_kinds.Sample(np.repeat(of_days, 50) + 0.5, day)
+        widths = []
+        for new in (alike, by_day):
+            found = unseen_kinds.auroc(known, new, 200, 1)
+            # Two normal draws half a deviation apart, and their sum's deviation: Phi(0.5 / sqrt 2).
+            self.assertTrue(found["low"] < 0.638 < found["high"])
+            widths.append(found["high"] - found["low"])
+        # A day says one thing fifty times, not fifty things.
+        self.assertGreater(widths[1], 3.0 * widths[0])
 
 
 class Mathematics(unittest.TestCase):
