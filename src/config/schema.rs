@@ -200,6 +200,9 @@ pub struct BacktestSettings {
     /// The first trading day: the session that closes on this date, or the next one. What the history has before it warms
     /// indicators and matrices up and nothing is decided. Default absent: the history's first.
     pub first_trading_day: Option<Date>,
+    /// The last trading day: the session that closes on this date, or the one before. What the history has after it is not
+    /// replayed. Default absent: the history's last.
+    pub last_trading_day: Option<Date>,
 }
 
 /// `data_handler.backtest_settings.synthetic`

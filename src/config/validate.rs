@@ -167,11 +167,21 @@ fn data_handler(config: &Config, check: &mut Check) {
             check.range(&format!("{synthetic}.{key}"), hours, 0.01..=10_000.0, "hours");
         }
     }
-    if let Some(day) = settings.first_trading_day
-        && !(1970..2200).contains(&day.year())
+    let days = [
+        ("first_trading_day", settings.first_trading_day),
+        ("last_trading_day", settings.last_trading_day),
+    ];
+    for (key, day) in days {
+        if let Some(day) = day.filter(|day| !(1970..2200).contains(&day.year())) {
+            let path = format!("{section}.{key}");
+            check.refuse(&[&path], format!("`{path}`: {day} is not between 1970 and 2199"));
+        }
+    }
+    if let [(first, Some(from)), (last, Some(to))] = days
+        && to < from
     {
-        let path = format!("{section}.first_trading_day");
-        check.refuse(&[&path], format!("`{path}`: {day} is not between 1970 and 2199"));
+        let path = format!("{section}.{last}");
+        check.refuse(&[&path], format!("`{path}`: {to} is before `{first}`, {from}"));
     }
     if let Some(name) = &settings.time_zone
         && jiff::tz::TimeZone::get(name).is_err()

@@ -150,7 +150,7 @@ impl Market {
             .map_err(BacktestError::from)?;
         let beginning = fresh(Observer(decides_on)).map_err(BacktestError::from)?.into_parts().0;
 
-        let ticks = history.file.ticks();
+        let ticks = history.ticks();
         let total = ticks.len() as u64;
         let mut starts: Vec<(Session, usize)> = Vec::new();
         let mut close = Timestamp::MIN;
@@ -224,7 +224,7 @@ impl Market {
 
     /// The ticks.
     pub fn ticks(&self) -> &[Tick] {
-        self.history.file.ticks()
+        self.history.ticks()
     }
 
     /// The rows of a matrix.

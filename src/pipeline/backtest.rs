@@ -104,7 +104,7 @@ impl Prepared {
             && config.pipeline.runner == config::Runner::Inline
         {
             let (threads, ticks) =
-                (available_parallelism().map_or(1, |threads| threads.get()), history.file.ticks());
+                (available_parallelism().map_or(1, |threads| threads.get()), history.ticks());
             let total = ticks.len() as u64;
             let mut on_ticks = |done| progress(Backtest::Foreseeing(done, total));
             let walk = |strategy| {
@@ -172,7 +172,7 @@ impl Prepared {
 
     /// A sentence on everything that the stages left out of the history.
     pub fn notes(&self) -> Vec<String> {
-        count_notes(&self.stages, self.history.file.ticks().len() as u64)
+        count_notes(&self.stages, self.history.ticks().len() as u64)
     }
 
     /// Takes the whole history through the stages.
@@ -182,7 +182,7 @@ impl Prepared {
         stop: &AtomicBool,
         progress: &mut dyn FnMut(Backtest),
     ) -> Replay {
-        let ticks = self.history.file.ticks();
+        let ticks = self.history.ticks();
         let total = ticks.len() as u64;
         let mut on_ticks = |done| progress(Backtest::Replaying(done, total));
         replay(&mut self.stages, ticks, sink, stop, &mut on_ticks)
@@ -218,7 +218,7 @@ pub fn run_backtest(
     // it would take their cores, and goes after them.
     std::thread::scope(|scope| {
         let hash = matches!(runner, Runner::Inline).then(|| scope.spawn(|| history.sha256()));
-        let ticks = history.file.ticks();
+        let ticks = history.ticks();
         let total = ticks.len() as u64;
         let mut on_ticks = |done| progress(Backtest::Replaying(done, total));
         let (stages, run) = match &runner {

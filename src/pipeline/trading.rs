@@ -208,7 +208,8 @@ impl TradingStage {
         self.bars.counts()
     }
 
-    /// Nanoseconds of the sessions that had ticks, and how many they were.
+    /// Nanoseconds of the sessions that had ticks, those of the warm-up apart, and how many had ticks, those of the warm-up
+    /// among them.
     pub fn sessions(&self) -> (i64, u64) {
         (self.open_nanos, self.sessions)
     }
@@ -298,7 +299,10 @@ impl TradingStage {
             return;
         }
         sink.answer(answer);
-        if let Some(record) = downstream.take_record(answer.question.number) {
+        // During the warm-up whatever was thought of was not to be done.
+        if let Some(record) = downstream.take_record(answer.question.number)
+            && answer.question.asked > self.settings.trades_from
+        {
             sink.considered(&record);
         }
         let now = self.now();
@@ -368,7 +372,7 @@ impl TradingStage {
         let now = self.now();
         self.last_time = now;
         if let Some(session) = self.session.take() {
-            self.open_nanos += now.min(session.close) - self.open_from;
+            self.count_open_until(now.min(session.close));
         }
         self.force_close(reason, now, true, sink);
         self.books.desk.on_session_end();
@@ -493,6 +497,10 @@ impl TradingStage {
         self.expiry = self.expiry_of(tick.contract);
     }
 
+    fn count_open_until(&mut self, end: Timestamp) {
+        self.open_nanos += (end - self.open_from.max(self.settings.trades_from)).max(0);
+    }
+
     /// The series goes on in the contract of `tick`: what is open in the old one is closed at its last
     /// price.
     fn change_contract(
@@ -534,7 +542,7 @@ impl TradingStage {
         sink: &mut impl Sink,
     ) {
         if let Some(session) = self.session.take() {
-            self.open_nanos += session.close - self.open_from;
+            self.count_open_until(session.close);
             self.last_close = session.close;
         }
         // A run that ends with a tick after the close ends no earlier than the close.

@@ -19,7 +19,7 @@ use super::synthetic::{
 use crate::config::{
     BacktestSettings, Config, RollSetting, SyntheticMarket as MarketSetting, SyntheticSettings,
 };
-use crate::market::{Instrument, RollRule, Timestamp};
+use crate::market::{Instrument, RollRule, Tick, Timestamp};
 
 /// Rows that an import refused, beside the results.
 const REJECTS: &str = "rejects.csv";
@@ -27,8 +27,10 @@ const REJECTS: &str = "rejects.csv";
 /// A history, ready to be replayed.
 #[derive(Debug)]
 pub struct History {
-    /// Its ticks.
+    /// What its file says of it; [`History::ticks`] are those to replay.
     pub file: TickFile,
+    /// After the last tick to replay.
+    end: usize,
     /// What it is, as the user would call it.
     pub name: String,
     /// The files that were imported, in order; none for a native or a generated history.
@@ -63,6 +65,18 @@ pub enum HistoryError {
     Missing {
         /// What was given.
         path: PathBuf,
+    },
+    /// Nothing is left to trade.
+    #[error(
+        "{name} begins at {first}, after the session of `data_handler.backtest_settings.last_trading_day`, {day}; give a later day, or an earlier history"
+    )]
+    BeginsAfter {
+        /// The history.
+        name: String,
+        /// Its first tick.
+        first: Timestamp,
+        /// What was given.
+        day: Date,
     },
     /// Nothing is left to trade.
     #[error(
@@ -123,7 +137,7 @@ impl History {
         let output = &config.output.directory;
         // Refused rows of an earlier run's import are none of this run's.
         let _ = std::fs::remove_file(output.join(REJECTS));
-        let history = match (&settings.file_path, settings.synthetic) {
+        let mut history = match (&settings.file_path, settings.synthetic) {
             (Some(path), _) => {
                 if !path.exists() {
                     return Err(HistoryError::Missing { path: path.clone() });
@@ -140,13 +154,28 @@ impl History {
             ),
             (None, None) => Err(HistoryError::None),
         }?;
-        if let (Some(day), Some(last)) = (settings.first_trading_day, history.file.ticks().last())
+        if let (Some(day), Some(first)) = (settings.last_trading_day, history.ticks().first()) {
+            let after = day.tomorrow().expect("a checked year is far from jiff's last one");
+            let opens = instrument.calendar.session_on_or_after(after).open;
+            let end = history.ticks().partition_point(|tick| tick.time < opens);
+            if end == 0 {
+                let (name, first) = (history.name.clone(), first.time);
+                return Err(HistoryError::BeginsAfter { name, first, day });
+            }
+            history.end = end;
+        }
+        if let (Some(day), Some(last)) = (settings.first_trading_day, history.ticks().last())
             && last.time < instrument.calendar.session_on_or_after(day).open
         {
-            let (name, last) = (history.name, last.time);
+            let (name, last) = (history.name.clone(), last.time);
             return Err(HistoryError::EndsBefore { name, last, day });
         }
         Ok(history)
+    }
+
+    /// The ticks to replay: those up to the end of the last trading day.
+    pub fn ticks(&self) -> &[Tick] {
+        &self.file.ticks()[..self.end]
     }
 
     /// SHA-256, in hexadecimal, of what the user gave: the history file itself, before any import; of
@@ -167,6 +196,17 @@ impl History {
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
+    fn whole(
+        file: TickFile,
+        name: String,
+        imported_from: Vec<PathBuf>,
+        notes: Vec<String>,
+        folder: Option<TempDir>,
+    ) -> History {
+        let end = file.ticks().len();
+        History { file, end, name, imported_from, notes, _folder: folder }
+    }
+
     fn open_file(
         path: &Path,
         settings: &BacktestSettings,
@@ -183,13 +223,7 @@ impl History {
                     let file = TickFile::open(path)?;
                     let notes = expansion_note(&file).into_iter().collect();
                     let name = path.display().to_string();
-                    return Ok(History {
-                        file,
-                        name,
-                        imported_from: Vec::new(),
-                        notes,
-                        _folder: None,
-                    });
+                    return Ok(History::whole(file, name, Vec::new(), notes, None));
                 }
             },
         };
@@ -223,7 +257,7 @@ impl History {
         }
         let name = path.display().to_string();
         let imported_from = report.inputs;
-        Ok(History { file, name, imported_from, notes, _folder: Some(folder) })
+        Ok(History::whole(file, name, imported_from, notes, Some(folder)))
     }
 
     fn generate(
@@ -262,7 +296,7 @@ impl History {
         let file = TickFile::open(&native)?;
         let notes =
             vec!["The market is made up: no result here says anything of a real one.".to_owned()];
-        Ok(History { file, name, imported_from: Vec::new(), notes, _folder: Some(folder) })
+        Ok(History::whole(file, name, Vec::new(), notes, Some(folder)))
     }
 }
 

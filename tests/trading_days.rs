@@ -1,0 +1,125 @@
+//! The first and the last trading day: what comes before warms up, what comes after is not replayed, and neither changes
+//! anything in between.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use algospace_hft::config::Config;
+use algospace_hft::market::Timestamp;
+use algospace_hft::performance::{RunRecord, Statistics, Trade};
+use algospace_hft::pipeline::{BacktestError, run_backtest};
+
+const DECIDE_READILY: &str =
+    "{ mc_dropout: { confidence_threshold: 0.3, minimum_agreement: 0 }, gate_threshold: 0 }";
+
+/// `days` is a part of a flow mapping.
+fn run(
+    folder: &Path,
+    days: &str,
+    strategy: &str,
+    runner: &str,
+) -> Result<RunRecord, BacktestError> {
+    let yaml = format!(
+        "data_handler: {{ backtest_settings: {{
+  synthetic: {{ days: 12, seed: 5, trades_per_day: 6000 }}, {days} }} }}
+strategy: {{ kind: {strategy} }}
+marl_core: {DECIDE_READILY}
+performance: {{ bootstrap_resamples: 100 }}
+pipeline: {{ runner: {runner} }}
+output: {{ directory: {} }}
+",
+        folder.join("run").display()
+    );
+    let config = Config::parse(&yaml, "test", &Default::default()).unwrap();
+    run_backtest(&config, &Arc::new(AtomicBool::new(false)), &mut |_| {}, &|_| {})
+}
+
+/// The session that closed on January 9 opened the evening before, at 17:00 in Chicago.
+fn opening_of_january_9() -> Timestamp {
+    "2024-01-08T23:00:00Z".parse().unwrap()
+}
+
+/// The trades without their numbers.
+fn unnumbered(trades: &[Trade]) -> Vec<Trade> {
+    trades.iter().map(|trade| Trade { id: 0, ..*trade }).collect()
+}
+
+#[test]
+fn days_before_and_after_change_nothing_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = run(folder.path(), "", "baseline", "inline").unwrap();
+    let opens = opening_of_january_9();
+    let before = whole.trades.iter().filter(|trade| trade.entry_time < opens).count();
+    assert!(before > 5 && whole.trades.len() - before > 5, "{before} of {}", whole.trades.len());
+    for runner in ["inline", "pinned"] {
+        let later =
+            run(folder.path(), "first_trading_day: 2024-01-09", "baseline", runner).unwrap();
+        assert!(unnumbered(&later.trades) == unnumbered(&whole.trades[before..]));
+        assert_eq!(later.trades[0].id, 1);
+        let first = later.equity.first().unwrap();
+        assert!(first.time > opens && first.position == 0);
+        assert_eq!(first.equity, whole.equity[0].equity, "it begins with all of its capital");
+
+        let earlier =
+            run(folder.path(), "last_trading_day: 2024-01-08", "baseline", runner).unwrap();
+        assert!(earlier.trades == whole.trades[..before]);
+        assert!(earlier.last_tick.unwrap() < opens);
+        assert_eq!((later.ticks, later.last_tick), (whole.ticks, whole.last_tick));
+
+        // Both together are the whole, and so are the times that were open; a run ends with its last tick, minutes
+        // before its last session does.
+        assert_eq!(later.time_in_market + earlier.time_in_market, whole.time_in_market);
+        let open = later.open_market_time + earlier.open_market_time;
+        assert!(open <= whole.open_market_time);
+        assert!(whole.open_market_time - open < 15 * Timestamp::MINUTE.unsigned_abs());
+        assert!(Statistics::of(&later).exposure > Some(0.0));
+    }
+}
+
+#[test]
+fn what_agents_think_during_the_warm_up_is_no_decision() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = run(folder.path(), "", "marl", "inline").unwrap();
+    let days = "first_trading_day: 2024-01-11, last_trading_day: 2024-01-12";
+    for runner in ["inline", "pinned"] {
+        let some = run(folder.path(), days, "marl", runner).unwrap();
+        let opens = "2024-01-10T23:00:00Z".parse().unwrap();
+        let after = "2024-01-12T23:00:00Z".parse().unwrap();
+        let asked = |record: &RunRecord| -> Vec<(u64, Timestamp)> {
+            let all = record.decisions.iter().map(|it| (it.question, it.bar_end));
+            all.filter(|&(_, end)| end > opens && end < after).collect()
+        };
+        assert!(asked(&some).len() > 500, "{}", asked(&some).len());
+        // The last bars of the last session close with nobody there.
+        assert!(asked(&whole).starts_with(&asked(&some)));
+        assert!(asked(&whole).len() - asked(&some).len() < 4);
+        assert_eq!(some.decisions.len(), asked(&some).len());
+        let count = |name: &str| some.counters.iter().find(|it| it.0 == name).unwrap().1;
+        assert_eq!(count("agents asked"), some.decisions.len() as u64);
+        assert!(count("agents decided") > 0);
+        assert!(some.trades.iter().all(|it| it.entry_time > opens && it.entry_time < after));
+        assert!(!some.trades.is_empty());
+    }
+}
+
+#[test]
+fn days_without_history_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for (key, day) in [("first_trading_day", "2024-03-01"), ("last_trading_day", "2024-01-01")] {
+        let days = format!("{key}: {day}");
+        let refused = run(folder.path(), &days, "baseline", "inline").unwrap_err().to_string();
+        let path = format!("data_handler.backtest_settings.{key}");
+        assert!(refused.contains(&path) && refused.contains(day), "{refused}");
+    }
+}
+
+#[test]
+fn a_last_day_before_the_first_is_refused() {
+    let yaml = "data_handler: { backtest_settings: { synthetic: {},
+  first_trading_day: 2024-02-01, last_trading_day: 2024-01-31 } }
+";
+    let refused = Config::parse(yaml, "test", &Default::default()).unwrap_err().to_string();
+    assert!(refused.contains("`data_handler.backtest_settings.last_trading_day`"), "{refused}");
+    assert!(refused.contains("before `first_trading_day`"), "{refused}");
+}
