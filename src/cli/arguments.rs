@@ -65,6 +65,15 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR")]
         output: Option<PathBuf>,
     },
+    /// Make one run of several that follow each other in time, such as a walk-forward's tests: one equity curve, one report
+    Stitch {
+        /// The runs' output directories, in any order; their days must not overlap
+        #[arg(required = true, num_args = 2.., value_name = "RUN_DIR")]
+        run_dirs: Vec<PathBuf>,
+        /// The directory to write: report.html, summary.json, trades.csv, equity.csv and so on
+        #[arg(long, value_name = "DIR")]
+        output: PathBuf,
+    },
     /// Make report.html of a finished run anew, from the other files of its directory
     Report {
         /// The run's output directory

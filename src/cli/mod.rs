@@ -10,6 +10,7 @@ mod inspect;
 mod progress;
 mod replay;
 mod run;
+mod stitch;
 mod stop;
 mod synth;
 
@@ -70,6 +71,7 @@ pub fn main() -> ExitCode {
         Some(Command::Replay { journal, verify, output }) => {
             replay::replay(&journal, verify, output.as_deref(), json)
         }
+        Some(Command::Stitch { run_dirs, output }) => stitch::stitch(&run_dirs, &output, json),
         Some(Command::Report { run_dir }) => run::report(&run_dir),
     };
     match done {

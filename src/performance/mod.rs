@@ -2,7 +2,8 @@
 //!
 //! A finished run is a [`RunRecord`]. [`write_run_directory`] computes its [`Statistics`] and
 //! leaves a directory of files for people and scripts, with `report.html` among them;
-//! [`render_report_again`] makes `report.html` anew from the other files alone.
+//! [`render_report_again`] makes `report.html` anew from the other files alone, and [`stitch_runs`]
+//! one run of several.
 
 mod bootstrap;
 mod csv_row;
@@ -17,6 +18,7 @@ mod report;
 mod run_directory;
 mod run_record;
 mod statistics;
+mod stitch;
 mod summary;
 mod trades_csv;
 mod trading_day;
@@ -32,4 +34,5 @@ pub use run_directory::{
 };
 pub use run_record::{DecidedBy, InputDescription, RunRecord};
 pub use statistics::{ExitReasonStatistics, Statistics};
+pub use stitch::{StitchError, stitch_runs};
 pub use summary::{ProcessingTime, Summary};

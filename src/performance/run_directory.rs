@@ -30,7 +30,8 @@ use super::latency_file::write_percentiles;
 use super::report::{Run, render};
 use super::summary::PICOSECONDS;
 use super::trades_csv::{read_trades, write_trades};
-use super::{RunRecord, Summary};
+use super::{EquityPoint, RunRecord, Summary, Trade};
+use crate::agents::DecisionRecord;
 use crate::latency::Span;
 use crate::market::Timestamp;
 use crate::whole_file;
@@ -277,23 +278,8 @@ pub fn write_trades_file(path: &Path, record: &RunRecord) -> Result<(), RunDirec
 /// # Errors
 /// If a file is missing, cannot be read, or is not what a run writes; the old report is kept.
 pub fn render_report_again(directory: &Path) -> Result<PathBuf, RunDirectoryError> {
-    let read = |name: &str| {
-        let path = directory.join(name);
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok((path, text)),
-            Err(source) => Err(RunDirectoryError::Io { path, action: "read", source }),
-        }
-    };
-    let (path, text) = read(SUMMARY)?;
-    let summary: Summary = serde_json::from_str(&text)
-        .map_err(|source| RunDirectoryError::Summary { path, source })?;
-    let trades = read_trades(&directory.join(TRADES), &summary.contracts)?;
-    let equity = read_equity(&directory.join(EQUITY))?;
-    let (_, configuration) = read(CONFIGURATION)?;
-    let decisions = match summary.decisions {
-        Some(_) => read_decisions(&directory.join(DECISIONS))?,
-        None => Vec::new(),
-    };
+    let FinishedRun { summary, trades, equity, decisions, configuration } =
+        FinishedRun::read(directory)?;
     let run = Run {
         summary: &summary,
         trades: &trades,
@@ -303,6 +289,42 @@ pub fn render_report_again(directory: &Path) -> Result<PathBuf, RunDirectoryErro
     };
     replace(directory, REPORT, |writer| writer.write_all(render(&run).as_bytes()))?;
     Ok(directory.join(REPORT))
+}
+
+/// What can be read back of a run: all that its report shows.
+pub(super) struct FinishedRun {
+    pub summary: Summary,
+    pub trades: Vec<Trade>,
+    pub equity: Vec<EquityPoint>,
+    pub decisions: Vec<DecisionRecord>,
+    pub configuration: String,
+}
+
+impl FinishedRun {
+    /// Reads a run's directory.
+    ///
+    /// # Errors
+    /// If a file is missing, cannot be read, or is not what a run writes.
+    pub fn read(directory: &Path) -> Result<FinishedRun, RunDirectoryError> {
+        let read = |name: &str| {
+            let path = directory.join(name);
+            match fs::read_to_string(&path) {
+                Ok(text) => Ok((path, text)),
+                Err(source) => Err(RunDirectoryError::Io { path, action: "read", source }),
+            }
+        };
+        let (path, text) = read(SUMMARY)?;
+        let summary: Summary = serde_json::from_str(&text)
+            .map_err(|source| RunDirectoryError::Summary { path, source })?;
+        let trades = read_trades(&directory.join(TRADES), &summary.contracts)?;
+        let equity = read_equity(&directory.join(EQUITY))?;
+        let (_, configuration) = read(CONFIGURATION)?;
+        let decisions = match summary.decisions {
+            Some(_) => read_decisions(&directory.join(DECISIONS))?,
+            None => Vec::new(),
+        };
+        Ok(FinishedRun { summary, trades, equity, decisions, configuration })
+    }
 }
 
 fn write_json(writer: &mut impl Write, value: &impl Serialize) -> io::Result<()> {

@@ -48,6 +48,12 @@ pub struct Summary {
     /// Statistics, side by side with the facts.
     #[serde(flatten)]
     pub statistics: Statistics,
+    /// Nanoseconds of open market with a position held.
+    #[serde(default)]
+    pub time_in_market_nanoseconds: u64,
+    /// Nanoseconds of open market in all.
+    #[serde(default)]
+    pub open_market_nanoseconds: u64,
     /// Confidence intervals of some of the statistics.
     pub confidence_intervals: Intervals,
     /// What the agents decided; `None` if others did.
@@ -125,6 +131,8 @@ impl Summary {
             last_tick: record.last_tick.map(|time| time.to_string()),
             initial_capital: record.initial_capital.as_f64(),
             statistics: Statistics::of(record),
+            time_in_market_nanoseconds: record.time_in_market,
+            open_market_nanoseconds: record.open_market_time,
             confidence_intervals: Intervals::of(record),
             decisions: DecisionSummary::of(record),
             counters: record.counters.clone(),

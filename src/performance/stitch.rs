@@ -1,0 +1,339 @@
+//! One run of several that follow each other in time, such as the tests of a walk-forward.
+//!
+//! Each run began with an account of its own. In the whole, equity goes on where the run before ended:
+//! capital + profit so far + the run's own profit.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use hdrhistogram::Histogram;
+use sha2::{Digest, Sha256};
+
+use super::run_directory::FinishedRun;
+use super::{
+    DecidedBy, EquityPoint, InputDescription, RunDirectoryError, RunRecord, Summary, Trade,
+};
+use crate::market::{Money, Price, Timeframe, Timestamp};
+
+/// Several runs that are no one run.
+#[derive(Debug, thiserror::Error)]
+pub enum StitchError {
+    /// One of them cannot be read.
+    #[error(transparent)]
+    Run(#[from] RunDirectoryError),
+    /// There are too few.
+    #[error("give two runs or more: the output directories of backtests that follow each other")]
+    TooFew,
+    /// One has no account to go on from.
+    #[error("{}: equity.csv has no point: the run traded on no day, leave it out", path.display())]
+    Empty {
+        /// The run's directory.
+        path: PathBuf,
+    },
+    /// Two differ in what a whole has one of.
+    #[error(
+        "{}: {what} is {this}, and in {} it is {other}; stitch runs that differ in their days alone",
+        path.display(), before.display()
+    )]
+    Differs {
+        /// The run's directory.
+        path: PathBuf,
+        /// The directory of the first run.
+        before: PathBuf,
+        /// In what.
+        what: &'static str,
+        /// What it is here.
+        this: String,
+        /// What it is there.
+        other: String,
+    },
+    /// Two hold the same days.
+    #[error(
+        "{}: begins at {begins}, before {} ends at {ended}; stitch runs whose days do not overlap: `first_trading_day` and `last_trading_day` bound a run",
+        path.display(), before.display()
+    )]
+    Overlap {
+        /// The run's directory.
+        path: PathBuf,
+        /// The run before it.
+        before: PathBuf,
+        /// The first point of its equity.
+        begins: Timestamp,
+        /// The last point of the one before.
+        ended: Timestamp,
+    },
+    /// A summary has something that no run writes.
+    #[error("{}: summary.json: {what} `{text}` cannot be read; run the backtest again", path.display())]
+    Unreadable {
+        /// The run's directory.
+        path: PathBuf,
+        /// What.
+        what: &'static str,
+        /// As it stands there.
+        text: String,
+    },
+}
+
+/// One run of those in `directories`, in the order of their days, in whatever order they are given.
+///
+/// # Errors
+/// If one cannot be read, they differ in more than their days, or their days overlap.
+pub fn stitch_runs(directories: &[PathBuf]) -> Result<RunRecord, StitchError> {
+    let mut parts = directories.iter().map(Part::read).collect::<Result<Vec<_>, _>>()?;
+    parts.sort_by_key(|part| part.begins);
+    let [first, others @ ..] = &parts[..] else { return Err(StitchError::TooFew) };
+    if others.is_empty() {
+        return Err(StitchError::TooFew);
+    }
+    others.iter().try_for_each(|part| part.fits(first))?;
+    for pair in parts.windows(2) {
+        if pair[1].begins <= pair[0].ended {
+            return Err(StitchError::Overlap {
+                path: pair[1].path.to_owned(),
+                before: pair[0].path.to_owned(),
+                begins: pair[1].begins,
+                ended: pair[0].ended,
+            });
+        }
+    }
+    whole(&parts)
+}
+
+/// A run to be stitched.
+struct Part<'a> {
+    path: &'a Path,
+    run: FinishedRun,
+    /// The first and the last point of its equity.
+    begins: Timestamp,
+    ended: Timestamp,
+}
+
+impl Part<'_> {
+    fn read(path: &PathBuf) -> Result<Part<'_>, StitchError> {
+        let run = FinishedRun::read(path)?;
+        match (run.equity.first(), run.equity.last()) {
+            (Some(first), Some(last)) => {
+                let (begins, ended) = (first.time, last.time);
+                Ok(Part { path, run, begins, ended })
+            }
+            _ => Err(StitchError::Empty { path: path.clone() }),
+        }
+    }
+
+    /// Whether a whole can have this and `first`.
+    fn fits(&self, first: &Part) -> Result<(), StitchError> {
+        let facts = |summary: &Summary| {
+            [
+                ("the mode", summary.mode.clone()),
+                ("the instrument", summary.instrument.clone()),
+                ("the tick size", summary.tick_size.clone()),
+                ("the value of a point", summary.point_value.clone()),
+                ("the initial capital", summary.initial_capital.to_string()),
+                ("the simulated latency", summary.simulated_latency.clone()),
+            ]
+        };
+        let pairs = facts(&self.run.summary).into_iter().zip(facts(&first.run.summary));
+        for ((what, this), (_, other)) in pairs {
+            if this != other {
+                let (path, before) = (self.path.to_owned(), first.path.to_owned());
+                return Err(StitchError::Differs { path, before, what, this, other });
+            }
+        }
+        Ok(())
+    }
+
+    fn parse<T>(
+        &self,
+        what: &'static str,
+        text: &str,
+        parsed: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, StitchError> {
+        parsed(text).ok_or_else(|| StitchError::Unreadable {
+            path: self.path.to_owned(),
+            what,
+            text: text.to_owned(),
+        })
+    }
+}
+
+fn whole(parts: &[Part]) -> Result<RunRecord, StitchError> {
+    let (first, last) = (&parts[0], &parts[parts.len() - 1]);
+    let summaries = || parts.iter().map(|part| &part.run.summary);
+    let of_first = &first.run.summary;
+    let money = |text: &str| text.parse::<Price>().ok().map(|it| Money::from_nanos(it.units()));
+    let capital = of_first.initial_capital;
+    let capital = first.parse("initial_capital", &capital.to_string(), money)?;
+    let time = |part: &Part, text: &Option<String>| {
+        let text = text.as_deref();
+        text.map(|text| part.parse("a tick's time", text, |it| it.parse().ok())).transpose()
+    };
+    let mut bars = BTreeMap::new();
+    for (part, (&minutes, &count)) in
+        parts.iter().flat_map(|part| part.run.summary.bars.iter().map(move |bars| (part, bars)))
+    {
+        let timeframe = |_: &str| Timeframe::from_minutes(minutes.into()).ok();
+        *bars.entry(part.parse("bars", &minutes.to_string(), timeframe)?).or_default() += count;
+    }
+    let (contract_symbols, trades) = trades(parts);
+    let seconds: f64 = summaries().filter_map(|it| it.elapsed_seconds).sum();
+    let ticks = summaries().map(|it| it.ticks).sum();
+    let intervals = &of_first.confidence_intervals;
+    Ok(RunRecord {
+        mode: of_first.mode.clone(),
+        strategy: listed(summaries().map(|it| it.strategy.as_str())),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        input: listed(summaries().map(|it| it.input.as_str())),
+        input_sha256: hash(parts),
+        input_description: InputDescription {
+            origin: listed(summaries().map(|it| it.input_description.origin.as_str())),
+            // What was true of one and not of another is told by the runs' own reports.
+            facts: of_first
+                .input_description
+                .facts
+                .iter()
+                .filter(|&(key, value)| {
+                    summaries().all(|it| it.input_description.facts.get(key) == Some(value))
+                })
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+            ..of_first.input_description.clone()
+        },
+        instrument: of_first.instrument.clone(),
+        tick_size: first.parse("tick_size", &of_first.tick_size, |text| text.parse().ok())?,
+        point_value: first.parse("point_value", &of_first.point_value, money)?,
+        contract_symbols,
+        ticks,
+        bars: bars.into_iter().collect(),
+        first_tick: time(first, &of_first.first_tick)?,
+        last_tick: time(last, &last.run.summary.last_tick)?,
+        initial_capital: capital,
+        seed: of_first.seed,
+        trades,
+        equity: equity(parts, capital),
+        decided_by: decided_by(parts),
+        decisions: parts.iter().flat_map(|part| part.run.decisions.iter().copied()).collect(),
+        time_in_market: summaries().map(|it| it.time_in_market_nanoseconds).sum(),
+        open_market_time: summaries().map(|it| it.open_market_nanoseconds).sum(),
+        counters: counters(parts),
+        data_notes: notes(parts),
+        simulated_latency: of_first.simulated_latency.clone(),
+        configuration: first.run.configuration.clone(),
+        elapsed_seconds: seconds,
+        ticks_per_second: if seconds > 0.0 { ticks as f64 / seconds } else { 0.0 },
+        confidence_level: intervals.level,
+        bootstrap_resamples: intervals.resamples,
+        processing_time: Histogram::new(3).expect("3 digits are within 0 to 5"),
+        latency: None,
+        machine: listed(summaries().map(|it| it.machine.as_str())),
+        interrupted: summaries().any(|it| it.interrupted),
+    })
+}
+
+/// Symbols of all contracts, and the trades with their places among them.
+fn trades(parts: &[Part]) -> (Vec<String>, Vec<Trade>) {
+    let mut symbols: Vec<String> = Vec::new();
+    let mut trades = Vec::new();
+    for part in parts {
+        let of_part = &part.run.summary.contracts;
+        for symbol in of_part {
+            if !symbols.contains(symbol) {
+                symbols.push(symbol.clone());
+            }
+        }
+        for trade in &part.run.trades {
+            let symbol = of_part.get(usize::from(trade.contract));
+            let place = symbol.and_then(|of| symbols.iter().position(|symbol| symbol == of));
+            let contract = place.map_or(trade.contract, |place| place as u16);
+            trades.push(Trade { id: trades.len() as u32 + 1, contract, ..*trade });
+        }
+    }
+    (symbols, trades)
+}
+
+/// One account: each run's profit on top of those before.
+fn equity(parts: &[Part], capital: Money) -> Vec<EquityPoint> {
+    let mut so_far = Money::ZERO;
+    let mut equity = Vec::new();
+    for part in parts {
+        let points = part.run.equity.iter();
+        equity.extend(points.map(|point| EquityPoint {
+            cash: point.cash + so_far,
+            equity: point.equity + so_far,
+            ..*point
+        }));
+        so_far = equity.last().map_or(so_far, |last| last.equity - capital);
+    }
+    equity
+}
+
+/// Counts of the same name together, in the order in which they come first.
+fn counters(parts: &[Part]) -> Vec<(String, u64)> {
+    let mut counters: Vec<(String, u64)> = Vec::new();
+    for (name, count) in parts.iter().flat_map(|part| &part.run.summary.counters) {
+        match counters.iter_mut().find(|counter| counter.0 == *name) {
+            Some(counter) => counter.1 += count,
+            None => counters.push((name.clone(), *count)),
+        }
+    }
+    counters
+}
+
+/// How the whole was made, and what the runs had to say.
+fn notes(parts: &[Part]) -> Vec<String> {
+    let days: Vec<_> = parts
+        .iter()
+        .map(|part| format!("{} to {}: {}", part.begins, part.ended, part.path.display()))
+        .collect();
+    let mut notes = vec![format!(
+        "{} runs, one after the other, each begun flat and with a new account; equity goes on from the one before, and the configuration is that of the first. {}.",
+        parts.len(),
+        days.join("; ")
+    )];
+    for (part, note) in
+        parts.iter().flat_map(|part| part.run.summary.data_notes.iter().map(move |it| (part, it)))
+    {
+        let is_common = parts.iter().all(|part| part.run.summary.data_notes.contains(note));
+        let note = match is_common {
+            true => note.clone(),
+            false => format!("{}: {note}", part.path.display()),
+        };
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
+}
+
+/// The networks of all, trained if all are.
+fn decided_by(parts: &[Part]) -> Option<DecidedBy> {
+    let all: Option<Vec<_>> = parts
+        .iter()
+        .map(|part| part.run.summary.decisions.as_ref().map(|of| &of.decided_by))
+        .collect();
+    let all = all?;
+    Some(DecidedBy {
+        model_set: listed(all.iter().map(|of| of.model_set.as_str())),
+        trained: all.iter().all(|of| of.trained),
+        ..(*all.first()?).clone()
+    })
+}
+
+/// The hash of the one input, or a hash of all hashes.
+fn hash(parts: &[Part]) -> String {
+    let hashes: Vec<_> = parts.iter().map(|part| part.run.summary.input_sha256.as_str()).collect();
+    if hashes.iter().all(|hash| *hash == hashes[0]) {
+        return hashes[0].to_owned();
+    }
+    Sha256::digest(hashes.concat()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Every different text once.
+fn listed<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut different: Vec<&str> = Vec::new();
+    for text in texts {
+        if !different.contains(&text) {
+            different.push(text);
+        }
+    }
+    different.join("; ")
+}
