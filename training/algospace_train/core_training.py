@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy, cross_entropy
 from tqdm import tqdm
 
-from algospace_train import _engine, mappo, team
+from algospace_train import _engine, machine, mappo, team
 from algospace_train.improvement import Learner, improve
 from algospace_train.labels import Labels, label
 from algospace_train.markets import Markets, open_markets
@@ -362,7 +362,7 @@ class PlainLearner:
 
 def train(settings: CoreSettings, resume: bool = False, address: str | None = None) -> Path:
     """Trains embedders, core and gate; returns the path of the networks. `address` is a Ray cluster's."""
-    torch.set_num_threads(settings.threads)
+    machine.prepare(settings.threads)
     run = Run("phase3", settings, resume)
     cache = Path(settings.output) / "markets"
     networks = run.networks()

@@ -17,7 +17,7 @@ import torch
 import yaml
 from tqdm import tqdm
 
-from algospace_train import _engine, regime_filter, team, unseen_kinds
+from algospace_train import _engine, machine, regime_filter, team, unseen_kinds
 from algospace_train import networks as nets
 from algospace_train.markets import Markets, open_markets, synthetic
 from algospace_train.model_card import card
@@ -89,12 +89,18 @@ def run_program(program: str, configuration: dict[str, Any], folder: Path) -> No
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "configuration.yaml"
     path.write_text(yaml.safe_dump(configuration | {"output": {"directory": str(folder / "run")}}))
+    call(program, "--config", str(path))
+
+
+def call(program: str, *arguments: str) -> None:
+    """Calls the engine's program."""
     try:
-        subprocess.run([program, "--config", str(path)], check=True, capture_output=True, text=True)
+        subprocess.run([program, *arguments], check=True, capture_output=True, text=True)
     except FileNotFoundError as error:
         raise SettingsError(f"program: {program}: there is no such program; cargo build --release") from error
     except subprocess.CalledProcessError as error:
-        raise SettingsError(f"{path}: the engine refuses it: {error.stderr.strip()}") from error
+        told = error.stderr.strip()
+        raise SettingsError(f"{program} {' '.join(arguments)}: the engine refuses it: {told}") from error
 
 
 def ran(program: str, markets: Markets, market: int, configuration: dict[str, Any], folder: Path) -> Outcome:
@@ -290,7 +296,7 @@ def learning(runs: list[str]) -> dict[str, dict[str, dict[str, float]]]:
 
 def evaluate(settings: EvaluationSettings) -> Path:
     """Runs everything; writes and returns `evaluation.json`."""
-    torch.set_num_threads(settings.threads)
+    machine.prepare(settings.threads)
     directory, output = Path(settings.directory), Path(settings.output)
     manifest = json.loads((directory / "manifest.json").read_text())
     temperature = float(manifest["calibration"]["temperature"])

@@ -202,7 +202,8 @@ def walked(facts: dict[str, Any], span: str) -> str:
         "# Walk forward",
         "",
         f"{span}. Every fold's test is traded by a set that has learned from sessions before it alone. Dollars are of one contract, after costs; "
-        "intervals are of 95 %, by a bootstrap over days. `equity.csv` is the tests, one after the other.",
+        "intervals are of 95 %, by a bootstrap over days. `equity.csv` is the tests, one after the other; `stitched/report.html` shows them as "
+        "one run, with the contracts that were traded.",
         "",
         *outcomes({"all tests": facts}),
     ]

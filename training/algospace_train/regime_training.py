@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import trange
 
+from algospace_train import machine
 from algospace_train.markets import Markets, open_markets
 from algospace_train.networks import RegimeEngine
 from algospace_train.run import Run
@@ -64,7 +65,7 @@ def judge(engine: RegimeEngine, markets: Markets, closes: Tensor, beta: float) -
 
 def train(settings: RegimeSettings, resume: bool = False) -> Path:
     """Trains the engine; returns the path of the networks."""
-    torch.set_num_threads(settings.threads)
+    machine.prepare(settings.threads)
     run = Run("phase1", settings, resume)
     cache = Path(settings.output) / "markets"
     learn = open_markets(settings.train, settings.engine, cache)

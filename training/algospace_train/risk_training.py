@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from algospace_train import _engine, mappo
+from algospace_train import _engine, machine, mappo
 from algospace_train.improvement import Learner, improve
 from algospace_train.labels import label
 from algospace_train.markets import Markets, open_markets
@@ -279,7 +279,7 @@ class PlainLearner:
 
 def train(settings: RiskSettings, resume: bool = False, address: str | None = None) -> Path:
     """Trains the risk sub-system; returns the path of the networks. `address` is a Ray cluster's."""
-    torch.set_num_threads(settings.threads)
+    machine.prepare(settings.threads)
     run = Run("phase2", settings, resume)
     networks: Networks = run.networks()
     torch.manual_seed(settings.seed)

@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode
 from ray.rllib.core.columns import Columns
 from torch import Tensor
 
+from algospace_train import machine
 from algospace_train import networks as nets
 from algospace_train.markets import open_markets
 from algospace_train.networks import ACCOUNT, CONTEXT, LATENT, Networks
@@ -91,7 +92,7 @@ class OpportunityVector(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.nd
 
 def opportunity_vector(context: dict[str, Any]) -> OpportunityVector:
     """What a runner makes."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     settings = build(context["settings"] | {"slots": context.get("num_envs", 1)}, RiskSettings, "settings")
     networks = nets.load(Path(context["weights"]))
     markets = open_markets(settings.train, settings.engine, Path(settings.output) / "markets")

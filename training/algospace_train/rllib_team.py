@@ -10,8 +10,8 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
 from torch import Tensor
 
+from algospace_train import machine, team
 from algospace_train import networks as nets
-from algospace_train import team
 from algospace_train.core_training import TeamPolicy, act, loss_of
 from algospace_train.environments import EpisodeSettings, TradingTeam, TradingVector, wish_space
 from algospace_train.markets import Markets
@@ -62,7 +62,7 @@ class EncodedVector(TradingVector):
 
 def encoded_vector(context: dict[str, Any]) -> EncodedVector:
     """What a runner makes."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     settings = build(context["settings"], CoreSettings, "settings")
     networks = nets.load(Path(context["weights"]))
     return EncodedVector(episodes(settings), networks, context.get("num_envs", 1), settings.seed)

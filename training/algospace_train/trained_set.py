@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from algospace_train import calibration, team
+from algospace_train import calibration, machine, team
 from algospace_train import networks as nets
 from algospace_train.export import Card, export
 from algospace_train.markets import open_markets
@@ -38,7 +38,7 @@ def steps(metrics: Path) -> int:
 
 def write(settings: ExportSettings) -> Path:
     """Fits the temperature and writes the set; returns its folder."""
-    torch.set_num_threads(settings.threads)
+    machine.prepare(settings.threads)
     phases = Path(settings.output)
     weights = phases / "phase3" / "weights.safetensors"
     if not weights.exists():

@@ -2,8 +2,8 @@
 one curve that no network has learned from.
 
 A fold's networks, temperature and early stops come from its training and validation sessions alone. Its model set is exported, and
-the engine's program trades the test with it: everything before warms up, the test's first session is the first trading day, the
-account is new. Folds are tasks on Ray.
+the engine's program trades the test with it: everything before warms up, the test's sessions are the trading days, the account is new. In
+the end the program stitches the tests into one run with one report. Folds are tasks on Ray.
 """
 
 import csv
@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 import ray
-import torch
 
-from algospace_train import rllib_training, trained_set
-from algospace_train.evaluation import Outcome, agents, attainable, join, ran
+from algospace_train import machine, rllib_training, trained_set
+from algospace_train.evaluation import Outcome, agents, attainable, call, join, ran
 from algospace_train.markets import open_markets, synthetic
 from algospace_train.model_card import walked
 from algospace_train.settings import (
@@ -45,7 +44,7 @@ def folds(first: int, end: int, settings: WalkForwardSettings) -> list[tuple[int
 
 def fold(settings: WalkForwardSettings, edges: tuple[int, int, int, int], folder: Path) -> dict[str, Any]:
     """Trains and tests one fold; returns its days."""
-    torch.set_num_threads(1)
+    machine.prepare(1)
     begin, checks, tests, end = edges
     cache = folder.parent / "markets"
 
@@ -72,13 +71,14 @@ def fold(settings: WalkForwardSettings, edges: tuple[int, int, int, int], folder
     of = settings.market
     path = Path(of.files[0]) if of.kind == "files" else synthetic(of, of.seeds[0], cache)
     # A session opens on the evening before its date, or at its midnight.
-    day = str(np.datetime64(int(opens[0]), "ns") + np.timedelta64(12, "h"))[:10]
-    history = {"backtest_settings": {"file_path": str(path.absolute()), "first_trading_day": day}}
+    days = [str(np.datetime64(int(session), "ns") + np.timedelta64(12, "h"))[:10] for session in opens]
+    trading = {"first_trading_day": days[0], "last_trading_day": days[-1]}
+    history = {"backtest_settings": {"file_path": str(path.absolute())} | trading}
     configuration = settings.engine | {"data_handler": history} | agents(folder / "set", settings.thresholds)
     outcome = ran(settings.program, markets, 0, configuration, folder / "test")
     return {
         "edges": list(edges),
-        "first_day": day,
+        "first_day": days[0],
         "temperature": json.loads((folder / "set" / "calibration.json").read_text())["temperature"],
         "open": opens.tolist(),
         "net": outcome.net.tolist(),
@@ -89,7 +89,7 @@ def fold(settings: WalkForwardSettings, edges: tuple[int, int, int, int], folder
 
 
 def walk(settings: WalkForwardSettings, address: str | None = None) -> Path:
-    """Runs all folds; writes `walk_forward.json` and `equity.csv`, and returns the folder."""
+    """Runs all folds; writes `walk_forward.json`, `equity.csv` and the tests as one run, `stitched`, and returns the folder."""
     output = Path(settings.output).absolute()
     markets = open_markets(settings.market, settings.engine, output / "markets")
     if len(markets.markets) != 1:
@@ -130,6 +130,10 @@ def walk(settings: WalkForwardSettings, address: str | None = None) -> Path:
                 equity += net
                 writer.writerow([f"{np.datetime64(moment, 'ns')}Z", number + 1, round(net, 2), round(equity, 2)])
     (output / "README.md").write_text(walked(facts, markets.describe()))
+    tests = [str(output / f"fold-{number}" / "test" / "run") for number in range(len(spans))]
+    if len(tests) > 1:
+        call(settings.program, "stitch", *tests, "--output", str(output / "stitched"))
+        print(f"report: {output / 'stitched' / 'report.html'}")
     mean, low, high = (facts["net_a_day"][name] for name in ("mean", "low", "high"))
     print(f"out of sample: {mean:,.0f} dollars a day and contract, 95 % {low:,.0f} to {high:,.0f}")
     return output

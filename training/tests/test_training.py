@@ -186,11 +186,10 @@ class Phases(unittest.TestCase):
         self.assertIn("regimes", found.stdout)
         self.assertNotIn("UNTRAINED", found.stdout)
 
-    def test_6_a_walk_forwards_test_is_traded_by_the_program_from_its_first_day_on(self):
+    def test_6_a_walk_forwards_tests_are_traded_by_the_program_and_stitched(self):
         need("ray")
         from algospace_train import walk_forward
 
-        core = self.core() | {"iterations": 1}
         settings = WalkForwardSettings(
             market=MARKET,
             train_sessions=5,
@@ -198,25 +197,28 @@ class Phases(unittest.TestCase):
             test_sessions=3,
             phase1={"epochs": 1},
             phase2={"slots": 8, "rollout": 64, "signal_share": 0.3, "iterations": 1, "evaluate_every": 1},
-            phase3=core | {"warm_start_share": 0.2},
+            phase3=self.core() | {"iterations": 1, "warm_start_share": 0.2},
             # Whoever has learned so little is never sure.
             thresholds={"confidence": 0.01, "agreement": 0.0, "gate": 0.0, "epistemic": 1.0},
-            program=command_line(),
+            program=str(Path(command_line()).absolute()),
+            output=str(self.folder / "walk"),
         )
-        cache = self.folder / "walk" / "markets"
-        markets = open_markets(MARKET, {}, cache)
-        _, first, end = markets.spans[0]
-        edges = walk_forward.folds(first, end, settings)[0]
-        folder = self.folder / "walk" / "fold-0"
-        row = walk_forward.fold(settings, edges, folder)
-        self.assertEqual(len(row["net"]), 3)
-        with (folder / "test" / "run" / "trades.csv").open() as file:
-            entries = [trade["entry_utc"] for trade in csv.DictReader(file)]
-        begins = np.datetime64(row["open"][0], "ns")
-        self.assertGreater(row["trades"], 0)
-        self.assertTrue(all(np.datetime64(entry.rstrip("Z"), "ns") > begins for entry in entries))
-        # Trades after the fold's last session are another fold's.
-        self.assertGreater(len(entries), row["trades"])
+        output = walk_forward.walk(settings)
+        rows = json.loads((output / "walk_forward.json").read_text())["folds"]
+        self.assertEqual([len(row["net"]) for row in rows], [3, 3])
+        count = 0
+        for number, row in enumerate(rows):
+            with (output / f"fold-{number}" / "test" / "run" / "trades.csv").open() as file:
+                entries = [trade["entry_utc"] for trade in csv.DictReader(file)]
+            begins = np.datetime64(row["open"][0], "ns")
+            self.assertGreater(row["trades"], 0)
+            self.assertTrue(all(np.datetime64(entry.rstrip("Z"), "ns") > begins for entry in entries))
+            # No trade of another fold's days.
+            self.assertEqual(len(entries), row["trades"])
+            count += len(entries)
+        stitched = json.loads((output / "stitched" / "summary.json").read_text())
+        self.assertEqual((stitched["trades"], stitched["days"]), (count, 6))
+        self.assertTrue((output / "stitched" / "report.html").exists())
 
     def test_before_the_first_step_every_ratio_is_one(self):
         settings = CoreSettings(**self.common("ratio", **self.core()), trainer="plain")
