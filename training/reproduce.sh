@@ -19,11 +19,11 @@ phases() { # FOLDER OF CONFIGURATIONS, FOLDER OF RUNS
 cargo build --release --manifest-path ../Cargo.toml
 for seed in "$@"; do
   runs="../runs/seed-$seed"
-  mkdir -p "$runs/config" ../runs/training/markets
-  # Markets are made once, for all.
-  [ -e "$runs/markets" ] || ln -s ../training/markets "$runs/markets"
+  mkdir -p "$runs/config"
   for phase in phase1 phase2 phase3; do
     sed "s#^seed: .*#seed: $seed#; s#\.\./runs/training#$runs#" "config/$phase.yaml" >"$runs/config/$phase.yaml"
+    # Markets are made once, for all.
+    echo "cache: ../runs/training/markets" >>"$runs/config/$phase.yaml"
   done
   phases "$runs/config" "$runs"
 done

@@ -16,7 +16,7 @@ from algospace_train import team
 from algospace_train.labels import label
 from algospace_train.markets import Markets
 from algospace_train.networks import ACCOUNT, AGENTS, CLASSES, Networks
-from algospace_train.settings import PLAIN_WISH
+from algospace_train.settings import PLAIN_WISH, SettingsError
 from algospace_train.team import Encoded
 
 LIMITS = 0.01, 100.0
@@ -34,41 +34,74 @@ class Judged:
     """[closes, 2]: dollars after costs of an entry short and of one long, with the wish of the risk sub-system; NaN where the
     rules leave no contract"""
 
-    def opportunity(self, temperature: float) -> team.Opportunity:
-        """Of every close."""
-        return team.count_votes(self.logits.reshape(-1, self.logits.shape[1] // AGENTS, CLASSES), temperature)
-
     def outcome(self, temperature: float) -> tuple[Tensor, Tensor]:
         """Confidence, and whether the side that it is about earned; only where the rules leave a contract."""
-        opportunity = self.opportunity(temperature)
+        opportunity = votes(self.logits, temperature)
         side = (opportunity.direction > 0).long().unsqueeze(1)
         net = self.net.gather(1, side).squeeze(1)
         known = ~net.isnan()
+        if not known.any():
+            raise SettingsError(
+                "the rules leave no contract at any close of the markets that confidence is fitted on; look at `engine`'s risk rules"
+            )
         return opportunity.confidence[known], (net[known] > 0.0).float()
 
 
+def votes(logits: Tensor, temperature: float) -> team.Opportunity:
+    """Of logits [closes, 3 * passes, 3]."""
+    return team.count_votes(logits.reshape(-1, logits.shape[1] // AGENTS, CLASSES), temperature)
+
+
+@dataclass
+class Asked:
+    """What the team's agents say at every `every`-th close of some markets, from a flat position."""
+
+    networks: Networks
+    markets: Markets
+    encoded: Encoded
+    closes: Tensor
+    """[closes]"""
+    logits: Tensor
+    """[closes, 3 * passes, 3]"""
+
+    @torch.no_grad()
+    def judge(self, temperature: float) -> Judged:
+        """With the wishes of a risk sub-system that is shown the opportunities at this temperature, as it is in the engine."""
+        wishes = torch.tensor(PLAIN_WISH).repeat(len(self.markets.newest), 1)
+        account = torch.zeros(len(self.closes), ACCOUNT)
+        seen, shown = self.encoded.at(self.closes), votes(self.logits, temperature).seen()
+        wishes[self.closes] = team.wish_of(
+            self.networks.risk, seen, shown, self.encoded.volatility[self.closes], account
+        )
+        net = torch.full((len(self.markets.newest), 2), torch.nan)
+        labels = label(self.markets, wishes)
+        net[labels.closes] = labels.net
+        return Judged(self.logits, net[self.closes])
+
+
 @torch.no_grad()
-def judge(networks: Networks, markets: Markets, encoded: Encoded, passes: int, every: int, seed: int) -> Judged:
-    """At every `every`-th close of the markets at which something can be decided."""
+def ask(networks: Networks, markets: Markets, encoded: Encoded, passes: int, every: int, seed: int) -> Asked:
+    """Asks the agents."""
     closes = markets.decidable[::every]
     generator = torch.Generator().manual_seed(seed)
     logits = torch.empty(len(closes), AGENTS * passes, CLASSES)
-    wishes = torch.tensor(PLAIN_WISH).repeat(len(markets.newest), 1)
     for part in torch.arange(len(closes)).split(1024):
         at = closes[part]
-        seen, account = encoded.at(at), torch.zeros(len(at), ACCOUNT)
-        given = networks.core(*seen, account, *team.draw_masks(len(at), passes, generator))
+        given = networks.core(
+            *encoded.at(at), torch.zeros(len(at), ACCOUNT), *team.draw_masks(len(at), passes, generator)
+        )
         logits[part] = given.reshape(len(at), AGENTS * passes, CLASSES)
-        shown = team.count_votes(given).seen()
-        wishes[at] = team.wish_of(networks.risk, seen, shown, encoded.volatility[at], account)
-    net = torch.full((len(markets.newest), 2), torch.nan)
-    labels = label(markets, wishes)
-    net[labels.closes] = labels.net
-    return Judged(logits, net[closes])
+    return Asked(networks, markets, encoded, closes, logits)
 
 
-def fit(judged: Judged) -> float:
-    """The temperature under which confidences tell outcomes best, by cross-entropy."""
+def fit(asked: Asked) -> float:
+    """The temperature under which confidences tell outcomes best. What the risk sub-system wishes, and so the outcomes, depend on it in
+    turn: it is fitted again to those of the first fit."""
+    return fit_to(asked.judge(fit_to(asked.judge(1.0))))
+
+
+def fit_to(judged: Judged) -> float:
+    """By cross-entropy."""
 
     def cost(logarithm: float) -> float:
         confidence, earned = judged.outcome(float(torch.tensor(logarithm).exp()))

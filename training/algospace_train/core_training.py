@@ -2,11 +2,12 @@
 
 1. Warm start: at every close the engine says what an entry short and one long would come to, tick by tick and after costs. The
    class that earned is the label of all three agents, through dropout; the gate learns whether the team's direction earned.
-   Labels look ahead, networks do not: they are used on the training markets alone.
-2. MAPPO in the full engine: each agent draws an action; where two agree on a side the risk sub-system (frozen) proposes and the
-   gate draws whether to execute. The advantage of the central critic is everyone's. Dropout masks are drawn once a step and used
-   again in the update (M. Hausknecht, N. Wagener, "Consistent Dropout for Policy Gradient Reinforcement Learning", 2022), so
-   that the ratio is exactly 1 before the first step.
+   Labels look ahead, networks do not: nothing is learned from labels of other markets than those of training, and those of the
+   validation markets choose the epoch.
+2. MAPPO in the full engine: each agent draws an action; where two more want a side than want the other the risk sub-system (frozen)
+   proposes and the gate draws whether to execute. The advantage of the central critic is everyone's. Core and gate learn, the
+   embedders are frozen by then. Dropout masks are drawn once a step and used again in the update (M. Hausknecht, N. Wagener,
+   "Consistent Dropout for Policy Gradient Reinforcement Learning", 2022), so that the ratio is exactly 1 before the first step.
 3. Every few iterations the whole team, with its passes and thresholds, runs on the validation markets; the best is kept.
 """
 
@@ -19,12 +20,13 @@ from torch.nn.functional import binary_cross_entropy, cross_entropy
 from tqdm import tqdm
 
 from algospace_train import _engine, machine, mappo, team
-from algospace_train.improvement import Learner, improve
 from algospace_train.labels import Labels, label
+from algospace_train.mappo_loop import Learner, PlainLearner, improve
 from algospace_train.markets import Markets, open_markets
-from algospace_train.networks import ACCOUNT, AGENTS, Networks, Risk
+from algospace_train.networks import ACCOUNT, AGENTS, CLASSES, Networks, Risk
+from algospace_train.players import play
 from algospace_train.run import Run
-from algospace_train.settings import CoreSettings
+from algospace_train.settings import THRESHOLDS, CoreSettings, Start
 from algospace_train.team import STAND_ASIDE, Encoded
 
 
@@ -43,7 +45,7 @@ def warm_start(networks: Networks, learn: Markets, check: Markets, settings: Cor
     optimizer = torch.optim.AdamW(trained.parameters(), lr=settings.warm_start_learning_rate)
     labels, check_labels = label(learn, settings.label_wish), label(check, settings.label_wish)
     classes = labels.classes(settings.label_margin)
-    share = torch.bincount(classes, minlength=3) / len(classes)
+    share = torch.bincount(classes, minlength=CLASSES) / len(classes)
     print(f"labels: {len(classes):,}, short {share[0]:.0%}, stand aside {share[1]:.0%}, long {share[2]:.0%}")
     regime = {id(of): team.regime_vectors(networks.regime, of) for of in (learn, check)}
     best, kept = float("inf"), None
@@ -56,7 +58,7 @@ def warm_start(networks: Networks, learn: Markets, check: Markets, settings: Cor
             markets.context(closes),
         )
         given = networks.core(*seen, any_account(len(closes)), *team.draw_masks(len(closes), 1))
-        return given.reshape(len(closes) * AGENTS, 3)
+        return given.reshape(len(closes) * AGENTS, CLASSES)
 
     taken = max(1, round(settings.warm_start_share * len(classes)))
     steps = settings.warm_start_epochs * -(-taken // settings.warm_start_batch)
@@ -126,7 +128,7 @@ class TeamPolicy(nn.Module):
     def log_probabilities(self, seen: list[Tensor], account: Tensor, masks: tuple[Tensor, Tensor]) -> Tensor:
         """Of the agents' classes under one pass: [batch, 3 agents, 3 classes]."""
         logits = self.core(*seen, account, *masks)
-        return torch.log_softmax(logits.reshape(len(account), AGENTS, 3) / self.temperature, dim=-1)
+        return torch.log_softmax(logits.reshape(len(account), AGENTS, CLASSES) / self.temperature, dim=-1)
 
     def value(self, seen: list[Tensor], account: Tensor, volatility: Tensor) -> Tensor:
         """[batch], normalised."""
@@ -134,7 +136,7 @@ class TeamPolicy(nn.Module):
 
 
 def side_of(actions: Tensor) -> Tensor:
-    """Where two agents or more agree on a side: -1, 0 or 1, [batch]."""
+    """The side that two agents more want than want the other, or none: -1, 0 or 1, [batch]."""
     votes = (actions - STAND_ASIDE).sum(1)
     return torch.sign(votes) * (votes.abs() >= 2)
 
@@ -208,7 +210,7 @@ def rollout(
         value = policy.value(seen, account, volatility)
         profit = torch.from_numpy(environment.profit.copy()).float()
         steps.append(taken | {"closes": closes, "account": account, "alive": alive, "value": value, "profit": profit})
-    environment.take_trades()
+    environment.drop_trades()
     closes, account, alive = stand()
     last = policy.value(encoded.at(closes), account, encoded.volatility[closes])
     kept = {key: torch.stack([step[key] for step in steps]) for key in steps[0]}
@@ -219,32 +221,6 @@ def rollout(
     chosen = is_alive[:-1]
     kept |= {"advantage": advantage, "return": returns}
     return {key: value[chosen] for key, value in kept.items()}
-
-
-def update(
-    policy: TeamPolicy,
-    optimizer: torch.optim.Optimizer,
-    encoded: Encoded,
-    batch: dict[str, Tensor],
-    settings: CoreSettings,
-) -> dict[str, float]:
-    """Several passes over a rollout."""
-    policy.value_norm.update(batch["return"])
-    batch |= {"target": policy.value_norm.normalise(batch["return"])}
-    batch["advantage"] = (batch["advantage"] - batch["advantage"].mean()) / (batch["advantage"].std() + 1e-6)
-    losses = []
-    for _ in range(settings.epochs):
-        for part in torch.randperm(len(batch["target"])).chunk(settings.minibatches):
-            taken = {key: value[part] for key, value in batch.items()}
-            closes = taken["closes"]
-            loss, numbers = loss_of(policy, encoded.at(closes), encoded.volatility[closes], taken, settings)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(policy.parameters(), settings.maximum_gradient)
-            optimizer.step()
-            losses.append(list(numbers.values()))
-    means = np.mean(losses, axis=0).tolist()
-    return {f"train/{key}": mean for key, mean in zip(numbers, means, strict=True)}
 
 
 def loss_of(
@@ -270,135 +246,69 @@ def loss_of(
     return loss, {key: part.item() for key, part in numbers.items()}
 
 
-@torch.no_grad()
-def judge(
-    networks: Networks,
-    markets: Markets,
-    encoded: Encoded,
-    settings: CoreSettings,
-) -> dict[str, float]:
-    """The whole team as the engine has it, on every five sessions of the markets once: metrics."""
-    chunks = markets.chunks(5)
-    environment = _engine.VectorEnvironment(markets.markets, chunks, min(len(chunks), 256), None)
-    direction, wish = np.zeros(environment.slots, np.int8), np.zeros((environment.slots, 3), np.float32)
-    environment.step(direction, wish)
-    decisions = 0
-    while not environment.is_idle.all():
-        closes = markets.close(environment.market, environment.close)
-        account = torch.from_numpy(environment.account.copy())
-        seen = encoded.at(closes)
-        opportunity = team.opportunities(networks.core, seen, account, settings.passes)
-        shown = opportunity.seen()
-        chosen = team.wish_of(networks.risk, seen, shown, encoded.volatility[closes], account)
-        execute = networks.gate(*seen, account, shown, chosen).squeeze(1)
-        enters = (opportunity.confidence >= settings.confidence_threshold) & (execute >= settings.gate_threshold)
-        direction = torch.where(enters, opportunity.direction, 0.0).numpy().astype(np.int8)
-        decisions += int((~environment.is_idle & ~environment.is_last).sum())
-        environment.step(direction, chosen.numpy())
-    trades = environment.take_trades()
-    net, gross = trades["net"], trades["gross"]
-    days = markets.days()
-    by_day = net.sum() / days
+def judge(networks: Networks, markets: Markets, encoded: Encoded, settings: CoreSettings) -> dict[str, float]:
+    """The whole team as the engine has it, before any calibration, on every session of the markets once: dollars of one contract
+    after costs, and before commission, a day."""
+    outcome = play(networks, markets, encoded, THRESHOLDS | settings.thresholds, passes=settings.passes)
     return {
-        "validation/net_a_day": float(by_day),
-        "validation/gross_a_day": float(gross.sum() / days),
-        "validation/trades_a_day": len(net) / days,
-        "validation/net_a_trade": float(net.mean()) if len(net) else 0.0,
-        "validation/won": float((net > 0).mean()) if len(net) else 0.0,
-        "validation/decisions": float(decisions),
+        "validation/net_a_day": float(outcome.net.mean()),
+        "validation/gross_a_day": float(outcome.gross.mean()),
+        "validation/trades_a_day": outcome.trades / len(outcome.net),
     }
 
 
-class PlainLearner:
-    """MAPPO in a loop of our own, an iteration at a time."""
+class PlainTeamLearner(PlainLearner):
+    """Core and gate in the plain loop."""
 
     def __init__(self, settings: CoreSettings, networks: Networks, markets: Markets) -> None:
-        self.settings, self.networks, self.markets = settings, networks, markets
-        self.policy = TeamPolicy(networks, settings.policy_temperature)
-        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=settings.learning_rate, eps=1e-5)
-        self.rewards = mappo.rewards_of(settings)
+        super().__init__(settings, TeamPolicy(networks, settings.policy_temperature), mappo.rewards_of(settings))
+        self.networks, self.markets = networks, markets
         self.encoded = team.encode(networks, markets)
         chunks = markets.chunks(settings.sessions)
         self.environment = _engine.VectorEnvironment(markets.markets, chunks, settings.slots, settings.seed)
-        self.iteration = 0
 
-    def iterate(self) -> dict[str, float]:
-        """One rollout and its updates."""
-        settings = self.settings
-        # An iteration has its own episodes: resumed or not, they are the same.
-        self.environment.reset(settings.seed + self.iteration)
+    def roll_out(self, seed: int) -> tuple[dict[str, Tensor], dict[str, float]]:
+        settings, risk = self.settings, self.networks.risk
+        self.environment.reset(seed)
         self.environment.step(np.zeros(settings.slots, np.int8), np.zeros((settings.slots, 3), np.float32))
-        self.iteration += 1
-        batch = rollout(
-            self.policy, self.networks.risk, self.markets, self.encoded, self.environment, self.rewards, settings
-        )
-        numbers = {
+        batch = rollout(self.policy, risk, self.markets, self.encoded, self.environment, self.rewards, settings)
+        return batch, {
             "train/profit": float(batch["profit"].mean()),
             "train/return": float(batch["return"].mean()),
             "train/sides": float((batch["votes"] - STAND_ASIDE).abs().float().mean()),
             "train/executed": float((batch["gated"] & batch["execute"]).float().mean()),
-            "steps": float(self.iteration * settings.rollout * settings.slots),
         }
-        return numbers | update(self.policy, self.optimizer, self.encoded, batch, settings)
 
-    def write(self, networks: Networks) -> None:
-        """Nothing: it learns in them."""
-
-    def save(self, folder: str) -> None:
-        state = {"policy": self.policy.state_dict(), "optimizer": self.optimizer.state_dict()}
-        state |= {"rewards": self.rewards.running, "iteration": self.iteration}
-        torch.save(state, Path(folder) / "learner.pt")
-
-    def restore(self, folder: str) -> None:
-        state = torch.load(Path(folder) / "learner.pt", weights_only=True)
-        self.policy.load_state_dict(state["policy"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.rewards.running = state["rewards"]
-        self.iteration = state["iteration"]
-
-    def close(self) -> None:
-        """Nothing is open."""
+    def loss(self, taken: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        closes = taken["closes"]
+        return loss_of(self.policy, self.encoded.at(closes), self.encoded.volatility[closes], taken, self.settings)
 
 
-def train(settings: CoreSettings, resume: bool = False, address: str | None = None) -> Path:
+def train(settings: CoreSettings, start: Start = Start.NEW, address: str | None = None) -> Path:
     """Trains embedders, core and gate; returns the path of the networks. `address` is a Ray cluster's."""
     machine.prepare(settings.threads)
-    run = Run("phase3", settings, resume)
-    cache = Path(settings.output) / "markets"
-    networks = run.networks()
+    run = Run("phase3", settings, start)
+    networks = run.networks
     torch.manual_seed(settings.seed)
-    learn = open_markets(settings.train, settings.engine, cache)
-    check = open_markets(settings.validation, settings.engine, cache)
+    check = open_markets(settings.validation, settings.engine, settings.market_folder())
     began = run.folder / "warm_start.safetensors"
-    if run.resumed is None:
+    learn: Markets | None = None
+    if start is not Start.RESUME or settings.trainer == "plain":
+        learn = open_markets(settings.train, settings.engine, settings.market_folder())
+    if start is not Start.RESUME:
         if settings.warm_start_epochs:
             warm_start(networks, learn, check, settings, run)
         run.keep(networks, began)
     learner: Learner
     if settings.trainer == "plain":
-        learner = PlainLearner(settings, networks, learn)
+        learner = PlainTeamLearner(settings, networks, learn)
     else:
+        # Runners open the markets themselves: twice is a lot of memory.
+        del learn
         # Ray takes seconds to import.
         from algospace_train import rllib_team
 
         learner = rllib_team.learner(settings, began, address)
     check_encoded = team.encode(networks, check)
-
-    def look() -> dict[str, float]:
-        return judge(networks, check, check_encoded, settings)
-
-    best = -float("inf")
-    if run.resumed is None:
-        numbers = look()
-        best = numbers["validation/net_a_day"]
-        tell("after the warm start", numbers)
-        run.log(0, numbers)
-        run.keep(networks)
-    improve(run, settings, networks, learner, look, best)
+    improve(run, settings, networks, learner, lambda: judge(networks, check, check_encoded, settings))
     return run.weights
-
-
-def tell(when: str, numbers: dict[str, float]) -> None:
-    """Of a validation, for people."""
-    net, trades = numbers["validation/net_a_day"], numbers["validation/trades_a_day"]
-    print(f"{when}: {net:,.0f} dollars and {trades:.1f} trades a day on the validation markets")

@@ -88,6 +88,9 @@ class TradingEnvironment(gymnasium.Env[dict[str, np.ndarray], dict[str, Any]]):
         self.settings, self.markets = settings, markets or settings.markets()
         self.chunks = self.markets.chunks(settings.sessions)
         self.rows = {kind: rows.numpy() for kind, rows in self.markets.rows.items()}
+        for rows in self.rows.values():
+            # What is seen is shared by all that see this market.
+            rows.flags.writeable = False
         self.newest, self.volatility = self.markets.newest.numpy(), self.markets.volatility.numpy()
         self.observation_space = spaces.Dict(observation_spaces(self.markets))
         self.action_space = spaces.Dict({"side": spaces.Discrete(SIDES), "wish": wish_space()})
@@ -124,8 +127,8 @@ class TradingEnvironment(gymnasium.Env[dict[str, np.ndarray], dict[str, Any]]):
 
 
 class TradingTeam(ParallelEnv[str, dict[str, np.ndarray], Any]):
-    """Four who decide together: structure, tactical and regime choose a side each, which is entered where two agree; risk says
-    how. All have the same reward."""
+    """Four who decide together: structure, tactical and regime choose a side each, which is entered where two more want it than
+    want the other; risk says how. All have the same reward."""
 
     metadata = {"name": "algospace_trading_team", "render_modes": []}  # noqa: RUF012 - PettingZoo's own name and kind
     VOTERS = ("structure", "tactical", "regime")
@@ -171,15 +174,14 @@ class TradingTeam(ParallelEnv[str, dict[str, np.ndarray], Any]):
 
 
 class TradingVector(gymnasium.vector.VectorEnv[dict[str, np.ndarray], dict[str, Any], np.ndarray]):
-    """Many episodes side by side, all in one call of the engine; a slot whose episode is over begins another in its next step.
-
-    `observe` makes observations of another kind, in `observation`, such as what frozen encoders say.
+    """Many episodes side by side, all in one call of the engine; a slot whose episode is over begins another in its next step. `seen`
+    makes observations and `meant` understands actions: who sees or acts otherwise, such as through frozen encoders, has others.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012 - Gymnasium's own
 
     def __init__(self, settings: EpisodeSettings, slots: int, seed: int = 0, markets: Markets | None = None) -> None:
-        self.settings, self.markets, self.num_envs = settings, markets or settings.markets(), slots
+        self.settings, self.markets, self.num_envs, self.seed = settings, markets or settings.markets(), slots, seed
         self.rewards = settings.rewards()
         self.running = self.rewards.running
         """what `rewards` remember at a reset"""
@@ -199,7 +201,13 @@ class TradingVector(gymnasium.vector.VectorEnv[dict[str, np.ndarray], dict[str, 
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         del options
-        self.environment.reset(seed[0] if isinstance(seed, list) else seed)
+        given = seed[0] if isinstance(seed, list) else seed
+        if given is not None or self._np_random is None:
+            self._np_random, self._np_random_seed = gymnasium.utils.seeding.np_random(
+                self.seed if given is None else given
+            )
+        # Without a seed the generator goes on, as Gymnasium has it.
+        self.environment.reset(int(self.np_random.integers(2**63)))
         self.rewards.running = self.running
         self.environment.step(np.zeros(self.num_envs, np.int8), np.zeros((self.num_envs, 3), np.float32))
         return self.seen(), {}
@@ -207,6 +215,8 @@ class TradingVector(gymnasium.vector.VectorEnv[dict[str, np.ndarray], dict[str, 
     def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         direction, wish = self.meant(actions)
         self.environment.step(direction, wish)
+        # Nobody asks for them here, and they would be kept.
+        self.environment.drop_trades()
         profit = torch.from_numpy(self.environment.profit.copy())
         reward = self.rewards.of(profit).numpy().astype(np.float64)
         never = np.zeros(self.num_envs, np.bool_)

@@ -24,6 +24,7 @@ from torch import nn
 
 from algospace_train import masks, parity
 from algospace_train.networks import PASSES, Networks, untrained
+from algospace_train.whole_file import write_whole
 
 OPSET = 18
 FEATURE_SCHEMA = Path(__file__).with_name("feature_schema.json")
@@ -162,8 +163,9 @@ def export(networks: Networks, directory: Path, card: Card) -> None:
     }
     files["manifest.json"] = (json.dumps(manifest, indent=2) + "\n").encode()
     directory.mkdir(parents=True, exist_ok=True)
+    # The manifest comes last: until then the set is the one that was there, or none that loads.
     for file_name, content in files.items():
-        (directory / file_name).write_bytes(content)
+        write_whole(directory / file_name, content)
     print(f"{directory}: {sum(map(len, files.values())):,} bytes")
 
 

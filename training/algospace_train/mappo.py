@@ -7,11 +7,20 @@ RLlib's learner both call them.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import huber_loss
 
 from algospace_train.settings import PolicySettings
+
+ADAM_EPSILON = 1e-5
+"""as in the MAPPO paper's table of hyper-parameters"""
+
+
+def seed_of(*numbers: int) -> int:
+    """A seed of its own for every combination of numbers, such as the run's seed, the iteration and the runner; below 2^63."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def advantages(
@@ -81,6 +90,14 @@ class ValueNorm(nn.Module):
     def restore(self, values: Tensor) -> Tensor:
         mean, deviation = self.scale()
         return values * deviation + mean
+
+
+def prepared(norm: ValueNorm, advantage: Tensor, returns: Tensor) -> dict[str, Tensor]:
+    """What a minibatch's loss is made of: the advantages, [batch], standardised within it, and the returns, [batch], in the critic's
+    units, which move with every minibatch as in the authors' own code."""
+    norm.update(returns)
+    deviation = advantage.std(correction=0)
+    return {"advantage": (advantage - advantage.mean()) / (deviation + 1e-6), "target": norm.normalise(returns)}
 
 
 def critic(width: int) -> nn.Sequential:

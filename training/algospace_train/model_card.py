@@ -4,6 +4,11 @@ from typing import Any
 
 from algospace_train.unseen_kinds import MEASURES
 
+NONE = "none"
+"""where there is nothing to divide by"""
+FEW_DAYS = 60
+"""below which days of a real market say next to nothing"""
+
 
 def money(facts: dict[str, float]) -> str:
     return f"{facts['mean']:,.0f} ({facts['low']:,.0f} to {facts['high']:,.0f})"
@@ -90,103 +95,160 @@ def unseen(held_out: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
+def made(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, Any]) -> list[str]:
+    """How a set came about."""
+    training, thresholds = manifest["training"], facts["thresholds"]
+    kept = calibrated["kept_iterations"]
+    revisions = calibrated["revisions"]
+    by = [f"`{next(iter(revisions.values()))}`"] if len(set(revisions.values())) == 1 else []
+    by = by or [f"{name}: `{revision}`" for name, revision in revisions.items()]
+    lines = [
+        f"* Learned from: {training['span']}. SHA-256 of the histories: `{training['data_sha256']}`.",
+        f"* Seed {manifest['seed']}, {training['steps']:,} environment steps, code {', '.join(by)}.",
+        f"* Temperature {calibrated['temperature']}, fitted on what trades came to on {calibrated['calibration']['markets']}.",
+        f"* Thresholds below: confidence {thresholds['confidence']}, gate {thresholds['gate']}, agreement {thresholds['agreement']}, "
+        f"epistemic uncertainty {thresholds['epistemic']}.",
+    ]
+    if "phase3" in kept:
+        after = (
+            f"iteration {kept['phase3']} of MAPPO"
+            if kept["phase3"]
+            else "the warm start: no iteration of MAPPO was better"
+        )
+        lines.append(f"* Kept are the networks after {after}, on the validation markets.")
+    return [*lines, ""]
+
+
+def chosen(rows: list[dict[str, float]]) -> list[str]:
+    """What a confidence threshold could be chosen by."""
+    return [
+        "## Which confidence to ask for",
+        "",
+        "By the validation markets, which training has looked at too; no other market has had a say.",
+        "",
+        *table(
+            ["confidence threshold", "net, dollars a day", "trades a day"],
+            [[f"{row['confidence']}", f"{row['net_a_day']:,.0f}", f"{row['trades_a_day']:.2f}"] for row in rows],
+        ),
+    ]
+
+
+def share(part: float, whole: float) -> str:
+    """Of a whole, where there is one."""
+    return f"{part / whole:.0%}" if whole > 0.0 else NONE
+
+
+def planted(facts: dict[str, Any]) -> list[str]:
+    """Of markets with an edge that is known, and of markets without one."""
+    net, oracle = facts["planted"]["trained"]["net_a_day"]["mean"], facts["attainable_a_day"]
+    often, quiet = facts["planted"]["trained"]["trades_a_day"], facts["null"]["trained"]["trades_a_day"]
+    return [
+        "## A planted edge, on seeds that it has never seen",
+        "",
+        f"The generator's oracle, which knows every hidden regime, makes {oracle:,.0f} dollars a day; the set makes {share(net, oracle)} of that. "
+        "`filter` knows the generator's law, every parameter and no draw, and enters where a trend is likelier than everything else: about what can be "
+        f"made without a look at what is hidden. The set makes {share(net, facts['planted']['filter']['net_a_day']['mean'])} of it. `random` enters at "
+        "random about as often, with the same stops and targets; `rule` is the moving-average cross.",
+        "",
+        *outcomes(facts["planted"]),
+        "## A market without an edge",
+        "",
+        f"Trades a day, beside those on the planted edge: {f'{quiet / often:.2f}' if often else NONE}.",
+        "",
+        *outcomes(facts["null"]),
+    ]
+
+
+def seeds(facts: dict[str, Any]) -> list[str]:
+    """Of the phases under several seeds."""
+    if not facts["seeds"]:
+        return []
+    rows = [
+        [
+            name,
+            money(of["planted"]["net_a_day"]),
+            share(of["planted"]["net_a_day"]["mean"], facts["attainable_a_day"]),
+            f"{of['planted']['trades_a_day']:.2f}",
+            f"{of['null']['trades_a_day']:.2f}",
+            money(of["null"]["free_a_day"]),
+        ]
+        for name, of in facts["seeds"].items()
+    ]
+    header = [
+        "run",
+        "net, dollars a day",
+        "of the oracle's",
+        "trades a day",
+        "without an edge",
+        "before all costs there",
+    ]
+    return [
+        "## Other seeds, and the warm start alone",
+        "",
+        "The phases under other seeds, and before their MAPPO, on the same unseen markets, with this set's temperature and thresholds.",
+        "",
+        *table(header, rows),
+    ]
+
+
+def calibration(manifest: dict[str, Any], calibrated: dict[str, Any]) -> list[str]:
+    """Of confidence against outcomes."""
+    errors, quantiles = manifest["calibration"], calibrated["confidence_quantiles"]
+    return [
+        "## What confidence means",
+        "",
+        f"Expected calibration error on other markets than the temperature was fitted on: {errors['expected_calibration_error_before']:.4f} before, "
+        f"{errors['expected_calibration_error_after']:.4f} after. {calibrated['share_earned']:.1%} of all entries would have earned. Confidence has a median "
+        f"of {quantiles[0]:.3f} and is above {quantiles[2]:.3f} once in a hundred closes.",
+        "",
+        *table(
+            ["confidence", "earned", "closes"],
+            [[f"{said:.3f}", f"{earned:.3f}", str(count)] for said, earned, count in calibrated["reliability_after"]],
+        ),
+    ]
+
+
 def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, Any]) -> str:
     """Of a set, as evaluated."""
-    training, thresholds = manifest["training"], facts["thresholds"]
-    planted, null = facts["planted"]["trained"], facts["null"]["trained"]
-    quiet = null["trades_a_day"] / planted["trades_a_day"] if planted["trades_a_day"] else float("nan")
     lines = [
         f"# Model set `{manifest['name']}`",
         "",
         manifest["description"],
         "",
         "Written by `python -m algospace_train evaluate`; every figure is measured. Dollars are of one contract; intervals are of 95 %, by a "
-        "bootstrap over days.",
+        "bootstrap over days. No market of these tables was learned from, chosen by or calibrated on.",
         "",
         "## What it is",
         "",
-        f"* Learned from: {training['span']}. SHA-256 of the histories: `{training['data_sha256']}`.",
-        f"* Seed {manifest['seed']}, {training['steps']:,} environment steps, code `{manifest['revision']}`.",
-        f"* Temperature {calibrated['temperature']}, fitted on what trades came to on markets that no phase has seen.",
-        f"* Thresholds below: confidence {thresholds['confidence']}, gate {thresholds['gate']}, agreement {thresholds['agreement']}, "
-        f"epistemic uncertainty {thresholds['epistemic']}.",
-        "",
-        "## A planted edge, on seeds that it has never seen",
-        "",
-        f"The generator's oracle, which knows every hidden regime, makes {facts['attainable_a_day']:,.0f} dollars a day; the set makes "
-        f"{facts['captured']:.0%} of that. `filter` knows the generator's law, every parameter and no draw, and enters where a trend is likelier than "
-        f"everything else: about what can be made without a look at what is hidden. The set makes {facts['captured_of_filter']:.0%} of it. `random` enters "
-        "at random as often, with the same stops and targets; `rule` is the moving-average cross.",
-        "",
-        *outcomes(facts["planted"]),
-        "## A market without an edge",
-        "",
-        f"It trades {quiet:.2f} times as often as on the planted edge.",
-        "",
-        *outcomes(facts["null"]),
+        *made(manifest, calibrated, facts),
+        *planted(facts),
     ]
     if "ablations" in facts:
         lines += ["## With something missing", "", *outcomes(facts["ablations"])]
-    if facts["seeds"]:
-        lines += [
-            "## Other seeds",
-            "",
-            "The phases under other seeds, on the same unseen markets, with this set's temperature and thresholds.",
-            "",
-            *table(
-                [
-                    "run",
-                    "net, dollars a day",
-                    "of the oracle's",
-                    "trades a day",
-                    "without an edge",
-                    "before all costs there",
-                ],
-                [
-                    [
-                        name,
-                        money(of["planted"]["net_a_day"]),
-                        f"{of['planted']['net_a_day']['mean'] / facts['attainable_a_day']:.0%}",
-                        f"{of['planted']['trades_a_day']:.2f}",
-                        f"{of['null']['trades_a_day']:.2f}",
-                        money(of["null"]["free_a_day"]),
-                    ]
-                    for name, of in facts["seeds"].items()
-                ],
-            ),
-        ]
+    lines += seeds(facts)
     for name, by_run in facts["learning"].items():
         if by_run:
             lines += [f"## Learning: {name}", "", *curves(by_run)]
     if "real" in facts:
-        lines += ["## Real days", "", facts["real_note"], "", *outcomes(facts["real"])]
+        few = (
+            ""
+            if facts["real"]["trained"]["days"] >= FEW_DAYS
+            else " So few days show that everything runs on a real market, and no more."
+        )
+        lines += ["## Real days", "", facts["real_span"] + few, "", *outcomes(facts["real"])]
+    lines += chosen(calibrated["thresholds_on_validation"])
+    lines += calibration(manifest, calibrated)
+    lines += unseen(facts["held_out"])
+    lines += ["## Limits", "", *(f"* {limit}" for limit in facts["limits"])]
     lines += [
-        "## What confidence means",
-        "",
-        f"Expected calibration error on other markets than the temperature was fitted on: {manifest['calibration']['expected_calibration_error_before']:.4f} "
-        f"before, {manifest['calibration']['expected_calibration_error_after']:.4f} after. {calibrated['share_earned']:.1%} of all entries would have earned. "
-        f"Confidence has a median of {calibrated['confidence_quantiles'][0]:.3f} and is above {calibrated['confidence_quantiles'][2]:.3f} once in a hundred closes.",
-        "",
-        *table(
-            ["confidence", "earned", "closes"],
-            [[f"{said:.3f}", f"{earned:.3f}", str(count)] for said, earned, count in calibrated["reliability_after"]],
-        ),
-        *unseen(facts["held_out"]),
-        "## Limits",
-        "",
-        "* It has learned from made-up markets. It says nothing of a real one, and must not trade one.",
-        "* Its edge is one that was planted, strong and slow; the kinds above say how fast it fades, and how little its uncertainty warns of a market "
-        "that is like what it knows, only weaker.",
-        "* It knows markets of 20,000 trades a day, and was tried on no others but the real minutes.",
         "* Confidence is that of the entry's own stop and target; another risk sub-system needs another temperature.",
-        "* Nothing here was tuned on the markets of these tables.",
         "",
     ]
     return "\n".join(lines)
 
 
-def walked(facts: dict[str, Any], span: str) -> str:
-    """Of a walk forward."""
+def walked(facts: dict[str, Any], span: str, report: str) -> str:
+    """Of a walk forward; `report` is where the engine's report of its tests is."""
     folds = [
         [
             str(number + 1),
@@ -195,6 +257,7 @@ def walked(facts: dict[str, Any], span: str) -> str:
             str(fold["trades"]),
             f"{sum(fold['net']):,.0f}",
             f"{fold['temperature']:.2f}",
+            str(fold["kept_iterations"].get("phase3", "")),
         ]
         for number, fold in enumerate(facts["folds"])
     ]
@@ -202,16 +265,16 @@ def walked(facts: dict[str, Any], span: str) -> str:
         "# Walk forward",
         "",
         f"{span}. Every fold's test is traded by a set that has learned from sessions before it alone. Dollars are of one contract, after costs; "
-        "intervals are of 95 %, by a bootstrap over days. `equity.csv` is the tests, one after the other; `stitched/report.html` shows them as "
-        "one run, with the contracts that were traded.",
+        f"intervals are of 95 %, by a bootstrap over days. `equity.csv` is the tests, one after the other; `{report}` shows them as one run, with "
+        "the contracts that were traded.",
         "",
         *outcomes({"all tests": facts}),
     ]
-    if "attainable_a_day" in facts:
-        share = facts["net_a_day"]["mean"] / facts["attainable_a_day"]
+    oracle = facts.get("attainable_a_day", 0.0)
+    if oracle > 0.0:
         lines += [
-            f"The oracle makes {facts['attainable_a_day']:,.0f} a day over the whole span; the tests {share:.0%} of that.",
+            f"The oracle makes {oracle:,.0f} a day over the whole span; the tests {share(facts['net_a_day']['mean'], oracle)} of that.",
             "",
         ]
-    lines += table(["fold", "first day", "days", "trades", "net, dollars", "temperature"], folds)
-    return "\n".join(lines)
+    header = ["fold", "first day", "days", "trades", "net, dollars", "temperature", "kept iteration of phase 3"]
+    return "\n".join(lines + table(header, folds))

@@ -15,7 +15,7 @@ from algospace_train import machine
 from algospace_train.markets import Markets, open_markets
 from algospace_train.networks import RegimeEngine
 from algospace_train.run import Run
-from algospace_train.settings import RegimeSettings
+from algospace_train.settings import RegimeSettings, SettingsError, Start
 
 
 def closes_of_rows(markets: Markets) -> Tensor:
@@ -63,16 +63,16 @@ def judge(engine: RegimeEngine, markets: Markets, closes: Tensor, beta: float) -
     }
 
 
-def train(settings: RegimeSettings, resume: bool = False) -> Path:
+def train(settings: RegimeSettings, start: Start = Start.NEW) -> Path:
     """Trains the engine; returns the path of the networks."""
     machine.prepare(settings.threads)
-    run = Run("phase1", settings, resume)
-    cache = Path(settings.output) / "markets"
-    learn = open_markets(settings.train, settings.engine, cache)
-    check = open_markets(settings.validation, settings.engine, cache)
+    run = Run("phase1", settings, start)
+    learn, check = (
+        open_markets(of, settings.engine, settings.market_folder()) for of in (settings.train, settings.validation)
+    )
     learn_closes, check_closes = closes_of_rows(learn), closes_of_rows(check)
     print(f"{len(learn_closes):,} windows to learn from, {len(check_closes):,} to be judged on")
-    networks = run.networks()
+    networks = run.networks
     engine = networks.regime
     torch.manual_seed(settings.seed)
     optimizer = torch.optim.AdamW(engine.parameters(), lr=settings.learning_rate)
@@ -80,7 +80,7 @@ def train(settings: RegimeSettings, resume: bool = False) -> Path:
     if run.resumed is not None:
         state = run.resumed
         optimizer.load_state_dict(state["optimizer"])
-        begin, best, waited = state["epoch"], state["best"], state["waited"]
+        begin, best, waited = state["step"], state["best"], state["waited"]
         torch.set_rng_state(state["random"])
     progress = trange(begin, settings.epochs, desc="phase 1", unit="epoch", initial=begin, total=settings.epochs)
     for epoch in progress:
@@ -105,8 +105,10 @@ def train(settings: RegimeSettings, resume: bool = False) -> Path:
             best, waited = numbers["validation/loss"], 0
             run.keep(networks)
         state = {"networks": networks.state_dict(), "optimizer": optimizer.state_dict()}
-        run.save(state | {"epoch": epoch + 1, "best": best, "waited": waited})
+        run.save(epoch + 1, state | {"best": best, "waited": waited})
     run.close()
+    if not run.weights.exists():
+        raise SettingsError(f"{run.folder}: no epoch had a loss that is a number; try a smaller learning_rate")
     return run.weights
 
 

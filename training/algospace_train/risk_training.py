@@ -2,13 +2,13 @@
 signal finds.
 
 Each step is an opportunity from a flat position: a side and a confidence that is right as often as it says, the right side being
-the one whose entry would have come to more. Its outcome is simulated tick by tick, costs in, by the engine. The reward is what it
-adds to the running Sortino ratio. Three agents, a head each, draw from a normal distribution around what their head says, before
-it is brought into its range; they share the advantage.
+the one whose entry would have come to more. The signal thus knows something of what comes, on validation markets too: profits here
+are no profits that could be had, and only the risk sub-system's share in them is learned. An outcome is simulated tick by tick, costs
+in, by the engine. The reward is what it adds to the running Sortino ratio. Three agents, a head each, draw from a normal
+distribution around what their head says, before it is brought into its range; they share the advantage.
 """
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +17,18 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from algospace_train import _engine, machine, mappo
-from algospace_train.improvement import Learner, improve
 from algospace_train.labels import label
+from algospace_train.mappo_loop import Learner, PlainLearner, improve
 from algospace_train.markets import Markets, open_markets
 from algospace_train.networks import Networks, Risk, between
 from algospace_train.regime_training import regime_vectors
 from algospace_train.run import Run
-from algospace_train.settings import MarketSettings, RiskSettings, SettingsError
+from algospace_train.settings import MarketSettings, RiskSettings, SettingsError, Start
 
 OPPORTUNITY = 4
 """direction, confidence, epistemic uncertainty, agreement"""
+LOOKS = 8
+"""signals that the validation sessions are judged with"""
 
 
 class RiskPolicy(nn.Module):
@@ -54,53 +56,53 @@ def wish_of(action: Tensor) -> Tensor:
     return torch.cat((torch.sigmoid(size), between(*Risk.STOP, stop), between(*Risk.REWARD, reward)), dim=-1)
 
 
-@dataclass
 class Signal:
-    """Where the mediocre signal speaks, and what it says."""
+    """At which closes the mediocre signal speaks, and what it says: drawn for every close beforehand, whoever stands there."""
 
-    settings: RiskSettings
-    random: np.random.Generator
-
-    def draw(self, better: Tensor) -> tuple[Tensor, Tensor]:
-        """Whether it speaks [batch], and the opportunity [batch, 4], where `better` [batch] is the better side."""
-        count, settings = len(better), self.settings
-        speaks = torch.from_numpy(self.random.random(count) < settings.signal_share) & (better != 0.0)
-        confidence = self.random.uniform(*settings.signal_confidence, count)
-        is_right = torch.from_numpy(self.random.random(count) < confidence)
-        direction = torch.where(is_right, better, -better)
-        epistemic, agreement = self.random.uniform(0.0, 0.1, count), self.random.uniform(0.5, 1.0, count)
+    def __init__(self, settings: RiskSettings, better: Tensor, seed: int) -> None:
+        """`better` is the better side at every close, -1 or 1, 0 where there is none: [closes]."""
+        random, count = np.random.default_rng([seed, 1]), len(better)
+        self.speaks = torch.from_numpy(random.random(count) < settings.signal_share) & (better != 0.0)
+        """[closes]"""
+        confidence = random.uniform(*settings.signal_confidence, count)
+        is_right = torch.from_numpy(random.random(count) < confidence)
+        epistemic, agreement = random.uniform(0.0, 0.1, count), random.uniform(0.5, 1.0, count)
         others = torch.from_numpy(np.stack((confidence, epistemic, agreement), axis=1)).float()
-        return speaks, torch.cat((direction.unsqueeze(1), others), dim=1)
+        self.opportunity = torch.cat((torch.where(is_right, better, -better).unsqueeze(1), others), dim=1)
+        """[closes, 4]"""
 
 
 class RiskEnvironment:
-    """Opportunities in episodes side by side."""
+    """Opportunities in episodes side by side. Without a number of slots every span of `sessions` sessions comes once, in a slot
+    of its own."""
 
-    def __init__(self, markets: Markets, regime: Tensor, settings: RiskSettings) -> None:
+    def __init__(self, markets: Markets, regime: Tensor, settings: RiskSettings, slots: int | None) -> None:
         self.markets, self.regime, self.settings = markets, regime, settings
         chunks = markets.chunks(settings.sessions)
-        self.environment = _engine.VectorEnvironment(markets.markets, chunks, settings.slots, settings.seed)
+        seed = None if slots is None else settings.seed
+        self.slots = slots or len(chunks)
+        self.environment = _engine.VectorEnvironment(markets.markets, chunks, self.slots, seed)
         self.better = label(markets, settings.label_wish).better(markets)
         if not self.better.any():
             raise SettingsError(
                 f"{markets.describe()}: no entry comes to anything, so that there is no side to be right about; take other markets, or another label_wish"
             )
-        self.nothing = np.zeros(settings.slots, np.int8), np.zeros((settings.slots, 3), np.float32)
+        self.nothing = np.zeros(self.slots, np.int8), np.zeros((self.slots, 3), np.float32)
         self.rewards = mappo.rewards_of(settings)
 
     def begin(self, seed: int) -> None:
-        """Other episodes and opportunities, which the seed names."""
-        self.signal = Signal(self.settings, np.random.default_rng([seed, 1]))
+        """Other episodes, where they are drawn, and other opportunities, which the seed names."""
+        self.signal = Signal(self.settings, self.better, seed)
         self.environment.reset(seed)
         self.environment.step(*self.nothing)
 
-    def better_at(self, slots: np.ndarray) -> Tensor:
-        """The side that is right where these slots stand, [slots]."""
-        return self.better[self.markets.close(self.environment.market[slots], self.environment.close[slots])]
+    def closes(self, slots: np.ndarray) -> Tensor:
+        """Where these slots stand."""
+        return self.markets.close(self.environment.market[slots], self.environment.close[slots])
 
     def states(self, slots: np.ndarray, opportunity: Tensor) -> list[Tensor]:
         """What the risk agents see, in the order of their network's inputs."""
-        closes = self.markets.close(self.environment.market[slots], self.environment.close[slots])
+        closes = self.closes(slots)
         account = torch.from_numpy(self.environment.account[slots])
         return [
             self.regime[closes],
@@ -111,27 +113,26 @@ class RiskEnvironment:
         ]
 
     @torch.no_grad()
-    def rollout(self, policy: RiskPolicy, steps: int) -> dict[str, Tensor]:
-        """Opportunities of so many steps, each followed until its outcome is known, with advantages."""
-        environment, slots = self.environment, self.settings.slots
-        opened: list[list[dict]] = [[] for _ in range(slots)]
+    def rollout(self, policy: RiskPolicy, steps: int | None, draws: bool = True) -> dict[str, Tensor]:
+        """Opportunities of so many steps, or of all episodes, each followed until its outcome is known, with advantages. Without
+        `draws` the agents do what their heads say."""
+        environment = self.environment
+        opened: list[list[dict]] = [[] for _ in range(self.slots)]
         step = 0
-        while step < steps or (environment.position != 0).any():
+        while not environment.is_idle.all() if steps is None else step < steps or (environment.position != 0).any():
             direction, wish = (array.copy() for array in self.nothing)
-            is_flat = ~environment.is_last & (environment.position == 0)
-            at = np.flatnonzero(is_flat & (step < steps))
+            is_flat = ~environment.is_last & ~environment.is_idle & (environment.position == 0)
+            at = np.flatnonzero(is_flat & (steps is None or step < steps))
             step += 1
+            at = at[self.signal.speaks[self.closes(at)].numpy()]
             if len(at):
-                speaks, opportunity = self.signal.draw(self.better_at(at))
-                at, opportunity = at[speaks.numpy()], opportunity[speaks]
-            if len(at):
+                opportunity = self.signal.opportunity[self.closes(at)]
                 state = self.states(at, opportunity)
                 distribution = policy.distribution(state)
-                action = distribution.sample()
-                chosen = wish_of(action)
+                action = distribution.sample() if draws else distribution.mean
                 log_probability, value = distribution.log_prob(action), policy.value(state)
                 direction[at] = opportunity[:, 0].numpy().astype(np.int8)
-                wish[at] = chosen.numpy()
+                wish[at] = wish_of(action).numpy()
                 for row, slot in enumerate(at):
                     seen = [part[row] for part in state]
                     taken = {"state": seen, "action": action[row], "old": log_probability[row]}
@@ -141,17 +142,21 @@ class RiskEnvironment:
                 if opened[slot]:
                     opened[slot][-1]["profit"] += float(environment.profit[slot])
                     opened[slot][-1]["last"] |= bool(environment.is_last[slot])
-        environment.take_trades()
+        environment.drop_trades()
         return self.finish(policy, opened)
 
     def finish(self, policy: RiskPolicy, opened: list[list[dict]]) -> dict[str, Tensor]:
-        """Advantages over the opportunities of each slot, one after the other until its episode is over."""
+        """Advantages over the opportunities of each slot, one after the other until its episode is over. What follows the last one
+        of an episode that goes on is not known: it is what the one before leads to, and no more."""
         settings = self.settings
         chosen: list[dict] = []
         for of_slot in filter(None, opened):
             values = policy.value_norm.restore(torch.stack([taken["value"] for taken in of_slot])).tolist()
             rewards = self.rewards.of(torch.tensor([taken["profit"] for taken in of_slot])).tolist()
             running, after = 0.0, 0.0
+            if not of_slot[-1]["last"]:
+                after = values.pop()
+                of_slot, rewards = of_slot[:-1], rewards[:-1]
             for taken, value, reward in zip(reversed(of_slot), reversed(values), reversed(rewards), strict=True):
                 if taken["last"]:
                     running, after = 0.0, 0.0
@@ -189,109 +194,66 @@ def loss_of(
     return loss, {key: part.item() for key, part in numbers.items()}
 
 
-def update(
-    policy: RiskPolicy, optimizer: torch.optim.Optimizer, batch: dict[str, Tensor], settings: RiskSettings
-) -> dict[str, float]:
-    """Several passes over a rollout."""
-    policy.value_norm.update(batch["return"])
-    batch |= {"target": policy.value_norm.normalise(batch["return"])}
-    batch["advantage"] = (batch["advantage"] - batch["advantage"].mean()) / (batch["advantage"].std() + 1e-6)
-    states = sorted(key for key in batch if key.startswith("state_"))
-    losses = []
-    for _ in range(settings.epochs):
-        for part in torch.randperm(len(batch["target"])).chunk(settings.minibatches):
-            taken = {key: value[part] for key, value in batch.items()}
-            loss, numbers = loss_of(policy, [taken[key] for key in states], taken, settings)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(policy.parameters(), settings.maximum_gradient)
-            optimizer.step()
-            losses.append(list(numbers.values()))
-    means = np.mean(losses, axis=0).tolist()
-    return {f"train/{key}": mean for key, mean in zip(numbers, means, strict=True)}
-
-
 @torch.no_grad()
 def judge(risk: Risk, environment: RiskEnvironment) -> dict[str, float]:
-    """What the heads themselves, without the draw, make of opportunities that they have not learned from."""
-    # The same opportunities at every look.
-    environment.begin(environment.settings.seed + 1_000_003)
+    """What the heads themselves, without a draw, make of every session of the environment, once with each of several signals, which
+    are the same at every look."""
     with torch.random.fork_rng(devices=[]):
         policy = RiskPolicy(risk)
-    policy.log_deviation.fill_(-3.0)
-    batch = environment.rollout(policy, 4 * environment.settings.rollout)
-    profit = batch["profit"]
-    downside = float(profit.clamp(max=0.0).square().mean().sqrt())
-    size, stop, reward = wish_of(batch["action"]).mean(0).tolist()
+    batches = []
+    for number in range(LOOKS):
+        environment.begin(number)
+        batches.append(environment.rollout(policy, None, draws=False))
+    profit = torch.cat([batch["profit"] for batch in batches])
+    size, stop, reward = wish_of(torch.cat([batch["action"] for batch in batches])).mean(0).tolist()
+    # A dollar is next to nothing: without any loss the ratio is large, and a number.
+    downside = max(float(profit.clamp(max=0.0).square().mean().sqrt()), 1.0)
     return {
         "validation/opportunities": float(len(profit)),
         "validation/profit": float(profit.mean()),
-        "validation/profit_error": float(profit.std() / len(profit) ** 0.5),
-        "validation/sortino": float(profit.mean()) / max(downside, 1e-9),
+        "validation/sortino": float(profit.mean()) / downside,
         "validation/size": size,
         "validation/stop": stop,
         "validation/reward": reward,
     }
 
 
-class PlainLearner:
-    """MAPPO in a loop of our own, an iteration at a time."""
+class PlainRiskLearner(PlainLearner):
+    """The risk agents in the plain loop."""
 
     def __init__(self, settings: RiskSettings, risk: Risk, environment: RiskEnvironment) -> None:
-        self.settings, self.environment = settings, environment
-        self.policy = RiskPolicy(risk)
-        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=settings.learning_rate, eps=1e-5)
-        self.iteration = 0
+        super().__init__(settings, RiskPolicy(risk), environment.rewards)
+        self.environment = environment
 
-    def iterate(self) -> dict[str, float]:
-        """One rollout and its updates."""
-        settings = self.settings
-        # An iteration has its own episodes: resumed or not, they are the same.
-        self.environment.begin(settings.seed + self.iteration)
-        self.iteration += 1
-        batch = self.environment.rollout(self.policy, settings.rollout)
-        numbers = {
+    def roll_out(self, seed: int) -> tuple[dict[str, Tensor], dict[str, float]]:
+        self.environment.begin(seed)
+        batch = self.environment.rollout(self.policy, self.settings.rollout)
+        return batch, {
             "train/reward": float(batch["reward"].mean()),
             "train/profit": float(batch["profit"].mean()),
             "train/opportunities": float(len(batch["profit"])),
-            "steps": float(self.iteration * settings.rollout * settings.slots),
         }
-        return numbers | update(self.policy, self.optimizer, batch, settings)
 
-    def write(self, networks: Networks) -> None:
-        """Nothing: it learns in them."""
-
-    def save(self, folder: str) -> None:
-        state = {"policy": self.policy.state_dict(), "optimizer": self.optimizer.state_dict()}
-        state |= {"rewards": self.environment.rewards.running, "iteration": self.iteration}
-        torch.save(state, Path(folder) / "learner.pt")
-
-    def restore(self, folder: str) -> None:
-        state = torch.load(Path(folder) / "learner.pt", weights_only=True)
-        self.policy.load_state_dict(state["policy"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.environment.rewards.running = state["rewards"]
-        self.iteration = state["iteration"]
-
-    def close(self) -> None:
-        """Nothing is open."""
+    def loss(self, taken: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        state = [taken[key] for key in sorted(taken) if key.startswith("state_")]
+        return loss_of(self.policy, state, taken, self.settings)
 
 
-def train(settings: RiskSettings, resume: bool = False, address: str | None = None) -> Path:
+def train(settings: RiskSettings, start: Start = Start.NEW, address: str | None = None) -> Path:
     """Trains the risk sub-system; returns the path of the networks. `address` is a Ray cluster's."""
     machine.prepare(settings.threads)
-    run = Run("phase2", settings, resume)
-    networks: Networks = run.networks()
+    run = Run("phase2", settings, start)
+    networks: Networks = run.networks
     torch.manual_seed(settings.seed)
 
-    def environment(of: MarketSettings) -> RiskEnvironment:
-        markets = open_markets(of, settings.engine, Path(settings.output) / "markets")
-        return RiskEnvironment(markets, regime_vectors(networks.regime, markets), settings)
+    def environment(of: MarketSettings, slots: int | None) -> RiskEnvironment:
+        markets = open_markets(of, settings.engine, settings.market_folder())
+        return RiskEnvironment(markets, regime_vectors(networks.regime, markets), settings, slots)
 
-    check = environment(settings.validation)
+    check = environment(settings.validation, None)
     learner: Learner
     if settings.trainer == "plain":
-        learner = PlainLearner(settings, networks.risk, environment(settings.train))
+        learner = PlainRiskLearner(settings, networks.risk, environment(settings.train, settings.slots))
     else:
         # Ray takes seconds to import.
         from algospace_train import rllib_risk

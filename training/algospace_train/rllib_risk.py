@@ -12,14 +12,13 @@ from gymnasium.vector import AutoresetMode
 from ray.rllib.core.columns import Columns
 from torch import Tensor
 
-from algospace_train import machine
-from algospace_train import networks as nets
 from algospace_train.markets import open_markets
 from algospace_train.networks import ACCOUNT, CONTEXT, LATENT, Networks
+from algospace_train.networks import load as load_networks
 from algospace_train.regime_training import regime_vectors
 from algospace_train.risk_training import OPPORTUNITY, RiskEnvironment, RiskPolicy, loss_of, wish_of
-from algospace_train.rllib_training import MappoModule, Phase, RllibLearner
-from algospace_train.settings import RiskSettings, build
+from algospace_train.rllib_training import MappoModule, RllibLearner, RllibPhase, runner_settings
+from algospace_train.settings import RiskSettings
 
 WIDTHS = [LATENT, OPPORTUNITY, 1, CONTEXT, ACCOUNT]
 """of regime, opportunity, volatility, context and account in an observation, which is in the order of the network's inputs"""
@@ -37,7 +36,7 @@ class OpportunityVector(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.nd
     def __init__(self, inside: RiskEnvironment) -> None:
         self.inside, self.environment = inside, inside.environment
         self.rewards, self.running = inside.rewards, inside.rewards.running
-        self.num_envs = inside.settings.slots
+        self.num_envs = inside.slots
         self.single_observation_space, self.single_action_space = OBSERVATION, ACTION
         self.observation_space = gymnasium.vector.utils.batch_space(OBSERVATION, self.num_envs)
         self.action_space = gymnasium.vector.utils.batch_space(ACTION, self.num_envs)
@@ -75,9 +74,8 @@ class OpportunityVector(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.nd
         self.opportunity.zero_()
         while True:
             at = np.flatnonzero(waits & ~environment.is_last & (environment.position == 0))
-            speaks, opportunity = inside.signal.draw(inside.better_at(at))
-            spoken = at[speaks.numpy()]
-            self.opportunity[spoken] = opportunity[speaks]
+            spoken = at[inside.signal.speaks[inside.closes(at)].numpy()]
+            self.opportunity[spoken] = inside.signal.opportunity[inside.closes(spoken)]
             waits[spoken] = False
             waits &= began | ~environment.is_last
             if not waits.any():
@@ -92,11 +90,11 @@ class OpportunityVector(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.nd
 
 def opportunity_vector(context: dict[str, Any]) -> OpportunityVector:
     """What a runner makes."""
-    machine.prepare(1)
-    settings = build(context["settings"] | {"slots": context.get("num_envs", 1)}, RiskSettings, "settings")
-    networks = nets.load(Path(context["weights"]))
-    markets = open_markets(settings.train, settings.engine, Path(settings.output) / "markets")
-    return OpportunityVector(RiskEnvironment(markets, regime_vectors(networks.regime, markets), settings))
+    settings = runner_settings(context, RiskSettings)
+    networks = load_networks(Path(context["weights"]))
+    markets = open_markets(settings.train, settings.engine, settings.market_folder())
+    regime = regime_vectors(networks.regime, markets)
+    return OpportunityVector(RiskEnvironment(markets, regime, settings, context.get("num_envs", 1)))
 
 
 class RiskModule(MappoModule):
@@ -115,7 +113,8 @@ class RiskModule(MappoModule):
         distribution = self.policy.distribution(self.state(batch))
         action = distribution.sample()
         old = distribution.log_prob(action)
-        return {Columns.ACTIONS: action, Columns.ACTION_LOGP: old.sum(1), "old": old}
+        value = self.policy.value(self.state(batch))
+        return {Columns.ACTIONS: action, Columns.ACTION_LOGP: old.sum(1), "old": old, "value": value}
 
     def value(self, batch: dict[str, Tensor]) -> Tensor:
         return self.policy.value(self.state(batch))
@@ -126,5 +125,5 @@ class RiskModule(MappoModule):
 
 def learner(settings: RiskSettings, weights: Path, address: str | None) -> RllibLearner:
     """Of the risk sub-system, from the networks in a file."""
-    phase = Phase(RiskModule, opportunity_vector, OBSERVATION, ACTION, ("risk",))
+    phase = RllibPhase(RiskModule, opportunity_vector, OBSERVATION, ACTION, ("risk",))
     return RllibLearner(phase, replace(settings, rollout=settings.opportunities), weights, address)

@@ -10,14 +10,14 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.env.wrappers.pettingzoo_env import ParallelPettingZooEnv
 from torch import Tensor
 
-from algospace_train import machine, team
-from algospace_train import networks as nets
+from algospace_train import team
 from algospace_train.core_training import TeamPolicy, act, loss_of
 from algospace_train.environments import EpisodeSettings, TradingTeam, TradingVector, wish_space
 from algospace_train.markets import Markets
 from algospace_train.networks import ACCOUNT, Networks
-from algospace_train.rllib_training import MappoModule, Phase, RllibLearner
-from algospace_train.settings import CoreSettings, build
+from algospace_train.networks import load as load_networks
+from algospace_train.rllib_training import MappoModule, RllibLearner, RllibPhase, runner_settings
+from algospace_train.settings import CoreSettings
 
 KEPT = ("votes", "old", "mask_1", "mask_2", "gated", "execute", "old_gate", "shown", "wish")
 """of what `act` gives, beside the actions of the environment"""
@@ -62,9 +62,8 @@ class EncodedVector(TradingVector):
 
 def encoded_vector(context: dict[str, Any]) -> EncodedVector:
     """What a runner makes."""
-    machine.prepare(1)
-    settings = build(context["settings"], CoreSettings, "settings")
-    networks = nets.load(Path(context["weights"]))
+    settings = runner_settings(context, CoreSettings)
+    networks = load_networks(Path(context["weights"]))
     return EncodedVector(episodes(settings), networks, context.get("num_envs", 1), settings.seed)
 
 
@@ -78,7 +77,7 @@ def episodes(settings: CoreSettings) -> EpisodeSettings:
     return EpisodeSettings(
         market=settings.train,
         engine=settings.engine,
-        cache=str(Path(settings.output) / "markets"),
+        cache=str(settings.market_folder()),
         sessions=settings.sessions,
         reward=settings.reward,
         reward_dollars=settings.reward_dollars,
@@ -108,7 +107,7 @@ class TeamModule(MappoModule):
         seen, account, volatility, position = self.parts(batch)
         taken = act(self.policy, self.frozen[0], seen, account, volatility, position, self.settings.gate_passes)
         action = torch.cat((taken["direction"].float().unsqueeze(1), taken["wish"]), dim=1)
-        kept = {key: taken[key] for key in KEPT}
+        kept = {key: taken[key] for key in KEPT} | {"value": self.policy.value(seen, account, volatility)}
         return kept | {Columns.ACTIONS: action, Columns.ACTION_LOGP: taken["old"].sum(1) + taken["old_gate"]}
 
     def value(self, batch: dict[str, Tensor]) -> Tensor:
@@ -122,6 +121,6 @@ class TeamModule(MappoModule):
 
 def learner(settings: CoreSettings, weights: Path, address: str | None) -> RllibLearner:
     """Of core and gate, from the networks in a file."""
-    observation, action = encoded_spaces(nets.load(weights))
-    phase = Phase(TeamModule, encoded_vector, observation, action, ("core", "gate"))
+    observation, action = encoded_spaces(load_networks(weights))
+    phase = RllibPhase(TeamModule, encoded_vector, observation, action, ("core", "gate"))
     return RllibLearner(phase, settings, weights, address)

@@ -29,15 +29,13 @@ from ray.rllib.utils.debug import update_global_seed_if_necessary
 from ray.tune.registry import register_env
 from torch import Tensor, nn
 
-from algospace_train import mappo
-from algospace_train import networks as nets
+from algospace_train import machine, mappo
 from algospace_train.networks import Networks
-from algospace_train.settings import PolicySettings, build
+from algospace_train.networks import load as load_networks
+from algospace_train.settings import PolicySettings, Settings, build
 
 SEEDS = 2**32
 """as many as NumPy's global generator takes"""
-SEEDS_BETWEEN_RUNNERS = 1_000_003
-"""more than there are iterations, so that no two runners share one"""
 
 
 class MappoModule(TorchRLModule, ValueFunctionAPI):
@@ -50,7 +48,7 @@ class MappoModule(TorchRLModule, ValueFunctionAPI):
 
     def setup(self) -> None:
         self.settings = build(self.model_config["settings"], self.SETTINGS, "settings")
-        self.prepare(nets.load(Path(self.model_config["weights"])))
+        self.prepare(load_networks(Path(self.model_config["weights"])))
 
     def prepare(self, networks: Networks) -> None:
         """Makes `policy`."""
@@ -61,7 +59,8 @@ class MappoModule(TorchRLModule, ValueFunctionAPI):
         raise NotImplementedError
 
     def loss(self, taken: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """Of steps, where `taken` has what exploration kept, and `value` (then), `target` and `advantage`, normalised."""
+        """Of steps, where `taken` has what exploration kept, `value` (of the critic then, normalised) among it, and `advantage` and
+        `target` as `mappo.prepared` gives them."""
         raise NotImplementedError
 
     def _forward_inference(self, batch: dict[str, Tensor], **_: Any) -> dict[str, Tensor]:
@@ -82,6 +81,14 @@ class MappoModule(TorchRLModule, ValueFunctionAPI):
 class MappoLearner(PPOTorchLearner):
     """The exact MAPPO loss: one ratio for each agent, one advantage."""
 
+    def configure_optimizers_for_module(self, module_id: str, config: PPOConfig) -> None:
+        """Adam with MAPPO's epsilon instead of RLlib's."""
+        parameters = self.get_parameters(self.module[module_id])
+        optimizer = torch.optim.Adam(parameters, eps=mappo.ADAM_EPSILON)
+        self.register_optimizer(
+            module_id=module_id, optimizer=optimizer, params=parameters, lr_or_lr_schedule=config.lr
+        )
+
     def compute_loss_for_module(
         self, *, module_id: str, config: PPOConfig, batch: dict[str, Tensor], fwd_out: dict[str, Tensor]
     ) -> Tensor:
@@ -90,22 +97,16 @@ class MappoLearner(PPOTorchLearner):
         # Without the step that RLlib adds to every episode for the sake of its last value.
         real = batch.get(Columns.LOSS_MASK)
         taken = batch if real is None else {key: of[real] for key, of in batch.items() if torch.is_tensor(of)}
-        norm = module.policy.value_norm
-        returns = taken[Postprocessing.VALUE_TARGETS]
-        norm.update(returns)
-        known = dict(taken) | {
-            "advantage": taken[Postprocessing.ADVANTAGES],
-            "value": module.value(taken).detach(),
-            "target": norm.normalise(returns),
-        }
-        loss, numbers = module.loss(known)
+        # RLlib has standardised advantages over what it added too; within the minibatch they are standardised again.
+        advantage, returns = taken[Postprocessing.ADVANTAGES], taken[Postprocessing.VALUE_TARGETS]
+        loss, numbers = module.loss(dict(taken) | mappo.prepared(module.policy.value_norm, advantage, returns))
         for key, value in numbers.items():
             self.metrics.log_value((module_id, key), value, window=1)
         return loss
 
 
 @dataclass(frozen=True)
-class Phase:
+class RllibPhase:
     """What RLlib needs to know of one."""
 
     module: type[MappoModule]
@@ -117,7 +118,7 @@ class Phase:
     """networks that learn, by their names in the policy and in `Networks`"""
 
 
-def configuration(phase: Phase, settings: PolicySettings, weights: Path) -> PPOConfig:
+def configuration(phase: RllibPhase, settings: PolicySettings, weights: Path) -> PPOConfig:
     """RLlib's configuration of a phase. `weights` is a file that every node can read."""
     shared = {"settings": asdict(settings), "weights": str(weights.absolute())}
     runners = max(1, settings.runners)
@@ -176,12 +177,11 @@ def start(address: str | None, threads: int) -> None:
 def begin(runner: SingleAgentEnvRunner, seed: int, running: tuple[float, float]) -> None:
     """Lets a runner begin other episodes with its next step, which the seed names, from these running rewards. RLlib's own way
     goes on with the episodes that it has, which no checkpoint holds: a resumed run would see others."""
-    own = seed + SEEDS_BETWEEN_RUNNERS * runner.worker_index
-    update_global_seed_if_necessary("torch", own % SEEDS)
+    update_global_seed_if_necessary("torch", seed % SEEDS)
     if runner.env is not None:
         runner.env.unwrapped.running = running
         # RLlib resets its vector with this seed where an initial reset is due.
-        runner._seed, runner._needs_initial_reset = own, True
+        runner._seed, runner._needs_initial_reset = seed, True
 
 
 def running_rewards(runner: SingleAgentEnvRunner) -> tuple[float, float] | None:
@@ -189,12 +189,20 @@ def running_rewards(runner: SingleAgentEnvRunner) -> tuple[float, float] | None:
     return None if runner.env is None else runner.env.unwrapped.rewards.running
 
 
+def runner_settings(context: dict[str, Any], kind: type[Settings]) -> Settings:
+    """Of a phase, in a process that rolls out: RLlib tells it what `configuration` was given. Where the learner rolls out itself,
+    it keeps its threads."""
+    settings = build(context["settings"], kind, "settings")
+    machine.prepare(1 if settings.runners else settings.threads)
+    return settings
+
+
 class RllibLearner:
     """MAPPO by RLlib, an iteration at a time. An iteration has its own episodes and draws: resumed or not, they are the same."""
 
     STATE = "iteration.json"
 
-    def __init__(self, phase: Phase, settings: PolicySettings, weights: Path, address: str | None) -> None:
+    def __init__(self, phase: RllibPhase, settings: PolicySettings, weights: Path, address: str | None) -> None:
         start(address, settings.threads)
         self.phase, self.seed, self.iteration = phase, settings.seed, 0
         self.running = mappo.rewards_of(settings).running
@@ -202,8 +210,8 @@ class RllibLearner:
 
     def iterate(self) -> dict[str, float]:
         """One rollout and its updates."""
-        group, seed, running = self.algorithm.env_runner_group, self.seed + self.iteration, self.running
-        group.foreach_env_runner(lambda runner: begin(runner, seed, running))
+        group, running, name = self.algorithm.env_runner_group, self.running, (self.seed, self.iteration)
+        group.foreach_env_runner(lambda runner: begin(runner, mappo.seed_of(*name, runner.worker_index), running))
         found = self.algorithm.train()
         self.iteration += 1
         ended = [of for of in group.foreach_env_runner(running_rewards) if of is not None]

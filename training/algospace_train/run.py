@@ -1,10 +1,11 @@
-"""A phase's folder: metrics, TensorBoard, checkpoints."""
+"""A phase's folder: what it began with, metrics, TensorBoard, checkpoints."""
 
 import dataclasses
 import hashlib
 import json
 import pickle
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,59 +17,81 @@ import yaml
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from algospace_train import networks as nets
-from algospace_train.settings import PhaseSettings, SettingsError
+from algospace_train.networks import Networks, initialised
+from algospace_train.networks import load as load_networks
+from algospace_train.settings import PHASES, PhaseSettings, SettingsError, Start
+from algospace_train.whole_file import write_whole
 
-FREE = ("iterations", "epochs", "patience", "threads", "runners", "output")
-"""settings that a resumed run may have others of"""
+FREE = {"iterations", "patience", "threads", "runners", "output", "cache", "initial"}
+"""settings that a resumed run may have others of; in phase 1 `epochs` too, which are its iterations. Other runners draw other
+episodes"""
 
 
 class Run:
-    """Writes `settings.yaml`, `metrics.jsonl`, TensorBoard's events, `checkpoint.pt` to go on from and
+    """Writes `settings.yaml`, `origin.json`, `metrics.jsonl`, TensorBoard's events, `checkpoint.pt` to go on from and
     `weights.safetensors`, the best networks so far, for the next phase. Every file appears under its name when it is whole."""
 
-    def __init__(self, phase: str, settings: PhaseSettings, resume: bool) -> None:
-        self.phase, self.folder = phase, Path(settings.output) / phase
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.settings = settings
+    def __init__(self, phase: str, settings: PhaseSettings, start: Start) -> None:
+        self.phase, self.folder, self.settings = phase, Path(settings.output) / phase, settings
         described = yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(settings))), sort_keys=False)
-        same = json.dumps(
-            {key: value for key, value in yaml.safe_load(described).items() if key not in FREE}, sort_keys=True
-        )
-        self.digest = hashlib.sha256(same.encode()).hexdigest()
+        free = FREE | ({"epochs"} if phase == "phase1" else set())
+        same = {key: value for key, value in yaml.safe_load(described).items() if key not in free}
+        self.digest = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
         self.checkpoint = self.folder / "checkpoint.pt"
         self.weights = self.folder / "weights.safetensors"
         self.metrics = self.folder / "metrics.jsonl"
         self.resumed: dict[str, Any] | None = None
-        if resume:
-            if not self.checkpoint.exists():
-                raise SettingsError(f"{self.checkpoint}: there is nothing to resume; begin without --resume")
-            try:
-                self.resumed = torch.load(self.checkpoint, weights_only=True)
-            except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-                raise SettingsError(f"{self.checkpoint}: is damaged; begin without --resume: {error}") from error
-            if self.resumed["settings"] != self.digest:
-                raise SettingsError(f"{self.checkpoint}: was written with other settings; begin without --resume")
-        else:
-            self.metrics.unlink(missing_ok=True)
-            self.checkpoint.unlink(missing_ok=True)
-            self.drop_learners()
-            for events in self.folder.glob("events.out.tfevents.*"):
-                events.unlink()
+        if start is Start.RESUME:
+            self.resumed = self.load_checkpoint()
+            self.drop_metrics_after(self.resumed["lines"])
+        elif start is Start.NEW and (self.checkpoint.exists() or self.weights.exists()):
+            raise SettingsError(
+                f"{self.folder}: there is a run already: --resume goes on with it, --anew removes it and begins from nothing, and "
+                "another `output` keeps both"
+            )
+        self.networks = self.networks_to_begin_with()
+        if start is not Start.RESUME:
+            self.remove_earlier()
+        self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / "settings.yaml", described.encode())
+        if start is not Start.RESUME:
+            origin = {"revision": revision(), "initial_sha256": sha256(settings.initial)}
+            write_whole(self.folder / "origin.json", (json.dumps(origin, indent=2) + "\n").encode())
+        self.lines = 0 if self.resumed is None else self.resumed["lines"]
         self.board = SummaryWriter(str(self.folder))
         self.began = time.monotonic()
 
-    def networks(self) -> nets.Networks:
-        """The networks to begin with, or to go on with."""
+    def load_checkpoint(self) -> dict[str, Any]:
+        if not self.checkpoint.exists():
+            raise SettingsError(f"{self.checkpoint}: there is nothing to resume; begin without --resume")
+        try:
+            state = torch.load(self.checkpoint, weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise SettingsError(f"{self.checkpoint}: is damaged; begin with --anew: {error}") from error
+        if state["settings"] != self.digest:
+            raise SettingsError(f"{self.checkpoint}: was written with other settings; begin with --anew")
+        return state
+
+    def networks_to_begin_with(self) -> Networks:
+        """Those of the checkpoint, of `initial`, or as initialised under the seed."""
         if self.resumed is not None:
-            networks = nets.Networks().eval()
+            networks = Networks().eval()
             networks.load_state_dict(self.resumed["networks"])
             return networks
-        initial = self.settings.initial
-        if initial is None:
-            return nets.initialised(self.settings.seed)
-        return nets.load(Path(initial))
+        if self.settings.initial is None:
+            return initialised(self.settings.seed)
+        return load_networks(Path(self.settings.initial))
+
+    def remove_earlier(self) -> None:
+        """Everything that a run before has left here."""
+        for path in (self.metrics, self.checkpoint, self.weights, *self.folder.glob("events.out.tfevents.*")):
+            path.unlink(missing_ok=True)
+        self.drop_learners()
+
+    def drop_metrics_after(self, lines: int) -> None:
+        """Takes away what was logged after the checkpoint, a half line too: it comes again."""
+        kept = self.metrics.read_text().splitlines(keepends=True)[:lines] if self.metrics.exists() else []
+        write_whole(self.metrics, "".join(kept).encode())
 
     def log(self, step: int, numbers: dict[str, float]) -> None:
         """A line of metrics."""
@@ -77,16 +100,18 @@ class Run:
         line = {"step": step, "seconds": round(time.monotonic() - self.began, 1)} | numbers
         with self.metrics.open("a") as file:
             file.write(json.dumps(line) + "\n")
+        self.lines += 1
 
-    def save(self, state: dict[str, Any], learner: Callable[[str], None] | None = None) -> None:
-        """What `--resume` goes on from. `learner` writes what is its own into a folder that it is given."""
+    def save(self, step: int, state: dict[str, Any], learner: Callable[[str], None] | None = None) -> None:
+        """What `--resume` goes on from after `step` iterations. `learner` writes what is its own into a folder that it is given."""
         whole = self.checkpoint.with_suffix(".part")
         own = None
         if learner is not None:
-            own = f"learner-{state['iteration']}"
+            own = f"learner-{step}"
             (self.folder / own).mkdir(exist_ok=True)
             learner(str((self.folder / own).absolute()))
-        torch.save(state | {"settings": self.digest, "random": torch.get_rng_state(), "learner": own}, whole)
+        beside = {"step": step, "lines": self.lines, "settings": self.digest, "learner": own}
+        torch.save(state | beside | {"random": torch.get_rng_state()}, whole)
         whole.rename(self.checkpoint)
         self.drop_learners(own)
 
@@ -109,8 +134,36 @@ class Run:
         self.board.close()
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file that appears when it is whole."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.rename(path)
+def metrics_of(folder: Path) -> list[dict[str, float]]:
+    """All that a phase has logged, in order; nothing where there is no run."""
+    path = folder / "metrics.jsonl"
+    whole = path.read_text().rpartition("\n")[0] if path.exists() else ""
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def kept_step(folder: Path) -> int | None:
+    """After how many iterations the networks were the best: those that are kept. None where nothing was judged."""
+    phase = PHASES[folder.name]
+    looks = [line for line in metrics_of(folder) if phase.measure in line]
+    best = max(looks, key=lambda line: phase.sign * line[phase.measure], default=None)
+    return None if best is None else int(best["step"])
+
+
+def sha256(path: str | None) -> str | None:
+    """Of a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else None
+
+
+def revision() -> str | None:
+    """Of the code, where it is a git checkout; with `+` if something is changed."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=40"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()

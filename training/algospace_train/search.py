@@ -3,7 +3,6 @@
 What is best is so on the validation markets, and for as many trials as there were: judge it on markets that no trial has seen.
 """
 
-import json
 import random
 from dataclasses import asdict
 from importlib import import_module
@@ -14,6 +13,7 @@ import yaml
 from ray import tune
 
 from algospace_train import rllib_training
+from algospace_train.run import metrics_of
 from algospace_train.settings import PHASES, SearchSettings, SettingsError, build, read
 
 
@@ -37,25 +37,24 @@ def trial(drawn: dict[str, Any], phase: str, base: dict[str, Any], output: str) 
     folder = Path(output) / tune.get_context().get_trial_id()
     settings = build(base | drawn | {"output": str(folder), "threads": 1}, kind, "trial")
     weights = import_module(f"algospace_train.{module}").train(settings)
-    lines = [json.loads(line) for line in (weights.parent / "metrics.jsonl").read_text().splitlines()]
-    looks = [line[metric] for line in lines if metric in line]
+    looks = [line[metric] for line in metrics_of(weights.parent) if metric in line]
     tune.report({"best": max(sign * look for look in looks), "looks": len(looks), "weights": str(weights)})
 
 
 def search(settings: SearchSettings, address: str | None = None) -> Path:
     """Runs the trials; writes all of them, best first, and returns the file."""
-    kind = PHASES[settings.phase][0]
-    base = asdict(read(Path(settings.base), kind))
+    kind = PHASES[settings.phase].settings
+    of_base = read(Path(settings.base), kind)
+    base = asdict(of_base) | {"cache": str(of_base.market_folder())}
     if "trainer" in base:
         # A trial is one process: Tune is what spreads them.
         base["trainer"] = "plain"
-    output = Path(settings.output).absolute()
+    output = Path(settings.output)
     output.mkdir(parents=True, exist_ok=True)
     space = draw(settings.space)
     unknown = sorted(set(space) - set(base))
     if unknown:
         raise SettingsError(f"space: {settings.phase} has no setting `{unknown[0]}`")
-    base["initial"] = base["initial"] and str(Path(base["initial"]).absolute())
     rllib_training.start(address, settings.parallel)
     random.seed(settings.seed)
     tuner = tune.Tuner(

@@ -1,11 +1,12 @@
 """Settings of the phases, from YAML. Unknown keys and values that cannot be are refused, by name."""
 
 from dataclasses import field
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 Settings = TypeVar("Settings")
@@ -23,8 +24,12 @@ Reward = Literal["net_pnl", "risk_adjusted", "sortino"]
 Trainer = Literal["rllib", "plain"]
 """Ray RLlib, or a loop in PyTorch of the same loss"""
 Thresholds = dict[Literal["confidence", "epistemic", "agreement", "gate"], Share]
-KNOWN_KEYS = ConfigDict(extra="forbid")
+FilePath = Annotated[str, AfterValidator(lambda given: str(Path(given).resolve()))]
+"""relative to the current directory, and absolute from then on: processes of Ray have others"""
+KNOWN_KEYS = ConfigDict(extra="forbid", validate_default=True)
 
+THRESHOLDS: Thresholds = {"confidence": 0.8, "epistemic": 0.3, "agreement": 0.5, "gate": 0.5}
+"""as the engine has them"""
 
 PLAIN_WISH = (0.2, 3.0, 2.0)
 """size, stop and reward of an entry that no risk sub-system has formed"""
@@ -32,6 +37,17 @@ PLAIN_WISH = (0.2, 3.0, 2.0)
 
 class SettingsError(ValueError):
     """A setting that cannot be, with its place and a remedy."""
+
+
+class Start(Enum):
+    """How a run begins."""
+
+    NEW = "new"
+    """in a folder that has no run of it yet"""
+    ANEW = "anew"
+    """from nothing, and what the folder has of an earlier run is removed"""
+    RESUME = "resume"
+    """from the last checkpoint"""
 
 
 @dataclass(frozen=True, config=KNOWN_KEYS)
@@ -50,7 +66,7 @@ class MarketSettings:
     """trades of an average day; fewer show the same path at fewer points"""
     regimes: dict[str, float] = field(default_factory=dict)
     """keywords of `write_synthetic`, such as trend_ticks_per_half_hour"""
-    files: list[str] = field(default_factory=list)
+    files: list[FilePath] = field(default_factory=list)
     """paths, where kind is `files`"""
     sessions: tuple[Natural, Count] | None = None
     """only these sessions of each, from and up to; None: all"""
@@ -60,6 +76,14 @@ class MarketSettings:
             raise SettingsError("files: give at least one path")
         if self.kind != "files" and not self.seeds:
             raise SettingsError("seeds: give at least one")
+        if self.kind == "files" and (self.seeds or self.null_seeds):
+            raise SettingsError("seeds, null_seeds: files have none; leave them out, or give a synthetic kind")
+        if self.kind != "files" and self.files:
+            raise SettingsError("files: a synthetic kind has none; leave them out, or give kind: files")
+        if self.kind != "regimes" and self.regimes:
+            raise SettingsError("regimes: only that kind has such keywords; leave them out")
+        if taken := sorted({"market", "seed", "days", "trades_per_day"} & self.regimes.keys()):
+            raise SettingsError(f"regimes: {taken[0]} is a key of its own, beside `regimes`")
         if self.sessions is not None and self.sessions[0] >= self.sessions[1]:
             raise SettingsError(f"sessions: {list(self.sessions)} has none; give the first, and the one after the last")
 
@@ -69,12 +93,9 @@ class MarketSettings:
         return bool(self.histories() & other.histories()) and first < their_end and their_first < end
 
     def histories(self) -> set[str]:
-        """What is in it, by names that are equal where histories are."""
-        if self.kind == "files":
-            return {str(Path(file).absolute()) for file in self.files}
-        made = f"{self.days} {self.trades_per_day}"
-        null = {f"martingale {seed} {made} []" for seed in self.null_seeds}
-        return null | {f"{self.kind} {seed} {made} {sorted(self.regimes.items())}" for seed in self.seeds}
+        """What is in it, by names that are equal where histories have draws in common. All synthetic markets of a seed have,
+        whatever their kind, length and number of trades."""
+        return set(self.files) | {f"seed {seed}" for seed in [*self.seeds, *self.null_seeds]}
 
 
 @dataclass(frozen=True, config=KNOWN_KEYS)
@@ -82,9 +103,11 @@ class PhaseSettings:
     """What every phase has."""
 
     seed: Seed = 7
-    output: str = "../runs/training"
-    """folder of the phase's run and of the synthetic markets"""
-    initial: str | None = None
+    output: FilePath = "../runs/training"
+    """folder of the phase's run"""
+    cache: FilePath | None = None
+    """folder of the synthetic markets, which every node of a cluster reads; None: `markets` in `output`"""
+    initial: FilePath | None = None
     """`weights.safetensors` to begin with; None: as initialised under the seed"""
     train: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[101]))
     validation: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[201]))
@@ -98,6 +121,10 @@ class PhaseSettings:
             raise SettingsError(
                 "validation: has sessions that train has too; give others, later ones if the history is the same"
             )
+
+    def market_folder(self) -> Path:
+        """Folder of the synthetic markets."""
+        return Path(self.cache) if self.cache else Path(self.output) / "markets"
 
 
 @dataclass(frozen=True, config=KNOWN_KEYS)
@@ -125,10 +152,11 @@ class PolicySettings(PhaseSettings):
     """of RLlib: processes that roll out, each with its share of the slots; 0: the learner does"""
     slots: Count = 128
     """episodes side by side"""
-    sessions: Count = 2
+    sessions: Count = 1
     """of an episode"""
-    rollout: Count = 128
-    """steps of each slot between updates"""
+    rollout: Count = 288
+    """steps of each slot between updates, a close each. Every iteration begins other episodes: what is beyond so many steps of
+    them is never learned from. A whole session has 276 closes of five minutes"""
     iterations: Count = 40
     epochs: Count = 5
     """passes over a rollout"""
@@ -152,6 +180,11 @@ class PolicySettings(PhaseSettings):
     patience: Count = 4
     """looks without a better one before the end"""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.runners and self.slots % self.runners:
+            raise SettingsError(f"slots: {self.slots} is no multiple of runners, {self.runners}; each has its share")
+
 
 @dataclass(frozen=True, config=KNOWN_KEYS)
 class RiskSettings(PolicySettings):
@@ -159,7 +192,7 @@ class RiskSettings(PolicySettings):
 
     trainer: Trainer = "plain"
     opportunities: Count = 12
-    """of each slot between updates, on RLlib, where a step is an opportunity; `rollout` counts closes"""
+    """of each slot between updates, on RLlib, where a step is an opportunity (a session has about nine); `rollout` counts closes"""
     reward: Reward = "sortino"
     signal_share: PositiveShare = 0.1
     """of the closes at which the mediocre signal speaks"""
@@ -184,6 +217,7 @@ class CoreSettings(PolicySettings):
     label_margin: float = 15.0
     """dollars that an entry must earn after costs to be a label"""
     warm_start_epochs: Natural = 4
+    """the embedders learn here alone: with 0 they stay as they are in `initial`"""
     warm_start_share: PositiveShare = 1.0
     """of the closes, drawn anew for every epoch; neighbours say much the same, so many markets and few closes teach more"""
     warm_start_batch: Count = 512
@@ -193,9 +227,8 @@ class CoreSettings(PolicySettings):
     would be little but noise"""
     gate_passes: Count = 8
     """Monte Carlo passes behind the opportunity that the gate sees while it learns"""
-    confidence_threshold: float = 0.4
-    """of the validation runs, before any calibration: three classes at a third each are no opinion"""
-    gate_threshold: Share = 0.5
+    thresholds: Thresholds = field(default_factory=lambda: {"confidence": 0.45})
+    """confidence, epistemic, agreement, gate of the validation runs, before any calibration; others as the engine has them"""
     passes: Count = 30
     """of the validation runs"""
 
@@ -204,9 +237,9 @@ class CoreSettings(PolicySettings):
 class ExportSettings:
     """A model set of what phase 3 learned."""
 
-    output: str = "../runs/training"
+    output: FilePath = "../runs/training"
     """folder of the phases"""
-    directory: str = "../models/regimes"
+    directory: FilePath = "../models/regimes"
     """folder of the set"""
     name: str = "regimes"
     description: str = ""
@@ -225,10 +258,10 @@ class ExportSettings:
 class EvaluationSettings:
     """A set on markets that it has never seen, beside others who trade them."""
 
-    directory: str = "../models/regimes"
+    directory: FilePath = "../models/regimes"
     """folder of the set"""
-    output: str = "../runs/training/evaluation"
-    program: str = "../target/release/algospace-hft"
+    output: FilePath = "../runs/training/evaluation"
+    program: FilePath = "../target/release/algospace-hft"
     """the engine, which runs the set and the baseline"""
     planted: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[501, 502, 503, 504]))
     without_edge: MarketSettings = field(
@@ -236,20 +269,29 @@ class EvaluationSettings:
     )
     held_out: dict[str, MarketSettings] = field(default_factory=dict)
     """by name, markets unlike any that the set has learned from, on which it should be less sure"""
-    real: list[str] = field(default_factory=list)
+    real: list[FilePath] = field(default_factory=list)
     """native tick files of real markets, for what they are worth; those that are not there are left out, which is said"""
     thresholds: Thresholds = field(default_factory=dict)
     """confidence, epistemic, agreement, gate: others than the engine's defaults"""
     engine: dict[str, Any] = field(default_factory=dict)
     """configuration of the engine, the same for all"""
     ablations: bool = True
-    runs: list[str] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
+    """sentences on what the set cannot do, and how it came about, that no figure tells: the card has them"""
+    runs: list[FilePath] = field(default_factory=list)
     """`output` folders of the phases under several seeds, whose learning the card shows; those that are not there are left out,
     which is said"""
     resamples: Count = 10_000
     """of the bootstrap over days"""
     seed: Seed = 7
     threads: Count = 2
+
+    def __post_init__(self) -> None:
+        kinds = {"planted": (self.planted, "regimes"), "without_edge": (self.without_edge, "martingale")}
+        kinds |= {f"held_out: {name}": (of, "regimes") for name, of in self.held_out.items()}
+        for name, (of, kind) in kinds.items():
+            if of.kind != kind or of.null_seeds:
+                raise SettingsError(f"{name}: give kind: {kind}, without null_seeds")
 
 
 @dataclass(frozen=True, config=KNOWN_KEYS)
@@ -269,9 +311,9 @@ class WalkForwardSettings:
     thresholds: Thresholds = field(default_factory=dict)
     """confidence, epistemic, agreement, gate: others than the engine's defaults"""
     engine: dict[str, Any] = field(default_factory=dict)
-    program: str = "../target/release/algospace-hft"
+    program: FilePath = "../target/release/algospace-hft"
     """the engine, which runs the tests"""
-    output: str = "../runs/training/walk_forward"
+    output: FilePath = "../runs/training/walk_forward"
     parallel: Count = 2
     """folds at a time, a core each"""
     resamples: Count = 10_000
@@ -279,7 +321,10 @@ class WalkForwardSettings:
 
     def __post_init__(self) -> None:
         for name, (kind, *_) in PHASES.items():
-            build(getattr(self, name), kind, name)
+            given = getattr(self, name)
+            if own := sorted(OF_A_FOLD & given.keys()):
+                raise SettingsError(f"{name}: {own[0]}: every fold has its own; leave it out")
+            build(given, kind, name)
 
 
 @dataclass(frozen=True, config=KNOWN_KEYS)
@@ -287,14 +332,14 @@ class SearchSettings:
     """Trials of a phase with settings that are drawn."""
 
     phase: Literal["phase1", "phase2", "phase3"] = "phase3"
-    base: str = "config/phase3.yaml"
+    base: FilePath = "config/phase3.yaml"
     """settings of what is not drawn"""
     space: dict[str, Any] = field(default_factory=dict)
     """by setting: a list of choices, or {low, high}, with `log: true` on a logarithmic scale"""
     trials: Count = 8
     parallel: Count = 2
     """trials at a time, a core each"""
-    output: str = "../runs/training/search"
+    output: FilePath = "../runs/training/search"
     seed: Seed = 7
 
     def __post_init__(self) -> None:
@@ -302,12 +347,27 @@ class SearchSettings:
             raise SettingsError("space: give at least one setting to draw")
 
 
-PHASES: dict[str, tuple[type[PhaseSettings], str, str, float]] = {
-    "phase1": (RegimeSettings, "regime_training", "validation/loss", -1.0),
-    "phase2": (RiskSettings, "risk_training", "validation/sortino", 1.0),
-    "phase3": (CoreSettings, "core_training", "validation/net_a_day", 1.0),
+OF_A_FOLD = frozenset(["trainer", "seed", "threads", "engine", "output", "cache", "initial", "train", "validation"])
+"""settings of phases that a walk-forward gives"""
+
+
+class Phase(NamedTuple):
+    """How a phase is trained and judged."""
+
+    settings: type[PhaseSettings]
+    module: str
+    """that trains it"""
+    measure: str
+    """that it is judged by"""
+    sign: float
+    """1 if more is better, else -1"""
+
+
+PHASES = {
+    "phase1": Phase(RegimeSettings, "regime_training", "validation/loss", -1.0),
+    "phase2": Phase(RiskSettings, "risk_training", "validation/sortino", 1.0),
+    "phase3": Phase(CoreSettings, "core_training", "validation/net_a_day", 1.0),
 }
-"""of each: its settings, the module that trains it, what it is judged by, and whether more is better"""
 
 
 def read(path: Path, kind: type[Settings]) -> Settings:

@@ -165,7 +165,8 @@ def main() -> None:
             import safetensors.torch
 
             safetensors.torch.save_file(networks.initialised(1).state_dict(), weights)
-            core = CoreSettings(output=folder, train=market, validation=market, slots=128, rollout=64)
+            other = MarketSettings(seeds=[2], days=60)
+            core = CoreSettings(output=folder, train=market, validation=other, slots=128, rollout=64)
             for runners in (0, 1, 2):
                 whole, sampling = on_rllib(core, runners, str(weights), 5)
                 found[f"RLlib, {runners} runners: sampling"] = sampling

@@ -141,6 +141,34 @@ class LibrariesCheckersPass(unittest.TestCase):
             np.testing.assert_array_equal(vector.environment.is_first, before)
             self.assertTrue((reward[before] == 0.0).all())
 
+    def test_a_vector_without_a_seed_goes_on_with_other_episodes(self):
+        def first_closes(vector: TradingVector, **seed) -> list[int]:
+            vector.reset(**seed)
+            return [*vector.environment.market.tolist(), *vector.environment.close.tolist()]
+
+        vector = TradingVector(self.settings, 8, 5, self.markets)
+        runs = [first_closes(vector, seed=1), first_closes(vector), first_closes(vector)]
+        self.assertNotEqual(runs[0], runs[1])
+        self.assertNotEqual(runs[1], runs[2])
+        self.assertEqual(runs, [first_closes(vector, seed=1), first_closes(vector), first_closes(vector)])
+
+    def test_rllib_takes_the_team_as_its_multi_agent_environment(self):
+        need("ray")
+        from ray.rllib.env.multi_agent_env import MultiAgentEnv
+        from ray.rllib.utils.pre_checks.env import check_multiagent_environments
+
+        from algospace_train import rllib_team
+
+        environment = rllib_team.multi_agent(self.settings)
+        self.assertIsInstance(environment, MultiAgentEnv)
+        check_multiagent_environments(environment)
+        seen, _ = environment.reset(seed=4)
+        self.assertEqual(set(seen), set(environment.possible_agents))
+        actions = {agent: environment.get_action_space(agent).sample() for agent in seen}
+        _, reward, over, _, _ = environment.step(actions)
+        self.assertEqual(len(set(reward.values())), 1)
+        self.assertFalse(over["__all__"])
+
     def test_one_seed_is_one_trajectory(self):
         def run(seed: int) -> list[float]:
             environment = TradingEnvironment(self.settings, self.markets)

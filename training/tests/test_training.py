@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -20,6 +20,7 @@ import torch  # noqa: E402
 
 from algospace_train import (  # noqa: E402
     core_training,
+    evaluation,
     mappo,
     networks,
     regime_filter,
@@ -30,14 +31,18 @@ from algospace_train import (  # noqa: E402
     unseen_kinds,
 )
 from algospace_train.markets import open_markets  # noqa: E402
+from algospace_train.run import metrics_of  # noqa: E402
 from algospace_train.settings import (  # noqa: E402
     CoreSettings,
+    EvaluationSettings,
     ExportSettings,
     MarketSettings,
     PhaseSettings,
     RegimeSettings,
     RiskSettings,
+    SearchSettings,
     SettingsError,
+    Start,
     WalkForwardSettings,
     build,
 )
@@ -69,17 +74,33 @@ class Phases(unittest.TestCase):
         two at once wrote."""
         straight = train(settings(name, 2))
         first = self.latest(train(settings(f"{name} halves", 1)))
-        whole, resumed = self.latest(straight), self.latest(train(settings(f"{name} halves", 2), True))
+        whole, resumed = self.latest(straight), self.latest(train(settings(f"{name} halves", 2), Start.RESUME))
         self.assertTrue(all(torch.equal(whole[key], resumed[key]) for key in whole))
         self.assertFalse(all(torch.equal(whole[key], first[key]) for key in whole))
-        lines = (straight.parent / "metrics.jsonl").read_text().splitlines()
-        self.assertEqual(len({json.loads(line)["step"] for line in lines} - {0}), 2)
+        measured = [
+            [{key: value for key, value in line.items() if key != "seconds"} for line in metrics_of(of.parent)]
+            for of in (straight, self.folder / f"{name} halves" / straight.parent.name / straight.name)
+        ]
+        self.assertEqual(*(json.dumps(lines) for lines in measured))
         return straight
 
     def assert_learned(self, written: Path, began: str, expected: set[str]) -> None:
         """These networks are others than at the beginning, and no more."""
         before, after = networks.load(written.parent / began).state_dict(), self.latest(written)
         self.assertEqual({key.split(".")[0] for key in after if not torch.equal(after[key], before[key])}, expected)
+
+    def test_1_a_run_that_is_there_is_not_lost_by_mistake(self):
+        settings = RegimeSettings(**self.common("twice"), epochs=1)
+        first = regime_training.train(settings).read_bytes()
+        with self.assertRaises(SettingsError) as refused:
+            regime_training.train(settings)
+        self.assertIn("--resume goes on with it, --anew removes it", str(refused.exception))
+        other = replace(settings, seed=8)
+        # What cannot begin removes nothing.
+        with self.assertRaises(SettingsError):
+            regime_training.train(replace(other, initial=str(self.folder / "none.safetensors")), Start.ANEW)
+        self.assertEqual((self.folder / "twice" / "phase1" / "weights.safetensors").read_bytes(), first)
+        self.assertNotEqual(regime_training.train(other, Start.ANEW).read_bytes(), first)
 
     def test_1_regime_engine(self):
         self.same_if_resumed(
@@ -99,6 +120,34 @@ class Phases(unittest.TestCase):
         given |= {"minibatches": 2, "trainer": "rllib", "iterations": iterations}
         return RiskSettings(**self.common(name, **given | others))
 
+    def test_2_two_runners_have_their_share_each_and_the_same_seed_is_the_same_run(self):
+        need("ray")
+        written = [risk_training.train(self.risk_on_rllib(f"runners {number}", runners=2)) for number in range(2)]
+        first, second = map(self.latest, written)
+        self.assertTrue(all(torch.equal(first[key], second[key]) for key in first))
+        self.assertEqual(metrics_of(written[0].parent)[-1]["steps"], 4 * 8)
+
+    def test_2_a_slot_that_is_cut_off_is_worth_what_its_last_state_is(self):
+        settings = RiskSettings(**self.common("cut"), discount=0.5, trace=1.0, reward="net_pnl", reward_dollars=1.0)
+        markets = open_markets(MARKET, {}, self.folder / "cut")
+        regime = torch.zeros(len(markets.newest), networks.LATENT)
+        environment = risk_training.RiskEnvironment(markets, regime, settings, 1)
+        policy = risk_training.RiskPolicy(networks.initialised(1).risk)
+
+        def opened(last: bool) -> list[dict]:
+            state = {"state": [torch.zeros(1)], "action": torch.zeros(3), "old": torch.zeros(3)}
+            value = policy.value_norm.normalise
+            return [
+                state | {"value": value(torch.tensor(4.0)), "profit": 10.0, "last": False},
+                state | {"value": value(torch.tensor(6.0)), "profit": 20.0, "last": last},
+            ]
+
+        ended = environment.finish(policy, [opened(True)])
+        torch.testing.assert_close(ended["return"], torch.tensor([10.0 + 0.5 * 20.0, 20.0]))
+        # The second goes on beyond the rollout: what it comes to is not known, only what the critic says.
+        cut = environment.finish(policy, [opened(False)])
+        torch.testing.assert_close(cut["return"], torch.tensor([10.0 + 0.5 * 6.0]))
+
     def test_2_risk_sub_system_on_rllib(self):
         need("ray")
         written = self.same_if_resumed(risk_training.train, self.risk_on_rllib, "risk rllib")
@@ -109,9 +158,10 @@ class Phases(unittest.TestCase):
         from algospace_train import rllib_risk
 
         # A reward is the profit.
-        settings = self.risk_on_rllib("books", sessions=1, reward="net_pnl", reward_dollars=1.0)
+        settings = self.risk_on_rllib("books", reward="net_pnl", reward_dollars=1.0)
         markets = open_markets(MARKET, {}, self.folder / "books")
-        inside = risk_training.RiskEnvironment(markets, torch.zeros(len(markets.newest), networks.LATENT), settings)
+        regime = torch.zeros(len(markets.newest), networks.LATENT)
+        inside = risk_training.RiskEnvironment(markets, regime, settings, settings.slots)
         vector = rllib_risk.OpportunityVector(inside)
         seen, _ = vector.reset(seed=3)
         random = np.random.default_rng(4)
@@ -185,13 +235,58 @@ class Phases(unittest.TestCase):
         self.assertEqual(found.returncode, 0, found.stderr)
         self.assertIn("regimes", found.stdout)
         self.assertNotIn("UNTRAINED", found.stdout)
+        known = json.loads((directory / "calibration.json").read_text())
+        self.assertEqual(known["seen"]["what phase3 has learned from"]["seeds"], [SEED])
+        self.assertEqual(len(known["thresholds_on_validation"]), len(trained_set.CONFIDENCES))
+
+    def test_6_a_trained_set_is_judged_on_markets_that_it_has_not_seen_and_on_no_others(self):
+        def market(seed: int, **others) -> MarketSettings:
+            return MarketSettings(**{"seeds": [SEED + seed], "days": DAYS, "trades_per_day": TRADES} | others)
+
+        given = {
+            "directory": str(self.folder / "set"),
+            "output": str(self.folder / "evaluation"),
+            "program": str(Path(command_line()).absolute()),
+            "planted": market(10),
+            "without_edge": market(11, kind="martingale"),
+            "held_out": {"hectic": market(12, regimes={"trend_hours": 1.0})},
+            "thresholds": {"confidence": 0.3, "agreement": 0.0, "gate": 0.0},
+            "runs": [str(self.folder / "plain"), str(self.folder / "none")],
+            "limits": ["Made for a test."],
+            "resamples": 50,
+            "threads": 1,
+        }
+        for seed in (0, 1, 2):
+            with self.assertRaises(SettingsError) as refused:
+                evaluation.evaluate(EvaluationSettings(**given | {"planted": market(seed, days=DAYS + 1)}))
+            self.assertIn("planted: has sessions that are in", str(refused.exception))
+        facts = json.loads(evaluation.evaluate(EvaluationSettings(**given)).read_text())
+        self.assertEqual(set(facts["planted"]), {"trained", "rule", "filter", "random"})
+        self.assertEqual(set(facts["seeds"]), {"plain", "plain, warm start alone"})
+        # Every session once: the program and the environment have the same days.
+        self.assertEqual(len({of["days"] for of in facts["planted"].values()}), 1)
+        text = (self.folder / "set" / "README.md").read_text()
+        for part in ("Made for a test.", "| hectic |", "warm start alone", "## Learning: phase3: validation/net_a_day"):
+            self.assertIn(part, text)
+
+    def test_6_search_runs_its_trials(self):
+        need("ray")
+        from algospace_train import search
+
+        base = self.folder / "base.yaml"
+        base.write_text(yaml.safe_dump(json.loads(json.dumps(asdict(RegimeSettings(**self.common("search base")))))))
+        given = {"phase": "phase1", "base": str(base), "space": {"epochs": [1]}, "trials": 1, "parallel": 1}
+        trials = yaml.safe_load(search.search(SearchSettings(**given, output=str(self.folder / "search"))).read_text())
+        self.assertEqual([trial["error"] for trial in trials], [""])
+        self.assertTrue(Path(trials[0]["weights"]).exists())
 
     def test_6_a_walk_forwards_tests_are_traded_by_the_program_and_stitched(self):
         need("ray")
         from algospace_train import walk_forward
 
+        # Without an edge: there is no oracle's profit to divide by.
         settings = WalkForwardSettings(
-            market=MARKET,
+            market=MarketSettings(kind="martingale", seeds=[SEED], days=DAYS, trades_per_day=TRADES),
             train_sessions=5,
             validation_sessions=3,
             test_sessions=3,
@@ -204,6 +299,13 @@ class Phases(unittest.TestCase):
             output=str(self.folder / "walk"),
         )
         output = walk_forward.walk(settings)
+        with self.assertRaises(SettingsError) as refused:
+            walk_forward.walk(settings)
+        self.assertIn("--resume keeps its folds", str(refused.exception))
+        before = (output / "walk_forward.json").read_text()
+        (output / "fold-1" / "fold.json").unlink()
+        walk_forward.walk(settings, Start.RESUME)
+        self.assertEqual((output / "walk_forward.json").read_text(), before)
         rows = json.loads((output / "walk_forward.json").read_text())["folds"]
         self.assertEqual([len(row["net"]) for row in rows], [3, 3])
         count = 0
@@ -224,7 +326,7 @@ class Phases(unittest.TestCase):
         settings = CoreSettings(**self.common("ratio", **self.core()), trainer="plain")
         torch.manual_seed(1)
         markets = open_markets(MARKET, {}, self.folder / "ratio")
-        learner = core_training.PlainLearner(settings, networks.initialised(1), markets)
+        learner = core_training.PlainTeamLearner(settings, networks.initialised(1), markets)
         learner.environment.step(
             *(learner.environment.entered.astype("int8"), learner.environment.account[:, :3].copy())
         )
@@ -242,6 +344,10 @@ class Phases(unittest.TestCase):
         new = learner.policy.log_probabilities(learner.encoded.at(batch["closes"]), batch["account"], masks)
         new = new.gather(2, batch["votes"].unsqueeze(2)).squeeze(2)
         torch.testing.assert_close(new, batch["old"], rtol=0.0, atol=1e-6)
+        seen = learner.encoded.at(batch["closes"])
+        execute = learner.policy.gate(*seen, batch["account"], batch["shown"], batch["wish"]).squeeze(1)
+        chance = core_training.log_chance(execute, batch["execute"])
+        torch.testing.assert_close(chance, batch["old_gate"], rtol=0.0, atol=1e-6)
         other = learner.policy.log_probabilities(
             learner.encoded.at(batch["closes"]), batch["account"], team.draw_masks(len(new), 1)
         )
@@ -359,6 +465,15 @@ class Mathematics(unittest.TestCase):
             ({"train": {"seeds": 5}}, "train: seeds: Input should be a valid list, not `5`"),
             ({"train": market, "validation": market}, "validation: has sessions that train has too"),
             ({"train": market | {"sessions": [9, 5]}}, "train: sessions: [9, 5] has none"),
+            # However many days and trades: a seed's draws are the same.
+            ({"train": market, "validation": market | {"days": 60}}, "validation: has sessions that train has too"),
+            (
+                {"train": market | {"null_seeds": [2]}, "validation": {"seeds": [2]}},
+                "validation: has sessions that train",
+            ),
+            ({"train": market | {"regimes": {"seed": 2}}}, "seed is a key of its own"),
+            ({"train": {"kind": "martingale", "seeds": [1], "regimes": {"trend_hours": 2}}}, "only that kind has"),
+            ({"slots": 5, "runners": 2}, "slots: 5 is no multiple of runners"),
         ):
             with self.assertRaises(SettingsError) as refused:
                 build(given, CoreSettings, "my.yaml")

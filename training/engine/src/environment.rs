@@ -21,6 +21,8 @@ use crate::market::Market;
 pub struct VectorEnvironment {
     inner: environment::VectorEnvironment,
     actions: Vec<Action>,
+    /// In which slots a step is taken; of this step.
+    chosen: Vec<bool>,
     arrays: Arrays,
 }
 
@@ -97,7 +99,8 @@ impl VectorEnvironment {
                 .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let wish = Wish { size: 0.0, stop: 1.0, reward: 1.0 };
         let actions = vec![Action { direction: 0, wish }; slots];
-        Ok(VectorEnvironment { inner, actions, arrays: Arrays::new(py, slots) })
+        let chosen = vec![true; slots];
+        Ok(VectorEnvironment { inner, actions, chosen, arrays: Arrays::new(py, slots) })
     }
 
     /// Begins anew, under another seed if one is given and spans are drawn.
@@ -131,16 +134,28 @@ impl VectorEnvironment {
             let wish = Wish { size: wish[0], stop: wish[1], reward: wish[2] };
             *action = Action { direction, wish };
         }
-        let chosen = chosen.as_ref().map(|chosen| chosen.as_slice()).transpose()?;
-        if let Some(chosen) = chosen.filter(|chosen| chosen.len() != slots) {
-            return Err(PyValueError::new_err(format!(
-                "{slots} slots take as many choices, not {}",
-                chosen.len()
-            )));
+        match &chosen {
+            None => self.chosen.fill(true),
+            Some(given) => {
+                let given = given.as_slice()?;
+                if given.len() != slots {
+                    return Err(PyValueError::new_err(format!(
+                        "{slots} slots take as many choices, not {}",
+                        given.len()
+                    )));
+                }
+                // Copied, since others may write to it while the interpreter's lock is released.
+                self.chosen.copy_from_slice(given);
+            }
         }
-        let VectorEnvironment { inner, actions, .. } = self;
-        py.detach(|| inner.step_where(actions, |slot| chosen.is_none_or(|chosen| chosen[slot])));
+        let VectorEnvironment { inner, actions, chosen, .. } = self;
+        py.detach(|| inner.step_where(actions, |slot| chosen[slot]));
         self.arrays.write(py, self.inner.steps())
+    }
+
+    /// Forgets the round trips that `take_trades` would give.
+    fn drop_trades(&mut self) {
+        self.inner.take_trades();
     }
 
     /// The round trips that ended since this was asked last, a column an array: `slot`, `market`, `close` (of the decision),
