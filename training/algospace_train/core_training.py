@@ -26,7 +26,7 @@ from algospace_train.markets import Markets, open_markets
 from algospace_train.networks import ACCOUNT, AGENTS, CLASSES, Networks, Risk
 from algospace_train.players import play
 from algospace_train.run import Run
-from algospace_train.settings import THRESHOLDS, CoreSettings, Start
+from algospace_train.settings import THRESHOLDS, CoreSettings, SettingsError, Start
 from algospace_train.team import STAND_ASIDE, Encoded
 
 
@@ -90,8 +90,11 @@ def warm_start(networks: Networks, learn: Markets, check: Markets, settings: Cor
         print(f"warm start: loss {total / seen:.4f}, validation {check_loss:.4f}")
         if check_loss < best:
             best, kept = check_loss, {key: value.clone() for key, value in networks.state_dict().items()}
-    if kept is not None:
-        networks.load_state_dict(kept)
+    if kept is None:
+        raise SettingsError(
+            f"{run.folder}: no epoch of the warm start had a loss that is a number; try a smaller warm_start_learning_rate"
+        )
+    networks.load_state_dict(kept)
     warm_start_gate(networks, learn, labels, settings)
 
 
@@ -295,6 +298,7 @@ def train(settings: CoreSettings, start: Start = Start.NEW, address: str | None 
     learn: Markets | None = None
     if start is not Start.RESUME or settings.trainer == "plain":
         learn = open_markets(settings.train, settings.engine, settings.market_folder())
+    run.begin()
     if start is not Start.RESUME:
         if settings.warm_start_epochs:
             warm_start(networks, learn, check, settings, run)

@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from algospace_train import machine, program, regime_filter, team, unseen_kinds
+from algospace_train import machine, program, regime_filter, team, trained_set, unseen_kinds
 from algospace_train.markets import Markets, open_markets, synthetic
 from algospace_train.model_card import card
 from algospace_train.networks import load as load_networks
@@ -30,6 +30,21 @@ CURVES = (
     ("phase3", "validation/net_a_day"),
 )
 """what says whether a phase learns"""
+WRITTEN = {
+    "manifest.json": ("name", "description", "seed", "revision", "training", "calibration"),
+    "calibration.json": (
+        "temperature",
+        "calibration",
+        "reliability_after",
+        "share_earned",
+        "confidence_quantiles",
+        "thresholds_on_validation",
+        "kept_iterations",
+        "revisions",
+        "seen",
+    ),
+}
+"""what the card takes from a set's files"""
 
 
 def attainable(markets: Markets) -> float:
@@ -38,17 +53,46 @@ def attainable(markets: Markets) -> float:
     return total / sum(len(market.sessions()["open"]) for market in markets.markets)
 
 
+def facts_of_set(directory: Path, name: str) -> dict[str, Any]:
+    """A file that `export` has written into a set."""
+    path = directory / name
+    try:
+        facts = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise SettingsError(f"directory: {path}: there is no such file; `export` writes a set") from error
+    except ValueError as error:
+        raise SettingsError(f"directory: {path}: is damaged; export the set again: {error}") from error
+    if missing := [key for key in WRITTEN[name] if key not in facts]:
+        raise SettingsError(
+            f"directory: {path}: has no `{missing[0]}`: another version wrote it, or not `export`; export the set again"
+        )
+    return facts
+
+
+def seen_by_runs(settings: EvaluationSettings) -> dict[str, MarketSettings]:
+    """What the other runs that are judged too have looked at."""
+    return {
+        f"{what}, in {run}": of
+        for run in settings.runs
+        if (phase3 := Path(run) / "phase3" / "settings.yaml").exists()
+        for what, of in trained_set.seen_by(trained_set.lineage(phase3.parent)).items()
+    }
+
+
 def refuse_what_was_seen(settings: EvaluationSettings, calibrated: dict[str, Any]) -> None:
     """Markets to be judged on may have no session that learning, choosing or calibrating has looked at."""
     judged = {"planted": settings.planted, "without_edge": settings.without_edge}
     judged |= {f"held_out: {name}": of for name, of in settings.held_out.items()}
     if settings.real:
         judged["real"] = MarketSettings(kind="files", files=settings.real)
-    for seen, given in calibrated["seen"].items():
-        before = build(given, MarketSettings, f"{settings.directory}/calibration.json: seen: {seen}")
+    looked_at = {
+        seen: build(given, MarketSettings, f"{settings.directory}/calibration.json: seen: {seen}")
+        for seen, given in calibrated["seen"].items()
+    }
+    for seen, before in (looked_at | seen_by_runs(settings)).items():
         for name, of in judged.items():
             if of.shares_with(before):
-                raise SettingsError(f"{name}: has sessions that are in {seen} of the set too; give others")
+                raise SettingsError(f"{name}: has sessions that are in {seen}; give others")
 
 
 def synthetic_paths(of: MarketSettings, name: str, cache: Path) -> dict[str, Path]:
@@ -197,11 +241,8 @@ def evaluate(settings: EvaluationSettings) -> Path:
     """Runs everything; writes the card, and writes and returns `evaluation.json`."""
     machine.prepare(settings.threads)
     directory, output = Path(settings.directory), Path(settings.output)
-    try:
-        manifest = json.loads((directory / "manifest.json").read_text())
-        calibrated = json.loads((directory / "calibration.json").read_text())
-    except FileNotFoundError as error:
-        raise SettingsError(f"directory: {error.filename}: there is no such file; `export` writes a set") from error
+    manifest, calibrated = (facts_of_set(directory, name) for name in WRITTEN)
+    program.call(settings.program, "--version")
     refuse_what_was_seen(settings, calibrated)
     judge = Judge(settings, float(manifest["calibration"]["temperature"]))
     found = with_program(settings, judge.planted, synthetic_paths(settings.planted, "planted", judge.cache))

@@ -99,22 +99,27 @@ def improve(
 ) -> None:
     """Runs the iterations that are left. `look` judges the networks as they are; what they are at the beginning counts too."""
     measure, begin, waited, best = PHASES[run.phase].measure, 0, 0, -float("inf")
+
+    def save(step: int) -> None:
+        run.save(step, {"networks": networks.state_dict(), "best": best, "waited": waited}, learner.save)
+
     if run.resumed is not None:
         begin, best, waited = (run.resumed[key] for key in ("step", "best", "waited"))
-        learner.restore(str(run.latest()))
+        run.restore(learner.restore)
     else:
         numbers = look()
         best = numbers[measure]
         print(f"{run.phase}: {measure} is {best:,.4g} before the first iteration")
         run.log(0, numbers)
         run.keep(networks)
+        save(0)
     progress = trange(begin, settings.iterations, desc=run.phase, initial=begin, total=settings.iterations)
     for iteration in progress:
         if waited >= settings.patience:
             break
         numbers = learner.iterate()
         learner.write(networks)
-        if (iteration + 1) % settings.evaluate_every == 0:
+        if (iteration + 1) % settings.evaluate_every == 0 or iteration + 1 == settings.iterations:
             numbers |= look()
             progress.set_postfix({measure: f"{numbers[measure]:,.4g}"})
             waited += 1
@@ -123,7 +128,6 @@ def improve(
                 best, waited = numbers[measure], 0
                 run.keep(networks)
         run.log(iteration + 1, numbers)
-        state = {"networks": networks.state_dict(), "best": best, "waited": waited}
-        run.save(iteration + 1, state, learner.save)
+        save(iteration + 1)
     learner.close()
     run.close()

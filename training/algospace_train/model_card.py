@@ -103,7 +103,7 @@ def made(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
     by = [f"`{next(iter(revisions.values()))}`"] if len(set(revisions.values())) == 1 else []
     by = by or [f"{name}: `{revision}`" for name, revision in revisions.items()]
     lines = [
-        f"* Learned from: {training['span']}. SHA-256 of the histories: `{training['data_sha256']}`.",
+        f"* Phase 3 learned from: {training['span']}. SHA-256 of the histories: `{training['data_sha256']}`.",
         f"* Seed {manifest['seed']}, {training['steps']:,} environment steps, code {', '.join(by)}.",
         f"* Temperature {calibrated['temperature']}, fitted on what trades came to on {calibrated['calibration']['markets']}.",
         f"* Thresholds below: confidence {thresholds['confidence']}, gate {thresholds['gate']}, agreement {thresholds['agreement']}, "
@@ -216,7 +216,7 @@ def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
         manifest["description"],
         "",
         "Written by `python -m algospace_train evaluate`; every figure is measured. Dollars are of one contract; intervals are of 95 %, by a "
-        "bootstrap over days. No market of these tables was learned from, chosen by or calibrated on.",
+        "bootstrap over days. The markets that are traded here were not learned from, chosen by or calibrated on, but where validation markets are named.",
         "",
         "## What it is",
         "",
@@ -228,7 +228,7 @@ def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
     lines += seeds(facts)
     for name, by_run in facts["learning"].items():
         if by_run:
-            lines += [f"## Learning: {name}", "", *curves(by_run)]
+            lines += [f"## Learning: {name}", "", "On the validation markets.", "", *curves(by_run)]
     if "real" in facts:
         few = (
             ""

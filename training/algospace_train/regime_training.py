@@ -70,6 +70,7 @@ def train(settings: RegimeSettings, start: Start = Start.NEW) -> Path:
     learn, check = (
         open_markets(of, settings.engine, settings.market_folder()) for of in (settings.train, settings.validation)
     )
+    run.begin()
     learn_closes, check_closes = closes_of_rows(learn), closes_of_rows(check)
     print(f"{len(learn_closes):,} windows to learn from, {len(check_closes):,} to be judged on")
     networks = run.networks

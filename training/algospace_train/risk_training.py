@@ -251,9 +251,11 @@ def train(settings: RiskSettings, start: Start = Start.NEW, address: str | None 
         return RiskEnvironment(markets, regime_vectors(networks.regime, markets), settings, slots)
 
     check = environment(settings.validation, None)
+    learn = environment(settings.train, settings.slots) if settings.trainer == "plain" else None
+    run.begin()
     learner: Learner
-    if settings.trainer == "plain":
-        learner = PlainRiskLearner(settings, networks.risk, environment(settings.train, settings.slots))
+    if learn is not None:
+        learner = PlainRiskLearner(settings, networks.risk, learn)
     else:
         # Ray takes seconds to import.
         from algospace_train import rllib_risk

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import pickle
 import shutil
 import subprocess
 import time
@@ -33,7 +32,7 @@ class Run:
 
     def __init__(self, phase: str, settings: PhaseSettings, start: Start) -> None:
         self.phase, self.folder, self.settings = phase, Path(settings.output) / phase, settings
-        described = yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(settings))), sort_keys=False)
+        described = yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(settings), default=str)), sort_keys=False)
         free = FREE | ({"epochs"} if phase == "phase1" else set())
         same = {key: value for key, value in yaml.safe_load(described).items() if key not in free}
         self.digest = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
@@ -43,30 +42,37 @@ class Run:
         self.resumed: dict[str, Any] | None = None
         if start is Start.RESUME:
             self.resumed = self.load_checkpoint()
-            self.drop_metrics_after(self.resumed["lines"])
         elif start is Start.NEW and (self.checkpoint.exists() or self.weights.exists()):
             raise SettingsError(
                 f"{self.folder}: there is a run already: --resume goes on with it, --anew removes it and begins from nothing, and "
                 "another `output` keeps both"
             )
+        self.described = described
         self.networks = self.networks_to_begin_with()
-        if start is not Start.RESUME:
-            self.remove_earlier()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / "settings.yaml", described.encode())
-        if start is not Start.RESUME:
-            origin = {"revision": revision(), "initial_sha256": sha256(settings.initial)}
-            write_whole(self.folder / "origin.json", (json.dumps(origin, indent=2) + "\n").encode())
         self.lines = 0 if self.resumed is None else self.resumed["lines"]
-        self.board = SummaryWriter(str(self.folder))
         self.began = time.monotonic()
+
+    def begin(self) -> None:
+        """Writes what the run begins with, in the place of an earlier one. Comes after everything that can be refused: what was
+        there before is kept until then."""
+        if self.resumed is None:
+            self.remove_earlier()
+        else:
+            self.drop_metrics_after(self.lines)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / "settings.yaml", self.described.encode())
+        if self.resumed is None:
+            origin = {"revision": revision(), "initial_sha256": sha256(self.settings.initial)}
+            write_whole(self.folder / "origin.json", (json.dumps(origin, indent=2) + "\n").encode())
+        self.board = SummaryWriter(str(self.folder))
 
     def load_checkpoint(self) -> dict[str, Any]:
         if not self.checkpoint.exists():
             raise SettingsError(f"{self.checkpoint}: there is nothing to resume; begin without --resume")
         try:
             state = torch.load(self.checkpoint, weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        # What damaged bytes make the unpickler raise is anything.
+        except Exception as error:
             raise SettingsError(f"{self.checkpoint}: is damaged; begin with --anew: {error}") from error
         if state["settings"] != self.digest:
             raise SettingsError(f"{self.checkpoint}: was written with other settings; begin with --anew")
@@ -115,9 +121,14 @@ class Run:
         whole.rename(self.checkpoint)
         self.drop_learners(own)
 
-    def latest(self) -> Path:
-        """The folder that the learner of the resumed checkpoint wrote."""
-        return (self.folder / self.resumed["learner"]).absolute()
+    def restore(self, learner: Callable[[str], None]) -> None:
+        """Has `learner` read the folder that it wrote for the resumed checkpoint."""
+        folder = (self.folder / self.resumed["learner"]).absolute()
+        try:
+            learner(str(folder))
+        # What damaged bytes make PyTorch or Ray raise is anything.
+        except Exception as error:
+            raise SettingsError(f"{folder}: is damaged; begin with --anew: {error}") from error
 
     def drop_learners(self, keep: str | None = None) -> None:
         """Removes what learners wrote for checkpoints before."""

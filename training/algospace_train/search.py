@@ -25,7 +25,10 @@ def draw(space: dict[str, Any]) -> dict[str, Any]:
             drawn[key] = tune.choice(of)
         elif isinstance(of, dict) and {"low", "high"} <= of.keys() <= {"low", "high", "log"}:
             kind = tune.loguniform if of.get("log") else tune.uniform
-            drawn[key] = kind(float(of["low"]), float(of["high"]))
+            try:
+                drawn[key] = kind(float(of["low"]), float(of["high"]))
+            except (TypeError, ValueError) as error:
+                raise SettingsError(f"space: {key}: {error}") from error
         else:
             raise SettingsError(f"space: {key}: give a list of choices, or {{low, high, log}}")
     return drawn
@@ -50,11 +53,18 @@ def search(settings: SearchSettings, address: str | None = None) -> Path:
         # A trial is one process: Tune is what spreads them.
         base["trainer"] = "plain"
     output = Path(settings.output)
+    path = output / "trials.yaml"
+    if path.exists():
+        raise SettingsError(f"{path}: there is a search already; give another `output`, or move it away")
     output.mkdir(parents=True, exist_ok=True)
     space = draw(settings.space)
     unknown = sorted(set(space) - set(base))
     if unknown:
         raise SettingsError(f"space: {settings.phase} has no setting `{unknown[0]}`")
+    # What no trial could have is told before there are any.
+    for key, of in settings.space.items():
+        for value in of if isinstance(of, list) else [space[key].sample()]:
+            build(base | {key: value}, kind, f"space: {key}")
     rllib_training.start(address, settings.parallel)
     random.seed(settings.seed)
     tuner = tune.Tuner(
@@ -82,6 +92,8 @@ def search(settings: SearchSettings, address: str | None = None) -> Path:
         for of in results
     ]
     rows.sort(key=lambda row: -(row["best"] if row["best"] is not None else float("inf") * -1))
-    path = output / "trials.yaml"
+    if all(row["best"] is None for row in rows):
+        told = [line for line in rows[0]["error"].splitlines() if line.strip()]
+        raise SettingsError(f"{output}: every trial failed; the first: {told[-1] if told else 'without a word'}")
     path.write_text(yaml.safe_dump(rows, sort_keys=False))
     return path

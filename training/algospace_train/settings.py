@@ -26,6 +26,19 @@ Trainer = Literal["rllib", "plain"]
 Thresholds = dict[Literal["confidence", "epistemic", "agreement", "gate"], Share]
 FilePath = Annotated[str, AfterValidator(lambda given: str(Path(given).resolve()))]
 """relative to the current directory, and absolute from then on: processes of Ray have others"""
+
+
+def own_part(given: dict[str, Any]) -> dict[str, Any]:
+    """Of the engine's configuration, what is not given here already."""
+    if taken := sorted(GIVEN_HERE & given.keys()):
+        raise ValueError(f"{taken[0]}: is given by the settings here; leave it out")
+    return given
+
+
+GIVEN_HERE = frozenset(["data_handler", "output", "strategy", "marl_core"])
+"""histories, folders, who decides and how sure it must be"""
+Engine = Annotated[dict[str, Any], AfterValidator(own_part)]
+"""the rest of the engine's configuration: instrument, costs, rules, indicators"""
 KNOWN_KEYS = ConfigDict(extra="forbid", validate_default=True)
 
 THRESHOLDS: Thresholds = {"confidence": 0.8, "epistemic": 0.3, "agreement": 0.5, "gate": 0.5}
@@ -37,6 +50,13 @@ PLAIN_WISH = (0.2, 3.0, 2.0)
 
 class SettingsError(ValueError):
     """A setting that cannot be, with its place and a remedy."""
+
+
+def refuse_twice(name: str, given: list[Any]) -> None:
+    """What is there twice would count twice."""
+    again = next((one for place, one in enumerate(given) if one in given[:place]), None)
+    if again is not None:
+        raise SettingsError(f"{name}: {again} is there twice; leave one out")
 
 
 class Start(Enum):
@@ -84,6 +104,8 @@ class MarketSettings:
             raise SettingsError("regimes: only that kind has such keywords; leave them out")
         if taken := sorted({"market", "seed", "days", "trades_per_day"} & self.regimes.keys()):
             raise SettingsError(f"regimes: {taken[0]} is a key of its own, beside `regimes`")
+        for name in ("seeds", "null_seeds", "files"):
+            refuse_twice(name, getattr(self, name))
         if self.sessions is not None and self.sessions[0] >= self.sessions[1]:
             raise SettingsError(f"sessions: {list(self.sessions)} has none; give the first, and the one after the last")
 
@@ -111,7 +133,7 @@ class PhaseSettings:
     """`weights.safetensors` to begin with; None: as initialised under the seed"""
     train: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[101]))
     validation: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[201]))
-    engine: dict[str, Any] = field(default_factory=dict)
+    engine: Engine = field(default_factory=dict)
     """configuration of the engine: instrument, costs, rules, indicators"""
     threads: Count = 2
     """of PyTorch"""
@@ -157,7 +179,7 @@ class PolicySettings(PhaseSettings):
     rollout: Count = 288
     """steps of each slot between updates, a close each. Every iteration begins other episodes: what is beyond so many steps of
     them is never learned from. A whole session has 276 closes of five minutes"""
-    iterations: Count = 40
+    iterations: Natural = 40
     epochs: Count = 5
     """passes over a rollout"""
     minibatches: Count = 8
@@ -245,9 +267,9 @@ class ExportSettings:
     description: str = ""
     """a sentence for people"""
     calibration: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[301, 302]))
-    """markets that no phase has seen, for the temperature"""
+    """markets that no phase has learned from, for the temperature"""
     test: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[401, 402]))
-    """others, on which its reliability is reported"""
+    """others, that no phase has seen, on which its reliability is reported"""
     passes: Count = 30
     every: Count = 3
     """closes between those that are judged"""
@@ -273,7 +295,7 @@ class EvaluationSettings:
     """native tick files of real markets, for what they are worth; those that are not there are left out, which is said"""
     thresholds: Thresholds = field(default_factory=dict)
     """confidence, epistemic, agreement, gate: others than the engine's defaults"""
-    engine: dict[str, Any] = field(default_factory=dict)
+    engine: Engine = field(default_factory=dict)
     """configuration of the engine, the same for all"""
     ablations: bool = True
     limits: list[str] = field(default_factory=list)
@@ -292,6 +314,8 @@ class EvaluationSettings:
         for name, (of, kind) in kinds.items():
             if of.kind != kind or of.null_seeds:
                 raise SettingsError(f"{name}: give kind: {kind}, without null_seeds")
+        refuse_twice("real", self.real)
+        refuse_twice("runs: the last folder, which names a run on the card", [Path(run).name for run in self.runs])
 
 
 @dataclass(frozen=True, config=KNOWN_KEYS)
@@ -310,7 +334,7 @@ class WalkForwardSettings:
     phase3: dict[str, Any] = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=dict)
     """confidence, epistemic, agreement, gate: others than the engine's defaults"""
-    engine: dict[str, Any] = field(default_factory=dict)
+    engine: Engine = field(default_factory=dict)
     program: FilePath = "../target/release/algospace-hft"
     """the engine, which runs the tests"""
     output: FilePath = "../runs/training/walk_forward"
@@ -374,7 +398,7 @@ def read(path: Path, kind: type[Settings]) -> Settings:
     """The settings of a phase from its YAML file; paths in it are relative to the current directory."""
     try:
         given = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: {error}") from error
     return build(given, kind, str(path))
 

@@ -32,34 +32,37 @@ def steps(folder: Path) -> int:
     return int(max((line.get("steps", 0.0) for line in metrics_of(folder)), default=0.0))
 
 
-def phases(output: Path) -> dict[str, PhaseSettings]:
-    """The settings of the phases that were run there."""
-    written = {name: output / name / "settings.yaml" for name in PHASES}
-    return {name: read(path, PHASES[name].settings) for name, path in written.items() if path.exists()}
+def lineage(folder: Path) -> list[tuple[Path, PhaseSettings]]:
+    """The runs that the networks of a run come from, wherever their folders are, the first one first: every phase's `initial` says
+    which was before it. One that has learned other networks since is refused, since what these learned from is not known."""
+    settings = read(folder / "settings.yaml", PHASES[folder.name].settings)
+    if settings.initial is None:
+        return [(folder, settings)]
+    began, initial = origin(folder)["initial_sha256"], Path(settings.initial)
+    if not initial.exists() or sha256(settings.initial) != began:
+        raise SettingsError(
+            f"{folder}: began with other networks than {initial} has now; run {folder.name} again on these"
+        )
+    if initial.parent.name in PHASES and (initial.parent / "settings.yaml").exists():
+        return [*lineage(initial.parent), (folder, settings)]
+    print(f"NOTE: {initial} is of no phase: whether it has learned from markets to be judged on is not known")
+    return [(folder, settings)]
 
 
-def seen_by(of: dict[str, PhaseSettings]) -> dict[str, MarketSettings]:
+def origin(folder: Path) -> dict[str, str | None]:
+    """Of a run: the code that it was trained by and the hash of the networks that it began with."""
+    return json.loads((folder / "origin.json").read_text())
+
+
+def seen_by(runs: list[tuple[Path, PhaseSettings]]) -> dict[str, MarketSettings]:
     """Markets that phases have looked at, by what for."""
-    kinds = {"train": "learned from", "validation": "chosen by"}
+    kinds = {"train": "learned from", "validation": "been chosen by"}
+    names = [folder.name for folder, _ in runs]
     return {
-        f"what {name} has {word}": getattr(settings, kind)
-        for name, settings in of.items()
+        f"what {folder.name if names.count(folder.name) == 1 else folder} has {word}": getattr(settings, kind)
+        for folder, settings in runs
         for kind, word in kinds.items()
     }
-
-
-def origins(output: Path) -> dict[str, str | None]:
-    """By phase, the code that it was trained by. Says it where a phase began with other networks than the one before has now."""
-    found, before = {}, output / "none"
-    for name in PHASES:
-        path = output / name / "origin.json"
-        if path.exists():
-            origin = json.loads(path.read_text())
-            found[name] = origin["revision"]
-            if before.exists() and origin["initial_sha256"] != sha256(str(before)):
-                print(f"NOTE: {name} did not begin with {before} as it is now")
-        before = output / name / "weights.safetensors"
-    return found
 
 
 def write(settings: ExportSettings) -> Path:
@@ -67,10 +70,10 @@ def write(settings: ExportSettings) -> Path:
     machine.prepare(settings.threads)
     output, directory = Path(settings.output), Path(settings.directory)
     weights = output / "phase3" / "weights.safetensors"
-    trained = phases(output)
-    if not weights.exists() or "phase3" not in trained:
+    if not weights.exists() or not weights.with_name("settings.yaml").exists():
         raise SettingsError(f"{weights}: there is no such file; run phase3 with this `output` first")
-    learned = trained["phase3"]
+    trained = lineage(weights.parent)
+    _, learned = trained[-1]
     assert isinstance(learned, CoreSettings)
     seen = seen_by(trained)
     for name, of, others in (
@@ -86,7 +89,9 @@ def write(settings: ExportSettings) -> Path:
         markets = open_markets(of, learned.engine, cache)
         return calibration.ask(networks, markets, team.encode(networks, markets), settings.passes, settings.every, seed)
 
-    temperature = calibration.fit(judged(settings.calibration, learned.seed))
+    fitted = judged(settings.calibration, learned.seed)
+    temperature, fitted_on = calibration.fit(fitted), fitted.markets.describe()
+    del fitted
     asked = judged(settings.test, learned.seed + 1)
     test = asked.judge(temperature)
     before, after = calibration.reliability(asked.judge(1.0), 1.0), calibration.reliability(test, temperature)
@@ -95,7 +100,7 @@ def write(settings: ExportSettings) -> Path:
     )
     train = open_markets(learned.train, learned.engine, cache)
     confidence, earned = test.outcome(temperature)
-    revisions = origins(output) | {"export": revision()}
+    revisions = {folder.name: origin(folder)["revision"] for folder, _ in trained} | {"export": revision()}
     card = Card(
         name=settings.name,
         description=settings.description,
@@ -109,7 +114,7 @@ def write(settings: ExportSettings) -> Path:
         training={
             "data_sha256": train.sha256(),
             "span": train.describe(),
-            "steps": sum(steps(output / phase) for phase in ("phase2", "phase3")),
+            "steps": sum(steps(folder) for folder, _ in trained),
         },
         metrics={"test_outcomes": float(len(earned)), "test_share_earned": round(float(earned.mean()), 6)},
         revision=revisions.get("phase3"),
@@ -118,13 +123,13 @@ def write(settings: ExportSettings) -> Path:
     validation = open_markets(learned.validation, learned.engine, cache)
     facts: dict[str, Any] = {
         "temperature": temperature,
-        "calibration": {"markets": asked.markets.describe(), "error_before": before.error, "error_after": after.error},
+        "calibration": {"markets": fitted_on, "error_before": before.error, "error_after": after.error},
         "reliability_before": before.rows(),
         "reliability_after": after.rows(),
         "share_earned": float(earned.mean()),
         "confidence_quantiles": [round(float(confidence.quantile(share)), 4) for share in (0.5, 0.9, 0.99)],
         "thresholds_on_validation": thresholds(networks, validation, learned, temperature),
-        "kept_iterations": {name: kept_step(output / name) for name in trained},
+        "kept_iterations": {folder.name: kept_step(folder) for folder, _ in trained},
         "revisions": revisions,
         "seen": {
             name: asdict(of)

@@ -109,6 +109,8 @@ def kept_folds(settings: WalkForwardSettings, start: Start, output: Path, count:
     same = {key: value for key, value in asdict(settings).items() if key not in FREE}
     described = json.dumps(same, sort_keys=True, indent=2) + "\n"
     before, done = output / "walk.json", {}
+    if start is Start.RESUME and not before.exists():
+        raise SettingsError(f"{before}: there is nothing to resume; begin without --resume")
     if before.exists():
         if start is Start.NEW:
             raise SettingsError(
@@ -176,6 +178,7 @@ def walk(settings: WalkForwardSettings, start: Start = Start.NEW, address: str |
         raise SettingsError(
             f"market: decisions can be made in {end - first} sessions, and a fold takes {need}; give a longer history"
         )
+    program.call(settings.program, "--version")
     done = kept_folds(settings, start, output, len(spans))
     lengths = f"{settings.train_sessions}, {settings.validation_sessions}, {settings.test_sessions}"
     print(f"{len(spans)} folds of {lengths} sessions, {len(done)} of them there already")

@@ -99,6 +99,9 @@ class Phases(unittest.TestCase):
         # What cannot begin removes nothing.
         with self.assertRaises(SettingsError):
             regime_training.train(replace(other, initial=str(self.folder / "none.safetensors")), Start.ANEW)
+        none = MarketSettings(kind="files", files=[str(self.folder / "none.ticks")])
+        with self.assertRaises(SettingsError):
+            regime_training.train(replace(other, train=none), Start.ANEW)
         self.assertEqual((self.folder / "twice" / "phase1" / "weights.safetensors").read_bytes(), first)
         self.assertNotEqual(regime_training.train(other, Start.ANEW).read_bytes(), first)
 
@@ -114,6 +117,28 @@ class Phases(unittest.TestCase):
             lambda name, iterations: RiskSettings(**self.common(name, **given), iterations=iterations),
             "risk",
         )
+
+    def test_2_the_last_iteration_is_looked_at_too_and_a_run_stopped_before_the_first_goes_on(self):
+        given = {"slots": 8, "rollout": 64, "signal_share": 0.3, "evaluate_every": 5, "epochs": 1, "minibatches": 2}
+        settings = RiskSettings(**self.common("looks", **given), iterations=2)
+        folder = risk_training.train(settings).parent
+        looks = [line["step"] for line in metrics_of(folder) if "validation/sortino" in line]
+        self.assertEqual(looks, [0, 2])
+        whole = self.latest(folder / "weights.safetensors")
+        risk_training.train(replace(settings, iterations=0, output=str(self.folder / "looks later")))
+        later = replace(settings, output=str(self.folder / "looks later"))
+        resumed = self.latest(risk_training.train(later, Start.RESUME))
+        self.assertTrue(all(torch.equal(whole[key], resumed[key]) for key in whole))
+
+    def test_2_a_damaged_checkpoint_is_refused_by_name(self):
+        given = {"slots": 4, "rollout": 64, "signal_share": 0.3, "evaluate_every": 5, "epochs": 1, "minibatches": 2}
+        settings = RiskSettings(**self.common("damaged", **given), iterations=1)
+        folder = risk_training.train(settings).parent
+        for path in (folder / "learner-1" / "learner.pt", folder / "checkpoint.pt"):
+            path.write_bytes(b"none")
+            with self.assertRaises(SettingsError) as refused:
+                risk_training.train(settings, Start.RESUME)
+            self.assertIn("is damaged; begin with --anew", str(refused.exception))
 
     def risk_on_rllib(self, name: str, iterations: int = 1, **others) -> RiskSettings:
         given = {"slots": 4, "rollout": 64, "opportunities": 8, "signal_share": 0.3, "evaluate_every": 1, "epochs": 1}
@@ -238,6 +263,29 @@ class Phases(unittest.TestCase):
         known = json.loads((directory / "calibration.json").read_text())
         self.assertEqual(known["seen"]["what phase3 has learned from"]["seeds"], [SEED])
         self.assertEqual(len(known["thresholds_on_validation"]), len(trained_set.CONFIDENCES))
+        self.assertIn(f"regimes-{SEED + 1}-", known["calibration"]["markets"])
+        (directory / "calibration.json").write_text(json.dumps({"seen": known["seen"]}))
+        with self.assertRaises(SettingsError) as refused:
+            evaluation.evaluate(EvaluationSettings(directory=str(directory)))
+        self.assertIn("export the set again", str(refused.exception))
+        (directory / "calibration.json").write_text(json.dumps(known))
+
+    def test_5_what_a_set_has_seen_is_what_every_phase_before_has_seen_wherever_it_lies(self):
+        before = RegimeSettings(**self.common("elsewhere") | {"train": THIRD}, epochs=1)
+        initial = regime_training.train(before)
+        given = CoreSettings(**self.common("after", **self.core()), trainer="plain", iterations=0, initial=str(initial))
+        core_training.train(given)
+        export = ExportSettings(
+            output=str(self.folder / "after"), directory=str(self.folder / "set after"), calibration=THIRD, test=OTHER
+        )
+        with self.assertRaises(SettingsError) as refused:
+            trained_set.write(export)
+        self.assertIn("calibration: has sessions that are in what phase1 has learned from", str(refused.exception))
+        # And what it began with has to be there as it was.
+        regime_training.train(replace(before, seed=8), Start.ANEW)
+        with self.assertRaises(SettingsError) as refused:
+            trained_set.write(export)
+        self.assertIn("began with other networks", str(refused.exception))
 
     def test_6_a_trained_set_is_judged_on_markets_that_it_has_not_seen_and_on_no_others(self):
         def market(seed: int, **others) -> MarketSettings:
