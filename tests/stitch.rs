@@ -117,6 +117,14 @@ fn what_is_no_one_run_is_refused_by_name() {
     );
     let differs = refused(&[&first, &third]);
     assert!(differs.contains("the initial capital is 200000"), "{differs}");
+    let cheaper = format!("{RULE}\nexecution: {{ commission_per_side: 0 }}");
+    let (_, fourth) = run(at, "4", "first_trading_day: 2024-01-09", &cheaper);
+    let differs = refused(&[&first, &fourth]);
+    assert!(differs.contains("execution.commission_per_side is \"0\""), "{differs}");
+    assert!(differs.contains("it is \"2.25\""), "{differs}");
+    std::fs::write(fourth.join("config.resolved.yaml"), "execution: [\n").unwrap();
+    let damaged = refused(&[&first, &fourth]);
+    assert!(damaged.contains("4: config.resolved.yaml cannot be read"), "{damaged}");
     assert!(refused(&[&first]).contains("two runs or more"));
     assert!(refused(&[&first, &at.join("none")]).contains("none/summary.json"));
     std::fs::write(third.join("equity.csv"), "utc,cash\n").unwrap();

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::run_directory::FinishedRun;
@@ -41,7 +42,7 @@ pub enum StitchError {
         /// The directory of the first run.
         before: PathBuf,
         /// In what.
-        what: &'static str,
+        what: String,
         /// What it is here.
         this: String,
         /// What it is there.
@@ -61,6 +62,12 @@ pub enum StitchError {
         begins: Timestamp,
         /// The last point of the one before.
         ended: Timestamp,
+    },
+    /// The configuration of one is damaged.
+    #[error("{}: config.resolved.yaml cannot be read; run the backtest again", path.display())]
+    Configuration {
+        /// The run's directory.
+        path: PathBuf,
     },
     /// A summary has something that no run writes.
     #[error("{}: summary.json: {what} `{text}` cannot be read; run the backtest again", path.display())]
@@ -97,6 +104,31 @@ pub fn stitch_runs(directories: &[PathBuf]) -> Result<RunRecord, StitchError> {
         }
     }
     whole(&parts)
+}
+
+/// Sections of the configuration, and keys of some, that say nothing of how a run trades: days and histories, networks
+/// (a walk-forward has others for every part), folders, threads and seeds.
+const MAY_DIFFER: [(&str, Option<&str>); 6] = [
+    ("data_handler", None),
+    ("marl_core", Some("model_set")),
+    ("output", None),
+    ("pipeline", None),
+    ("inference", None),
+    ("system", Some("seed")),
+];
+
+/// The first key in which two configurations differ, with both values.
+fn difference(this: &Value, other: &Value) -> Option<(String, String, String)> {
+    let (Value::Object(these), Value::Object(others)) = (this, other) else {
+        return (this != other).then(|| (String::new(), this.to_string(), other.to_string()));
+    };
+    let keys = these.keys().chain(others.keys().filter(|&key| !these.contains_key(key)));
+    keys.into_iter().find_map(|key| {
+        let value = |of: &Map<String, Value>| of.get(key).cloned().unwrap_or_default();
+        let (below, this, other) = difference(&value(these), &value(others))?;
+        let key = if below.is_empty() { key.clone() } else { format!("{key}.{below}") };
+        Some((key, this, other))
+    })
 }
 
 /// A run to be stitched.
@@ -136,10 +168,37 @@ impl Part<'_> {
         for ((what, this), (_, other)) in pairs {
             if this != other {
                 let (path, before) = (self.path.to_owned(), first.path.to_owned());
+                let what = what.to_owned();
                 return Err(StitchError::Differs { path, before, what, this, other });
             }
         }
-        Ok(())
+        let (this, other) = (self.trading_rules()?, first.trading_rules()?);
+        match difference(&this, &other) {
+            None => Ok(()),
+            Some((key, this, other)) => Err(StitchError::Differs {
+                path: self.path.to_owned(),
+                before: first.path.to_owned(),
+                what: format!("config.resolved.yaml: {key}"),
+                this,
+                other,
+            }),
+        }
+    }
+
+    /// The run's configuration, less what may differ.
+    fn trading_rules(&self) -> Result<Value, StitchError> {
+        let mut rules: Value = serde_saphyr::from_str(&self.run.configuration)
+            .map_err(|_| StitchError::Configuration { path: self.path.to_owned() })?;
+        for (section, key) in MAY_DIFFER {
+            let Some(section) = rules.get_mut(section).and_then(Value::as_object_mut) else {
+                continue;
+            };
+            match key {
+                Some(key) => drop(section.remove(key)),
+                None => section.clear(),
+            }
+        }
+        Ok(rules)
     }
 
     fn parse<T>(
@@ -285,7 +344,7 @@ fn notes(parts: &[Part]) -> Vec<String> {
         .map(|part| format!("{} to {}: {}", part.begins, part.ended, part.path.display()))
         .collect();
     let mut notes = vec![format!(
-        "{} runs, one after the other, each begun flat and with a new account; equity goes on from the one before, and the configuration is that of the first. {}.",
+        "{} runs, one after the other, each begun flat and with a new account; equity goes on from the one before, and the configuration is that of the first. Ticks, bars and counters are of all that was replayed, every run's warm-up too. {}.",
         parts.len(),
         days.join("; ")
     )];
