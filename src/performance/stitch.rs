@@ -107,13 +107,14 @@ pub fn stitch_runs(directories: &[PathBuf]) -> Result<RunRecord, StitchError> {
 }
 
 /// Sections of the configuration, and keys of some, that say nothing of how a run trades: days and histories, networks
-/// (a walk-forward has others for every part), folders, threads and seeds.
-const MAY_DIFFER: [(&str, Option<&str>); 6] = [
+/// (a walk-forward has others for every part), folders, threads, seeds and the report.
+const MAY_DIFFER: [(&str, Option<&str>); 7] = [
     ("data_handler", None),
     ("marl_core", Some("model_set")),
     ("output", None),
     ("pipeline", None),
     ("inference", None),
+    ("performance", None),
     ("system", Some("seed")),
 ];
 

@@ -298,6 +298,12 @@ def train(settings: CoreSettings, start: Start = Start.NEW, address: str | None 
     learn: Markets | None = None
     if start is not Start.RESUME or settings.trainer == "plain":
         learn = open_markets(settings.train, settings.engine, settings.market_folder())
+    if settings.trainer == "rllib":
+        # Ray takes seconds to import.
+        from algospace_train import rllib_training
+
+        # A cluster that is not there is told before an earlier run is removed.
+        rllib_training.start(address, settings.threads)
     run.begin()
     if start is not Start.RESUME:
         if settings.warm_start_epochs:

@@ -71,12 +71,16 @@ def facts_of_set(directory: Path, name: str) -> dict[str, Any]:
 
 def seen_by_runs(settings: EvaluationSettings) -> dict[str, MarketSettings]:
     """What the other runs that are judged too have looked at."""
-    return {
-        f"{what}, in {run}": of
-        for run in settings.runs
-        if (phase3 := Path(run) / "phase3" / "settings.yaml").exists()
-        for what, of in trained_set.seen_by(trained_set.lineage(phase3.parent)).items()
-    }
+    found = {}
+    for run in settings.runs:
+        phase3 = Path(run) / "phase3"
+        if (phase3 / "settings.yaml").exists():
+            try:
+                seen = trained_set.seen_by(trained_set.lineage(phase3))
+            except SettingsError as error:
+                raise SettingsError(f"runs: {error}; or leave {run} out") from error
+            found |= {f"{what}, in {run}": of for what, of in seen.items()}
+    return found
 
 
 def refuse_what_was_seen(settings: EvaluationSettings, calibrated: dict[str, Any]) -> None:

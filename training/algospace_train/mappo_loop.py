@@ -119,10 +119,11 @@ def improve(
             break
         numbers = learner.iterate()
         learner.write(networks)
-        if (iteration + 1) % settings.evaluate_every == 0 or iteration + 1 == settings.iterations:
+        is_due = (iteration + 1) % settings.evaluate_every == 0
+        if is_due or iteration + 1 == settings.iterations:
             numbers |= look()
             progress.set_postfix({measure: f"{numbers[measure]:,.4g}"})
-            waited += 1
+            waited += is_due
             # What cannot be judged, since the measure is no number, is not better.
             if numbers[measure] > best:
                 best, waited = numbers[measure], 0

@@ -116,6 +116,11 @@ def made(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
             else "the warm start: no iteration of MAPPO was better"
         )
         lines.append(f"* Kept are the networks after {after}, on the validation markets.")
+    if calibrated.get("unknown_origin"):
+        lines.append(
+            f"* It began with `{calibrated['unknown_origin']}`, which no phase has written: **what that has learned from is not known, "
+            "and may be among the markets below.**"
+        )
     return [*lines, ""]
 
 
@@ -124,7 +129,7 @@ def chosen(rows: list[dict[str, float]]) -> list[str]:
     return [
         "## Which confidence to ask for",
         "",
-        "By the validation markets, which training has looked at too; no other market has had a say.",
+        "By the validation markets, those without an edge among them, which training has looked at too; no other market has had a say.",
         "",
         *table(
             ["confidence threshold", "net, dollars a day", "trades a day"],
@@ -228,7 +233,13 @@ def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
     lines += seeds(facts)
     for name, by_run in facts["learning"].items():
         if by_run:
-            lines += [f"## Learning: {name}", "", "On the validation markets.", "", *curves(by_run)]
+            lines += [
+                f"## Learning: {name}",
+                "",
+                "On the validation markets, those without an edge among them.",
+                "",
+                *curves(by_run),
+            ]
     if "real" in facts:
         few = (
             ""

@@ -252,6 +252,12 @@ def train(settings: RiskSettings, start: Start = Start.NEW, address: str | None 
 
     check = environment(settings.validation, None)
     learn = environment(settings.train, settings.slots) if settings.trainer == "plain" else None
+    if settings.trainer == "rllib":
+        # Ray takes seconds to import.
+        from algospace_train import rllib_training
+
+        # A cluster that is not there is told before an earlier run is removed.
+        rllib_training.start(address, settings.threads)
     run.begin()
     learner: Learner
     if learn is not None:

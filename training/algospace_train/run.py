@@ -23,7 +23,8 @@ from algospace_train.whole_file import write_whole
 
 FREE = {"iterations", "patience", "threads", "runners", "output", "cache", "initial"}
 """settings that a resumed run may have others of; in phase 1 `epochs` too, which are its iterations. Other runners draw other
-episodes"""
+episodes; `initial` may lie elsewhere, with the same bytes; and the last of fewer iterations had a look of its own, whose networks
+are kept if they were the best"""
 
 
 class Run:
@@ -40,8 +41,11 @@ class Run:
         self.weights = self.folder / "weights.safetensors"
         self.metrics = self.folder / "metrics.jsonl"
         self.resumed: dict[str, Any] | None = None
+        self.initial_sha256 = sha256(settings.initial)
         if start is Start.RESUME:
             self.resumed = self.load_checkpoint()
+            if origin_of(self.folder)["initial_sha256"] != self.initial_sha256:
+                raise SettingsError(f"initial: {settings.initial}: is not what the run in {self.folder} began with")
         elif start is Start.NEW and (self.checkpoint.exists() or self.weights.exists()):
             raise SettingsError(
                 f"{self.folder}: there is a run already: --resume goes on with it, --anew removes it and begins from nothing, and "
@@ -53,8 +57,8 @@ class Run:
         self.began = time.monotonic()
 
     def begin(self) -> None:
-        """Writes what the run begins with, in the place of an earlier one. Comes after everything that can be refused: what was
-        there before is kept until then."""
+        """Writes what the run begins with, in the place of an earlier one. Comes after what can be refused: what was there before
+        is kept until then."""
         if self.resumed is None:
             self.remove_earlier()
         else:
@@ -62,7 +66,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(self.folder / "settings.yaml", self.described.encode())
         if self.resumed is None:
-            origin = {"revision": revision(), "initial_sha256": sha256(self.settings.initial)}
+            origin = {"revision": revision(), "initial_sha256": self.initial_sha256}
             write_whole(self.folder / "origin.json", (json.dumps(origin, indent=2) + "\n").encode())
         self.board = SummaryWriter(str(self.folder))
 
@@ -160,9 +164,24 @@ def kept_step(folder: Path) -> int | None:
     return None if best is None else int(best["step"])
 
 
+def origin_of(folder: Path) -> dict[str, str | None]:
+    """Of a run: the code that it was trained by and the hash of the networks that it began with."""
+    path = folder / "origin.json"
+    try:
+        origin = json.loads(path.read_text())
+        return {key: origin[key] for key in ("revision", "initial_sha256")}
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingsError(f"{path}: cannot be read; run {folder.name} again, with --anew: {error}") from error
+
+
 def sha256(path: str | None) -> str | None:
     """Of a file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else None
+    if path is None:
+        return None
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read; run the phase that writes it first: {error}") from error
 
 
 def revision() -> str | None:

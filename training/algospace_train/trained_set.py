@@ -10,7 +10,7 @@ from algospace_train.export import Card, export
 from algospace_train.markets import Markets, open_markets
 from algospace_train.networks import load as load_networks
 from algospace_train.players import play
-from algospace_train.run import kept_step, metrics_of, revision, sha256
+from algospace_train.run import kept_step, metrics_of, origin_of, revision, sha256
 from algospace_train.settings import (
     PHASES,
     THRESHOLDS,
@@ -19,6 +19,7 @@ from algospace_train.settings import (
     MarketSettings,
     PhaseSettings,
     SettingsError,
+    build,
     read,
 )
 from algospace_train.whole_file import write_whole
@@ -38,27 +39,31 @@ def lineage(folder: Path) -> list[tuple[Path, PhaseSettings]]:
     settings = read(folder / "settings.yaml", PHASES[folder.name].settings)
     if settings.initial is None:
         return [(folder, settings)]
-    began, initial = origin(folder)["initial_sha256"], Path(settings.initial)
-    if not initial.exists() or sha256(settings.initial) != began:
+    initial = Path(settings.initial)
+    if sha256(settings.initial) != origin_of(folder)["initial_sha256"]:
         raise SettingsError(
             f"{folder}: began with other networks than {initial} has now; run {folder.name} again on these"
         )
     if initial.parent.name in PHASES and (initial.parent / "settings.yaml").exists():
         return [*lineage(initial.parent), (folder, settings)]
-    print(f"NOTE: {initial} is of no phase: whether it has learned from markets to be judged on is not known")
     return [(folder, settings)]
 
 
-def origin(folder: Path) -> dict[str, str | None]:
-    """Of a run: the code that it was trained by and the hash of the networks that it began with."""
-    return json.loads((folder / "origin.json").read_text())
+def beside_a_set(initial: str | None) -> Path | None:
+    """What a model set, where networks are of one, knows of itself."""
+    path = Path(initial).with_name("calibration.json") if initial else None
+    return path if path is not None and path.exists() else None
 
 
 def seen_by(runs: list[tuple[Path, PhaseSettings]]) -> dict[str, MarketSettings]:
-    """Markets that phases have looked at, by what for."""
+    """Markets that phases have looked at, by what for; with those of the set that the first began with."""
     kinds = {"train": "learned from", "validation": "been chosen by"}
     names = [folder.name for folder, _ in runs]
-    return {
+    before: dict[str, MarketSettings] = {}
+    if known := beside_a_set(runs[0][1].initial):
+        seen = json.loads(known.read_text()).get("seen", {})
+        before = {f"{what}, in {known.parent}": build(of, MarketSettings, str(known)) for what, of in seen.items()}
+    return before | {
         f"what {folder.name if names.count(folder.name) == 1 else folder} has {word}": getattr(settings, kind)
         for folder, settings in runs
         for kind, word in kinds.items()
@@ -75,7 +80,10 @@ def write(settings: ExportSettings) -> Path:
     trained = lineage(weights.parent)
     _, learned = trained[-1]
     assert isinstance(learned, CoreSettings)
-    seen = seen_by(trained)
+    seen, began = seen_by(trained), trained[0][1].initial
+    unknown = began if began and not beside_a_set(began) else None
+    if unknown:
+        print(f"NOTE: {unknown} is of no phase: whether it has learned from markets to be judged on is not known")
     for name, of, others in (
         ("calibration", settings.calibration, [name for name in seen if "learned" in name]),
         ("test", settings.test, [*seen, "calibration"]),
@@ -100,7 +108,7 @@ def write(settings: ExportSettings) -> Path:
     )
     train = open_markets(learned.train, learned.engine, cache)
     confidence, earned = test.outcome(temperature)
-    revisions = {folder.name: origin(folder)["revision"] for folder, _ in trained} | {"export": revision()}
+    revisions = {folder.name: origin_of(folder)["revision"] for folder, _ in trained} | {"export": revision()}
     card = Card(
         name=settings.name,
         description=settings.description,
@@ -131,6 +139,7 @@ def write(settings: ExportSettings) -> Path:
         "thresholds_on_validation": thresholds(networks, validation, learned, temperature),
         "kept_iterations": {folder.name: kept_step(folder) for folder, _ in trained},
         "revisions": revisions,
+        "unknown_origin": unknown,
         "seen": {
             name: asdict(of)
             for name, of in (seen | {"calibration": settings.calibration, "test": settings.test}).items()

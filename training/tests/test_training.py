@@ -124,6 +124,10 @@ class Phases(unittest.TestCase):
         folder = risk_training.train(settings).parent
         looks = [line["step"] for line in metrics_of(folder) if "validation/sortino" in line]
         self.assertEqual(looks, [0, 2])
+        # The look that ends a shorter run does not count for the patience of a longer one.
+        still = replace(settings, iterations=1, learning_rate=1e-12, output=str(self.folder / "looks still"))
+        checkpoint = risk_training.train(still).parent / "checkpoint.pt"
+        self.assertEqual(torch.load(checkpoint, weights_only=True)["waited"], 0)
         whole = self.latest(folder / "weights.safetensors")
         risk_training.train(replace(settings, iterations=0, output=str(self.folder / "looks later")))
         later = replace(settings, output=str(self.folder / "looks later"))
@@ -134,6 +138,9 @@ class Phases(unittest.TestCase):
         given = {"slots": 4, "rollout": 64, "signal_share": 0.3, "evaluate_every": 5, "epochs": 1, "minibatches": 2}
         settings = RiskSettings(**self.common("damaged", **given), iterations=1)
         folder = risk_training.train(settings).parent
+        for initial in ("none/weights.safetensors", "damaged/phase2/weights.safetensors"):
+            with self.assertRaises(SettingsError):
+                risk_training.train(replace(settings, initial=str(self.folder / initial)), Start.RESUME)
         for path in (folder / "learner-1" / "learner.pt", folder / "checkpoint.pt"):
             path.write_bytes(b"none")
             with self.assertRaises(SettingsError) as refused:
@@ -281,6 +288,13 @@ class Phases(unittest.TestCase):
         with self.assertRaises(SettingsError) as refused:
             trained_set.write(export)
         self.assertIn("calibration: has sessions that are in what phase1 has learned from", str(refused.exception))
+        # A set that goes on from another has seen what that has.
+        others = {"train": MarketSettings(seeds=[SEED + 5], days=DAYS, trades_per_day=TRADES)}
+        others |= {"initial": str(self.folder / "set" / "weights.safetensors")}
+        core_training.train(replace(given, output=str(self.folder / "going on"), **others))
+        with self.assertRaises(SettingsError) as refused:
+            trained_set.write(replace(export, output=str(self.folder / "going on"), calibration=MARKET))
+        self.assertIn(f"phase3 has learned from, in {self.folder / 'set'}", str(refused.exception))
         # And what it began with has to be there as it was.
         regime_training.train(replace(before, seed=8), Start.ANEW)
         with self.assertRaises(SettingsError) as refused:
