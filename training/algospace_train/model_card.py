@@ -8,6 +8,7 @@ NONE = "none"
 """where there is nothing to divide by"""
 FEW_DAYS = 60
 """below which days of a real market say next to nothing"""
+VALIDATION = "On the phase's validation markets; dollars are of all of them, those without an edge too."
 
 
 def money(facts: dict[str, float]) -> str:
@@ -129,7 +130,7 @@ def chosen(rows: list[dict[str, float]]) -> list[str]:
     return [
         "## Which confidence to ask for",
         "",
-        "By the validation markets, those without an edge among them, which training has looked at too; no other market has had a say.",
+        "By the validation markets of phase 3, those without an edge too, which training has looked at as well; no other market has had a say.",
         "",
         *table(
             ["confidence threshold", "net, dollars a day", "trades a day"],
@@ -236,7 +237,7 @@ def card(manifest: dict[str, Any], calibrated: dict[str, Any], facts: dict[str, 
             lines += [
                 f"## Learning: {name}",
                 "",
-                "On the validation markets, those without an edge among them.",
+                VALIDATION,
                 "",
                 *curves(by_run),
             ]
