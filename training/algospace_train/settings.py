@@ -180,6 +180,7 @@ class PolicySettings(PhaseSettings):
     """steps of each slot between updates, a close each. Every iteration begins other episodes: what is beyond so many steps of
     them is never learned from. A whole session has 276 closes of five minutes"""
     iterations: Natural = 40
+    """0: none; in phase 3 the warm start alone"""
     epochs: Count = 5
     """passes over a rollout"""
     minibatches: Count = 8

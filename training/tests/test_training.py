@@ -521,7 +521,7 @@ class Mathematics(unittest.TestCase):
             ({"learning_rate": "fast"}, "learning_rate: Input should be a valid number"),
             ({"train": {"kind": "walk"}}, "not `walk`"),
             ({"iterations": 1.5}, "iterations: Input should be a valid integer, not `1.5`"),
-            ({"iterations": 0}, "iterations: Input should be greater than or equal to 1"),
+            ({"iterations": -1}, "iterations: Input should be greater than or equal to 0"),
             ({"iterations": True}, "iterations: Input should be a valid integer"),
             ({"trainer": "sb3"}, "trainer: Input should be 'rllib' or 'plain', not `sb3`"),
             ({"train": {"seeds": 5}}, "train: seeds: Input should be a valid list, not `5`"),
@@ -535,6 +535,8 @@ class Mathematics(unittest.TestCase):
             ),
             ({"train": market | {"regimes": {"seed": 2}}}, "seed is a key of its own"),
             ({"train": {"kind": "martingale", "seeds": [1], "regimes": {"trend_hours": 2}}}, "only that kind has"),
+            ({"train": {"seeds": [0, 3, 0]}}, "train: seeds: 0 is there twice"),
+            ({"engine": {"data_handler": {}}}, "engine: data_handler: is given by the settings here"),
             ({"slots": 5, "runners": 2}, "slots: 5 is no multiple of runners"),
         ):
             with self.assertRaises(SettingsError) as refused:
