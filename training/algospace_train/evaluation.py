@@ -17,7 +17,7 @@ from algospace_train.networks import load as load_networks
 from algospace_train.outcomes import Outcome, join
 from algospace_train.players import Variant, chance, follow, play
 from algospace_train.run import metrics_of
-from algospace_train.settings import THRESHOLDS, EvaluationSettings, MarketSettings, SettingsError, build
+from algospace_train.settings import THRESHOLDS, EvaluationSettings, MarketSettings, SettingsError
 
 WIDE_WISH = (0.2, 3.0, 5.0)
 """size, stop and reward of who follows trends that last for hours"""
@@ -89,10 +89,7 @@ def refuse_what_was_seen(settings: EvaluationSettings, calibrated: dict[str, Any
     judged |= {f"held_out: {name}": of for name, of in settings.held_out.items()}
     if settings.real:
         judged["real"] = MarketSettings(kind="files", files=settings.real)
-    looked_at = {
-        seen: build(given, MarketSettings, f"{settings.directory}/calibration.json: seen: {seen}")
-        for seen, given in calibrated["seen"].items()
-    }
+    looked_at = trained_set.seen_by_set(calibrated, Path(settings.directory) / "calibration.json")
     for seen, before in (looked_at | seen_by_runs(settings)).items():
         for name, of in judged.items():
             if of.shares_with(before):

@@ -55,14 +55,19 @@ def beside_a_set(initial: str | None) -> Path | None:
     return path if path is not None and path.exists() else None
 
 
+def seen_by_set(known: dict[str, Any], path: Path) -> dict[str, MarketSettings]:
+    """What the phases of a set and its calibration have looked at, as its `calibration.json`, at `path`, has it."""
+    return {what: build(of, MarketSettings, f"{path}: seen: {what}") for what, of in known["seen"].items()}
+
+
 def seen_by(runs: list[tuple[Path, PhaseSettings]]) -> dict[str, MarketSettings]:
     """Markets that phases have looked at, by what for; with those of the set that the first began with."""
     kinds = {"train": "learned from", "validation": "been chosen by"}
     names = [folder.name for folder, _ in runs]
     before: dict[str, MarketSettings] = {}
     if known := beside_a_set(runs[0][1].initial):
-        seen = json.loads(known.read_text()).get("seen", {})
-        before = {f"{what}, in {known.parent}": build(of, MarketSettings, str(known)) for what, of in seen.items()}
+        seen = seen_by_set({"seen": {}} | json.loads(known.read_text()), known)
+        before = {f"{what}, in {known.parent}": of for what, of in seen.items()}
     return before | {
         f"what {folder.name if names.count(folder.name) == 1 else folder} has {word}": getattr(settings, kind)
         for folder, settings in runs
