@@ -3,8 +3,8 @@
 //! `cargo bench --bench decision -- [decisions]`: so many decisions (default 5,000) on a 5-minute close, where the
 //! tactical encoder runs, and on a 30-minute close, where all encoders do; with the built-in set, 30 passes, and
 //! thresholds at 0, so that both stages run. All of it is on the backend's thread, pinned to one core, as in the
-//! pinned pipeline; masks are filled after the answer before, as there. With `--features onnxruntime` and
-//! ONNXRUNTIME_LIBRARY naming its library the same is timed on ONNX Runtime. With DECISION_PEERS_PYTHON set to a Python that has PyTorch and ONNX Runtime, the same graphs are timed there right
+//! pinned pipeline; masks are filled after the answer before, as there. With ONNXRUNTIME_LIBRARY
+//! naming the library of ONNX Runtime the same is timed on ONNX Runtime. With DECISION_PEERS_PYTHON set to a Python that has PyTorch and ONNX Runtime, the same graphs are timed there right
 //! after.
 
 use std::process::Command;
@@ -24,10 +24,10 @@ use algospace_hft::strategy::{Levels, Observation, Strategy};
 use hdrhistogram::Histogram;
 
 #[allow(dead_code, reason = "every file uses a part of it")]
-#[path = "../tests/counting_allocator/mod.rs"]
+#[path = "../tests/no_allocation/counting_allocator/mod.rs"]
 mod counting_allocator;
 
-#[path = "../tests/backends/mod.rs"]
+#[path = "../tests/it/backends/mod.rs"]
 mod backends;
 
 #[global_allocator]

@@ -11,7 +11,7 @@ use std::time::Instant;
 use algospace_hft::indicators::{Indicator, MomentumIndex, MomentumIndexSettings, TickBar};
 use algospace_hft::random::Random;
 
-#[path = "../tests/momentum_index_reference/mod.rs"]
+#[path = "../tests/it/momentum_index_reference/mod.rs"]
 #[allow(dead_code)] // the tests need the rest
 mod reference;
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ThreadSanitizer over the pinned runner: tests/pinned.rs in every layout, with random timing of the threads.
+# ThreadSanitizer over the pinned runner: tests/it/pinned.rs in every layout, with random timing of the threads.
 #
 #   perf/thread_sanitizer.sh        PROPTEST_CASES (default here: 25) says how many random runs
 #
@@ -63,5 +63,5 @@ if ! grep -q "WARNING: ThreadSanitizer: data race" "$scratch/log"; then
 fi
 echo "a race that is there is seen"
 
-cargo +nightly test "${build[@]}" --config 'profile.dev.package."*".opt-level=0' --test pinned
+cargo +nightly test "${build[@]}" --test it pinned::
 echo "no race in the pinned runner"

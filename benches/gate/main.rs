@@ -15,7 +15,7 @@ use rows::{ROWS, Row};
 
 mod baseline;
 mod callgrind;
-#[path = "../../tests/counting_allocator/mod.rs"]
+#[path = "../../tests/no_allocation/counting_allocator/mod.rs"]
 mod counting_allocator;
 mod measured;
 #[path = "../plain_loop/mod.rs"]

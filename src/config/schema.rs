@@ -570,7 +570,7 @@ pub enum InferenceBackend {
     /// The embedded one.
     #[default]
     Cpu,
-    /// ONNX Runtime, in a program that was built with the feature `onnxruntime`.
+    /// ONNX Runtime, from a library that the user installs.
     OnnxRuntime,
 }
 

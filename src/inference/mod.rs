@@ -2,19 +2,17 @@
 //!
 //! A [`Backend`] loads a graph into a [`Graph`], which owns its inputs and outputs: whoever uses it writes into
 //! the inputs, runs it, and reads the outputs. So a backend can keep them where its device wants them. The
-//! embedded [`Cpu`] backend is always there: pure Rust, one thread, no library of the system. With the feature
-//! `onnxruntime` there is another that calls ONNX Runtime.
+//! embedded [`Cpu`] backend is pure Rust, one thread, without a library of the system. [`OnnxRuntime`] calls a library
+//! that the user installs and that is loaded when it is asked for.
 //!
 //! [`DropoutMasks`] are inputs like any other: dropout is never an operator of a graph.
 
 mod cpu;
 mod masks;
-#[cfg(feature = "onnxruntime")]
 mod onnx_runtime;
 
 pub use cpu::Cpu;
 pub use masks::DropoutMasks;
-#[cfg(feature = "onnxruntime")]
 pub use onnx_runtime::OnnxRuntime;
 
 use std::path::PathBuf;
@@ -61,14 +59,6 @@ pub enum InferenceError {
         library: PathBuf,
         /// The backend's words.
         reason: String,
-    },
-    /// The program was built without the backend.
-    #[error(
-        "inference.backend: {backend} is not in this program; build it with `cargo build --release --features {backend}`, or set inference.backend: cpu"
-    )]
-    NotBuiltIn {
-        /// The backend.
-        backend: &'static str,
     },
     /// The backend does not take the file.
     #[error("the {backend} backend cannot load the graph: {reason}")]

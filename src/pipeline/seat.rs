@@ -1,6 +1,5 @@
 //! Who sits in the decision seat, from a configuration.
 
-#[cfg(feature = "onnxruntime")]
 use std::path::Path;
 use std::sync::Arc;
 
@@ -99,18 +98,15 @@ impl Seat {
 /// The configured backend.
 ///
 /// # Errors
-/// If its library cannot be used, or the program was built without it.
+/// If its library cannot be used.
 pub fn open_backend(config: &Config) -> Result<Arc<dyn Backend>, InferenceError> {
     match config.inference.backend {
         InferenceBackend::Cpu => Ok(Arc::new(Cpu::new())),
-        #[cfg(feature = "onnxruntime")]
         InferenceBackend::OnnxRuntime => {
             let library = config.inference.library.as_deref();
             let library = library.unwrap_or(Path::new("libonnxruntime.so"));
             Ok(Arc::new(crate::inference::OnnxRuntime::new(library)?))
         }
-        #[cfg(not(feature = "onnxruntime"))]
-        InferenceBackend::OnnxRuntime => Err(InferenceError::NotBuiltIn { backend: "onnxruntime" }),
     }
 }
 

@@ -1,0 +1,39 @@
+//! The integration tests, as one program: it is compiled and linked once, and its tests run side by side.
+//!
+//! What counts allocations has an allocator of its own and is a program of its own, `tests/no_allocation`.
+
+mod agents;
+mod assembly;
+mod backends;
+mod browser;
+mod chart_in_browser;
+mod command_line;
+mod configuration;
+mod feature_schema;
+mod feature_stage;
+mod features;
+mod gate_verdicts;
+mod import;
+mod import_bad_inputs;
+mod journal;
+mod journal_kill;
+mod model_parity;
+mod momentum_index;
+mod momentum_index_reference;
+mod no_look_ahead;
+mod null_market;
+mod performance_statistics;
+mod pinned;
+mod pinned_ring;
+mod real_es_oracle;
+mod real_history;
+mod report_in_browser;
+mod risk_rules;
+mod run_directory;
+mod sample_run;
+mod shared_data;
+mod smooth_indicators;
+mod stitch;
+mod trading_days;
+mod tune;
+mod zone_indicators;
