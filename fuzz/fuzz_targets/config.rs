@@ -1,17 +1,3 @@
 #![no_main]
 
-use std::collections::HashMap;
-
-use algospace_hft::config::Config;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|text: &str| {
-    let variables = HashMap::from([("NAME".to_owned(), "4".to_owned())]);
-    match Config::parse(text, "fuzz.yaml", &variables) {
-        Ok(config) => {
-            let again = Config::parse(&config.to_resolved_yaml(), "again.yaml", &variables);
-            assert!(again.is_ok(), "{again:?}");
-        }
-        Err(error) => assert!(!error.to_string().is_empty()),
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| algospace_hft_fuzz::config(bytes));

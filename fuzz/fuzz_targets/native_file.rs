@@ -1,15 +1,3 @@
 #![no_main]
 
-use std::io::Write;
-
-use algospace_hft::source::native::TickFile;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-    file.write_all(bytes).expect("room for it");
-    if let Ok(file) = TickFile::open(file.path()) {
-        assert_eq!(file.bytes(), bytes);
-        _ = file.ticks().len();
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| algospace_hft_fuzz::native_file(bytes));

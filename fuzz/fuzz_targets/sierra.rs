@@ -1,20 +1,3 @@
 #![no_main]
 
-use std::num::NonZeroU32;
-use std::path::Path;
-
-use algospace_hft::market::Price;
-use algospace_hft::source::import::{SierraOptions, decode_sierra};
-use algospace_hft_fuzz::CheckingSink;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    let hundredths = Price::from_units(Price::SCALE / 100);
-    for options in [
-        SierraOptions::default(),
-        SierraOptions { price_multiplier: hundredths, bar_seconds: NonZeroU32::new(60) },
-    ] {
-        let mut sink = CheckingSink::new(bytes.len());
-        _ = decode_sierra(bytes, Path::new("ESZ23.scid"), &options, &mut sink);
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| algospace_hft_fuzz::sierra(bytes));

@@ -1,0 +1,53 @@
+use std::io::Write;
+
+use algospace_hft::journal::{End, Journal};
+use algospace_hft::pipeline::Entry;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
+
+/// The bytes as they are, and the same as records behind a good head, with good checksums, which keep everything
+/// else from reaching what is behind them.
+pub fn journal(bytes: &[u8]) {
+    read(bytes);
+    let mut file = b"ALGOJRNL\x01\0\0\0\0\0\0\0".to_vec();
+    let mut hash = Xxh3::new();
+    hash.update(&file);
+    file.extend(hash.digest().to_le_bytes());
+    let mut rest = bytes;
+    let mut written = 0;
+    while let [kind @ 1..=254, length, after @ ..] = rest {
+        let (payload, after) = after.split_at((*length as usize).min(after.len()));
+        let word = payload.len() as u32 | u32::from(*kind) << 24;
+        let mut body = u64::to_le_bytes(written).to_vec();
+        body.extend(payload);
+        body.resize(body.len().next_multiple_of(8), 0);
+        let place = (file.len() as u64).rotate_left(32);
+        let check = xxh3_64_with_seed(&body, u64::from(word) ^ place) as u32;
+        file.extend(word.to_le_bytes());
+        file.extend(check.to_le_bytes());
+        file.extend(body);
+        (rest, written) = (after, written + 1);
+    }
+    let end = file.len() as u64;
+    file.extend(rest);
+    let read = read(&file).expect("the head is good");
+    assert!(read.records() >= written, "{read}");
+    if let End::Open { at, .. } | End::Damaged { at, .. } = read {
+        assert!(at >= end, "{read}");
+    }
+}
+
+fn read(bytes: &[u8]) -> Option<End> {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    file.write_all(bytes).expect("room for it");
+    let journal = Journal::open(file.path()).ok()?;
+    assert_eq!(journal.bytes(), bytes);
+    let mut records = journal.records();
+    let mut count = 0;
+    for record in records.by_ref() {
+        _ = Entry::of(&record);
+        count += 1;
+    }
+    let end = records.end().expect("every record was read");
+    assert_eq!(end.records(), count);
+    Some(end)
+}
