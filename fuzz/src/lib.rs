@@ -82,8 +82,11 @@ impl RowSink for CheckingSink {
     }
 }
 
+/// Takes any bytes and comes back.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 10] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("config", config),
     ("databento", databento),
     ("journal", journal),

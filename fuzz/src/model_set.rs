@@ -15,7 +15,7 @@ static GOLDEN: LazyLock<Vec<u8>> =
 pub fn model_set(bytes: &[u8]) {
     _ = ModelSet::from_files("fuzzed", &|name| only(name, bytes));
     // One in 64, and always the same ones.
-    if xxh3_64(bytes) % 64 != 0 {
+    if !xxh3_64(bytes).is_multiple_of(64) {
         let manifest = spliced(&MANIFEST, bytes);
         _ = ModelSet::from_files("fuzzed", &|name| only(name, &manifest));
         return;
