@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import yaml
 
+from algospace_train.executable import find_program, remedy
 from algospace_train.markets import Markets
 from algospace_train.outcomes import Outcome, by_day
 from algospace_train.settings import THRESHOLDS, SettingsError, Thresholds
 
 
 def call(program: str, *arguments: str) -> None:
-    """Calls it."""
+    """Calls it; an empty one is looked for."""
+    program = find_program(program)
     try:
         subprocess.run([program, *arguments], check=True, capture_output=True, text=True)
-    except FileNotFoundError as error:
-        raise SettingsError(f"program: {program}: there is no such program; cargo build --release") from error
+    except OSError as error:
+        raise SettingsError(f"program: {program}: cannot be run: {error.strerror}; {remedy()}") from error
     except subprocess.CalledProcessError as error:
         told = error.stderr.strip()
         raise SettingsError(f"{program} {' '.join(arguments)}: the engine refuses it: {told}") from error

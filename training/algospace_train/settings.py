@@ -26,6 +26,8 @@ Trainer = Literal["rllib", "plain"]
 Thresholds = dict[Literal["confidence", "epistemic", "agreement", "gate"], Share]
 FilePath = Annotated[str, AfterValidator(lambda given: str(Path(given).resolve()))]
 """relative to the current directory, and absolute from then on: processes of Ray have others"""
+ProgramPath = Annotated[str, AfterValidator(lambda given: str(Path(given).resolve()) if given else "")]
+"""as FilePath; empty to have it looked for, see `executable.find_program`"""
 
 
 def own_part(given: dict[str, Any]) -> dict[str, Any]:
@@ -284,8 +286,8 @@ class EvaluationSettings:
     directory: FilePath = "../models/regimes"
     """folder of the set"""
     output: FilePath = "../runs/training/evaluation"
-    program: FilePath = "../target/release/algospace-hft"
-    """the engine, which runs the set and the baseline"""
+    program: ProgramPath = ""
+    """the engine, which runs the set and the baseline; looked for where none is given"""
     planted: MarketSettings = field(default_factory=lambda: MarketSettings(seeds=[501, 502, 503, 504]))
     without_edge: MarketSettings = field(
         default_factory=lambda: MarketSettings(kind="martingale", seeds=[501, 502, 503, 504])
@@ -336,8 +338,8 @@ class WalkForwardSettings:
     thresholds: Thresholds = field(default_factory=dict)
     """confidence, epistemic, agreement, gate: others than the engine's defaults"""
     engine: Engine = field(default_factory=dict)
-    program: FilePath = "../target/release/algospace-hft"
-    """the engine, which runs the tests"""
+    program: ProgramPath = ""
+    """the engine, which runs the tests; looked for where none is given"""
     output: FilePath = "../runs/training/walk_forward"
     parallel: Count = 2
     """folds at a time, a core each"""
