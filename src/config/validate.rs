@@ -184,7 +184,7 @@ fn data_handler(config: &Config, check: &mut Check) {
         check.refuse(&[&path], format!("`{path}`: {to} is before `{first}`, {from}"));
     }
     if let Some(name) = &settings.time_zone
-        && jiff::tz::TimeZone::get(name).is_err()
+        && crate::market::time_zone(name).is_none()
     {
         let path = format!("{section}.time_zone");
         check.refuse(

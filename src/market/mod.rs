@@ -14,7 +14,7 @@ mod tick_division;
 mod timestamp;
 
 pub use bar::{Bar, BarFlags, Timeframe, TimeframeError};
-pub use calendar::{Calendar, CalendarError, Session};
+pub use calendar::{Calendar, CalendarError, Session, time_zone};
 pub use contract::{Contract, ContractError};
 pub use instrument::{Instrument, InstrumentError};
 pub use money::Money;

@@ -6,10 +6,10 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use super::EquityPoint;
-use crate::market::{Money, Timestamp};
+use crate::market::{Money, Timestamp, time_zone};
 
 static CHICAGO: LazyLock<TimeZone> =
-    LazyLock::new(|| TimeZone::get("America/Chicago").expect("the time zones are built in"));
+    LazyLock::new(|| time_zone("America/Chicago").expect("the time zones are built in"));
 
 /// The time on Chicago's clock.
 pub(super) fn chicago_time(time: Timestamp) -> DateTime {

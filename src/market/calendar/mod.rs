@@ -62,9 +62,14 @@ impl Session {
 }
 
 /// From the database inside the program, not the machine's: sessions are the same everywhere.
-static CHICAGO: LazyLock<TimeZone> = LazyLock::new(|| {
-    TimeZoneDatabase::bundled().get("America/Chicago").expect("the bundled database has Chicago")
-});
+static CHICAGO: LazyLock<TimeZone> =
+    LazyLock::new(|| time_zone("America/Chicago").expect("the bundled database has Chicago"));
+
+/// The zone of that IANA name, such as `America/Chicago`. Every zone of the program comes from here: from the database
+/// inside it, never from the machine's, which may be another, or not there.
+pub fn time_zone(name: &str) -> Option<TimeZone> {
+    TimeZoneDatabase::bundled().get(name).ok()
+}
 
 impl Session {
     /// Whether `time` is inside the session and not in its halt.

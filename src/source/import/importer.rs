@@ -18,7 +18,7 @@ use super::read_error::ReadError;
 use super::report::{Example, ImportReport};
 use super::sierra::{SierraOptions, read_sierra};
 use super::text::{TextFormat, TextSummary};
-use crate::market::{Instrument, Price, Timestamp};
+use crate::market::{Instrument, Price, Timestamp, time_zone};
 use crate::source::native::TickFileError;
 
 /// Chooses which of several contracts is shown when.
@@ -293,7 +293,7 @@ impl Format {
     fn new(options: &ImportOptions) -> Result<Format, ImportError> {
         let zone = match &options.time_zone {
             Some(name) => {
-                let zone = TimeZone::get(name).map_err(|_| ImportError::TimeZone(name.clone()))?;
+                let zone = time_zone(name).ok_or_else(|| ImportError::TimeZone(name.clone()))?;
                 Some(zone)
             }
             None => None,

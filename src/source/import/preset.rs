@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::text::{Columns, Header, Layout, Stamp, TextFormat, TimePattern};
-use crate::market::Timestamp;
+use crate::market::{Timestamp, time_zone};
 
 /// A text layout by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,5 +174,5 @@ impl Preset {
 }
 
 fn new_york() -> TimeZone {
-    TimeZone::get("America/New_York").expect("the time zone database is bundled")
+    time_zone("America/New_York").expect("the time zone database is bundled")
 }

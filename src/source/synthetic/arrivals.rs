@@ -1,8 +1,8 @@
 //! When trades happen: bursts within the second, and the shape of the day.
 
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
 
-use crate::market::{Session, Timestamp};
+use crate::market::{Session, Timestamp, time_zone};
 use crate::random::Random;
 
 /// Trades in each half hour of the day from 17:00 Chicago, in tenths of a percent before scaling.
@@ -79,9 +79,7 @@ impl Pace {
     pub fn new(trades_per_day: u32) -> Pace {
         let mean_waits = shape()
             .map(|share| Timestamp::MINUTE as f64 / (share * f64::from(trades_per_day)) / WAITS);
-        let chicago = TimeZoneDatabase::bundled()
-            .get("America/Chicago")
-            .expect("the bundled database has Chicago");
+        let chicago = time_zone("America/Chicago").expect("the bundled database has Chicago");
         Pace { mean_waits, chicago }
     }
 
