@@ -30,6 +30,7 @@ pub mod matrix;
 mod page;
 pub mod performance;
 pub mod pipeline;
+mod printable;
 pub mod random;
 pub mod source;
 pub mod strategy;

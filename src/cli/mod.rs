@@ -21,6 +21,7 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 
 use crate::pipeline::BacktestError;
+use crate::printable::printable;
 
 /// Why a command ended without what was asked for.
 #[derive(Debug)]
@@ -90,11 +91,11 @@ pub fn main() -> ExitCode {
 /// Prints a line to standard error. That nobody can read it is no reason to stop a run.
 fn tell(line: impl std::fmt::Display) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(line));
 }
 
 /// Prints a line to standard output. A reader that has gone away (`| head`) is no error.
 fn say(line: impl std::fmt::Display) {
     use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let _ = writeln!(std::io::stdout(), "{}", printable(line));
 }
