@@ -34,6 +34,7 @@ mod sample_run;
 mod shared_data;
 mod smooth_indicators;
 mod stitch;
+mod time_zones;
 mod trading_days;
 mod tune;
 mod zone_indicators;
