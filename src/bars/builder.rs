@@ -180,7 +180,11 @@ impl BarBuilder {
         if tick.flags.any(EXPANDED) {
             self.bar.flags = self.bar.flags.with(BarFlags::FROM_BARS);
         }
-        if tick.flags.any(TickFlags::BAR_CLOSE) && tick.time + 1 >= self.bar.end {
+        // A halt up to the bar's end leaves nothing to wait for.
+        let next = tick.time + 1;
+        if tick.flags.any(TickFlags::BAR_CLOSE)
+            && next + self.halted_between(next, self.bar.end) >= self.bar.end
+        {
             self.close_base(emit);
             let end = self.bar.end;
             self.close_coarse_by(end, emit);

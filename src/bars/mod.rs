@@ -6,7 +6,8 @@
 //!   that divides the hour starts on whole multiples in UTC too. A daily bar is one session.
 //! * A bar closes on the first tick at or after its end, or at the session's end if that comes first.
 //!   A tick made from the close of a history bar ([`TickFlags::BAR_CLOSE`]) closes the bars that end
-//!   with it at once, because that history bar is known to be whole.
+//!   with it at once, because that history bar is known to be whole; a halt up to a bar's end counts
+//!   for nothing there.
 //! * At a common boundary the finer bar closes first.
 //! * A stretch without trades inside a session, between two ticks or before the session's end, is
 //!   filled with flat bars of zero volume ([`BarFlags::FILLED`]) if it is no longer than

@@ -13,6 +13,7 @@ mod feature_schema;
 mod feature_stage;
 mod features;
 mod gate_verdicts;
+mod history_bars;
 mod import;
 mod import_bad_inputs;
 mod journal;

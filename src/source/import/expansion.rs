@@ -10,6 +10,8 @@
 //! | close | start + D − 1 ns | [`TickFlags::BAR_CLOSE`] |
 //!
 //! always in this order, whatever the bar did, so that the order tells nothing about the future.
+//! `[start, start + D)` is the part of the bar that lies in its session, and a halt inside it counts for
+//! nothing, so that no tick lies where nothing can trade.
 //! That is honest because of who looks at which tick: decisions are taken at the closes of bars, on
 //! the close tick; market orders fill on open and close ticks only; resting orders see the extremes,
 //! and the simulator itself assumes the stop before the target.
@@ -71,9 +73,14 @@ fn least_trades(bar: &BarRow) -> i64 {
     2 + i64::from(!inside(bar.high)) + i64::from(!inside(bar.low))
 }
 
-/// Hands the ticks of a bar to `emit`, in order. [`check_bar`] must have found nothing.
-pub fn expand_bar(bar: &BarRow, mut emit: impl FnMut(Tick)) {
-    let at = |quarters: i64| bar.start + bar.duration / 4 * quarters;
+/// Hands the ticks of a bar to `emit`, in order. [`check_bar`] must have found nothing. A `halt` lies
+/// inside the bar, with trading before and after it.
+pub fn expand_bar(bar: &BarRow, halt: Option<(Timestamp, Timestamp)>, mut emit: impl FnMut(Tick)) {
+    let halted = halt.map_or(0, |(from, to)| to - from);
+    let at = |quarters: i64| {
+        let time = bar.start + (bar.duration - halted) / 4 * quarters;
+        if halt.is_some_and(|(from, _)| time >= from) { time + halted } else { time }
+    };
     let end = bar.start + (bar.duration - 1);
     let inside = |price| price == bar.open || price == bar.close;
     let all = bar.volume >= 4;
@@ -123,7 +130,7 @@ mod tests {
 
     fn ticks(bar: &BarRow) -> Vec<Tick> {
         let mut ticks = Vec::new();
-        expand_bar(bar, |tick| ticks.push(tick));
+        expand_bar(bar, None, |tick| ticks.push(tick));
         ticks
     }
 
@@ -146,6 +153,19 @@ mod tests {
         assert_eq!(single.len(), 1);
         assert_eq!(single[0].flags, TickFlags::BAR_OPEN.with(TickFlags::BAR_CLOSE));
         assert_eq!(single[0].time.nanos(), 59_999_999_999);
+    }
+
+    #[test]
+    fn no_tick_lies_in_a_halt() {
+        let minute = |minutes| Timestamp::from_nanos(minutes * Timestamp::MINUTE);
+        let hour = BarRow { duration: Timestamp::HOUR, ..bar([5, 8, 2, 6], 11) };
+        let mut minutes = Vec::new();
+        // 45 minutes of trading around a quarter of an hour.
+        expand_bar(&hour, Some((minute(15), minute(30))), |tick| {
+            minutes.push(tick.time.nanos() as f64 / Timestamp::MINUTE as f64);
+        });
+        assert_eq!(minutes[..3], [11.25, 37.5, 48.75]);
+        assert!(minutes[3] > 59.99);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::databento::read_databento;
@@ -12,13 +13,14 @@ use super::input;
 use super::intake::Intake;
 use super::join::{ContractStream, JoinError, JoinPlan};
 use super::lean::{LeanOptions, read_lean};
+use super::placement::{DAY, Dated};
 use super::policy::Policies;
 use super::preset::{Preset, preset_names};
 use super::read_error::ReadError;
 use super::report::{Example, ImportReport};
 use super::sierra::{SierraOptions, read_sierra};
-use super::text::{TextFormat, TextSummary};
-use crate::market::{Instrument, Price, Timestamp, time_zone};
+use super::text::{Stamp, TextFormat, TextSummary};
+use crate::market::{Calendar, Instrument, Price, Timestamp, time_zone};
 use crate::source::native::TickFileError;
 
 /// Chooses which of several contracts is shown when.
@@ -232,6 +234,32 @@ pub enum ImportError {
         /// What is mixed.
         what: &'static str,
     },
+    /// Most bars fit no product bar.
+    #[error("{misplaced} of {rows} bars fit no product bar of {calendar}; the first: {input}:{line}: {reason}; is the time zone (`--time-zone`) right?", input = first.input, line = first.line, reason = first.reason)]
+    Misplaced {
+        /// Bars that have no place.
+        misplaced: u64,
+        /// Rows read.
+        rows: u64,
+        /// The calendar of the sessions.
+        calendar: Calendar,
+        /// The first of them.
+        first: Box<Example>,
+    },
+    /// A daily bar of a day on which nothing opens and closes.
+    #[error(
+        "{input}:{line}: a daily bar of {date}, a {weekday}, which is no trade date of {calendar}: these are days of a clock, not sessions, and each holds parts of two sessions; import hours or finer bars", weekday = date.strftime("%A")
+    )]
+    Weekend {
+        /// The file.
+        input: String,
+        /// The line.
+        line: u64,
+        /// The date.
+        date: Date,
+        /// The calendar of the sessions.
+        calendar: Calendar,
+    },
     /// Several contracts and no choice between them.
     #[error("the input holds {} contracts: {list}; choose one (`--contract`) or how to join them (`--roll calendar` or `--roll volume`)", contracts.len(), list = contracts.iter().map(|(symbol, rows)| format!("{symbol} ({rows} rows)")).collect::<Vec<_>>().join(", "))]
     SeveralContracts {
@@ -331,7 +359,22 @@ impl Format {
         }
     }
 
+    /// How daily bars are dated.
+    fn dated(&self) -> Option<Dated> {
+        match self {
+            Format::Text(text) => Some(Dated {
+                zone: text.zone.clone(),
+                shift: if text.stamp == Stamp::End { DAY } else { 0 },
+            }),
+            // Databento cuts days at midnight of UTC.
+            Format::Databento => None,
+            Format::Sierra(_) => Some(Dated { zone: TimeZone::UTC, shift: 0 }),
+            Format::Lean(options) => Some(Dated { zone: options.time_zone.clone(), shift: 0 }),
+        }
+    }
+
     fn read(&mut self, path: &Path, intake: &mut Intake) -> Result<TextSummary, Stop> {
+        intake.dated = self.dated();
         let read = match self {
             Format::Text(text) => {
                 intake.open(path)?;

@@ -8,11 +8,12 @@ use super::importer::{ImportError, ImportOptions, Progress, Stop};
 use super::join::{ContractStream, join_contracts};
 use super::ledger::{Ledger, Place};
 use super::output::TickOutput;
+use super::placement::{DAY, Dated, Misplaced, PlacedBar, Placer, date_bar, is_weekend};
 use super::policy::{IdenticalTrades, LateRows, OffTickPrices, Policies};
 use super::report::{Effect, Finding, ImportReport};
 use super::row::{BarRow, Refusal, Row, RowSink, TradeRow};
 use super::text::TextSummary;
-use crate::market::{Contract, Price, Tick, TickFlags, Timestamp};
+use crate::market::{Calendar, Contract, Price, Tick, TickFlags, Timestamp};
 use crate::source::native::{Adjustment, ContractEntry, TickFileDescription};
 
 /// An input is of another layout if it starts with so many refused rows.
@@ -50,6 +51,8 @@ pub(super) struct Intake<'i> {
     good_price: Price,
     /// The bars' length, or 0 for trades; unknown before the first row.
     kind: Option<i64>,
+    /// How the source dates its daily bars; `None` where they are instants.
+    pub(super) dated: Option<Dated>,
     before: Before,
     description: TickFileDescription,
     output: TickOutput,
@@ -73,11 +76,21 @@ fn is_same_contract(one: &str, other: &str) -> bool {
                 && (year.ends_with(&other_year) || other_year.ends_with(&year)))
 }
 
+/// A row as it was understood.
+fn row_text(row: &Row) -> String {
+    match row {
+        Row::Trade(trade) => format!("{},{},{}", trade.time, trade.price, trade.size),
+        Row::Bar(BarRow { start, open, high, low, close, volume, .. }) => {
+            format!("{start},{open},{high},{low},{close},{volume}")
+        }
+    }
+}
+
 /// The row before, in the order of the output.
-#[derive(Default)]
 struct Before {
     tick: Option<Tick>,
     bar: Option<BarRow>,
+    placer: Placer,
 }
 
 impl<'i> Intake<'i> {
@@ -108,7 +121,8 @@ impl<'i> Intake<'i> {
             others: Vec::new(),
             good_price: Price::ZERO,
             kind: None,
-            before: Before::default(),
+            dated: None,
+            before: Before::new(options.instrument.calendar),
             output: TickOutput::create(&options.output, description.clone())?,
             description,
             progress,
@@ -235,6 +249,12 @@ impl<'i> Intake<'i> {
             return self.refuse_row(Finding::ImpossibleBar, place, reason, Row::Bar(*row));
         }
         self.set_kind(line, bar.duration)?;
+        if bar.duration == DAY {
+            match self.date(line, &bar)? {
+                Some(dated) => bar = dated,
+                None => return Ok(()),
+            }
+        }
         if bar.start < self.streams[self.current].latest {
             if !self.late(line, bar.start)? {
                 return Ok(());
@@ -248,6 +268,24 @@ impl<'i> Intake<'i> {
         }
         let output = &mut self.output;
         self.before.bar(bar, place, &mut self.ledger, |tick| Ok(output.push(tick)?))
+    }
+
+    /// A daily bar over its whole session, if it has one.
+    fn date(&mut self, line: u64, bar: &BarRow) -> Result<Option<BarRow>, Stop> {
+        let calendar = self.options.instrument.calendar;
+        match date_bar(bar, calendar, self.dated.as_ref()) {
+            Ok(bar) => Ok(Some(bar)),
+            Err(Misplaced::NoSession { date }) if is_weekend(date) => {
+                let input = self.ledger.input().to_owned();
+                Err(ImportError::Weekend { input, line, date, calendar }.into())
+            }
+            Err(misplaced) => {
+                let place = self.ledger.place(line);
+                let reason = misplaced.to_string();
+                self.refuse_row(Finding::NoSession, place, reason, Row::Bar(*bar))?;
+                Ok(None)
+            }
+        }
     }
 
     /// Holds all rows to one kind: bars of one length, or trades (0).
@@ -297,13 +335,7 @@ impl<'i> Intake<'i> {
         reason: String,
         row: Row,
     ) -> Result<(), Stop> {
-        let text = match row {
-            Row::Trade(trade) => format!("{},{},{}", trade.time, trade.price, trade.size),
-            Row::Bar(BarRow { start, open, high, low, close, volume, .. }) => {
-                format!("{start},{open},{high},{low},{close},{volume}")
-            }
-        };
-        self.refused(finding, place, reason, &text)
+        self.refused(finding, place, reason, &row_text(&row))
     }
 
     #[cold]
@@ -435,7 +467,7 @@ impl<'i> Intake<'i> {
         mut stream: Stream,
         mut emit: impl FnMut(&mut TickOutput, Tick) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
-        self.before = Before::default();
+        self.before = Before::new(self.options.instrument.calendar);
         let output = &mut self.output;
         let mut emit = |tick| emit(output, tick);
         stream.ticks.sort_by_key(|(tick, _)| tick.time);
@@ -454,6 +486,15 @@ impl<'i> Intake<'i> {
         let rows = self.ledger.rows;
         let refused = self.ledger.total(Effect::Refused);
         if let Some(first) = self.ledger.first_refused.clone() {
+            let counts = [Finding::OffGrid, Finding::TwoSessions, Finding::NoSession]
+                .map(|finding| &self.ledger.counts[finding as usize]);
+            let misplaced = counts.iter().map(|count| count.rows).sum::<u64>();
+            let example = counts.iter().find_map(|count| count.examples.first());
+            if let Some(example) = example.filter(|_| misplaced * 2 > rows) {
+                let calendar = self.options.instrument.calendar;
+                let first = Box::new(example.clone());
+                return Err(ImportError::Misplaced { misplaced, rows, calendar, first }.into());
+            }
             if refused * 2 > rows {
                 return Err(self.wrong_format(first, refused, rows).into());
             }
@@ -544,6 +585,10 @@ impl RowSink for Intake<'_> {
 }
 
 impl Before {
+    fn new(calendar: Calendar) -> Before {
+        Before { tick: None, bar: None, placer: Placer::new(calendar) }
+    }
+
     #[inline(always)]
     fn tick(
         &mut self,
@@ -587,16 +632,30 @@ impl Before {
                 } else {
                     (Finding::OverlappingBar, "the bar before it, which ends later")
                 };
-                let BarRow { start, open, high, low, close, volume, .. } = bar;
-                let text = format!("{start},{open},{high},{low},{close},{volume}");
-                let reason = format!("the bar of {start} conflicts with {what}");
-                return Ok(ledger.refuse(finding, place, reason, &text)?);
+                let reason = format!("the bar of {} conflicts with {what}", bar.start);
+                return Ok(ledger.refuse(finding, place, reason, &row_text(&Row::Bar(bar)))?);
             }
+        }
+        let PlacedBar { bar: placed, halt, session } = match self.placer.place(&bar) {
+            Ok(placed) => placed,
+            Err(misplaced) => {
+                let finding = match misplaced {
+                    Misplaced::OffGrid { .. } => Finding::OffGrid,
+                    Misplaced::TwoSessions { .. } => Finding::TwoSessions,
+                    _ => Finding::NoSession,
+                };
+                let text = row_text(&Row::Bar(bar));
+                return Ok(ledger.refuse(finding, place, misplaced.to_string(), &text)?);
+            }
+        };
+        if session.is_none() {
+            let reason = || format!("the bar of {} lies outside every session", bar.start);
+            ledger.note(Finding::OutsideSession, place, reason);
         }
         self.bar = Some(bar);
         ledger.imported += 1;
         let mut result = Ok(());
-        expand_bar(&bar, |tick| {
+        expand_bar(&placed, halt, |tick| {
             if result.is_ok() {
                 result = emit(tick);
             }

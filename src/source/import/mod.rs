@@ -13,6 +13,7 @@ mod join;
 mod lean;
 mod ledger;
 mod output;
+mod placement;
 mod policy;
 mod preset;
 mod read_error;

@@ -25,6 +25,12 @@ pub enum Finding {
     ConflictingBar,
     /// A bar that starts before the bar before it has ended.
     OverlappingBar,
+    /// A bar that begins between two product bars.
+    OffGrid,
+    /// A bar that holds trades of two sessions.
+    TwoSessions,
+    /// A daily bar of a day that is no session.
+    NoSession,
     /// A trade of no contracts.
     ZeroSize,
     /// A bar in which nothing traded.
@@ -43,6 +49,8 @@ pub enum Finding {
     IdenticalTradeKept,
     /// A price off the tick grid, rounded.
     Rounded,
+    /// A bar outside every session.
+    OutsideSession,
 }
 
 /// What a finding did to its row.
@@ -58,7 +66,7 @@ pub enum Effect {
 
 impl Finding {
     /// All of them, refused ones first, then dropped ones.
-    pub const ALL: [Finding; 16] = [
+    pub const ALL: [Finding; 20] = [
         Finding::Unreadable,
         Finding::PriceOutOfRange,
         Finding::SizeOutOfRange,
@@ -66,6 +74,9 @@ impl Finding {
         Finding::ImpossibleBar,
         Finding::ConflictingBar,
         Finding::OverlappingBar,
+        Finding::OffGrid,
+        Finding::TwoSessions,
+        Finding::NoSession,
         Finding::ZeroSize,
         Finding::ZeroVolumeBar,
         Finding::LateDropped,
@@ -75,6 +86,7 @@ impl Finding {
         Finding::LateSorted,
         Finding::IdenticalTradeKept,
         Finding::Rounded,
+        Finding::OutsideSession,
     ];
 
     /// What it does to its row.
@@ -86,14 +98,20 @@ impl Finding {
             | Finding::OffTick
             | Finding::ImpossibleBar
             | Finding::ConflictingBar
-            | Finding::OverlappingBar => Effect::Refused,
+            | Finding::OverlappingBar
+            | Finding::OffGrid
+            | Finding::TwoSessions
+            | Finding::NoSession => Effect::Refused,
             Finding::ZeroSize
             | Finding::ZeroVolumeBar
             | Finding::LateDropped
             | Finding::IdenticalTradeDropped
             | Finding::IdenticalBar
             | Finding::OtherContract => Effect::Dropped,
-            Finding::LateSorted | Finding::IdenticalTradeKept | Finding::Rounded => Effect::Kept,
+            Finding::LateSorted
+            | Finding::IdenticalTradeKept
+            | Finding::Rounded
+            | Finding::OutsideSession => Effect::Kept,
         }
     }
 
@@ -107,6 +125,9 @@ impl Finding {
             Finding::ImpossibleBar => "impossible bar",
             Finding::ConflictingBar => "second bar of the same start",
             Finding::OverlappingBar => "bar inside the one before",
+            Finding::OffGrid => "bar that begins between two product bars",
+            Finding::TwoSessions => "bar that holds trades of two sessions",
+            Finding::NoSession => "daily bar of a day that is no session",
             Finding::ZeroSize => "trade of size 0",
             Finding::ZeroVolumeBar => "bar without volume",
             Finding::LateDropped => "back in time",
@@ -116,6 +137,7 @@ impl Finding {
             Finding::LateSorted => "back in time, sorted into place",
             Finding::IdenticalTradeKept => "same trade as before, kept",
             Finding::Rounded => "price rounded to the tick grid",
+            Finding::OutsideSession => "bar outside every session, which runs leave out",
         }
     }
 }
