@@ -177,7 +177,7 @@ impl BarBuilder {
         if tick.flags.any(TickFlags::AFTER_GAP) {
             self.bar.flags = self.bar.flags.with(BarFlags::INCOMPLETE);
         }
-        if tick.flags.any(EXPANDED) {
+        if tick.flags.any(TickFlags::OF_BAR) {
             self.bar.flags = self.bar.flags.with(BarFlags::FROM_BARS);
         }
         // A halt up to the bar's end leaves nothing to wait for.
@@ -319,9 +319,6 @@ impl BarBuilder {
         self.last_time = Timestamp::MIN;
     }
 }
-
-const EXPANDED: TickFlags =
-    TickFlags(TickFlags::BAR_OPEN.0 | TickFlags::BAR_EXTREME.0 | TickFlags::BAR_CLOSE.0);
 
 fn greatest_common_divisor(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
+use super::exchange::Marks;
 use super::ledger::Ledger;
 use super::order::{
     Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, Report, ReportKind,
 };
 use super::rules::{OrderRate, Refusal, RuleConstraints, within_collar};
-use crate::market::{Money, Price, Side, Tick, Timestamp};
-use crate::performance::{ExitReason, Trade};
+use crate::market::{Money, Price, Side, Tick, TickFlags, Timestamp};
+use crate::performance::{EquityPoint, ExitReason, Trade};
 
 /// Which position a decision wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,8 @@ pub struct Desk {
     ledger: Ledger,
     rate: OrderRate,
     last_price: Price,
+    /// What an exit inside a history bar was filled at, until its report is here.
+    exit: Option<Price>,
     next_id: u64,
     /// Why nothing may be entered now, if so.
     blocked: Option<Refusal>,
@@ -98,6 +101,7 @@ impl Desk {
             ledger: Ledger::new(initial_capital, point_value),
             rate: OrderRate::new(rules.max_orders_per_second),
             last_price: Price::ZERO,
+            exit: None,
             next_id: 1,
             blocked: Some(Refusal::SessionClosing),
             entry: None,
@@ -123,19 +127,38 @@ impl Desk {
 
     /// The account as a decision sees it.
     pub fn account(&self) -> Account {
-        let equity = self.ledger.equity(self.last_price);
+        let mark = self.mark();
+        let equity = self.ledger.equity(mark);
         Account {
             position: self.ledger.position(),
             entering: self.entry.map(|(_, side)| side),
             last_price: self.last_price,
             equity,
-            unrealised: self.ledger.unrealised(self.last_price),
+            unrealised: self.ledger.unrealised(mark),
             day_open: self.day_open,
             // Prices within the watched ones make no new high.
             day_high: self.day_high.max(equity),
             day_limit: self.day_limit(),
             streak: self.streak,
         }
+    }
+
+    /// The account at `time`.
+    pub fn equity_point(&self, time: Timestamp) -> EquityPoint {
+        let mark = self.mark();
+        EquityPoint {
+            time,
+            cash: self.ledger.cash(),
+            position: self.ledger.position() as i32,
+            mark,
+            equity: self.ledger.equity(mark),
+        }
+    }
+
+    /// The price at which what we hold, as far as we know, is valued: the last traded one, and no further
+    /// than an exit inside a history bar.
+    fn mark(&self) -> Price {
+        self.exit.unwrap_or(self.last_price)
     }
 
     /// Whether an order of ours may still fill or close.
@@ -182,16 +205,30 @@ impl Desk {
 
     /// Takes a trade: extremes of the open position, and the day's drawdown limit.
     pub fn on_tick(&mut self, tick: &Tick, port: &mut impl OrderPort) {
+        self.exit = None;
         self.on_calm_price(tick.price);
         if tick.price < self.watch_from || tick.price > self.watch_to {
-            self.on_new_extreme(tick.time, port);
+            self.look(tick.price, tick.time, port);
+        }
+    }
+
+    /// Takes a tick of a history bar, which values our position at `marks`. Inside the bar the last
+    /// traded price stays that of its open.
+    pub fn on_bar_tick(&mut self, tick: &Tick, marks: Marks, port: &mut impl OrderPort) {
+        if !tick.flags.any(TickFlags::BAR_EXTREME) {
+            self.last_price = tick.price;
+        }
+        self.exit = marks.exit;
+        for mark in [marks.best, marks.last].into_iter().flatten() {
+            self.ledger.on_price(mark);
+            self.look(mark, tick.time, port);
         }
     }
 
     /// A session begins: the day's drawdown is counted from here.
     pub fn on_session_open(&mut self) {
         self.blocked = None;
-        self.day_open = self.ledger.equity(self.last_price);
+        self.day_open = self.ledger.equity(self.mark());
         self.day_high = self.day_open;
         self.watch();
     }
@@ -272,10 +309,12 @@ impl Desk {
             ReportKind::Rejected(id, _) => {
                 self.counts.rejected += 1;
                 self.forget(id);
+                self.watch();
             }
             ReportKind::Cancelled(id) => {
                 self.counts.cancelled += 1;
                 self.forget(id);
+                self.watch();
             }
             ReportKind::Filled(fill) => return self.on_fill(&fill),
         }
@@ -286,6 +325,9 @@ impl Desk {
     pub fn on_fill(&mut self, fill: &Fill) -> Option<Trade> {
         self.counts.fills += 1;
         let trade = self.ledger.on_fill(fill);
+        if self.ledger.position() == 0 {
+            self.exit = None;
+        }
         if let Some(trade) = &trade {
             let outcome = trade.net_pnl().nanos().signum() as i32;
             let goes_on = outcome == self.streak.signum();
@@ -322,6 +364,9 @@ impl Desk {
         };
         if self.blocked.is_some() {
             self.blocked
+        } else if self.ledger.equity(self.mark()) <= self.day_limit() {
+            // A fill has taken it there; what we hold is closed at the next trade.
+            Some(Refusal::DailyDrawdown)
         } else if decision.quantity > self.rules.max_position_size {
             Some(Refusal::PositionSize)
         } else if !prices_are_good {
@@ -353,8 +398,9 @@ impl Desk {
         }
     }
 
-    fn on_new_extreme(&mut self, now: Timestamp, port: &mut impl OrderPort) {
-        let equity = self.ledger.equity(self.last_price);
+    /// Looks at the day's drawdown limit, with what we hold valued at `mark`.
+    fn look(&mut self, mark: Price, now: Timestamp, port: &mut impl OrderPort) {
+        let equity = self.ledger.equity(mark);
         self.day_high = self.day_high.max(equity);
         if equity <= self.day_limit() {
             self.blocked = Some(Refusal::DailyDrawdown);
@@ -383,21 +429,22 @@ impl Desk {
             }
             return;
         }
-        let equity = self.ledger.equity(self.last_price);
+        let equity = self.ledger.equity(self.mark());
         self.day_high = self.day_high.max(equity);
         let limit = self.day_limit();
+        if equity <= limit {
+            // A fill has taken it there: the next trade is looked at, whatever its price.
+            (self.watch_from, self.watch_to) = (Price::MAX, Price::MIN);
+            return;
+        }
         if position == 0 {
-            if equity <= limit {
-                // Realised losses alone have reached the limit.
-                (self.watch_from, self.watch_to) = (Price::MAX, Price::MIN);
-            }
             return;
         }
         // Equity is linear in the price: one tick moves it by `tick_value × position`. Rounded
         // towards the last price, so that a crossing is never missed.
         let one_tick = self.ledger.tick_value(self.tick_size).nanos() * position.abs();
         let up = (self.day_high - equity).nanos() / one_tick;
-        let down = ((equity - limit).nanos().max(0) - 1).div_euclid(one_tick);
+        let down = ((equity - limit).nanos() - 1) / one_tick;
         let away = |ticks: i64| self.last_price.offset_ticks(ticks, self.tick_size);
         (self.watch_from, self.watch_to) =
             if position > 0 { (away(-down), away(up)) } else { (away(-up), away(down)) };

@@ -68,9 +68,48 @@ pub struct SimulatedExchange {
     quiet_to: Price,
     /// Counts the ticks that were matched, to keep an order from filling on the tick that made it.
     matched: u64,
-    /// Range of the history bar whose ticks are being played.
-    bar_high: Price,
-    bar_low: Price,
+    /// Price of our last fill.
+    last_fill: Price,
+    bar: PlayedBar,
+}
+
+/// The history bar whose ticks are being played.
+#[derive(Clone, Copy, Debug)]
+struct PlayedBar {
+    open: Price,
+    high: Price,
+    low: Price,
+    /// What we held after its open, unless a stop has been triggered inside the bar since.
+    held: i64,
+    /// The most favourable price for it inside the bar.
+    best: Option<Price>,
+    marks: Marks,
+}
+
+impl PlayedBar {
+    const NONE: PlayedBar = PlayedBar {
+        open: Price::ZERO,
+        high: Price::MIN,
+        low: Price::MAX,
+        held: 0,
+        best: None,
+        marks: Marks { best: None, last: None, exit: None },
+    };
+}
+
+/// The prices at which a tick of a history bar values our position, in this order.
+///
+/// A position is valued no further than its exit. Inside the bar its stop comes before its target,
+/// and the bar's worst price for it before the best: the best counts once the bar is whole, if the
+/// position has outlived the worst. None of this depends on which of high and low comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// The best price inside the bar, up to the target.
+    pub best: Option<Price>,
+    /// The price of the tick itself: down to the stop on the bar's worst price, and none on its best.
+    pub last: Option<Price>,
+    /// Where the position ended, if the exchange holds none any more.
+    pub exit: Option<Price>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +137,12 @@ struct WorkingOrder {
     from_inside_bar: bool,
     /// A limit order that the history bar being played has reached.
     reached: bool,
+    /// It arrived inside the history bar that is being played, and is at the market from its close on.
+    late: bool,
+    /// Contracts of a target that were added when the market was beyond it already: they take
+    /// liquidity, from the match after `fresh_in` on.
+    fresh: u32,
+    fresh_in: u64,
     /// Gone at the end of this match.
     done: bool,
 }
@@ -132,8 +177,8 @@ impl SimulatedExchange {
             quiet_from: Price::MIN,
             quiet_to: Price::MAX,
             matched: 0,
-            bar_high: Price::MIN,
-            bar_low: Price::MAX,
+            last_fill: Price::ZERO,
+            bar: PlayedBar::NONE,
         }
     }
 
@@ -218,45 +263,139 @@ impl SimulatedExchange {
         })
     }
 
+    /// What the last tick, which was one of a history bar, values our position at.
+    pub fn marks(&self) -> Marks {
+        self.bar.marks
+    }
+
     /// Takes the messages that have arrived, and fills what this trade fills.
+    ///
+    /// What arrives inside a history bar, after its open, is taken at its close, behind what the bar
+    /// has done to the orders that worked before: nobody knows when it did, and an order that the
+    /// market has filled cannot be cancelled.
     pub fn on_tick(&mut self, tick: &Tick) {
-        while let Some(&(arrival, message)) = self.under_way.front()
-            && arrival <= tick.time
-        {
-            self.under_way.pop_front();
-            self.receive(message, arrival);
-        }
-        if tick.flags.any(TickFlags::BAR_OPEN) {
-            self.bar_high = Price::MIN;
-            self.bar_low = Price::MAX;
-        }
-        self.bar_high = self.bar_high.max(tick.price);
-        self.bar_low = self.bar_low.min(tick.price);
+        let is_of_bar = tick.flags.any(TickFlags::OF_BAR);
+        let is_inside = is_of_bar && !tick.flags.any(TickFlags::BAR_OPEN);
         self.matched += 1;
         let mut left = tick.size;
-        for pass in [Pass::Market, Pass::Stops, Pass::Limits, Pass::StopsOfInsideEntries] {
-            for index in 0..self.working.len() {
-                let working = &self.working[index];
-                if !working.done && working.made_in != self.matched {
-                    match pass {
-                        Pass::Market => self.match_market(index, tick, &mut left),
-                        Pass::Stops => self.match_stop(index, tick, &mut left),
-                        Pass::Limits => self.match_limit(index, tick, &mut left),
-                        Pass::StopsOfInsideEntries => {}
-                    }
-                }
-                if pass == Pass::StopsOfInsideEntries && tick.flags.any(TickFlags::BAR_CLOSE) {
-                    self.end_bar(index, tick, &mut left);
-                }
-            }
+        if is_of_bar {
+            self.enter_bar(tick);
+        }
+        if !is_inside {
+            self.receive_until(tick.time, false);
+        }
+        self.match_orders(tick, &mut left, false);
+        if is_inside && tick.flags.any(TickFlags::BAR_CLOSE) {
+            self.sweep(tick.time);
+            self.receive_until(tick.time, true);
+            self.match_orders(tick, &mut left, true);
         }
         self.sweep(tick.time);
         self.settle();
+        if is_of_bar {
+            self.mark_bar(tick);
+        }
     }
 
-    fn receive(&mut self, message: OrderMessage, now: Timestamp) {
+    /// Matches the orders that arrived inside the history bar that ends (`late`), or all others.
+    fn match_orders(&mut self, tick: &Tick, left: &mut u32, late: bool) {
+        for pass in [Pass::Market, Pass::Stops, Pass::Limits, Pass::StopsOfInsideEntries] {
+            for index in 0..self.working.len() {
+                let working = &self.working[index];
+                if working.late != late {
+                    continue;
+                }
+                if !working.done && working.made_in != self.matched {
+                    match pass {
+                        Pass::Market => self.match_market(index, tick, left),
+                        Pass::Stops => self.match_stop(index, tick, left),
+                        Pass::Limits => self.match_limit(index, tick, left),
+                        Pass::StopsOfInsideEntries => {}
+                    }
+                }
+                if pass == Pass::StopsOfInsideEntries {
+                    self.working[index].late = false;
+                    if tick.flags.any(TickFlags::BAR_CLOSE) {
+                        self.end_bar(index, tick, left);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a tick of a history bar into its range, and values what we held from its open on at it.
+    fn enter_bar(&mut self, tick: &Tick) {
+        let price = tick.price;
+        if tick.flags.any(TickFlags::BAR_OPEN) {
+            self.bar = PlayedBar { open: price, high: price, low: price, ..PlayedBar::NONE };
+        }
+        self.bar.high = self.bar.high.max(price);
+        self.bar.low = self.bar.low.min(price);
+        self.bar.marks = Marks::default();
+        let side = self.bar.held.signum();
+        if side == 0 || !tick.flags.any(TickFlags::BAR_EXTREME) {
+            return;
+        }
+        let mark = self.within_exits(price);
+        if (price.units() - self.bar.open.units()).signum() == side {
+            let best = self.bar.best.unwrap_or(mark);
+            self.bar.best = Some(if side > 0 { best.max(mark) } else { best.min(mark) });
+        } else {
+            self.bar.marks.last = Some(mark);
+        }
+    }
+
+    /// Values our position after a tick of a history bar.
+    fn mark_bar(&mut self, tick: &Tick) {
+        let exit = (self.position == 0).then_some(self.last_fill);
+        self.bar.marks.exit = exit;
+        if tick.flags.any(TickFlags::BAR_EXTREME) {
+            return;
+        }
+        self.bar.marks.last = Some(exit.unwrap_or(tick.price));
+        if tick.flags.any(TickFlags::BAR_OPEN) {
+            self.bar.held = self.position;
+        } else if self.bar.held != 0 {
+            self.bar.marks.best = self.bar.best;
+        }
+    }
+
+    /// The price, but no further than the stop and the target of what we hold.
+    fn within_exits(&self, mut price: Price) -> Price {
+        let exits = self.working.iter().filter(|working| {
+            !working.done && working.order.side.sign() == -self.position.signum()
+        });
+        for WorkingOrder { order, state, .. } in exits {
+            // A sale bounds the price from above with its limit, and from below with its stop.
+            let is_lower = match (order.purpose, order.kind) {
+                (Purpose::Exit(_), OrderKind::Limit { .. }) => order.side == Side::Buy,
+                (Purpose::Exit(_), OrderKind::Stop { .. }) if *state == State::Waiting => {
+                    order.side == Side::Sell
+                }
+                _ => continue,
+            };
+            let (OrderKind::Limit { price: bound } | OrderKind::Stop { trigger: bound }) =
+                order.kind
+            else {
+                continue;
+            };
+            price = if is_lower { price.max(bound) } else { price.min(bound) };
+        }
+        price
+    }
+
+    fn receive_until(&mut self, now: Timestamp, late: bool) {
+        while let Some(&(arrival, message)) = self.under_way.front()
+            && arrival <= now
+        {
+            self.under_way.pop_front();
+            self.receive(message, if late { now } else { arrival }, late);
+        }
+    }
+
+    fn receive(&mut self, message: OrderMessage, now: Timestamp, late: bool) {
         match message {
-            OrderMessage::Submit(order) => self.accept(order, now),
+            OrderMessage::Submit(order) => self.accept(order, now, late),
             OrderMessage::Cancel(id) => {
                 if let Some(working) = self.working.iter_mut().find(|w| w.order.id == id) {
                     working.done = true;
@@ -274,13 +413,13 @@ impl SimulatedExchange {
                 if quantity == 0 {
                     self.report(now, ReportKind::Cancelled(id));
                 } else {
-                    self.accept(Order { id, side, quantity, kind, purpose }, now);
+                    self.accept(Order { id, side, quantity, kind, purpose }, now, late);
                 }
             }
         }
     }
 
-    fn accept(&mut self, order: Order, now: Timestamp) {
+    fn accept(&mut self, order: Order, now: Timestamp, late: bool) {
         // Two places stay free for the bracket of an entry.
         let reserve = if matches!(order.purpose, Purpose::Entry(_)) { 2 } else { 0 };
         if order.quantity == 0 {
@@ -301,6 +440,9 @@ impl SimulatedExchange {
             made_in: 0,
             from_inside_bar: false,
             reached: false,
+            late,
+            fresh: 0,
+            fresh_in: 0,
             done: false,
         });
         self.report(now, ReportKind::Accepted(order.id));
@@ -313,7 +455,8 @@ impl SimulatedExchange {
         {
             let side = working.order.side;
             let price = self.market_price(side, tick);
-            self.fill(index, price, expected.unwrap_or(tick.price), tick, left, false);
+            let expected = expected.unwrap_or(tick.price);
+            self.fill(index, price, expected, tick, left, u32::MAX, false);
         }
     }
 
@@ -338,6 +481,10 @@ impl SimulatedExchange {
             return;
         }
         self.working[index].state = State::Marketable { expected: Some(trigger) };
+        if matches!(self.working[index].order.purpose, Purpose::Exit(_)) {
+            // Whatever the bar's best price was, it came later.
+            self.bar.held = 0;
+        }
         if tick.flags.any(TickFlags::BAR_EXTREME) {
             // An entry does not overtake the market order that was sent to close the position before
             // it: both fill at the bar's end, in their order.
@@ -346,11 +493,11 @@ impl SimulatedExchange {
             if is_entry && self.working[..index].iter().any(is_market_order) {
                 return;
             }
-            let price = self.worsen(side, trigger, self.settings.slippage.ticks);
-            self.fill(index, price, trigger, tick, left, true);
+            let price = self.price_at_trigger(side, trigger, tick);
+            self.fill(index, price, trigger, tick, left, u32::MAX, true);
         } else {
             let price = self.market_price(side, tick);
-            self.fill(index, price, trigger, tick, left, false);
+            self.fill(index, price, trigger, tick, left, u32::MAX, false);
         }
     }
 
@@ -365,12 +512,8 @@ impl SimulatedExchange {
         if working.state == State::FreshLimit && !is_extreme {
             // It takes liquidity for as long as there is some within its limit, then it rests.
             if is_beyond(side.opposite(), tick.price, price) {
-                let market = self.market_price(side, tick);
-                let bounded = match side {
-                    Side::Buy => market.min(price),
-                    Side::Sell => market.max(price),
-                };
-                self.fill(index, bounded, tick.price, tick, left, false);
+                let bounded = self.market_price_within(side, price, tick);
+                self.fill(index, bounded, tick.price, tick, left, u32::MAX, false);
             } else {
                 self.working[index].state = State::Resting;
             }
@@ -389,10 +532,28 @@ impl SimulatedExchange {
         if is_extreme {
             self.working[index].reached |= reached;
             self.working[index].state = State::Resting;
-        } else if reached || working.reached {
+            return;
+        }
+        let fresh = working.fresh.min(working.remaining);
+        if reached || working.reached {
             // What this bar was too thin for has to be reached again.
             self.working[index].reached = false;
-            self.fill(index, price, price, tick, left, working.reached);
+            let rested = working.remaining - fresh;
+            self.fill(index, price, price, tick, left, rested, working.reached);
+        }
+        if fresh > 0 && working.fresh_in != self.matched {
+            // The market has been beyond the limit ever since these came. Between the open and the
+            // close of a history bar it has been within it for a while at least.
+            let is_within = is_beyond(side.opposite(), tick.price, price);
+            if is_within || tick.flags.any(TickFlags::BAR_CLOSE) {
+                let left_before = *left;
+                let bounded = self.market_price_within(side, price, tick);
+                self.fill(index, bounded, tick.price, tick, left, fresh, false);
+                self.working[index].fresh = fresh - (left_before - *left);
+            }
+            if !is_within {
+                self.working[index].fresh = 0;
+            }
         }
     }
 
@@ -406,8 +567,8 @@ impl SimulatedExchange {
         let OrderKind::Stop { trigger } = working.order.kind else { return };
         let (side, sibling) = (working.order.side, working.sibling);
         let worst = match side {
-            Side::Buy => self.bar_high,
-            Side::Sell => self.bar_low,
+            Side::Buy => self.bar.high,
+            Side::Sell => self.bar.low,
         };
         if is_beyond(side, worst, trigger) {
             let id = working.order.id;
@@ -416,13 +577,14 @@ impl SimulatedExchange {
                 self.end(sibling);
             }
             self.end_rest_of_entry(id);
-            let price = self.worsen(side, trigger, self.settings.slippage.ticks);
-            self.fill(index, price, trigger, tick, left, false);
+            let price = self.price_at_trigger(side, trigger, tick);
+            self.fill(index, price, trigger, tick, left, u32::MAX, false);
         }
     }
 
-    /// Fills as much of an order as is left of the tick; `expected` is the price that slippage is
-    /// counted from.
+    /// Fills as much of an order as is left of the tick, `most` contracts at most; `expected` is the
+    /// price that slippage is counted from.
+    #[expect(clippy::too_many_arguments, reason = "one fill has as many facts")]
     fn fill(
         &mut self,
         index: usize,
@@ -430,10 +592,11 @@ impl SimulatedExchange {
         expected: Price,
         tick: &Tick,
         left: &mut u32,
+        most: u32,
         inside_bar: bool,
     ) {
         let WorkingOrder { order, remaining, sibling, .. } = self.working[index];
-        let mut quantity = remaining.min(*left);
+        let mut quantity = remaining.min(*left).min(most);
         if matches!(order.purpose, Purpose::Exit(_)) {
             let open = if self.position.signum() == -order.side.sign() {
                 self.position.unsigned_abs() as u32
@@ -455,6 +618,7 @@ impl SimulatedExchange {
         *left -= quantity;
         self.working[index].remaining -= quantity;
         self.position += order.side.sign() * i64::from(quantity);
+        self.last_fill = price;
         self.report(
             tick.time,
             ReportKind::Filled(Fill {
@@ -477,18 +641,19 @@ impl SimulatedExchange {
         }
         self.end_rest_of_entry(order.id);
         if let Purpose::Entry(bracket) = order.purpose {
-            self.enlarge_bracket(&order, bracket, quantity, price, inside_bar);
+            self.enlarge_bracket(&order, bracket, quantity, price, tick.price, inside_bar);
         }
     }
 
     /// Gives `quantity` more contracts to the stop and the target of an entry; makes them at its
-    /// first fill.
+    /// first fill, which was at `price` when the market was at `market`.
     fn enlarge_bracket(
         &mut self,
         entry: &Order,
         bracket: Bracket,
         quantity: u32,
         price: Price,
+        market: Price,
         from_inside_bar: bool,
     ) {
         let (stop_id, target_id) = (entry.id.stop_loss(), entry.id.profit_target());
@@ -508,6 +673,12 @@ impl SimulatedExchange {
             if let Some(child) = self.working.iter_mut().find(|w| w.order.id == id && !w.done) {
                 child.remaining += quantity;
                 child.order.quantity += quantity;
+                if let OrderKind::Limit { price } = child.order.kind
+                    && is_beyond(child.order.side.opposite(), market, price)
+                {
+                    child.fresh += quantity;
+                    child.fresh_in = self.matched;
+                }
                 continue;
             }
             let (kind, state) = if id == stop_id {
@@ -529,6 +700,9 @@ impl SimulatedExchange {
                 made_in: self.matched,
                 from_inside_bar,
                 reached: false,
+                late: false,
+                fresh: 0,
+                fresh_in: 0,
                 done: false,
             });
         }
@@ -577,7 +751,7 @@ impl SimulatedExchange {
                 (
                     State::Resting,
                     OrderKind::Limit { price } | OrderKind::StopLimit { price, .. },
-                ) => (price, side == Side::Sell),
+                ) if working.fresh == 0 => (price, side == Side::Sell),
                 _ => {
                     // It may fill on any trade.
                     (self.quiet_from, self.quiet_to) = (Price::MAX, Price::MIN);
@@ -615,6 +789,21 @@ impl SimulatedExchange {
             };
         }
         self.worsen(side, price, ticks)
+    }
+
+    /// What a market order pays at `tick`, but no worse than `limit`.
+    fn market_price_within(&mut self, side: Side, limit: Price, tick: &Tick) -> Price {
+        let market = self.market_price(side, tick);
+        match side {
+            Side::Buy => market.min(limit),
+            Side::Sell => market.max(limit),
+        }
+    }
+
+    /// What a stop pays that is triggered inside a history bar: as much beyond its trigger as a market
+    /// order beyond a trade.
+    fn price_at_trigger(&mut self, side: Side, trigger: Price, tick: &Tick) -> Price {
+        self.market_price(side, &Tick::new(tick.time, trigger, tick.size))
     }
 
     fn worsen(&self, side: Side, price: Price, ticks: u32) -> Price {

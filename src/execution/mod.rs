@@ -15,7 +15,7 @@
 //! * A **stop** triggers on the first trade at or beyond its price and fills from that trade on, as a
 //!   market order: a gap through the stop fills at the next traded price, not at the stop.
 //! * A **limit** order that is marketable when it arrives fills at the traded price, never worse than
-//!   its limit. One that rests fills at its limit when the market trades through it (or touches it,
+//!   its limit, and so does what is added to a target that the market has passed. One that rests fills at its limit when the market trades through it (or touches it,
 //!   by [`LimitFill`]).
 //! * A **stop-limit** triggers like a stop and goes on as a limit order.
 //! * A **bracket** belongs to an entry: its stop and target live at the exchange from the entry's first
@@ -23,10 +23,12 @@
 //!   other by as much. They can fill from the tick after the entry's.
 //! * On ticks made from **history bars** ([`crate::market::TickFlags`]) time inside the bar is unknown.
 //!   Market orders fill on the open and the close only. A stop inside the bar fills at its price (the
-//!   market had to pass it), unless it enters and an older market order still waits: then both fill at
-//!   the bar's end. A limit order reached inside the bar fills at the bar's end, and not at
+//!   market had to pass it), worsened by slippage, unless it enters and an older market order still
+//!   waits: then both fill at the bar's end. A limit order reached inside the bar fills at the bar's end, and not at
 //!   all if its stop was reached in the same bar: **stop before target**. For an entry inside the bar
-//!   the whole bar counts against its stop, and nothing of it counts for its target.
+//!   the whole bar counts against its stop, and nothing of it counts for its target. A message that
+//!   arrives inside the bar is taken at its close, behind what the bar has done to older orders, and a
+//!   position is valued no further than the bar has let it live ([`Marks`]).
 //! * At the session's end entries that wait are cancelled; exits stay.
 
 mod account;
@@ -38,7 +40,7 @@ mod rules;
 
 pub use account::Account;
 pub use desk::{Decision, Desk, Target};
-pub use exchange::{ExchangeSettings, LimitFill, SimulatedExchange, Slippage};
+pub use exchange::{ExchangeSettings, LimitFill, Marks, SimulatedExchange, Slippage};
 pub use ledger::Ledger;
 pub use order::{
     Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, RejectReason,

@@ -246,15 +246,67 @@ fn in_a_history_bar_market_orders_fill_at_open_or_close_only() {
 fn in_a_history_bar_an_entry_does_not_overtake_the_close_before_it() {
     let mut exchange = exchange_with(&[order(1, SELL, 2, OrderKind::Market)]);
     assert_eq!(fills(&mut exchange, &[tick(10, 100, 9)]), [(1, 2, 100)]);
-    let bar = history_bar(20, 100, 110, 90, 104);
-    exchange.on_tick(&bar[0]);
-    exchange.send(OrderMessage::ClosePosition(OrderId(2), ExitReason::Signal), at(10));
+    let mut bar = history_bar(30, 100, 110, 90, 104);
+    // Too thin for the close.
+    bar[0].size = 1;
+    exchange.send(OrderMessage::ClosePosition(OrderId(2), ExitReason::Signal), at(15));
     exchange.send(
         OrderMessage::Submit(order(3, BUY, 3, OrderKind::Stop { trigger: price(105) })),
-        at(10),
+        at(15),
     );
-    assert_eq!(fills(&mut exchange, &bar[1..]), [(2, 2, 104), (3, 3, 104)]);
+    assert_eq!(fills(&mut exchange, &bar), [(2, 1, 100), (2, 1, 104), (3, 3, 104)]);
     assert_eq!(exchange.position(), 3);
+}
+
+/// Nobody knows what of the bar came after it; so it meets the close.
+#[test]
+fn what_arrives_inside_a_history_bar_is_at_the_market_from_its_close_on() {
+    let bar = history_bar(20, 100, 110, 90, 104);
+    for (kind, expected) in [
+        (OrderKind::Market, Some(104)),
+        (OrderKind::Stop { trigger: price(105) }, None),
+        (OrderKind::Stop { trigger: price(104) }, Some(104)),
+        (OrderKind::Limit { price: price(95) }, None),
+        (OrderKind::Limit { price: price(106) }, Some(104)),
+    ] {
+        for sent in [11, 12] {
+            let mut exchange = SimulatedExchange::new(settings());
+            exchange.on_tick(&bar[0]);
+            exchange.send(OrderMessage::Submit(order(1, BUY, 1, kind)), at(sent));
+            let seen = fills(&mut exchange, &bar[1..]);
+            assert_eq!(seen.first().map(|fill| fill.2), expected, "{kind:?} sent at {sent}");
+        }
+    }
+}
+
+/// The entry's second half fills at 110, two ticks above the target: it is worth 110, and the half that
+/// rests is worth its limit.
+#[test]
+fn what_is_added_to_a_target_beyond_it_fills_at_the_market() {
+    let bought = |last: &[Tick]| {
+        let mut exchange = exchange_with(&[bracketed(1, BUY, 2, 40, 8)]);
+        let ticks = [&[tick(10, 100, 1), tick(11, 110, 1)], last].concat();
+        fills(&mut exchange, &ticks)
+    };
+    let entered = [(1, 1, 100), (1, 1, 110)];
+    let of_target = |quantity, price| (TARGET_OF_1, quantity, price);
+    let seen = bought(&[tick(12, 111, 9)]);
+    assert_eq!(seen, [&entered[..], &[of_target(1, 108), of_target(1, 111)]].concat());
+    // The market is back below it: all of it rests.
+    let seen = bought(&[tick(12, 107, 9), tick(13, 111, 9)]);
+    assert_eq!(seen, [&entered[..], &[of_target(2, 108)]].concat());
+    // Thin: what takes liquidity does so for as long as there is some.
+    let seen = bought(&[tick(12, 111, 1), tick(13, 109, 9)]);
+    assert_eq!(seen, [&entered[..], &[of_target(1, 108), of_target(1, 109)]].concat());
+    // The other way round, and with the spread.
+    let mut exchange = SimulatedExchange::new(ExchangeSettings {
+        slippage: Slippage { ticks: 0, cross_spread: true, assumed_spread_ticks: 1 },
+        ..settings()
+    });
+    exchange.send(OrderMessage::Submit(bracketed(1, SELL, 2, 40, 8)), at(0));
+    let ticks = [tick(10, 100, 1), tick(11, 88, 1), tick(12, 87, 9)];
+    let expected = [(1, 1, 99), (1, 1, 87), of_target(1, 91), of_target(1, 88)];
+    assert_eq!(fills(&mut exchange, &ticks), expected);
 }
 
 #[test]

@@ -59,6 +59,9 @@ impl TickFlags {
     /// The source says that data is missing between the tick before and this one.
     pub const AFTER_GAP: TickFlags = TickFlags(8);
 
+    /// Any of the three that stand for a history bar.
+    pub const OF_BAR: TickFlags = TickFlags(1 | 2 | 4);
+
     /// Whether any bit of `other` is set.
     #[inline]
     pub const fn any(self, other: TickFlags) -> bool {

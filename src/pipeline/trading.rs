@@ -11,7 +11,7 @@ use crate::execution::{
     Account, Desk, OrderMessage, OrderPort, Report, ReportKind, SimulatedExchange,
 };
 use crate::market::{Bar, Calendar, Price, Session, Tick, TickFlags, Timeframe, Timestamp};
-use crate::performance::{EquityPoint, ExitReason};
+use crate::performance::ExitReason;
 
 /// How the stages are put together.
 #[derive(Clone, Debug)]
@@ -269,7 +269,13 @@ impl TradingStage {
             heard.time = now;
             self.books.exchange.on_tick(&heard);
             let Books { desk, exchange, .. } = &mut self.books;
-            desk.on_tick(&heard, &mut Told { exchange, sink });
+            let marks = exchange.marks();
+            let mut port = Told { exchange, sink };
+            if tick.flags.any(TickFlags::OF_BAR) {
+                desk.on_bar_tick(&heard, marks, &mut port);
+            } else {
+                desk.on_tick(&heard, &mut port);
+            }
             let TradingStage { bars, books, .. } = self;
             if bars.on_tick(tick, &mut |bar| books.on_bar(bar, now, downstream, sink)) {
                 downstream.on_trade(tick);
@@ -663,14 +669,7 @@ impl Books {
             return;
         }
         self.last_equity = now;
-        let (ledger, mark) = (self.desk.ledger(), self.desk.last_price());
-        sink.equity(&EquityPoint {
-            time: now,
-            cash: ledger.cash(),
-            position: ledger.position() as i32,
-            mark,
-            equity: ledger.equity(mark),
-        });
+        sink.equity(&self.desk.equity_point(now));
     }
 }
 

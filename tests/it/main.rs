@@ -5,6 +5,7 @@
 mod agents;
 mod assembly;
 mod backends;
+mod bar_fills;
 mod browser;
 mod chart_in_browser;
 mod command_line;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use algospace_hft::execution::{Bracket, Decision, OrderKind, Slippage, Target};
 use algospace_hft::market::{Bar, Calendar, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
-use algospace_hft::pipeline::{Sink, replay};
+use algospace_hft::pipeline::{DecisionTiming, Sink, replay};
 use algospace_hft::strategy::{RandomEntries, RandomEntriesSettings, Strategy};
 use proptest::prelude::*;
 
@@ -83,6 +83,59 @@ fn losses_of_several_trades_add_up_to_the_daily_drawdown() {
     // $100 is reached by the entry of the third.
     assert_eq!(exits, [ExitReason::Signal, ExitReason::Signal, ExitReason::DailyDrawdown]);
     assert_eq!(run.log.equity.last().unwrap().equity, CAPITAL - dollars(120.0));
+}
+
+/// The entry alone costs more than the day allows; the market comes back a little before anything is done
+/// about it.
+#[test]
+fn a_fill_that_takes_the_account_to_the_day_s_limit_is_closed_at_the_next_trade() {
+    let mut setup = Setup::free();
+    // Allowed are $40. The entry costs $25 and $30; a tick is worth $12.50.
+    setup.rules.max_daily_drawdown = 0.0004;
+    setup.exchange.commission_per_side = dollars(30.0);
+    setup.exchange.slippage = Slippage { ticks: 2, cross_spread: false, assumed_spread_ticks: 1 };
+    for (side, up, is_closed) in [
+        (Target::Long, 0, true),
+        (Target::Long, 1, true),
+        (Target::Long, 2, false),
+        (Target::Short, -1, true),
+        (Target::Short, -2, false),
+    ] {
+        let prices = flat(1, 19_000).chain([19_000; 2]).chain([19_000 + up; 60]);
+        let strategy = By(Timeframe::MINUTE_1, move |_: &Bar, position| {
+            (position == 0).then_some(market(side, 1))
+        });
+        let run = setup.run(strategy, &trades_from(OPEN, prices));
+        let [trade] = &run.log.trades[..] else { panic!("{up}: {:?}", run.log.trades) };
+        let expected = if is_closed { ExitReason::DailyDrawdown } else { ExitReason::EndOfData };
+        assert_eq!(trade.exit_reason, expected, "{side:?} {up}");
+        if is_closed {
+            // Looked at on the trade after the fill; the order fills on the one after that.
+            assert_eq!(trade.exit_time, trade.entry_time + 20 * Timestamp::SECOND);
+            assert!(run.count("refused: max_daily_drawdown") > 0);
+        }
+    }
+}
+
+/// The stop's fill is known before the next trade, and so is a decision due.
+#[test]
+fn nothing_enters_while_the_account_is_under_the_day_s_limit() {
+    let mut setup = Setup::free();
+    setup.rules.max_daily_drawdown = 0.005;
+    setup.stages.decisions = DecisionTiming::After(Timestamp::SECOND);
+    setup.exchange.acknowledgement_latency = Timestamp::SECOND / 2;
+    let bracket = Bracket { stop_loss_ticks: 10, profit_target_ticks: 0 };
+    let strategy = By(Timeframe::MINUTE_1, move |_: &Bar, _| {
+        Some(Decision { bracket, ..market(Target::Long, 1) })
+    });
+    setup.exchange.commission_per_side = dollars(40.0);
+    // The gap of 35 ticks closes a bar. It costs $437.50, and its fills $80, of the $500 that are allowed.
+    let prices = flat(2, 19_000).chain([18_965; 30]);
+    let run = setup.run(strategy, &trades_from(OPEN, prices));
+    let [trade] = &run.log.trades[..] else { panic!("{:?}", run.log.trades) };
+    assert_eq!((trade.exit_reason, trade.exit_price), (ExitReason::StopLoss, price(18_965)));
+    assert_eq!(run.count("orders"), 1);
+    assert_eq!(run.count("refused: max_daily_drawdown"), 5);
 }
 
 #[test]
