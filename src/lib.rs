@@ -32,6 +32,8 @@ pub mod performance;
 pub mod pipeline;
 mod printable;
 pub mod random;
+#[cfg(test)]
+mod sampling;
 pub mod source;
 pub mod strategy;
 pub mod table;

@@ -405,7 +405,7 @@ fn assert_within_the_rules(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(500, 2000)))]
 
     /// No combination of what the networks say, of levels and of accounts places what a rule forbids; and what is no
     /// number places nothing, and reaches no record.

@@ -421,7 +421,7 @@ fn any_action() -> impl Strategy<Value = Action> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(250, 1000)))]
 
     /// Over random order flow: nothing is lost, filled twice, filled beyond what traded, or filled
     /// outside the traded range; and cash, position and costs make equity to the integer.

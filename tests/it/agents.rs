@@ -42,10 +42,11 @@ fn thoughts(config: &Config) -> Vec<DecisionRecord> {
 #[test]
 fn every_runner_and_a_replay_decide_the_same() {
     let folder = tempfile::tempdir().unwrap();
+    let days = crate::sampling::runs(6, 12);
     let yaml = |name: &str, seed: u32, pipeline: &str| {
         format!(
             "system: {{ seed: {seed} }}
-data_handler: {{ backtest_settings: {{ synthetic: {{ days: 12, seed: 5, trades_per_day: 6000 }} }} }}
+data_handler: {{ backtest_settings: {{ synthetic: {{ days: {days}, seed: 5, trades_per_day: 6000 }} }} }}
 {EAGER}
 performance: {{ bootstrap_resamples: 100 }}
 pipeline: {{ journal: true, {pipeline} }}
@@ -57,7 +58,7 @@ output: {{ directory: {}/{name} }}
     let (config, inline) = run(&yaml("inline", 1, "runner: inline"));
     let decided = thoughts(&config);
     let executed = decided.iter().filter(|record| record.reasons.is_empty()).count();
-    assert!(executed > 20 && inline.trades.len() > 10, "{executed} of {}", decided.len());
+    assert!(executed > 10 && inline.trades.len() > 5, "{executed} of {}", decided.len());
     let replayed =
         replay_journal(&journal_path(&config), &AtomicBool::new(false), &mut |_, _| {}).unwrap();
     assert_eq!(replayed.difference, None);

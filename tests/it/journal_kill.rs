@@ -12,8 +12,6 @@ use algospace_hft::journal::{End, Journal, Record};
 use algospace_hft::pipeline::{Entry, Event, replay_journal};
 use algospace_hft::random::Random;
 
-/// Kills in all, in every layout as many, half of them of a paced run.
-const KILLS: u64 = 100;
 const LAYOUTS: [&str; 3] = ["fused", "decision_apart", "all_apart"];
 const PACES: [&str; 2] = ["unpaced", "bursts, burst_ticks: 1000, burst_every_milliseconds: 2"];
 /// More than any record takes.
@@ -109,9 +107,11 @@ fn a_run_that_is_killed_leaves_a_journal_that_is_a_prefix_of_the_whole_one_and_r
         })
         .collect();
 
+    // In every layout as many, half of them of a paced run.
+    let kills = crate::sampling::runs(12, 100);
     let (mut killed, mut survived, mut torn, mut events, mut actions) = (0, 0, 0, 0, 0);
     for seed in 0.. {
-        if killed == KILLS {
+        if killed == kills {
             break;
         }
         let (layout, pace) = (seed as usize % LAYOUTS.len(), seed as usize / 3 % PACES.len());
@@ -129,7 +129,7 @@ fn a_run_that_is_killed_leaves_a_journal_that_is_a_prefix_of_the_whole_one_and_r
             // It was faster than the kill: then it is whole.
             assert_eq!(end.records(), self::end(whole).records(), "{what}");
             survived += 1;
-            assert!(survived < KILLS, "most runs end before they are killed");
+            assert!(survived < kills + 30, "most runs end before they are killed");
         } else {
             assert!(is_killed, "{what}: it ended by itself, and its journal is not ended");
             killed += 1;

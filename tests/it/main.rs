@@ -33,6 +33,8 @@ mod report_in_browser;
 mod risk_rules;
 mod run_directory;
 mod sample_run;
+#[path = "../../src/sampling.rs"]
+mod sampling;
 mod shared_data;
 mod smooth_indicators;
 mod stitch;

@@ -74,7 +74,7 @@ fn run(setup: &Setup, ticks: &[Tick]) -> (Vec<Event>, Vec<usize>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(250, 1000)))]
 
     /// A history cut off after tick `k`, and one that goes on differently, give the same bars,
     /// decisions, trades and equity until then as the whole one.

@@ -2,8 +2,8 @@
 //!
 //! The martingale's expected gross profit is exactly zero for two conventions of `docs/synthetic.md`:
 //! market orders at later prints with the bid-ask bounce on, and brackets too with it off. Both are
-//! measured over 200 seeds. Seeds are independent, trades of one seed are not, so intervals are made
-//! of seeds. The controls earn a known edge in the same way and show that the intervals would see it.
+//! measured over 200 seeds, or a sample of 50. Seeds are independent, trades of one seed are not, so
+//! intervals are made of seeds. The controls earn a known edge in the same way and show that the intervals would see it.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,10 +16,16 @@ use algospace_hft::strategy::{
 };
 
 use crate::assembly::{Log, Run, Setup, TICK_SIZE, market};
+use crate::sampling::runs;
 
-const SEEDS: u64 = 200;
-/// Student's t with 199 degrees of freedom, 99 % two-sided (R: `qt(0.995, 199)`).
-const T_99: f64 = 2.6008;
+/// Returns the number of seeds, and Student's t of one degree of freedom less, 99 % two-sided (R: `qt(0.995, 49)`,
+/// `qt(0.995, 199)`).
+fn sample() -> (u64, f64) {
+    match runs(50, 200) {
+        50 => (50, 2.6800),
+        _ => (200, 2.6008),
+    }
+}
 
 fn martingale(seed: u64, bid_ask_bounce: bool, days: u32, trades_per_day: u32) -> Vec<Tick> {
     let market = SyntheticMarket::Martingale(MartingaleSettings { bid_ask_bounce });
@@ -86,11 +92,11 @@ fn random_entries(seed: u64, hold_bars: u32, bracket: Bracket) -> RandomEntries 
 /// Runs `work` for every seed, on all cores, in order of seeds.
 fn over_seeds<T: Send>(work: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-    let work = &work;
+    let (seeds, work) = (sample().0, &work);
     let mut results: Vec<(u64, T)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|worker| {
-                let seeds = (1..=SEEDS).filter(move |seed| seed % threads == worker);
+                let seeds = (1..=seeds).filter(move |seed| seed % threads == worker);
                 scope.spawn(move || seeds.map(|seed| (seed, work(seed))).collect::<Vec<_>>())
             })
             .collect();
@@ -122,7 +128,7 @@ impl Expectancy {
         let mean = total / trades;
         let squares: f64 = sums.iter().map(|(sum, n)| (sum - mean * n).powi(2)).sum();
         let error = (squares / (count - 1.0) / count).sqrt() / (trades / count);
-        Expectancy { mean, half_width: T_99 * error, trades }
+        Expectancy { mean, half_width: sample().1 * error, trades }
     }
 
     fn contains(&self, value: f64) -> bool {
@@ -140,7 +146,7 @@ fn trades(run: Run) -> Vec<Trade> {
 
 #[test]
 fn market_orders_earn_nothing_and_lose_exactly_their_costs() {
-    let runs = over_seeds(|seed| {
+    let results = over_seeds(|seed| {
         let ticks = martingale(seed, true, 2, 20_000);
         let [free, costly] = [free(), costly()];
         [&free, &costly].map(|setup| {
@@ -151,8 +157,8 @@ fn market_orders_earn_nothing_and_lose_exactly_their_costs() {
         })
     });
     for (index, name) in ["baseline", "random entries"].into_iter().enumerate() {
-        let free: Vec<_> = runs.iter().map(|run| run[0][index].clone()).collect();
-        let costly: Vec<_> = runs.iter().map(|run| run[1][index].clone()).collect();
+        let free: Vec<_> = results.iter().map(|run| run[0][index].clone()).collect();
+        let costly: Vec<_> = results.iter().map(|run| run[1][index].clone()).collect();
 
         let before = Expectancy::of(&free, gross);
         println!("{name}, no costs: {before:?}");
@@ -185,7 +191,7 @@ fn market_orders_earn_nothing_and_lose_exactly_their_costs() {
 
 #[test]
 fn brackets_earn_nothing_where_prints_are_the_fair_price() {
-    let runs = over_seeds(|seed| {
+    let results = over_seeds(|seed| {
         // At the market's own rate of trades its prints move a tick at a time, so a target never
         // fills at a price worse than the print that reached it.
         let ticks = martingale(seed, false, 1, 340_000);
@@ -195,7 +201,7 @@ fn brackets_earn_nothing_where_prints_are_the_fair_price() {
         ]
     });
     for (index, name) in ["baseline", "random entries"].into_iter().enumerate() {
-        let seeds: Vec<_> = runs.iter().map(|run| run[index].clone()).collect();
+        let seeds: Vec<_> = results.iter().map(|run| run[index].clone()).collect();
         let mean = Expectancy::of(&seeds, gross);
         println!("{name} with brackets: {mean:?}");
         assert!(mean.contains(0.0), "{name} earns {mean:?} on a market without an edge");
@@ -249,12 +255,12 @@ fn fade(ticks: &[Tick], ahead: usize) -> Vec<Trade> {
 /// that is would earn a seventh of a tick or so; the print that a decision is made on tells nothing.
 #[test]
 fn a_peek_of_one_tick_would_show() {
-    let runs = over_seeds(|seed| {
+    let results = over_seeds(|seed| {
         let ticks = martingale(seed, true, 2, 20_000);
         [0, 1].map(|ahead| fade(&ticks, ahead))
     });
     let [honest, peeking] = [0, 1].map(|ahead| {
-        let seeds: Vec<_> = runs.iter().map(|run| run[ahead].clone()).collect();
+        let seeds: Vec<_> = results.iter().map(|run| run[ahead].clone()).collect();
         Expectancy::of(&seeds, gross)
     });
     println!("fading the last print: {honest:?}, the next one: {peeking:?}");

@@ -158,7 +158,7 @@ fn pinned(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(40, 200)))]
 
     #[test]
     fn every_layout_gives_what_the_inline_runner_gives(

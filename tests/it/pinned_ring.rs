@@ -713,7 +713,7 @@ fn a_timer_ahead_of_a_tick_loses_no_bar() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(20, 60)))]
 
     #[test]
     fn a_live_journal_replays_to_the_same(

@@ -382,7 +382,7 @@ fn a_run_that_is_stopped_closes_its_position_and_keeps_what_it_has() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(250, 1000)))]
 
     #[test]
     fn the_rules_hold_on_any_market(

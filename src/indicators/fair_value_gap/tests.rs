@@ -167,7 +167,7 @@ fn touching_bars_are_no_gap_and_the_middle_must_close_beyond() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(500, 4000)))]
 
     /// Through updates, peeks, a restart and the list, on prices with many gaps.
     #[test]
@@ -232,7 +232,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(250, 1000)))]
 
     #[test]
     fn one_that_begins_later_becomes_equal(

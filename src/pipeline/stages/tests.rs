@@ -239,7 +239,7 @@ fn any_bar_ticks() -> impl Strategy<Value = Vec<Tick>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(250, 1000)))]
 
     /// What the fast lane for calm ticks skips changes nothing; the books balance; no order is waited
     /// for that is not there; the account is recorded in order of time.

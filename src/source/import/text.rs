@@ -577,7 +577,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: crate::sampling::runs(500, 2_000), ..ProptestConfig::default() })]
         #[test]
         fn the_fast_lane_reads_what_the_general_reader_reads(
             lines in prop::collection::vec(line(), 1..12),

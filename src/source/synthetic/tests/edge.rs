@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::market::Money;
+use crate::sampling::runs;
 
 /// Profit in ticks of positions held between prints; `position(index)` is held from print `index` to
 /// the next.
@@ -43,7 +44,7 @@ fn bracket(ticks: &[Tick], direction: i64) -> f64 {
 #[test]
 fn no_bracket_earns_on_the_plain_martingale() {
     let (mut falls, mut rises) = (Vec::new(), Vec::new());
-    for seed in 0..250 {
+    for seed in 0..u64::from(runs(100, 250)) {
         let ticks = all_ticks(settings(martingale(false), seed, 1, 4_000));
         falls.push(bracket(&ticks, 1));
         rises.push(bracket(&ticks, -1));
@@ -165,7 +166,8 @@ const TICK_DOLLARS: f64 = 12.5;
 fn an_oracle_earns_what_is_reported_and_nothing_on_the_martingale() {
     let (mut excess, mut on_martingale) = (Vec::new(), Vec::new());
     let (mut followed, mut realized, mut expected) = (0.0, 0.0, 0.0);
-    for seed in 0..40 {
+    let seeds = runs(12, 40);
+    for seed in 0..u64::from(seeds) {
         let settings = settings(regimes(), seed, 8, 5_000);
         let mut generator = Generator::new(settings.clone()).unwrap();
         let (mut ticks, mut session) = (Vec::new(), Vec::new());
@@ -189,9 +191,10 @@ fn an_oracle_earns_what_is_reported_and_nothing_on_the_martingale() {
     assert!(luck.from(0.0).abs() < 3.5, "realized less expected: {luck:?}");
     let null = Mean::of(&on_martingale);
     assert!(null.from(0.0).abs() < 3.5, "on the martingale: {null:?}");
-    // 320 days; a day's edge of 50 ticks and more is seen through a day's luck of some 75.
-    assert!(expected / 320.0 > 50.0, "{} ticks a day expected", expected / 320.0);
-    assert!(expected / 40.0 > 4.0 * luck.error, "{expected} {luck:?}");
+    // Of eight days a seed; a day's edge of 50 ticks and more is seen through a day's luck of some 75.
+    let a_seed = expected / f64::from(seeds);
+    assert!(a_seed / 8.0 > 50.0, "{} ticks a day expected", a_seed / 8.0);
+    assert!(a_seed > 4.0 * luck.error, "{expected} {luck:?}");
 }
 
 /// Daily profits, in ticks before costs, of holding the direction of the last `bars` half-hour bars,
@@ -217,8 +220,9 @@ fn momentum(sessions: &[(Session, Vec<Tick>)], bars: usize) -> Vec<f64> {
 
 #[test]
 fn half_hour_momentum_finds_the_edge_of_the_regimes_and_none_on_the_martingale() {
-    let with_edge = Mean::of(&momentum(&generate(settings(regimes(), 6, 500, 3_000)), 3));
-    let without = Mean::of(&momentum(&generate(settings(martingale(true), 6, 500, 3_000)), 3));
+    let days = runs(200, 500);
+    let with_edge = Mean::of(&momentum(&generate(settings(regimes(), 6, days, 3_000)), 3));
+    let without = Mean::of(&momentum(&generate(settings(martingale(true), 6, days, 3_000)), 3));
     assert!(with_edge.from(0.0) > 3.5, "{with_edge:?}");
     assert!(without.from(0.0).abs() < 3.5, "{without:?}");
 }
