@@ -108,8 +108,8 @@ struct Sum {
 impl RowSink for Sum {
     type Error = Infallible;
 
-    fn begin(&mut self, _: &str, _: Option<&str>) -> Result<bool, Infallible> {
-        Ok(true)
+    fn begin(&mut self, _: &str) -> Result<(), Infallible> {
+        Ok(())
     }
 
     #[inline]

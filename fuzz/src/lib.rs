@@ -27,7 +27,7 @@ pub use text_import::text_import;
 
 use std::convert::Infallible;
 
-use algospace_hft::source::import::{Refusal, Row, RowSink};
+use algospace_hft::source::import::{Label, Refusal, Row, RowSink};
 
 /// Takes every row and checks that the decoder keeps its side of the agreement.
 pub struct CheckingSink {
@@ -53,14 +53,18 @@ impl CheckingSink {
 impl RowSink for CheckingSink {
     type Error = Infallible;
 
-    fn begin(&mut self, input: &str, contract: Option<&str>) -> Result<bool, Infallible> {
+    fn begin(&mut self, input: &str) -> Result<(), Infallible> {
         assert!(!input.is_empty());
-        assert_ne!(contract, Some(""));
         self.begun = true;
         // Only an archive starts its lines again, with another member.
         if input.ends_with(".csv") {
             self.line = 0;
         }
+        Ok(())
+    }
+
+    fn select(&mut self, label: Label<'_>) -> Result<bool, Infallible> {
+        assert!(!label.name.is_empty());
         Ok(true)
     }
 

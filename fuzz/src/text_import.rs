@@ -31,6 +31,6 @@ pub fn text_import(bytes: &[u8]) {
     };
     let mut sink = CheckingSink::new(bytes.len());
     // The parser calls neither `begin` nor `advance`: its caller does.
-    _ = sink.begin("a.csv", None);
+    _ = sink.begin("a.csv");
     _ = read_text(bytes, &format, &mut sink);
 }

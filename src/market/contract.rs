@@ -8,7 +8,7 @@ use super::Timestamp;
 use super::calendar::{Calendar, tomorrow, yesterday};
 
 /// The exchange's letters for January to December.
-const MONTH_CODES: &str = "FGHJKMNQUVXZ";
+pub(super) const MONTH_CODES: &str = "FGHJKMNQUVXZ";
 
 /// Delivery years that a contract may have; [`Timestamp`] holds all their expiries.
 const YEARS: std::ops::RangeInclusive<i16> = 1700..=2199;
@@ -26,11 +26,6 @@ pub struct Contract {
 /// A contract that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContractError {
-    /// The text does not end in a month letter and one, two or four digits.
-    #[error(
-        "`{0}` is not a contract: write product, month letter ({MONTH_CODES}) and year, such as ESZ3, ESZ13 or ESZ2013"
-    )]
-    Code(String),
     /// The product is empty, too long, or has other characters.
     #[error("`{0}` is not a product: use 1 to 7 upper-case letters or digits, such as ES")]
     Product(String),
@@ -60,29 +55,6 @@ impl Contract {
             return Err(ContractError::Year(year));
         }
         Ok(Contract { product: product.to_owned(), year, month })
-    }
-
-    /// Reads `ESZ3`, `ESZ13` or `ESZ2013`.
-    ///
-    /// One digit means the year nearest to that of `near`, from 4 before to 5 after; two digits, from
-    /// 49 before to 50 after. Give a time at which the contract traded, such as that of its data.
-    ///
-    /// # Errors
-    /// If the text is none of these.
-    pub fn parse(text: &str, near: Timestamp) -> Result<Contract, ContractError> {
-        let error = || ContractError::Code(text.to_owned());
-        let code = text.trim_end_matches(|letter: char| letter.is_ascii_digit());
-        let digits = &text[code.len()..];
-        let letter = code.chars().next_back().ok_or_else(error)?;
-        let month = MONTH_CODES.find(letter).ok_or_else(error)? as u8 + 1;
-        let given: i16 = digits.parse().map_err(|_| error())?;
-        let year = match digits.len() {
-            1 => nearest_year(given, 10, near),
-            2 => nearest_year(given, 100, near),
-            4 => given,
-            _ => return Err(error()),
-        };
-        Self::from_year_month(&code[..code.len() - 1], year, month)
     }
 
     /// The product's symbol, such as `ES`.
@@ -142,12 +114,6 @@ fn business_day_before(mut day: Date, count: u32) -> Date {
     day
 }
 
-/// The year that ends in those digits (`cycle` is 10 or 100) and is nearest to that of `near`.
-fn nearest_year(digits: i16, cycle: i16, near: Timestamp) -> i16 {
-    let last = Calendar::AlwaysOpen.session_at_or_after(near).trade_date.year() + cycle / 2;
-    last - (last - digits).rem_euclid(cycle)
-}
-
 impl fmt::Display for Contract {
     /// With two digits of the year, as `ESZ13`: one digit, the exchange's own habit, would be
     /// ambiguous in a history of more than ten years.
@@ -166,43 +132,22 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// Such as `ESZ13`.
     fn contract(text: &str) -> Contract {
-        Contract::parse(text, at("2020-01-01T00:00:00Z")).unwrap()
-    }
-
-    #[test]
-    fn reads_the_three_ways_to_write_a_year() {
-        let near = at("2013-10-07T00:00:00Z");
-        let expected = Contract::from_year_month("ES", 2013, 12).unwrap();
-        for text in ["ESZ3", "ESZ13", "ESZ2013"] {
-            assert_eq!(Contract::parse(text, near).unwrap(), expected);
-        }
-        let year = |text, near| Contract::parse(text, at(near)).unwrap().year();
-        assert_eq!(year("ESH4", "2013-12-31T00:00:00Z"), 2014);
-        assert_eq!(year("ESZ9", "2020-01-06T00:00:00Z"), 2019);
-        assert_eq!(year("ESZ5", "2020-01-06T00:00:00Z"), 2025);
-        assert_eq!(year("ESZ6", "2020-01-06T00:00:00Z"), 2016);
-        assert_eq!(year("ESZ98", "2013-01-01T00:00:00Z"), 1998);
-        // Products may hold digits, and month letters.
-        let product = |text: &str| contract(text).product().to_owned();
-        assert_eq!(product("6EH4"), "6E");
-        assert_eq!(product("M2KU24"), "M2K");
-        assert_eq!(product("NQZ2024"), "NQ");
-        assert_eq!((product("M6EH4"), contract("GCQ24").month()), ("M6E".to_owned(), 8));
+        let (code, year) = text.split_at(text.len() - 2);
+        let (product, letter) = code.split_at(code.len() - 1);
+        let month = MONTH_CODES.find(letter).unwrap() as u8 + 1;
+        Contract::from_year_month(product, 2000 + year.parse::<i16>().unwrap(), month).unwrap()
     }
 
     #[test]
     fn refuses_what_is_no_contract() {
-        let parse = |text| Contract::parse(text, Timestamp::default());
-        for text in ["", "ES", "ESZ", "ESA3", "ESz3", "ESZ013", "ESZ-3", "13", "ESZ20133", "ÉSÉ3"]
-        {
-            assert!(matches!(parse(text), Err(ContractError::Code(_))), "{text}");
+        let make = |product, year, month| Contract::from_year_month(product, year, month);
+        for product in ["", "es", "E S", "ÉS", "TOOLONGS"] {
+            assert!(matches!(make(product, 2013, 12), Err(ContractError::Product(_))), "{product}");
         }
-        for text in ["Z3", "esZ3", "E SZ3", "ÉZ3"] {
-            assert!(matches!(parse(text), Err(ContractError::Product(_))), "{text}");
-        }
-        assert_eq!(parse("ESZ0001"), Err(ContractError::Year(1)));
-        assert_eq!(Contract::from_year_month("ES", 2013, 13), Err(ContractError::Month(13)));
+        assert_eq!(make("ES", 1, 12), Err(ContractError::Year(1)));
+        assert_eq!(make("ES", 2013, 13), Err(ContractError::Month(13)));
     }
 
     #[test]
@@ -253,12 +198,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn prints_what_it_reads_and_orders_by_expiry(
+        fn orders_by_expiry(
             year in 1990i16..2060, month in 1u8..=12, later in 1i16..40,
         ) {
             let first = Contract::from_year_month("GC", year, month).unwrap();
-            let near = first.expiry(Calendar::ComexMetals);
-            prop_assert_eq!(&Contract::parse(&first.to_string(), near).unwrap(), &first);
             let months = i16::from(month) - 1 + later;
             let second =
                 Contract::from_year_month("GC", year + months / 12, (months % 12) as u8 + 1).unwrap();

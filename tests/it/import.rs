@@ -169,7 +169,7 @@ fn real_minute_bars_come_in_whole() {
     assert_eq!((rows.len(), report.bar_seconds), (29_996, Some(60)));
 
     let file = TickFile::open(&output).unwrap();
-    assert_eq!(file.description().contracts[0].symbol, "6EH4");
+    assert_eq!(file.description().contracts[0].symbol, "6EH24");
     assert_eq!(file.description().expanded_from_bars_of_seconds, Some(60));
     // Bars again, by the minute of each tick.
     let bars: Vec<&[Tick]> = file

@@ -17,6 +17,7 @@ mod gate_verdicts;
 mod history_bars;
 mod import;
 mod import_bad_inputs;
+mod import_identity;
 mod journal;
 mod journal_kill;
 mod model_parity;

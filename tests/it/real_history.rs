@@ -222,7 +222,7 @@ fn an_hour_of_real_es_trades_from_databento() {
     let output = tempfile::tempdir().unwrap();
     let native = output.path().join("es.ticks");
     let (report, file) = import("databento", path, "ES", false, &native);
-    assert_eq!((report.imported, report.contracts), (2_973, vec!["ESH4".to_owned()]));
+    assert_eq!((report.imported, report.contracts), (2_973, vec!["ESH24".to_owned()]));
     for minutes in [1, 5, 30] {
         let mut boxes = Boxes::new();
         for &(time, price, size) in &trades {

@@ -35,8 +35,8 @@ struct Enough;
 impl RowSink for Starts {
     type Error = Enough;
 
-    fn begin(&mut self, _: &str, _: Option<&str>) -> Result<bool, Enough> {
-        Ok(true)
+    fn begin(&mut self, _: &str) -> Result<(), Enough> {
+        Ok(())
     }
 
     fn row(&mut self, _: u64, row: Row) -> Result<(), Enough> {

@@ -21,7 +21,7 @@ use dbn::{
 };
 
 use super::read_error::ReadError;
-use super::row::{BarRow, Refusal, Row, RowSink, TradeRow};
+use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
 use crate::market::{Price, Side, Timestamp};
 
 /// First bytes of a DBN file that is not compressed.
@@ -75,8 +75,9 @@ pub enum DatabentoError {
 
 /// Reads the trades or bars of a DBN file, compressed or not, of version 1 to 3, into `sink`.
 ///
-/// Lines count records. [`RowSink::begin`] is called whenever the contract changes, so more than
-/// once for a contract where several trade at the same time. A contract is named by its symbol on the
+/// Lines count records. [`RowSink::select`] is called whenever the contract changes, so more than
+/// once for a contract where several trade at the same time, and with the instrument's number where
+/// the symbol is that of a series, such as `ES.c.0`. A contract is named by its symbol on the
 /// record's day as the file tells it, or `id-` and its number where the file does not. Spreads (a `-`
 /// or a blank in the symbol) are passed over, and so are records without trades or bars. A file
 /// without a schema, as a live session records it, is read for the first kind of record in it that
@@ -113,7 +114,8 @@ pub fn decode_databento<R: Read, S: RowSink>(
 
     let mut kind = None;
     let mut symbols = TsSymbolMap::new();
-    let mut contract = String::new();
+    sink.begin(&path.display().to_string()).map_err(ReadError::Sink)?;
+    let mut contract = (0, String::new());
     let mut wanted = false;
     let mut line = 0;
     loop {
@@ -180,10 +182,16 @@ pub fn decode_databento<R: Read, S: RowSink>(
                     Some(symbol) => Cow::Borrowed(symbol.as_str()),
                     None => Cow::Owned(format!("id-{}", header.instrument_id)),
                 };
-                if contract != symbol {
-                    contract = symbol.into_owned();
+                let number = header.instrument_id;
+                // One symbol may stand for one instrument after the other.
+                if contract.0 != number || contract.1 != symbol {
+                    contract = (number, symbol.into_owned());
+                    let at = time("ts_event", header.ts_event).unwrap_or_default();
+                    // A number beside an id or a contract's symbol says nothing more.
+                    let is_joined = contract.1.contains('.');
+                    let number = is_joined.then_some(number);
                     wanted = sink
-                        .begin(&path.display().to_string(), Some(&contract))
+                        .select(Label { name: &contract.1, number, at })
                         .map_err(ReadError::Sink)?;
                 }
                 match row {

@@ -123,8 +123,8 @@ struct Enough;
 impl RowSink for Rows {
     type Error = Enough;
 
-    fn begin(&mut self, _: &str, _: Option<&str>) -> Result<bool, Enough> {
-        Ok(true)
+    fn begin(&mut self, _: &str) -> Result<(), Enough> {
+        Ok(())
     }
 
     fn row(&mut self, _: u64, _: Row) -> Result<(), Enough> {

@@ -18,6 +18,7 @@ use super::policy::Policies;
 use super::preset::{Preset, preset_names};
 use super::read_error::ReadError;
 use super::report::{Example, ImportReport};
+use super::row::RowSink;
 use super::sierra::{SierraOptions, read_sierra};
 use super::text::{Stamp, TextFormat, TextSummary};
 use crate::market::{Calendar, Instrument, Price, Timestamp, time_zone};
@@ -261,7 +262,7 @@ pub enum ImportError {
         calendar: Calendar,
     },
     /// Several contracts and no choice between them.
-    #[error("the input holds {} contracts: {list}; choose one (`--contract`) or how to join them (`--roll calendar` or `--roll volume`)", contracts.len(), list = contracts.iter().map(|(symbol, rows)| format!("{symbol} ({rows} rows)")).collect::<Vec<_>>().join(", "))]
+    #[error("the input holds {} contracts: {list}; choose one (`--contract`) or how to join them (`--roll calendar` or `--roll volume`); in a configuration `contract` or `roll` of `data_handler.backtest_settings`", contracts.len(), list = contracts.iter().map(|(symbol, rows)| format!("{symbol} ({rows} rows)")).collect::<Vec<_>>().join(", "))]
     SeveralContracts {
         /// Each contract and its rows.
         contracts: Vec<(String, u64)>,
@@ -273,6 +274,42 @@ pub enum ImportError {
         wanted: String,
         /// What there is.
         seen: Vec<String>,
+    },
+    /// The choice means several contracts of the input.
+    #[error("contract {wanted} means {} of the input: write the year in full", seen.join(" or "))]
+    AmbiguousContract {
+        /// What was asked for.
+        wanted: String,
+        /// What it may mean.
+        seen: Vec<String>,
+    },
+    /// What the input says that it holds is not the instrument.
+    #[error(
+        "the input holds `{name}`, which is {product}, and the instrument is {instrument}: prices, tick and point value would be wrong; choose what it holds (`--instrument {product}`, or `instrument: {product}` in the configuration; one that is not built in is described under `instruments`), or mend the name if that is wrong"
+    )]
+    OtherProduct {
+        /// The product, as the exchange calls it.
+        product: String,
+        /// A name of it in the input.
+        name: String,
+        /// The instrument that was asked for.
+        instrument: String,
+    },
+    /// A roll was asked for where no contracts are known.
+    #[error(
+        "`--roll` can have no effect: the input holds {}, which {}; leave `--roll` (`roll` in the configuration) out, or give a history that tells its contracts apart, by a column, by the files' names or by the format", names.join(" and "), if names.len() == 1 { "is no contract whose month is known" } else { "are not all contracts whose months are known" }
+    )]
+    NothingToRoll {
+        /// What the input holds.
+        names: Vec<String>,
+    },
+    /// A setting that the format does not know.
+    #[error("`{setting}` can have no effect: {why}; leave it out")]
+    NoEffect {
+        /// The setting, as on the command line.
+        setting: &'static str,
+        /// Why it has none.
+        why: &'static str,
     },
     /// The contracts cannot be joined.
     #[error("the contracts cannot be joined: {0}")]
@@ -377,7 +414,7 @@ impl Format {
         intake.dated = self.dated();
         let read = match self {
             Format::Text(text) => {
-                intake.open(path)?;
+                intake.begin(&path.display().to_string())?;
                 return input::read_text_file(path, text, intake);
             }
             Format::Databento => read_databento(path, intake),

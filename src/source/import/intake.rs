@@ -1,19 +1,20 @@
 //! Rows in, ticks out: every row is imported, dropped or refused, and counted.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use super::expansion::{check_bar, expand_bar};
 use super::importer::{ImportError, ImportOptions, Progress, Stop};
-use super::join::{ContractStream, join_contracts};
+use super::join::{ContractStream, JoinPlan, Stint, join_contracts};
+use super::labels::{Identity, Labels, Verdict, file_naming};
 use super::ledger::{Ledger, Place};
 use super::output::TickOutput;
 use super::placement::{DAY, Dated, Misplaced, PlacedBar, Placer, date_bar, is_weekend};
 use super::policy::{IdenticalTrades, LateRows, OffTickPrices, Policies};
 use super::report::{Effect, Finding, ImportReport};
-use super::row::{BarRow, Refusal, Row, RowSink, TradeRow};
+use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
 use super::text::TextSummary;
-use crate::market::{Calendar, Contract, Price, Tick, TickFlags, Timestamp};
+use crate::market::{Calendar, Naming, Price, Tick, TickFlags, Timestamp};
 use crate::source::native::{Adjustment, ContractEntry, TickFileDescription};
 
 /// An input is of another layout if it starts with so many refused rows.
@@ -27,12 +28,51 @@ const NAMED: usize = 3;
 
 /// One contract's rows.
 struct Stream {
-    /// Where the source tells.
-    symbol: Option<String>,
+    identity: Identity,
     rows: u64,
     latest: Timestamp,
     ticks: Vec<(Tick, Place)>,
     bars: Vec<(BarRow, Place)>,
+}
+
+/// How several contracts become one series.
+enum Plan {
+    /// As the user's rule says.
+    ByRule,
+    /// None traded at the time of another: one after the other.
+    AsTheyCome,
+}
+
+/// Whether contracts follow one another in time, so that there is nothing to choose.
+fn is_sequence(streams: &[Stream]) -> bool {
+    let times = |stream: &Stream| {
+        let ticks = stream.ticks.iter().map(|(tick, _)| tick.time);
+        let (mut first, mut last) = (Timestamp::MAX, Timestamp::MIN);
+        for time in ticks.chain(stream.bars.iter().map(|(bar, _)| bar.start)) {
+            (first, last) = (first.min(time), last.max(time));
+        }
+        (first, last)
+    };
+    let mut spans: Vec<(Timestamp, Timestamp, &Identity)> = streams
+        .iter()
+        .map(|stream| (times(stream).0, times(stream).1, &stream.identity))
+        .filter(|(first, last, _)| first <= last)
+        .collect();
+    spans.sort_by_key(|&(first, last, _)| (first, last));
+    spans.windows(2).all(|pair| {
+        let in_order = match (pair[0].2, pair[1].2) {
+            (Identity::Contract(one), Identity::Contract(next)) => one < next,
+            (Identity::Series { name, .. }, Identity::Series { name: next, .. }) => name == next,
+            _ => false,
+        };
+        in_order && pair[0].1 < pair[1].0
+    })
+}
+
+#[cold]
+fn other_product(foreign: &[(String, String)], instrument: &str) -> ImportError {
+    let (product, name) = foreign[0].clone();
+    ImportError::OtherProduct { product, name, instrument: instrument.to_owned() }
 }
 
 /// Takes the rows of all inputs.
@@ -44,9 +84,13 @@ pub(super) struct Intake<'i> {
     collect: bool,
     ledger: Ledger,
     streams: Vec<Stream>,
+    labels: Labels,
+    /// Labels that were judged, the last one used first.
+    known: Vec<Known>,
+    /// Whether the names of all files tell their contracts.
+    files_are_contracts: bool,
     current: usize,
-    /// Contracts that were not asked for.
-    others: Vec<String>,
+    rows_go: RowsGo,
     /// The last price that was on the tick grid: most prices repeat.
     good_price: Price,
     /// The bars' length, or 0 for trades; unknown before the first row.
@@ -61,19 +105,39 @@ pub(super) struct Intake<'i> {
     bytes_total: u64,
 }
 
-/// Whether two codes name one contract: `ESZ3`, `ESZ13` and `ESZ2013` do, as sources write the year
-/// with one, two or four digits.
-fn is_same_contract(one: &str, other: &str) -> bool {
-    let parts = |code: &str| {
-        let year = code.len() - code.bytes().rev().take_while(u8::is_ascii_digit).count();
-        (code[..year].to_ascii_uppercase(), code[year..].to_owned())
-    };
-    let ((name, year), (other_name, other_year)) = (parts(one), parts(other));
-    name == other_name
-        && (year == other_year
-            || !year.is_empty()
-                && !other_year.is_empty()
-                && (year.ends_with(&other_year) || other_year.ends_with(&year)))
+/// Where the rows that follow go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RowsGo {
+    /// To [`Intake::current`].
+    ToCurrent,
+    /// To the contract that the file's name tells, once a row tells the time.
+    ByFile,
+    /// Nowhere; they are counted.
+    Nowhere(Finding),
+    /// Nowhere; the decoder need not hand them over.
+    Unwanted,
+}
+
+/// A label that was judged.
+struct Known {
+    name: String,
+    number: Option<u32>,
+    /// The day for which it was.
+    day: i64,
+    /// The stream of its rows.
+    current: usize,
+    rows_go: RowsGo,
+}
+
+impl Known {
+    fn is(&self, label: &Label<'_>) -> bool {
+        // A year of one digit means another contract ten years later.
+        self.name == label.name && self.number == label.number && self.day == day(label.at)
+    }
+}
+
+fn day(time: Timestamp) -> i64 {
+    time.nanos().div_euclid(24 * Timestamp::HOUR)
 }
 
 /// A row as it was understood.
@@ -109,6 +173,14 @@ impl<'i> Intake<'i> {
             names += &format!(" and {} more", inputs.len() - NAMED);
         }
         let origin = format!("import of {}: {names}", options.format);
+        let symbol = &options.instrument.symbol;
+        let labels = Labels::new(symbol, options.contract.as_deref());
+        if let Some((product, name)) = labels.foreign_wanted() {
+            return Err(other_product(&[(product, name)], symbol).into());
+        }
+        let naming = |path: &PathBuf| file_naming(&path.display().to_string(), symbol);
+        let files_are_contracts =
+            inputs.iter().all(|path| matches!(naming(path), Naming::Contract(_)));
         let description = TickFileDescription::new(&options.instrument, &origin);
         Ok(Intake {
             options,
@@ -117,8 +189,11 @@ impl<'i> Intake<'i> {
             collect,
             ledger: Ledger::new(options.rejects_path()),
             streams: Vec::new(),
+            labels,
+            known: Vec::new(),
+            files_are_contracts,
             current: 0,
-            others: Vec::new(),
+            rows_go: RowsGo::ByFile,
             good_price: Price::ZERO,
             kind: None,
             dated: None,
@@ -131,9 +206,61 @@ impl<'i> Intake<'i> {
         })
     }
 
-    /// Rows of a file that has no contracts to tell apart.
-    pub(super) fn open(&mut self, path: &Path) -> Result<(), Stop> {
-        self.begin(&path.display().to_string(), None).map(drop)
+    /// Sends the rows that follow where the verdict says.
+    fn follow(&mut self, verdict: Verdict) -> Result<(), Stop> {
+        self.rows_go = match verdict {
+            Verdict::Unwanted => RowsGo::Unwanted,
+            Verdict::Skip(finding) => RowsGo::Nowhere(finding),
+            Verdict::Take(identity) => {
+                let known = self.streams.iter().position(|stream| stream.identity == identity);
+                self.current = match known {
+                    Some(known) => known,
+                    None if !self.streams.is_empty() && !self.collect => {
+                        return Err(Stop::Collect);
+                    }
+                    None => {
+                        self.streams.push(Stream {
+                            identity,
+                            rows: 0,
+                            latest: Timestamp::MIN,
+                            ticks: Vec::new(),
+                            bars: Vec::new(),
+                        });
+                        self.streams.len() - 1
+                    }
+                };
+                RowsGo::ToCurrent
+            }
+        };
+        Ok(())
+    }
+
+    /// Whether a row is taken that does not simply go to the current stream.
+    #[cold]
+    fn place(&mut self, line: u64, row: &Row) -> Result<bool, Stop> {
+        if self.rows_go == RowsGo::ByFile {
+            let at = match row {
+                Row::Trade(trade) => trade.time,
+                Row::Bar(bar) => bar.start,
+            };
+            let file = self.ledger.input().to_owned();
+            let naming = match file_naming(&file, &self.options.instrument.symbol) {
+                Naming::Contract(_) if !self.files_are_contracts => Naming::Unknown,
+                naming => naming,
+            };
+            let verdict = self.labels.judge_file(&file, &naming, at);
+            self.follow(verdict)?;
+        }
+        match self.rows_go {
+            RowsGo::ToCurrent => Ok(true),
+            RowsGo::ByFile | RowsGo::Unwanted => Ok(false),
+            RowsGo::Nowhere(finding) => {
+                self.ledger.rows += 1;
+                let place = self.ledger.place(line);
+                self.ledger.note(finding, place, || finding.words().to_owned());
+                Ok(false)
+            }
+        }
     }
 
     #[inline(always)]
@@ -372,67 +499,17 @@ impl<'i> Intake<'i> {
         summary: TextSummary,
     ) -> Result<ImportReport, Stop> {
         self.streams.retain(|stream| stream.rows > 0);
-        if self.streams.is_empty()
-            && !self.others.is_empty()
-            && let Some(wanted) = &self.options.contract
-        {
-            let (wanted, seen) = (wanted.clone(), self.others.clone());
-            return Err(ImportError::NoSuchContract { wanted, seen }.into());
-        }
-        let name = |stream: &Stream| {
-            let fallback = || self.options.instrument.symbol.clone();
-            stream.symbol.clone().or_else(|| self.options.contract.clone()).unwrap_or_else(fallback)
-        };
-        let symbols: Vec<String> = self.streams.iter().map(name).collect();
-        let mut adjustment = Adjustment::None;
-        let calendar = self.options.instrument.calendar;
-        let mut contracts: Vec<ContractEntry> = symbols
-            .iter()
-            .zip(&self.streams)
-            .map(|(symbol, stream)| ContractEntry {
-                symbol: symbol.clone(),
-                // A symbol that is no contract's, such as a product's, has no expiry.
-                expiry: Contract::parse(symbol, stream.latest)
-                    .ok()
-                    .map(|contract| contract.expiry(calendar).to_string()),
-                price_offset: "0".to_owned(),
-            })
-            .collect();
         let streams = std::mem::take(&mut self.streams);
-        if let [_, _, ..] = streams[..] {
-            let Some(roll) = &self.options.roll else {
-                let rows = streams.iter().map(|stream| stream.rows);
-                let contracts = symbols.into_iter().zip(rows).collect();
-                return Err(ImportError::SeveralContracts { contracts }.into());
-            };
-            let mut sorted = Vec::new();
-            for (stream, symbol) in streams.into_iter().zip(symbols) {
-                let mut ticks = Vec::new();
-                self.settle(stream, |_, tick| {
-                    ticks.push(tick);
-                    Ok(())
-                })?;
-                sorted.push(ContractStream { symbol, ticks });
+        let (contracts, adjustment) = match self.plan(&streams)? {
+            None => {
+                let contracts = streams.iter().map(|stream| self.entry(stream)).collect();
+                for stream in streams {
+                    self.settle(stream, |output, tick| Ok(output.push(tick)?))?;
+                }
+                (contracts, Adjustment::None)
             }
-            let plan = roll(&sorted).map_err(ImportError::Roll)?;
-            let joined = join_contracts(&sorted, &plan).map_err(ImportError::Join)?;
-            let is_row =
-                |tick: &&Tick| self.kind == Some(0) || tick.flags.any(TickFlags::BAR_CLOSE);
-            let all: usize = sorted.iter().map(|s| s.ticks.iter().filter(is_row).count()).sum();
-            let shown = joined.ticks.iter().filter(is_row).count();
-            self.ledger.leave_out((all - shown) as u64);
-            // The contracts are known only now, and the writer checks each tick against them.
-            self.description.contracts.clone_from(&joined.contracts);
-            self.output = TickOutput::create(&self.options.output, self.description.clone())?;
-            for &tick in &joined.ticks {
-                self.output.push(tick)?;
-            }
-            (contracts, adjustment) = (joined.contracts, plan.adjustment);
-        } else {
-            for stream in streams {
-                self.settle(stream, |output, tick| Ok(output.push(tick)?))?;
-            }
-        }
+            Some(choice) => self.join(streams, choice)?,
+        };
         self.judge()?;
         let (mut writer, first, last) = self.output.into_writer()?;
         let description = writer.description_mut();
@@ -459,6 +536,120 @@ impl<'i> Intake<'i> {
             rows_in_skipped_hour: summary.rows_in_skipped_hour,
             counts: self.ledger.counts,
         })
+    }
+
+    /// How the contracts that were found become one series; `None`: there is one at most.
+    fn plan(&self, streams: &[Stream]) -> Result<Option<Plan>, Stop> {
+        let symbol = &self.options.instrument.symbol;
+        let wanted = || self.options.contract.clone().unwrap_or_default();
+        let nothing_else = self.ledger.total(Effect::Refused) == 0;
+        if streams.is_empty() && nothing_else {
+            if !self.labels.others.is_empty() {
+                let seen = self.labels.others.clone();
+                return Err(ImportError::NoSuchContract { wanted: wanted(), seen }.into());
+            }
+            if !self.labels.foreign.is_empty() {
+                return Err(other_product(&self.labels.foreign, symbol).into());
+            }
+        }
+        let names = || streams.iter().map(|stream| stream.identity.name(symbol)).collect();
+        let are_contracts = streams.iter().all(|stream| stream.identity.contract().is_some());
+        if self.options.roll.is_some() && !are_contracts && !streams.is_empty() {
+            return Err(ImportError::NothingToRoll { names: names() }.into());
+        }
+        let [_, _, ..] = streams else { return Ok(None) };
+        if self.options.contract.is_some() && are_contracts {
+            return Err(ImportError::AmbiguousContract { wanted: wanted(), seen: names() }.into());
+        }
+        if self.options.roll.is_some() {
+            return Ok(Some(Plan::ByRule));
+        }
+        if is_sequence(streams) {
+            return Ok(Some(Plan::AsTheyCome));
+        }
+        let rows = streams.iter().map(|stream| stream.rows);
+        let names: Vec<String> = names();
+        Err(ImportError::SeveralContracts { contracts: names.into_iter().zip(rows).collect() }
+            .into())
+    }
+
+    /// What the output says of the only contract.
+    fn entry(&self, stream: &Stream) -> ContractEntry {
+        let instrument = &self.options.instrument;
+        let contract = match (&stream.identity, &self.options.contract) {
+            (Identity::Unnamed, Some(label)) => match Naming::of_symbol(label) {
+                Naming::Contract(name) => name.resolve(&instrument.symbol, stream.latest),
+                _ => None,
+            },
+            (identity, _) => identity.contract().cloned(),
+        };
+        let unnamed = self.options.contract.as_ref().unwrap_or(&instrument.symbol);
+        ContractEntry {
+            symbol: contract
+                .as_ref()
+                .map_or_else(|| stream.identity.only_name(unnamed), ToString::to_string),
+            // What is no contract, such as a product, has no expiry.
+            expiry: contract.map(|contract| contract.expiry(instrument.calendar).to_string()),
+            price_offset: "0".to_owned(),
+        }
+    }
+
+    /// Writes several contracts as one series.
+    fn join(
+        &mut self,
+        streams: Vec<Stream>,
+        plan: Plan,
+    ) -> Result<(Vec<ContractEntry>, Adjustment), Stop> {
+        let mut sorted = Vec::new();
+        for stream in streams {
+            let contract = stream.identity.contract().cloned();
+            let symbol = stream.identity.name(&self.options.instrument.symbol);
+            let mut ticks = Vec::new();
+            self.settle(stream, |_, tick| {
+                ticks.push(tick);
+                Ok(())
+            })?;
+            if !ticks.is_empty() {
+                sorted.push(ContractStream { symbol, contract, ticks });
+            }
+        }
+        let plan = match (plan, &self.options.roll) {
+            (Plan::ByRule, Some(roll)) => roll(&sorted).map_err(ImportError::Roll)?,
+            _ => self.in_order(&sorted),
+        };
+        if plan.stints.is_empty() {
+            // Every row was dropped or refused, which the judgement tells.
+            return Ok((Vec::new(), Adjustment::None));
+        }
+        let joined = join_contracts(&sorted, &plan).map_err(ImportError::Join)?;
+        let is_row = |tick: &&Tick| self.kind == Some(0) || tick.flags.any(TickFlags::BAR_CLOSE);
+        let all: usize = sorted.iter().map(|s| s.ticks.iter().filter(is_row).count()).sum();
+        let shown = joined.ticks.iter().filter(is_row).count();
+        self.ledger.leave_out((all - shown) as u64);
+        // The contracts are known only now, and the writer checks each tick against them.
+        self.description.contracts.clone_from(&joined.contracts);
+        self.output = TickOutput::create(&self.options.output, self.description.clone())?;
+        for &tick in &joined.ticks {
+            self.output.push(tick)?;
+        }
+        Ok((joined.contracts, plan.adjustment))
+    }
+
+    /// Each contract from its first tick on.
+    fn in_order(&self, sorted: &[ContractStream]) -> JoinPlan {
+        let calendar = self.options.instrument.calendar;
+        let mut stints: Vec<Stint> = sorted
+            .iter()
+            .enumerate()
+            .map(|(stream, ContractStream { contract, ticks, .. })| Stint {
+                from: ticks[0].time,
+                stream,
+                expiry: contract.as_ref().map(|contract| contract.expiry(calendar)),
+                offset: Price::ZERO,
+            })
+            .collect();
+        stints.sort_by_key(|stint| stint.from);
+        JoinPlan { stints, adjustment: Adjustment::None }
     }
 
     /// Hands a contract's collected rows to `emit`, in order of time.
@@ -525,36 +716,42 @@ impl<'i> Intake<'i> {
 impl RowSink for Intake<'_> {
     type Error = Stop;
 
-    fn begin(&mut self, input: &str, contract: Option<&str>) -> Result<bool, Stop> {
-        if let (Some(contract), Some(wanted)) = (contract, &self.options.contract)
-            && !is_same_contract(contract, wanted)
-        {
-            if !self.others.iter().any(|other| other == contract) {
-                self.others.push(contract.to_owned());
-            }
-            return Ok(false);
-        }
-        let known = self.streams.iter().position(|stream| stream.symbol.as_deref() == contract);
-        self.current = match known {
-            Some(known) => known,
-            None if !self.streams.is_empty() && !self.collect => return Err(Stop::Collect),
-            None => {
-                self.streams.push(Stream {
-                    symbol: contract.map(str::to_owned),
-                    rows: 0,
-                    latest: Timestamp::MIN,
-                    ticks: Vec::new(),
-                    bars: Vec::new(),
-                });
-                self.streams.len() - 1
-            }
-        };
+    fn begin(&mut self, input: &str) -> Result<(), Stop> {
         self.ledger.begin(input);
-        Ok(true)
+        self.rows_go = RowsGo::ByFile;
+        Ok(())
+    }
+
+    #[inline]
+    fn select(&mut self, label: Label<'_>) -> Result<bool, Stop> {
+        if !self.known.first().is_some_and(|known| known.is(&label)) {
+            match self.known.iter().position(|known| known.is(&label)) {
+                Some(found) => self.known.swap(0, found),
+                None => {
+                    let verdict = self.labels.judge(label);
+                    self.follow(verdict)?;
+                    self.known
+                        .retain(|known| known.name != label.name || known.number != label.number);
+                    let known = Known {
+                        name: label.name.to_owned(),
+                        number: label.number,
+                        day: day(label.at),
+                        current: self.current,
+                        rows_go: self.rows_go,
+                    };
+                    self.known.insert(0, known);
+                }
+            }
+        }
+        (self.current, self.rows_go) = (self.known[0].current, self.known[0].rows_go);
+        Ok(self.rows_go != RowsGo::Unwanted)
     }
 
     #[inline(always)]
     fn row(&mut self, line: u64, row: Row) -> Result<(), Stop> {
+        if self.rows_go != RowsGo::ToCurrent && !self.place(line, &row)? {
+            return Ok(());
+        }
         self.ledger.rows += 1;
         self.streams[self.current].rows += 1;
         match row {
@@ -565,7 +762,6 @@ impl RowSink for Intake<'_> {
 
     fn refuse(&mut self, line: u64, refusal: Refusal, text: &str) -> Result<(), Stop> {
         self.ledger.rows += 1;
-        self.streams[self.current].rows += 1;
         let place = self.ledger.place(line);
         self.refused(Finding::Unreadable, place, refusal.to_string(), text)
     }
@@ -693,7 +889,9 @@ mod tests {
                 ("b/z3", "ESZ3", 3..6, 400),
                 ("b/h4", "ESH4", 4..9, 404),
             ] {
-                if intake.begin(input, Some(contract))? {
+                intake.begin(input)?;
+                let at = Timestamp::from_nanos(1_386_000_000_000_000_000);
+                if intake.select(Label { name: contract, number: None, at })? {
                     for (line, second) in (1..).zip(seconds) {
                         intake.row(line, bar(second, quarters))?;
                     }
@@ -727,16 +925,16 @@ mod tests {
         let es = Instrument::built_in("ES").unwrap();
         let mut options = ImportOptions::new("lean", vec![], output.clone(), es);
         let error = failure(&options);
-        assert!(error.contains("2 contracts: ESZ3 (6 rows), ESH4 (6 rows)"), "{error}");
+        assert!(error.contains("2 contracts: ESZ13 (6 rows), ESH14 (6 rows)"), "{error}");
         options.contract = Some("ESM4".to_owned());
         let error = failure(&options);
-        assert!(error.contains("ESM4 is not in the input, which holds ESZ3, ESH4"), "{error}");
+        assert!(error.contains("ESM4 is not in the input, which holds ESZ13, ESH14"), "{error}");
         assert!(!output.exists());
 
         options.contract = Some("ESH4".to_owned());
         let report = import(&options).unwrap();
         assert_eq!((report.rows, report.imported, report.ticks), (6, 6, 24));
-        assert_eq!(report.contracts, ["ESH4"]);
+        assert_eq!(report.contracts, ["ESH14"]);
 
         options.contract = None;
         options.roll = Some(Box::new(|streams| {
@@ -748,7 +946,7 @@ mod tests {
             };
             assert_eq!(
                 streams.iter().map(|s| s.symbol.as_str()).collect::<Vec<_>>(),
-                ["ESZ3", "ESH4"]
+                ["ESZ13", "ESH14"]
             );
             assert!(streams.iter().all(|stream| stream.ticks.len() == 24));
             let stints = vec![stint(0, 0, 1), stint(4, 1, 0)];

@@ -1,13 +1,15 @@
 //! Several contracts of a product into one series.
 
-use crate::market::{Price, Tick, Timestamp};
+use crate::market::{Contract, Price, Tick, Timestamp};
 use crate::source::native::{Adjustment, ContractEntry};
 
 /// All ticks of one contract, in order of time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ContractStream {
-    /// Such as `ESZ3`.
+    /// Such as `ESZ13`.
     pub symbol: String,
+    /// The contract, where the source's name is one's.
+    pub contract: Option<Contract>,
     /// Its ticks.
     pub ticks: Vec<Tick>,
 }
@@ -113,7 +115,7 @@ mod tests {
         let price = Price::from_units(price * Price::SCALE);
         let ticks =
             times.map(|time| Tick::new(Timestamp::from_nanos(time), price, 1)).collect::<Vec<_>>();
-        ContractStream { symbol: symbol.to_owned(), ticks }
+        ContractStream { symbol: symbol.to_owned(), contract: None, ticks }
     }
 
     fn stint(from: i64, stream: usize, offset: i64) -> Stint {

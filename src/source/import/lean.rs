@@ -21,7 +21,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::read_error::ReadError;
-use super::row::{BarRow, Refusal, Row, RowSink, TradeRow};
+use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
 use crate::market::{Price, Timestamp};
 
 /// First bytes of every zip archive that is not empty.
@@ -82,7 +82,7 @@ pub enum LeanError {
 /// Reads the trades of a LEAN archive into `sink`, member by member; members of quotes and open
 /// interest are passed over in silence.
 ///
-/// A contract is named by product, month letter and two digits of the year, such as `ESZ13`. Ticks
+/// A contract is named by product, month letter and year, such as `ESZ2013`. Ticks
 /// that LEAN marks as suspicious are refused. An hour that the clocks go through twice is taken as
 /// the first of the two, one that they leave out as after it; neither happens in UTC.
 ///
@@ -119,7 +119,10 @@ pub fn decode_lean<R: Read + Seek, S: RowSink>(
         let member = Member::from_name(&name, folder).map_err(lean)?;
         if let Some(member) = member {
             let input = format!("{}/{name}", path.display());
-            if sink.begin(&input, Some(&member.contract)).map_err(ReadError::Sink)? {
+            sink.begin(&input).map_err(ReadError::Sink)?;
+            // The year is in full, so that no time is needed.
+            let label = Label { name: &member.contract, number: None, at: Timestamp::default() };
+            if sink.select(label).map_err(ReadError::Sink)? {
                 let zone = &options.time_zone;
                 read_member(file, &name, &member, zone, sink).map_err(|error| match error {
                     MemberError::Lean(error) => lean(error),
@@ -267,13 +270,13 @@ impl Member {
     }
 }
 
-/// `es` and `201312` → `ESZ13`.
+/// `es` and `201312` → `ESZ2013`.
 fn contract(symbol: &str, month: &str) -> Option<String> {
     let symbol_is_good = !symbol.is_empty() && symbol.bytes().all(|b| b.is_ascii_alphanumeric());
     let first_of_month = date(&format!("{month}01"))?;
     let letter = char::from(b"FGHJKMNQUVXZ"[first_of_month.month() as usize - 1]);
-    let year = first_of_month.year() % 100;
-    symbol_is_good.then(|| format!("{}{letter}{year:02}", symbol.to_ascii_uppercase()))
+    let year = first_of_month.year();
+    symbol_is_good.then(|| format!("{}{letter}{year}", symbol.to_ascii_uppercase()))
 }
 
 fn refuse(field: &'static str, reason: String) -> Refusal {
@@ -415,7 +418,7 @@ mod tests {
             let day: Timestamp = "2013-10-08T00:00:00Z".parse().unwrap();
             let rows = read(&root.join(path)).rows.into_iter();
             rows.filter_map(|(contract, _, row)| match row {
-                Row::Bar(bar) if contract == "ESZ13" => Some(bar),
+                Row::Bar(bar) if contract == "ESZ2013" => Some(bar),
                 _ => None,
             })
             .filter(|bar| (day..day + 24 * Timestamp::HOUR).contains(&bar.start))
@@ -446,7 +449,7 @@ mod tests {
             let sink = read(path);
             assert_eq!(sink.rows.len(), count);
             assert_eq!((count, sink.volume()), count_and_sum(path, 2));
-            assert!(sink.contracts().contains(&"GCZ13"));
+            assert!(sink.contracts().contains(&"GCZ2013"));
             assert!(sink.rows.iter().all(|(_, _, row)| matches!(row, Row::Trade(_))));
         }
     }
@@ -468,7 +471,7 @@ mod tests {
             ("20131007_es_minute_quote_201403.csv", "not,read"),
         ]);
         assert_eq!(error, None);
-        assert_eq!(sink.contracts(), ["ESH14", "GCG14"]);
+        assert_eq!(sink.contracts(), ["ESH2014", "GCG2014"]);
         assert_eq!(sink.inputs[0].0, "es/20131007_trade.zip/20131007_gc_tick_trade_201402.csv");
         let Row::Trade(tick) = sink.rows[0].2 else { panic!() };
         assert_eq!(tick.time.to_string(), "2013-10-07T00:00:00.276500000Z");
@@ -519,7 +522,7 @@ mod tests {
             ("20131007_es_minute_trade_201312.csv", "0,1,1,1,1,1\n"),
             ("20131007_es_minute_trade_201403.csv", "0,2,2,2,2,2\n"),
         ]);
-        let mut sink = Recorded { unwanted: Some("ESZ13"), ..Default::default() };
+        let mut sink = Recorded { unwanted: Some("ESZ2013"), ..Default::default() };
         let path = Path::new("a.zip");
         decode_lean(Cursor::new(&bytes), path, &LeanOptions::default(), &mut sink).unwrap();
         assert_eq!(sink.rows.iter().map(|row| volume(&row.2)).collect::<Vec<_>>(), [2]);

@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::path::PathBuf;
 
-use super::row::{Refusal, Row, RowSink};
+use super::row::{Label, Refusal, Row, RowSink};
 
 #[derive(Default)]
 pub(super) struct Recorded {
-    /// Input and contract of every `begin`.
+    /// Input of every `begin` and contract of every `select`.
     pub inputs: Vec<(String, Option<String>)>,
     /// Contract, line and row.
     pub rows: Vec<(String, u64, Row)>,
@@ -41,9 +41,21 @@ pub(super) fn volume(row: &Row) -> i64 {
 impl RowSink for Recorded {
     type Error = Infallible;
 
-    fn begin(&mut self, input: &str, contract: Option<&str>) -> Result<bool, Infallible> {
-        self.inputs.push((input.to_owned(), contract.map(str::to_owned)));
-        Ok(contract.is_none() || contract != self.unwanted)
+    fn begin(&mut self, input: &str) -> Result<(), Infallible> {
+        self.inputs.push((input.to_owned(), None));
+        Ok(())
+    }
+
+    fn select(&mut self, label: Label<'_>) -> Result<bool, Infallible> {
+        let (input, before) = self.inputs.last_mut().expect("`begin` comes first");
+        let contract = Some(label.name.to_owned());
+        if before.is_none() {
+            *before = contract;
+        } else {
+            let input = input.clone();
+            self.inputs.push((input, contract));
+        }
+        Ok(Some(label.name) != self.unwanted)
     }
 
     fn row(&mut self, line: u64, row: Row) -> Result<(), Infallible> {

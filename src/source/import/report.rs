@@ -43,6 +43,10 @@ pub enum Finding {
     IdenticalBar,
     /// A row of a contract that the series did not show at that time.
     OtherContract,
+    /// A row of another product than the instrument.
+    OtherProduct,
+    /// A row of a spread, a strategy or an option.
+    Combination,
     /// A row that went back in time and was sorted into its place.
     LateSorted,
     /// A trade that is the same as the one before it, kept.
@@ -66,7 +70,7 @@ pub enum Effect {
 
 impl Finding {
     /// All of them, refused ones first, then dropped ones.
-    pub const ALL: [Finding; 20] = [
+    pub const ALL: [Finding; 22] = [
         Finding::Unreadable,
         Finding::PriceOutOfRange,
         Finding::SizeOutOfRange,
@@ -83,6 +87,8 @@ impl Finding {
         Finding::IdenticalTradeDropped,
         Finding::IdenticalBar,
         Finding::OtherContract,
+        Finding::OtherProduct,
+        Finding::Combination,
         Finding::LateSorted,
         Finding::IdenticalTradeKept,
         Finding::Rounded,
@@ -107,7 +113,9 @@ impl Finding {
             | Finding::LateDropped
             | Finding::IdenticalTradeDropped
             | Finding::IdenticalBar
-            | Finding::OtherContract => Effect::Dropped,
+            | Finding::OtherContract
+            | Finding::OtherProduct
+            | Finding::Combination => Effect::Dropped,
             Finding::LateSorted
             | Finding::IdenticalTradeKept
             | Finding::Rounded
@@ -134,6 +142,8 @@ impl Finding {
             Finding::IdenticalTradeDropped => "same trade as before",
             Finding::IdenticalBar => "same bar as before",
             Finding::OtherContract => "not the contract shown at that time",
+            Finding::OtherProduct => "of another product than the instrument",
+            Finding::Combination => "a spread or an option, not one contract",
             Finding::LateSorted => "back in time, sorted into place",
             Finding::IdenticalTradeKept => "same trade as before, kept",
             Finding::Rounded => "price rounded to the tick grid",

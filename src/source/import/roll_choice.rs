@@ -3,7 +3,8 @@
 use super::importer::RollChoice;
 use super::join::{ContractStream, JoinPlan, Stint};
 use crate::market::{
-    Calendar, Contract, Price, RollRule, RollSchedule, Session, SessionVolumes, Tick, Timestamp,
+    Calendar, Contract, Price, Product, RollRule, RollSchedule, Session, SessionVolumes, Tick,
+    Timestamp,
 };
 use crate::source::native::Adjustment;
 
@@ -21,12 +22,21 @@ fn choose(
     adjustment: Adjustment,
     calendar: Calendar,
 ) -> Result<JoinPlan, String> {
-    // Contracts in order of expiry, each with its stream.
+    // Contracts in order of expiry, each with its stream; those of thin months are never shown.
     let mut contracts = Vec::with_capacity(streams.len());
-    for (stream, ContractStream { symbol, ticks }) in streams.iter().enumerate() {
-        let Some(first) = ticks.first() else { continue };
-        let contract = Contract::parse(symbol, first.time).map_err(|error| error.to_string())?;
-        contracts.push((contract, stream));
+    for (stream, ContractStream { symbol, contract, .. }) in streams.iter().enumerate() {
+        let contract = contract.clone().ok_or_else(|| format!("`{symbol}` is no contract"))?;
+        let product = Product::called(contract.product());
+        if product.is_none_or(|product| product.trades_in(contract.month())) {
+            contracts.push((contract, stream));
+        }
+    }
+    if contracts.is_empty() {
+        let names: Vec<&str> = streams.iter().map(|stream| stream.symbol.as_str()).collect();
+        return Err(format!(
+            "{} are of months in which little trades; choose one with `--contract`",
+            names.join(", ")
+        ));
     }
     contracts.sort();
     let ticks_of = |contract: usize| &streams[contracts[contract].1].ticks[..];

@@ -70,19 +70,40 @@ pub enum Refusal {
     },
 }
 
+/// What a source says of the contract that rows belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label<'a> {
+    /// As the source writes it, such as `ESZ3` or `ES 12-23`.
+    pub name: &'a str,
+    /// The source's number of the instrument. It tells contracts apart where the name stands for one
+    /// after the other, as `ES.c.0` does.
+    pub number: Option<u32>,
+    /// When the first of the rows traded, which tells the decade of a year of one digit.
+    pub at: Timestamp,
+}
+
 /// Takes rows from a decoder. Line numbers are 1-based; a binary format counts records.
 pub trait RowSink {
     /// What stops an import as a whole.
     type Error;
 
-    /// The rows that follow come from `input` (a path, or `archive.zip/member.csv`) and belong to
-    /// `contract` (such as `ESZ3`) where the source tells.
+    /// The rows that follow come from `input`: a path, or `archive.zip/member.csv`.
+    ///
+    /// # Errors
+    /// What stops the import.
+    fn begin(&mut self, input: &str) -> Result<(), Self::Error>;
+
+    /// The rows that follow belong to the contract that the source calls so. Rows before the first
+    /// call belong to one that the source does not name.
     ///
     /// Returns whether the importer wants these rows at all; a decoder skips them otherwise.
     ///
     /// # Errors
     /// What stops the import.
-    fn begin(&mut self, input: &str, contract: Option<&str>) -> Result<bool, Self::Error>;
+    fn select(&mut self, label: Label<'_>) -> Result<bool, Self::Error> {
+        let _ = label;
+        Ok(true)
+    }
 
     /// One row that could be read.
     ///

@@ -97,8 +97,8 @@ pub enum SierraError {
 /// Reads a `.scid` file into `sink`.
 ///
 /// Every record goes to [`RowSink::row`] or [`RowSink::refuse`]. Sierra Chart may be writing the
-/// file: bytes after the last whole record are one refusal. The contract is the first word of the
-/// file's name where it looks like one (`ESZ23_FUT_CME.scid`).
+/// file: bytes after the last whole record are one refusal. The file says nothing of its contract but
+/// by its name (`ESZ23_FUT_CME.scid`), which is the importer's to read.
 ///
 /// # Errors
 /// If the file cannot be read, is of another kind or version, holds bars of unknown length, or the
@@ -137,9 +137,7 @@ pub fn decode_sierra<R: Read, S: RowSink>(
     };
     let header_bytes = read(&mut chunk, HEADER_BYTES)?;
     check_header(&chunk).map_err(sierra)?;
-    if !sink.begin(&path.display().to_string(), contract(path)).map_err(ReadError::Sink)? {
-        return Ok(());
-    }
+    sink.begin(&path.display().to_string()).map_err(ReadError::Sink)?;
     sink.advance(header_bytes as u64).map_err(ReadError::Sink)?;
 
     let mut line = 0;
@@ -188,15 +186,6 @@ fn check_header(header: &[u8]) -> Result<(), SierraError> {
         return Err(SierraError::Version { version, header: size, record });
     }
     Ok(())
-}
-
-/// The first word of the file's name if it reads like a contract: root, month letter, year digits.
-fn contract(path: &Path) -> Option<&str> {
-    let name = path.file_stem()?.to_str()?;
-    let word = name.split(|letter: char| !letter.is_ascii_alphanumeric()).next()?;
-    let code = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
-    let has_month = code.len() >= 2 && code.ends_with(|letter| "FGHJKMNQUVXZ".contains(letter));
-    (has_month && (1..=2).contains(&(word.len() - code.len()))).then_some(word)
 }
 
 /// A record as it stands.
@@ -351,7 +340,6 @@ mod tests {
     fn a_tick_has_its_quotes_its_side_and_its_microsecond() {
         let (sink, error) = decode(&file(&ticks()), &SierraOptions::default());
         assert_eq!(error, None);
-        assert_eq!(sink.inputs[0].1.as_deref(), Some("ESZ23"));
         assert_eq!(sink.advanced, 56 + 3 * 40);
         let trade = |utc: &str, price_text, size, aggressor, bid, ask| {
             Row::Trade(TradeRow {
@@ -441,17 +429,6 @@ mod tests {
         );
         assert!(matches!(missing, Err(ReadError::Io { source, .. })
             if source.kind() == io::ErrorKind::NotFound));
-    }
-
-    #[test]
-    fn takes_the_contract_from_the_name_where_it_tells() {
-        let of = |name: &'static str| contract(Path::new(name));
-        assert_eq!(of("a/ESZ23.scid"), Some("ESZ23"));
-        assert_eq!(of("ESU3-CME.scid"), Some("ESU3"));
-        assert_eq!(of("6EH24_FUT_CME.scid"), Some("6EH24"));
-        for other in ["ES.scid", "AAPL.scid", "ES_DAILY.scid", "Z23.scid", "ESZ2023.scid", ""] {
-            assert_eq!(of(other), None, "{other}");
-        }
     }
 
     proptest! {

@@ -375,8 +375,8 @@ mod tests {
     impl RowSink for Seen {
         type Error = std::convert::Infallible;
 
-        fn begin(&mut self, _: &str, _: Option<&str>) -> Result<bool, Self::Error> {
-            Ok(true)
+        fn begin(&mut self, _: &str) -> Result<(), Self::Error> {
+            Ok(())
         }
 
         fn row(&mut self, line: u64, row: Row) -> Result<(), Self::Error> {
