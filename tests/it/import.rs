@@ -127,6 +127,40 @@ proptest! {
     }
 }
 
+/// Whatever stands in a line that is too long to be read whole is none of the rows, and the lines after it keep their
+/// numbers.
+#[test]
+fn a_long_line_is_refused_once_and_nothing_in_it_is_a_row() {
+    let row = "2013-10-07 14:00:00,9999.25,7";
+    let good = |second: u32| format!("2013-10-07 14:00:{second:02},1684.25,3");
+    let long = [262_143, 262_144, 262_145, 524_288, 3_000_000]
+        .map(|length| "x".repeat(length) + row)
+        .into_iter()
+        .chain([format!("{row},").repeat(40_000), " ".repeat(300_000) + row]);
+    for long in long {
+        let comment = format!("#{long}");
+        let lines = [&good(1), &long, &good(2), &comment, "wrong", &good(3), &long];
+        let text = lines.join("\n");
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        for (name, bytes) in [("a.csv", text.as_bytes()), ("a.csv.gz", &packed.finish().unwrap())] {
+            let folder = tempfile::tempdir().unwrap();
+            let (input, output) = (folder.path().join(name), folder.path().join("a.ticks"));
+            fs::write(&input, bytes).unwrap();
+            let mut options = options("tick-csv", &[&input], &output);
+            options.policies.max_refused = 1.0;
+            let report = run(&options, &mut |_| {}).unwrap();
+            let refused = report.count(Finding::Unreadable);
+            let at: Vec<u64> = refused.examples.iter().map(|example| example.line).collect();
+            assert_eq!((report.rows, report.imported, at), (6, 3, vec![2, 5, 7]), "{name}");
+            let reason = &refused.examples[0].reason;
+            assert!(reason.contains("262144 bytes or more, too many for a row"), "{reason}");
+            let file = TickFile::open(&output).unwrap();
+            assert!(file.ticks().iter().all(|tick| tick.price.to_string() == "1684.25"));
+        }
+    }
+}
+
 #[test]
 fn a_hundred_bad_rows_at_the_start_of_a_file_are_another_format() {
     let good = "2013-10-07 13:30,10,1\n".repeat(1_000);

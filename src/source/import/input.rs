@@ -11,7 +11,7 @@ use super::importer::{ImportError, Stop};
 use super::row::RowSink;
 use super::text::{TextFormat, TextReader, TextSummary};
 
-/// Bytes of text in memory; a longer line is taken as several.
+/// Bytes of text in memory; a line that does not fit is refused.
 const BLOCK: usize = 1 << 18;
 
 /// The files that the paths stand for: a file for itself, a folder for the files in it that have
@@ -68,18 +68,38 @@ pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
         format.bar_length = bar_length::infer(&block[..filled], format);
     }
     let mut reader = TextReader::new(format);
+    let mut in_long_line = false;
     while filled > 0 {
         let at_end = filled < block.len();
-        let whole_lines = match block[..filled].iter().rposition(|&byte| byte == b'\n') {
-            Some(last) if !at_end => last + 1,
-            _ => filled,
+        let lines = &block[..filled];
+        let newline = |&byte: &u8| byte == b'\n';
+        let read = if in_long_line {
+            // What stands behind a cut is no row.
+            let end = lines.iter().position(newline);
+            in_long_line = end.is_none();
+            end.map_or(filled, |end| end + 1)
+        } else {
+            match lines.iter().rposition(newline) {
+                _ if at_end => {
+                    reader.read(lines, sink)?;
+                    filled
+                }
+                Some(last) => {
+                    reader.read(&lines[..=last], sink)?;
+                    last + 1
+                }
+                None => {
+                    in_long_line = true;
+                    reader.refuse_long_line(lines, sink)?;
+                    filled
+                }
+            }
         };
-        reader.read(&block[..whole_lines], sink)?;
         let now = place.stream_position().map_err(failed)?;
         sink.advance(now - done)?;
         done = now;
-        block.copy_within(whole_lines..filled, 0);
-        filled -= whole_lines;
+        block.copy_within(read..filled, 0);
+        filled -= read;
         if !at_end {
             filled += fill(&mut text, &mut block[filled..]).map_err(failed)?;
         }

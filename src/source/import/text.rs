@@ -206,6 +206,27 @@ impl<'f> TextReader<'f> {
         Ok(())
     }
 
+    /// Refuses a line that does not fit into memory and begins like `start`. A comment is no row, however long.
+    pub(super) fn refuse_long_line<S: RowSink>(
+        &mut self,
+        start: &[u8],
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        self.line += 1;
+        let bytes = start.len();
+        let start = start.trim_ascii_start();
+        if start.first() == Some(&b'#') {
+            return Ok(());
+        }
+        self.look_for_text(start);
+        let refusal = self.problem.clone().unwrap_or_else(|| Refusal::Field {
+            field: "line",
+            reason: format!("it has {bytes} bytes or more, too many for a row"),
+        });
+        let text = String::from_utf8_lossy(&start[..start.len().min(SHOWN)]);
+        sink.refuse(self.line, refusal, &text)
+    }
+
     fn line<S: RowSink>(&mut self, line: &[u8], sink: &mut S) -> Result<(), S::Error> {
         let line = line.trim_ascii();
         if line.is_empty() || line[0] == b'#' {
@@ -228,14 +249,19 @@ impl<'f> TextReader<'f> {
         }
     }
 
-    /// Looks at the first line; gives whether it is a header.
-    fn start(&mut self, line: &[u8], fields: &[&[u8]]) -> bool {
+    /// Looks whether the first line is text.
+    fn look_for_text(&mut self, line: &[u8]) {
         if line.starts_with(&[0xFF, 0xFE]) || line.starts_with(&[0xFE, 0xFF]) || line.contains(&0) {
             self.problem = Some(Refusal::Field {
                 field: "file",
                 reason: "not plain text (UTF-16 or binary); save it as UTF-8 text".to_owned(),
             });
         }
+    }
+
+    /// Looks at the first line; gives whether it is a header.
+    fn start(&mut self, line: &[u8], fields: &[&[u8]]) -> bool {
+        self.look_for_text(line);
         let is_header = self.format.header == Header::Auto
             && matches!(fields[0], [first, ..] | [b'<', first, ..] if first.is_ascii_alphabetic());
         if is_header {
