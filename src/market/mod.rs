@@ -13,6 +13,7 @@ mod product;
 mod roll;
 mod tick;
 mod tick_division;
+mod tick_rule;
 mod timestamp;
 
 pub use bar::{Bar, BarFlags, Timeframe, TimeframeError};
@@ -26,4 +27,5 @@ pub use product::Product;
 pub use roll::{RollError, RollRule, RollSchedule, RollStep, SessionVolumes};
 pub use tick::{Side, Tick, TickFlags};
 pub use tick_division::TickDivision;
+pub use tick_rule::{TickFault, TickRule};
 pub use timestamp::{Timestamp, TimestampError};

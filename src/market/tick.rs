@@ -58,6 +58,8 @@ impl TickFlags {
     pub const BAR_CLOSE: TickFlags = TickFlags(4);
     /// The source says that data is missing between the tick before and this one.
     pub const AFTER_GAP: TickFlags = TickFlags(8);
+    /// All that have a meaning.
+    pub const ALL: TickFlags = TickFlags(15);
 
     /// Any of the three that stand for a history bar.
     pub const OF_BAR: TickFlags = TickFlags(1 | 2 | 4);
@@ -91,7 +93,7 @@ pub struct Tick {
     ask_offset: i16,
     /// Which contract, as an index into the contract table of the tick file (0 when there is one).
     pub contract: u16,
-    aggressor: u8,
+    pub(super) aggressor: u8,
     /// Facts about this tick.
     pub flags: TickFlags,
 }

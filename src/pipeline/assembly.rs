@@ -103,7 +103,9 @@ fn pipeline_settings(
     if let Some(seconds) = history.expanded_from_bars_of_seconds {
         let bars = config.bars.timeframes.iter().map(|timeframe| timeframe.minutes());
         // A finer bar, or one that does not hold whole history bars, would be made up.
-        if let Some(minutes) = bars.into_iter().find(|&m| u32::from(m) * 60 % seconds != 0) {
+        if let Some(minutes) =
+            bars.into_iter().find(|&m| !(u32::from(m) * 60).is_multiple_of(seconds))
+        {
             return Err(AssemblyError::TooCoarse { seconds, minutes });
         }
     }

@@ -26,6 +26,20 @@ pub enum Event {
     End(ExitReason),
 }
 
+impl Event {
+    /// When it is; `None` for the end, which is whenever the last event was.
+    pub fn time(&self) -> Option<Timestamp> {
+        match self {
+            Event::Tick(tick) => Some(tick.time),
+            Event::Quote(quote) => Some(quote.time),
+            Event::Report(report) => Some(report.arrives),
+            Event::Timer(now) => Some(*now),
+            Event::Answer(answer) => Some(answer.question.asked),
+            Event::End(_) => None,
+        }
+    }
+}
+
 /// The best bid and ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {

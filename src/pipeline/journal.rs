@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::event::Event;
 use super::output::Action;
 use crate::journal::{Journal, JournalError, Record, Writer};
-use crate::market::Tick;
-use crate::source::native::TickFileDescription;
+use crate::market::{Tick, TickFault, Timestamp};
+use crate::source::native::{DescriptionFault, TickFileDescription};
 
 /// Bytes of the largest record: more than twice what an action takes.
 const LARGEST: usize = 512;
@@ -150,6 +150,36 @@ pub enum RunJournalError {
         kind: u8,
         /// Its event.
         event: u64,
+    },
+    /// The header tells of an input that cannot be.
+    #[error("{path}: the header tells of {fault}. No run writes such a journal")]
+    Input {
+        /// The file.
+        path: String,
+        /// What cannot be.
+        fault: DescriptionFault,
+    },
+    /// The checksum fits, but no run takes such a tick.
+    #[error("{path}: the tick of event {event} cannot be: {fault}. No run writes such a journal")]
+    Tick {
+        /// The file.
+        path: String,
+        /// Its event.
+        event: u64,
+        /// What is wrong.
+        fault: TickFault,
+    },
+    /// Something other than a tick is at an instant that cannot be.
+    #[error(
+        "{path}: event {event} is at {time}, which is not between 1970 and 2199. No run writes such a journal"
+    )]
+    Time {
+        /// The file.
+        path: String,
+        /// Its event.
+        event: u64,
+        /// When it is said to be.
+        time: Timestamp,
     },
 }
 

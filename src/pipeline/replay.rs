@@ -22,8 +22,9 @@ use crate::agents::DecisionRecord;
 use crate::config::{Config, ConfigError};
 use crate::execution::Account;
 use crate::journal::{End, Journal};
-use crate::market::{Bar, InstrumentError, Price, Tick};
+use crate::market::{Bar, InstrumentError, Price, Tick, Timestamp};
 use crate::performance::{EquityPoint, ExitReason, RunRecord, Trade};
+use crate::source::native::TickFileDescription;
 use crate::strategy::Strategy;
 
 /// Why a journal cannot be replayed.
@@ -112,6 +113,7 @@ pub fn replay_journal(
 ) -> Result<Replayed, ReplayError> {
     let journal = Journal::open(path).map_err(RunJournalError::File)?;
     let header = read_header(&journal, path)?;
+    let content = Content::of(&journal, path, &header.description)?;
     let name = format!("{} (configuration)", path.display());
     let config = Config::parse(&header.configuration, &name, &Default::default())?;
     let instrument = config.instrument()?;
@@ -127,7 +129,6 @@ pub fn replay_journal(
     let stages =
         assembly::pipeline(&config, &instrument, &header.description, &matrices, strategy)?;
 
-    let content = Content::of(&journal, path)?;
     let mut results = Recording::new(&config.bars.timeframes);
     let mut readiness = Readiness::new(stages.features());
     let mut sink = Comparing {
@@ -208,17 +209,37 @@ struct Content {
 }
 
 impl Content {
-    fn of(journal: &Journal, path: &Path) -> Result<Content, RunJournalError> {
-        let (mut actions, mut events) = (Vec::new(), 0);
+    fn of(
+        journal: &Journal,
+        path: &Path,
+        description: &TickFileDescription,
+    ) -> Result<Content, RunJournalError> {
+        let text = || path.display().to_string();
+        let rule = description
+            .tick_rule()
+            .map_err(|fault| RunJournalError::Input { path: text(), fault })?;
+        let (mut actions, mut events, mut last) = (Vec::new(), 0, Timestamp::MIN);
         let mut records = journal.records();
         for record in records.by_ref() {
             match Entry::of(&record) {
                 Some(Entry::Action(event, action)) => actions.push((event, action)),
-                Some(Entry::Event(..)) => events += 1,
+                Some(Entry::Event(event, what)) => {
+                    events += 1;
+                    if let Event::Tick(tick) = &what {
+                        rule.check(last, tick).map_err(|fault| RunJournalError::Tick {
+                            path: text(),
+                            event,
+                            fault,
+                        })?;
+                        last = tick.time;
+                    }
+                    if let Some(time) = what.time().filter(|time| !time.is_in_market_years()) {
+                        return Err(RunJournalError::Time { path: text(), event, time });
+                    }
+                }
                 None => {
-                    let (path, kind, event) =
-                        (path.display().to_string(), record.kind, record.sequence);
-                    return Err(RunJournalError::Record { path, kind, event });
+                    let (kind, event) = (record.kind, record.sequence);
+                    return Err(RunJournalError::Record { path: text(), kind, event });
                 }
             }
         }

@@ -178,16 +178,16 @@ impl History {
         &self.file.ticks()[..self.end]
     }
 
-    /// SHA-256, in hexadecimal, of what the user gave: the history file itself, before any import; of
-    /// several files, one after the other. It reads all of them.
+    /// SHA-256, in hexadecimal, that names what the user gave: of the files that were imported, one after the other, which
+    /// it reads; of a native file or a generated market [`TickFile::sha256`], which is known at once.
     ///
     /// # Errors
     /// If a file cannot be read any more.
     pub fn sha256(&self) -> Result<String, HistoryError> {
-        let mut hash = Sha256::new();
         if self.imported_from.is_empty() {
-            hash.update(self.file.bytes());
+            return Ok(self.file.sha256());
         }
+        let mut hash = Sha256::new();
         for path in &self.imported_from {
             let io = |source| HistoryError::Read { path: path.clone(), source };
             let mut file = std::fs::File::open(path).map_err(io)?;

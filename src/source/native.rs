@@ -1,19 +1,27 @@
-//! The native tick file: a 4 KiB header that describes itself, then 32-byte tick records.
+//! The native tick file: a 4 KiB header, 32-byte tick records, and a description of them.
 //!
 //! Layout (little-endian):
 //!
 //! | bytes | what |
 //! | --- | --- |
 //! | 0..8 | magic `ASHFTICK` |
-//! | 8..12 | format version, `u32` |
+//! | 8..12 | format version, `u32`: 2 |
 //! | 12..16 | record size in bytes, `u32` (32) |
 //! | 16..24 | record count, `u64` |
-//! | 24..32 | xxh3-64 of all record bytes |
+//! | 24..32 | zeros |
 //! | 32..40 | xxh3-64 of the header with this field zero |
 //! | 40..48 | time of the first tick, UTC nanoseconds, `i64` |
 //! | 48..56 | time of the last tick |
-//! | 56..64 | length of the JSON text that follows, `u64` |
-//! | 64..4096 | [`TickFileDescription`] as JSON, then zeros |
+//! | 56..64 | length of the description, `u64` |
+//! | 64..80 | xxh3-128 of everything behind the header |
+//! | 80..4096 | zeros |
+//! | 4096.. | the records, then [`TickFileDescription`] as JSON |
+//!
+//! Version 1, which is read too, has the xxh3-64 of the records at 24..32 and the description in the header, from byte 64 on.
+//!
+//! Who opens a file reads every byte once: for the checksum, and to hold every tick against [`TickRule`], which
+//! the writer does too. A checksum that fits shows that no byte changed by accident; anybody can compute one, so it does not
+//! show who wrote the file.
 //!
 //! The file appears under its name only when it is whole: the writer fills a temporary file beside
 //! it and renames that at the end.
@@ -26,23 +34,29 @@ use std::thread::JoinHandle;
 
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::market::{Instrument, Money, Price, Tick, Timestamp};
+use crate::market::{Instrument, Price, Tick, TickFault, TickRule, Timestamp};
 use crate::whole_file;
 
 /// First bytes of every native tick file.
 pub const MAGIC: [u8; 8] = *b"ASHFTICK";
-/// The version that this program writes and reads.
-pub const VERSION: u32 = 1;
+/// The version that this program writes; it reads those from 1 on.
+pub const VERSION: u32 = 2;
 /// Bytes before the first record.
 pub const HEADER_BYTES: usize = 4096;
+/// The longest history bar: 31 days, in seconds.
+pub const LONGEST_BAR: u32 = 31 * 24 * 3600;
 
-const JSON_AT: usize = 64;
 const HEADER_HASH_AT: usize = 32;
+/// Where the checksum stands, in version 1 the description.
+const BEHIND_FIXED: usize = 64;
+/// Contracts that an index can tell apart.
+const MOST_CONTRACTS: usize = 1 << 16;
 
-/// What a tick file holds, in words a person can read with `head -c 4096`.
+/// What a tick file holds, in words a person can read with `tail -c 1000`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TickFileDescription {
@@ -119,6 +133,48 @@ impl TickFileDescription {
             facts: std::collections::BTreeMap::new(),
         }
     }
+
+    /// What the ticks of such a file must be.
+    ///
+    /// # Errors
+    /// What in the description cannot be.
+    pub fn tick_rule(&self) -> Result<TickRule, DescriptionFault> {
+        let positive = |what, text: &str| match text.parse() {
+            Ok(number) if number > Price::ZERO => Ok(number),
+            _ => Err(DescriptionFault::Number { what, text: text.to_owned() }),
+        };
+        let tick_size = positive("tick size", &self.tick_size)?;
+        positive("point value", &self.point_value)?;
+        let contracts = self.contracts.len();
+        if !(1..=MOST_CONTRACTS).contains(&contracts) {
+            return Err(DescriptionFault::Contracts(contracts));
+        }
+        match self.expanded_from_bars_of_seconds {
+            Some(seconds) if !(1..=LONGEST_BAR).contains(&seconds) => {
+                Err(DescriptionFault::Bars(seconds))
+            }
+            _ => Ok(TickRule::new(tick_size, contracts)),
+        }
+    }
+}
+
+/// What a description says that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DescriptionFault {
+    /// A number that must be above 0.
+    #[error("a {what} of `{text}`, which is no decimal above 0")]
+    Number {
+        /// Which.
+        what: &'static str,
+        /// What stands there.
+        text: String,
+    },
+    /// Too few contracts, or more than ticks can name.
+    #[error("{0} contracts; there are from 1 to {MOST_CONTRACTS}")]
+    Contracts(usize),
+    /// A length that no history bar has.
+    #[error("history bars of {0} s; a bar has from 1 s to 31 days")]
+    Bars(u32),
 }
 
 /// Why a native tick file cannot be read or written.
@@ -152,7 +208,7 @@ pub enum TickFileError {
     },
     /// The file is of another version of the format.
     #[error(
-        "{path}: tick file version {found}, this program reads version {VERSION}; import the history again with this program"
+        "{path}: tick file version {found}, this program reads versions 1 to {VERSION}; import the history again with this program"
     )]
     Version {
         /// The file.
@@ -182,23 +238,35 @@ pub enum TickFileError {
         /// What is wrong.
         what: String,
     },
-    /// Ticks must come in order of time, be of at least one contract, and name a contract of the table.
-    #[error("{path}: tick {index} cannot be written: {what}")]
+    /// The checksum fits, but no import writes such a tick.
+    #[error(
+        "{path}: tick {number} cannot be: {fault}. No import of this program writes such a tick: import the history again"
+    )]
+    Impossible {
+        /// The file.
+        path: PathBuf,
+        /// Its place, from 1.
+        number: u64,
+        /// What is wrong.
+        fault: TickFault,
+    },
+    /// A tick that cannot be is to be written.
+    #[error("{path}: tick {number} cannot be written: {fault}")]
     Tick {
         /// The file.
         path: PathBuf,
-        /// Its place, from 0.
-        index: u64,
+        /// Its place, from 1.
+        number: u64,
         /// What is wrong.
-        what: String,
+        fault: TickFault,
     },
-    /// The description does not fit in the header.
-    #[error("{path}: the description takes {bytes} bytes, the header holds {limit}; shorten the origin or split the contracts over several files", limit = HEADER_BYTES - JSON_AT)]
-    DescriptionTooLong {
+    /// What the file is to say of itself cannot be.
+    #[error("{path}: cannot be written with {fault}")]
+    Description {
         /// The file.
         path: PathBuf,
-        /// Its length.
-        bytes: usize,
+        /// What is wrong.
+        fault: DescriptionFault,
     },
 }
 
@@ -240,11 +308,13 @@ pub struct TickFileWriter {
     early_sync: EarlySync,
     unsynced: u64,
     description: TickFileDescription,
+    /// But for the contracts, which may be known only at the end.
+    rule: TickRule,
     hash: Xxh3,
     count: u64,
     first: Timestamp,
     last: Timestamp,
-    /// The tick of the highest contract, and that contract.
+    /// The number of the first tick of the highest contract, and that contract.
     highest_contract: (u64, u16),
 }
 
@@ -253,7 +323,7 @@ impl TickFileWriter {
     /// what stands at `path` is kept.
     ///
     /// # Errors
-    /// If the folder cannot be written to, or the description is too long.
+    /// If the folder cannot be written to, or the description cannot be.
     pub fn create(
         path: &Path,
         description: TickFileDescription,
@@ -262,52 +332,50 @@ impl TickFileWriter {
         if is_occupied(path) {
             return Err(TickFileError::Occupied { path: path.to_owned() });
         }
+        let rule = description
+            .tick_rule()
+            .map_err(|fault| TickFileError::Description { path: path.to_owned(), fault })?
+            .with_contracts(MOST_CONTRACTS);
         let temporary =
             whole_file::begin(path).map_err(|source| io("create a file beside it", source))?;
         let mut file = BufWriter::with_capacity(1 << 20, temporary);
         file.write_all(&[0; HEADER_BYTES]).map_err(|source| io("write", source))?;
         let handle = file.get_ref().as_file().try_clone();
         let early_sync = EarlySync::start(handle.map_err(|source| io("open", source))?);
-        let writer = TickFileWriter {
+        Ok(TickFileWriter {
             path: path.to_owned(),
             file,
             early_sync,
             unsynced: 0,
             description,
+            rule,
             hash: Xxh3::new(),
             count: 0,
             first: Timestamp::MIN,
             last: Timestamp::MIN,
             highest_contract: (0, 0),
-        };
-        writer.header()?;
-        Ok(writer)
+        })
     }
 
     /// Appends ticks.
     ///
     /// # Errors
-    /// If a tick goes back in time or its size is 0. If the disk is full.
+    /// If a tick breaks the [`TickRule`]. If the disk is full.
     pub fn extend(&mut self, ticks: &[Tick]) -> Result<(), TickFileError> {
-        for (index, tick) in ticks.iter().enumerate() {
-            let what = if tick.time < self.last {
-                format!("its time {} is before the last tick's {}", tick.time, self.last)
-            } else if tick.size == 0 {
-                "its size is 0".to_owned()
-            } else {
-                self.last = tick.time;
-                if tick.contract > self.highest_contract.1 {
-                    self.highest_contract = (self.count + index as u64, tick.contract);
-                }
-                continue;
-            };
-            let index = self.count + index as u64;
-            return Err(TickFileError::Tick { path: self.path.clone(), index, what });
+        if let Some((index, fault)) = self.rule.first_fault(self.last, ticks) {
+            let number = self.count + index as u64 + 1;
+            return Err(TickFileError::Tick { path: self.path.clone(), number, fault });
         }
-        if self.count == 0
-            && let Some(first) = ticks.first()
-        {
+        let (Some(first), Some(last)) = (ticks.first(), ticks.last()) else { return Ok(()) };
+        if self.count == 0 {
             self.first = first.time;
+        }
+        self.last = last.time;
+        let highest = ticks.iter().map(|tick| tick.contract).max().unwrap_or(0);
+        if highest > self.highest_contract.1 {
+            let index = ticks.iter().position(|tick| tick.contract == highest);
+            let number = self.count + index.expect("the highest is one of them") as u64 + 1;
+            self.highest_contract = (number, highest);
         }
         let bytes: &[u8] = bytemuck::cast_slice(ticks);
         self.hash.update(bytes);
@@ -331,20 +399,25 @@ impl TickFileWriter {
         self.count
     }
 
-    /// Completes the header and puts the file in its place.
+    /// Adds description and header and puts the file in its place.
     ///
     /// # Errors
-    /// If a tick names a contract that is not in the table, the description is too long, or the disk
-    /// is full.
+    /// If a tick names a contract that is not in the description, that cannot be, or the disk is full.
     pub fn finish(mut self) -> Result<u64, TickFileError> {
+        let fault = |fault| TickFileError::Description { path: self.path.clone(), fault };
+        self.description.tick_rule().map_err(fault)?;
         let contracts = self.description.contracts.len();
-        let (index, contract) = self.highest_contract;
-        if self.count > 0 && usize::from(contract) >= contracts {
-            let what = format!("contract {contract} is not among the file's {contracts}");
-            return Err(TickFileError::Tick { path: self.path, index, what });
+        let (number, contract) = self.highest_contract;
+        if usize::from(contract) >= contracts {
+            let fault = TickFault::Contract { contract, contracts };
+            return Err(TickFileError::Tick { path: self.path, number, fault });
         }
-        let header = self.header()?;
+        let description = serde_json::to_vec(&self.description)
+            .expect("a description of strings and numbers is always valid JSON");
+        self.hash.update(&description);
+        let header = self.header(description.len());
         let io = |action, source| TickFileError::Io { path: self.path.clone(), action, source };
+        self.file.write_all(&description).map_err(|source| io("write", source))?;
         self.file.seek(SeekFrom::Start(0)).map_err(|source| io("seek", source))?;
         self.file.write_all(&header).map_err(|source| io("write", source))?;
         let temporary = self.file.into_inner().map_err(|error| io("write", error.into_error()))?;
@@ -358,26 +431,20 @@ impl TickFileWriter {
         TickFileError::Io { path: self.path.clone(), action, source }
     }
 
-    fn header(&self) -> Result<[u8; HEADER_BYTES], TickFileError> {
-        let json = serde_json::to_vec(&self.description)
-            .expect("a description of strings and numbers is always valid JSON");
-        if json.len() > HEADER_BYTES - JSON_AT {
-            let bytes = json.len();
-            return Err(TickFileError::DescriptionTooLong { path: self.path.clone(), bytes });
-        }
+    fn header(&self, description: usize) -> [u8; HEADER_BYTES] {
         let mut header = [0; HEADER_BYTES];
         header[0..8].copy_from_slice(&MAGIC);
         header[8..12].copy_from_slice(&VERSION.to_le_bytes());
         header[12..16].copy_from_slice(&(size_of::<Tick>() as u32).to_le_bytes());
         header[16..24].copy_from_slice(&self.count.to_le_bytes());
-        header[24..32].copy_from_slice(&self.hash.digest().to_le_bytes());
         header[40..48].copy_from_slice(&self.first.nanos().to_le_bytes());
         header[48..56].copy_from_slice(&self.last.nanos().to_le_bytes());
-        header[56..64].copy_from_slice(&(json.len() as u64).to_le_bytes());
-        header[JSON_AT..JSON_AT + json.len()].copy_from_slice(&json);
+        header[56..64].copy_from_slice(&(description as u64).to_le_bytes());
+        header[BEHIND_FIXED..BEHIND_FIXED + 16]
+            .copy_from_slice(&self.hash.digest128().to_le_bytes());
         let hash = xxh3_64(&header);
         header[HEADER_HASH_AT..HEADER_HASH_AT + 8].copy_from_slice(&hash.to_le_bytes());
-        Ok(header)
+        header
     }
 }
 
@@ -399,14 +466,16 @@ fn is_occupied(path: &Path) -> bool {
 pub struct TickFile {
     path: PathBuf,
     map: Mmap,
+    /// Bytes of all records.
+    records: usize,
     description: TickFileDescription,
 }
 
 impl TickFile {
-    /// Maps the file and verifies its header, its length and every byte of its records.
+    /// Maps the file and verifies its header, its length, every byte and every tick.
     ///
     /// # Errors
-    /// By name: a foreign file, another version, a truncated or a corrupted one.
+    /// By name: a foreign file, another version, a truncated or a corrupted one, one whose ticks cannot be.
     pub fn open(path: &Path) -> Result<TickFile, TickFileError> {
         let io = |action, source| TickFileError::Io { path: path.to_owned(), action, source };
         let corrupted = |what: String| TickFileError::Corrupted { path: path.to_owned(), what };
@@ -430,15 +499,16 @@ impl TickFile {
             expected,
             found,
         };
-        let Some(header) = map.get(..HEADER_BYTES) else {
+        let Some((header, rest)) = map.split_at_checked(HEADER_BYTES) else {
             return Err(length("truncated inside the header", HEADER_BYTES as u64));
         };
         let number =
             |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().expect("eight bytes"));
         let half =
             |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
-        if half(8) != VERSION {
-            return Err(TickFileError::Version { path: path.to_owned(), found: half(8) });
+        let version = half(8);
+        if !(1..=VERSION).contains(&version) {
+            return Err(TickFileError::Version { path: path.to_owned(), found: version });
         }
         let mut unhashed: [u8; HEADER_BYTES] = header.try_into().expect("a whole header");
         unhashed[HEADER_HASH_AT..HEADER_HASH_AT + 8].fill(0);
@@ -448,29 +518,53 @@ impl TickFile {
         if half(12) as usize != size_of::<Tick>() {
             return Err(corrupted(format!("records of {} bytes", half(12))));
         }
-        let expected = number(16)
+        let (count, text) = (number(16), number(56));
+        let is_behind = version > 1;
+        let expected = count
             .checked_mul(size_of::<Tick>() as u64)
-            .and_then(|bytes| bytes.checked_add(HEADER_BYTES as u64))
-            .ok_or_else(|| corrupted(format!("{} records", number(16))))?;
+            .and_then(|records| records.checked_add(if is_behind { text } else { 0 }))
+            .and_then(|rest| rest.checked_add(HEADER_BYTES as u64))
+            .ok_or_else(|| corrupted(format!("{count} records and a text of {text} bytes")))?;
         if found < expected {
             return Err(length("truncated", expected));
         }
         if found > expected {
             return Err(length("bytes after the last record", expected));
         }
-        let json = usize::try_from(number(56))
-            .ok()
-            .and_then(|bytes| header.get(JSON_AT..JSON_AT.checked_add(bytes)?))
-            .ok_or_else(|| corrupted("the description's length".to_owned()))?;
+        let records = count as usize * size_of::<Tick>();
+        let json = if is_behind {
+            &rest[records..]
+        } else {
+            usize::try_from(text)
+                .ok()
+                .and_then(|bytes| header[BEHIND_FIXED..].get(..bytes))
+                .ok_or_else(|| corrupted("the description's length".to_owned()))?
+        };
         let description: TickFileDescription = serde_json::from_slice(json)
             .map_err(|error| corrupted(format!("the description: {error}")))?;
-        if xxh3_64(&map[HEADER_BYTES..]) != number(24) {
+        let rule =
+            description.tick_rule().map_err(|fault| corrupted(format!("it tells of {fault}")))?;
+
+        // The map starts at a page and the header is one page, so records are aligned.
+        let ticks: &[Tick] = bytemuck::cast_slice(&rest[..records]);
+        let (hash, fault) = read_all(ticks, &rest[records..], &rule);
+        let is_as_written = if is_behind {
+            header[BEHIND_FIXED..BEHIND_FIXED + 16] == hash.digest128().to_le_bytes()
+        } else {
+            number(24) == hash.digest()
+        };
+        if !is_as_written {
             return Err(corrupted("the records are not what was written".to_owned()));
         }
-        let file = TickFile { path: path.to_owned(), map, description };
-        file.instrument_numbers()
-            .ok_or_else(|| corrupted("the tick size or the point value".to_owned()))?;
-        Ok(file)
+        if let Some((index, fault)) = fault {
+            let number = index as u64 + 1;
+            return Err(TickFileError::Impossible { path: path.to_owned(), number, fault });
+        }
+        let time = |tick: Option<&Tick>| tick.map_or(Timestamp::MIN, |tick| tick.time).nanos();
+        if (number(40) as i64, number(48) as i64) != (time(ticks.first()), time(ticks.last())) {
+            return Err(corrupted("its first or last time is not that of its ticks".to_owned()));
+        }
+        Ok(TickFile { path: path.to_owned(), map, records, description })
     }
 
     /// Where the file is.
@@ -485,22 +579,33 @@ impl TickFile {
 
     /// All ticks, in order of time.
     pub fn ticks(&self) -> &[Tick] {
-        // The map starts at a page and the header is one page, so records are aligned.
-        bytemuck::cast_slice(&self.map[HEADER_BYTES..])
+        bytemuck::cast_slice(&self.map[HEADER_BYTES..HEADER_BYTES + self.records])
     }
 
-    /// Every byte of the file, to name it by a hash.
-    pub fn bytes(&self) -> &[u8] {
-        &self.map
+    /// The file's name among all files, in hexadecimal: the SHA-256 of its header, which holds the checksum of everything
+    /// else (`head -c 4096 FILE | sha256sum`). Two files that differ by accident have different names; whoever wants to
+    /// can make another file of the same name, since the checksum is none of cryptography.
+    pub fn sha256(&self) -> String {
+        let hash = Sha256::digest(&self.map[..HEADER_BYTES]);
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
 
-    /// The tick size and the point value that the file was written with.
-    pub fn instrument_numbers(&self) -> Option<(Price, Money)> {
-        let tick_size: Price = self.description.tick_size.parse().ok()?;
-        let point_value: Price = self.description.point_value.parse().ok()?;
-        (tick_size > Price::ZERO && point_value > Price::ZERO)
-            .then(|| (tick_size, Money::from_nanos(point_value.units())))
+/// Reads everything behind the header once: its hash, and the first tick that cannot be.
+fn read_all(ticks: &[Tick], behind: &[u8], rule: &TickRule) -> (Xxh3, Option<(usize, TickFault)>) {
+    /// Stays in the processor's cache between the hash and the rule.
+    const BLOCK: usize = (64 << 10) / size_of::<Tick>();
+    let (mut hash, mut fault, mut last) = (Xxh3::new(), None, Timestamp::MIN);
+    for (block, ticks) in ticks.chunks(BLOCK).enumerate() {
+        hash.update(bytemuck::cast_slice(ticks));
+        if fault.is_none() {
+            let found = rule.first_fault(last, ticks);
+            fault = found.map(|(index, fault)| (block * BLOCK + index, fault));
+        }
+        last = ticks.last().map_or(last, |tick| tick.time);
     }
+    hash.update(behind);
+    (hash, fault)
 }
 
 #[cfg(test)]
@@ -566,9 +671,151 @@ mod tests {
             let mut writer =
                 TickFileWriter::create(&path, TickFileDescription::new(&instrument, "")).unwrap();
             let done = writer.extend(&[tick(5, 1), bad]).and_then(|()| writer.finish());
-            assert!(matches!(done, Err(TickFileError::Tick { index: 1, .. })));
+            assert!(matches!(done, Err(TickFileError::Tick { number: 2, .. })));
         }
         assert_eq!(TickFile::open(&path).unwrap().ticks().len(), 10);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// A file of version 1 or 2 with good checksums, whatever is in it, as the table at the top has it.
+    fn sealed(version: u32, description: &str, ticks: &[Tick]) -> Vec<u8> {
+        let records: &[u8] = bytemuck::cast_slice(ticks);
+        let mut header = vec![0; 4096];
+        header[..8].copy_from_slice(b"ASHFTICK");
+        let time = |tick: Option<&Tick>| tick.map_or(i64::MIN, |tick| tick.time.nanos()) as u64;
+        let (count, text) = (ticks.len() as u64, description.len() as u64);
+        let sizes = u64::from(version) | 32 << 32;
+        for (place, number) in
+            [sizes, count, 0, 0, time(ticks.first()), time(ticks.last()), text].iter().enumerate()
+        {
+            header[8 + 8 * place..][..8].copy_from_slice(&number.to_le_bytes());
+        }
+        let mut behind = records.to_vec();
+        if version == 1 {
+            header[24..32].copy_from_slice(&xxh3_64(records).to_le_bytes());
+            header[64..64 + description.len()].copy_from_slice(description.as_bytes());
+        } else {
+            behind.extend_from_slice(description.as_bytes());
+            let hash = xxhash_rust::xxh3::xxh3_128(&behind);
+            header[64..80].copy_from_slice(&hash.to_le_bytes());
+        }
+        let hash = xxh3_64(&header);
+        header[32..40].copy_from_slice(&hash.to_le_bytes());
+        header.extend(behind);
+        header
+    }
+
+    fn tick(nanos: i64, quarters: i64) -> Tick {
+        Tick::new(Timestamp::from_nanos(nanos), Price::from_units(quarters * 250_000_000), 1)
+    }
+
+    const DESCRIPTION: &str = r#"{"instrument":"ES","tick_size":"0.25","point_value":"50","contracts":[{"symbol":"ES","expiry":null,"price_offset":"0"}],"adjustment":"none","origin":"","expanded_from_bars_of_seconds":null,"written_by":""}"#;
+
+    #[test]
+    fn both_versions_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.ticks");
+        let ticks = [tick(5, 400), tick(5, 400), tick(6, -1)];
+        let mut names = Vec::new();
+        for version in [1, 2] {
+            for ticks in [&ticks[..], &[]] {
+                std::fs::write(&path, sealed(version, DESCRIPTION, ticks)).unwrap();
+                let file = TickFile::open(&path).unwrap();
+                assert_eq!((file.ticks(), &*file.description().instrument), (ticks, "ES"));
+                names.push(file.sha256());
+            }
+        }
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 4);
+    }
+
+    #[test]
+    fn the_name_is_the_hash_of_the_header_and_every_byte_has_a_part_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.ticks");
+        let name = |bytes: Vec<u8>| {
+            std::fs::write(&path, bytes).unwrap();
+            TickFile::open(&path).unwrap().sha256()
+        };
+        let good = sealed(2, DESCRIPTION, &[tick(5, 400)]);
+        let expected: String =
+            Sha256::digest(&good[..4096]).iter().map(|byte| format!("{byte:02x}")).collect();
+        let other_origin = DESCRIPTION.replace(r#""origin":"""#, r#""origin":"x""#);
+        let names = [
+            name(good),
+            name(sealed(2, DESCRIPTION, &[tick(5, 401)])),
+            name(sealed(2, &other_origin, &[tick(5, 400)])),
+        ];
+        assert_eq!(names[0], expected);
+        assert!(names[0] != names[1] && names[0] != names[2] && names[1] != names[2]);
+    }
+
+    /// Anybody can compute a checksum.
+    #[test]
+    fn a_file_with_good_checksums_and_impossible_content_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.ticks");
+        let good = tick(5, 400);
+        let of = |bad: Tick| vec![good, good, bad, bad];
+        let with = |from: &str, to: &str| DESCRIPTION.replace(from, to);
+        let price = |units| Tick::new(good.time, Price::from_units(units), 1);
+        let mut cases = vec![
+            (DESCRIPTION.to_owned(), of(tick(4, 400)), "tick 3 cannot be: its time, 1970"),
+            (DESCRIPTION.to_owned(), of(tick(-1, 400)), "not between 1970 and 2199"),
+            (DESCRIPTION.to_owned(), of(tick(i64::MAX, 400)), "not between 1970 and 2199"),
+            (DESCRIPTION.to_owned(), of(price(1)), "not a whole number of ticks of 0.25"),
+            (DESCRIPTION.to_owned(), of(price(i64::MAX)), "its price, 9223372036.854775807"),
+            (DESCRIPTION.to_owned(), of(price(i64::MIN)), "its price, -9223372036.854775808"),
+            (DESCRIPTION.to_owned(), of(Tick::new(good.time, good.price, 0)), "its size is 0"),
+            (DESCRIPTION.to_owned(), of(good.with_contract(1)), "contract is number 1 of 1"),
+            (DESCRIPTION.to_owned(), of(good.with_flags(crate::market::TickFlags(16))), "flags"),
+            (with(r#""0.25""#, r#""0""#), vec![], "a tick size of `0`"),
+            (with(r#""50""#, r#""-50""#), vec![], "a point value of `-50`"),
+            (with(r#"seconds":null"#, r#"seconds":0"#), vec![], "history bars of 0 s"),
+            (with(r#"seconds":null"#, r#"seconds":2678401"#), vec![], "history bars of 2678401"),
+        ];
+        let contract = r#"{"symbol":"ES","expiry":null,"price_offset":"0"}"#;
+        cases.push((with(contract, ""), vec![], "0 contracts"));
+        for (description, ticks, words) in cases {
+            for version in [1, 2] {
+                std::fs::write(&path, sealed(version, &description, &ticks)).unwrap();
+                let said = refusal(&path);
+                assert!(said.contains(words) && said.contains("import"), "{said}: {words}");
+            }
+        }
+        // In a later block than the first.
+        let mut ticks = vec![good; 10_000];
+        ticks[7_776] = tick(4, 400);
+        std::fs::write(&path, sealed(2, DESCRIPTION, &ticks)).unwrap();
+        assert!(refusal(&path).contains("tick 7777 cannot be"));
+        // The header's times are those of the ticks.
+        for place in [40, 48] {
+            let mut bytes = sealed(2, DESCRIPTION, &[good]);
+            bytes[place] ^= 1;
+            bytes[32..40].fill(0);
+            let hash = xxh3_64(&bytes[..4096]);
+            bytes[32..40].copy_from_slice(&hash.to_le_bytes());
+            std::fs::write(&path, bytes).unwrap();
+            assert!(refusal(&path).contains("first or last time"));
+        }
+    }
+
+    /// Monthly contracts of a hundred years, each with a long origin.
+    #[test]
+    fn a_description_may_be_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.ticks");
+        let instrument = Instrument::built_in("ES").unwrap();
+        let mut writer =
+            TickFileWriter::create(&path, TickFileDescription::new(&instrument, "")).unwrap();
+        writer.extend(&[tick(5, 400), tick(6, 400).with_contract(1_199)]).unwrap();
+        let description = writer.description_mut();
+        description.contracts = vec![description.contracts[0].clone(); 1_200];
+        description.origin = "o".repeat(100_000);
+        let expected = description.clone();
+        writer.finish().unwrap();
+        let file = TickFile::open(&path).unwrap();
+        assert_eq!((file.description(), file.ticks()[1].contract), (&expected, 1_199));
     }
 }

@@ -98,6 +98,8 @@ const CASES: &[Case] = &[
         outcome: Imported(1, 2), words: "dropped 1: trade of size 0" },
     Case { name: "no such day", format: "tick-csv", text: "*\n2013-02-29 14:30:00,10,1\n", options: defaults,
         outcome: Imported(200, 201), words: "`2013-02-29 14:30:00` is not a day of the calendar" },
+    Case { name: "year that no market has", format: "tick-csv", text: "*\n2200-01-01 00:00,10,1\n1969-12-31 23:59:59,10,1\n", options: lenient,
+        outcome: Imported(200, 202), words: "refused 2: time out of range" },
     Case { name: "local time that the clocks left out", format: "firstrate",
         text: "2013-03-10 01:59,10,11,9,10,8\n2013-03-10 02:00,10,11,9,10,8\n2013-03-10 03:00,10,11,9,10,8\n",
         options: |options| { lenient(options); options.bar_seconds = Some(60); },

@@ -30,6 +30,7 @@ mod pinned;
 mod pinned_ring;
 mod real_es_oracle;
 mod real_history;
+mod received_files;
 mod report_in_browser;
 mod risk_rules;
 mod run_directory;

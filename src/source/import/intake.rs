@@ -14,15 +14,13 @@ use super::policy::{IdenticalTrades, LateRows, OffTickPrices, Policies};
 use super::report::{Effect, Finding, ImportReport};
 use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
 use super::text::TextSummary;
-use crate::market::{Calendar, Naming, Price, Tick, TickFlags, Timestamp};
-use crate::source::native::{Adjustment, ContractEntry, TickFileDescription};
+use crate::market::{Calendar, Naming, Price, Tick, TickFault, TickFlags, Timestamp};
+use crate::source::native::{self, Adjustment, ContractEntry, TickFileDescription};
 
 /// An input is of another layout if it starts with so many refused rows.
 const ALL_REFUSED: u64 = 100;
-/// No market has ever been near it; it leaves room to round and to move prices.
-const HIGHEST: Price = Price::from_units(i64::MAX / 2);
 /// The longest bar, in seconds.
-const LONGEST_BAR: i64 = 31 * 24 * 3600;
+const LONGEST_BAR: i64 = native::LONGEST_BAR as i64;
 /// Input files that the output names.
 const NAMED: usize = 3;
 
@@ -268,6 +266,9 @@ impl<'i> Intake<'i> {
         let Ok(size @ 1..) = u32::try_from(trade.size) else {
             return self.odd_size(line, trade);
         };
+        if !trade.time.is_in_market_years() {
+            return self.odd_time(line, trade.time, Row::Trade(*trade));
+        }
         let price = if trade.price == self.good_price {
             trade.price
         } else {
@@ -304,6 +305,12 @@ impl<'i> Intake<'i> {
     }
 
     #[cold]
+    fn odd_time(&mut self, line: u64, time: Timestamp, row: Row) -> Result<(), Stop> {
+        let place = self.ledger.place(line);
+        self.refuse_row(Finding::TimeOutOfRange, place, TickFault::Year(time).to_string(), row)
+    }
+
+    #[cold]
     fn odd_size(&mut self, line: u64, trade: &TradeRow) -> Result<(), Stop> {
         let place = self.ledger.place(line);
         if trade.size == 0 {
@@ -324,8 +331,8 @@ impl<'i> Intake<'i> {
     ) -> Result<Option<Price>, Stop> {
         let tick_size = self.tick_size;
         let place = self.ledger.place(line);
-        if price <= Price::ZERO || price > HIGHEST {
-            let reason = format!("a price of {price} is not above 0 and up to {HIGHEST}");
+        if price <= Price::ZERO || price > Price::HIGHEST {
+            let reason = format!("a price of {price} is not above 0 and up to {}", Price::HIGHEST);
             self.refuse_row(Finding::PriceOutOfRange, place, reason, row())?;
             return Ok(None);
         }
@@ -355,6 +362,11 @@ impl<'i> Intake<'i> {
         let seconds = row.duration / Timestamp::SECOND;
         if row.duration % Timestamp::SECOND != 0 || !(1..=LONGEST_BAR).contains(&seconds) {
             return Err(ImportError::BarLength { nanos: row.duration }.into());
+        }
+        for time in [row.start, row.start.saturating_add(row.duration - 1)] {
+            if !time.is_in_market_years() {
+                return self.odd_time(line, time, Row::Bar(*row));
+            }
         }
         if row.volume == 0 {
             self.ledger.note(Finding::ZeroVolumeBar, place, || "volume 0".to_owned());

@@ -13,6 +13,8 @@ pub(super) const EXAMPLES: usize = 20;
 pub enum Finding {
     /// A field cannot be read, or there are too few or too many of them.
     Unreadable,
+    /// A time before 1970 or after 2199.
+    TimeOutOfRange,
     /// A price of zero or below, or beyond 4.6e9.
     PriceOutOfRange,
     /// A negative size, or one beyond what a tick can hold.
@@ -70,8 +72,9 @@ pub enum Effect {
 
 impl Finding {
     /// All of them, refused ones first, then dropped ones.
-    pub const ALL: [Finding; 22] = [
+    pub const ALL: [Finding; 23] = [
         Finding::Unreadable,
+        Finding::TimeOutOfRange,
         Finding::PriceOutOfRange,
         Finding::SizeOutOfRange,
         Finding::OffTick,
@@ -99,6 +102,7 @@ impl Finding {
     pub const fn effect(self) -> Effect {
         match self {
             Finding::Unreadable
+            | Finding::TimeOutOfRange
             | Finding::PriceOutOfRange
             | Finding::SizeOutOfRange
             | Finding::OffTick
@@ -127,6 +131,7 @@ impl Finding {
     pub const fn words(self) -> &'static str {
         match self {
             Finding::Unreadable => "unreadable",
+            Finding::TimeOutOfRange => "time out of range",
             Finding::PriceOutOfRange => "price out of range",
             Finding::SizeOutOfRange => "size out of range",
             Finding::OffTick => "price off the tick grid",
