@@ -127,6 +127,36 @@ proptest! {
     }
 }
 
+#[test]
+fn one_file_under_two_names_is_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("a.csv"), "2013-10-07 14:00:00,1684.25,3\n").unwrap();
+    fs::hard_link(path("a.csv"), path("hard.csv")).unwrap();
+    std::os::unix::fs::symlink("a.csv", path("soft.csv")).unwrap();
+    fs::create_dir(path("sub")).unwrap();
+    for other in ["a.csv", "sub/../a.csv", "hard.csv", "soft.csv"] {
+        let inputs = [&*path("a.csv"), &path(other)];
+        let error =
+            run(&options("tick-csv", &inputs, &path("out.ticks")), &mut |_| {}).unwrap_err();
+        assert!(
+            matches!(&error, ImportError::Twice { path: twice } if *twice == path(other)),
+            "{error}"
+        );
+        let error = run(&options("tick-csv", &inputs[..1], &path(other)), &mut |_| {}).unwrap_err();
+        assert!(matches!(error, ImportError::OutputIsInput { .. }), "{error}");
+        let mut options = options("tick-csv", &inputs[..1], &path("out.ticks"));
+        options.rejects = Some(path(other));
+        let error = run(&options, &mut |_| {}).unwrap_err();
+        assert!(matches!(error, ImportError::OutputIsInput { .. }), "{error}");
+    }
+    // Files of one content are different files.
+    fs::copy(path("a.csv"), path("copy.csv")).unwrap();
+    let inputs = [&*path("a.csv"), &path("copy.csv")];
+    let report = run(&options("tick-csv", &inputs, &path("out.ticks")), &mut |_| {}).unwrap();
+    assert_eq!(report.imported, 2);
+}
+
 /// Whatever stands in a line that is too long to be read whole is none of the rows, and the lines after it keep their
 /// numbers.
 #[test]

@@ -1,6 +1,9 @@
 //! One import: from files in any known layout to one native tick file.
 
+use std::collections::HashSet;
+use std::fs::Metadata;
 use std::num::NonZeroU32;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -463,22 +466,24 @@ pub fn run(
         return Err(ImportError::NoInput);
     }
     let rejects = options.rejects_path();
-    let same = |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
-    let mut bytes_total = 0;
+    // A file by another name, or with a second one, is the same file.
+    let identity = |facts: &Metadata| (facts.dev(), facts.ino());
+    let outputs = [&options.output, &rejects]
+        .map(|path| std::fs::metadata(path).ok().map(|facts| identity(&facts)));
+    let (mut bytes_total, mut seen) = (0, HashSet::new());
     for path in &inputs {
-        let io = |source| ImportError::Input { path: path.clone(), source };
-        bytes_total += std::fs::metadata(path).map_err(io)?.len();
-        if same(path, &options.output) || same(path, &rejects) {
+        let facts = std::fs::metadata(path)
+            .map_err(|source| ImportError::Input { path: path.clone(), source })?;
+        bytes_total += facts.len();
+        if outputs.contains(&Some(identity(&facts))) {
             return Err(ImportError::OutputIsInput { path: path.clone() });
+        }
+        if !seen.insert(identity(&facts)) {
+            return Err(ImportError::Twice { path: path.clone() });
         }
     }
     if rejects == options.output {
         return Err(ImportError::OutputIsRejects { path: rejects });
-    }
-    for (index, path) in inputs.iter().enumerate() {
-        if inputs[..index].iter().any(|other| same(other, path)) {
-            return Err(ImportError::Twice { path: path.clone() });
-        }
     }
     for collect in [false, true] {
         match attempt(options, &inputs, bytes_total, collect, progress) {
