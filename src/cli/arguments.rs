@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 use crate::market::Price;
-use crate::source::import::{IdenticalTrades, LateRows, OffTickPrices};
+use crate::source::import::{IdenticalTrades, ImplausiblePrices, LateRows, OffTickPrices};
 
 /// Trades CME index futures, and replays history through exactly the same code.
 ///
@@ -145,6 +145,9 @@ pub(super) struct ImportArguments {
     /// A trade that is the same as the one before in every field
     #[arg(long, value_enum, default_value_t)]
     pub(super) identical_trades: IdenticalTrades,
+    /// A row whose prices those before and after it contradict
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) implausible_prices: ImplausiblePrices,
     /// Fail if more than this part of all rows (0 to 0.5) is refused; 0 takes a whole file or none
     #[arg(long, value_name = "FRACTION", default_value_t = 0.5)]
     pub(super) max_refused: f64,

@@ -52,6 +52,7 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
         late_rows: arguments.late_rows,
         off_tick_prices: arguments.off_tick,
         identical_trades: arguments.identical_trades,
+        implausible_prices: arguments.implausible_prices,
         max_refused: arguments.max_refused,
     };
     let adjustment = match arguments.adjust {
@@ -106,6 +107,9 @@ fn as_json(report: &ImportReport) -> serde_json::Value {
         "ticks": report.ticks,
         "first": report.first.to_string(),
         "last": report.last.to_string(),
+        "lowest": report.lowest.to_string(),
+        "highest": report.highest.to_string(),
+        "coarser_tick": report.coarser_tick.map(|tick| tick.to_string()),
         "contracts": report.contracts,
         "bar_seconds": report.bar_seconds,
         "found": found,

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::import::{
-    self, DetectError, Detected, Finding, ImportError, ImportOptions, roll_choice,
+    self, DetectError, Detected, Example, Finding, ImportError, ImportOptions, roll_choice,
 };
 use super::native::{Adjustment, TickFile, TickFileError};
 use super::synthetic::{
@@ -250,11 +250,17 @@ impl History {
         let file = TickFile::open(&native)?;
         let mut notes: Vec<String> = expansion_note(&file).into_iter().collect();
         for finding in Finding::ALL {
-            let rows = report.count(finding).rows;
-            if rows > 0 {
-                notes.push(format!("Import: {rows} of {} rows: {}.", report.rows, finding.words()));
+            let count = report.count(finding);
+            if count.rows > 0 {
+                let first = match count.examples.first() {
+                    Some(Example { input, line, .. }) => format!(" (the first: {input}:{line})"),
+                    None => String::new(),
+                };
+                let (rows, words) = (count.rows, finding.words());
+                notes.push(format!("Import: {rows} of {} rows: {words}{first}.", report.rows));
             }
         }
+        notes.extend(report.tick_warning().map(|warning| format!("Import: {warning}")));
         let name = path.display().to_string();
         let imported_from = report.inputs;
         Ok(History::whole(file, name, imported_from, notes, Some(folder)))

@@ -4,8 +4,10 @@ use std::fs;
 
 use algospace_hft::bars::BarBuilder;
 use algospace_hft::market::{Bar, BarFlags, Instrument, Timeframe, Timestamp};
-use algospace_hft::source::import::{Finding, ImportOptions, ImportReport, run};
+use algospace_hft::source::import::{Finding, ImplausiblePrices, ImportOptions, ImportReport, run};
 use algospace_hft::source::native::TickFile;
+
+use crate::shared_data::shared_data;
 
 /// What a file is imported to, and its product bars of that many minutes.
 fn import(
@@ -201,4 +203,139 @@ fn days_that_are_no_sessions_are_refused() {
     let weeks = ["2024-01-07 23:00", "2024-01-14 23:00", "2024-01-21 23:00"];
     let error = import("bar-csv", &csv(&weeks), 1440, |_| {}).unwrap_err();
     assert!(error.contains("3 of 3 bars") && error.contains("two sessions"), "{error}");
+}
+
+/// `count` times from 02:00 UTC on, `step` minutes apart, so many days after 8 January 2024.
+fn times(day: i64, count: i64, step: i64) -> impl Iterator<Item = String> {
+    let from = 28_411_320 + day * 1440;
+    let text = |minute: i64| {
+        Timestamp::from_nanos(minute * Timestamp::MINUTE).to_string()[..19].replace('T', " ")
+    };
+    (0..count).map(move |at| text(from + at * step))
+}
+
+fn csv_of(times: impl Iterator<Item = String>) -> String {
+    let line = |time| format!("{time},4700,4701,4699,4700.5,100\n");
+    "Timestamp,Open,High,Low,Close,Volume\n".to_owned() + &times.map(line).collect::<String>()
+}
+
+#[test]
+fn bars_have_one_length_and_the_one_that_was_said() {
+    let same = |_: &mut ImportOptions| {};
+    // Two days of minutes, then fives.
+    let text = csv_of(times(0, 600, 1).chain(times(1, 600, 1)).chain(times(2, 12, 5)));
+    let error = import("bar-csv", &text, 60, same).unwrap_err();
+    assert!(error.contains("bars.csv:1202: bars are taken to be of 60 s"), "{error}");
+    assert!(error.contains("from here on they are 300 s apart"), "{error}");
+    // Fives, then minutes.
+    let text = csv_of(times(0, 120, 5).chain(times(1, 100, 1)));
+    let error = import("bar-csv", &text, 60, same).unwrap_err();
+    assert!(error.contains("bars.csv:123: bars are taken to be of 300 s"), "{error}");
+    // Newest first as well, by the line that stands there.
+    let mut newest_first: Vec<String> = times(0, 600, 1).chain(times(1, 12, 5)).collect();
+    newest_first.reverse();
+    let error = import("bar-csv", &csv_of(newest_first.into_iter()), 60, same).unwrap_err();
+    assert!(error.contains("bars.csv:13: bars are taken to be of 60 s"), "{error}");
+    // Hours in a format of minutes; said as what they are they are read.
+    let hours: String =
+        (10..15).map(|hour| format!("01/09/2024,{hour}:00,4800,4808,4792,4804,400\n")).collect();
+    let error = import("kibot-minute", &hours, 60, same).unwrap_err();
+    assert!(error.contains("bars.csv:1: bars are taken to be of 60 s"), "{error}");
+    assert!(error.contains("3600 s apart") && error.contains("--bar-seconds 3600"), "{error}");
+    let hourly = |options: &mut ImportOptions| options.bar_seconds = Some(3600);
+    assert_eq!(import("kibot-minute", &hours, 60, hourly).unwrap().1.len(), 5);
+    // A morning that trades each minute, a break, and an evening that trades now and then.
+    let now_and_then = times(1, 600, 1).filter(|time| time.as_bytes()[15] % 3 != 1);
+    let text = csv_of(times(0, 300, 1).chain(now_and_then));
+    assert_eq!(import("bar-csv", &text, 60, same).unwrap().0.bar_seconds, Some(60));
+}
+
+#[test]
+fn a_price_a_hundred_times_its_neighbours_is_refused_and_told() {
+    let ticks = |prices: &[&str]| -> String {
+        let row =
+            |(second, price): (usize, &&str)| format!("2024-01-09 14:30:{second:02},{price},2\n");
+        prices.iter().enumerate().map(row).collect()
+    };
+    let none = |_: &mut ImportOptions| {};
+    let text = ticks(&["4700", "4700.25", "470050", "4700.5", "47", "4700.75"]);
+    let (report, bars) = import("tick-csv", &text, 5, none).unwrap();
+    let found = report.count(Finding::Implausible);
+    let lines: Vec<u64> = found.examples.iter().map(|example| example.line).collect();
+    assert_eq!((report.imported, found.rows, lines), (4, 2, vec![3, 5]));
+    assert!(report.to_string().contains("bars.csv:3: prices before and after it are near 4700"));
+    assert!(report.to_string().contains("\n  prices from 4700 to 4700.75\n"), "{report}");
+    assert_eq!((bars[0].high.as_f64(), bars[0].low.as_f64()), (4700.75, 4700.0));
+    // Kept, where asked for.
+    let keep = |options: &mut ImportOptions| {
+        options.policies.implausible_prices = ImplausiblePrices::Keep;
+    };
+    let (report, _) = import("tick-csv", &text, 5, keep).unwrap();
+    assert_eq!((report.imported, report.count(Finding::ImplausibleKept).rows), (6, 2));
+    assert!(report.to_string().contains("\n  prices from 47 to 470050\n"), "{report}");
+    // A file that goes on in another scale.
+    let text = ticks(&["4700", "4700.25", "4700.5", "470050", "470075"]);
+    let (report, _) = import("tick-csv", &text, 5, none).unwrap();
+    let jump = &report.count(Finding::PriceJump).examples[0];
+    assert_eq!((report.imported, jump.line), (5, 4));
+    // Out of order: neighbours in time, not in the file.
+    let text = "2024-01-09 14:30:05,4700,1\n2024-01-09 14:30:01,4701,1\n\
+                2024-01-09 14:30:03,47,1\n2024-01-09 14:30:06,4702,1\n";
+    let (report, _) = import("tick-csv", text, 5, none).unwrap();
+    assert_eq!(report.count(Finding::Implausible).examples[0].line, 3);
+    // A bar with one extreme that cannot be.
+    let bar =
+        |minute: i64, high: &str| format!("2024-01-09 14:{minute},4700,{high},4699,4700.25,90\n");
+    let text: String =
+        (30..36).map(|at| bar(at, if at == 33 { "47010" } else { "4701" })).collect();
+    let (report, bars) = import("bar-csv", &text, 5, none).unwrap();
+    assert_eq!((report.imported, report.count(Finding::Implausible).examples[0].line), (5, 4));
+    assert_eq!(bars[0].high.as_f64(), 4701.0);
+}
+
+#[test]
+fn prices_on_a_coarser_grid_than_the_instruments_are_told() {
+    let ticks = |step: usize| -> String {
+        let row = |at: usize| {
+            let price = 4700.0 + (step * (at * 7 % 60)) as f64 * 0.25;
+            format!("2024-01-09 14:{:02}:{:02},{price},2\n", at / 60, at % 60)
+        };
+        (0..120).map(row).collect()
+    };
+    let (report, _) = import("tick-csv", &ticks(4), 5, |_| {}).unwrap();
+    assert_eq!(report.coarser_tick.unwrap().to_string(), "1");
+    assert!(report.to_string().contains("every price is a multiple of 1,"), "{report}");
+    assert_eq!(import("tick-csv", &ticks(1), 5, |_| {}).unwrap().0.coarser_tick, None);
+}
+
+/// Real minutes of 2013. That the bars are wrong is told by the quotes of the same minutes.
+#[test]
+fn the_sessions_range_on_the_first_bar_after_a_halt_is_refused() {
+    let Some(folder) = shared_data("lean/cme/minute/es") else { return };
+    let mut refused = Vec::new();
+    let from_lean = |options: &mut ImportOptions| {
+        options.inputs = vec![folder.clone()];
+        options.contract = Some("ESZ13".to_owned());
+    };
+    let (report, _) = import("lean", "", 5, from_lean).unwrap();
+    for example in &report.count(Finding::Implausible).examples {
+        let date = example.input.split('/').next_back().unwrap()[..8].to_owned();
+        let fields: Vec<&str> = example.text.split(',').collect();
+        assert!(fields[0].contains("T20:30") || fields[0].contains("T21:30"), "{fields:?}");
+        let of_day = fields[0].parse::<Timestamp>().unwrap().nanos() % (24 * Timestamp::HOUR);
+        let quotes = std::fs::File::open(folder.join(format!("{date}_quote.zip"))).unwrap();
+        let mut quotes = zip::ZipArchive::new(quotes).unwrap();
+        let mut text = String::new();
+        let member = format!("{date}_es_minute_quote_201312.csv");
+        std::io::Read::read_to_string(&mut quotes.by_name(&member).unwrap(), &mut text).unwrap();
+        let start = format!("{},", of_day / 1_000_000);
+        let quote = text.lines().find(|line| line.starts_with(&start)).unwrap();
+        let quote: Vec<f64> = quote.split(',').map(|field| field.parse().unwrap()).collect();
+        let [high, low]: [f64; 2] = [2, 3].map(|field| fields[field].parse().unwrap());
+        let (highest_ask, lowest_bid) = (quote[7], quote[3]);
+        assert!(high > highest_ask + 2.0 || low < lowest_bid - 2.0, "{fields:?} {quote:?}");
+        refused.push(fields[0][..10].to_owned());
+    }
+    let days = ["2013-10-08", "2013-10-09", "2013-10-10", "2013-11-18", "2013-12-02", "2013-12-18"];
+    assert_eq!(refused, days);
 }

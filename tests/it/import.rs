@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use algospace_hft::market::{Instrument, Price, Tick, TickFlags, Timestamp};
 use algospace_hft::source::import::{
-    Detected, Effect, Finding, ImportError, ImportOptions, ImportReport, PRESETS, detect, run,
+    Detected, Effect, Finding, ImplausiblePrices, ImportError, ImportOptions, ImportReport,
+    PRESETS, detect, run,
 };
 use algospace_hft::source::native::TickFile;
 use proptest::prelude::*;
@@ -22,6 +23,7 @@ fn import(format: &str, text: &[u8]) -> Result<(ImportReport, Vec<Tick>), Import
     fs::write(&input, text).unwrap();
     let mut options = options(format, &[&input], &output);
     options.policies.max_refused = 1.0;
+    options.policies.implausible_prices = ImplausiblePrices::Keep;
     let report = run(&options, &mut |_| {})?;
     Ok((report, TickFile::open(&output).unwrap().ticks().to_vec()))
 }
@@ -84,7 +86,9 @@ proptest! {
         gz.finish().unwrap();
         fs::write(folder.path().join("README.md"), "not history").unwrap();
         let output = folder.path().join("output.ticks");
-        let report = run(&options("tick-csv", &[folder.path()], &output), &mut |_| {}).unwrap();
+        let mut options = options("tick-csv", &[folder.path()], &output);
+        options.policies.implausible_prices = ImplausiblePrices::Keep;
+        let report = run(&options, &mut |_| {}).unwrap();
         shuffled.sort_by_key(|tick| tick.time);
         let file = TickFile::open(&output).unwrap();
         prop_assert_eq!(file.ticks(), &shuffled[..]);

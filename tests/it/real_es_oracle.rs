@@ -13,7 +13,7 @@ use algospace_hft::indicators::{
     NadarayaWatson, NadarayaWatsonSettings, RelativeStrengthIndex, Source, TickBar, VolumeNode,
 };
 use algospace_hft::market::{Instrument, Timeframe};
-use algospace_hft::source::import::{ImportOptions, run};
+use algospace_hft::source::import::{ImplausiblePrices, ImportOptions, run};
 use algospace_hft::source::native::TickFile;
 use sha2::{Digest, Sha256};
 
@@ -76,6 +76,8 @@ fn real_bars(contract: &str, minutes: &[u32]) -> Option<BTreeMap<u32, Vec<TickBa
     let es = Instrument::built_in("ES").unwrap();
     let mut options = ImportOptions::new("lean", vec![folder], path.clone(), es.clone());
     options.contract = Some(contract.to_owned());
+    // The oracles know nothing of implausible prices either.
+    options.policies.implausible_prices = ImplausiblePrices::Keep;
     run(&options, &mut |_| {}).unwrap();
 
     let timeframes: Vec<Timeframe> =

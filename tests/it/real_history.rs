@@ -9,7 +9,9 @@ use algospace_hft::bars::BarBuilder;
 use algospace_hft::config::Config;
 use algospace_hft::market::{Bar, Instrument, Price, RollRule, Timeframe, Timestamp};
 use algospace_hft::pipeline::run_backtest;
-use algospace_hft::source::import::{ImportOptions, ImportReport, roll_choice, run};
+use algospace_hft::source::import::{
+    ImplausiblePrices, ImportOptions, ImportReport, roll_choice, run,
+};
 use algospace_hft::source::native::{Adjustment, TickFile};
 
 use crate::shared_data::shared_data;
@@ -71,6 +73,8 @@ fn import(
     let instrument = Instrument::built_in(instrument).unwrap();
     let calendar = instrument.calendar;
     let mut options = ImportOptions::new(format, vec![input], output.to_owned(), instrument);
+    // Every row is compared.
+    options.policies.implausible_prices = ImplausiblePrices::Keep;
     if rolls {
         options.roll = Some(roll_choice(RollRule::Volume, Adjustment::None, calendar));
     }

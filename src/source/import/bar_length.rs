@@ -1,12 +1,25 @@
-//! How long the bars of a file are, where nobody says so.
+//! How long the bars of a file are: where nobody says so, and whether it is true.
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
+
+use super::ledger::Place;
 use super::row::{Refusal, Row, RowSink};
 use super::text::{TextFormat, TextReader};
+use crate::market::Timestamp;
 
 /// Bars that are looked at.
 const BARS: usize = 1_000;
+/// A run of steps counts for nothing where bars of the right length make one as long by accident more
+/// often than once in so many files.
+const ONCE_IN: f64 = 1_000.0;
+/// The same for a whole file.
+const ONCE_IN_WHOLE: f64 = 10_000.0;
+/// Bars that are compared at least.
+const FEWEST_BARS: u64 = 1_000;
+/// So many bars in a row that start inside the one before are shorter ones.
+const INSIDE: u32 = 10;
 
 /// The most frequent step between the first bars, the shorter of two that are as frequent; `None`
 /// for trades, and where fewer than two bars can be read.
@@ -55,5 +68,178 @@ impl RowSink for Starts {
 
     fn advance(&mut self, _: u64) -> Result<(), Self::Error> {
         Ok(())
+    }
+}
+
+/// Bars that are not as long as they are taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OtherLength {
+    /// Where they begin.
+    pub(super) place: Place,
+    /// Nanoseconds from one to the next.
+    pub(super) step: i64,
+}
+
+/// Tells bars that are not as long as they are taken for by where they start, in order of time.
+///
+/// A gap is no other length: bars of a minute that trade seldom start on any minute. But if all starts
+/// of a stretch of `n` steps lie on every fifth minute, that is an accident of one in 5ⁿ, and if they
+/// are five minutes apart most of the time, they are bars of five minutes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LengthWatch {
+    /// Start, place and trade date of the bar before.
+    before: Option<(Timestamp, Place, Option<Date>)>,
+    bars: u64,
+    /// The latest steps that bars of a longer length make too, within sessions.
+    run: Steps,
+    /// All steps.
+    all: Steps,
+    /// Bars in a row that start inside the one before, and the first of them.
+    inside: u32,
+    first_inside: Option<Place>,
+}
+
+/// Steps from one bar to the next.
+#[derive(Clone, Copy, Debug, Default)]
+struct Steps {
+    count: u32,
+    /// Their greatest common divisor.
+    grid: i64,
+    shortest: i64,
+    /// Steps that are as short.
+    shortest_count: u32,
+    /// The bar at which the first one begins.
+    first: Option<Place>,
+}
+
+impl Steps {
+    fn add(&mut self, step: i64, from: Place) {
+        self.first.get_or_insert(from);
+        self.count += 1;
+        self.grid = greatest_common_divisor(self.grid, step);
+        if self.shortest == 0 || step < self.shortest {
+            (self.shortest, self.shortest_count) = (step, 0);
+        }
+        self.shortest_count += u32::from(step == self.shortest);
+    }
+
+    /// The bars of a longer length that these steps must be of.
+    fn other(&self, length: i64, once_in: f64) -> Option<OtherLength> {
+        let accident = f64::from(self.count) * (self.grid as f64 / length as f64).ln();
+        let is_dense = self.shortest == self.grid && 2 * self.shortest_count >= self.count;
+        let place = self.first.filter(|_| is_dense && accident > once_in.ln())?;
+        Some(OtherLength { place, step: self.grid })
+    }
+}
+
+impl LengthWatch {
+    /// Looks at a bar of `length` nanoseconds that starts at `start` in the session of that trade
+    /// date; gives the first bar of another length as soon as that is clear.
+    pub(super) fn see(
+        &mut self,
+        start: Timestamp,
+        length: i64,
+        session: Option<Date>,
+        place: Place,
+    ) -> Option<OtherLength> {
+        self.bars += 1;
+        let (before, from, its_session) = self.before.replace((start, place, session))?;
+        let step = start - before;
+        if step <= 0 {
+            return None;
+        }
+        self.all.add(step, from);
+        if step >= length {
+            self.inside = 0;
+        } else {
+            if self.inside == 0 {
+                self.first_inside = Some(place);
+            }
+            self.inside += 1;
+            if self.inside == INSIDE {
+                return self.first_inside.map(|place| OtherLength { place, step });
+            }
+        }
+        // What lies between two sessions says nothing of bars.
+        if session.is_none() || session != its_session {
+            return None;
+        }
+        if greatest_common_divisor(self.run.grid, step) <= length {
+            self.run = Steps::default();
+        }
+        if step > length && step % length == 0 {
+            self.run.add(step, from);
+        }
+        self.run.other(length, ONCE_IN * self.bars.max(FEWEST_BARS) as f64)
+    }
+
+    /// Looks at all bars together, which were taken to be of `length` nanoseconds.
+    pub(super) fn finish(&self, length: i64) -> Option<OtherLength> {
+        self.all.other(length, ONCE_IN_WHOLE)
+    }
+}
+
+pub(super) fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ledger::Ledger;
+    use super::*;
+    use crate::random::Random;
+
+    /// The line, and the minutes, of bars of another length than a minute, or of `length` minutes.
+    fn watch(length: i64, minutes: impl IntoIterator<Item = i64>) -> Option<(u64, i64)> {
+        let ledger = Ledger::new("rejects.csv".into());
+        let mut watch = LengthWatch::default();
+        let session =
+            |minute: i64| Date::ZERO.checked_add(jiff::Span::new().days(minute / 1440)).ok();
+        let mut found = None;
+        let length = length * Timestamp::MINUTE;
+        let mut lines = Vec::new();
+        for (line, minute) in (1..).zip(minutes) {
+            lines.push(ledger.place(line));
+            let start = Timestamp::from_nanos(minute * Timestamp::MINUTE);
+            found = watch.see(start, length, session(minute), ledger.place(line));
+            if found.is_some() {
+                break;
+            }
+        }
+        let found = found.or_else(|| watch.finish(length))?;
+        let line = lines.iter().position(|place| *place == found.place).unwrap() + 1;
+        Some((line as u64, found.step / Timestamp::MINUTE))
+    }
+
+    #[test]
+    fn tells_bars_of_another_length_and_where_they_begin() {
+        let minutes = || 0..600;
+        // Ten fives after ten hours of minutes, and an hour of fives on the next day.
+        assert_eq!(watch(1, minutes().chain((0..12).map(|five| 600 + 5 * five))), Some((601, 5)));
+        assert_eq!(watch(1, minutes().chain((0..12).map(|five| 1440 + 5 * five))), Some((601, 5)));
+        // Hours that are said to be minutes, over some days.
+        assert_eq!(watch(1, (0..4).map(|hour| hour * 60)), Some((1, 60)));
+        assert_eq!(watch(1, (0..9).map(|day| day * 1440 + 600)), Some((1, 1440)));
+        // Minutes after fives.
+        let fives = (0..100).map(|five| 5 * five);
+        assert_eq!(watch(5, fives.chain(500..600)), Some((102, 1)));
+    }
+
+    #[test]
+    fn gaps_are_no_other_length() {
+        // Few rows tell nothing.
+        assert_eq!(watch(1, [0, 5, 10, 15]), None);
+        // A break of an hour, and some days without a trade.
+        assert_eq!(watch(1, (0..600).chain(660..900).chain(5000..5100)), None);
+        // Ten years of a contract that trades every seventh minute or so, at random.
+        let mut random = Random::at(7, 0, 0);
+        let mut minute = 0;
+        let seldom = std::iter::repeat_with(|| {
+            minute += 1 + (random.next_u64() % 13) as i64;
+            minute
+        });
+        assert_eq!(watch(1, seldom.take(500_000)), None);
+        // Hours with the break of the session.
+        assert_eq!(watch(60, (0..200).filter(|hour| hour % 24 != 22).map(|hour| hour * 60)), None);
     }
 }

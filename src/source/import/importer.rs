@@ -238,6 +238,20 @@ pub enum ImportError {
         /// What is mixed.
         what: &'static str,
     },
+    /// Bars are not as long as was said or found.
+    #[error(
+        "{input}:{line}: bars are taken to be of {length} s, and from here on they are {step} s apart; if all of them are of {step} s, say so (`--bar-seconds {step}`), otherwise import bars of each length into a file of their own"
+    )]
+    OtherLength {
+        /// The file.
+        input: String,
+        /// The first bar of another length.
+        line: u64,
+        /// Seconds that were said or found.
+        length: i64,
+        /// Seconds between the bars.
+        step: i64,
+    },
     /// Most bars fit no product bar.
     #[error("{misplaced} of {rows} bars fit no product bar of {calendar}; the first: {input}:{line}: {reason}; is the time zone (`--time-zone`) right?", input = first.input, line = first.line, reason = first.reason)]
     Misplaced {
@@ -415,6 +429,7 @@ impl Format {
 
     fn read(&mut self, path: &Path, intake: &mut Intake) -> Result<TextSummary, Stop> {
         intake.dated = self.dated();
+        intake.says_length = matches!(self, Format::Databento | Format::Lean(_));
         let read = match self {
             Format::Text(text) => {
                 intake.begin(&path.display().to_string())?;

@@ -3,24 +3,28 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use super::expansion::{check_bar, expand_bar};
+use super::bar_length::{LengthWatch, OtherLength, greatest_common_divisor};
+use super::expansion::check_bar;
 use super::importer::{ImportError, ImportOptions, Progress, Stop};
 use super::join::{ContractStream, JoinPlan, Stint, join_contracts};
 use super::labels::{Identity, Labels, Verdict, file_naming};
 use super::ledger::{Ledger, Place};
 use super::output::TickOutput;
-use super::placement::{DAY, Dated, Misplaced, PlacedBar, Placer, date_bar, is_weekend};
-use super::policy::{IdenticalTrades, LateRows, OffTickPrices, Policies};
-use super::report::{Effect, Finding, ImportReport};
+use super::placement::{DAY, Dated, Misplaced, Placer, date_bar, is_weekend};
+use super::policy::{IdenticalTrades, ImplausiblePrices, LateRows, OffTickPrices, Policies};
+use super::price_watch::{Candidate, Judged, PriceVerdict, PriceWatch, SessionRange};
+use super::report::{Effect, Example, Finding, ImportReport};
 use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
 use super::text::TextSummary;
-use crate::market::{Calendar, Naming, Price, Tick, TickFault, TickFlags, Timestamp};
+use crate::market::{Instrument, Naming, Price, Tick, TickFault, TickFlags, Timestamp};
 use crate::source::native::{self, Adjustment, ContractEntry, TickFileDescription};
 
 /// An input is of another layout if it starts with so many refused rows.
 const ALL_REFUSED: u64 = 100;
 /// The longest bar, in seconds.
 const LONGEST_BAR: i64 = native::LONGEST_BAR as i64;
+/// New prices by which an instrument's tick can be told: half of them are odd numbers of ticks.
+const FEWEST_PRICES: u32 = 50;
 /// Input files that the output names.
 const NAMED: usize = 3;
 
@@ -95,7 +99,11 @@ pub(super) struct Intake<'i> {
     kind: Option<i64>,
     /// How the source dates its daily bars; `None` where they are instants.
     pub(super) dated: Option<Dated>,
+    /// Whether the source says how long each bar is.
+    pub(super) says_length: bool,
     before: Before,
+    /// The greatest common divisor of the prices, in ticks, and how often a new price was looked at.
+    price_grid: (i64, u32),
     description: TickFileDescription,
     output: TickOutput,
     progress: &'i mut dyn FnMut(Progress),
@@ -139,7 +147,7 @@ fn day(time: Timestamp) -> i64 {
 }
 
 /// A row as it was understood.
-fn row_text(row: &Row) -> String {
+pub(super) fn row_text(row: &Row) -> String {
     match row {
         Row::Trade(trade) => format!("{},{},{}", trade.time, trade.price, trade.size),
         Row::Bar(BarRow { start, open, high, low, close, volume, .. }) => {
@@ -153,6 +161,11 @@ struct Before {
     tick: Option<Tick>,
     bar: Option<BarRow>,
     placer: Placer,
+    length: LengthWatch,
+    prices: PriceWatch,
+    session: SessionRange,
+    /// The first bar that is not as long as it is taken for.
+    other_length: Option<OtherLength>,
 }
 
 impl<'i> Intake<'i> {
@@ -195,7 +208,9 @@ impl<'i> Intake<'i> {
             good_price: Price::ZERO,
             kind: None,
             dated: None,
-            before: Before::new(options.instrument.calendar),
+            says_length: true,
+            before: Before::new(&options.instrument),
+            price_grid: (0, 0),
             output: TickOutput::create(&options.output, description.clone())?,
             description,
             progress,
@@ -337,6 +352,11 @@ impl<'i> Intake<'i> {
             return Ok(None);
         }
         if price.is_on_tick(tick_size) {
+            if self.price_grid.0 != 1 {
+                let (grid, seen) = self.price_grid;
+                let ticks = price.units() / tick_size.units();
+                self.price_grid = (greatest_common_divisor(grid, ticks.abs()), seen + 1);
+            }
             self.good_price = price;
             return Ok(Some(price));
         }
@@ -406,7 +426,29 @@ impl<'i> Intake<'i> {
             return Ok(());
         }
         let output = &mut self.output;
-        self.before.bar(bar, place, &mut self.ledger, |tick| Ok(output.push(tick)?))
+        self.before
+            .bar(bar, place, &self.policies, &mut self.ledger, |tick| Ok(output.push(tick)?))?;
+        match self.before.other_length {
+            None => Ok(()),
+            Some(_) => self.check_length(),
+        }
+    }
+
+    /// Refuses bars that are not as long as they are taken for, if the source does not say how long.
+    fn check_length(&mut self) -> Result<(), Stop> {
+        let Some(length) = self.kind.filter(|&kind| kind > 0 && kind < DAY && !self.says_length)
+        else {
+            return Ok(());
+        };
+        match self.before.other_length.or_else(|| self.before.length.finish(length)) {
+            None => Ok(()),
+            Some(OtherLength { place, step }) => {
+                let Example { input, line, .. } =
+                    self.ledger.example(place, String::new(), String::new());
+                let [length, step] = [length, step].map(|nanos| nanos / Timestamp::SECOND);
+                Err(ImportError::OtherLength { input, line, length, step }.into())
+            }
+        }
     }
 
     /// A daily bar over its whole session, if it has one.
@@ -492,7 +534,7 @@ impl<'i> Intake<'i> {
         }
     }
 
-    fn wrong_format(&self, first: super::report::Example, refused: u64, rows: u64) -> ImportError {
+    fn wrong_format(&self, first: Example, refused: u64, rows: u64) -> ImportError {
         ImportError::WrongFormat {
             format: self.options.format.clone(),
             instrument: self.options.instrument.symbol.clone(),
@@ -510,6 +552,9 @@ impl<'i> Intake<'i> {
         inputs: &[PathBuf],
         summary: TextSummary,
     ) -> Result<ImportReport, Stop> {
+        let output = &mut self.output;
+        self.before.finish(&self.policies, &mut self.ledger, |tick| Ok(output.push(tick)?))?;
+        self.check_length()?;
         self.streams.retain(|stream| stream.rows > 0);
         let streams = std::mem::take(&mut self.streams);
         let (contracts, adjustment) = match self.plan(&streams)? {
@@ -523,7 +568,7 @@ impl<'i> Intake<'i> {
             Some(choice) => self.join(streams, choice)?,
         };
         self.judge()?;
-        let (mut writer, first, last) = self.output.into_writer()?;
+        let (mut writer, [first, last], [lowest, highest]) = self.output.into_writer()?;
         let description = writer.description_mut();
         let bar_seconds =
             self.kind.filter(|&kind| kind > 0).map(|kind| (kind / Timestamp::SECOND) as u32);
@@ -542,6 +587,11 @@ impl<'i> Intake<'i> {
             ticks,
             first,
             last,
+            lowest,
+            highest,
+            coarser_tick: Some(self.price_grid)
+                .filter(|&(grid, seen)| grid > 1 && seen >= FEWEST_PRICES)
+                .map(|(grid, _)| Price::from_units(grid * self.tick_size.units())),
             contracts: contracts.into_iter().map(|contract| contract.symbol).collect(),
             bar_seconds,
             rows_in_repeated_hour: summary.rows_in_repeated_hour,
@@ -670,7 +720,7 @@ impl<'i> Intake<'i> {
         mut stream: Stream,
         mut emit: impl FnMut(&mut TickOutput, Tick) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
-        self.before = Before::new(self.options.instrument.calendar);
+        self.before = Before::new(&self.options.instrument);
         let output = &mut self.output;
         let mut emit = |tick| emit(output, tick);
         stream.ticks.sort_by_key(|(tick, _)| tick.time);
@@ -679,9 +729,10 @@ impl<'i> Intake<'i> {
         }
         stream.bars.sort_by_key(|(bar, _)| bar.start);
         for (bar, place) in stream.bars {
-            self.before.bar(bar, place, &mut self.ledger, &mut emit)?;
+            self.before.bar(bar, place, &self.policies, &mut self.ledger, &mut emit)?;
         }
-        Ok(())
+        self.before.finish(&self.policies, &mut self.ledger, &mut emit)?;
+        self.check_length()
     }
 
     /// Whether the rows that were taken are enough.
@@ -793,8 +844,16 @@ impl RowSink for Intake<'_> {
 }
 
 impl Before {
-    fn new(calendar: Calendar) -> Before {
-        Before { tick: None, bar: None, placer: Placer::new(calendar) }
+    fn new(instrument: &Instrument) -> Before {
+        Before {
+            tick: None,
+            bar: None,
+            placer: Placer::new(instrument.calendar),
+            length: LengthWatch::default(),
+            prices: PriceWatch::new(instrument.tick_size),
+            session: SessionRange::default(),
+            other_length: None,
+        }
     }
 
     #[inline(always)]
@@ -817,17 +876,53 @@ impl Before {
             }
         }
         self.tick = Some(tick);
+        if !self.prices.is_calm(tick.price, tick.price) {
+            return self.doubt(Candidate::Tick(tick), place, policies, ledger, &mut emit);
+        }
         ledger.imported += 1;
         emit(tick)
+    }
+
+    /// Looks at prices that are far from those before them.
+    #[cold]
+    #[inline(never)]
+    fn doubt(
+        &mut self,
+        row: Candidate,
+        place: Place,
+        policies: &Policies,
+        ledger: &mut Ledger,
+        emit: &mut dyn FnMut(Tick) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let mut judged = Judged::new();
+        self.prices.take(row, place, &mut judged);
+        pass(judged, policies, ledger, emit)
+    }
+
+    /// Hands out what waits for a row after it.
+    fn finish(
+        &mut self,
+        policies: &Policies,
+        ledger: &mut Ledger,
+        mut emit: impl FnMut(Tick) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let mut judged = Judged::new();
+        self.prices.finish(&mut judged);
+        pass(judged, policies, ledger, &mut emit)
     }
 
     fn bar(
         &mut self,
         bar: BarRow,
         place: Place,
+        policies: &Policies,
         ledger: &mut Ledger,
         mut emit: impl FnMut(Tick) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
+        let placed = self.placer.place(&bar);
+        let trade_date = self.placer.trade_date(bar.start);
+        let other = self.length.see(bar.start, bar.duration, trade_date, place);
+        self.other_length = self.other_length.or(other);
         if let Some(before) = self.bar {
             if bar == before {
                 let reason = || format!("the bar of {} is there twice", bar.start);
@@ -844,7 +939,7 @@ impl Before {
                 return Ok(ledger.refuse(finding, place, reason, &row_text(&Row::Bar(bar)))?);
             }
         }
-        let PlacedBar { bar: placed, halt, session } = match self.placer.place(&bar) {
+        let placed = match placed {
             Ok(placed) => placed,
             Err(misplaced) => {
                 let finding = match misplaced {
@@ -856,20 +951,55 @@ impl Before {
                 return Ok(ledger.refuse(finding, place, misplaced.to_string(), &text)?);
             }
         };
-        if session.is_none() {
+        if placed.session.is_none() {
             let reason = || format!("the bar of {} lies outside every session", bar.start);
             ledger.note(Finding::OutsideSession, place, reason);
         }
-        self.bar = Some(bar);
-        ledger.imported += 1;
-        let mut result = Ok(());
-        expand_bar(&placed, halt, |tick| {
-            if result.is_ok() {
-                result = emit(tick);
+        if let Some(reason) = self.session.see(&placed, self.placer.halt()) {
+            if policies.implausible_prices == ImplausiblePrices::RefuseRow {
+                let text = row_text(&Row::Bar(bar));
+                return Ok(ledger.refuse(Finding::Implausible, place, reason, &text)?);
             }
-        });
-        result
+            ledger.note(Finding::ImplausibleKept, place, || reason);
+        }
+        self.bar = Some(bar);
+        let row = Candidate::Bar(placed);
+        if !self.prices.is_calm(bar.low, bar.high) {
+            return self.doubt(row, place, policies, ledger, &mut emit);
+        }
+        ledger.imported += 1;
+        row.emit(&mut emit)
     }
+}
+
+/// Hands out rows, or refuses them, by what they turned out to be.
+fn pass(
+    judged: Judged,
+    policies: &Policies,
+    ledger: &mut Ledger,
+    emit: &mut dyn FnMut(Tick) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    for (row, place, verdict) in judged {
+        let text = row.text();
+        match verdict {
+            PriceVerdict::Good => {}
+            PriceVerdict::Astray { near } => {
+                let reason = format!("prices before and after it are near {near}: `{text}`");
+                if policies.implausible_prices == ImplausiblePrices::RefuseRow {
+                    ledger.refuse(Finding::Implausible, place, reason, &text)?;
+                    continue;
+                }
+                ledger.note(Finding::ImplausibleKept, place, || reason);
+            }
+            PriceVerdict::Jump { from } => {
+                let reason = || format!("prices before it are near {from}: `{text}`");
+                ledger.note(Finding::PriceJump, place, reason);
+            }
+        }
+        ledger.imported += 1;
+        row.emit(emit)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

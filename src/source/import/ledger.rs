@@ -144,7 +144,7 @@ impl Ledger {
         Ok(Some(self.rejects_path.clone()))
     }
 
-    fn example(&self, place: Place, reason: String, text: String) -> Example {
+    pub(super) fn example(&self, place: Place, reason: String, text: String) -> Example {
         let input = (place.input as usize).checked_sub(1).and_then(|index| self.inputs.get(index));
         Example { input: input.cloned().unwrap_or_default(), line: place.line, reason, text }
     }

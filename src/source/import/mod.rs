@@ -17,6 +17,7 @@ mod output;
 mod placement;
 mod policy;
 mod preset;
+mod price_watch;
 mod read_error;
 #[cfg(test)]
 mod recorded;
@@ -35,7 +36,7 @@ pub use expansion::{ImpossibleBar, check_bar, expand_bar};
 pub use importer::{ImportError, ImportOptions, Progress, RollChoice, run};
 pub use join::{ContractStream, JoinError, JoinPlan, JoinedContracts, Stint, join_contracts};
 pub use lean::{LeanError, LeanOptions, ZIP_MAGIC, decode_lean, read_lean};
-pub use policy::{IdenticalTrades, LateRows, OffTickPrices, Policies};
+pub use policy::{IdenticalTrades, ImplausiblePrices, LateRows, OffTickPrices, Policies};
 pub use preset::{BINARY_PRESETS, PRESETS, Preset, preset_names};
 pub use read_error::ReadError;
 pub use report::{Count, Effect, Example, Finding, ImportReport};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use crate::market::{Tick, Timestamp};
+use crate::market::{Price, Tick, Timestamp};
 use crate::source::native::{TickFileDescription, TickFileError, TickFileWriter};
 
 /// Ticks handed over at once: 256 KiB of them.
@@ -17,6 +17,8 @@ pub(super) struct TickOutput {
     block: Vec<Tick>,
     first: Option<Timestamp>,
     last: Timestamp,
+    lowest: Price,
+    highest: Price,
     full: Option<SyncSender<Vec<Tick>>>,
     empty: Receiver<Vec<Tick>>,
     thread: Option<JoinHandle<Result<TickFileWriter, TickFileError>>>,
@@ -44,11 +46,22 @@ impl TickOutput {
         });
         let block = Vec::with_capacity(BLOCK);
         let (full, thread) = (Some(full), Some(thread));
-        Ok(TickOutput { block, first: None, last: Timestamp::MIN, full, empty, thread })
+        Ok(TickOutput {
+            block,
+            first: None,
+            last: Timestamp::MIN,
+            lowest: Price::from_units(i64::MAX),
+            highest: Price::from_units(i64::MIN),
+            full,
+            empty,
+            thread,
+        })
     }
 
     #[inline]
     pub(super) fn push(&mut self, tick: Tick) -> Result<(), TickFileError> {
+        self.lowest = self.lowest.min(tick.price);
+        self.highest = self.highest.max(tick.price);
         self.block.push(tick);
         if self.block.len() == BLOCK { self.hand_over() } else { Ok(()) }
     }
@@ -73,15 +86,17 @@ impl TickOutput {
         self.join().map(drop)
     }
 
-    /// Hands over the rest and gives the writer back, with the times of the first and the last tick.
+    /// Hands over the rest and gives the writer back, with the times of the first and the last tick and
+    /// the lowest and the highest price.
     pub(super) fn into_writer(
         mut self,
-    ) -> Result<(TickFileWriter, Timestamp, Timestamp), TickFileError> {
+    ) -> Result<(TickFileWriter, [Timestamp; 2], [Price; 2]), TickFileError> {
         if !self.block.is_empty() {
             self.hand_over()?;
         }
         let writer = self.join()?;
-        Ok((writer, self.first.unwrap_or(Timestamp::MIN), self.last))
+        let times = [self.first.unwrap_or(Timestamp::MIN), self.last];
+        Ok((writer, times, [self.lowest, self.highest]))
     }
 
     fn join(&mut self) -> Result<TickFileWriter, TickFileError> {

@@ -117,6 +117,17 @@ impl Placer {
         Placer { calendar, session: Session::NEVER }
     }
 
+    /// The halt of the session of the bar placed last.
+    pub(super) fn halt(&self) -> Option<(Timestamp, Timestamp)> {
+        self.session.halt
+    }
+
+    /// The trade date of the session of the bar placed last, if it began in it.
+    pub(super) fn trade_date(&self, start: Timestamp) -> Option<Date> {
+        (self.session.open <= start && start < self.session.close)
+            .then_some(self.session.trade_date)
+    }
+
     /// The place of a bar; of one outside every session its own interval.
     ///
     /// # Errors

@@ -35,6 +35,17 @@ pub enum IdenticalTrades {
     Drop,
 }
 
+/// What happens to a row whose prices its neighbours contradict: far from those before and after it, or
+/// the session's whole range on the first bar after a halt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ImplausiblePrices {
+    /// The row is refused.
+    #[default]
+    RefuseRow,
+    /// The row is kept, and told.
+    Keep,
+}
+
 /// How an import treats rows that are not as they should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policies {
@@ -44,6 +55,8 @@ pub struct Policies {
     pub off_tick_prices: OffTickPrices,
     /// Trades that repeat the one before.
     pub identical_trades: IdenticalTrades,
+    /// Prices that their neighbours contradict.
+    pub implausible_prices: ImplausiblePrices,
     /// The import fails if more than this part of all rows, 0 to 1, is refused. Half by default: the
     /// good rows of a bad file are kept, and the report tells how many were not. More than half refused
     /// rows are another format, whatever stands here.
@@ -56,6 +69,7 @@ impl Default for Policies {
             late_rows: LateRows::default(),
             off_tick_prices: OffTickPrices::default(),
             identical_trades: IdenticalTrades::default(),
+            implausible_prices: ImplausiblePrices::default(),
             max_refused: 0.5,
         }
     }

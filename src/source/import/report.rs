@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::market::Timestamp;
+use crate::market::{Price, Timestamp};
 
 /// Examples of a finding that are kept.
 pub(super) const EXAMPLES: usize = 20;
@@ -33,6 +33,8 @@ pub enum Finding {
     TwoSessions,
     /// A daily bar of a day that is no session.
     NoSession,
+    /// Prices that the row's neighbours contradict.
+    Implausible,
     /// A trade of no contracts.
     ZeroSize,
     /// A bar in which nothing traded.
@@ -57,6 +59,10 @@ pub enum Finding {
     Rounded,
     /// A bar outside every session.
     OutsideSession,
+    /// Prices that the row's neighbours contradict, kept.
+    ImplausibleKept,
+    /// A price far from those before it, and those after it are near it.
+    PriceJump,
 }
 
 /// What a finding did to its row.
@@ -72,7 +78,7 @@ pub enum Effect {
 
 impl Finding {
     /// All of them, refused ones first, then dropped ones.
-    pub const ALL: [Finding; 23] = [
+    pub const ALL: [Finding; 26] = [
         Finding::Unreadable,
         Finding::TimeOutOfRange,
         Finding::PriceOutOfRange,
@@ -84,6 +90,7 @@ impl Finding {
         Finding::OffGrid,
         Finding::TwoSessions,
         Finding::NoSession,
+        Finding::Implausible,
         Finding::ZeroSize,
         Finding::ZeroVolumeBar,
         Finding::LateDropped,
@@ -96,6 +103,8 @@ impl Finding {
         Finding::IdenticalTradeKept,
         Finding::Rounded,
         Finding::OutsideSession,
+        Finding::ImplausibleKept,
+        Finding::PriceJump,
     ];
 
     /// What it does to its row.
@@ -111,7 +120,8 @@ impl Finding {
             | Finding::OverlappingBar
             | Finding::OffGrid
             | Finding::TwoSessions
-            | Finding::NoSession => Effect::Refused,
+            | Finding::NoSession
+            | Finding::Implausible => Effect::Refused,
             Finding::ZeroSize
             | Finding::ZeroVolumeBar
             | Finding::LateDropped
@@ -123,7 +133,9 @@ impl Finding {
             Finding::LateSorted
             | Finding::IdenticalTradeKept
             | Finding::Rounded
-            | Finding::OutsideSession => Effect::Kept,
+            | Finding::OutsideSession
+            | Finding::ImplausibleKept
+            | Finding::PriceJump => Effect::Kept,
         }
     }
 
@@ -141,6 +153,7 @@ impl Finding {
             Finding::OffGrid => "bar that begins between two product bars",
             Finding::TwoSessions => "bar that holds trades of two sessions",
             Finding::NoSession => "daily bar of a day that is no session",
+            Finding::Implausible => "price that its neighbours contradict",
             Finding::ZeroSize => "trade of size 0",
             Finding::ZeroVolumeBar => "bar without volume",
             Finding::LateDropped => "back in time",
@@ -153,6 +166,8 @@ impl Finding {
             Finding::IdenticalTradeKept => "same trade as before, kept",
             Finding::Rounded => "price rounded to the tick grid",
             Finding::OutsideSession => "bar outside every session, which runs leave out",
+            Finding::ImplausibleKept => "price that its neighbours contradict, kept",
+            Finding::PriceJump => "price that jumps and stays there",
         }
     }
 }
@@ -200,6 +215,13 @@ pub struct ImportReport {
     pub first: Timestamp,
     /// Time of the last tick.
     pub last: Timestamp,
+    /// The lowest price in the output.
+    pub lowest: Price,
+    /// The highest one.
+    pub highest: Price,
+    /// A multiple of the instrument's tick that all prices are multiples of: they may be another
+    /// instrument's.
+    pub coarser_tick: Option<Price>,
     /// The contracts in the output.
     pub contracts: Vec<String>,
     /// Seconds in a bar, where the input was bars.
@@ -216,6 +238,14 @@ impl ImportReport {
     /// How often something was found.
     pub fn count(&self, finding: Finding) -> &Count {
         &self.counts[finding as usize]
+    }
+
+    /// What the prices say of the instrument, if it is not this one.
+    pub fn tick_warning(&self) -> Option<String> {
+        let tick = self.coarser_tick?;
+        Some(format!(
+            "every price is a multiple of {tick}, and the instrument's tick is finer: is it this instrument, in this scale?"
+        ))
     }
 
     /// Rows to which that happened; a kept row can have several findings.
@@ -243,6 +273,10 @@ impl fmt::Display for ImportReport {
             self.format
         )?;
         writeln!(f, "  from {} to {}", self.first, self.last)?;
+        writeln!(f, "  prices from {} to {}", self.lowest, self.highest)?;
+        if let Some(warning) = self.tick_warning() {
+            writeln!(f, "  {warning}")?;
+        }
         if let Some(seconds) = self.bar_seconds {
             writeln!(f, "  made from bars of {seconds} s")?;
         }
@@ -268,8 +302,12 @@ impl fmt::Display for ImportReport {
                 Effect::Kept => "kept",
             };
             writeln!(f, "  {effect} {}: {}", count.rows, finding.words())?;
-            // Of rows that are in the output, and of whole contracts, the number says enough.
-            if effect == "kept" || count.examples.is_empty() {
+            // Of rows whose place or price was put right, and of whole contracts, the number says enough.
+            let number_says_enough = matches!(
+                finding,
+                Finding::LateSorted | Finding::IdenticalTradeKept | Finding::Rounded
+            );
+            if number_says_enough || count.examples.is_empty() {
                 continue;
             }
             for Example { input, line, reason, .. } in &count.examples {
