@@ -12,7 +12,7 @@ use super::model_set::{GraphKind, ModelSet, ModelSetError};
 use super::seat::ENCODED;
 use crate::execution::{Account, Decision};
 use crate::inference::{Backend, Graph};
-use crate::market::{Bar, Timeframe};
+use crate::market::{Bar, Timeframe, Timestamp};
 use crate::matrix::{MatrixKind, Window};
 use crate::strategy::{Observation, Strategy};
 
@@ -80,12 +80,23 @@ impl Chunk {
     fn new(matrix: MatrixKind) -> Chunk {
         Chunk { matrix, rows: Vec::with_capacity(CHUNK), windows: Vec::new() }
     }
+
+    /// Drops all windows but the last.
+    fn keep_last(&mut self) {
+        if let Some(before) = self.rows.len().checked_sub(1) {
+            let width = self.windows.len() / self.rows.len();
+            self.windows.drain(..before * width);
+            self.rows.drain(..before);
+        }
+    }
 }
 
 /// Sits in the decision seat, decides nothing, and hands windows to the workers.
 struct Watcher {
     timeframe: Timeframe,
     windows: [(Window, u64, Chunk); 3],
+    /// Nothing is asked on bars that end by then, so only the last windows of before are seen by anybody.
+    warm_until: Timestamp,
     workers: SyncSender<Chunk>,
 }
 
@@ -132,14 +143,18 @@ impl Strategy for Watcher {
         }
     }
 
-    fn on_bar(&mut self, _: &Bar, _: u64, _: &Account) -> Option<Decision> {
+    fn on_bar(&mut self, bar: &Bar, _: u64, _: &Account) -> Option<Decision> {
+        if bar.end <= self.warm_until {
+            self.windows.iter_mut().for_each(|(_, _, chunk)| chunk.keep_last());
+        }
         None
     }
 
     fn restart(&mut self) {}
 }
 
-/// Encodes every whole window of a history on `threads` threads (≥ 1). `walk` takes the history through the stages
+/// Encodes every whole window of a history on `threads` threads (≥ 1), but for those that nobody is asked on because they
+/// end by `warm_until` and others follow before. `walk` takes the history through the stages
 /// with the given strategy in the decision seat, and drops it. The encoders run on backends of the kind of `backend`.
 ///
 /// # Errors
@@ -148,6 +163,7 @@ pub fn foresee<T>(
     set: &ModelSet,
     backend: &dyn Backend,
     threads: usize,
+    warm_until: Timestamp,
     walk: impl FnOnce(Box<dyn Strategy + Send>) -> T,
 ) -> Result<(Foreseen, T), ModelSetError> {
     let matrices = &set.manifest().feature_schema.matrices;
@@ -156,7 +172,8 @@ pub fn foresee<T>(
         let settings = matrices.of(matrix);
         (Window::new(settings.rows, settings.columns.len()), 0, Chunk::new(matrix))
     });
-    let watcher = Watcher { timeframe: matrices.tactical.timeframe, windows, workers };
+    let timeframe = matrices.tactical.timeframe;
+    let watcher = Watcher { timeframe, windows, warm_until, workers };
     let encoders =
         (0..threads.max(1)).map(|_| Encoders::load(set, backend)).collect::<Result<Vec<_>, _>>()?;
     let chunks = Mutex::new(chunks);

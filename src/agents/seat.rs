@@ -10,7 +10,7 @@ use super::risk::RiskRules;
 use super::vote::count_votes;
 use crate::execution::{Account, Bracket, Decision, OrderKind, Target};
 use crate::inference::{Backend, DropoutMasks};
-use crate::market::{Bar, Price, Side, Timeframe};
+use crate::market::{Bar, Price, Side, Timeframe, Timestamp};
 use crate::matrix::{MatrixKind, Window};
 use crate::strategy::{Levels, Observation, Strategy};
 
@@ -59,6 +59,8 @@ pub struct Agents {
     encodings: [Vec<f32>; 3],
     levels: Levels,
     foreseen: Option<Arc<Foreseen>>,
+    /// Bars that end by then are warm-up: nobody listens to what is thought on them.
+    warm_until: Timestamp,
     record: Option<DecisionRecord>,
 }
 
@@ -120,6 +122,7 @@ impl Agents {
             encodings,
             levels: Levels::NONE,
             foreseen: None,
+            warm_until: Timestamp::MIN,
             record: None,
             networks,
         }
@@ -128,6 +131,11 @@ impl Agents {
     /// Looks up what the encoders give instead of running them: it was computed beforehand from the same rows.
     pub fn foresee(&mut self, foreseen: Arc<Foreseen>) {
         self.foreseen = Some(foreseen);
+    }
+
+    /// Thinks of nothing on bars that end by `time`: it only watches. What comes after is the same.
+    pub fn watch_until(&mut self, time: Timestamp) {
+        self.warm_until = time;
     }
 
     /// Both stages.
@@ -281,6 +289,9 @@ impl Strategy for Agents {
     }
 
     fn on_bar(&mut self, bar: &Bar, question: u64, account: &Account) -> Option<Decision> {
+        if bar.end <= self.warm_until && self.warm_until > Timestamp::MIN {
+            return None;
+        }
         let (bar_end, position) = (bar.end, account.position);
         let mut record = DecisionRecord { question, bar_end, position, ..DecisionRecord::EMPTY };
         let backend = Arc::clone(&self.backend);
@@ -303,7 +314,7 @@ impl Strategy for Agents {
     }
 
     fn restart(&mut self) {
-        // Matrices go on over contracts and holes as their features do.
+        // Of a hole the rows' numbers tell; into another contract rows go on as their features do.
     }
 }
 

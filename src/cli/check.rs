@@ -4,14 +4,16 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Failure, say};
+use super::progress::Progress;
+use super::{Failure, say, stop};
 use crate::agents::model_set::{GOLDEN_TOLERANCE, GraphFile, GraphKind, shapes_text};
 use crate::config::{Config, Mode, StrategyKind, process_variables};
 use crate::market::Instrument;
-use crate::pipeline::{check_fit, open_backend, open_model_set};
-use crate::source::history::HistoryError;
-use crate::source::import::{BINARY_PRESETS, Detected, ImportError, PRESETS, detect, preset_names};
-use crate::source::native::{TickFile, TickFileDescription};
+use crate::performance::{MADE_UP_MARKET, NOTHING_TO_DECIDE, RUN_FILES, check_run_directory};
+use crate::pipeline::{Missing, Survey, journal_path, open_backend, open_model_set, survey};
+
+/// So many holes are listed to people.
+const MOST_HOLES: usize = 10;
 
 /// Reads a configuration; anything wrong with it is bad usage.
 pub(super) fn load(path: &Path) -> Result<(Config, Instrument), Failure> {
@@ -33,27 +35,55 @@ pub(super) fn keep_history(config: &Config, outputs: &[std::path::PathBuf]) -> R
     }
 }
 
-pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
-    let (config, instrument) = load(path)?;
-    // Whatever the history is, indicators and matrices must be for whoever decides.
-    let any = TickFileDescription::new(&instrument, "check");
-    check_fit(&config, &instrument, &any).map_err(Failure::usage)?;
-    let history = match config.system.mode {
-        Mode::Backtest => check_history(&config, &instrument)?,
-        Mode::Paper | Mode::Live => "none: live data".to_owned(),
+/// Reads the configuration of a backtest. That its mode is another is told before anything that only the other needs,
+/// such as a password.
+pub(super) fn load_backtest(path: &Path) -> Result<(Config, Instrument), Failure> {
+    let other = |mode: &str| {
+        Failure::usage(format!(
+            "{}: system.mode: only `backtest` can be run in this version, not `{mode}`; paper and live trading are not available yet",
+            path.display()
+        ))
     };
+    if let Some(mode @ ("paper" | "live")) = Config::written_mode(path).as_deref() {
+        return Err(other(mode));
+    }
+    let (config, instrument) = load(path)?;
+    match config.system.mode {
+        Mode::Backtest => Ok((config, instrument)),
+        Mode::Paper => Err(other("paper")),
+        Mode::Live => Err(other("live")),
+    }
+}
+
+/// Refuses every output of a run that cannot be.
+pub(super) fn check_outputs(config: &Config) -> Result<(), Failure> {
+    let directory = &config.output.directory;
+    let files = RUN_FILES.iter().map(|name| directory.join(name));
+    let files: Vec<_> = files.chain([journal_path(config)]).collect();
+    keep_history(config, &files)
+}
+
+pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
+    let (config, _) = load_backtest(path)?;
+    check_outputs(&config)?;
+    check_run_directory(&config.output.directory).map_err(Failure::usage)?;
     let models =
         (config.strategy.kind == StrategyKind::Marl).then(|| check_models(&config)).transpose()?;
-    let notes = config.notes();
+    let survey = survey_apart(&config)?;
+    let notes = caveats(&survey).chain(config.notes()).chain(config.matrix_notes());
+    let notes: Vec<String> = notes.collect();
     if json {
-        let mut said = json!({ "configuration": path, "history": history, "notes": notes });
+        let mut said =
+            json!({ "configuration": path, "history": as_json(&survey), "notes": notes });
         if let Some((_, set)) = models {
             said["model_set"] = set;
         }
         say(said);
     } else {
         say(format!("{}: good", path.display()));
-        say(format!("history: {history}"));
+        for line in lines(&config, &survey) {
+            say(line);
+        }
         for line in models.map(|(lines, _)| lines).unwrap_or_default() {
             say(line);
         }
@@ -62,6 +92,99 @@ pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Surveys the history as a run would see it, in a folder that is gone at the end: results of earlier runs stay.
+fn survey_apart(config: &Config) -> Result<Survey, Failure> {
+    let directory = &config.output.directory;
+    let existing = directory.ancestors().find(|it| !it.as_os_str().is_empty() && it.exists());
+    let folder = tempfile::Builder::new()
+        .prefix(".check-")
+        .tempdir_in(existing.unwrap_or(Path::new(".")))
+        .map_err(Failure::usage)?;
+    let mut apart = config.clone();
+    apart.output.directory = folder.path().to_owned();
+    let mut progress = Progress::new();
+    let survey = survey(&apart, &stop::on_signal(), &mut |now| progress.show_backtest(now));
+    progress.finish();
+    survey.map_err(Failure::usage)
+}
+
+/// What a run would warn of, as far as it is known before.
+fn caveats(survey: &Survey) -> impl Iterator<Item = String> {
+    let made_up = survey.made_up.then(|| MADE_UP_MARKET.to_owned());
+    let never = survey.decides_from.is_none().then(|| NOTHING_TO_DECIDE.to_owned());
+    made_up.into_iter().chain(never).chain(survey.notes.clone())
+}
+
+/// What the run would see, for people.
+fn lines(config: &Config, survey: &Survey) -> Vec<String> {
+    let kind = match survey.is_prepared {
+        false => "native".to_owned(),
+        true if survey.made_up => "generated by the run".to_owned(),
+        true => format!("{}, imported by the run", survey.origin),
+    };
+    let mut lines = vec![format!("history: {}: {kind}, whole", survey.name)];
+    let warm_up = match survey.warm_up_sessions {
+        0 => String::new(),
+        sessions => {
+            format!(", after {} ticks in {sessions} sessions of warm-up", survey.warm_up_ticks)
+        }
+    };
+    if let (Some(first), Some(last)) = (survey.sessions.first(), survey.sessions.last()) {
+        let sessions = survey.sessions.len();
+        lines.push(format!(
+            "  {first} to {last}: {} ticks in {sessions} sessions{warm_up}",
+            survey.ticks
+        ));
+    }
+    let contracts = survey.contracts.iter();
+    let contracts: Vec<String> =
+        contracts.map(|it| format!("{} ({} to {})", it.symbol, it.first, it.last)).collect();
+    lines.push(format!("  contracts: {}", contracts.join(", ")));
+    for Missing { first, last, sessions } in survey.missing.iter().take(MOST_HOLES) {
+        lines.push(match sessions {
+            1 => format!("  missing: the session of {first}"),
+            _ => format!("  missing: {sessions} sessions, {first} to {last}"),
+        });
+    }
+    if let Some(more) = survey.missing.len().checked_sub(MOST_HOLES).filter(|&more| more > 0) {
+        lines.push(format!("  missing: {more} more holes; --json lists them"));
+    }
+    lines.push(match survey.decides_from {
+        Some(time) => format!("first decision: {time}"),
+        None => "first decision: never".to_owned(),
+    });
+    lines.push(format!("results: {}", config.output.directory.display()));
+    lines
+}
+
+fn as_json(survey: &Survey) -> Value {
+    let text = |it: &dyn std::fmt::Display| it.to_string();
+    let missing: Vec<Value> = survey
+        .missing
+        .iter()
+        .map(|it| json!({ "first": text(&it.first), "last": text(&it.last), "sessions": it.sessions }))
+        .collect();
+    let contracts: Vec<Value> = survey
+        .contracts
+        .iter()
+        .map(|it| json!({ "symbol": it.symbol, "first": text(&it.first), "last": text(&it.last) }))
+        .collect();
+    json!({
+        "name": survey.name,
+        "origin": survey.origin,
+        "made_up": survey.made_up,
+        "first_trading_day": survey.sessions.first().map(|it| text(it)),
+        "last_trading_day": survey.sessions.last().map(|it| text(it)),
+        "sessions": survey.sessions.len(),
+        "ticks": survey.ticks,
+        "warm_up_sessions": survey.warm_up_sessions,
+        "warm_up_ticks": survey.warm_up_ticks,
+        "missing": missing,
+        "contracts": contracts,
+        "decides_from": survey.decides_from.map(|it| text(&it)),
+    })
 }
 
 /// Loads the model set and runs its golden cases; says what it contains, in lines and as JSON.
@@ -101,35 +224,4 @@ fn check_models(config: &Config) -> Result<(Vec<String>, Value), Failure> {
         "golden_difference": difference,
     });
     Ok((lines, said))
-}
-
-fn check_history(config: &Config, instrument: &Instrument) -> Result<String, Failure> {
-    let settings = &config.data_handler.backtest_settings;
-    let Some(path) = &settings.file_path else {
-        return match settings.synthetic {
-            Some(_) => Ok("a synthetic market, generated by the run".to_owned()),
-            None => Err(Failure::usage(HistoryError::None)),
-        };
-    };
-    if !path.exists() {
-        return Err(Failure::usage(HistoryError::Missing { path: path.clone() }));
-    }
-    if let Some(format) = &settings.format {
-        let known = PRESETS.iter().chain(&BINARY_PRESETS).any(|preset| preset.name == *format);
-        if !known {
-            let (name, known) = (format.clone(), preset_names());
-            return Err(Failure::usage(ImportError::Format { name, known }));
-        }
-        return Ok(format!("{}: {format}, imported by the run", path.display()));
-    }
-    match detect(path).map_err(Failure::usage)? {
-        Detected::Format(format) => {
-            Ok(format!("{}: {format}, imported by the run", path.display()))
-        }
-        Detected::Native => {
-            let file = TickFile::open(path).map_err(Failure::usage)?;
-            check_fit(config, instrument, file.description()).map_err(Failure::usage)?;
-            Ok(format!("{}: native, {} ticks, whole", path.display(), file.ticks().len()))
-        }
-    }
 }

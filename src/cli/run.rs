@@ -4,13 +4,12 @@ use std::path::Path;
 
 use super::progress::Progress;
 use super::{Failure, check, say, stop, tell};
-use crate::config::Mode;
 use crate::market::Timestamp;
 use crate::performance::{
-    LatencySummary, RUN_FILES, Summary, WallTimes, check_run_directory, hold_run_directory,
-    remove_journal, render_report_again, write_run_directory,
+    LatencySummary, Summary, WallTimes, check_run_directory, hold_run_directory, remove_journal,
+    render_report_again, write_run_directory,
 };
-use crate::pipeline::{Backtest, journal_path, run_backtest};
+use crate::pipeline::{Backtest, run_backtest};
 
 impl Progress {
     pub(super) fn show_backtest(&mut self, now: Backtest) {
@@ -23,21 +22,9 @@ impl Progress {
 }
 
 pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
-    let (config, _) = check::load(path)?;
-    if config.system.mode != Mode::Backtest {
-        return Err(Failure::usage(format!(
-            "{}: system.mode: only `backtest` can be run in this version; paper and live trading are not available yet",
-            path.display()
-        )));
-    }
-    let directory = &config.output.directory;
-    let files = RUN_FILES.iter().map(|name| directory.join(name));
-    let files: Vec<_> = files.chain([journal_path(&config)]).collect();
-    check::keep_history(&config, &files)?;
+    let (config, _) = check::load_backtest(path)?;
+    check::check_outputs(&config)?;
     let notes = config.notes();
-    for note in &notes {
-        tell(format!("note: {note}"));
-    }
     let directory = &config.output.directory;
     check_run_directory(directory).map_err(Failure::run)?;
     let _held = hold_run_directory(directory).map_err(Failure::run)?;
@@ -73,38 +60,93 @@ pub(super) fn report(directory: &Path) -> Result<(), Failure> {
 /// The headline, for a terminal; the report has the rest.
 pub(super) fn say_results(summary: &Summary) {
     let statistics = &summary.statistics;
-    let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.2}"));
-    let percent = |value: Option<f64>| {
-        value.map_or("–".to_owned(), |value| format!("{:.1} %", value * 100.0))
+    let money = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("${value:.2}"));
+    let market = if summary.input_description.made_up { ", a made-up market" } else { "" };
+    say(format!("{} {} on {}{market}", summary.mode, summary.strategy, summary.input));
+    let warm_up = match summary.warm_up_ticks {
+        0 => String::new(),
+        ticks => format!(" after {ticks} of warm-up"),
     };
-    say(format!("{} {} on {}", summary.mode, summary.strategy, summary.input));
     say(format!(
-        "{} ticks at {:.0} M ticks/s, {} trades",
+        "{} ticks{warm_up} at {} ticks/s, {} trades",
         summary.ticks,
-        summary.ticks_per_second.unwrap_or(0.0) / 1e6,
+        scaled(summary.ticks_per_second.unwrap_or(0.0)),
         statistics.trades
     ));
     say(format!(
-        "net ${:.2} (gross ${:.2}, costs ${:.2}), max drawdown ${}",
+        "net ${:.2} (gross ${:.2}, costs ${:.2}), max drawdown {}",
         statistics.net_pnl,
         statistics.gross_pnl,
         statistics.costs,
-        number(statistics.max_drawdown)
+        money(statistics.max_drawdown)
     ));
-    say(format!(
-        "Sharpe {}, Sortino {}, win rate {}, profit factor {}",
-        number(statistics.sharpe),
-        number(statistics.sortino),
-        percent(statistics.win_rate),
-        number(statistics.profit_factor)
-    ));
-    for note in &summary.data_notes {
-        say(format!("note: {note}"));
-    }
-    if summary.interrupted {
-        say("the run was stopped early: results cover what was replayed");
+    say(figures(summary));
+    for caveat in &summary.caveats {
+        say(format!("note: {caveat}"));
     }
     for line in summary.latency.iter().flat_map(LatencySummary::lines) {
         say(line);
+    }
+}
+
+/// The ratios, each with its value or with why it has none.
+fn figures(summary: &Summary) -> String {
+    let statistics = &summary.statistics;
+    let plain = |value: f64| format!("{value:.2}");
+    let percent = |value: f64| format!("{:.1} %", value * 100.0);
+    let figure = |words: &str, name: &str, value: Option<f64>, text: &dyn Fn(f64) -> String| {
+        let why = || statistics.undefined.get(name).map_or("", String::as_str);
+        format!("{words} {}", value.map_or_else(|| format!("– ({})", why()), text))
+    };
+    let few = match statistics.undefined.get("confidence_intervals.sharpe") {
+        Some(why) if statistics.sharpe.is_some() => format!(" ({why})"),
+        _ => String::new(),
+    };
+    [
+        figure("Sharpe", "sharpe", statistics.sharpe, &plain) + &few,
+        figure("Sortino", "sortino", statistics.sortino, &plain),
+        figure("win rate", "win_rate", statistics.win_rate, &percent),
+        figure("profit factor", "profit_factor", statistics.profit_factor, &plain),
+    ]
+    .join(", ")
+}
+
+/// Three digits and a unit: `412`, `39.1 k`, `3.20 M`.
+fn scaled(value: f64) -> String {
+    // Each limit is where three digits would round up to 1,000.
+    let (value, unit) = match value {
+        v if v < 999.5 => return format!("{v:.0}"),
+        v if v < 999.5e3 => (v / 1e3, "k"),
+        v if v < 999.5e6 => (v / 1e6, "M"),
+        v => (v / 1e9, "G"),
+    };
+    let decimals = match value {
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scaled;
+
+    #[test]
+    fn a_rate_has_three_digits_and_a_unit() {
+        for (value, text) in [
+            (0.0, "0"),
+            (412.4, "412"),
+            (999.4, "999"),
+            (999.6, "1.00 k"),
+            (39_133.6, "39.1 k"),
+            (391_336.0, "391 k"),
+            (999_499.0, "999 k"),
+            (999_501.0, "1.00 M"),
+            (34_560_000.0, "34.6 M"),
+            (1.5e9, "1.50 G"),
+        ] {
+            assert_eq!(scaled(value), text);
+        }
     }
 }

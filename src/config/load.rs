@@ -31,6 +31,14 @@ impl Config {
         Config::parse(&text, &path.display().to_string(), variables)
     }
 
+    /// `system.mode` as the file spells it, whatever else is wrong with the file; `None` where it cannot be told.
+    pub fn written_mode(path: &Path) -> Option<String> {
+        let text = fs::read_to_string(path).ok()?;
+        let value: serde_json::Value =
+            serde_saphyr::from_str_with_options(&text, options()).ok()?;
+        Some(value.get("system")?.get("mode")?.as_str()?.to_owned())
+    }
+
     /// Reads a configuration from `text`; `name` stands for the file in errors.
     ///
     /// # Errors

@@ -62,6 +62,13 @@ impl Config {
             &["execution.slippage.assumed_spread_ticks"],
             "without execution.slippage.cross_spread",
         );
+        notes
+    }
+
+    /// One plain sentence on each default matrix that the indicators have no features for, so that it is left out. Only
+    /// who inspects matrices misses it: agents have those of their model set, and rules look at none.
+    pub fn matrix_notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
         if let Ok(layout) = FeatureLayout::new(&self.indicators, &self.bars.timeframes) {
             for kind in MatrixKind::ALL {
                 if self.matrices.given(kind).is_none()

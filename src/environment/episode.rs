@@ -8,7 +8,7 @@ use super::market::Market;
 use crate::execution::{Account, Decision, Desk};
 use crate::market::{Bar, Price, Tick, Timestamp};
 use crate::performance::{EquityPoint, ExitReason, Trade};
-use crate::pipeline::{Answer, Downstream, Event, Question, Sink, TradingStage};
+use crate::pipeline::{Answer, Break, Downstream, Event, Question, Sink, TradingStage};
 
 /// A question, and what is known at it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -132,7 +132,7 @@ impl Downstream for Questions {
         self.asked.push_back((*question, bar.end, *account));
     }
     fn on_contract_change(&mut self, _: Price, _: Price) {}
-    fn on_restart(&mut self) {}
+    fn on_restart(&mut self, _: Break) {}
 }
 
 #[derive(Clone, Debug, Default)]

@@ -31,7 +31,7 @@ pub struct Market {
     sessions: Vec<SessionSpan>,
 }
 
-/// Every row of one matrix over the whole history, scaled, oldest first.
+/// Every row of one matrix over the whole history, scaled, oldest first. Zeros stand for each hole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
     /// Numbers in a row.
@@ -292,10 +292,13 @@ impl Strategy for Recorder {
         self.levels = observation.levels;
         for kind in MatrixKind::ALL {
             let Some(row) = observation.row(kind) else { continue };
-            let rows = &mut self.rows[kind as usize];
+            let (rows, whole) = (&mut self.rows[kind as usize], &mut self.whole[kind as usize]);
+            // A number is left out at each hole, over which no window is whole.
+            while rows.count() + 1 < row.number as usize {
+                rows.cells.resize(rows.cells.len() + rows.width, 0.0);
+                *whole = 0;
+            }
             rows.cells.extend_from_slice(row.cells);
-            assert_eq!(row.number as usize, rows.count(), "inline, no row is left out");
-            let whole = &mut self.whole[kind as usize];
             *whole = if row.is_warm { *whole + 1 } else { 0 };
         }
     }

@@ -127,11 +127,16 @@ impl FeatureEngine {
         self.disagreeing_trades
     }
 
-    /// Bars of a timeframe (by its [place](FeatureLayout::place)) that were taken, counted
-    /// until each of its columns has had its first valid bar.
+    /// Bars of a timeframe (by its [place](FeatureLayout::place)) that were taken since the series last began,
+    /// counted until each of its columns has had its first valid bar since.
     #[inline]
-    pub fn bars(&self, timeframe: usize) -> usize {
-        self.state.timeframes[timeframe].bars()
+    pub fn bars_on_end(&self, timeframe: usize) -> usize {
+        self.state.timeframes[timeframe].bars_on_end()
+    }
+
+    /// Whole sessions are missing before the next bar: [`FeatureEngine::bars_on_end`] counts from it. Values go on.
+    pub fn begin_anew(&mut self) {
+        self.state.timeframes.iter_mut().for_each(TimeframeIndicators::begin_anew);
     }
 
     /// Takes a closed bar and writes the row anew; `None` if no indicator stands on its timeframe.

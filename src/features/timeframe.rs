@@ -19,6 +19,8 @@ pub(super) struct TimeframeIndicators {
     pub(super) last_end: Timestamp,
     /// Bars taken, counted until every column has had its first valid bar.
     bars: usize,
+    /// The same since the series last began, which is at its first bar or after a hole.
+    bars_on_end: usize,
     /// The first bar at which every column can have a value.
     warm: usize,
     statistics: Option<Placed<MovingStatistics>>,
@@ -85,6 +87,7 @@ impl TimeframeIndicators {
         Ok(TimeframeIndicators {
             last_end: Timestamp::MIN,
             bars: 0,
+            bars_on_end: 0,
             warm: warm.into_iter().fold(0, usize::max),
             statistics,
             gaps,
@@ -94,9 +97,14 @@ impl TimeframeIndicators {
         })
     }
 
-    /// Bars taken, counted until every column has had its first valid bar.
-    pub(super) fn bars(&self) -> usize {
-        self.bars
+    /// Bars taken since the series last began, counted until every column has had its first valid bar since.
+    pub(super) fn bars_on_end(&self) -> usize {
+        self.bars_on_end
+    }
+
+    /// The next bar does not go on from the last one.
+    pub(super) fn begin_anew(&mut self) {
+        self.bars_on_end = 0;
     }
 
     pub(super) fn fair_value_gap(&self) -> Option<&FairValueGap> {
@@ -119,6 +127,7 @@ impl TimeframeIndicators {
     ) -> bool {
         let warming = (self.bars <= self.warm).then_some(self.bars);
         self.bars += usize::from(warming.is_some());
+        self.bars_on_end += usize::from(self.bars_on_end <= self.warm);
         update(&mut self.statistics, bar, warming, tick, row);
         update(&mut self.gaps, bar, warming, tick, row);
         update(&mut self.regression, bar, warming, tick, row);

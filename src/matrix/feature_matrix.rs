@@ -188,7 +188,7 @@ impl FeatureMatrix {
             };
         }
         let warm = |(place, after): (usize, &Option<usize>)| {
-            after.is_none_or(|first_valid| engine.bars(place) > first_valid)
+            after.is_none_or(|first_valid| engine.bars_on_end(place) > first_valid)
         };
         let is_warm = self.warm_after.iter().enumerate().all(warm);
         self.window.push(&self.row, is_warm);
@@ -196,8 +196,14 @@ impl FeatureMatrix {
         true
     }
 
-    /// Number of the row that was added last, 1, 2, 3, …, and whether every feature was past its first valid bar;
-    /// 0 before the first.
+    /// Forgets its rows: they lie before a hole. A number is left out, so that whoever keeps rows sees it too.
+    pub fn begin_anew(&mut self) {
+        self.rows += 1;
+        self.window.begin_anew();
+    }
+
+    /// Number of the row that was added last, 1, 2, 3, … with one left out at each hole, and whether every feature was
+    /// past its first valid bar since the last hole; 0 before the first.
     pub fn newest(&self) -> (u64, bool) {
         (self.rows, self.is_warm)
     }

@@ -116,6 +116,11 @@ impl RollingMatrix {
         });
     }
 
+    /// [`Window::begin_anew`]; the scales stay as they are.
+    pub fn begin_anew(&mut self) {
+        self.window.begin_anew();
+    }
+
     /// The last N rows, oldest first, row by row: N×F numbers within ±3.
     ///
     /// # Errors

@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::RunRecord;
 use super::statistics::{daily_returns, sharpe};
-use super::trading_day::daily_closes;
 use crate::random::Random;
 
-/// Fewer trades or days than this say too little to be resampled.
-const FEWEST: usize = 10;
+/// Fewer trades, or days with a result, than this say too little to be resampled.
+pub(super) const FEWEST: usize = 10;
 
 /// Limits between which a figure lies with some confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +25,7 @@ pub struct Interval {
 }
 
 /// Bootstrap confidence intervals of a run's figures, each as in [`super::Statistics`]. `None` with
-/// fewer than ten trades (for [`Intervals::sharpe`]: days), or where the figure itself is undefined.
+/// fewer than ten trades (for [`Intervals::sharpe`]: days on which equity changed), or where the figure itself is undefined.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intervals {
     /// Share of cases in which an interval shall hold the true figure, such as 0.95.
@@ -51,9 +50,8 @@ impl Intervals {
     pub fn of(record: &RunRecord) -> Intervals {
         let (level, resamples) = (record.confidence_level, record.bootstrap_resamples);
         let nets: Vec<f64> = record.trades.iter().map(|trade| trade.net_pnl().as_f64()).collect();
-        let closes: Vec<f64> =
-            daily_closes(&record.equity).iter().map(|close| close.1.as_f64()).collect();
-        let returns = daily_returns(record.initial_capital.as_f64(), &closes).unwrap_or_default();
+        let returns = daily_returns(record).unwrap_or_default();
+        let days_a_year = f64::from(record.calendar.sessions_a_year());
         let trades = TradeResamples::draw(&nets, resamples, record.seed);
         let count = nets.len() as f64;
         Intervals {
@@ -64,7 +62,10 @@ impl Intervals {
             win_rate: interval(trades.win_rate.iter().copied(), level),
             profit_factor: interval(trades.profit_factor.iter().copied(), level)
                 .filter(|_| nets.iter().any(|&net| net < 0.0)),
-            sharpe: interval(sharpe_resamples(&returns, resamples, record.seed), level),
+            sharpe: interval(
+                sharpe_resamples(&returns, days_a_year, resamples, record.seed),
+                level,
+            ),
         }
     }
 }
@@ -103,11 +104,18 @@ impl TradeResamples {
 }
 
 /// Sharpe ratios of resampled days; resamples without variance have none and are left out.
-fn sharpe_resamples(returns: &[f64], resamples: u32, seed: u64) -> impl Iterator<Item = f64> {
+fn sharpe_resamples(
+    returns: &[f64],
+    days_a_year: f64,
+    resamples: u32,
+    seed: u64,
+) -> impl Iterator<Item = f64> {
     let mut draws = Draws::new(seed, 2);
     let days = returns.len();
     let block = (days as f64).sqrt().round() as usize;
-    let resamples = if days < FEWEST { 0 } else { resamples };
+    let with_result = returns.iter().filter(|value| **value != 0.0).count();
+    // Most resamples of one trade have no variance: those that are left all say the same.
+    let resamples = if with_result < FEWEST { 0 } else { resamples };
     let mut sample = vec![0.0; days];
     (0..resamples).filter_map(move |_| {
         let mut at = 0;
@@ -120,7 +128,7 @@ fn sharpe_resamples(returns: &[f64], resamples: u32, seed: u64) -> impl Iterator
             };
             *value = returns[at];
         }
-        sharpe(&sample)
+        sharpe(&sample, days_a_year)
     })
 }
 
@@ -189,7 +197,8 @@ mod tests {
         let held = (0..300)
             .filter(|&case| {
                 let returns = normal(&mut draws, 250, 0.001, 0.01);
-                let interval = interval(sharpe_resamples(&returns, 300, case), 0.95).unwrap();
+                let interval =
+                    interval(sharpe_resamples(&returns, 252.0, 300, case), 0.95).unwrap();
                 (interval.lower..interval.upper.unwrap()).contains(&truth)
             })
             .count();
@@ -203,12 +212,12 @@ mod tests {
         // sums spread far wider than those of days drawn one by one.
         let returns: Vec<f64> =
             (0..400).map(|day| if day / 40 % 2 == 0 { 0.01 } else { -0.01 }).collect();
-        let blocks = interval(sharpe_resamples(&returns, 500, 1), 0.95).unwrap();
+        let blocks = interval(sharpe_resamples(&returns, 252.0, 500, 1), 0.95).unwrap();
         let mut draws = Draws::new(1, 0);
         let single = interval(
             (0..500).filter_map(|_| {
                 let sample: Vec<f64> = (0..400).map(|_| returns[draws.index(400)]).collect();
-                sharpe(&sample)
+                sharpe(&sample, 252.0)
             }),
             0.95,
         )
@@ -224,7 +233,11 @@ mod tests {
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
         assert!(TradeResamples::draw(&nets[..FEWEST - 1], 100, 1).net.is_empty());
-        assert_eq!(sharpe_resamples(&nets[..FEWEST - 1], 100, 1).count(), 0);
+        assert_eq!(sharpe_resamples(&nets[..FEWEST - 1], 252.0, 100, 1).count(), 0);
+        // A hundred days of which one has a result are one trade.
+        let mut one = [0.0; 100];
+        one[50] = -0.01;
+        assert_eq!(sharpe_resamples(&one, 252.0, 100, 1).count(), 0);
     }
 
     #[test]

@@ -7,6 +7,9 @@ use crate::agents::{DecisionRecord, Reason, Reliability};
 use crate::execution::Target;
 use crate::market::{Money, Side};
 
+/// Of fewer trades nobody can say whether confidence foretells.
+pub(super) const FEWEST_FORETOLD: usize = 50;
+
 /// What the agents decided, in figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DecisionSummary {
@@ -19,7 +22,8 @@ pub struct DecisionSummary {
     pub executed: u64,
     /// Those that each reason refused, of the reasons that refused any; one question can have several.
     pub refused: Vec<(String, u64)>,
-    /// Confidence against whether the trade that came of it earned more than it cost; `None` without trades.
+    /// Confidence against whether the trade that came of it earned more than it cost; `None` with fewer than
+    /// fifty trades.
     pub reliability: Option<Reliability>,
 }
 
@@ -36,7 +40,9 @@ impl DecisionSummary {
             asked: decisions.len() as u64,
             executed: decisions.iter().filter(|decision| decision.is_executed()).count() as u64,
             refused: refused.filter(|&(_, count)| count > 0).collect(),
-            reliability: Reliability::of(&outcomes(decisions, &record.trades)),
+            reliability: Some(outcomes(decisions, &record.trades))
+                .filter(|outcomes| outcomes.len() >= FEWEST_FORETOLD)
+                .and_then(|outcomes| Reliability::of(&outcomes)),
         })
     }
 }

@@ -6,6 +6,7 @@
 //! one run of several.
 
 mod bootstrap;
+mod caveats;
 mod csv_row;
 mod decision_summary;
 mod decisions_csv;
@@ -24,6 +25,7 @@ mod trades_csv;
 mod trading_day;
 
 pub use bootstrap::{Interval, Intervals};
+pub use caveats::{MADE_UP_MARKET, NOTHING_TO_DECIDE};
 pub use decision_summary::DecisionSummary;
 pub use latency_summary::{LatencySummary, SpanSummary};
 pub use record::{EquityPoint, ExitReason, Trade};

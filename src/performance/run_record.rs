@@ -7,13 +7,16 @@ use hdrhistogram::Histogram;
 use super::{EquityPoint, Trade};
 use crate::agents::DecisionRecord;
 use crate::latency::LatencyRecord;
-use crate::market::{Money, Price, Timeframe, Timestamp};
+use crate::market::{Calendar, Money, Price, Timeframe, Timestamp};
 
 /// What the input says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct InputDescription {
     /// Where the ticks came from, for people: format, files, seed.
     pub origin: String,
+    /// Whether the market is a synthetic one, by what the input itself says.
+    #[serde(default)]
+    pub made_up: bool,
     /// Set if the ticks were made from history bars of this many seconds, not from trades.
     pub expanded_from_bars_of_seconds: Option<u32>,
     /// How prices of several contracts were joined: `none` or `back`.
@@ -29,6 +32,9 @@ pub struct DecidedBy {
     pub model_set: String,
     /// Whether it is trained.
     pub trained: bool,
+    /// What it says of itself, such as which markets it has seen.
+    #[serde(default)]
+    pub description: String,
     /// What ran the networks, such as `cpu`.
     pub backend: String,
     /// Confidence from which a vote was an opportunity, 0 to 1.
@@ -53,17 +59,24 @@ pub struct RunRecord {
     pub input_description: InputDescription,
     /// The instrument's symbol, such as `ES`.
     pub instrument: String,
+    /// When it trades: what a day is, and how many a year has.
+    pub calendar: Calendar,
     /// Smallest price step.
     pub tick_size: Price,
     /// Money for one contract when the price moves one point.
     pub point_value: Money,
     /// Symbols of the contracts; [`Trade::contract`] is an index into these.
     pub contract_symbols: Vec<String>,
-    /// Ticks replayed.
+    /// Ticks replayed, those of the warm-up apart.
     pub ticks: u64,
-    /// Closed bars of each timeframe, in order of timeframe.
+    /// Ticks before the first trading day, of which bars and features were made, but no decision.
+    pub warm_up_ticks: u64,
+    /// When something could first be decided: the first close at which the strategy had seen all that it must. `None`
+    /// if that never was.
+    pub decides_from: Option<Timestamp>,
+    /// Closed bars of each timeframe, in order of timeframe, those of the warm-up apart.
     pub bars: Vec<(Timeframe, u64)>,
-    /// Time of the first tick, if there was one.
+    /// Time of the first tick after the warm-up, if there was one.
     pub first_tick: Option<Timestamp>,
     /// Time of the last tick, if there was one.
     pub last_tick: Option<Timestamp>,

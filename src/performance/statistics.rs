@@ -1,23 +1,27 @@
 //! What a run's trades and equity amount to.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::drawdown::Drawdown;
-use super::trading_day::daily_closes;
+use super::trading_day::decidable_closes;
 use super::{ExitReason, RunRecord, Trade};
 use crate::market::{Money, Timestamp};
 
-/// Trading days in a year, as `empyrical` and most of the industry count them.
-const DAYS_A_YEAR: f64 = 252.0;
+/// Fewer losing days than this say nothing of how bad they are.
+const FEWEST_LOSING_DAYS: usize = 10;
 
 /// What a run's trades and equity amount to. Money is in dollars.
 ///
-/// A value that is not defined for the run is `None` (`null` in JSON), never 0 and never NaN.
+/// A value that is not defined for the run, or that it cannot carry, is `None` (`null` in JSON), never 0 and never
+/// NaN; [`Statistics::undefined`] says why.
 ///
-/// *Daily return*: the change of equity from one trading day's last point to the next day's, over
-/// the equity before; the first day counts from the initial capital. Days without any equity point
-/// are no days. All that rests on daily returns is `None` if the account was ever at or below zero at a
-/// day's close.
+/// *Day*: a session of the instrument's calendar, by its trade date; *year*: [`crate::market::Calendar::sessions_a_year`]
+/// of them. *Daily return*: the change of equity from one day's last point to the next day's, over the equity before;
+/// the first day counts from the initial capital. Days without any equity point are no days, and neither are those
+/// before anything could be decided. All that rests on daily returns is `None` if the account was ever at or below zero
+/// at a day's close.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     /// Round trips.
@@ -32,21 +36,21 @@ pub struct Statistics {
     pub slippage: f64,
     /// Equity at the last point.
     pub final_equity: Option<f64>,
-    /// Trading days with an equity point.
+    /// Days with an equity point, from the first on which something could be decided.
     pub days: u64,
-    /// Mean daily return over its standard deviation (n − 1), times √252. Risk-free rate 0. None
+    /// Mean daily return over its standard deviation (n − 1), times √(days a year). Risk-free rate 0. None
     /// with fewer than two days or without variance.
     pub sharpe: Option<f64>,
-    /// Mean daily return over √(mean of min(return, 0)²), times √252 (Sortino and Price 1994,
-    /// target 0). None with fewer than two days or without a losing day.
+    /// Mean daily return over √(mean of min(return, 0)²), times √(days a year) (Sortino and Price 1994,
+    /// target 0). None with fewer days than half a year has, or fewer than ten losing ones.
     pub sortino: Option<f64>,
     /// [`Statistics::cagr`] over the largest drawdown, in percent of the peak, at days' closes. None
-    /// without such a drawdown.
+    /// without such a drawdown, or with fewer days than half a year has.
     pub calmar: Option<f64>,
-    /// Compound growth a year: (final ÷ initial)^(252 ÷ days) − 1, as a fraction. None with fewer
-    /// than two days.
+    /// Compound growth a year: (final ÷ initial)^(days a year ÷ days) − 1, as a fraction. None with fewer days than
+    /// half a year has.
     pub cagr: Option<f64>,
-    /// Standard deviation (n − 1) of daily returns, times √252, as a fraction. None with fewer than
+    /// Standard deviation (n − 1) of daily returns, times √(days a year), as a fraction. None with fewer than
     /// two days.
     pub volatility: Option<f64>,
     /// Largest fall of equity from its highest point before (the initial capital counts), over all
@@ -91,6 +95,9 @@ pub struct Statistics {
     /// Trades by the reason of their exit; only reasons that occurred, in [`ExitReason::ALL`]'s
     /// order.
     pub exit_reasons: Vec<ExitReasonStatistics>,
+    /// The figures that are `None`, by their names in JSON, and why.
+    #[serde(default)]
+    pub undefined: BTreeMap<String, String>,
 }
 
 /// The trades that ended for one reason.
@@ -123,11 +130,31 @@ impl Statistics {
         let total = |amounts: &[Money]| amounts.iter().copied().sum::<Money>().as_f64();
         let average = |amounts: &[Money]| mean(amounts.iter().map(|amount| amount.as_f64()));
 
-        let closes: Vec<f64> =
-            daily_closes(&record.equity).iter().map(|close| close.1.as_f64()).collect();
-        let capital = record.initial_capital.as_f64();
-        let daily = Daily::of(capital, &closes);
+        let closes = closes(record);
+        let daily = Daily::of(record, &closes);
         let drawdown = Drawdown::of(record.initial_capital, &record.equity);
+        let mut undefined = BTreeMap::new();
+        let mut known = |name: &str, figure: Figure| match figure {
+            Ok(value) => Some(value),
+            Err(why) => {
+                undefined.insert(name.to_owned(), why);
+                None
+            }
+        };
+        let no = |what: &'static str| move || format!("there is no {what}");
+        let (no_trade, no_point) = (no("trade"), no("equity point"));
+        let (no_win, no_loss) = (no("trade with a profit"), no("trade with a loss"));
+        let (win, loss) = (average(&wins).ok_or_else(no_win), average(&losses).ok_or_else(no_loss));
+        let payoff = match (&win, &loss) {
+            (Ok(win), Ok(loss)) => ratio(*win, -loss).ok_or_else(no_loss),
+            (Err(why), _) | (_, Err(why)) => Err(why.clone()),
+        };
+        let equity = mean(closes.iter().copied());
+        let turnover = equity.ok_or_else(no_point).and_then(|equity| {
+            ratio(notional(record), equity)
+                .ok_or_else(|| "mean equity is not above zero".to_owned())
+        });
+        let exposure = ratio(record.time_in_market as f64, record.open_market_time as f64);
 
         Statistics {
             trades: trades.len() as u64,
@@ -135,41 +162,82 @@ impl Statistics {
             gross_pnl: sum(|trade| trade.gross_pnl),
             costs: sum(|trade| trade.costs),
             slippage: sum(|trade| trade.slippage),
-            final_equity: record.equity.last().map(|point| point.equity.as_f64()),
+            final_equity: known(
+                "final_equity",
+                record.equity.last().map(|point| point.equity.as_f64()).ok_or_else(no_point),
+            ),
             days: closes.len() as u64,
-            sharpe: daily.sharpe,
-            sortino: daily.sortino,
-            calmar: daily.calmar,
-            cagr: daily.cagr,
-            volatility: daily.volatility,
-            max_drawdown: drawdown.as_ref().map(|it| it.amount.as_f64()),
-            max_drawdown_fraction: drawdown.as_ref().map(|it| it.fraction),
-            max_drawdown_seconds: drawdown
-                .as_ref()
-                .map(|it| it.longest as f64 / Timestamp::SECOND as f64),
-            win_rate: ratio(wins.len() as f64, trades.len() as f64),
-            profit_factor: ratio(total(&wins), -total(&losses)),
-            expectancy: mean_of(Trade::net_pnl),
-            average_win: average(&wins),
-            average_loss: average(&losses),
-            payoff: average(&wins).zip(average(&losses)).and_then(|(win, loss)| ratio(win, -loss)),
-            largest_win: wins.iter().max().map(|amount| amount.as_f64()),
-            largest_loss: losses.iter().min().map(|amount| amount.as_f64()),
+            sharpe: known("sharpe", daily.sharpe),
+            sortino: known("sortino", daily.sortino),
+            calmar: known("calmar", daily.calmar),
+            cagr: known("cagr", daily.cagr),
+            volatility: known("volatility", daily.volatility),
+            max_drawdown: known(
+                "max_drawdown",
+                drawdown.as_ref().map(|it| it.amount.as_f64()).ok_or_else(no_point),
+            ),
+            max_drawdown_fraction: known(
+                "max_drawdown_fraction",
+                drawdown.as_ref().map(|it| it.fraction).ok_or_else(no_point),
+            ),
+            max_drawdown_seconds: known(
+                "max_drawdown_seconds",
+                drawdown
+                    .as_ref()
+                    .map(|it| it.longest as f64 / Timestamp::SECOND as f64)
+                    .ok_or_else(no_point),
+            ),
+            win_rate: known(
+                "win_rate",
+                ratio(wins.len() as f64, trades.len() as f64).ok_or_else(no_trade),
+            ),
+            profit_factor: known(
+                "profit_factor",
+                ratio(total(&wins), -total(&losses)).ok_or_else(no_loss),
+            ),
+            expectancy: known("expectancy", mean_of(Trade::net_pnl).ok_or_else(no_trade)),
+            average_win: known("average_win", win),
+            average_loss: known("average_loss", loss),
+            payoff: known("payoff", payoff),
+            largest_win: known(
+                "largest_win",
+                wins.iter().max().map(|amount| amount.as_f64()).ok_or_else(no_win),
+            ),
+            largest_loss: known(
+                "largest_loss",
+                losses.iter().min().map(|amount| amount.as_f64()).ok_or_else(no_loss),
+            ),
             longest_losing_streak: longest_losing_streak(trades),
-            average_bars_held: mean(trades.iter().map(|trade| f64::from(trade.bars_held))),
-            average_mfe: mean_of(|trade| trade.mfe),
-            average_mae: mean_of(|trade| trade.mae),
-            exposure: ratio(record.time_in_market as f64, record.open_market_time as f64),
+            average_bars_held: known(
+                "average_bars_held",
+                mean(trades.iter().map(|trade| f64::from(trade.bars_held))).ok_or_else(no_trade),
+            ),
+            average_mfe: known("average_mfe", mean_of(|trade| trade.mfe).ok_or_else(no_trade)),
+            average_mae: known("average_mae", mean_of(|trade| trade.mae).ok_or_else(no_trade)),
+            exposure: known("exposure", exposure.ok_or_else(no("time of an open market"))),
             contracts_traded: trades.iter().map(|trade| 2 * u64::from(trade.quantity)).sum(),
-            turnover: mean(closes.iter().copied())
-                .and_then(|equity| ratio(notional(record), equity)),
+            turnover: known("turnover", turnover),
             exit_reasons: exit_reasons(trades),
+            undefined,
         }
     }
 }
 
-/// Daily returns of the closes, the first from `capital`; None if equity was not above zero.
-pub(super) fn daily_returns(capital: f64, closes: &[f64]) -> Option<Vec<f64>> {
+/// A value, or why there is none.
+type Figure = Result<f64, String>;
+
+/// Equity at the end of each day, from the first on which something could be decided.
+fn closes(record: &RunRecord) -> Vec<f64> {
+    let closes = decidable_closes(record.calendar, &record.equity, record.decides_from);
+    closes.iter().map(|close| close.1.as_f64()).collect()
+}
+
+/// Daily returns, the first from the initial capital; None if equity was not above zero.
+pub(super) fn daily_returns(record: &RunRecord) -> Option<Vec<f64>> {
+    returns_of(record.initial_capital.as_f64(), &closes(record))
+}
+
+fn returns_of(capital: f64, closes: &[f64]) -> Option<Vec<f64>> {
     let mut before = capital;
     let mut returns = Vec::with_capacity(closes.len());
     for &close in closes {
@@ -183,43 +251,83 @@ pub(super) fn daily_returns(capital: f64, closes: &[f64]) -> Option<Vec<f64>> {
 }
 
 /// Annualised Sharpe ratio of daily returns, as [`Statistics::sharpe`].
-pub(super) fn sharpe(returns: &[f64]) -> Option<f64> {
+pub(super) fn sharpe(returns: &[f64], days_a_year: f64) -> Option<f64> {
     let mean = mean(returns.iter().copied())?;
-    ratio(mean * DAYS_A_YEAR.sqrt(), standard_deviation(returns)?)
+    ratio(mean * days_a_year.sqrt(), standard_deviation(returns)?)
 }
 
-#[derive(Default)]
+/// `too few days: 20 of the 126 that it takes`.
+pub(super) fn too_few(what: &str, found: usize, needed: usize) -> String {
+    format!("too few {what}: {found} of the {needed} that it takes")
+}
+
+/// What rests on daily returns.
 struct Daily {
-    sharpe: Option<f64>,
-    sortino: Option<f64>,
-    calmar: Option<f64>,
-    cagr: Option<f64>,
-    volatility: Option<f64>,
+    sharpe: Figure,
+    sortino: Figure,
+    calmar: Figure,
+    cagr: Figure,
+    volatility: Figure,
 }
 
 impl Daily {
-    fn of(capital: f64, closes: &[f64]) -> Daily {
-        let Some(returns) = daily_returns(capital, closes).filter(|all| all.len() >= 2) else {
-            return Daily::default();
+    fn of(record: &RunRecord, closes: &[f64]) -> Daily {
+        let capital = record.initial_capital.as_f64();
+        let none = |why: String| Daily {
+            sharpe: Err(why.clone()),
+            sortino: Err(why.clone()),
+            calmar: Err(why.clone()),
+            cagr: Err(why.clone()),
+            volatility: Err(why),
         };
-        let days = returns.len() as f64;
-        let last = closes[closes.len() - 1];
-        let cagr = (last / capital).powf(DAYS_A_YEAR / days) - 1.0;
+        let Some(returns) = returns_of(capital, closes) else {
+            return none("the account was at or below zero at a day's close".to_owned());
+        };
+        let (days, a_year) = (returns.len(), record.calendar.sessions_a_year());
+        if days == 0 && record.decides_from.is_none() && !record.equity.is_empty() {
+            return none("on no day could anything be decided".to_owned());
+        }
+        if days < 2 {
+            return none(too_few("days", days, 2));
+        }
+        let (half_a_year, a_year) = (a_year as usize / 2, f64::from(a_year));
+        // Less is extrapolated too far: a month's growth to the power of twelve.
+        let carried = match days < half_a_year {
+            true => Err(too_few("days", days, half_a_year)),
+            false => Ok(()),
+        };
+        let growth = (closes[days - 1] / capital).powf(a_year / days as f64) - 1.0;
+        let cagr = carried.clone().and_then(|()| {
+            Some(growth)
+                .filter(|it| it.is_finite())
+                .ok_or_else(|| "it is beyond any number".to_owned())
+        });
+        let losing = returns.iter().filter(|value| **value < 0.0).count();
         let downside =
-            (returns.iter().map(|value| value.min(0.0).powi(2)).sum::<f64>() / days).sqrt();
+            (returns.iter().map(|value| value.min(0.0).powi(2)).sum::<f64>() / days as f64).sqrt();
+        let mean = mean(returns.iter().copied()).unwrap_or_default();
+        let sortino = carried.and_then(|()| match losing < FEWEST_LOSING_DAYS {
+            true => Err(too_few("losing days", losing, FEWEST_LOSING_DAYS)),
+            false => ratio(mean * a_year.sqrt(), downside)
+                .ok_or_else(|| "no day lost more than rounding".to_owned()),
+        });
         let mut peak = capital;
         let mut deepest: f64 = 0.0;
         for &close in closes {
             peak = peak.max(close);
             deepest = deepest.max((peak - close) / peak);
         }
+        let calmar = cagr.clone().and_then(|cagr| {
+            ratio(cagr, deepest).ok_or_else(|| "no day closed below an earlier one".to_owned())
+        });
+        let deviation = standard_deviation(&returns).map(|value| value * a_year.sqrt());
         Daily {
-            sharpe: sharpe(&returns),
-            sortino: mean(returns.iter().copied())
-                .and_then(|mean| ratio(mean * DAYS_A_YEAR.sqrt(), downside)),
-            calmar: ratio(cagr, deepest),
-            cagr: Some(cagr).filter(|value| value.is_finite()),
-            volatility: standard_deviation(&returns).map(|value| value * DAYS_A_YEAR.sqrt()),
+            sharpe: sharpe(&returns, a_year)
+                .ok_or_else(|| "the returns of all days are equal".to_owned()),
+            sortino,
+            calmar,
+            cagr,
+            volatility: deviation.ok_or_else(|| too_few("days", days, 2)),
         }
     }
 }

@@ -159,6 +159,7 @@ impl Part<'_> {
             [
                 ("the mode", summary.mode.clone()),
                 ("the instrument", summary.instrument.clone()),
+                ("the calendar", summary.calendar.to_string()),
                 ("the tick size", summary.tick_size.clone()),
                 ("the value of a point", summary.point_value.clone()),
                 ("the initial capital", summary.initial_capital.to_string()),
@@ -246,6 +247,7 @@ fn whole(parts: &[Part]) -> Result<RunRecord, StitchError> {
         input_sha256: hash(parts),
         input_description: InputDescription {
             origin: listed(summaries().map(|it| it.input_description.origin.as_str())),
+            made_up: summaries().any(|it| it.input_description.made_up),
             // What was true of one and not of another is told by the runs' own reports.
             facts: of_first
                 .input_description
@@ -259,10 +261,16 @@ fn whole(parts: &[Part]) -> Result<RunRecord, StitchError> {
             ..of_first.input_description.clone()
         },
         instrument: of_first.instrument.clone(),
+        calendar: of_first.calendar,
         tick_size: first.parse("tick_size", &of_first.tick_size, |text| text.parse().ok())?,
         point_value: first.parse("point_value", &of_first.point_value, money)?,
         contract_symbols,
         ticks,
+        warm_up_ticks: summaries().map(|it| it.warm_up_ticks).sum(),
+        decides_from: parts
+            .iter()
+            .find_map(|part| time(part, &part.run.summary.decides_from).transpose())
+            .transpose()?,
         bars: bars.into_iter().collect(),
         first_tick: time(first, &of_first.first_tick)?,
         last_tick: time(last, &last.run.summary.last_tick)?,
@@ -345,7 +353,7 @@ fn notes(parts: &[Part]) -> Vec<String> {
         .map(|part| format!("{} to {}: {}", part.begins, part.ended, part.path.display()))
         .collect();
     let mut notes = vec![format!(
-        "{} runs, one after the other, each begun flat and with a new account; equity goes on from the one before, and the configuration is that of the first. Ticks, bars and counters are of all that was replayed, every run's warm-up too. {}.",
+        "{} runs, one after the other, each begun flat and with a new account; equity goes on from the one before, and the configuration is that of the first. {}.",
         parts.len(),
         days.join("; ")
     )];
@@ -374,6 +382,7 @@ fn decided_by(parts: &[Part]) -> Option<DecidedBy> {
     Some(DecidedBy {
         model_set: listed(all.iter().map(|of| of.model_set.as_str())),
         trained: all.iter().all(|of| of.trained),
+        description: listed(all.iter().map(|of| of.description.as_str())),
         ..(*all.first()?).clone()
     })
 }

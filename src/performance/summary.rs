@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::bootstrap::FEWEST;
+use super::caveats::caveats;
+use super::decision_summary::FEWEST_FORETOLD;
+use super::statistics::{daily_returns, too_few};
 use super::{DecisionSummary, InputDescription, Intervals, LatencySummary, RunRecord, Statistics};
+use crate::market::Calendar;
 
 /// The run's facts and figures, as `summary.json` holds them. Money is in dollars, times are
 /// ISO-8601 UTC. With `trades.csv`, `equity.csv` and `config.resolved.yaml` it is all that the
@@ -29,15 +34,21 @@ pub struct Summary {
     pub interrupted: bool,
     /// The instrument's symbol.
     pub instrument: String,
+    /// When it trades: what a day is, and how many a year has.
+    pub calendar: Calendar,
     /// Smallest price step, as a decimal.
     pub tick_size: String,
     /// Dollars a point, as a decimal.
     pub point_value: String,
     /// Symbols of the contracts.
     pub contracts: Vec<String>,
-    /// Ticks replayed.
+    /// Ticks replayed, those of the warm-up apart.
     pub ticks: u64,
-    /// Closed bars by minutes of their timeframe.
+    /// Ticks before the first trading day, of which bars and features were made, but no decision.
+    pub warm_up_ticks: u64,
+    /// When something could first be decided.
+    pub decides_from: Option<String>,
+    /// Closed bars by minutes of their timeframe, those of the warm-up apart.
     pub bars: BTreeMap<u16, u64>,
     /// Time of the first tick.
     pub first_tick: Option<String>,
@@ -63,6 +74,9 @@ pub struct Summary {
     pub counters: Vec<(String, u64)>,
     /// What a reader must know of the data.
     pub data_notes: Vec<String>,
+    /// All that a reader must know before believing the figures, the gravest first; what is known of the data is among
+    /// it.
+    pub caveats: Vec<String>,
     /// The simulator's order latency and fill settings.
     pub simulated_latency: String,
     /// Seconds of wall time that the replay took.
@@ -108,7 +122,7 @@ impl Summary {
                 })
                 .collect(),
         });
-        Summary {
+        let mut summary = Summary {
             mode: record.mode.clone(),
             strategy: record.strategy.clone(),
             input: record.input.clone(),
@@ -118,10 +132,13 @@ impl Summary {
             seed: record.seed,
             interrupted: record.interrupted,
             instrument: record.instrument.clone(),
+            calendar: record.calendar,
             tick_size: record.tick_size.to_string(),
             point_value: record.point_value.to_string(),
             contracts: record.contract_symbols.clone(),
             ticks: record.ticks,
+            warm_up_ticks: record.warm_up_ticks,
+            decides_from: record.decides_from.map(|time| time.to_string()),
             bars: record
                 .bars
                 .iter()
@@ -137,12 +154,48 @@ impl Summary {
             decisions: DecisionSummary::of(record),
             counters: record.counters.clone(),
             data_notes: record.data_notes.clone(),
+            caveats: Vec::new(),
             simulated_latency: record.simulated_latency.clone(),
             elapsed_seconds: finite(record.elapsed_seconds),
             ticks_per_second: finite(record.ticks_per_second),
             processing_time,
             latency: record.latency.as_ref().map(LatencySummary::of),
             machine: record.machine.clone(),
+        };
+        let missing = summary.why_missing(record);
+        summary.statistics.undefined.extend(missing);
+        summary.caveats = caveats(record, &summary);
+        summary
+    }
+
+    /// What is `None` beside the statistics, and why.
+    fn why_missing(&self, record: &RunRecord) -> Vec<(String, String)> {
+        let trades = record.trades.len();
+        let mut missing = Vec::new();
+        let mut say = |name: &str, why: String| missing.push((name.to_owned(), why));
+        let intervals = &self.confidence_intervals;
+        if intervals.sharpe.is_none() {
+            let returns = daily_returns(record).unwrap_or_default();
+            let with_result = returns.iter().filter(|value| **value != 0.0).count();
+            say("confidence_intervals.sharpe", too_few("days with a result", with_result, FEWEST));
         }
+        for (name, interval) in [
+            ("expectancy", intervals.expectancy),
+            ("net_pnl", intervals.net_pnl),
+            ("win_rate", intervals.win_rate),
+            ("profit_factor", intervals.profit_factor),
+        ] {
+            let why = match trades < FEWEST {
+                true => too_few("trades", trades, FEWEST),
+                false => "there is no trade with a loss".to_owned(),
+            };
+            if interval.is_none() {
+                say(&format!("confidence_intervals.{name}"), why);
+            }
+        }
+        if self.decisions.as_ref().is_some_and(|decisions| decisions.reliability.is_none()) {
+            say("decisions.reliability", too_few("trades of decisions", trades, FEWEST_FORETOLD));
+        }
+        missing
     }
 }

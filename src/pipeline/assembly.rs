@@ -2,7 +2,6 @@
 
 use super::decision::DecisionTiming;
 use super::feature_stage::{FeatureStage, FeatureStageError};
-use super::seat::Seat;
 use super::stages::Pipeline;
 use super::trading::PipelineSettings;
 use crate::agents::model_set::ModelSetError;
@@ -131,11 +130,16 @@ fn pipeline_settings(
         decisions: DecisionTiming::After(
             i64::from(config.execution.decision_latency_microseconds) * 1_000,
         ),
-        trades_from: match config.data_handler.backtest_settings.first_trading_day {
-            Some(day) => instrument.calendar.session_on_or_after(day).open,
-            None => Timestamp::MIN,
-        },
+        trades_from: trades_from(config, instrument),
     })
+}
+
+/// From when on a run trades: what comes before is warm-up. `Timestamp::MIN` where nothing is.
+pub(super) fn trades_from(config: &Config, instrument: &Instrument) -> Timestamp {
+    match config.data_handler.backtest_settings.first_trading_day {
+        Some(day) => instrument.calendar.session_on_or_after(day).open,
+        None => Timestamp::MIN,
+    }
 }
 
 /// The indicators and matrices for a history.
@@ -152,20 +156,6 @@ fn feature_stage(
     let timeframes = &config.bars.timeframes;
     let indicators = &config.indicators;
     Ok(FeatureStage::new(indicators, matrices, timeframes, instrument, ticks_are_trades)?)
-}
-
-/// Checks that the configuration fits a history.
-///
-/// # Errors
-/// If it does not.
-pub fn check_fit(
-    config: &Config,
-    instrument: &Instrument,
-    history: &TickFileDescription,
-) -> Result<(), AssemblyError> {
-    let seat = Seat::new(config, instrument)?;
-    let matrices = seat.matrices(config);
-    pipeline(config, instrument, history, &matrices, seat.into_strategy()).map(|_| ())
 }
 
 /// All stages of a backtest.

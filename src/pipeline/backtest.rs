@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
-use super::assembly::{self, AssemblyError};
+use super::assembly::{self, AssemblyError, trades_from};
 use super::feature_stage::{FeatureCounts, FeatureStage};
 use super::inline::{Replay, replay};
 use super::pinned::{self, Failure, Wiring};
@@ -105,15 +105,15 @@ impl Prepared {
         {
             let (threads, ticks) =
                 (available_parallelism().map_or(1, |threads| threads.get()), history.ticks());
-            let total = ticks.len() as u64;
+            let (total, warm_until) = (ticks.len() as u64, trades_from(config, &instrument));
             let mut on_ticks = |done| progress(Backtest::Foreseeing(done, total));
             let walk = |strategy| {
                 let mut stages = stages(strategy)?;
                 replay(&mut stages, ticks, &mut Unheard, stop, &mut on_ticks);
                 Ok(())
             };
-            let (foreseen, walked) =
-                foresee(set, backend.as_ref(), threads, walk).map_err(AssemblyError::from)?;
+            let (foreseen, walked) = foresee(set, backend.as_ref(), threads, warm_until, walk)
+                .map_err(AssemblyError::from)?;
             walked.map_err(|error: AssemblyError| error)?;
             if stop.load(Ordering::Relaxed) {
                 return Err(BacktestError::Stopped);
@@ -212,7 +212,7 @@ pub fn run_backtest(
         }
         false => None,
     };
-    let mut results = Recording::new(&config.bars.timeframes);
+    let mut results = Recording::of(&config.bars.timeframes, &stages);
     let mut readiness = Readiness::new(stages.features());
     // The hash that names the input takes longer than an inline replay, and goes beside it; beside pinned threads
     // it would take their cores, and goes after them.
@@ -234,15 +234,19 @@ pub fn run_backtest(
                 runner::outcome(run, [machine.facts(), facts.clone()].concat())
             }
         };
-        let (first, last) = (ticks.first(), ticks[..run.ticks as usize].last());
+        let replayed = &ticks[..run.ticks as usize];
+        let trades_from = trades_from(config, &instrument);
+        let warm_up = replayed.partition_point(|tick| tick.time < trades_from);
+        let traded = &replayed[warm_up..];
         let input = Input {
             mode: "backtest",
             name: &history.name,
             description: history.file.description(),
             notes: &history.notes,
             decided_by: model_set.map(|(decided_by, _)| decided_by),
-            first_tick: first.filter(|_| run.ticks > 0).map(|tick| tick.time),
-            last_tick: last.map(|tick| tick.time),
+            warm_up_ticks: warm_up as u64,
+            first_tick: traded.first().map(|tick| tick.time),
+            last_tick: traded.last().map(|tick| tick.time),
         };
         let mut finished = record(config, &instrument, &input, &stages, results, &readiness, run);
         finished.input_sha256 = match hash {
@@ -259,6 +263,13 @@ pub(super) struct Recording {
     equity: Vec<EquityPoint>,
     decisions: Vec<DecisionRecord>,
     bars: Vec<BarCount>,
+    /// Bars that end by then are of the warm-up.
+    trades_from: Timestamp,
+    decides_on: Timeframe,
+    /// Closes that a strategy which is no team of agents has yet to see before it can decide.
+    unready: u64,
+    /// The first close at which it could.
+    decides_from: Option<Timestamp>,
 }
 
 /// The first close at which each matrix was whole.
@@ -313,17 +324,53 @@ struct BarCount {
 }
 
 impl Recording {
-    pub(super) fn new(timeframes: &[Timeframe]) -> Recording {
+    pub(super) fn of<S: Strategy>(timeframes: &[Timeframe], stages: &Pipeline<S>) -> Recording {
+        let strategy = stages.strategy();
+        let (decides_on, warm_up) = (strategy.timeframe(), strategy.warm_up());
+        Recording::new(timeframes, stages.trades_from(), decides_on, warm_up)
+    }
+
+    /// Where a strategy that is asked on bars of `decides_on` must first have seen `warm_up` of them.
+    pub(super) fn new(
+        timeframes: &[Timeframe],
+        trades_from: Timestamp,
+        decides_on: Timeframe,
+        warm_up: u64,
+    ) -> Recording {
         let bars = timeframes
             .iter()
             .map(|&timeframe| BarCount { timeframe, all: 0, filled: 0, incomplete: 0 })
             .collect();
-        Recording { trades: Vec::new(), equity: Vec::new(), decisions: Vec::new(), bars }
+        Recording {
+            trades: Vec::new(),
+            equity: Vec::new(),
+            decisions: Vec::new(),
+            bars,
+            trades_from,
+            decides_on,
+            unready: warm_up,
+            decides_from: None,
+        }
+    }
+
+    /// The first close at which a strategy that is no team of agents could decide something.
+    pub(super) fn decides_from(&self) -> Option<Timestamp> {
+        self.decides_from
     }
 }
 
 impl Sink for Recording {
     fn bar(&mut self, bar: &Bar) {
+        let is_ready = self.unready == 0;
+        if bar.timeframe == self.decides_on {
+            self.unready = self.unready.saturating_sub(1);
+        }
+        if bar.end <= self.trades_from {
+            return;
+        }
+        if is_ready && bar.timeframe == self.decides_on {
+            self.decides_from.get_or_insert(bar.end);
+        }
         let counts = self.bars.iter_mut().find(|counts| counts.timeframe == bar.timeframe);
         let counts = counts.expect("only bars that were asked for are made");
         counts.all += 1;
@@ -371,6 +418,8 @@ pub(super) struct Input<'a> {
     pub(super) description: &'a TickFileDescription,
     pub(super) notes: &'a [String],
     pub(super) decided_by: Option<DecidedBy>,
+    /// Ticks before the first trading day.
+    pub(super) warm_up_ticks: u64,
     pub(super) first_tick: Option<Timestamp>,
     pub(super) last_tick: Option<Timestamp>,
 }
@@ -404,15 +453,25 @@ pub(super) fn record(
         input_sha256: String::new(),
         input_description: InputDescription {
             origin: description.origin.clone(),
+            made_up: description.is_made_up(),
             expanded_from_bars_of_seconds: description.expanded_from_bars_of_seconds,
             adjustment: description.adjustment.name().to_owned(),
             facts: description.facts.clone(),
         },
         instrument: instrument.symbol.clone(),
+        calendar: instrument.calendar,
         tick_size: instrument.tick_size,
         point_value: instrument.point_value,
         contract_symbols: description.contracts.iter().map(|c| c.symbol.clone()).collect(),
-        ticks: run.ticks,
+        ticks: run.ticks - input.warm_up_ticks,
+        warm_up_ticks: input.warm_up_ticks,
+        decides_from: match input.decided_by {
+            None => sink.decides_from(),
+            Some(_) => {
+                let is_ready = |it: &&DecisionRecord| !it.reasons.has(Reason::NotReady);
+                sink.decisions.iter().find(is_ready).map(|it| it.bar_end)
+            }
+        },
         bars: sink.bars.iter().map(|counts| (counts.timeframe, counts.all)).collect(),
         first_tick: input.first_tick,
         last_tick: input.last_tick,
@@ -421,7 +480,7 @@ pub(super) fn record(
         time_in_market: time_in_market.unsigned_abs(),
         open_market_time: open_nanos.unsigned_abs(),
         counters,
-        data_notes: data_notes(config, input.notes, stages, &sink, readiness, run.ticks),
+        data_notes: data_notes(config, input, stages, &sink, readiness, run.ticks),
         simulated_latency: latency_text(config),
         configuration: config.to_resolved_yaml(),
         elapsed_seconds: seconds,
@@ -450,15 +509,16 @@ fn open_time(calendar: Calendar, from: Timestamp, to: Timestamp) -> i64 {
     open
 }
 
-fn data_notes(
+/// A sentence on everything that a reader must know of the data.
+pub(super) fn data_notes<S: Strategy>(
     config: &Config,
-    notes: &[String],
-    stages: &Pipeline<Box<dyn Strategy + Send>>,
+    input: &Input,
+    stages: &Pipeline<S>,
     sink: &Recording,
     readiness: &Readiness,
     ticks: u64,
 ) -> Vec<String> {
-    let mut notes = notes.to_vec();
+    let mut notes = input.notes.to_vec();
     for BarCount { timeframe, incomplete, filled, .. } in &sink.bars {
         if *incomplete > 0 {
             notes.push(format!(
@@ -473,11 +533,15 @@ fn data_notes(
     }
     if stages.holes() > 0 {
         notes.push(format!(
-            "Whole sessions are missing at {} places: positions were closed at the last price before each, and the strategy began anew after it.",
+            "Whole sessions are missing at {} places: positions were closed at the last price before each, and the strategy and its matrices began anew after it.",
             stages.holes()
         ));
     }
-    notes.extend(count_notes(stages, ticks));
+    notes.extend(count_notes(stages, ticks - input.warm_up_ticks));
+    if input.decided_by.is_none() {
+        // Nobody looked at matrices.
+        return notes;
+    }
     for (matrix, ready) in stages.features().matrices().iter().zip(&readiness.ready_from) {
         let settings = matrix.settings();
         let name = format!(
@@ -488,6 +552,8 @@ fn data_notes(
             settings.timeframe
         );
         notes.push(match (ready, matrix.window()) {
+            // Before the first trading day is soon enough.
+            (Some(time), _) if *time <= stages.trades_from() => continue,
             (Some(time), _) => format!("{name}: ready from {time} on."),
             (None, Err(why)) => format!("{name}: never ready; {why}."),
             (None, Ok(_)) => unreachable!("it would have been seen"),
@@ -510,7 +576,7 @@ fn data_notes(
 }
 
 /// A sentence on everything that the stages left out of `ticks`.
-fn count_notes(stages: &Pipeline<Box<dyn Strategy + Send>>, ticks: u64) -> Vec<String> {
+fn count_notes<S: Strategy>(stages: &Pipeline<S>, ticks: u64) -> Vec<String> {
     let mut notes = Vec::new();
     let counts = stages.tick_counts();
     if counts.outside_session > 0 {

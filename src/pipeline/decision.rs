@@ -50,6 +50,15 @@ impl DecisionTiming {
     }
 }
 
+/// Why a series does not go on from its last bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// It moves to another contract, at whose prices what is remembered goes on.
+    Contract,
+    /// Whole sessions are missing, and nobody knows what happened in them.
+    MissingSessions,
+}
+
 /// What stands behind the bars: features and the decision seat themselves, or the queue that leads to
 /// them.
 pub trait Downstream {
@@ -70,5 +79,5 @@ pub trait Downstream {
     /// The series goes on at `new` in another contract, where the old one ended at `old`.
     fn on_contract_change(&mut self, old: Price, new: Price);
     /// The series does not go on from the last bar.
-    fn on_restart(&mut self);
+    fn on_restart(&mut self, why: Break);
 }

@@ -1,5 +1,6 @@
 //! Indicators and matrices as a stage: trades and closed bars in, feature rows and matrices out.
 
+use super::decision::Break;
 use crate::features::{FeatureEngine, FeatureRow, IndicatorSettings, SettingsError};
 use crate::indicators::TradedVolume;
 use crate::market::{Bar, Instrument, Price, Tick, TickDivision, Timeframe};
@@ -198,6 +199,16 @@ impl FeatureStage {
             }
         }
         observation
+    }
+
+    /// The series does not go on from the last bar. After a hole no matrix is whole before all of its rows, and every
+    /// window that they were computed from, lie behind it. Into another contract they go on, moved by
+    /// [`FeatureStage::on_contract_change`].
+    pub fn on_restart(&mut self, why: Break) {
+        if why == Break::MissingSessions {
+            self.engine.begin_anew();
+            self.matrices.iter_mut().for_each(FeatureMatrix::begin_anew);
+        }
     }
 
     /// The series goes on at `new` in another contract, where the old one ended at `old`: everything

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::assembly::{self, AssemblyError};
 use super::backtest::{Input, Keeping, Readiness, Recording, record};
-use super::decision::{Answer, Downstream, Question};
+use super::decision::{Answer, Break, Downstream, Question};
 use super::event::Event;
 use super::feature_stage::FeatureStage;
 use super::inline::{Replay, no_times};
@@ -129,7 +129,7 @@ pub fn replay_journal(
     let stages =
         assembly::pipeline(&config, &instrument, &header.description, &matrices, strategy)?;
 
-    let mut results = Recording::new(&config.bars.timeframes);
+    let mut results = Recording::of(&config.bars.timeframes, &stages);
     let mut readiness = Readiness::new(stages.features());
     let mut sink = Comparing {
         sink: Keeping { results: &mut results, readiness: &mut readiness },
@@ -142,7 +142,9 @@ pub fn replay_journal(
     let Pipeline { mut trading, deciding } = stages;
     let mut downstream = Repeated { deciding, answers_come: header.has_answers };
     let start = Instant::now();
-    let (mut ticks, mut first, mut last, mut changed_answers) = (0, None, None, 0);
+    let trades_from = trading.trades_from();
+    let (mut ticks, mut warm_up_ticks, mut first, mut last, mut changed_answers) =
+        (0, 0, None, None, 0);
     let (mut is_stopped, mut end_of_run) = (false, None);
     for record in journal.records() {
         let Some(Entry::Event(number, event)) = Entry::of(&record) else { continue };
@@ -156,8 +158,12 @@ pub fn replay_journal(
         match &event {
             Event::Tick(tick) => {
                 ticks += 1;
-                first.get_or_insert(tick.time);
-                last = Some(tick.time);
+                if tick.time < trades_from {
+                    warm_up_ticks += 1;
+                } else {
+                    first.get_or_insert(tick.time);
+                    last = Some(tick.time);
+                }
             }
             Event::Answer(answer) => changed_answers += u64::from(!downstream.agrees(answer)),
             Event::End(reason) => end_of_run = Some(*reason),
@@ -189,6 +195,7 @@ pub fn replay_journal(
         description: &header.description,
         notes: &header.notes,
         decided_by,
+        warm_up_ticks,
         first_tick: first,
         last_tick: last,
     };
@@ -294,8 +301,8 @@ impl<S: Strategy> Downstream for Repeated<S> {
         self.deciding.on_contract_change(old, new);
     }
 
-    fn on_restart(&mut self) {
-        self.deciding.on_restart();
+    fn on_restart(&mut self, why: Break) {
+        self.deciding.on_restart(why);
     }
 }
 

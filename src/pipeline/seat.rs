@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::assembly::AssemblyError;
+use super::assembly::{AssemblyError, trades_from};
 use crate::agents::model_set::{FeatureSchema, ModelSet, ModelSetError, Problem};
 use crate::agents::{AgentSettings, Agents, Foreseen, RiskRules, STRONG_NODE};
 use crate::config::{Config, InferenceBackend, StrategyKind};
@@ -66,6 +66,7 @@ impl Seat {
         Some(DecidedBy {
             model_set: set.label(),
             trained: set.manifest().trained,
+            description: set.manifest().description.clone(),
             backend: backend.name().to_owned(),
             confidence_threshold: config.marl_core.mc_dropout.confidence_threshold,
         })
@@ -165,7 +166,8 @@ fn agents(config: &Config, instrument: &Instrument) -> Result<(Agents, ModelSet)
         gate_threshold: core.gate_threshold as f32,
         rules: risk_rules(config, instrument),
     };
-    let agents = Agents::new(&set, backend, settings)?;
+    let mut agents = Agents::new(&set, backend, settings)?;
+    agents.watch_until(trades_from(config, instrument));
     Ok((agents, set))
 }
 

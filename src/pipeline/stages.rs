@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::decision::{Answer, Downstream, Question};
+use super::decision::{Answer, Break, Downstream, Question};
 use super::event::Event;
 use super::feature_stage::FeatureStage;
 use super::sink::Sink;
@@ -10,7 +10,7 @@ use super::trading::{PipelineSettings, TradingStage};
 use crate::agents::DecisionRecord;
 use crate::bars::TickCounts;
 use crate::execution::{Account, Desk, SimulatedExchange};
-use crate::market::{Bar, Price, Tick};
+use crate::market::{Bar, Price, Tick, Timestamp};
 use crate::performance::ExitReason;
 use crate::strategy::Strategy;
 
@@ -60,7 +60,17 @@ impl<S: Strategy> Pipeline<S> {
         self.trading.tick_counts()
     }
 
-    /// Nanoseconds of the sessions that had ticks, and how many they were.
+    /// Who decides.
+    pub(super) fn strategy(&self) -> &S {
+        &self.deciding.strategy
+    }
+
+    /// Bars that end by then are of the warm-up; `Timestamp::MIN` without one.
+    pub fn trades_from(&self) -> Timestamp {
+        self.trading.trades_from()
+    }
+
+    /// Nanoseconds of the sessions that had ticks, and how many they were, those of the warm-up apart.
     pub fn sessions(&self) -> (i64, u64) {
         self.trading.sessions()
     }
@@ -144,7 +154,8 @@ impl<S: Strategy> Downstream for Deciding<S> {
         self.features.on_contract_change(old, new);
     }
 
-    fn on_restart(&mut self) {
+    fn on_restart(&mut self, why: Break) {
+        self.features.on_restart(why);
         self.strategy.restart();
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::decision::{Answer, DecisionTiming, Downstream, Question};
+use super::decision::{Answer, Break, DecisionTiming, Downstream, Question};
 use super::event::Event;
 use super::sink::Sink;
 use crate::bars::{BarBuilder, TickCounts};
@@ -83,6 +83,9 @@ pub struct TradingStage {
     expiry: Timestamp,
     open_nanos: i64,
     sessions: u64,
+    /// Those of them that are warm-up, and what no bar took until their end.
+    warm_up_sessions: u64,
+    warm_up_counts: TickCounts,
     /// Answers whose time has not come, in order of it.
     pending: VecDeque<Answer>,
     has_ended: bool,
@@ -166,6 +169,8 @@ impl TradingStage {
             expiry: Timestamp::MAX,
             open_nanos: 0,
             sessions: 0,
+            warm_up_sessions: 0,
+            warm_up_counts: TickCounts::default(),
             pending,
             has_ended: false,
         }
@@ -203,18 +208,26 @@ impl TradingStage {
         self.calm = Calm::NEVER;
     }
 
-    /// Ticks that no bar took.
+    /// Ticks that no bar took, those of the warm-up apart.
     pub fn tick_counts(&self) -> TickCounts {
-        self.bars.counts()
+        let (all, before) = (self.bars.counts(), self.warm_up_counts);
+        TickCounts {
+            late: all.late - before.late,
+            outside_session: all.outside_session - before.outside_session,
+        }
     }
 
-    /// Nanoseconds of the sessions that had ticks, those of the warm-up apart, and how many had ticks, those of the warm-up
-    /// among them.
+    /// Bars that end by then are of the warm-up.
+    pub fn trades_from(&self) -> Timestamp {
+        self.settings.trades_from
+    }
+
+    /// Nanoseconds of the sessions that had ticks, and how many had, those of the warm-up apart.
     pub fn sessions(&self) -> (i64, u64) {
-        (self.open_nanos, self.sessions)
+        (self.open_nanos, self.sessions - self.warm_up_sessions)
     }
 
-    /// How often whole sessions were missing between two ticks.
+    /// How often whole sessions were missing between two ticks, before a session that is no warm-up.
     pub fn holes(&self) -> u64 {
         self.holes
     }
@@ -486,14 +499,21 @@ impl TradingStage {
     ) {
         if self.sessions > 0 && self.calendar_open_after_last() < session.open {
             // Nobody knows what happened in between, so nothing is held over it.
-            self.holes += 1;
+            self.holes += u64::from(session.close > self.settings.trades_from);
             self.force_close(ExitReason::MissingData, self.last_time, true, sink);
-            downstream.on_restart();
+            downstream.on_restart(Break::MissingSessions);
         }
         // The first session counts from where the data begins.
         self.open_from = if self.sessions == 0 { tick.time } else { session.open };
         self.session = Some(session);
         self.sessions += 1;
+        if session.close <= self.settings.trades_from {
+            self.warm_up_sessions += 1;
+        } else if self.sessions == self.warm_up_sessions + 1
+            && self.settings.trades_from > Timestamp::MIN
+        {
+            self.warm_up_counts = self.bars.counts();
+        }
         if self.sessions == 1 || tick.contract != self.contract {
             self.change_contract(tick, now, downstream, sink);
         }
@@ -526,7 +546,7 @@ impl TradingStage {
                 downstream.on_contract_change(last, tick.price);
             }
             self.force_close(ExitReason::ContractRoll, now, true, sink);
-            downstream.on_restart();
+            downstream.on_restart(Break::Contract);
         }
         self.contract = tick.contract;
         self.expiry = self.expiry_of(tick.contract);

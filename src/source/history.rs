@@ -38,7 +38,7 @@ pub struct History {
     /// What a reader of the results must know of it, a sentence each.
     pub notes: Vec<String>,
     /// Where an imported or generated history lives for as long as this does.
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 /// How far the preparation of a history is, in units of its own.
@@ -178,6 +178,11 @@ impl History {
         &self.file.ticks()[..self.end]
     }
 
+    /// Whether it was imported or generated for this, and is not the file of the configuration itself.
+    pub fn is_prepared(&self) -> bool {
+        self.folder.is_some()
+    }
+
     /// SHA-256, in hexadecimal, that names what the user gave: of the files that were imported, one after the other, which
     /// it reads; of a native file or a generated market [`TickFile::sha256`], which is known at once.
     ///
@@ -204,7 +209,7 @@ impl History {
         folder: Option<TempDir>,
     ) -> History {
         let end = file.ticks().len();
-        History { file, end, name, imported_from, notes, _folder: folder }
+        History { file, end, name, imported_from, notes, folder }
     }
 
     fn open_file(
@@ -300,9 +305,7 @@ impl History {
             progress(Preparation { done: u64::from(done), total: u64::from(total) });
         })?;
         let file = TickFile::open(&native)?;
-        let notes =
-            vec!["The market is made up: no result here says anything of a real one.".to_owned()];
-        Ok(History::whole(file, name, Vec::new(), notes, Some(folder)))
+        Ok(History::whole(file, name, Vec::new(), Vec::new(), Some(folder)))
     }
 }
 

@@ -50,6 +50,9 @@ pub const HEADER_BYTES: usize = 4096;
 /// The longest history bar: 31 days, in seconds.
 pub const LONGEST_BAR: u32 = 31 * 24 * 3600;
 
+/// How the origin of a synthetic market begins; no import's does.
+pub(super) const MADE_UP: &str = "synthetic ";
+
 const HEADER_HASH_AT: usize = 32;
 /// Where the checksum stands, in version 1 the description.
 const BEHIND_FIXED: usize = 64;
@@ -115,6 +118,11 @@ impl Adjustment {
 }
 
 impl TickFileDescription {
+    /// Whether the ticks are of a synthetic market: `synth` says so in [`TickFileDescription::origin`].
+    pub fn is_made_up(&self) -> bool {
+        self.origin.starts_with(MADE_UP)
+    }
+
     /// A file of `instrument` with one contract named like it.
     pub fn new(instrument: &Instrument, origin: &str) -> TickFileDescription {
         TickFileDescription {

@@ -20,6 +20,12 @@ pub trait Strategy {
     /// The bars on which it decides.
     fn timeframe(&self) -> Timeframe;
 
+    /// Closes of its timeframe that it must have seen before it can decide anything. What agents must see depends on
+    /// their matrices; they say themselves that they are not ready.
+    fn warm_up(&self) -> u64 {
+        0
+    }
+
     /// Whether it wants to be told of features.
     fn observes(&self) -> bool {
         false
@@ -72,6 +78,10 @@ impl Strategy for Observer {
 impl<S: Strategy + ?Sized> Strategy for Box<S> {
     fn timeframe(&self) -> Timeframe {
         (**self).timeframe()
+    }
+
+    fn warm_up(&self) -> u64 {
+        (**self).warm_up()
     }
 
     fn observes(&self) -> bool {

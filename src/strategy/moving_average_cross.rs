@@ -99,6 +99,11 @@ impl Strategy for MovingAverageCross {
         self.settings.timeframe
     }
 
+    fn warm_up(&self) -> u64 {
+        // The first opinion is no cross.
+        self.closes.len() as u64
+    }
+
     fn on_bar(&mut self, bar: &Bar, _: u64, _: &Account) -> Option<Decision> {
         self.add(bar.close.units());
         let target = self.target()?;

@@ -4,16 +4,17 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use algospace_hft::agents::DecisionRecord;
+use algospace_hft::agents::{DecisionRecord, Reason};
 use algospace_hft::config::Config;
 use algospace_hft::journal::Journal;
-use algospace_hft::market::{Instrument, RollRule};
+use algospace_hft::market::{Instrument, RollRule, Session, Timestamp};
 use algospace_hft::performance::RunRecord;
 use algospace_hft::pipeline::{
     Action, Entry, ReplayError, journal_path, replay_journal, run_backtest,
 };
 use algospace_hft::source::import::{ImportOptions, roll_choice, run as import};
-use algospace_hft::source::native::Adjustment;
+use algospace_hft::source::native::{Adjustment, TickFile, TickFileWriter};
+use algospace_hft::source::synthetic::{Settings, SyntheticMarket, write_file};
 
 use crate::shared_data::shared_data;
 
@@ -140,6 +141,49 @@ output: {{ directory: {}/{days} }}
     assert_eq!(shorter[..same], longer[..same]);
 }
 
+/// A session is cut out of a history: in those after it, as many as the agents need at first, nothing is decided.
+#[test]
+fn after_a_hole_agents_are_not_ready_before_their_matrices_are_whole_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, cut] = ["whole.ticks", "cut.ticks"].map(|name| folder.path().join(name));
+    let instrument = Instrument::built_in("ES").unwrap();
+    let mut settings = Settings::new(SyntheticMarket::Martingale(Default::default()), 5);
+    (settings.days, settings.trades_per_day) = (10, 1_500);
+    write_file(settings, &whole, &AtomicBool::new(false), |_, _| {}).unwrap();
+    let file = TickFile::open(&whole).unwrap();
+    let mut sessions: Vec<Session> = Vec::new();
+    for tick in file.ticks() {
+        if sessions.last().is_none_or(|session| tick.time >= session.close) {
+            sessions.push(instrument.calendar.session_at_or_after(tick.time));
+        }
+    }
+    assert_eq!(sessions.len(), 10);
+    let missing = sessions[7];
+    let ticks = file.ticks().iter().copied();
+    let kept: Vec<_> =
+        ticks.filter(|tick| !(missing.open..missing.close).contains(&tick.time)).collect();
+    let mut writer = TickFileWriter::create(&cut, file.description().clone()).unwrap();
+    writer.extend(&kept).unwrap();
+    writer.finish().unwrap();
+    let (_, record) = run(&format!(
+        "data_handler: {{ backtest_settings: {{ file_path: {} }} }}
+marl_core: {{ mc_dropout: {{ iterations: 1 }} }}
+performance: {{ bootstrap_resamples: 100 }}
+output: {{ directory: {}/run }}
+",
+        cut.display(),
+        folder.path().display()
+    ));
+    let is_ready = |record: &&DecisionRecord| !record.reasons.has(Reason::NotReady);
+    let ready: Vec<_> = record.decisions.iter().filter(is_ready).map(|it| it.bar_end).collect();
+    assert!(ready.len() > 200, "{} of {}", ready.len(), record.decisions.len());
+    assert!(ready.iter().all(|&bar_end| bar_end <= sessions[6].close));
+    let asked_last = record.decisions.last().unwrap().bar_end;
+    assert!(asked_last > sessions[9].open);
+    let told = record.data_notes.iter().any(|note| note.contains("began anew after it"));
+    assert!(told, "{:?}", record.data_notes);
+}
+
 /// The settings that the project was asked for, but for where the history lies.
 #[test]
 fn the_users_settings_run_on_real_days() {
@@ -166,8 +210,13 @@ output: {{ directory: {}/run }}
         folder.path().display()
     ));
     let decided = thoughts(&config);
-    let voted = decided.iter().filter(|record| record.opportunity.is_some()).count();
-    assert!(voted > 100, "{voted} votes in {} questions", decided.len());
+    // Days lie weeks apart but for a week from October 6 on, at whose end the matrices become whole.
+    let [from, to] = ["2013-10-14T12:00:00Z", "2013-10-15T12:00:00Z"].map(|at| at.parse().unwrap());
+    let ready = decided.iter().filter(|record| !record.reasons.has(Reason::NotReady));
+    let ready: Vec<Timestamp> = ready.map(|record| record.bar_end).collect();
+    assert!(decided.len() > 2_000 && !ready.is_empty(), "{} questions", decided.len());
+    assert!(ready.iter().all(|end| (from..to).contains(end)), "{ready:?}");
+    assert_eq!(record.decides_from, Some(ready[0]));
     assert!(record.ticks > 10_000);
     // Cash and position add up, whatever was traded.
     let last = record.equity.last().unwrap();

@@ -185,6 +185,88 @@ fn check_tells_good_from_bad() {
     run_badly(folder, "--config bad.yaml", 2);
 }
 
+/// What a run refuses, `check` refuses in the same words, and what is asked before a run is told.
+#[test]
+fn check_refuses_what_a_run_refuses_and_tells_what_it_would_see() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    // A password is needed live, but nothing can be run live.
+    let live = "system: { mode: live }\ndata_handler: { live_settings: { password: '${NO_SUCH_PASSWORD:?}' } }\n";
+    fs::write(folder.join("live.yaml"), live).unwrap();
+    let window = |key: &str| {
+        let at = "file_path: es.ticks";
+        let changed = BACKTEST.replace(at, &format!("{at}, {key}"));
+        assert_ne!(changed, BACKTEST);
+        fs::write(folder.join("window.yaml"), changed).unwrap();
+    };
+    for (key, file, words) in [
+        ("", "live.yaml", "only `backtest` can be run"),
+        ("first_trading_day: 2031-01-01", "window.yaml", "give an earlier day"),
+        ("last_trading_day: 2001-01-01", "window.yaml", "give a later day"),
+    ] {
+        if !key.is_empty() {
+            window(key);
+        }
+        let checked = run_badly(folder, &format!("check --config {file}"), 2);
+        let ran = run(folder, &format!("--config {file}"));
+        assert!(ran.status != 0 && checked == ran.error, "{checked} and {}", ran.error);
+        assert!(checked.contains(words) && !checked.contains("PASSWORD"), "{checked}");
+    }
+    let before = names(folder);
+    window("first_trading_day: 2024-01-03");
+    let told = run_well(folder, "check --config window.yaml");
+    for words in [
+        "2024-01-03 to 2024-01-04: ",
+        " in 2 sessions, after ",
+        " ticks in 1 sessions of warm-up",
+        "contracts: ES (2024-01-02T23:00",
+        "first decision: 2024-01-02T23:",
+        "The market is made up",
+    ] {
+        assert!(told.contains(words), "{words} is not in\n{told}");
+    }
+    let json = run_well(folder, "check --config window.yaml --json");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json["history"]["sessions"], &json["history"]["made_up"]),
+        (&2.into(), &true.into())
+    );
+    assert_eq!(names(folder), before, "check left something");
+}
+
+/// A market is made up wherever its file says so, however the configuration comes by it; report, terminal and summary
+/// have one list of caveats.
+#[test]
+fn what_is_known_of_a_run_is_told_everywhere() {
+    let folder = folder_with_market();
+    let folder = folder.path();
+    let printed = run_well(folder, "--config backtest.yaml");
+    let summary = summary(folder, "runs/latest/summary.json");
+    let page = read(folder, "runs/latest/report.html");
+    assert_eq!(summary["input_description"]["made_up"], true);
+    assert!(printed.lines().next().unwrap().ends_with(", a made-up market"), "{printed}");
+    assert!(page.contains("of ES, a made-up market</h1>"));
+    let caveats: Vec<_> = summary["caveats"].as_array().unwrap().iter().collect();
+    assert_eq!(caveats[0], "The market is made up: no result here says anything of a real one.");
+    let few = caveats.iter().filter(|it| it.as_str().unwrap().starts_with("Only 3 trading days"));
+    assert_eq!(few.count(), 1, "{caveats:?}");
+    for caveat in &caveats {
+        let caveat = caveat.as_str().unwrap();
+        assert!(printed.contains(&format!("note: {caveat}\n")), "{caveat}");
+        // The page escapes some signs.
+        assert!(page.contains(caveat.split(['&', '<', '`', '\'']).next().unwrap()), "{caveat}");
+    }
+    assert_eq!(printed.matches("note: ").count(), caveats.len());
+    // A rule looks at no matrices.
+    assert!(!printed.contains("Matrix "), "{printed}");
+    for name in ["sortino", "calmar", "cagr"] {
+        let why = summary["undefined"][name].as_str().unwrap();
+        assert!(summary[name].is_null() && why.starts_with("too few days: 3 of the 126"), "{why}");
+    }
+    assert!(page.contains("too few days: 3 of the 126 that it takes"));
+    assert!(printed.contains("Sortino – (too few days: 3 of the 126 that it takes)"), "{printed}");
+}
+
 #[test]
 fn inspect_writes_bars_and_the_trades_of_the_run() {
     let folder = folder_with_market();

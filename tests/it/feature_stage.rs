@@ -107,3 +107,60 @@ fn a_contract_change_within_a_session_is_no_move() {
         assert!(row.iter().all(|value| value.is_nan() || *value == 0.0), "{} {row:?}", bar.start);
     }
 }
+
+/// The windows of the matrix at each close, where it is whole.
+struct Windows(Vec<(Timestamp, Option<Vec<f32>>)>);
+
+impl Sink for Windows {
+    fn bar(&mut self, _: &Bar) {}
+    fn trade(&mut self, _: &Trade) {}
+    fn equity(&mut self, _: &EquityPoint) {}
+    fn features(&mut self, stage: &FeatureStage) {
+        let window = stage.matrices()[0].window().ok().map(<[f32]>::to_vec);
+        self.0.push((stage.engine().row().bar.end, window));
+    }
+}
+
+/// Twenty minutes of a session on a line of its own.
+fn session(open: &str, first_price: i64, slope: i64) -> Vec<Tick> {
+    let minute = |minute: i64| {
+        let shift = first_price + slope * minute + minute % 3;
+        Tick::new(at(open) + minute * Timestamp::MINUTE + Timestamp::SECOND, price(shift), 2)
+    };
+    (0..20).map(minute).collect()
+}
+
+/// Two histories that differ in nothing but what lies before a hole have the same windows after it, and none of them
+/// before as many bars have passed as at the history's start. Over a mere night windows go on.
+#[test]
+fn no_window_mixes_both_sides_of_a_hole() {
+    let windows = |before: Vec<Tick>, after: &str| {
+        let mut pipeline = Setup::free().pipeline(By(Timeframe::MINUTE_1, |_: &Bar, _| None));
+        let mut sink = Windows(Vec::new());
+        for tick in before.into_iter().chain(session(after, 16_100, -2)) {
+            pipeline.on_tick(&tick, &mut sink);
+        }
+        pipeline.finish(ExitReason::EndOfData, &mut sink);
+        let first = sink.0.iter().position(|&(end, _)| end > at(after)).unwrap();
+        let after = sink.0.split_off(first);
+        assert_eq!((sink.0.len(), after.len()), (20, 20));
+        // Four bars until every column has a value, of which the matrix takes two rows.
+        let is_whole: Vec<bool> = sink.0.iter().map(|(_, window)| window.is_some()).collect();
+        assert_eq!(is_whole, [[false; 4].as_slice(), &[true; 16]].concat());
+        after
+    };
+    let monday = "2024-01-08T15:00:00Z";
+    let [one, other] = [session(monday, 16_000, 3), session(monday, 15_500, -1)];
+    let (tuesday, wednesday) = ("2024-01-09T15:00:00Z", "2024-01-10T15:00:00Z");
+    let [with_one, with_other] = [one.clone(), other].map(|before| windows(before, wednesday));
+    for ((end, with_one), (_, with_other)) in with_one.iter().zip(&with_other) {
+        let bars = (*end - at(wednesday)) / Timestamp::MINUTE;
+        assert_eq!((with_one.is_some(), with_other.is_some()), (bars > 4, bars > 4), "{end}");
+        let (Some(with_one), Some(with_other)) = (with_one, with_other) else { continue };
+        for (ours, theirs) in with_one.chunks(3).zip(with_other.chunks(3)) {
+            // The second column is scaled by all values before it, which is no window.
+            assert_eq!((ours[0], ours[2]), (theirs[0], theirs[2]), "{end}");
+        }
+    }
+    assert!(windows(one, tuesday).iter().all(|(_, window)| window.is_some()));
+}

@@ -36,8 +36,8 @@ use algospace_hft::pipeline::pinned::{
     Failure, Feed, Layout, PinnedRun, PinnedSettings, Polled, Wiring, run,
 };
 use algospace_hft::pipeline::{
-    Action, Answer, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output, Pipeline,
-    Question, Quote, Sink, TradingStage,
+    Action, Answer, Break, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output,
+    Pipeline, Question, Quote, Sink, TradingStage,
 };
 use algospace_hft::random::Random;
 use algospace_hft::strategy::Strategy;
@@ -186,7 +186,7 @@ impl Downstream for Nobody {
     fn on_bar(&mut self, _: &Bar, _: &mut impl Sink) {}
     fn on_question(&mut self, _: &Bar, _: &Question, _: &Account) {}
     fn on_contract_change(&mut self, _: Price, _: Price) {}
-    fn on_restart(&mut self) {}
+    fn on_restart(&mut self, _: Break) {}
 }
 
 /// What the stages make of a journal's events; the answers are among them.

@@ -159,7 +159,6 @@ fn the_summary_has_what_scripts_look_for() {
         "trades",
         "net_pnl",
         "sharpe",
-        "sortino",
         "max_drawdown",
         "win_rate",
         "profit_factor",
@@ -228,8 +227,7 @@ fn the_report_puts_its_caveats_into_words() {
     write(folder.path(), &run);
     let page = read(folder.path(), "report.html");
     for words in [
-        "was interrupted",
-        "history bars of 60 seconds",
+        "was stopped early",
         "3 bars of 5 minutes are incomplete.",
         "moved to join",
         "No commission",

@@ -65,7 +65,20 @@ fn days_before_and_after_change_nothing_in_between() {
             run(folder.path(), "last_trading_day: 2024-01-08", "baseline", runner).unwrap();
         assert!(earlier.trades == whole.trades[..before]);
         assert!(earlier.last_tick.unwrap() < opens);
-        assert_eq!((later.ticks, later.last_tick), (whole.ticks, whole.last_tick));
+        // What is counted is of the window; what was read before it is told apart.
+        assert_eq!(
+            (later.ticks + later.warm_up_ticks, later.last_tick),
+            (whole.ticks, whole.last_tick)
+        );
+        assert_eq!((earlier.ticks, earlier.warm_up_ticks), (later.warm_up_ticks, 0));
+        assert!(later.first_tick.unwrap() >= opens && later.first_tick > earlier.last_tick);
+        for ((bars, of_later), of_earlier) in whole.bars.iter().zip(&later.bars).zip(&earlier.bars)
+        {
+            // The last session of a run ends with its last tick, and without the flat bars up to its close.
+            assert!(bars.1 - of_later.1 - of_earlier.1 < 4, "{}", bars.0);
+        }
+        let sessions = |of: &RunRecord| of.counters.iter().find(|it| it.0 == "sessions").unwrap().1;
+        assert_eq!(sessions(&whole), sessions(&later) + sessions(&earlier));
 
         // Both together are the whole, and so are the times that were open; a run ends with its last tick, minutes
         // before its last session does.
@@ -101,6 +114,34 @@ fn what_agents_think_during_the_warm_up_is_no_decision() {
         assert!(some.trades.iter().all(|it| it.entry_time > opens && it.entry_time < after));
         assert!(!some.trades.is_empty());
     }
+}
+
+/// Before the first day nothing is thought of, and what is thought in it is what would be thought anyway.
+#[test]
+fn agents_that_only_watched_the_warm_up_think_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |days: &str| {
+        let yaml = format!(
+            "data_handler: {{ backtest_settings: {{
+  synthetic: {{ days: 9, seed: 5, trades_per_day: 1000 }}, {days} }} }}
+marl_core: {{ mc_dropout: {{ iterations: 2, confidence_threshold: 1.0 }} }}
+performance: {{ bootstrap_resamples: 100 }}
+output: {{ directory: {} }}
+",
+            folder.path().join("run").display()
+        );
+        let config = Config::parse(&yaml, "test", &Default::default()).unwrap();
+        run_backtest(&config, &Arc::new(AtomicBool::new(false)), &mut |_| {}, &|_| {}).unwrap()
+    };
+    let (whole, later) = (run(""), run("first_trading_day: 2024-01-11"));
+    let opens: Timestamp = "2024-01-10T23:00:00Z".parse().unwrap();
+    let place = whole.decisions.partition_point(|it| it.bar_end <= opens);
+    let asked = whole.decisions.len() - place;
+    assert!(place > 1_000 && asked > 200, "{place} and {asked}");
+    assert!(whole.trades.is_empty());
+    assert!(later.decisions == whole.decisions[place..]);
+    let first = later.decisions.iter().find(|it| it.opportunity.is_some()).unwrap();
+    assert_eq!(later.decides_from, Some(first.bar_end));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 
 use jiff::civil::{Date, Time};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 use holidays::TradingDay;
@@ -22,7 +23,8 @@ use hours::{Clock, EVENING_OPEN};
 ///
 /// Hours are those of CME Globex from 2008 on; earlier dates get the rules of 2008. A future year
 /// gets the newest rules, so a change that the exchange announces later has to be added here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Calendar {
     /// CME equity index futures: ES, NQ, YM, RTY and their micros.
     CmeEquityIndex,
@@ -172,6 +174,23 @@ impl Calendar {
             .as_nanosecond();
         let nanos = nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
         Timestamp::from_nanos(nanos as i64)
+    }
+
+    /// Sessions in a year, as statistics count them: 252 on an exchange, as most of the industry has it; every day
+    /// where there is always one.
+    pub const fn sessions_a_year(self) -> u32 {
+        match self {
+            Self::AlwaysOpen => 365,
+            Self::CmeEquityIndex | Self::ComexMetals | Self::CmeFx => 252,
+        }
+    }
+
+    /// Whose clocks [`Calendar::time_zone`] shows, for people.
+    pub const fn clock_name(self) -> &'static str {
+        match self {
+            Self::AlwaysOpen => "UTC",
+            Self::CmeEquityIndex | Self::ComexMetals | Self::CmeFx => "Chicago",
+        }
     }
 
     /// The zone of the exchange's clocks; UTC where there is no session.

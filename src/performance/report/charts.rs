@@ -1,5 +1,4 @@
-//! The report's charts. Times are Chicago's, drawn as if they were UTC, since the charts know no
-//! other zone.
+//! The report's charts. Times are those of the exchange's clocks.
 
 use plotly::common::{DashType, Fill, HoverInfo, Line, Marker, MarkerSymbol, Mode, Orientation};
 use plotly::layout::{
@@ -11,12 +10,12 @@ use super::Run;
 use super::format::{count, dollars, nanoseconds, percent};
 use super::tables::percentile_name;
 use crate::latency::Span;
-use crate::market::{Money, Price, Side, Timestamp};
+use crate::market::{Calendar, Money, Price, Side, Timestamp};
 use crate::page::escape;
-use crate::page::plot::{self, GREY, axis, draw, layout};
+use crate::page::plot::{GREY, axis, draw, layout};
 use crate::performance::drawdown::drawdowns;
 use crate::performance::trades_csv::{contract_symbol, side_name};
-use crate::performance::trading_day::chicago_time;
+use crate::performance::trading_day::exchange_time;
 use crate::performance::{LatencySummary, Trade};
 
 pub(super) const BLUE: &str = "#1f5fa8";
@@ -27,11 +26,6 @@ pub(super) const ORANGE: &str = "#c9791b";
 const SPAN_COLORS: [&str; Span::ALL.len()] = [BLUE, ORANGE, GREEN, RED, "#7b4fa3", "#1f8f9a"];
 /// The price line has at most so many points.
 const MOST_PRICE_POINTS: usize = 20_000;
-
-/// Milliseconds of Chicago's clock since 1970.
-pub(super) fn clock(time: Timestamp) -> i64 {
-    plot::clock(chicago_time(time))
-}
 
 pub(super) fn time_axis() -> Axis {
     let button = |count, step, label| {
@@ -63,11 +57,11 @@ pub(super) fn equity(run: &Run) -> Option<String> {
         if same_as(place.checked_sub(1)) && same_as(Some(place + 1)) {
             continue;
         }
-        times.push(clock(point.time));
+        times.push(run.clock(point.time));
         levels.push(cents(point.equity));
         falls.push(cents(-fall));
     }
-    let ends = vec![clock(first.time), clock(last.time)];
+    let ends = vec![run.clock(first.time), run.clock(last.time)];
     let mut plot = Plot::new();
     plot.add_trace(
         Scatter::new(ends, vec![cents(capital); 2])
@@ -134,7 +128,7 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
     let mut plot = Plot::new();
     plot.add_trace(
         Scatter::new(
-            shown.iter().map(|it| clock(it.0)).collect(),
+            shown.iter().map(|it| run.clock(it.0)).collect(),
             shown.iter().map(|it| it.1.as_f64()).collect(),
         )
         .name("Price")
@@ -145,8 +139,9 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
     for (won, color) in [(true, GREEN), (false, RED)] {
         let chosen = || run.trades.iter().filter(|trade| won == (trade.net_pnl() > Money::ZERO));
         // An empty place between two trades keeps their lines apart.
-        let times = chosen()
-            .flat_map(|trade| [Some(clock(trade.entry_time)), Some(clock(trade.exit_time)), None]);
+        let times = chosen().flat_map(|trade| {
+            [Some(run.clock(trade.entry_time)), Some(run.clock(trade.exit_time)), None]
+        });
         let prices = chosen().flat_map(|trade| {
             [Some(trade.entry_price.as_f64()), Some(trade.exit_price.as_f64()), None]
         });
@@ -161,8 +156,8 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
     let size = if many { 6 } else { 9 };
     let mut markers = |name: &str, symbol, color, chosen: Vec<&Trade>, entry: bool| {
         let place = |trade: &Trade| match entry {
-            true => (clock(trade.entry_time), trade.entry_price.as_f64()),
-            false => (clock(trade.exit_time), trade.exit_price.as_f64()),
+            true => (run.clock(trade.entry_time), trade.entry_price.as_f64()),
+            false => (run.clock(trade.exit_time), trade.exit_price.as_f64()),
         };
         if chosen.is_empty() {
             return;
@@ -214,7 +209,8 @@ fn thinned(marks: &[(Timestamp, Price)], most: usize) -> Vec<(Timestamp, Price)>
 
 /// A trade in a few lines, in the charts' own markup.
 fn description(run: &Run, trade: &Trade) -> String {
-    let time = |time| chicago_time(time).strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let time =
+        |time| exchange_time(run.summary.calendar, time).strftime("%Y-%m-%d %H:%M:%S").to_string();
     format!(
         "#{} {} {} {}<br>in {} at {}<br>out {} at {}<br>{}, net {}",
         trade.id,
@@ -239,20 +235,22 @@ fn signed_bars(x: Vec<String>, y: Vec<f64>, hover: Vec<String>) -> Box<Bar<Strin
         .marker(Marker::new().color_array(colors))
 }
 
-/// Net profit by Chicago's hour of entry.
+/// Net profit by hour of entry on the exchange's clocks.
 pub(super) fn hours(run: &Run) -> Option<String> {
     if run.trades.is_empty() {
         return None;
     }
+    let calendar = run.summary.calendar;
     // From the session's open on.
-    let hours: Vec<i8> = (0..24).map(|place| (17 + place) % 24).collect();
+    let opens = if calendar == Calendar::AlwaysOpen { 0 } else { 17 };
+    let hours: Vec<i8> = (0..24).map(|place| (opens + place) % 24).collect();
     let mut nets = Vec::new();
     let mut hover = Vec::new();
     for &hour in &hours {
         let entered: Vec<Money> = run
             .trades
             .iter()
-            .filter(|trade| chicago_time(trade.entry_time).hour() == hour)
+            .filter(|trade| exchange_time(calendar, trade.entry_time).hour() == hour)
             .map(Trade::net_pnl)
             .collect();
         let net = cents(entered.iter().copied().sum());
@@ -274,7 +272,10 @@ pub(super) fn hours(run: &Run) -> Option<String> {
     plot.add_trace(signed_bars(names, nets, hover));
     plot.set_layout(
         layout()
-            .x_axis(axis("Hour of entry, Chicago").type_(AxisType::Category))
+            .x_axis(
+                axis(&format!("Hour of entry, {}", calendar.clock_name()))
+                    .type_(AxisType::Category),
+            )
             .y_axis(axis("Net P&L, $").tick_format(",.0f")),
     );
     Some(draw("hours", "", 280, &mut plot))

@@ -7,7 +7,7 @@ use plotly::layout::HoverMode;
 use plotly::{Bar, HeatMap, Plot, Scatter};
 
 use super::Run;
-use super::charts::{BLUE, GREEN, ORANGE, clock, time_axis};
+use super::charts::{BLUE, GREEN, ORANGE, time_axis};
 use super::format::{count, percent};
 use crate::agents::{AGENTS, DecisionRecord, Opportunity};
 use crate::page::escape;
@@ -40,7 +40,7 @@ pub(super) fn thinning_note(run: &Run) -> String {
 pub(super) fn confidence(run: &Run, summary: &DecisionSummary) -> Option<String> {
     let (votes, _) = voted(run);
     let (first, last) = (votes.first()?.0, votes.last()?.0);
-    let times: Vec<i64> = votes.iter().map(|(record, _)| clock(record.bar_end)).collect();
+    let times: Vec<i64> = votes.iter().map(|(record, _)| run.clock(record.bar_end)).collect();
     let of = |read: fn(&Opportunity) -> f32| -> Vec<f64> {
         votes.iter().map(|(_, vote)| rounded(read(vote))).collect()
     };
@@ -53,7 +53,7 @@ pub(super) fn confidence(run: &Run, summary: &DecisionSummary) -> Option<String>
     );
     let threshold = summary.decided_by.confidence_threshold;
     plot.add_trace(
-        Scatter::new(vec![clock(first.bar_end), clock(last.bar_end)], vec![threshold; 2])
+        Scatter::new(vec![run.clock(first.bar_end), run.clock(last.bar_end)], vec![threshold; 2])
             .name("Threshold")
             .mode(Mode::Lines)
             .hover_info(HoverInfo::Skip)
@@ -61,7 +61,7 @@ pub(super) fn confidence(run: &Run, summary: &DecisionSummary) -> Option<String>
     );
     let entries = || {
         let executed = run.decisions.iter().filter(|record| record.is_executed());
-        executed.filter_map(|record| Some((clock(record.bar_end), record.opportunity?)))
+        executed.filter_map(|record| Some((run.clock(record.bar_end), record.opportunity?)))
     };
     if entries().next().is_some() {
         plot.add_trace(
@@ -100,7 +100,7 @@ pub(super) fn confidence(run: &Run, summary: &DecisionSummary) -> Option<String>
 pub(super) fn votes(run: &Run) -> Option<String> {
     let (votes, _) = voted(run);
     votes.first()?;
-    let times: Vec<i64> = votes.iter().map(|(record, _)| clock(record.bar_end)).collect();
+    let times: Vec<i64> = votes.iter().map(|(record, _)| run.clock(record.bar_end)).collect();
     let mut plot = Plot::new();
     for (agent, color) in (0..AGENTS.len()).zip(AGENT_COLORS) {
         let net = votes.iter().map(|(_, vote)| {
@@ -127,7 +127,7 @@ pub(super) fn votes(run: &Run) -> Option<String> {
 pub(super) fn regime(run: &Run) -> Option<String> {
     let (votes, _) = voted(run);
     let width = usize::from(votes.first()?.0.regime_width);
-    let times: Vec<i64> = votes.iter().map(|(record, _)| clock(record.bar_end)).collect();
+    let times: Vec<i64> = votes.iter().map(|(record, _)| run.clock(record.bar_end)).collect();
     let numbers: Vec<String> = (1..=width).map(|number| format!("{number} ")).collect();
     let rows = (0..width)
         .map(|at| votes.iter().map(|(record, _)| rounded(record.regime[at])).collect::<Vec<f64>>())

@@ -36,7 +36,7 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
 }
 
 /// `−$1,234.50`.
-pub(super) fn dollars(value: f64) -> String {
+pub(in crate::performance) fn dollars(value: f64) -> String {
     let text = number(value, 2);
     match text.strip_prefix('−') {
         Some(digits) => format!("−${digits}"),

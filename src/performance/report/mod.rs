@@ -3,16 +3,17 @@
 //! It is a pure function of a run's summary, trades, equity, decisions and configuration, so a run directory
 //! can always be rendered again.
 
-mod caveats;
 mod charts;
 mod decision_charts;
 pub(super) mod format;
 mod sections;
 mod tables;
 
+use super::trading_day::exchange_time;
 use super::{EquityPoint, Summary, Trade};
 use crate::agents::DecisionRecord;
-use crate::page::page;
+use crate::market::Timestamp;
+use crate::page::{page, plot};
 
 /// What the report shows.
 pub(super) struct Run<'a> {
@@ -28,13 +29,20 @@ pub(super) struct Run<'a> {
     pub configuration: &'a str,
 }
 
+impl Run<'_> {
+    /// What the exchange's clocks show then, as milliseconds since 1970: the charts know no zone but UTC.
+    fn clock(&self, time: Timestamp) -> i64 {
+        plot::clock(exchange_time(self.summary.calendar, time))
+    }
+}
+
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The report as one HTML file.
 pub(super) fn render(run: &Run) -> String {
     let summary = run.summary;
-    let title = format!("{} {} of {}", summary.strategy, summary.mode, summary.instrument);
+    let title = sections::title(summary);
     let body: String = [
         sections::head(run),
         sections::cards(run),

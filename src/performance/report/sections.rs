@@ -4,9 +4,9 @@ use super::format::{
     count, dollars, duration, nanoseconds, number, or_undefined, percent, tone, whole_dollars,
 };
 use super::tables::limits;
-use super::{Run, caveats, charts, decision_charts, tables};
+use super::{Run, charts, decision_charts, tables};
 use crate::page::escape;
-use crate::performance::Interval;
+use crate::performance::{Interval, Summary};
 
 fn section(class: &str, title: &str, note: &str, body: &str) -> String {
     let note =
@@ -18,22 +18,31 @@ fn columns(left: &str, right: &str) -> String {
     format!("<div class=\"columns\"><div>{left}</div><div>{right}</div></div>")
 }
 
+/// What was run on what, in one line.
+pub(super) fn title(summary: &Summary) -> String {
+    let market = if summary.input_description.made_up { ", a made-up market" } else { "" };
+    format!("{}: {} of {}{market}", summary.strategy, summary.mode, summary.instrument)
+}
+
 /// Title and period.
 pub(super) fn head(run: &Run) -> String {
     let summary = run.summary;
     let day = |time: &Option<String>| {
         time.as_deref().and_then(|text| text.split('T').next()).unwrap_or("–").to_owned()
     };
+    let warm_up = match summary.warm_up_ticks {
+        0 => String::new(),
+        ticks => format!(" · {} more of warm-up before", count(ticks)),
+    };
     format!(
-        "<header>\n<h1>{}: {} of {}</h1>\n<p>{} to {} · {} trading days · {} ticks · times in \
-         charts are Chicago’s</p>\n</header>",
-        escape(&summary.strategy),
-        escape(&summary.mode),
-        escape(&summary.instrument),
+        "<header>\n<h1>{}</h1>\n<p>{} to {} · {} trading days · {} ticks{warm_up} · times in \
+         charts are of {}</p>\n</header>",
+        escape(&title(summary)),
         escape(&day(&summary.first_tick)),
         escape(&day(&summary.last_tick)),
         count(summary.statistics.days),
         count(summary.ticks),
+        summary.calendar.clock_name(),
     )
 }
 
@@ -56,6 +65,10 @@ pub(super) fn cards(run: &Run) -> String {
         )
     };
     let plain = |value: Option<f64>| or_undefined(value, two);
+    let of_days = || match it.undefined.get("confidence_intervals.sharpe") {
+        Some(why) if it.sharpe.is_some() => format!("no interval: {why}"),
+        _ => between(intervals.sharpe, &two),
+    };
     let cards = [
         card(
             "Net P&amp;L",
@@ -63,7 +76,7 @@ pub(super) fn cards(run: &Run) -> String {
             money(it.net_pnl),
             between(intervals.net_pnl, &whole_dollars),
         ),
-        card("Sharpe", "", plain(it.sharpe), between(intervals.sharpe, &two)),
+        card("Sharpe", "", plain(it.sharpe), of_days()),
         card(
             "Max drawdown",
             "",
@@ -99,10 +112,8 @@ pub(super) fn cards(run: &Run) -> String {
 
 /// What a reader must know first.
 pub(super) fn caveats(run: &Run) -> String {
-    let list: String = caveats::caveats(run)
-        .iter()
-        .map(|caveat| format!("<li>{}</li>\n", escape(caveat)))
-        .collect();
+    let list: String =
+        run.summary.caveats.iter().map(|caveat| format!("<li>{}</li>\n", escape(caveat))).collect();
     if list.is_empty() {
         return section("", "Caveats", "", "<p class=\"note\">None is known for this run.</p>");
     }
@@ -144,7 +155,7 @@ pub(super) fn returns(run: &Run) -> String {
             ""
         } else {
             "<h3 style=\"margin-top:16px\">By hour of entry</h3><p class=\"note\">Net P&amp;L of \
-             the trades entered in each hour of Chicago’s clock.</p>"
+             the trades entered in each hour of the exchange’s clock.</p>"
         }
     );
     section("", "Returns by month and hour", "", &body)
@@ -231,6 +242,10 @@ pub(super) fn decisions(run: &Run) -> String {
         )
     });
     let reliability = summary.reliability.as_ref().zip(decision_charts::reliability(summary));
+    let no_reliability = || {
+        let why = run.summary.statistics.undefined.get("decisions.reliability")?;
+        Some(format!("<h3>Does confidence foretell?</h3><p class=\"note\">Not said: {why}.</p>"))
+    };
     let reliability = reliability.map(|(figures, chart)| {
         format!(
             "<h3>Does confidence foretell?</h3><p class=\"note\">Trades in bins of equally many by the confidence \
@@ -238,6 +253,7 @@ pub(super) fn decisions(run: &Run) -> String {
             number(figures.expected_calibration_error, 3)
         )
     });
+    let reliability = reliability.or_else(no_reliability);
     body.push_str(&match (refusals, reliability) {
         (Some(left), Some(right)) => columns(&left, &right),
         (left, right) => left.or(right).unwrap_or_default(),
@@ -300,10 +316,11 @@ fn processing_time(run: &Run) -> Option<String> {
 pub(super) fn statistics(run: &Run) -> String {
     let intervals = &run.summary.confidence_intervals;
     let note = format!(
-        "Daily figures use equity at the end of each trading day (17:00 to 16:00 in Chicago). \
-         Intervals are from {} bootstrap resamples: of single trades, and for the Sharpe ratio of \
+        "Daily figures use equity at the end of each trading session, from the first in which something could be \
+         decided; a year has {} of them. Intervals are from {} bootstrap resamples: of single trades, and for the Sharpe ratio of \
          blocks of days with mean length √days. They assume that the future resembles this sample. \
          – means not defined.",
+        run.summary.calendar.sessions_a_year(),
         count(u64::from(intervals.resamples))
     );
     section("long", "Statistics", &note, &tables::statistics(run))

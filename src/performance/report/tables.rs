@@ -37,7 +37,7 @@ fn toned(value: f64) -> String {
 /// account was not above zero at a month's end.
 pub(super) fn months(run: &Run) -> Option<String> {
     let mut month_ends: BTreeMap<(i16, i8), f64> = BTreeMap::new();
-    for (day, equity) in daily_closes(run.equity) {
+    for (day, equity) in daily_closes(run.summary.calendar, run.equity) {
         month_ends.insert((day.year(), day.month()), equity.as_f64());
     }
     let mut before = run.summary.initial_capital;
@@ -169,6 +169,12 @@ pub(super) fn statistics(run: &Run) -> String {
     let money = |value: Option<f64>| or_undefined(value, dollars);
     let plain = |value: Option<f64>| or_undefined(value, |value| number(value, 2));
     let share = |value: Option<f64>| or_undefined(value, percent);
+    let a_year = run.summary.calendar.sessions_a_year();
+    // Where there is a number or else a reason.
+    let or_why = |name: &str, value: String| match it.undefined.get(name) {
+        Some(why) => escape(why),
+        None => value,
+    };
     let two = |value: f64| number(value, 2);
     let row = |name: &str, value: String, interval: Option<String>, convention: &str| {
         format!(
@@ -207,28 +213,37 @@ pub(super) fn statistics(run: &Run) -> String {
         ),
         row(
             "Sharpe",
-            plain(it.sharpe),
+            or_why("sharpe", plain(it.sharpe)),
             with(intervals.sharpe, &two),
-            "Mean over standard deviation (n − 1) of daily returns, × √252, risk-free rate 0",
+            &format!(
+                "Mean over standard deviation (n − 1) of daily returns, × √{a_year}, risk-free rate 0"
+            ),
         ),
         row(
             "Sortino",
-            plain(it.sortino),
+            or_why("sortino", plain(it.sortino)),
             None,
-            "Mean daily return over √(mean of squared losing returns), × √252, target 0",
+            &format!(
+                "Mean daily return over √(mean of squared losing returns), × √{a_year}, target 0"
+            ),
         ),
-        row("Calmar", plain(it.calmar), None, "CAGR over the largest drawdown at days’ closes"),
+        row(
+            "Calmar",
+            or_why("calmar", plain(it.calmar)),
+            None,
+            "CAGR over the largest drawdown at days’ closes",
+        ),
         row(
             "CAGR",
-            share(it.cagr),
+            or_why("cagr", share(it.cagr)),
             None,
-            "Compound growth a year: (final ÷ initial equity)^(252 ÷ days) − 1",
+            &format!("Compound growth a year: (final ÷ initial equity)^({a_year} ÷ days) − 1"),
         ),
         row(
             "Annual volatility",
-            share(it.volatility),
+            or_why("volatility", share(it.volatility)),
             None,
-            "Standard deviation (n − 1) of daily returns, × √252",
+            &format!("Standard deviation (n − 1) of daily returns, × √{a_year}"),
         ),
         row(
             "Max drawdown",
@@ -298,6 +313,11 @@ pub(super) fn limits(interval: Interval, text: &dyn Fn(f64) -> String) -> String
     }
 }
 
+/// Nothing for none.
+fn some_count(value: u64) -> String {
+    if value == 0 { String::new() } else { count(value) }
+}
+
 /// What ran on what.
 pub(super) fn facts(run: &Run) -> String {
     let it = run.summary;
@@ -319,6 +339,8 @@ pub(super) fn facts(run: &Run) -> String {
         ("First tick (UTC)", it.first_tick.clone().unwrap_or_default()),
         ("Last tick (UTC)", it.last_tick.clone().unwrap_or_default()),
         ("Ticks", count(it.ticks)),
+        ("Ticks of warm-up before", some_count(it.warm_up_ticks)),
+        ("First decision possible (UTC)", it.decides_from.clone().unwrap_or_default()),
         (
             "Bars",
             list(

@@ -9,7 +9,7 @@ use crate::agents::DecisionRecord;
 use crate::execution::Account;
 use crate::latency::Span;
 use crate::market::{Bar, Price, Tick, Timeframe};
-use crate::pipeline::decision::{Answer, Downstream, Question};
+use crate::pipeline::decision::{Answer, Break, Downstream, Question};
 use crate::pipeline::feature_stage::FeatureStage;
 use crate::pipeline::sink::Sink;
 use crate::strategy::Observation;
@@ -103,7 +103,8 @@ impl Downstream for Features {
         self.stage.on_contract_change(old, new);
     }
 
-    fn on_restart(&mut self) {
+    fn on_restart(&mut self, why: Break) {
+        self.stage.on_restart(why);
         if self.waits {
             self.decision.send(DecisionMessage::Restart);
         } else {
@@ -124,7 +125,7 @@ pub(super) enum FeatureMessage {
     /// The series goes on in another contract: the last old price, the first new one.
     ContractChange(Price, Price),
     /// The series does not go on from the last bar.
-    Restart,
+    Restart(Break),
 }
 
 /// The queue to the features' thread.
@@ -151,8 +152,8 @@ impl Downstream for ToFeatures {
         self.outlet.send(FeatureMessage::ContractChange(old, new));
     }
 
-    fn on_restart(&mut self) {
-        self.outlet.send(FeatureMessage::Restart);
+    fn on_restart(&mut self, why: Break) {
+        self.outlet.send(FeatureMessage::Restart(why));
     }
 }
 
@@ -176,7 +177,7 @@ impl Features {
                 self.on_question(&bar, &question, &account);
             }
             FeatureMessage::ContractChange(old, new) => self.on_contract_change(old, new),
-            FeatureMessage::Restart => self.on_restart(),
+            FeatureMessage::Restart(why) => self.on_restart(why),
         }
     }
 
@@ -238,7 +239,7 @@ impl<D: Downstream> Downstream for Noticed<D> {
         self.downstream.on_contract_change(old, new);
     }
 
-    fn on_restart(&mut self) {
-        self.downstream.on_restart();
+    fn on_restart(&mut self, why: Break) {
+        self.downstream.on_restart(why);
     }
 }

@@ -41,7 +41,7 @@ pub use ring::Full;
 
 pub use crate::config::Layout;
 
-use super::decision::{Answer, DecisionTiming, Downstream, Question};
+use super::decision::{Answer, Break, DecisionTiming, Downstream, Question};
 use super::feature_stage::FeatureStage;
 use super::journal::RunJournal;
 use super::output::{Action, Output};
@@ -318,7 +318,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                     sequencers_end: seat,
                     thread: decision,
                 } = apart;
-                let (outlet, inbox) = queue(slots, wait, FeatureMessage::Restart);
+                let (outlet, inbox) = queue(slots, wait, FeatureMessage::Restart(Break::Contract));
                 let computing = self.spawn(Role::Features, move |wait| {
                     serve(Role::Features, inbox, wait, failures, |message| {
                         features.on_message(message, &mut feature_watch, on_features);

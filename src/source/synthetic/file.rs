@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::market::Timestamp;
-use crate::source::native::{TickFileDescription, TickFileWriter};
+use crate::source::native::{MADE_UP, TickFileDescription, TickFileWriter};
 use crate::whole_file;
 
 use super::generator::Generator;
@@ -91,7 +91,7 @@ pub fn write_file(
 
 fn describe(settings: &Settings) -> TickFileDescription {
     let market = settings.market.name();
-    let origin = format!("synthetic {market} market of seed {}", settings.seed);
+    let origin = format!("{MADE_UP}{market} market of seed {}", settings.seed);
     let mut description = TickFileDescription::new(&settings.instrument, &origin);
     let mut fact = |name: &str, value: String| {
         description.facts.insert(name.to_owned(), value);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use algospace_hft::agents::{DecisionRecord, Opportunity, Reason};
 use algospace_hft::execution::Target;
 use algospace_hft::latency::{LatencyRecord, Load, Recorder, Sample, Span};
-use algospace_hft::market::{Money, Price, Side, Timeframe, Timestamp};
+use algospace_hft::market::{Calendar, Money, Price, Side, Timeframe, Timestamp};
 use algospace_hft::performance::{
     DecidedBy, EquityPoint, ExitReason, InputDescription, RunRecord, Trade, WallTimes,
 };
@@ -42,15 +42,19 @@ pub fn empty_run() -> RunRecord {
         input_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
         input_description: InputDescription {
             origin: "made up for a test".to_owned(),
+            made_up: false,
             expanded_from_bars_of_seconds: None,
             adjustment: "none".to_owned(),
             facts: BTreeMap::new(),
         },
         instrument: "ES".to_owned(),
+        calendar: Calendar::CmeEquityIndex,
         tick_size: "0.25".parse().unwrap(),
         point_value: Money::from_dollars(50),
         contract_symbols: vec!["ESZ3".to_owned()],
         ticks: 0,
+        warm_up_ticks: 0,
+        decides_from: Some(Timestamp::from_nanos(0)),
         bars: vec![(Timeframe::MINUTES_5, 0)],
         first_tick: None,
         last_tick: None,
@@ -213,6 +217,7 @@ pub fn run_of_agents(days: i64) -> RunRecord {
     run.decided_by = Some(DecidedBy {
         model_set: format!("`{HOSTILE}`"),
         trained: false,
+        description: format!("knows {HOSTILE}"),
         backend: "cpu".to_owned(),
         confidence_threshold: 0.8,
     });

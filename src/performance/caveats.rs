@@ -1,0 +1,151 @@
+//! What a reader must know before believing the figures: the one list that summary, report and terminal show.
+
+use super::report::format::{count, dollars};
+use super::{RunRecord, Summary};
+use crate::market::Money;
+
+/// What is said of a synthetic market.
+pub const MADE_UP_MARKET: &str =
+    "The market is made up: no result here says anything of a real one.";
+
+/// What is said where the strategy never saw enough.
+pub const NOTHING_TO_DECIDE: &str =
+    "Nothing could be decided: the history is too short for what the strategy must see first.";
+
+/// Below this, a handful of trades decides the outcome.
+const FEW_TRADES: u64 = 100;
+
+/// The caveats of a run, a sentence or two each, the gravest first: what makes the figures wrong, then what they are
+/// not about, then how little carries them, then what is known of data and settings. `summary` is the run's own, but
+/// for the caveats.
+pub(super) fn caveats(record: &RunRecord, summary: &Summary) -> Vec<String> {
+    let mut list = wrong(record, summary);
+    list.extend(elsewhere(summary));
+    list.extend(thin(record, summary));
+    list.extend(summary.data_notes.iter().cloned());
+    list.extend(costless(summary));
+    let mut told: Vec<String> = Vec::with_capacity(list.len());
+    for caveat in list {
+        if !told.contains(&caveat) {
+            told.push(caveat);
+        }
+    }
+    told
+}
+
+/// What makes the figures wrong.
+fn wrong(record: &RunRecord, summary: &Summary) -> Vec<String> {
+    let mut list = Vec::new();
+    if summary.interrupted {
+        list.push("The run was stopped early: it covers only a part of the input.".to_owned());
+    }
+    if let Some(final_equity) = summary.statistics.final_equity {
+        let gap = final_equity - summary.initial_capital - summary.statistics.net_pnl;
+        if gap.abs() > 0.005 {
+            list.push(format!(
+                "The equity curve and the trades disagree by {}: one of them is wrong.",
+                dollars(gap)
+            ));
+        }
+    }
+    if record.equity.iter().any(|point| point.equity <= Money::ZERO) {
+        list.push(
+            "The account fell to zero or below: a broker would have closed it there, and what \
+             follows could not have happened."
+                .to_owned(),
+        );
+    }
+    list
+}
+
+/// What the figures are not about: a real market, or what the networks were made for.
+fn elsewhere(summary: &Summary) -> Vec<String> {
+    let mut list = Vec::new();
+    if summary.input_description.made_up {
+        list.push(MADE_UP_MARKET.to_owned());
+    }
+    if let Some(decisions) = &summary.decisions {
+        if !decisions.decided_by.trained {
+            list.push(
+                "The agents’ model set is untrained: what they say is noise, and these figures say \
+                 nothing of what trained agents would do."
+                    .to_owned(),
+            );
+        } else if !decisions.decided_by.description.is_empty() {
+            list.push(format!(
+                "The agents’ model set says of itself: “{}”",
+                decisions.decided_by.description
+            ));
+        }
+    }
+    if summary.input_description.adjustment == "back" {
+        list.push(
+            "Prices of earlier contracts were moved to join later ones: they are not the prices \
+             that traded, and turnover, which rests on prices, is off."
+                .to_owned(),
+        );
+    }
+    list
+}
+
+/// How little carries the figures.
+fn thin(record: &RunRecord, summary: &Summary) -> Vec<String> {
+    let statistics = &summary.statistics;
+    let mut list = Vec::new();
+    if record.decides_from.is_none() && !record.equity.is_empty() {
+        list.push(NOTHING_TO_DECIDE.to_owned());
+    }
+    if statistics.trades == 0 {
+        list.push("There is no trade: most figures are not defined.".to_owned());
+        return list;
+    }
+    let intervals = &summary.confidence_intervals;
+    match intervals.expectancy {
+        Some(interval) if interval.lower <= 0.0 && interval.upper.is_some_and(|it| it >= 0.0) => {
+            list.push(format!(
+                "The {:.0}% interval of the expectancy, {} to {} per trade, includes zero: these \
+                 trades do not tell skill from luck.",
+                intervals.level * 100.0,
+                dollars(interval.lower),
+                dollars(interval.upper.unwrap_or(f64::NAN)),
+            ));
+        }
+        Some(_) => {}
+        None => list.push("There are too few trades for a confidence interval.".to_owned()),
+    }
+    if statistics.trades < FEW_TRADES {
+        let trades = match statistics.trades {
+            1 => "Only 1 trade".to_owned(),
+            more => format!("Only {} trades", count(more)),
+        };
+        list.push(format!("{trades}: intervals are wide, and a few trades decide the outcome."));
+    }
+    let half_a_year = u64::from(record.calendar.sessions_a_year() / 2);
+    if statistics.days < half_a_year {
+        let days = match statistics.days {
+            1 => "Only 1 trading day".to_owned(),
+            more => format!("Only {} trading days", count(more)),
+        };
+        list.push(format!(
+            "{days} on which something could be decided, less than half a year: Sortino, Calmar and CAGR are not \
+             computed, and Sharpe and volatility are extrapolated."
+        ));
+    }
+    list
+}
+
+/// What a real account would have paid besides.
+fn costless(summary: &Summary) -> Vec<String> {
+    let statistics = &summary.statistics;
+    let mut list = Vec::new();
+    if statistics.trades > 0 && statistics.costs == 0.0 {
+        list.push("No commission was charged: a real account earns less.".to_owned());
+    }
+    if statistics.trades > 0 && statistics.slippage == 0.0 {
+        list.push(
+            "Every fill was at a traded price, without slippage: a real account earns less."
+                .to_owned(),
+        );
+    }
+    list
+}
