@@ -19,7 +19,7 @@ use super::synthetic::{
 use crate::config::{
     BacktestSettings, Config, RollSetting, SyntheticMarket as MarketSetting, SyntheticSettings,
 };
-use crate::market::{Instrument, RollRule, Tick, Timestamp};
+use crate::market::{Calendar, Instrument, RollRule, Session, Tick, TickFlags, Timestamp};
 
 /// Rows that an import refused, beside the results.
 const REJECTS: &str = "rejects.csv";
@@ -89,6 +89,22 @@ pub enum HistoryError {
         last: Timestamp,
         /// What was given.
         day: Date,
+    },
+    /// A history bar would mix two product bars.
+    #[error(
+        "{name}: the history bar whose ticks are from {from} to {to} does not lie in one product bar of its session, which is open from {open} to {close}: import it again from its source, which refuses such bars or gives them their place"
+    )]
+    BarInTwo {
+        /// The history.
+        name: String,
+        /// The bar's first tick.
+        from: Timestamp,
+        /// Its last one.
+        to: Timestamp,
+        /// The session of the first.
+        open: Timestamp,
+        /// Its end.
+        close: Timestamp,
     },
     /// The file cannot be read.
     #[error("{path}: cannot read: {source}")]
@@ -226,6 +242,7 @@ impl History {
                 Detected::Format(format) => format.to_owned(),
                 Detected::Native => {
                     let file = TickFile::open(path)?;
+                    check_bars(&file, &path.display().to_string(), instrument.calendar)?;
                     let notes = expansion_note(&file).into_iter().collect();
                     let name = path.display().to_string();
                     return Ok(History::whole(file, name, Vec::new(), notes, None));
@@ -307,6 +324,39 @@ impl History {
         let file = TickFile::open(&native)?;
         Ok(History::whole(file, name, Vec::new(), Vec::new(), Some(folder)))
     }
+}
+
+/// Checks that every history bar of a file lies in one session and in one product bar. `import` sees to it; files of
+/// earlier versions and of other programs may hold others, whose close a product bar would show before it is known.
+///
+/// # Errors
+/// The first bar that lies in two.
+pub fn check_bars(file: &TickFile, name: &str, calendar: Calendar) -> Result<(), HistoryError> {
+    let Some(seconds) = file.description().expanded_from_bars_of_seconds else { return Ok(()) };
+    let length = i64::from(seconds) * Timestamp::SECOND;
+    let mut session = Session::NEVER;
+    let mut opened = None;
+    for tick in file.ticks() {
+        if tick.flags.any(TickFlags::BAR_OPEN) {
+            opened = Some(tick.time);
+        }
+        if !tick.flags.any(TickFlags::BAR_CLOSE) {
+            continue;
+        }
+        let Some(opened) = opened.take() else { continue };
+        if opened < session.open || opened >= session.close {
+            session = calendar.session_at_or_after(opened);
+        }
+        let Session { open, close, .. } = session;
+        let bar_of = |time: Timestamp| (time - open).div_euclid(length);
+        let is_outside = tick.time < open;
+        let is_whole = opened >= open && tick.time < close && bar_of(opened) == bar_of(tick.time);
+        if !is_outside && !is_whole {
+            let name = name.to_owned();
+            return Err(HistoryError::BarInTwo { name, from: opened, to: tick.time, open, close });
+        }
+    }
+    Ok(())
 }
 
 /// Lets [`std::io::copy`] feed a hash.

@@ -3,9 +3,13 @@
 use std::fs;
 
 use algospace_hft::bars::BarBuilder;
+use algospace_hft::config::Config;
 use algospace_hft::market::{Bar, BarFlags, Instrument, Timeframe, Timestamp};
-use algospace_hft::source::import::{Finding, ImplausiblePrices, ImportOptions, ImportReport, run};
-use algospace_hft::source::native::TickFile;
+use algospace_hft::source::history::History;
+use algospace_hft::source::import::{
+    BarRow, Finding, ImplausiblePrices, ImportOptions, ImportReport, expand_bar, run,
+};
+use algospace_hft::source::native::{TickFile, TickFileDescription, TickFileWriter};
 
 use crate::shared_data::shared_data;
 
@@ -338,4 +342,55 @@ fn the_sessions_range_on_the_first_bar_after_a_halt_is_refused() {
     }
     let days = ["2013-10-08", "2013-10-09", "2013-10-10", "2013-11-18", "2013-12-02", "2013-12-18"];
     assert_eq!(refused, days);
+}
+
+/// As an import of an earlier version wrote it: each bar over its own interval, wherever that lies.
+#[test]
+fn a_native_file_whose_bars_lie_in_two_product_bars_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.ticks");
+    let es = Instrument::built_in("ES").unwrap();
+    let open = |start: &str, minutes: i64| {
+        let mut description = TickFileDescription::new(&es, "an earlier import");
+        description.expanded_from_bars_of_seconds = Some(minutes as u32 * 60);
+        let mut writer = TickFileWriter::create(&path, description).unwrap();
+        let start: Timestamp = start.parse().unwrap();
+        let bar = BarRow {
+            start,
+            duration: minutes * Timestamp::MINUTE,
+            open: "4700".parse().unwrap(),
+            high: "4701".parse().unwrap(),
+            low: "4699".parse().unwrap(),
+            close: "4700".parse().unwrap(),
+            volume: 40,
+        };
+        expand_bar(&bar, None, |tick| writer.extend(&[tick]).unwrap());
+        writer.finish().unwrap();
+        let yaml = format!(
+            "instrument: ES\ndata_handler: {{ backtest_settings: {{ file_path: {} }} }}\n\
+             bars: {{ timeframes: [daily] }}\noutput: {{ directory: {}/run }}\n",
+            path.display(),
+            folder.path().display()
+        );
+        let config = Config::parse(&yaml, "test", &Default::default()).unwrap();
+        let history = History::open(&config, &es, &Default::default(), &mut |_| {});
+        history.map(drop).map_err(|error| error.to_string())
+    };
+    for (start, minutes) in [
+        // Off the grid; beyond the session's end; two sessions.
+        ("2024-01-09T00:00:00Z", 240),
+        ("2024-01-09T19:00:00Z", 240),
+        ("2024-01-09T00:00:00Z", 1440),
+    ] {
+        let error = open(start, minutes).unwrap_err();
+        assert!(error.contains("old.ticks: the history bar whose ticks are from"), "{error}");
+    }
+    for (start, minutes) in [
+        ("2024-01-09T03:00:00Z", 240),
+        ("2024-01-09T21:55:00Z", 5),
+        // Outside every session: left out by the run.
+        ("2024-01-06T12:00:00Z", 60),
+    ] {
+        assert_eq!(open(start, minutes), Ok(()));
+    }
 }

@@ -875,9 +875,10 @@ impl Before {
                 }
             }
         }
-        self.tick = Some(tick);
+        let before = self.tick.replace(tick);
         if !self.prices.is_calm(tick.price, tick.price) {
-            return self.doubt(Candidate::Tick(tick), place, policies, ledger, &mut emit);
+            let before = before.map(|before| before.price);
+            return self.doubt(Candidate::Tick(tick), place, before, policies, ledger, &mut emit);
         }
         ledger.imported += 1;
         emit(tick)
@@ -890,12 +891,13 @@ impl Before {
         &mut self,
         row: Candidate,
         place: Place,
+        before: Option<Price>,
         policies: &Policies,
         ledger: &mut Ledger,
         emit: &mut dyn FnMut(Tick) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         let mut judged = Judged::new();
-        self.prices.take(row, place, &mut judged);
+        self.prices.take(row, place, before, &mut judged);
         pass(judged, policies, ledger, emit)
     }
 
@@ -962,10 +964,10 @@ impl Before {
             }
             ledger.note(Finding::ImplausibleKept, place, || reason);
         }
-        self.bar = Some(bar);
+        let before = self.bar.replace(bar).map(|before| before.close);
         let row = Candidate::Bar(placed);
         if !self.prices.is_calm(bar.low, bar.high) {
-            return self.doubt(row, place, policies, ledger, &mut emit);
+            return self.doubt(row, place, before, policies, ledger, &mut emit);
         }
         ledger.imported += 1;
         row.emit(&mut emit)

@@ -1,10 +1,11 @@
 //! Prices that no market can have made, told by their neighbours.
 //!
-//! A price is *astray* if it is not between half and twice the prices before it, or at least 1,000 ticks
-//! from them, which is wider near zero. Rows astray wait until it is clear what they are: if a price comes
-//! back within 100 rows, both neighbours contradict them; if none does, the price has *jumped*, which
-//! joins of unadjusted contracts and files in two scales do. The first three rows are held against the
-//! median of the three. An import may look at both neighbours; a run never judges a print.
+//! A price is *astray* if it is not between half and twice the prices before it, nor within 1,000 ticks
+//! of them. Where prices are not above zero no ratio tells anything, and nothing is astray. Rows astray wait
+//! until it is clear what they are: if a price comes back within 100 rows, both neighbours contradict
+//! them; if none does, the price has *jumped*, as in files in two scales. A step of more than a tenth, as
+//! joins of contracts make, is a jump too. The first three rows are held against the median of the three.
+//! An import may look at both neighbours; a run never judges a print.
 //!
 //! Some vendors' first bar after a halt has the session's whole range for its own. [`SessionRange`] tells
 //! it by what is before it alone.
@@ -40,11 +41,25 @@ pub(super) enum Candidate {
 }
 
 impl Candidate {
-    /// Its lowest, highest and last price.
-    fn prices(&self) -> (Price, Price, Price) {
+    /// Its lowest and its highest price.
+    fn range(&self) -> (Price, Price) {
         match self {
-            Candidate::Tick(tick) => (tick.price, tick.price, tick.price),
-            Candidate::Bar(PlacedBar { bar, .. }) => (bar.low, bar.high, bar.close),
+            Candidate::Tick(tick) => (tick.price, tick.price),
+            Candidate::Bar(PlacedBar { bar, .. }) => (bar.low, bar.high),
+        }
+    }
+
+    fn first(&self) -> Price {
+        match self {
+            Candidate::Tick(tick) => tick.price,
+            Candidate::Bar(PlacedBar { bar, .. }) => bar.open,
+        }
+    }
+
+    fn last(&self) -> Price {
+        match self {
+            Candidate::Tick(tick) => tick.price,
+            Candidate::Bar(PlacedBar { bar, .. }) => bar.close,
         }
     }
 
@@ -81,7 +96,7 @@ pub(super) enum PriceVerdict {
     Astray {
         near: Price,
     },
-    /// The rows before it are near `from`, those after it no longer.
+    /// The prices before it are near `from`, and those after it are not.
     Jump {
         from: Price,
     },
@@ -117,24 +132,33 @@ impl PriceWatch {
         self.calm.0 <= low && high <= self.calm.1
     }
 
-    /// Takes a row; gives what is now clear, of it and of those before it.
-    pub(super) fn take(&mut self, row: Candidate, place: Place, judged: &mut Judged) {
+    /// Takes a row after one that ended at `before`; gives what is now clear, of it and of those before it.
+    pub(super) fn take(
+        &mut self,
+        row: Candidate,
+        place: Place,
+        before: Option<Price>,
+        judged: &mut Judged,
+    ) {
         let Some(near) = self.anchor else {
             self.waiting.push((row, place));
             if self.waiting.len() == OPENING {
                 let mut closes: Vec<Price> =
-                    self.waiting.iter().map(|(row, _)| row.prices().2).collect();
+                    self.waiting.iter().map(|(row, _)| row.last()).collect();
                 closes.sort_unstable();
                 self.open(closes[OPENING / 2], judged);
             }
             return;
         };
-        let (low, high, last) = row.prices();
+        let (low, high) = row.range();
         if self.is_near(near, low, high) {
+            let from = before
+                .filter(|&before| self.waiting.is_empty() && self.is_jump(before, row.first()));
+            let verdict = from.map_or(PriceVerdict::Good, |from| PriceVerdict::Jump { from });
             let astray = self.waiting.drain(..);
             judged.extend(astray.map(|(row, place)| (row, place, PriceVerdict::Astray { near })));
-            self.follow(last);
-            judged.push((row, place, PriceVerdict::Good));
+            self.follow(row.last());
+            judged.push((row, place, verdict));
             return;
         }
         self.calm = NOWHERE;
@@ -150,7 +174,7 @@ impl PriceWatch {
             && let Some((row, _)) = self.waiting.first()
         {
             // Of two prices nothing tells which is right.
-            self.open(row.prices().2, judged);
+            self.open(row.last(), judged);
         }
         while let Some(from) = self.anchor.filter(|_| !self.waiting.is_empty()) {
             self.jump(from, judged);
@@ -159,8 +183,19 @@ impl PriceWatch {
 
     fn open(&mut self, anchor: Price, judged: &mut Judged) {
         self.anchor = Some(anchor);
-        for (row, place) in std::mem::take(&mut self.waiting) {
-            self.take(row, place, judged);
+        let rows = std::mem::take(&mut self.waiting);
+        self.take_again(rows.into_iter(), None, judged);
+    }
+
+    fn take_again(
+        &mut self,
+        rows: impl Iterator<Item = (Candidate, Place)>,
+        mut before: Option<Price>,
+        judged: &mut Judged,
+    ) {
+        for (row, place) in rows {
+            self.take(row, place, before, judged);
+            before = Some(row.last());
         }
     }
 
@@ -168,26 +203,33 @@ impl PriceWatch {
     fn jump(&mut self, from: Price, judged: &mut Judged) {
         let mut waiting = std::mem::take(&mut self.waiting).into_iter();
         if let Some((row, place)) = waiting.next() {
-            self.follow(row.prices().2);
+            self.follow(row.last());
             judged.push((row, place, PriceVerdict::Jump { from }));
-        }
-        for (row, place) in waiting {
-            self.take(row, place, judged);
+            self.take_again(waiting, Some(row.last()), judged);
         }
     }
 
     fn is_near(&self, near: Price, low: Price, high: Price) -> bool {
+        if near <= Price::ZERO || low <= Price::ZERO {
+            return true;
+        }
         let near = near.units();
-        let size = near.saturating_abs();
-        let below = if near > 0 { size / 2 } else { size };
-        low.units() >= near.saturating_sub(below.max(self.reach))
-            && high.units() <= near.saturating_add(size.max(self.reach))
+        low.units() >= near - (near / 2).max(self.reach)
+            && high.units() <= near.saturating_add(near.max(self.reach))
+    }
+
+    fn is_jump(&self, from: Price, to: Price) -> bool {
+        let step = to.units().abs_diff(from.units());
+        from > Price::ZERO
+            && to > Price::ZERO
+            && step > (from.units() / 10).max(self.reach / 5).unsigned_abs()
     }
 
     fn follow(&mut self, price: Price) {
         self.anchor = Some(price);
         let units = price.units();
-        let calm = (units.saturating_abs() / 4).max(self.reach / 2);
+        // Narrow enough that no jump stays within it.
+        let calm = (units.saturating_abs() / 25).max(self.reach / 11);
         self.calm = (
             Price::from_units(units.saturating_sub(calm)),
             Price::from_units(units.saturating_add(calm)),
@@ -272,19 +314,21 @@ mod tests {
         let mut watch = PriceWatch::new("0.25".parse().unwrap());
         let ledger = Ledger::new("rejects.csv".into());
         let mut judged = Judged::new();
+        let mut before = None;
         for (line, &points) in (1..).zip(points) {
             let tick = Tick::new(Timestamp::from_nanos(line as i64), price(points), 1);
             let row = (Candidate::Tick(tick), ledger.place(line));
             if watch.is_calm(tick.price, tick.price) {
                 judged.push((row.0, row.1, PriceVerdict::Good));
             } else {
-                watch.take(row.0, row.1, &mut judged);
+                watch.take(row.0, row.1, before, &mut judged);
             }
+            before = Some(tick.price);
         }
         watch.finish(&mut judged);
         // In order, none lost.
         let seen: Vec<i64> =
-            judged.iter().map(|(row, _, _)| row.prices().2.units() / Price::SCALE).collect();
+            judged.iter().map(|(row, _, _)| row.last().units() / Price::SCALE).collect();
         assert_eq!(seen, points);
         let letter = |verdict: PriceVerdict| match verdict {
             PriceVerdict::Good => 'g',
@@ -310,9 +354,11 @@ mod tests {
         let levels = [[4700; 50], [47; 50], [46; 50], [45; 50]].concat();
         let expected = "g".repeat(50) + "j" + &"g".repeat(149);
         assert_eq!(verdicts(&levels), expected);
-        // A crash, a rally, and prices around zero.
-        assert_eq!(verdicts(&[4000, 3500, 3000, 2500, 4000, 5900]), "gggggg");
-        assert_eq!(verdicts(&[20, 1, -37, 10, 100]), "ggggg");
+        // A crash, steps of a tenth, and prices around zero.
+        assert_eq!(verdicts(&[4000, 3700, 3400, 3100, 3400, 3700]), "gggggg");
+        assert_eq!(verdicts(&[4000, 4010, 4020, 4400, 4850, 4400, 2500]), "ggggjgj");
+        assert_eq!(verdicts(&[20, 1, -37, 10, 40]), "ggggg");
+        assert_eq!(verdicts(&[4000, 4000, 4000, -4000, 4000]), "ggggg");
     }
 
     #[test]
