@@ -10,6 +10,8 @@ pub struct TickCounts {
     pub late: u64,
     /// Left out: no session holds them.
     pub outside_session: u64,
+    /// Left out: their session halts then.
+    pub in_halt: u64,
 }
 
 /// Builds bars of every requested timeframe from ticks. See the [module](super) for the rules.
@@ -190,6 +192,11 @@ impl BarBuilder {
             self.close_coarse_by(end, emit);
         }
         true
+    }
+
+    /// Leaves out a tick in its session's halt.
+    pub fn on_halted_tick(&mut self) {
+        self.counts.in_halt += 1;
     }
 
     /// Takes a tick from before the last one into the open bar, if that is its own. Returns whether it is.

@@ -73,6 +73,8 @@ pub struct Desk {
     /// reach the day's limit.
     watch_from: Price,
     watch_to: Price,
+    /// Whether the account was ever beyond what [`Money`] holds.
+    is_out_of_range: bool,
     counts: Counts,
 }
 
@@ -111,6 +113,7 @@ impl Desk {
             streak: 0,
             watch_from: Price::MIN,
             watch_to: Price::MAX,
+            is_out_of_range: false,
             counts: Counts::default(),
         }
     }
@@ -144,8 +147,9 @@ impl Desk {
     }
 
     /// The account at `time`.
-    pub fn equity_point(&self, time: Timestamp) -> EquityPoint {
+    pub fn equity_point(&mut self, time: Timestamp) -> EquityPoint {
         let mark = self.mark();
+        self.is_out_of_range |= !self.ledger.is_in_range(mark);
         EquityPoint {
             time,
             cash: self.ledger.cash(),
@@ -153,6 +157,12 @@ impl Desk {
             mark,
             equity: self.ledger.equity(mark),
         }
+    }
+
+    /// Whether the account has been beyond what [`Money`] holds, ±$9.22 billion: then nothing that it
+    /// says since is right.
+    pub fn is_out_of_range(&self) -> bool {
+        self.is_out_of_range
     }
 
     /// The price at which what we hold, as far as we know, is valued: the last traded one, and no further
@@ -213,15 +223,37 @@ impl Desk {
     }
 
     /// Takes a tick of a history bar, which values our position at `marks`. Inside the bar the last
-    /// traded price stays that of its open.
-    pub fn on_bar_tick(&mut self, tick: &Tick, marks: Marks, port: &mut impl OrderPort) {
+    /// traded price stays that of its open. Returns the price at which the day's limit was reached, if it
+    /// was just now and the bar goes on.
+    pub fn on_bar_tick(
+        &mut self,
+        tick: &Tick,
+        marks: Marks,
+        port: &mut impl OrderPort,
+    ) -> Option<Price> {
         if !tick.flags.any(TickFlags::BAR_EXTREME) {
             self.last_price = tick.price;
         }
         self.exit = marks.exit;
+        let was_open = self.blocked != Some(Refusal::DailyDrawdown);
+        let mut level = None;
         for mark in [marks.best, marks.last].into_iter().flatten() {
+            level = Some(self.first_watched_to(mark));
             self.ledger.on_price(mark);
             self.look(mark, tick.time, port);
+        }
+        let is_locked = was_open && self.blocked == Some(Refusal::DailyDrawdown);
+        level.filter(|_| is_locked && !tick.flags.any(TickFlags::BAR_CLOSE))
+    }
+
+    /// The first price on the way from the last one to `mark` at which the day's limit may be reached.
+    fn first_watched_to(&self, mark: Price) -> Price {
+        if mark < self.last_price {
+            let first = self.watch_from.offset_ticks(-1, self.tick_size);
+            first.max(mark).min(self.last_price)
+        } else {
+            let first = self.watch_to.offset_ticks(1, self.tick_size);
+            first.min(mark).max(self.last_price)
         }
     }
 
@@ -324,7 +356,8 @@ impl Desk {
     /// Books a fill; returns the round trip that it completes, if it does.
     pub fn on_fill(&mut self, fill: &Fill) -> Option<Trade> {
         self.counts.fills += 1;
-        let trade = self.ledger.on_fill(fill);
+        let trade = self.ledger.on_fill(fill, self.mark());
+        self.is_out_of_range |= !self.ledger.is_in_range(self.mark());
         if self.ledger.position() == 0 {
             self.exit = None;
         }
@@ -400,6 +433,7 @@ impl Desk {
 
     /// Looks at the day's drawdown limit, with what we hold valued at `mark`.
     fn look(&mut self, mark: Price, now: Timestamp, port: &mut impl OrderPort) {
+        self.is_out_of_range |= !self.ledger.is_in_range(mark);
         let equity = self.ledger.equity(mark);
         self.day_high = self.day_high.max(equity);
         if equity <= self.day_limit() {
@@ -442,9 +476,9 @@ impl Desk {
         }
         // Equity is linear in the price: one tick moves it by `tick_value × position`. Rounded
         // towards the last price, so that a crossing is never missed.
-        let one_tick = self.ledger.tick_value(self.tick_size).nanos() * position.abs();
-        let up = (self.day_high - equity).nanos() / one_tick;
-        let down = ((equity - limit).nanos() - 1) / one_tick;
+        let one_tick = self.ledger.tick_value(self.tick_size) * position.abs();
+        let up = (self.day_high - equity).nanos() / one_tick.nanos();
+        let down = ((equity - limit).nanos() - 1) / one_tick.nanos();
         let away = |ticks: i64| self.last_price.offset_ticks(ticks, self.tick_size);
         (self.watch_from, self.watch_to) =
             if position > 0 { (away(-down), away(up)) } else { (away(-up), away(down)) };

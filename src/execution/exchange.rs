@@ -6,7 +6,7 @@ use super::order::{
     Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, RejectReason,
     Report, ReportKind,
 };
-use crate::market::{Money, Price, Side, Tick, TickFlags, Timestamp};
+use crate::market::{Money, Price, Quoted, Side, Tick, TickFlags, Timestamp};
 use crate::performance::ExitReason;
 
 /// Orders that can work at once, and messages that can be under way at once.
@@ -68,6 +68,8 @@ pub struct SimulatedExchange {
     quiet_to: Price,
     /// Counts the ticks that were matched, to keep an order from filling on the tick that made it.
     matched: u64,
+    /// How often an order of ours met a quote that cannot be one.
+    impossible_quotes: u64,
     /// Price of our last fill.
     last_fill: Price,
     bar: PlayedBar,
@@ -83,6 +85,8 @@ struct PlayedBar {
     held: i64,
     /// The most favourable price for it inside the bar.
     best: Option<Price>,
+    /// The price inside the bar at which the desk's rule for the day closes the position.
+    locked_at: Option<Price>,
     marks: Marks,
 }
 
@@ -93,6 +97,7 @@ impl PlayedBar {
         low: Price::MAX,
         held: 0,
         best: None,
+        locked_at: None,
         marks: Marks { best: None, last: None, exit: None },
     };
 }
@@ -177,6 +182,7 @@ impl SimulatedExchange {
             quiet_from: Price::MIN,
             quiet_to: Price::MAX,
             matched: 0,
+            impossible_quotes: 0,
             last_fill: Price::ZERO,
             bar: PlayedBar::NONE,
         }
@@ -196,6 +202,12 @@ impl SimulatedExchange {
     /// Contracts that the exchange holds for us.
     pub fn position(&self) -> i64 {
         self.position
+    }
+
+    /// How often an order of ours met a quote that cannot be one, and paid the assumed spread or, where
+    /// it is known which side took liquidity, what that tells.
+    pub fn impossible_quotes(&self) -> u64 {
+        self.impossible_quotes
     }
 
     /// Orders in the book or waiting for their trigger, and messages on their way.
@@ -266,6 +278,13 @@ impl SimulatedExchange {
     /// What the last tick, which was one of a history bar, values our position at.
     pub fn marks(&self) -> Marks {
         self.bar.marks
+    }
+
+    /// The desk closes the position for the day, from `level` inside the history bar that is being played.
+    /// As a stop does that comes before the target; and the close, which fills at the bar's close, fills
+    /// no better than there, since the bar had to pass it.
+    pub fn on_day_locked(&mut self, level: Price) {
+        self.bar.locked_at = Some(level);
     }
 
     /// Takes the messages that have arrived, and fills what this trade fills.
@@ -449,12 +468,20 @@ impl SimulatedExchange {
     }
 
     fn match_market(&mut self, index: usize, tick: &Tick, left: &mut u32) {
-        let working = &self.working[index];
+        let working = self.working[index];
         if let State::Marketable { expected } = working.state
             && !tick.flags.any(TickFlags::BAR_EXTREME)
+            && *left > 0
         {
-            let side = working.order.side;
-            let price = self.market_price(side, tick);
+            let (side, purpose) = (working.order.side, working.order.purpose);
+            let mut price = self.market_price(side, tick);
+            if let Some(level) = self.bar.locked_at
+                && working.late
+                && purpose == Purpose::Exit(ExitReason::DailyDrawdown)
+            {
+                let there = self.price_at_trigger(side, level, tick);
+                price = if is_beyond(side, there, price) { there } else { price };
+            }
             let expected = expected.unwrap_or(tick.price);
             self.fill(index, price, expected, tick, left, u32::MAX, false);
         }
@@ -532,6 +559,13 @@ impl SimulatedExchange {
         if is_extreme {
             self.working[index].reached |= reached;
             self.working[index].state = State::Resting;
+            return;
+        }
+        if self.bar.locked_at.is_some()
+            && self.next_arrival <= tick.time
+            && matches!(working.order.purpose, Purpose::Exit(_))
+        {
+            // What comes to close the day came before the target.
             return;
         }
         let fresh = working.fresh.min(working.remaining);
@@ -772,20 +806,16 @@ impl SimulatedExchange {
     }
 
     /// What a market order on `side` pays when `tick` trades.
-    fn market_price(&self, side: Side, tick: &Tick) -> Price {
+    fn market_price(&mut self, side: Side, tick: &Tick) -> Price {
         let Slippage { ticks, cross_spread, assumed_spread_ticks } = self.settings.slippage;
-        let tick_size = self.settings.tick_size;
         let mut price = tick.price;
         if cross_spread {
-            let quote = match side {
-                Side::Buy => tick.ask(tick_size),
-                Side::Sell => tick.bid(tick_size),
-            };
+            let quote = tick.quote_for(side, self.settings.tick_size);
+            self.impossible_quotes += u64::from(quote == Quoted::Impossible);
             price = match quote {
-                Some(quote) if is_beyond(side, quote, price) => quote,
-                Some(_) => price,
-                None if tick.aggressor() == Some(side) => price,
-                None => self.worsen(side, price, assumed_spread_ticks),
+                Quoted::At(quote) => quote,
+                _ if tick.aggressor() == Some(side) => price,
+                _ => self.worsen(side, price, assumed_spread_ticks),
             };
         }
         self.worsen(side, price, ticks)

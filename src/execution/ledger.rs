@@ -4,7 +4,8 @@ use super::order::{Fill, Purpose};
 use crate::market::{Money, Price, Side, Timestamp};
 use crate::performance::{ExitReason, Trade};
 
-/// Cash and position, exact to the nano-dollar.
+/// Cash and position, exact to the nano-dollar, and wide enough for any price, size and point value:
+/// ten thousand contracts of a yen bond are worth more than [`Money`] holds, their profit is not.
 ///
 /// The position is held by average price: its cost basis is the exact sum of what was paid, and a
 /// partial exit takes its share of it, rounded towards zero to the nano-dollar; the rounding stays in
@@ -14,10 +15,11 @@ use crate::performance::{ExitReason, Trade};
 #[derive(Clone, Debug)]
 pub struct Ledger {
     point_value: Money,
-    cash: Money,
+    /// In nano-dollars, as all that is wide here.
+    cash: i128,
     position: i64,
     /// Signed: what the open position was bought for (negative: sold for).
-    basis: Money,
+    basis: i128,
     open: OpenTrade,
     trades: u32,
 }
@@ -29,14 +31,15 @@ struct OpenTrade {
     contract: u16,
     entry_time: Timestamp,
     entered: i64,
-    entry_value: Money,
-    exit_value: Money,
     exited: i64,
-    realised: Money,
+    /// Sums of price units by contracts.
+    entries: i128,
+    exits: i128,
+    realised: i128,
     costs: Money,
     slippage: Money,
-    mfe: Money,
-    mae: Money,
+    mfe: i128,
+    mae: i128,
     bars_held: u32,
     /// Highest and lowest traded price since the position last changed.
     high: Price,
@@ -51,14 +54,14 @@ impl OpenTrade {
             contract,
             entry_time,
             entered: 0,
-            entry_value: Money::ZERO,
-            exit_value: Money::ZERO,
             exited: 0,
-            realised: Money::ZERO,
+            entries: 0,
+            exits: 0,
+            realised: 0,
             costs: Money::ZERO,
             slippage: Money::ZERO,
-            mfe: Money::ZERO,
-            mae: Money::ZERO,
+            mfe: 0,
+            mae: 0,
             bars_held: 0,
             high: price,
             low: price,
@@ -71,9 +74,9 @@ impl Ledger {
     pub fn new(initial_capital: Money, point_value: Money) -> Ledger {
         Ledger {
             point_value,
-            cash: initial_capital,
+            cash: i128::from(initial_capital.nanos()),
             position: 0,
-            basis: Money::ZERO,
+            basis: 0,
             open: OpenTrade::begin(Side::Buy, 0, Timestamp::MIN, Price::ZERO),
             trades: 0,
         }
@@ -81,7 +84,7 @@ impl Ledger {
 
     /// Initial capital plus realised profit less costs.
     pub fn cash(&self) -> Money {
-        self.cash
+        Money::from_wide(self.cash)
     }
 
     /// Contracts held: positive long, negative short.
@@ -91,12 +94,22 @@ impl Ledger {
 
     /// Profit of the open position at `mark`.
     pub fn unrealised(&self, mark: Price) -> Money {
-        self.value(mark, self.position) - self.basis
+        Money::from_wide(self.open_profit(mark))
     }
 
     /// Cash plus the open profit at `mark`.
     pub fn equity(&self, mark: Price) -> Money {
-        self.cash + self.unrealised(mark)
+        Money::from_wide(self.cash + self.open_profit(mark))
+    }
+
+    /// Whether [`Money`] holds cash and equity at `mark`.
+    pub fn is_in_range(&self, mark: Price) -> bool {
+        let holds = |nanos: i128| i64::try_from(nanos).is_ok();
+        holds(self.cash) && holds(self.cash + self.open_profit(mark))
+    }
+
+    fn open_profit(&self, mark: Price) -> i128 {
+        self.value(mark, self.position) - self.basis
     }
 
     /// When the open round trip began; meaningful while there is a position.
@@ -125,8 +138,9 @@ impl Ledger {
 
     /// Books a fill; returns the round trip that it completes, if it does. A fill that turns the
     /// position over completes one round trip and begins the next; its costs are shared out by
-    /// contracts, the odd nano-dollar to the new one.
-    pub fn on_fill(&mut self, fill: &Fill) -> Option<Trade> {
+    /// contracts, the odd nano-dollar to the new one. What a partial exit leaves open is valued at
+    /// `mark`, the last traded price.
+    pub fn on_fill(&mut self, fill: &Fill, mark: Price) -> Option<Trade> {
         let quantity = i64::from(fill.quantity);
         let closing = if self.position.signum() == -fill.side.sign() {
             quantity.min(self.position.abs())
@@ -135,11 +149,11 @@ impl Ledger {
         };
         let closing_costs = share(fill.commission, closing, quantity);
         let closing_slippage = share(fill.slippage, closing, quantity);
-        self.cash -= fill.commission;
+        self.cash -= i128::from(fill.commission.nanos());
 
         let mut completed = None;
         if closing > 0 {
-            self.close(fill, closing, closing_costs, closing_slippage);
+            self.close(fill, closing, closing_costs, closing_slippage, mark);
             if self.position == 0 {
                 completed = Some(self.complete(fill));
             }
@@ -152,10 +166,10 @@ impl Ledger {
         completed
     }
 
-    fn close(&mut self, fill: &Fill, closing: i64, costs: Money, slippage: Money) {
-        self.on_price(fill.price);
+    fn close(&mut self, fill: &Fill, closing: i64, costs: Money, slippage: Money, mark: Price) {
         self.settle_extremes();
-        let basis = share(self.basis, closing, self.position.abs());
+        // The odd nano-dollar stays with the rest.
+        let basis = self.basis * i128::from(closing) / i128::from(self.position.abs());
         let proceeds = self.value(fill.price, closing * self.position.signum());
         let profit = proceeds - basis;
         self.basis -= basis;
@@ -163,10 +177,11 @@ impl Ledger {
         self.cash += profit;
         self.open.realised += profit;
         self.open.exited += closing;
-        self.open.exit_value += self.value(fill.price, closing);
+        self.open.exits += units(fill.price, closing);
         self.open.costs += costs;
         self.open.slippage += slippage;
-        self.restart_extremes(fill.price);
+        self.restart_extremes(mark);
+        self.settle_extremes();
     }
 
     fn enter(&mut self, fill: &Fill, entering: i64, costs: Money, slippage: Money) {
@@ -179,7 +194,7 @@ impl Ledger {
         self.position += entering * fill.side.sign();
         self.basis += self.value(fill.price, entering * fill.side.sign());
         self.open.entered += entering;
-        self.open.entry_value += self.value(fill.price, entering);
+        self.open.entries += units(fill.price, entering);
         self.open.costs += costs;
         self.open.slippage += slippage;
         self.restart_extremes(fill.price);
@@ -194,17 +209,17 @@ impl Ledger {
             side: open.side,
             quantity: open.entered as u32,
             entry_time: open.entry_time,
-            entry_price: self.average_price(open.entry_value, open.entered),
+            entry_price: average_price(open.entries, open.entered),
             exit_time: fill.time,
-            exit_price: self.average_price(open.exit_value, open.exited),
+            exit_price: average_price(open.exits, open.exited),
             exit_reason: match fill.purpose {
                 Purpose::Exit(reason) => reason,
                 Purpose::Entry(_) => ExitReason::Signal,
             },
-            gross_pnl: open.realised,
+            gross_pnl: Money::from_wide(open.realised),
             costs: open.costs,
-            mfe: open.mfe,
-            mae: open.mae,
+            mfe: Money::from_wide(open.mfe),
+            mae: Money::from_wide(open.mae),
             bars_held: open.bars_held,
             slippage: open.slippage,
         }
@@ -213,7 +228,7 @@ impl Ledger {
     /// Takes the extremes since the position last changed into the trade's best and worst profit.
     fn settle_extremes(&mut self) {
         for price in [self.open.high, self.open.low] {
-            let profit = self.open.realised + self.unrealised(price);
+            let profit = self.open.realised + self.open_profit(price);
             self.open.mfe = self.open.mfe.max(profit);
             self.open.mae = self.open.mae.min(profit);
         }
@@ -224,16 +239,21 @@ impl Ledger {
         self.open.low = price;
     }
 
-    fn value(&self, price: Price, quantity: i64) -> Money {
-        price.value_from(Price::ZERO, self.point_value) * quantity
+    fn value(&self, price: Price, quantity: i64) -> i128 {
+        let one = i128::from(price.units()) * i128::from(self.point_value.nanos());
+        (one / i128::from(Price::SCALE)).saturating_mul(i128::from(quantity))
     }
+}
 
-    fn average_price(&self, value: Money, quantity: i64) -> Price {
-        let divisor = i128::from(self.point_value.nanos()) * i128::from(quantity);
-        let scaled = i128::from(value.nanos()) * i128::from(Price::SCALE);
-        let half = if scaled < 0 { -divisor / 2 } else { divisor / 2 };
-        Price::from_units(((scaled + half) / divisor) as i64)
-    }
+fn units(price: Price, quantity: i64) -> i128 {
+    i128::from(price.units()) * i128::from(quantity)
+}
+
+/// To the nearest unit, half away from zero.
+fn average_price(units: i128, quantity: i64) -> Price {
+    let quantity = i128::from(quantity);
+    let half = if units < 0 { -quantity / 2 } else { quantity / 2 };
+    Price::from_units(((units + half) / quantity) as i64)
 }
 
 /// `amount × part / whole`, rounded towards zero; `whole` > 0.
@@ -266,14 +286,15 @@ mod tests {
     #[test]
     fn adds_reduces_and_flips_by_average_price() {
         let mut ledger = Ledger::new(Money::from_dollars(100_000), POINT_VALUE);
-        assert_eq!(ledger.on_fill(&fill(Side::Buy, 2, "4500")), None);
-        assert_eq!(ledger.on_fill(&fill(Side::Buy, 1, "4501.5")), None);
+        let mark = "4502.5".parse().unwrap();
+        assert_eq!(ledger.on_fill(&fill(Side::Buy, 2, "4500"), mark), None);
+        assert_eq!(ledger.on_fill(&fill(Side::Buy, 1, "4501.5"), mark), None);
         ledger.on_price("4510".parse().unwrap());
         ledger.on_price("4490".parse().unwrap());
         // Average 4500.5; one out at 4502.5 gains 2 points.
-        assert_eq!(ledger.on_fill(&fill(Side::Sell, 1, "4502.5")), None);
+        assert_eq!(ledger.on_fill(&fill(Side::Sell, 1, "4502.5"), mark), None);
         assert_eq!(ledger.cash().to_string(), (100_000.0 + 100.0 - 4.0 * 2.25).to_string());
-        let trade = ledger.on_fill(&fill(Side::Sell, 5, "4499.5")).unwrap();
+        let trade = ledger.on_fill(&fill(Side::Sell, 5, "4499.5"), mark).unwrap();
         assert_eq!(trade.entry_price.to_string(), "4500.5");
         assert_eq!(trade.exit_price.to_string(), "4500.5");
         assert_eq!((trade.quantity, trade.gross_pnl), (3, Money::ZERO));
@@ -283,6 +304,59 @@ mod tests {
         assert_eq!(ledger.position(), -3);
         let equity = ledger.equity("4498.5".parse().unwrap());
         assert_eq!(equity.to_string(), (100_000.0 - 9.0 * 2.25 + 150.0).to_string());
+    }
+
+    /// A resting limit sells one of two while the market is far beyond it: the other is worth the market.
+    #[test]
+    fn what_a_partial_exit_leaves_open_is_valued_at_the_market() {
+        let mut ledger = Ledger::new(Money::from_dollars(100_000), POINT_VALUE);
+        let mark = "4710".parse().unwrap();
+        ledger.on_fill(&fill(Side::Buy, 1, "4701"), mark);
+        ledger.on_fill(&fill(Side::Buy, 1, "4710"), mark);
+        ledger.on_fill(&fill(Side::Sell, 1, "4703"), mark);
+        let trade = ledger.on_fill(&fill(Side::Sell, 1, "4710"), mark).unwrap();
+        assert_eq!((trade.gross_pnl.to_string(), trade.mae), ("100".to_owned(), Money::ZERO));
+    }
+
+    /// Contracts of a yen bond, and what else is worth more than [`Money`] holds.
+    #[test]
+    fn what_is_worth_more_than_money_holds_is_exact_all_the_same() {
+        for (point_value, quantity, bought, sold, gross) in [
+            (1_000_000, 100, "145", "145.01", "1000000"),
+            (1_000, 10_000, "1003", "1003.5", "5000000"),
+            (500, 500, "39020", "39015", "-1250000"),
+            (1_000_000, 10_000, "-37.63", "-37.62", "100000000"),
+        ] {
+            let capital = Money::from_dollars(1_000_000_000);
+            let mut ledger = Ledger::new(capital, Money::from_dollars(point_value));
+            let fill = |side, quantity, price| Fill {
+                commission: Money::ZERO,
+                ..fill(side, quantity, price)
+            };
+            let mark = sold.parse().unwrap();
+            ledger.on_fill(&fill(Side::Buy, quantity, bought), mark);
+            ledger.on_price(mark);
+            assert_eq!(ledger.unrealised(mark).to_string(), gross);
+            assert_eq!(ledger.on_fill(&fill(Side::Sell, quantity / 4, sold), mark), None);
+            let trade =
+                ledger.on_fill(&fill(Side::Sell, quantity - quantity / 4, sold), mark).unwrap();
+            assert_eq!(
+                (trade.entry_price.to_string(), trade.exit_price.to_string()),
+                (bought.to_owned(), sold.to_owned())
+            );
+            assert_eq!(trade.gross_pnl.to_string(), gross);
+            assert_eq!(
+                (trade.mfe.max(trade.mae), trade.mfe.min(trade.mae)),
+                (trade.gross_pnl.max(Money::ZERO), trade.gross_pnl.min(Money::ZERO))
+            );
+            assert_eq!(ledger.cash(), capital + trade.gross_pnl);
+            assert!(ledger.is_in_range(mark));
+        }
+        // Ten points of it are a hundred billion dollars.
+        let mut ledger = Ledger::new(Money::ZERO, Money::from_dollars(1_000_000));
+        ledger.on_fill(&fill(Side::Buy, 10_000, "145"), Price::ZERO);
+        assert!(!ledger.is_in_range("155".parse().unwrap()));
+        assert_eq!(ledger.equity("155".parse().unwrap()), Money::MAX);
     }
 
     proptest! {
@@ -301,9 +375,10 @@ mod tests {
             for (buy, quantity, ticks, commission) in fills {
                 let side = if buy { Side::Buy } else { Side::Sell };
                 let commission = Money::from_nanos(commission);
-                let trade = ledger.on_fill(&Fill {
-                    price: price(ticks), commission, ..fill(side, quantity, "0")
-                });
+                let trade = ledger.on_fill(
+                    &Fill { price: price(ticks), commission, ..fill(side, quantity, "0") },
+                    price(mark),
+                );
                 flows -= i128::from(price(ticks).units()) * i128::from(side.sign() * i64::from(quantity)) * 50;
                 held += side.sign() * i64::from(quantity);
                 paid += i128::from(commission.nanos());

@@ -153,6 +153,32 @@ fn market_orders_pay_the_spread_and_slippage() {
     assert_eq!(fills(&mut exchange, &[quoted, bought, sold, unknown]), expected);
 }
 
+/// Quotes at zero, crossed, off the grid or on the wrong side of the trade are none, and are counted.
+#[test]
+fn an_order_that_meets_impossible_quotes_pays_the_assumed_spread() {
+    let off_grid = Price::from_units(price(101).units() + 1);
+    for (bid, ask, bought, sold, impossible) in [
+        (price(99), price(103), 103, 99, 0),
+        (Price::ZERO, Price::ZERO, 102, 98, 2),
+        (price(102), price(98), 102, 98, 2),
+        (price(103), price(102), 102, 98, 2),
+        (price(98), price(99), 102, 98, 1),
+        (price(99), off_grid, 102, 99, 1),
+    ] {
+        let mut exchange = SimulatedExchange::new(ExchangeSettings {
+            slippage: Slippage { ticks: 0, cross_spread: true, assumed_spread_ticks: 2 },
+            ..settings()
+        });
+        for (id, side) in [(1, BUY), (2, SELL)] {
+            exchange.send(OrderMessage::Submit(order(id, side, 1, OrderKind::Market)), at(0));
+        }
+        let tick = tick(20, 100, 9).with_quotes(Some(bid), Some(ask), TICK_SIZE);
+        let seen = fills(&mut exchange, &[tick]);
+        assert_eq!(seen, [(1, 1, bought), (2, 1, sold)], "{bid} {ask}");
+        assert_eq!(exchange.impossible_quotes(), impossible, "{bid} {ask}");
+    }
+}
+
 #[test]
 fn the_two_exits_of_a_bracket_cancel_each_other() {
     for (last, exit) in [(96, (STOP_OF_1, 2, 96)), (109, (TARGET_OF_1, 2, 108))] {
@@ -492,7 +518,7 @@ proptest! {
                         flows -= i128::from(fill.price.units()) * i128::from(fill.side.sign() * i64::from(fill.quantity)) * 50;
                         held += fill.side.sign() * i64::from(fill.quantity);
                         costs += i128::from(fill.commission.nanos());
-                        ledger.on_fill(&fill);
+                        ledger.on_fill(&fill, price(market));
                     }
                     ReportKind::Cancelled(id) | ReportKind::Rejected(id, _) => {
                         *ended.entry(id.0).or_default() += 1;

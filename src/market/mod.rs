@@ -25,7 +25,7 @@ pub use naming::{ContractName, Naming};
 pub use price::{Price, PriceError};
 pub use product::Product;
 pub use roll::{RollError, RollRule, RollSchedule, RollStep, SessionVolumes};
-pub use tick::{Side, Tick, TickFlags};
+pub use tick::{Quoted, Side, Tick, TickFlags};
 pub use tick_division::TickDivision;
 pub use tick_rule::{TickFault, TickRule};
 pub use timestamp::{Timestamp, TimestampError};

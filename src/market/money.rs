@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// An amount of US dollars in units of 1e-9 dollar ("nano-dollars"), exact.
 ///
-/// The range is ±$9.22 billion; addition beyond it is a broken invariant and panics in debug builds.
+/// The range is ±$9.22 billion. What would lie beyond it stays at its end; the account says when it came
+/// there ([`crate::execution::Desk::is_out_of_range`]), and the run fails.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -27,6 +28,18 @@ impl Money {
     #[inline]
     pub const fn from_nanos(nanos: i64) -> Money {
         Money(nanos)
+    }
+
+    /// The amount of `nanos` × 1e-9 dollars, or the end of the range that it lies beyond.
+    #[inline]
+    pub const fn from_wide(nanos: i128) -> Money {
+        if nanos > i64::MAX as i128 {
+            Money(i64::MAX)
+        } else if nanos < i64::MIN as i128 {
+            Money(i64::MIN)
+        } else {
+            Money(nanos as i64)
+        }
     }
 
     /// A whole number of dollars.
@@ -65,7 +78,7 @@ impl Add for Money {
     type Output = Money;
     #[inline]
     fn add(self, other: Money) -> Money {
-        Money(self.0 + other.0)
+        Money(self.0.saturating_add(other.0))
     }
 }
 
@@ -73,7 +86,7 @@ impl Sub for Money {
     type Output = Money;
     #[inline]
     fn sub(self, other: Money) -> Money {
-        Money(self.0 - other.0)
+        Money(self.0.saturating_sub(other.0))
     }
 }
 
@@ -81,7 +94,7 @@ impl Neg for Money {
     type Output = Money;
     #[inline]
     fn neg(self) -> Money {
-        Money(-self.0)
+        Money(self.0.saturating_neg())
     }
 }
 
@@ -89,26 +102,26 @@ impl Mul<i64> for Money {
     type Output = Money;
     #[inline]
     fn mul(self, factor: i64) -> Money {
-        Money(self.0 * factor)
+        Money(self.0.saturating_mul(factor))
     }
 }
 
 impl AddAssign for Money {
     #[inline]
     fn add_assign(&mut self, other: Money) {
-        self.0 += other.0;
+        *self = *self + other;
     }
 }
 
 impl SubAssign for Money {
     #[inline]
     fn sub_assign(&mut self, other: Money) {
-        self.0 -= other.0;
+        *self = *self - other;
     }
 }
 
 impl Sum for Money {
     fn sum<I: Iterator<Item = Money>>(amounts: I) -> Money {
-        amounts.fold(Money::ZERO, Add::add)
+        Money::from_wide(amounts.map(|amount| i128::from(amount.nanos())).sum())
     }
 }

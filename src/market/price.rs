@@ -118,7 +118,7 @@ impl Price {
     #[inline]
     pub const fn value_from(self, other: Price, point_value: Money) -> Money {
         let product = (self.0 as i128 - other.0 as i128) * point_value.nanos() as i128;
-        Money::from_nanos((product / Self::SCALE as i128) as i64)
+        Money::from_wide(product / Self::SCALE as i128)
     }
 }
 

@@ -102,6 +102,19 @@ const _: () = assert!(size_of::<Tick>() == 32);
 
 const UNKNOWN_DELAY: i32 = i32::MIN;
 const UNKNOWN_QUOTE: i16 = i16::MIN;
+/// The source names a quote that a tick cannot hold.
+const UNUSABLE_QUOTE: i16 = i16::MIN + 1;
+
+/// What a tick says of the price on one side of the market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quoted {
+    /// A price.
+    At(Price),
+    /// Nothing.
+    Absent,
+    /// Something that cannot have been a quote when this trade was made.
+    Impossible,
+}
 
 impl Tick {
     /// A trade whose aggressor, receive time and quotes are not known.
@@ -145,8 +158,8 @@ impl Tick {
         self
     }
 
-    /// This tick with the best bid and ask that stood with the trade. A quote that is farther than
-    /// 32,767 ticks from the trade, or off the tick grid, is left out.
+    /// This tick with the best bid and ask that stood with the trade. Of a quote that is farther than
+    /// 32,766 ticks from the trade, or off the tick grid, it holds only that there was one.
     pub fn with_quotes(mut self, bid: Option<Price>, ask: Option<Price>, tick_size: Price) -> Tick {
         self.bid_offset = quote_offset(bid, self.price, tick_size);
         self.ask_offset = quote_offset(ask, self.price, tick_size);
@@ -186,25 +199,50 @@ impl Tick {
     /// The best bid with the trade, where the source tells.
     #[inline]
     pub fn bid(&self, tick_size: Price) -> Option<Price> {
-        (self.bid_offset != UNKNOWN_QUOTE)
+        (self.bid_offset > UNUSABLE_QUOTE)
             .then(|| self.price.offset_ticks(i64::from(self.bid_offset), tick_size))
     }
 
     /// The best ask with the trade, where the source tells.
     #[inline]
     pub fn ask(&self, tick_size: Price) -> Option<Price> {
-        (self.ask_offset != UNKNOWN_QUOTE)
+        (self.ask_offset > UNUSABLE_QUOTE)
             .then(|| self.price.offset_ticks(i64::from(self.ask_offset), tick_size))
+    }
+
+    /// What an order on `side` that takes liquidity finds: the ask for a buy, the bid for a sell.
+    ///
+    /// A quote is impossible that is off the tick grid, at zero or below it while the trade is above,
+    /// on the wrong side of the trade, or not below the ask (above the bid) that comes with it.
+    pub fn quote_for(&self, side: Side, tick_size: Price) -> Quoted {
+        let (found, other, raw) = match side {
+            Side::Buy => (self.ask(tick_size), self.bid(tick_size), self.ask_offset),
+            Side::Sell => (self.bid(tick_size), self.ask(tick_size), self.bid_offset),
+        };
+        let is_price = |quote: &Price| *quote > Price::ZERO || self.price <= Price::ZERO;
+        let beyond = |quote: Price, level: Price| (quote.units() - level.units()) * side.sign();
+        match found {
+            None if raw == UNKNOWN_QUOTE => Quoted::Absent,
+            Some(quote)
+                if is_price(&quote)
+                    && beyond(quote, self.price) >= 0
+                    && other.filter(is_price).is_none_or(|other| beyond(quote, other) > 0) =>
+            {
+                Quoted::At(quote)
+            }
+            _ => Quoted::Impossible,
+        }
     }
 }
 
 fn quote_offset(quote: Option<Price>, trade: Price, tick_size: Price) -> i16 {
     let Some(quote) = quote else { return UNKNOWN_QUOTE };
-    let Some(distance) = quote.units().checked_sub(trade.units()) else { return UNKNOWN_QUOTE };
+    let Some(distance) = quote.units().checked_sub(trade.units()) else { return UNUSABLE_QUOTE };
     if distance % tick_size.units() != 0 {
-        return UNKNOWN_QUOTE;
+        return UNUSABLE_QUOTE;
     }
-    i16::try_from(distance / tick_size.units()).unwrap_or(UNKNOWN_QUOTE)
+    let ticks = i16::try_from(distance / tick_size.units()).unwrap_or(UNUSABLE_QUOTE);
+    ticks.max(UNUSABLE_QUOTE)
 }
 
 #[cfg(test)]
@@ -238,5 +276,39 @@ mod tests {
             tick_size,
         );
         assert_eq!((tick.bid(tick_size), tick.ask(tick_size)), (None, None));
+        for side in [Side::Buy, Side::Sell] {
+            assert_eq!(tick.quote_for(side, tick_size), Quoted::Impossible);
+        }
+    }
+
+    #[test]
+    fn believes_a_quote_that_can_have_stood_with_the_trade() {
+        let tick_size: Price = "0.25".parse().unwrap();
+        let (no, at) = (Quoted::Impossible, |text: &str| Quoted::At(text.parse().unwrap()));
+        // Trade, bid, ask; what a buy and a sell find.
+        for (trade, bid, ask, buy, sell) in [
+            ("100", "99.75", "100", at("100"), at("99.75")),
+            ("100", "", "", Quoted::Absent, Quoted::Absent),
+            ("100", "", "101", at("101"), Quoted::Absent),
+            ("100", "0", "0", no, no),
+            // Zero stands for none, and leaves the other side as it is.
+            ("100", "99.75", "0", no, at("99.75")),
+            // Crossed, and locked.
+            ("100", "100.25", "99.75", no, no),
+            ("100", "100.5", "100.25", no, no),
+            ("100", "100", "100", no, no),
+            // The market has moved away from the trade.
+            ("100", "99", "99.75", no, at("99")),
+            ("100", "100.25", "100.5", at("100.5"), no),
+            ("100", "99.9", "100.1", no, no),
+            ("100", "99.75", "9000", no, at("99.75")),
+            ("-0.25", "-0.5", "0", at("0"), at("-0.5")),
+        ] {
+            let price = |text: &str| text.parse::<Price>().ok();
+            let tick = Tick::new(Timestamp::default(), price(trade).unwrap(), 1);
+            let tick = tick.with_quotes(price(bid), price(ask), tick_size);
+            let seen = [Side::Buy, Side::Sell].map(|side| tick.quote_for(side, tick_size));
+            assert_eq!(seen, [buy, sell], "{trade} {bid} {ask}");
+        }
     }
 }

@@ -17,7 +17,9 @@ use crate::agents::{DecisionRecord, Reason};
 use crate::config::{self, Config, ConfigError, StrategyKind};
 use crate::journal::JournalError;
 use crate::machine::{Machine, PlanError};
-use crate::market::{Bar, BarFlags, Calendar, Instrument, InstrumentError, Timeframe, Timestamp};
+use crate::market::{
+    Bar, BarFlags, Calendar, Instrument, InstrumentError, Money, Timeframe, Timestamp,
+};
 use crate::performance::{DecidedBy, EquityPoint, InputDescription, RunRecord, Trade};
 use crate::source::history::{History, HistoryError, Preparation};
 use crate::source::native::TickFileDescription;
@@ -50,6 +52,11 @@ pub enum BacktestError {
     /// A thread failed.
     #[error(transparent)]
     Thread(#[from] Failure),
+    /// More money than can be counted.
+    #[error(
+        "the account has been beyond 9.22 billion dollars, which is as much as it can count; trade fewer contracts, or correct the point_value, {0} dollars"
+    )]
+    OutOfRange(Money),
 }
 
 /// Where a backtest is, for a progress bar.
@@ -234,6 +241,9 @@ pub fn run_backtest(
                 runner::outcome(run, [machine.facts(), facts.clone()].concat())
             }
         };
+        if stages.desk().is_out_of_range() {
+            return Err(BacktestError::OutOfRange(instrument.point_value));
+        }
         let replayed = &ticks[..run.ticks as usize];
         let trades_from = trades_from(config, &instrument);
         let warm_up = replayed.partition_point(|tick| tick.time < trades_from);
@@ -585,6 +595,18 @@ fn count_notes<S: Strategy>(stages: &Pipeline<S>, ticks: u64) -> Vec<String> {
         notes.push(format!(
             "{} ticks ({share:.1} %) lie outside every trading session of the calendar and were left out.{question}",
             counts.outside_session
+        ));
+    }
+    if counts.in_halt > 0 {
+        notes.push(format!(
+            "{} ticks lie in a halt of their session, when nothing trades; they built no bar and filled no order.",
+            counts.in_halt
+        ));
+    }
+    let impossible = stages.impossible_quotes();
+    if impossible > 0 {
+        notes.push(format!(
+            "{impossible} times an order met quotes that cannot be: at zero, crossed, off the tick grid or on the wrong side of the trade. It filled as without quotes: at the spread that is assumed, or that the aggressor tells."
         ));
     }
     if counts.late > 0 {

@@ -60,6 +60,11 @@ impl<S: Strategy> Pipeline<S> {
         self.trading.tick_counts()
     }
 
+    /// How often an order met quotes that cannot be.
+    pub fn impossible_quotes(&self) -> u64 {
+        self.trading.impossible_quotes()
+    }
+
     /// Who decides.
     pub(super) fn strategy(&self) -> &S {
         &self.deciding.strategy

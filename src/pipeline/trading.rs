@@ -214,7 +214,13 @@ impl TradingStage {
         TickCounts {
             late: all.late - before.late,
             outside_session: all.outside_session - before.outside_session,
+            in_halt: all.in_halt - before.in_halt,
         }
+    }
+
+    /// How often an order met quotes that cannot be.
+    pub fn impossible_quotes(&self) -> u64 {
+        self.books.exchange.impossible_quotes()
     }
 
     /// Bars that end by then are of the warm-up.
@@ -282,10 +288,12 @@ impl TradingStage {
             heard.time = now;
             self.books.exchange.on_tick(&heard);
             let Books { desk, exchange, .. } = &mut self.books;
-            let marks = exchange.marks();
             let mut port = Told { exchange, sink };
             if tick.flags.any(TickFlags::OF_BAR) {
-                desk.on_bar_tick(&heard, marks, &mut port);
+                let marks = port.exchange.marks();
+                if let Some(level) = desk.on_bar_tick(&heard, marks, &mut port) {
+                    port.exchange.on_day_locked(level);
+                }
             } else {
                 desk.on_tick(&heard, &mut port);
             }
@@ -370,11 +378,14 @@ impl TradingStage {
             return Calm::NEVER;
         }
         let (from, bar_boundary) = self.bars.calm();
+        // A tick in the halt is no calm one.
+        let halt = self.session.and_then(|session| session.halt).filter(|halt| from < halt.1);
+        let halt = halt.map_or(Timestamp::MAX, |(start, _)| start);
         let (next_arrival, quiet_from, quiet_to) = self.books.exchange.calm();
         let (watch_from, watch_to) = self.books.desk.calm();
         Calm {
             from: from.max(self.timer),
-            until: bar_boundary.min(next_arrival).min(self.next_due()),
+            until: bar_boundary.min(next_arrival).min(self.next_due()).min(halt),
             low: quiet_from.max(watch_from),
             high: quiet_to.min(watch_to),
             contract: self.contract,
@@ -414,6 +425,15 @@ impl TradingStage {
         downstream: &mut impl Downstream,
         sink: &mut impl Sink,
     ) -> bool {
+        let halts = |session: &Session| {
+            session.halt.is_some_and(|(start, end)| start <= tick.time && tick.time < end)
+        };
+        if self.session.as_ref().is_some_and(halts) && tick.time >= self.last_time {
+            // Nothing trades now: whatever this is, it builds no bar and fills no order.
+            self.run_until(now, downstream, sink);
+            self.bars.on_halted_tick();
+            return false;
+        }
         if tick.time < self.last_time {
             // A late tick fills no order, and closes no bar.
             if self.bars.on_late_tick(tick) {
@@ -428,6 +448,10 @@ impl TradingStage {
             }
             if tick.time < self.next_session.open {
                 self.bars.on_tick(tick, &mut |_| {});
+                return false;
+            }
+            if halts(&self.next_session) {
+                self.bars.on_halted_tick();
                 return false;
             }
             self.open_session(self.next_session, tick, now, downstream, sink);

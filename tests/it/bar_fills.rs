@@ -140,13 +140,25 @@ fn the_day_is_locked_by_a_price_that_the_position_has_seen() {
             (bars == 1).then_some(Decision { bracket: far, ..market(target, 1) })
         })
     };
-    let bars = [[0, 0, 0, 0], [0, 0, 0, 0], [0, 200, -90, -20], [-20, -20, -20, -20]];
-    for (target, bars) in [(Target::Long, bars.to_vec()), (Target::Short, mirrored(&bars))] {
-        let run = setup.run(enter(target), &ticks_of(&bars));
-        let [trade] = &run.log.trades[..] else { panic!("{:?}", run.log.trades) };
-        assert_eq!(trade.exit_reason, ExitReason::DailyDrawdown);
+    let calm = [0, 0, 0, 0];
+    for (bar, gross) in [
+        // The bar has passed the limit on its way, whatever its close is, and its best price came later.
+        ([0, 200, -90, -20], -80.0),
+        ([0, 200, -90, 150], -80.0),
+        ([0, 400, -90, 350], -80.0),
         // Nothing can be sold inside the bar, so at its close.
-        assert_eq!(trade.gross_pnl, dollars(-250.0));
+        ([0, 10, -120, -110], -110.0),
+        // Its open is beyond the limit.
+        ([-85, 10, -120, -20], -85.0),
+        ([-85, 400, -120, 350], -85.0),
+    ] {
+        let bars = [calm, calm, bar, [bar[3]; 4]];
+        for (target, bars) in [(Target::Long, bars.to_vec()), (Target::Short, mirrored(&bars))] {
+            let run = setup.run(enter(target), &ticks_of(&bars));
+            let [trade] = &run.log.trades[..] else { panic!("{:?}", run.log.trades) };
+            assert_eq!(trade.exit_reason, ExitReason::DailyDrawdown);
+            assert_eq!(trade.gross_pnl, dollars(gross * 12.5), "{target:?} {bar:?}");
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod journal_kill;
 mod model_parity;
 mod momentum_index;
 mod momentum_index_reference;
+mod money;
 mod no_look_ahead;
 mod null_market;
 mod performance_statistics;

@@ -315,6 +315,41 @@ fn an_expired_contract_is_settled_and_not_entered_again() {
     assert!(run.count("refused: contract_expired") > 400);
 }
 
+/// Prints inside a halt, of which the first comes before anything else: the run is as if they were not there.
+#[test]
+fn prints_inside_a_halt_build_no_bar_and_fill_nothing() {
+    for timeframe in [Timeframe::MINUTE_1, Timeframe::MINUTES_30] {
+        let mut setup = Setup::free();
+        setup.stages.timeframes = vec![timeframe];
+        let bracket = Bracket { stop_loss_ticks: 10, profit_target_ticks: 10 };
+        let strategy = || {
+            By(timeframe, move |_: &Bar, position| {
+                let decision = Decision { bracket, ..market(Target::Long, 1) };
+                (position == 0).then_some(decision)
+            })
+        };
+        // ES halts from 20:15 to 20:30.
+        let before = trades_from("2013-10-08T19:00:00Z", flat(75, 19_000));
+        let after = trades_from("2013-10-08T20:30:00Z", flat(40, 19_000));
+        let halted = trades_from("2013-10-08T20:15:00Z", (0..90).map(|index| 19_000 - index * 5));
+        let whole = setup.run(strategy(), &[&before[..], &after].concat());
+        for begins_in_halt in [false, true] {
+            let mut pipeline = setup.pipeline(strategy());
+            let mut log = Log::default();
+            let early = trades_from("2013-10-07T20:20:00Z", [18_000, 18_500]);
+            let early = if begins_in_halt { &early[..] } else { &[] };
+            let ticks = [early, &before, &halted, &after].concat();
+            for tick in &ticks {
+                pipeline.on_tick(tick, &mut log);
+            }
+            pipeline.finish(ExitReason::EndOfData, &mut log);
+            assert_eq!(log, whole.log);
+            assert_eq!(pipeline.tick_counts().in_halt, (halted.len() + early.len()) as u64);
+        }
+        assert_eq!(whole.log.trades.len(), 1);
+    }
+}
+
 #[test]
 fn the_end_of_the_data_closes_what_is_open() {
     let mut setup = Setup::free();
