@@ -201,7 +201,7 @@ fn any_bars() -> impl proptest::strategy::Strategy<Value = Vec<Prices>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(60, 400)))]
 
     /// Long and short, a bar is the same upside down; and a trade stays within its exits.
     #[test]

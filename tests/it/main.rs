@@ -41,6 +41,7 @@ mod sampling;
 mod shared_data;
 mod smooth_indicators;
 mod stitch;
+mod tape_walk;
 mod time_zones;
 mod trading_days;
 mod tune;
