@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 use crate::market::Price;
-use crate::source::import::{IdenticalTrades, ImplausiblePrices, LateRows, OffTickPrices};
+use crate::source::import::{
+    IdenticalTrades, ImplausiblePrices, LateRows, Layout, OffTickPrices, Stamp,
+};
 
 /// Trades CME index futures, and replays history through exactly the same code.
 ///
@@ -133,6 +135,16 @@ pub(super) struct ImportArguments {
     /// Seconds in a bar [default: the preset's, or told from the first bars]
     #[arg(long, value_name = "SECONDS")]
     pub(super) bar_seconds: Option<u32>,
+    /// What the columns of a text file hold, such as date,time,price,-,size; `-` is not read, `...` at
+    /// the end lets more follow [default: the preset's, or the header's]
+    #[arg(long, value_name = "NAMES")]
+    pub(super) columns: Option<Layout>,
+    /// What stands between the columns of a text file: one character, or `tab` [default: the preset's]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    pub(super) delimiter: Option<u8>,
+    /// Which end of its interval a bar of a text file is labelled with [default: the preset's]
+    #[arg(long, value_enum)]
+    pub(super) stamp: Option<Stamp>,
     /// Stored prices times this are prices, for Sierra Chart files (some hold prices × 100: 0.01)
     #[arg(long, value_name = "FACTOR", default_value = "1")]
     pub(super) price_multiplier: Price,
@@ -154,6 +166,17 @@ pub(super) struct ImportArguments {
     /// Where refused rows go [default: OUTPUT.rejects.csv]
     #[arg(long, value_name = "FILE")]
     pub(super) rejects: Option<PathBuf>,
+}
+
+/// Reads what stands between columns.
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        &[byte] if byte.is_ascii_punctuation() && !b"\"'.:+-".contains(&byte) || byte == b'\t' => {
+            Ok(byte)
+        }
+        _ => Err("give one character, such as `,` or `;`, or the word `tab`".to_owned()),
+    }
 }
 
 const IMPORT_EXAMPLES: &str = "Examples:

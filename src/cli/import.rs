@@ -46,6 +46,9 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
         return Err(Failure::usage(format!("--max-refused {given}: give a part from 0 to 1")));
     }
     options.bar_seconds = arguments.bar_seconds;
+    options.columns.clone_from(&arguments.columns);
+    options.delimiter = arguments.delimiter;
+    options.stamp = arguments.stamp;
     options.price_multiplier = arguments.price_multiplier;
     options.rejects.clone_from(&arguments.rejects);
     options.policies = Policies {
@@ -84,7 +87,11 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
             if json { say(as_json(&report)) } else { say(report) }
         }
         Err(
-            error @ (ImportError::Format { .. } | ImportError::TimeZone(_) | ImportError::NoInput),
+            error @ (ImportError::Format { .. }
+            | ImportError::TimeZone(_)
+            | ImportError::NoInput
+            | ImportError::ZoneNeeded { .. }
+            | ImportError::StampNeeded { .. }),
         ) => {
             return Err(Failure::usage(error));
         }

@@ -198,11 +198,11 @@ fn a_long_line_is_refused_once_and_nothing_in_it_is_a_row() {
 #[test]
 fn a_hundred_bad_rows_at_the_start_of_a_file_are_another_format() {
     let good = "2013-10-07 13:30,10,1\n".repeat(1_000);
-    let error = import("tick-csv", ("2013-10-07;10;1\n".repeat(100) + &good).as_bytes());
+    let error = import("tick-csv", ("2013-10-07:10:1\n".repeat(100) + &good).as_bytes());
     let error = error.unwrap_err().to_string();
     assert!(error.contains("100 of the first 100 rows are refused; line 1: expected 3"), "{error}");
     let (report, _) =
-        import("tick-csv", ("2013-10-07;10;1\n".repeat(99) + &good).as_bytes()).unwrap();
+        import("tick-csv", ("2013-10-07:10:1\n".repeat(99) + &good).as_bytes()).unwrap();
     let unreadable = report.count(Finding::Unreadable);
     assert_eq!((unreadable.rows, unreadable.examples.len()), (99, 20));
     assert_eq!(report.imported, 1_000);
@@ -273,6 +273,8 @@ fn tells_what_a_file_is_only_when_that_is_clear() {
         (b"PK\x03\x04", "lean"),
         (b"timestamp,price,volume\n2013-10-07 13:30,10,1\n", "tick-csv"),
         (b"1381152600,10,1", "tick-csv"),
+        (b"2013-10-07 13:30;10;1\n", "tick-csv"),
+        (b"20131007 133000;10;1\n", "tick-csv"),
         (b"Date,Time,Open,High,Low,Close,Volume\n2013-10-07,13:30,10,11,9,10,4\n", "bar-csv"),
     ] {
         assert_eq!(look(bytes), Ok(Detected::Format(format)));
@@ -286,9 +288,8 @@ fn tells_what_a_file_is_only_when_that_is_clear() {
             "bar-csv-day-first",
         ),
         (b"2013-10-07 13:30,10,11,9,10,4\n", "New York's (`firstrate`)"),
-        (b"20131007 133000;10;1\n", "ninjatrader-tick"),
         (b"GIF89a", "no rows"),
-        (b"2013-10-07 13:30;10;1\n", "expected 3 columns, found 1"),
+        (b"2013-10-07 13:30 10 1\n", "expected 3 columns, found 1"),
     ] {
         let error = look(bytes).unwrap_err();
         assert!(error.contains(reason), "{error}");

@@ -61,14 +61,35 @@ const CASES: &[Case] = &[
         outcome: Imported(200, 201), words: "expected 3 columns, found 2" },
     Case { name: "half last line, few rows", format: "tick-csv", text: "2013-10-07 13:30,10,1\n2013-10-07 13:31,10,1\n2013-10", options: strict,
         outcome: Failed, words: "1 of 3 rows (33.33 %) are refused, 1.00 % are allowed" },
-    Case { name: "wrong delimiter", format: "tick-csv", text: "timestamp;price;volume\n2013-10-07 13:30;10;1\n", options: defaults,
+    Case { name: "wrong delimiter", format: "firstrate", text: "2013-10-07 09:30;10;11;9;10;8\n", options: defaults,
         outcome: Failed, words: "the line would fit with `;` between its columns instead of `,`" },
     Case { name: "bars given as trades", format: "tick-csv", text: BARS, options: defaults,
-        outcome: Failed, words: "column 3 must be the volume, but the header `Timestamp,Open,High,Low,Close,Volume` names it `high`" },
+        outcome: Failed, words: "column 2 must be the price, but the header `Timestamp,Open,High,Low,Close,Volume` names it `open`" },
     Case { name: "trades given as bars", format: "bar-csv", text: "timestamp,price,volume\n2013-10-07 13:30,10,1\n", options: defaults,
         outcome: Failed, words: "no column `open` in the header `timestamp,price,volume`" },
-    Case { name: "columns swapped", format: "tick-csv", text: "timestamp,volume,price\n2013-10-07 13:30,1,10\n", options: defaults,
-        outcome: Failed, words: "column 2 must be the price, but the header `timestamp,volume,price` names it `volume`" },
+    Case { name: "columns in another order, every name known", format: "tick-csv", text: "volume,price,timestamp\n1,10,2013-10-07 13:30\n", options: defaults,
+        outcome: Imported(1, 1), words: "1 ticks" },
+    Case { name: "columns in another order, a name unknown", format: "tick-csv", text: "id,price,qty,base_qty,time\n1381152600,10,1,10,1700000000000\n", options: defaults,
+        outcome: Failed, words: "column 1 must be the timestamp, but the header `id,price,qty,base_qty,time` names it `id`" },
+    Case { name: "columns of an unknown order, said", format: "tick-csv", text: "id,price,qty,base_qty,time\n1381152600,10,1,10,1700000000000\n",
+        options: |options| options.columns = Some("-,price,size,-,time".parse().unwrap()),
+        outcome: Imported(1, 1), words: "2023-11-14T22:13:20" },
+    Case { name: "more columns than the format has", format: "tick-csv", text: "*\n2013-10-07 14:30:00,10,1,7,7\n", options: defaults,
+        outcome: Imported(200, 201), words: "expected 3 columns, found 5" },
+    Case { name: "more columns than the header", format: "bar-csv", text: "Timestamp,Open,High,Low,Close,Volume\n2013-10-07 13:30,10,11,9,10,8\n2013-10-07 13:31,10,11,9,10,8,1\n", options: lenient,
+        outcome: Imported(1, 2), words: "expected 6 columns, found 7" },
+    Case { name: "decimal comma", format: "tick-csv", text: "2013-10-07 13:30:00,1684,25,3\n2013-10-07 13:30:01,1684,50,2\n", options: defaults,
+        outcome: Failed, words: "does a number have a decimal comma or a comma between its thousands?" },
+    Case { name: "thousands comma", format: "tick-csv", text: "timestamp,price,volume\n2013-10-07 13:30:00,14,936,3\n2013-10-07 13:30:01,14,937,2\n", options: defaults,
+        outcome: Failed, words: "expected 3 columns, found 4" },
+    Case { name: "decimal comma between semicolons", format: "tick-csv", text: "2013-10-07 13:30:00;1684,25;3\n", options: defaults,
+        outcome: Failed, words: "price: `1684,25` is not a decimal price" },
+    Case { name: "first column is no time", format: "tick-csv", text: "10.25,2013-10-07 13:30:00,3\n", options: defaults,
+        outcome: Failed, words: "time: `10.25` is not a time" },
+    Case { name: "minutes without separators", format: "tick-csv", text: "201310071330,10,1\n201310071335,10,1\n", options: defaults,
+        outcome: Imported(2, 2), words: "2013-10-07T13:35:00" },
+    Case { name: "hours without separators", format: "bar-csv", text: "Timestamp,Open,High,Low,Close,Volume\n2013100713,10,11,9,10,8\n2013100714,10,11,9,10,8\n", options: defaults,
+        outcome: Imported(2, 2), words: "2013-10-07T14:59:59" },
     Case { name: "binary file", format: "tick-csv", text: "PK\u{3}\u{4}\u{0}\u{0}\u{8}\n\u{0}\n", options: defaults,
         outcome: Failed, words: "not plain text (UTF-16 or binary); save it as UTF-8 text" },
     Case { name: "another instrument's prices", format: "tick-csv", text: "2013-10-07 13:30,1.35715,1\n", options: defaults,
@@ -253,7 +274,7 @@ fn the_documentation_shows_the_same_table() {
         .filter(|row| !documentation.contains(row.as_str()))
         .collect();
     assert!(missing.is_empty(), "docs/import.md lacks these rows:\n{}", missing.join("\n"));
-    for Preset { name, columns, example } in PRESETS {
+    for Preset { name, columns, example, .. } in PRESETS {
         let row = format!("| `{name}` | {columns} | `{example}` |");
         assert!(documentation.contains(&row), "docs/import.md lacks this row:\n{row}");
     }

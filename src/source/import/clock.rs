@@ -22,13 +22,29 @@ pub(super) struct Clock {
     from: i64,
     until: i64,
     offset: i64,
-    /// The last date read and the local nanoseconds of its midnight.
+    /// The last date read: year, month, day.
     date: (i64, i64, i64),
-    midnight: i64,
-    /// The first ten bytes of the last text, if they were a date such as `2013-10-07`.
-    pub(super) date_text: [u8; 10],
+    last_date: LastDate,
     last: i64,
+    /// Whether ten digits are a date and an hour, not seconds since 1970: the file's first such time
+    /// decides.
+    ten_digits_are_a_date: Option<bool>,
     summary: TextSummary,
+}
+
+/// A date as it was written: other dates of the file are written alike, so that equal text is an equal
+/// date.
+pub(super) struct LastDate {
+    /// Its bytes, the first one lowest.
+    pub text: u128,
+    /// The bits of so many bytes.
+    pub mask: u128,
+    /// Bytes.
+    pub length: usize,
+    /// Whether all of them are digits.
+    pub is_digits: bool,
+    /// Local nanoseconds of its midnight.
+    pub midnight: i64,
 }
 
 impl Clock {
@@ -41,9 +57,9 @@ impl Clock {
             until,
             offset: 0,
             date: (0, 0, 0),
-            midnight: 0,
-            date_text: [0; 10],
+            last_date: LastDate { text: 1, mask: 0, length: 0, is_digits: false, midnight: 0 },
             last: i64::MIN,
+            ten_digits_are_a_date: None,
             summary: TextSummary::default(),
         }
     }
@@ -52,10 +68,10 @@ impl Clock {
         self.summary
     }
 
-    /// Local nanoseconds of the midnight of [`Clock::date_text`].
+    /// The last date as it was written.
     #[inline]
-    pub(super) fn midnight(&self) -> i64 {
-        self.midnight
+    pub(super) fn last_date(&self) -> &LastDate {
+        &self.last_date
     }
 
     /// Takes an instant that needs no zone.
@@ -126,13 +142,14 @@ impl Clock {
             }
             TimePattern::Iso if clock.is_none() => {
                 let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-                if digits > 8 {
+                if digits > 8 && !self.is_date_and_time(text, digits) {
                     return self.since_epoch(text, digits);
                 }
             }
             _ => {}
         }
         let midnight = self.date(&mut rest, whole)?;
+        let is_glued = clock.is_none() && rest.first().is_some_and(u8::is_ascii_digit);
         if let Some(clock) = clock {
             if !rest.is_empty() {
                 return Err(unlike(whole, "a date alone, the time having its own column"));
@@ -140,16 +157,19 @@ impl Clock {
             rest = clock;
         } else if !rest.is_empty() {
             let gap = rest.iter().take_while(|&&byte| byte == b' ').count();
+            let is_compact = whole.len() - rest.len() == 8;
             rest = match rest {
                 [b'T' | b't', rest @ ..] => rest,
+                [b'-', rest @ ..] if is_compact => rest,
                 _ if gap > 0 => &rest[gap..],
+                [byte, ..] if is_compact && byte.is_ascii_digit() => rest,
                 _ => return Err(unlike(whole, self.expected())),
             };
         }
         let of_day = match rest {
-            // A date alone is its midnight, unless the pattern always has a time of day.
-            [] if clock.is_none() && self.pattern != TimePattern::Compact => 0,
-            _ => self.time_of_day(&mut rest, clock.unwrap_or(whole))?,
+            // A date alone is its midnight.
+            [] if clock.is_none() => 0,
+            _ => self.time_of_day(&mut rest, clock.unwrap_or(whole), is_glued)?,
         };
         let local = midnight + of_day;
         if self.pattern == TimePattern::Iso
@@ -175,8 +195,27 @@ impl Clock {
             }
             TimePattern::DayFirst => "a time such as 25/12/2013 9:30:00, day first",
             TimePattern::MonthFirst => "a time such as 12/25/2013 9:30:00, month first",
-            TimePattern::Compact => "a time such as 20131007 133000",
             TimePattern::MillisecondsSince(_) => "a number of milliseconds",
+        }
+    }
+
+    /// Whether leading digits are a date and a time of day in one, such as `201310071330`.
+    ///
+    /// Taken for a time since 1970, such a number would lie in 1976 or after 2249, where there is no
+    /// history; ten digits lie in 2030 to 2041, so they must be a possible date and hour.
+    fn is_date_and_time(&mut self, text: &[u8], digits: usize) -> bool {
+        let value = |from: usize, to: usize| number(&mut &text[from..to]).1.unwrap_or(0);
+        if !(1900..=2249).contains(&value(0, 4)) {
+            return false;
+        }
+        match digits {
+            12 | 14 | 15 | 17 | 18 | 20 | 23 => true,
+            10 => *self.ten_digits_are_a_date.get_or_insert_with(|| {
+                (1..=12).contains(&value(4, 6))
+                    && (1..=31).contains(&value(6, 8))
+                    && value(8, 10) <= 23
+            }),
+            _ => false,
         }
     }
 
@@ -191,7 +230,10 @@ impl Clock {
         let mut rest = text;
         let value = number(&mut rest).1.and_then(|value| value.checked_mul(unit));
         let fraction = match rest {
-            [b'.', ..] if unit == Timestamp::SECOND => fraction(&mut rest),
+            [b'.', after @ ..] if unit == Timestamp::SECOND => {
+                rest = after;
+                decimals(&mut rest)
+            }
             _ => Some(0),
         };
         match (value, fraction) {
@@ -207,9 +249,10 @@ impl Clock {
     fn date(&mut self, rest: &mut &[u8], whole: &[u8]) -> Result<i64, String> {
         let wrong = || unlike(whole, self.expected());
         let (year, month, day);
-        if self.pattern == TimePattern::Compact {
-            let (digits, value) = number(rest);
-            let value = value.filter(|_| digits == 8).ok_or_else(wrong)?;
+        if let Some((date, after)) = rest.split_first_chunk::<8>()
+            && let (8, Some(value)) = number(&mut &date[..])
+        {
+            *rest = after;
             (year, month, day) = (value / 10_000, value / 100 % 100, value % 100);
         } else {
             let mut parts = [(0, 0); 3];
@@ -255,31 +298,40 @@ impl Clock {
             let date = Date::new(year as i16, month as i8, day as i8).map_err(|_| no_such())?;
             let midnight = Offset::UTC.to_timestamp(date.to_datetime(Time::midnight()));
             let seconds = midnight.map_err(|_| no_such())?.as_second();
-            self.midnight = seconds * Timestamp::SECOND;
+            self.last_date.midnight = seconds * Timestamp::SECOND;
             self.date = (year, month, day);
-            self.date_text = [0; 10];
         }
-        if self.pattern == TimePattern::Iso
-            && let Some(&text) = whole.first_chunk::<10>()
-            && text[4] == b'-'
-            && whole.len() - rest.len() == 10
-        {
-            self.date_text = text;
-        }
-        Ok(self.midnight)
+        let length = whole.len() - rest.len();
+        let mut text = [0; 16];
+        text[..length].copy_from_slice(&whole[..length]);
+        self.last_date.text = u128::from_le_bytes(text);
+        self.last_date.mask = u128::MAX >> (128 - 8 * length);
+        self.last_date.length = length;
+        self.last_date.is_digits = whole[..length].iter().all(u8::is_ascii_digit);
+        Ok(self.last_date.midnight)
     }
 
-    /// Nanoseconds since midnight.
-    fn time_of_day(&self, rest: &mut &[u8], whole: &[u8]) -> Result<i64, String> {
+    /// Nanoseconds since midnight. `is_glued`: the time stands right behind the digits of a date, and
+    /// may then be an hour alone.
+    fn time_of_day(&self, rest: &mut &[u8], whole: &[u8], is_glued: bool) -> Result<i64, String> {
         let wrong = || unlike(whole, self.expected());
         let (hour, minute, second);
         let mut nanos = 0;
-        if self.pattern == TimePattern::Compact {
-            let (digits, value) = number(rest);
-            let value = value.filter(|_| digits == 6).ok_or_else(wrong)?;
-            (hour, minute, second) = (value / 10_000, value / 100 % 100, value % 100);
-            if matches!(rest, [b' ' | b'.', next, ..] if next.is_ascii_digit()) {
-                nanos = fraction(rest).ok_or_else(wrong)?;
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if is_glued || digits > 2 {
+            let pair = |at: usize| number(&mut &rest[at..at + 2]).1.unwrap_or(0);
+            (hour, minute, second) = match digits {
+                2 => (pair(0), 0, 0),
+                4 => (pair(0), pair(2), 0),
+                6.. => (pair(0), pair(2), pair(4)),
+                _ => return Err(wrong()),
+            };
+            *rest = &rest[digits.min(6)..];
+            if matches!(rest, [b' ' | b'.', next, ..] if next.is_ascii_digit()) && digits == 6 {
+                *rest = &rest[1..];
+            }
+            if rest.first().is_some_and(u8::is_ascii_digit) {
+                nanos = decimals(rest).ok_or_else(wrong)?;
             }
         } else {
             hour = two_digits(rest).ok_or_else(wrong)?;
@@ -288,8 +340,9 @@ impl Clock {
                 [b':', ..] => after_colon(rest).ok_or_else(wrong)?,
                 _ => 0,
             };
-            if rest.first() == Some(&b'.') {
-                nanos = fraction(rest).ok_or_else(wrong)?;
+            if let [b'.', decimals @ ..] = rest {
+                *rest = decimals;
+                nanos = self::decimals(rest).ok_or_else(wrong)?;
             }
         }
         if hour > 23 || minute > 59 || second > 59 {
@@ -320,11 +373,11 @@ fn number(rest: &mut &[u8]) -> (usize, Option<i64>) {
     (digits, value.filter(|_| digits > 0))
 }
 
-/// Takes a separator and the digits after it as nanoseconds of a second; `None` if there are no
-/// digits or they are finer than that.
-fn fraction(rest: &mut &[u8]) -> Option<i64> {
-    let digits = rest[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (text, after) = rest[1..].split_at(digits);
+/// Takes digits as the decimals of a second, in nanoseconds; `None` if there are no digits or they
+/// are finer than that.
+fn decimals(rest: &mut &[u8]) -> Option<i64> {
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (text, after) = rest.split_at(digits);
     let mut unit = Timestamp::SECOND;
     let mut nanos = 0;
     for byte in text {

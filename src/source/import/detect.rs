@@ -86,9 +86,7 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
     let mut reasons = Vec::new();
     for name in ["tick-csv", "bar-csv"] {
         let preset = Preset::by_name(name).expect("a preset");
-        let mut format = TextFormat { bar_length: Some(0), ..preset.format() };
-        // More columns may be something else than a trade's.
-        format.layouts.iter_mut().for_each(|layout| layout.more = false);
+        let format = TextFormat { bar_length: Some(0), ..preset.format() };
         let mut rows = Rows::default();
         let mut reader = TextReader::new(&format);
         // It stops early once it has seen enough.

@@ -1,87 +1,69 @@
 //! What a header line says about the columns.
 
-use super::text::{COLUMN_LIMIT, Columns, Layout};
+use super::layout::{Column, Layout, meanings, name, normalise};
 
-/// The layout of a file with this header; `expected` says whether trades or bars are wanted.
+/// The layout of a file with this header; `expected` says whether trades or bars are wanted, and
+/// where a trade's columns stand if the header does not tell.
 ///
-/// Bars go by name. Trades go by position, as many files name the columns in words of their own; a
-/// header that contradicts the positions is refused, and quotes and the side are found by name.
-pub(super) fn layout(fields: &[&[u8]], expected: &Layout) -> Result<Layout, String> {
+/// Columns go by name. Trades whose header has unknown names go by position, as many files name the
+/// columns in words of their own, unless a name contradicts its position. Columns of unknown names
+/// are not read; `is_vendors` says that the header's order is the vendor's, so that such columns may
+/// stand before those that are read.
+pub(super) fn layout(
+    fields: &[&[u8]],
+    expected: &Layout,
+    is_vendors: bool,
+) -> Result<Layout, String> {
     let names: Vec<String> = fields.iter().map(|field| normalise(field)).collect();
-    let find = |known: &[&str]| {
-        known.iter().find_map(|&known| names.iter().position(|name| name == known))
-    };
     let shown = || {
         let shown: Vec<_> = fields.iter().map(|field| String::from_utf8_lossy(field)).collect();
         shown.join(",").chars().take(120).collect::<String>()
     };
-    match expected.columns {
-        Columns::Trade { .. } => {
-            for (column, wanted, others) in [
-                (1, "price", &[TIME, CLOCK, SIZE, BID, ASK, SIDE][..]),
-                (2, "volume", &[TIME, CLOCK, PRICE, BID, ASK, SIDE][..]),
-            ] {
-                let name = names.get(column).map_or("", String::as_str);
-                if others.iter().any(|other| other.contains(&name)) {
-                    return Err(format!(
-                        "column {} must be the {wanted}, but the header `{}` names it `{name}`",
-                        column + 1,
-                        shown()
-                    ));
-                }
-            }
-            let (bid, ask, side) = (find(BID), find(ASK), find(SIDE));
-            let last = [Some(2), bid, ask, side].into_iter().flatten().max();
-            Ok(Layout {
-                fields: last.unwrap_or(2) + 1,
-                more: true,
-                time: 0,
-                clock: None,
-                columns: Columns::Trade { price: 1, size: 2, bid, ask, side },
-            })
-        }
-        Columns::Bar { .. } => {
-            let column = |name: &str, known: &[&str]| {
-                find(known)
-                    .filter(|&column| column < COLUMN_LIMIT)
-                    .ok_or_else(|| format!("no column `{name}` in the header `{}`", shown()))
-            };
-            let (time, clock) = match (find(&["date"]), find(CLOCK)) {
-                (Some(date), Some(clock)) => (date, Some(clock)),
-                _ => (column("timestamp", &[TIME, CLOCK].concat())?, None),
-            };
-            Ok(Layout {
-                fields: fields.len(),
-                more: false,
-                time,
-                clock,
-                columns: Columns::Bar {
-                    open: column("open", &["open", "o"])?,
-                    high: column("high", &["high", "h"])?,
-                    // `Llow` is a misprint of a charting program's export that many files carry.
-                    low: column("low", &["low", "llow", "l"])?,
-                    close: column("close", &["close", "last", "c"])?,
-                    volume: column("volume", SIZE)?,
-                },
-            })
-        }
+    let known = meanings(&names);
+    let columns = known.iter().map(|column| column.unwrap_or(Column::Unread)).collect();
+    let named = Layout { columns, more: false };
+    let problem = named.problem().or_else(|| {
+        (named.is_bar() != expected.is_bar()).then(|| {
+            let (ours, theirs) =
+                if named.is_bar() { ("price", "bars") } else { ("open", "trades") };
+            format!("no column `{ours}` (the columns are those of {theirs})")
+        })
+    });
+    if expected.is_bar() || is_vendors {
+        return match problem {
+            Some(problem) => Err(format!("{problem} in the header `{}`", shown())),
+            None => Ok(named),
+        };
     }
-}
-
-const TIME: &[&str] = &["timestamp", "datetime", "date", "tsevent", "gmttime"];
-const CLOCK: &[&str] = &["time"];
-const PRICE: &[&str] = &["price", "last", "close", "open", "high", "low"];
-const SIZE: &[&str] = &["volume", "vol", "v", "size", "quantity", "qty", "totalvolume"];
-const BID: &[&str] = &["bid", "bidprice"];
-const ASK: &[&str] = &["ask", "askprice", "offer"];
-const SIDE: &[&str] = &["side", "aggressor"];
-
-/// Lower case letters and digits only, without a `utc` at the end.
-fn normalise(name: &[u8]) -> String {
-    let name: String = name
-        .iter()
-        .filter(|byte| byte.is_ascii_alphanumeric())
-        .map(|byte| char::from(byte.to_ascii_lowercase()))
-        .collect();
-    name.strip_suffix("utc").unwrap_or(&name).to_owned()
+    // Where every name is known, none but the one that is meant can be meant.
+    let all_known = || known.iter().all(Option::is_some);
+    let in_front = || {
+        let read = named.columns.iter().filter(|&&column| column != Column::Unread).count();
+        !named.columns[..read.min(4)].contains(&Column::Unread)
+            && matches!(named.columns[0], Column::Time | Column::Date)
+    };
+    if problem.is_none() && (all_known() || in_front()) {
+        return Ok(named);
+    }
+    for (index, &wanted) in expected.columns.iter().enumerate() {
+        let here = known.get(index).copied().flatten();
+        let elsewhere = known.iter().position(|&column| column == Some(wanted));
+        if here == Some(wanted) || (here.is_none() && elsewhere.is_none()) {
+            continue;
+        }
+        return Err(format!(
+            "column {} must be the {}, but the header `{}` names it `{}`; say what every column is with `--columns`, such as `--columns time,price,size,-`",
+            index + 1,
+            name(wanted),
+            shown(),
+            names.get(index).map_or("", String::as_str),
+        ));
+    }
+    let columns = known.iter().enumerate().map(|(index, column)| {
+        expected.columns.get(index).copied().unwrap_or(match column {
+            Some(column @ (Column::Bid | Column::Ask | Column::Side)) => *column,
+            _ => Column::Unread,
+        })
+    });
+    Ok(Layout { columns: columns.collect(), more: false })
 }

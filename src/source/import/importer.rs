@@ -15,6 +15,7 @@ use super::databento::read_databento;
 use super::input;
 use super::intake::Intake;
 use super::join::{ContractStream, JoinError, JoinPlan};
+use super::layout::Layout;
 use super::lean::{LeanOptions, read_lean};
 use super::placement::{DAY, Dated};
 use super::policy::Policies;
@@ -23,7 +24,7 @@ use super::read_error::ReadError;
 use super::report::{Example, ImportReport};
 use super::row::RowSink;
 use super::sierra::{SierraOptions, read_sierra};
-use super::text::{Stamp, TextFormat, TextSummary};
+use super::text::{Header, Stamp, TextFormat, TextSummary};
 use crate::market::{Calendar, Instrument, Price, Timestamp, time_zone};
 use crate::source::native::TickFileError;
 
@@ -50,6 +51,13 @@ pub struct ImportOptions {
     /// Seconds in a bar; `None`: the preset's, or else the most frequent step between the first
     /// bars.
     pub bar_seconds: Option<u32>,
+    /// What the columns of a text file hold, a header or not; `None`: what the preset or the header
+    /// says.
+    pub columns: Option<Layout>,
+    /// Between two columns of a text file; `None`: the preset's.
+    pub delimiter: Option<u8>,
+    /// Which end of its interval a bar of a text file is labelled with; `None`: the preset's.
+    pub stamp: Option<Stamp>,
     /// Stored prices × this = prices, for Sierra Chart files, some of which hold prices × 100.
     pub price_multiplier: Price,
     /// What happens to rows that are not as they should be.
@@ -77,6 +85,9 @@ impl ImportOptions {
             roll: None,
             time_zone: None,
             bar_seconds: None,
+            columns: None,
+            delimiter: None,
+            stamp: None,
             price_multiplier: Price::from_units(Price::SCALE),
             policies: Policies::default(),
             stop: Arc::default(),
@@ -137,6 +148,24 @@ pub enum ImportError {
     /// No time zone of that name.
     #[error("there is no time zone `{0}`; give an IANA name such as America/Chicago")]
     TimeZone(String),
+    /// The vendor's times are in a zone that the user of its program has chosen.
+    #[error(
+        "the times of `{format}` are in {setting}; say which with `--time-zone`, such as America/Chicago (CME's), America/New_York or UTC"
+    )]
+    ZoneNeeded {
+        /// The format.
+        format: &'static str,
+        /// What decides.
+        setting: &'static str,
+    },
+    /// The user of the vendor's program has chosen how bars are labelled.
+    #[error(
+        "bars of `{format}` are labelled with their start or their end, as the export was told; say which with `--stamp start` or `--stamp end`"
+    )]
+    StampNeeded {
+        /// The format.
+        format: &'static str,
+    },
     /// A bar length that cannot be.
     #[error(
         "bars of {nanos} ns: a bar must be of whole seconds, from 1 second to 31 days; give its length (`--bar-seconds`) if it was guessed wrong"
@@ -381,6 +410,19 @@ impl Format {
             None => None,
         };
         let Some(preset) = Preset::by_name(&options.format) else {
+            let given = [
+                ("--columns", options.columns.is_some()),
+                ("--delimiter", options.delimiter.is_some()),
+                ("--stamp", options.stamp.is_some()),
+            ];
+            if let Some((setting, _)) = given.into_iter().find(|(_, is_given)| *is_given)
+                && preset_names().split(", ").any(|name| name == options.format)
+            {
+                return Err(ImportError::NoEffect {
+                    setting,
+                    why: "the format is not text, and says itself what it holds",
+                });
+            }
             return match options.format.as_str() {
                 "databento" | "dbn" => Ok(Format::Databento),
                 "sierra" | "scid" => Ok(Format::Sierra(SierraOptions {
@@ -394,9 +436,22 @@ impl Format {
             };
         };
         let mut text = preset.format();
-        if let Some(zone) = zone {
-            text.zone = zone;
+        match (zone, preset.zone_depends_on()) {
+            (Some(zone), _) => text.zone = zone,
+            (None, Some(setting)) => {
+                return Err(ImportError::ZoneNeeded { format: preset.name, setting });
+            }
+            (None, None) => {}
         }
+        if let Some(layout) = &options.columns {
+            text.layouts = vec![layout.clone()];
+            text.header = Header::Skip;
+        }
+        text.delimiter = options.delimiter.or(text.delimiter);
+        if preset.stamp_depends() && options.stamp.is_none() {
+            return Err(ImportError::StampNeeded { format: preset.name });
+        }
+        text.stamp = options.stamp.unwrap_or(text.stamp);
         if let Some(seconds) = options.bar_seconds {
             text.bar_length = Some(i64::from(seconds) * Timestamp::SECOND);
         }
@@ -552,21 +607,26 @@ fn explain(mut error: ImportError, options: &ImportOptions, format: &Format) -> 
 }
 
 fn text_hint(format: &TextFormat, line: &str) -> String {
-    let fits = |delimiter: char| {
+    let fits = |delimiter: char, more: usize| {
         let count = line.split(delimiter).count();
-        format.layouts.iter().any(|layout| layout.fields == count)
+        count > more && format.layouts.iter().any(|layout| layout.fits(count - more))
     };
-    if fits(char::from(format.delimiter)) {
+    let known = [(',', "`,`"), (';', "`;`"), ('\t', "tab"), ('|', "`|`")];
+    let own = format.delimiter.map(char::from);
+    if known
+        .iter()
+        .any(|&(delimiter, _)| own.is_none_or(|own| own == delimiter) && fits(delimiter, 0))
+    {
         return String::new();
     }
-    let found = [(',', "`,`"), (';', "`;`"), ('\t', "tab"), ('|', "`|`")]
-        .into_iter()
-        .find(|&(delimiter, _)| fits(delimiter));
-    match found {
-        Some((_, name)) => format!(
-            "; the line would fit with {name} between its columns instead of `{}`: choose another format or replace it",
-            char::from(format.delimiter)
+    if own.is_none_or(|own| own == ',') && (1..=5).any(|more| fits(',', more)) {
+        return "; does a number have a decimal comma or a comma between its thousands? Write it as 4512.25, or say what every column is with `--columns`".to_owned();
+    }
+    let found = known.into_iter().find(|&(delimiter, _)| fits(delimiter, 0));
+    match (own, found) {
+        (Some(own), Some((_, name))) => format!(
+            "; the line would fit with {name} between its columns instead of `{own}`: choose another format or give it with `--delimiter`"
         ),
-        None => String::new(),
+        _ => String::new(),
     }
 }

@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use super::bar_length;
 use super::importer::{ImportError, Stop};
 use super::row::RowSink;
-use super::text::{TextFormat, TextReader, TextSummary};
+use super::text::{TextFormat, TextReader, TextSummary, line_end};
 
 /// Bytes of text in memory; a line that does not fit is refused.
 const BLOCK: usize = 1 << 18;
@@ -68,11 +68,12 @@ pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
         format.bar_length = bar_length::infer(&block[..filled], format);
     }
     let mut reader = TextReader::new(format);
+    let line_end = line_end(&block[..filled]);
     let mut in_long_line = false;
     while filled > 0 {
         let at_end = filled < block.len();
         let lines = &block[..filled];
-        let newline = |&byte: &u8| byte == b'\n';
+        let newline = |&byte: &u8| byte == line_end;
         let read = if in_long_line {
             // What stands behind a cut is no row.
             let end = lines.iter().position(newline);

@@ -11,9 +11,12 @@ mod input;
 mod intake;
 mod join;
 mod labels;
+mod lane;
+mod layout;
 mod lean;
 mod ledger;
 mod output;
+mod parts;
 mod placement;
 mod policy;
 mod preset;
@@ -26,7 +29,6 @@ mod roll_choice;
 mod row;
 mod sierra;
 mod text;
-mod trade_line;
 
 pub use databento::{
     DATABENTO_MAGIC, DatabentoError, ZSTANDARD_MAGIC, decode_databento, read_databento,
@@ -35,6 +37,7 @@ pub use detect::{DetectError, Detected, detect};
 pub use expansion::{ImpossibleBar, check_bar, expand_bar};
 pub use importer::{ImportError, ImportOptions, Progress, RollChoice, run};
 pub use join::{ContractStream, JoinError, JoinPlan, JoinedContracts, Stint, join_contracts};
+pub use layout::{Column, Layout, LayoutError};
 pub use lean::{LeanError, LeanOptions, ZIP_MAGIC, decode_lean, read_lean};
 pub use policy::{IdenticalTrades, ImplausiblePrices, LateRows, OffTickPrices, Policies};
 pub use preset::{BINARY_PRESETS, PRESETS, Preset, preset_names};
@@ -43,4 +46,4 @@ pub use report::{Count, Effect, Example, Finding, ImportReport};
 pub use roll_choice::roll_choice;
 pub use row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
 pub use sierra::{SIERRA_MAGIC, SierraError, SierraOptions, decode_sierra, read_sierra};
-pub use text::{Columns, Header, Layout, Stamp, TextFormat, TextSummary, TimePattern, read_text};
+pub use text::{Header, Stamp, TextFormat, TextSummary, TimePattern, read_text};

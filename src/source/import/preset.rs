@@ -2,10 +2,10 @@
 
 use jiff::tz::TimeZone;
 
-use super::text::{Columns, Header, Layout, Stamp, TextFormat, TimePattern};
+use super::text::{Header, Stamp, TextFormat, TimePattern};
 use crate::market::{Timestamp, time_zone};
 
-/// A text layout by name.
+/// A layout by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
     /// What `--format` takes.
@@ -14,77 +14,165 @@ pub struct Preset {
     pub columns: &'static str,
     /// A line of it.
     pub example: &'static str,
+    /// Rows of a text file, as `--columns` takes them; none for a format that is not text.
+    layouts: &'static [&'static str],
+    delimiter: Option<u8>,
+    header: Header,
+    /// The names that the vendor gives to the columns, if the first line of every file has them.
+    pub(super) vendor_header: &'static str,
+    time: TimePattern,
+    zone: Zone,
+    /// `None`: whichever the user chose at the export.
+    stamp: Option<Stamp>,
+    bar_seconds: Option<i64>,
+}
+
+/// Where the clocks hung that a vendor's times are read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Zone {
+    Utc,
+    NewYork,
+    /// It depends on what this says.
+    Ask(&'static str),
 }
 
 /// Every text layout that is built in.
-pub const PRESETS: [Preset; 11] = [
-    preset(
+#[rustfmt::skip]
+pub const PRESETS: [Preset; 22] = [
+    Preset { delimiter: None, layouts: TRADES, ..text(
         "tick-csv",
-        "timestamp,price,volume (UTC unless it has an offset; year first, or an integer since 1970)",
+        "timestamp,price,volume or date,time,price,volume (UTC unless it has an offset; year first, or an integer since 1970)",
         "2013-10-07 13:30:00.250,1684.25,3",
-    ),
-    preset(
+    ) },
+    Preset { delimiter: None, layouts: TRADES, time: TimePattern::DayFirst, ..text(
         "tick-csv-day-first",
-        "timestamp,price,volume (UTC)",
+        "as tick-csv (UTC, day first)",
         "7/10/2013 13:30:00.250,1684.25,3",
-    ),
-    preset(
+    ) },
+    Preset { delimiter: None, layouts: TRADES, time: TimePattern::MonthFirst, ..text(
         "tick-csv-month-first",
-        "timestamp,price,volume (UTC)",
+        "as tick-csv (UTC, month first)",
         "10/7/2013 13:30:00.250,1684.25,3",
-    ),
-    preset(
+    ) },
+    Preset { delimiter: None, layouts: BARS, ..text(
         "bar-csv",
         "Timestamp,Open,High,Low,Close,Volume or Date,Time,Open,… (UTC, start of the bar, year first)",
         "2013-10-07 13:30:00,1684.25,1685,1684,1684.5,1200",
-    ),
-    preset(
+    ) },
+    Preset { delimiter: None, layouts: BARS, time: TimePattern::DayFirst, ..text(
         "bar-csv-day-first",
         "as bar-csv (UTC, start of the bar, day first)",
         "7/10/2013 13:30,1684.25,1685,1684,1684.5,1200",
-    ),
-    preset(
+    ) },
+    Preset { delimiter: None, layouts: BARS, time: TimePattern::MonthFirst, ..text(
         "bar-csv-month-first",
         "as bar-csv (UTC, start of the bar, month first)",
         "10/7/2013 13:30,1684.25,1685,1684,1684.5,1200",
-    ),
-    preset(
+    ) },
+    Preset { layouts: &["time,price,volume", "time,price,bid,ask,volume"], ..ninjatrader(
         "ninjatrader-tick",
         "time;price;volume or time;last;bid;ask;volume (UTC)",
         "20131007 133000 2500000;1684.25;1684;1684.25;3",
-    ),
-    preset(
+    ) },
+    Preset { stamp: Some(Stamp::End), bar_seconds: Some(60), ..ninjatrader(
         "ninjatrader-minute",
         "time;open;high;low;close;volume (UTC, end of the minute)",
         "20131007 133100;1684.25;1685;1684;1684.5;1200",
-    ),
-    preset(
+    ) },
+    Preset { bar_seconds: Some(DAY), ..ninjatrader(
+        "ninjatrader-daily",
+        "date;open;high;low;close;volume (the trading day)",
+        "20131007;1684.25;1685;1684;1684.5;1200",
+    ) },
+    Preset { zone: Zone::NewYork, layouts: &[BAR], ..text(
         "firstrate",
         "timestamp,open,high,low,close,volume (New York, start of the bar)",
         "2013-10-07 09:30:00,1684.25,1685,1684,1684.5,1200",
-    ),
-    preset(
+    ) },
+    Preset { bar_seconds: Some(60), layouts: &[BAR_WITH_CLOCK], ..kibot(
         "kibot-minute",
         "date,time,open,high,low,close,volume (New York, start of the minute)",
         "10/07/2013,09:30,1684.25,1685,1684,1684.5,1200",
-    ),
-    preset(
+    ) },
+    Preset { layouts: &["date,time,price,volume"], ..kibot(
+        "kibot-tick",
+        "date,time,price,size (New York)",
+        "10/07/2013,09:30:00,1684.25,3",
+    ) },
+    Preset { layouts: &["date,time,price,bid,ask,volume"], ..kibot(
         "kibot-tick-bid-ask",
         "date,time,price,bid,ask,size (New York)",
         "10/07/2013,09:30:00,1684.25,1684,1684.25,3",
-    ),
+    ) },
+    Preset { vendor_header: "Date,Time,Open,High,Low,Close,Up,Down", delimiter: None, time: TimePattern::MonthFirst,
+        stamp: Some(Stamp::End), zone: Zone::Ask("the zone that the chart was set to, the exchange's or the computer's"), layouts: BARS, ..text(
+        "tradestation",
+        "Date,Time,Open,High,Low,Close and Up,Down or Volume, by the header's names (month first, end of the bar; say the zone)",
+        "10/07/2013,1331,1684.25,1685,1684,1684.5,700,500",
+    ) },
+    Preset { vendor_header: "<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<TICKVOL>,<VOL>,<SPREAD>", delimiter: None,
+        zone: Zone::Ask("the zone of the broker's server"), layouts: BARS, ..text(
+        "metatrader",
+        "<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<TICKVOL>,<VOL>,<SPREAD> by the header's names (start of the bar; say the zone)",
+        "2013.10.07,13:30:00,1684.25,1685,1684,1684.5,12,1200,1",
+    ) },
+    Preset { vendor_header: "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>", delimiter: None, stamp: None,
+        zone: Zone::Ask("the zone that was chosen for the export (Finam: Moscow's or the exchange's)"), layouts: BARS, ..text(
+        "metastock",
+        "<TICKER>,<PER>,<DATE> or <DTYYYYMMDD>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL> by the header's names, MetaStock's and Finam's (say the zone and `--stamp`)",
+        "ES,1,20131007,133000,1684.25,1685,1684,1684.5,1200",
+    ) },
+    Preset { vendor_header: "<TICKER>,<PER>,<DATE>,<TIME>,<LAST>,<VOL>", delimiter: None,
+        zone: Zone::Ask("the zone that was chosen for the export (Finam: Moscow's or the exchange's)"), layouts: TRADES, ..text(
+        "metastock-tick",
+        "<TICKER>,<PER>,<DATE>,<TIME>,<LAST>,<VOL> by the header's names, MetaStock's and Finam's (say the zone)",
+        "ES,0,20131007,133000,1684.25,3",
+    ) },
+    Preset { vendor_header: "Date, Time, Open, High, Low, Last, Volume, NumberOfTrades, BidVolume, AskVolume",
+        zone: Zone::Ask("the zone of the chart, or UTC, as the export was told"), layouts: BARS, ..text(
+        "sierra-text",
+        "Date, Time, Open, High, Low, Last, Volume, … by the header's names (start of the bar; say the zone)",
+        "2013/10/07, 13:30:00, 1684.25, 1685, 1684, 1684.5, 1200, 10, 500, 700",
+    ) },
+    Preset { header: Header::Skip, zone: Zone::Ask("the zone of the chart, or UTC, as the export was told"),
+        layouts: &["date,time,-,ask,bid,price,volume,-,-,-"], ..text(
+        "sierra-text-tick",
+        "Date, Time, Open, High, Low, Last, Volume, NumberOfTrades, BidVolume, AskVolume of one trade each: High is the ask, Low the bid, Last the price (say the zone)",
+        "2013/10/07, 13:30:00.250, 1684.25, 1684.50, 1684.25, 1684.50, 3, 1, 0, 3",
+    ) },
+    Preset { vendor_header: "time,open,high,low,close,Volume", layouts: BARS, ..text(
+        "tradingview",
+        "time,open,high,low,close,Volume by the header's names, with any columns of studies (seconds since 1970 or a time with its offset, start of the bar)",
+        "1381152600,1684.25,1685,1684,1684.5,1200",
+    ) },
+    Preset { zone: Zone::NewYork, layouts: &["time,price,volume,-,bid,ask,..."], ..text(
+        "iqfeed-tick",
+        "time,last,last size,total volume,bid,ask,… (New York)",
+        "2013-10-07 09:30:00.250000,1684.25,3,51200,1684,1684.25,8437,C,43,01",
+    ) },
+    Preset { zone: Zone::NewYork, stamp: Some(Stamp::End), layouts: &["time,high,low,open,close,-,volume,..."], ..text(
+        "iqfeed-bar",
+        "time,high,low,open,close,total volume,volume,… (New York, end of the bar)",
+        "2013-10-07 09:31:00,1685,1684,1684.25,1684.5,51200,1200,0",
+    ) },
 ];
 
 /// Every format that is not text.
 pub const BINARY_PRESETS: [Preset; 3] = [
-    preset(
+    text(
         "databento",
         "DBN versions 1 to 3, .dbn and .dbn.zst: trades, tbbo, mbp-1, mbo (its trades), ohlcv",
         "esh4.mbo.dbn.zst",
     ),
-    preset("sierra", "Sierra Chart intraday data, .scid (UTC)", "ESZ23_FUT_CME.scid"),
-    preset("lean", "LEAN trade archives: tick, minute, hour, daily (UTC)", "20131007_trade.zip"),
+    text("sierra", "Sierra Chart intraday data, .scid (UTC)", "ESZ23_FUT_CME.scid"),
+    text("lean", "LEAN trade archives: tick, minute, hour, daily (UTC)", "20131007_trade.zip"),
 ];
+
+const DAY: i64 = 86_400;
+const TRADES: &[&str] = &["time,price,volume", "date,time,price,volume"];
+const BAR: &str = "time,open,high,low,close,volume";
+const BAR_WITH_CLOCK: &str = "date,time,open,high,low,close,volume";
+const BARS: &[&str] = &[BAR, BAR_WITH_CLOCK];
 
 /// What `--format` takes, for people.
 pub fn preset_names() -> String {
@@ -92,87 +180,67 @@ pub fn preset_names() -> String {
     names.join(", ")
 }
 
-const fn preset(name: &'static str, columns: &'static str, example: &'static str) -> Preset {
-    Preset { name, columns, example }
+const fn text(name: &'static str, columns: &'static str, example: &'static str) -> Preset {
+    Preset {
+        name,
+        columns,
+        example,
+        layouts: &[],
+        delimiter: Some(b','),
+        header: Header::Auto,
+        vendor_header: "",
+        time: TimePattern::Iso,
+        zone: Zone::Utc,
+        stamp: Some(Stamp::Start),
+        bar_seconds: None,
+    }
+}
+
+const fn ninjatrader(name: &'static str, columns: &'static str, example: &'static str) -> Preset {
+    Preset { delimiter: Some(b';'), layouts: &[BAR], ..text(name, columns, example) }
+}
+
+const fn kibot(name: &'static str, columns: &'static str, example: &'static str) -> Preset {
+    Preset { time: TimePattern::MonthFirst, zone: Zone::NewYork, ..text(name, columns, example) }
 }
 
 impl Preset {
-    /// The preset of that name, if it is one.
+    /// The text preset of that name, if it is one.
     pub fn by_name(name: &str) -> Option<Preset> {
         PRESETS.into_iter().find(|preset| preset.name == name)
     }
 
-    /// The layout that it stands for.
-    pub fn format(self) -> TextFormat {
-        let trade = Layout {
-            fields: 3,
-            more: true,
-            time: 0,
-            clock: None,
-            columns: Columns::Trade { price: 1, size: 2, bid: None, ask: None, side: None },
-        };
-        let bar = Layout {
-            fields: 6,
-            more: false,
-            time: 0,
-            clock: None,
-            columns: Columns::Bar { open: 1, high: 2, low: 3, close: 4, volume: 5 },
-        };
-        let bar_with_clock = Layout {
-            fields: 7,
-            clock: Some(1),
-            columns: Columns::Bar { open: 2, high: 3, low: 4, close: 5, volume: 6 },
-            ..bar.clone()
-        };
-        let csv = |layouts: &[&Layout], time| TextFormat {
-            delimiter: b',',
-            header: Header::Auto,
-            layouts: layouts.iter().map(|&layout| layout.clone()).collect(),
-            time,
-            zone: TimeZone::UTC,
-            stamp: Stamp::Start,
-            bar_length: None,
-        };
-        let bars = [&bar, &bar_with_clock];
-        let ninjatrader = |layouts: &[&Layout]| TextFormat {
-            delimiter: b';',
-            header: Header::Absent,
-            ..csv(layouts, TimePattern::Compact)
-        };
-        let kibot = |layout: &Layout| TextFormat {
-            header: Header::Absent,
-            zone: new_york(),
-            ..csv(&[layout], TimePattern::MonthFirst)
-        };
-        let minute = Some(Timestamp::MINUTE);
-        match self.name {
-            "tick-csv" => csv(&[&trade], TimePattern::Iso),
-            "tick-csv-day-first" => csv(&[&trade], TimePattern::DayFirst),
-            "tick-csv-month-first" => csv(&[&trade], TimePattern::MonthFirst),
-            "bar-csv" => csv(&bars, TimePattern::Iso),
-            "bar-csv-day-first" => csv(&bars, TimePattern::DayFirst),
-            "bar-csv-month-first" => csv(&bars, TimePattern::MonthFirst),
-            "ninjatrader-tick" => {
-                let plain = Layout { more: false, ..trade.clone() };
-                let columns =
-                    Columns::Trade { price: 1, bid: Some(2), ask: Some(3), size: 4, side: None };
-                ninjatrader(&[&plain, &Layout { fields: 5, columns, ..plain.clone() }])
-            }
-            "ninjatrader-minute" => {
-                TextFormat { stamp: Stamp::End, bar_length: minute, ..ninjatrader(&[&bar]) }
-            }
-            "firstrate" => TextFormat { zone: new_york(), ..csv(&[&bar], TimePattern::Iso) },
-            "kibot-minute" => TextFormat { bar_length: minute, ..kibot(&bar_with_clock) },
-            "kibot-tick-bid-ask" => {
-                let columns =
-                    Columns::Trade { price: 2, bid: Some(3), ask: Some(4), size: 5, side: None };
-                kibot(&Layout { fields: 6, more: false, time: 0, clock: Some(1), columns })
-            }
-            name => unreachable!("{name} is not among the presets"),
+    /// Which setting of the vendor's program the zone of the times depends on, where it does. Then the
+    /// zone must be given.
+    pub fn zone_depends_on(self) -> Option<&'static str> {
+        match self.zone {
+            Zone::Ask(setting) => Some(setting),
+            Zone::Utc | Zone::NewYork => None,
         }
     }
-}
 
-fn new_york() -> TimeZone {
-    time_zone("America/New_York").expect("the time zone database is bundled")
+    /// Whether the end of the interval that a bar is labelled with depends on a setting of the vendor's
+    /// program. Then it must be given.
+    pub fn stamp_depends(self) -> bool {
+        self.stamp.is_none()
+    }
+
+    /// The layout that it stands for; in UTC and with the start where it depends on a setting.
+    pub fn format(self) -> TextFormat {
+        let layout = |text: &&str| text.parse().expect("a preset's columns");
+        TextFormat {
+            delimiter: self.delimiter,
+            header: if self.vendor_header.is_empty() { self.header } else { Header::Vendor },
+            layouts: self.layouts.iter().map(layout).collect(),
+            time: self.time,
+            zone: match self.zone {
+                Zone::Utc | Zone::Ask(_) => TimeZone::UTC,
+                Zone::NewYork => {
+                    time_zone("America/New_York").expect("the time zone database is bundled")
+                }
+            },
+            stamp: self.stamp.unwrap_or(Stamp::Start),
+            bar_length: self.bar_seconds.map(|seconds| seconds * Timestamp::SECOND),
+        }
+    }
 }

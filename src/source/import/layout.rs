@@ -1,0 +1,235 @@
+//! What the columns of a text row hold.
+
+use std::str::FromStr;
+
+/// Columns of a row that can be told apart; more are counted only.
+pub(super) const COLUMN_LIMIT: usize = 64;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// Something that is not read.
+    Unread,
+    /// Date and time of day.
+    Time,
+    /// The date, the time of day having a column of its own.
+    Date,
+    /// The time of day, the date having a column of its own.
+    Clock,
+    /// Price of a trade.
+    Price,
+    /// Contracts: a trade's size, a bar's volume. Several such columns, as up and down volume, are
+    /// added up.
+    Volume,
+    /// Best bid with a trade.
+    Bid,
+    /// Best ask with a trade.
+    Ask,
+    /// Side that took liquidity: `buy`, `b`, `sell`, `s`, `a` (sold), `n` or empty.
+    Side,
+    /// First price of a bar.
+    Open,
+    /// Highest price of a bar.
+    High,
+    /// Lowest price of a bar.
+    Low,
+    /// Last price of a bar.
+    Close,
+}
+
+/// What headers and `--columns` call a column, in lower case letters and digits only; the first name
+/// is the one that messages use.
+pub(super) const NAMES: &[(Column, &[&str])] = &[
+    (Column::Unread, &["-", "skip"]),
+    (Column::Time, &["timestamp", "datetime", "tsevent", "gmttime"]),
+    (Column::Date, &["date", "dtyyyymmdd"]),
+    // The time of day beside a date, date and time otherwise.
+    (Column::Clock, &["time"]),
+    (Column::Price, &["price"]),
+    (Column::Volume, &["volume", "vol", "v", "size", "quantity", "qty", "totalvolume"]),
+    (Column::Bid, &["bid", "bidprice"]),
+    (Column::Ask, &["ask", "askprice", "offer"]),
+    (Column::Side, &["side", "aggressor"]),
+    (Column::Open, &["open", "o"]),
+    (Column::High, &["high", "h"]),
+    // `Llow` is a misprint of a charting program's export that many files carry.
+    (Column::Low, &["low", "l", "llow"]),
+    // The price of a trade where there is no open.
+    (Column::Close, &["close", "last", "c"]),
+];
+
+/// The parts of a volume; they count where no column is the whole.
+const VOLUME_PARTS: [&str; 2] = ["up", "down"];
+
+/// The columns of one kind of row, from the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// What each column holds.
+    pub columns: Vec<Column>,
+    /// Whether more columns may follow; they are not read.
+    pub more: bool,
+}
+
+impl Layout {
+    /// Whether a row is a bar; a trade otherwise.
+    pub fn is_bar(&self) -> bool {
+        self.columns.contains(&Column::Open)
+    }
+
+    /// Whether a row of so many columns can be read by it.
+    pub(super) fn fits(&self, count: usize) -> bool {
+        self.columns.len() == count || (self.more && self.columns.len() < count)
+    }
+
+    /// What is amiss with it, if anything.
+    pub(super) fn problem(&self) -> Option<String> {
+        let count = |column| self.columns.iter().filter(|&&other| other == column).count();
+        let needed: &[Column] = match self.is_bar() {
+            true => &[Column::Open, Column::High, Column::Low, Column::Close, Column::Volume],
+            false => &[Column::Price, Column::Volume],
+        };
+        if let Some(&absent) = needed.iter().find(|&&column| count(column) == 0) {
+            return Some(format!("no column `{}`", name(absent)));
+        }
+        let twice = self.columns.iter().find(|&&column| {
+            !matches!(column, Column::Unread | Column::Volume) && count(column) > 1
+        });
+        if let Some(&twice) = twice {
+            return Some(format!("two columns `{}`", name(twice)));
+        }
+        match (count(Column::Time), count(Column::Date), count(Column::Clock)) {
+            (1, 0, 0) | (0, 1, 1) => {}
+            _ => return Some("no column `timestamp`, nor one `date` and one `time`".to_owned()),
+        }
+        let foreign: &[Column] = match self.is_bar() {
+            true => &[Column::Price, Column::Bid, Column::Ask, Column::Side],
+            false => &[Column::High, Column::Low, Column::Close],
+        };
+        foreign
+            .iter()
+            .find(|&&column| count(column) > 0)
+            .map(|&column| format!("`{}` beside `{}`", name(column), name(needed[0])))
+    }
+}
+
+/// A list of columns that cannot be read by.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "columns `{columns}`: {reason}; name every column in order, such as `time,price,size` or `date,time,open,high,low,close,volume`, with `-` for one that is not to be read and `...` at the end if more may follow"
+)]
+pub struct LayoutError {
+    /// What was given.
+    pub columns: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl FromStr for Layout {
+    type Err = LayoutError;
+
+    /// Reads `date,time,price,-,volume,...`.
+    fn from_str(text: &str) -> Result<Layout, LayoutError> {
+        let error = |reason| LayoutError { columns: text.to_owned(), reason };
+        let mut names: Vec<&str> = text.split(',').map(str::trim).collect();
+        let more = names.last() == Some(&"...");
+        if more {
+            names.pop();
+        }
+        let names: Vec<String> = names.into_iter().map(|name| normalise(name.as_bytes())).collect();
+        let columns = meanings(&names)
+            .into_iter()
+            .zip(&names)
+            .map(|(column, name)| column.ok_or_else(|| error(format!("`{name}` is no column"))))
+            .collect::<Result<Vec<Column>, LayoutError>>()?;
+        if columns.len() > COLUMN_LIMIT {
+            return Err(error(format!("more than {COLUMN_LIMIT} columns")));
+        }
+        let layout = Layout { columns, more };
+        match layout.problem() {
+            Some(problem) => Err(error(problem)),
+            None => Ok(layout),
+        }
+    }
+}
+
+/// What messages call a column.
+pub(super) fn name(column: Column) -> &'static str {
+    NAMES.iter().find(|row| row.0 == column).map_or("-", |row| row.1[0])
+}
+
+/// What columns of these names hold; `None` where the name is unknown.
+pub(super) fn meanings(names: &[String]) -> Vec<Option<Column>> {
+    let known =
+        |name: &String| NAMES.iter().find(|row| row.1.contains(&name.as_str())).map(|row| row.0);
+    let mut columns: Vec<Option<Column>> = names.iter().map(known).collect();
+    let has = |columns: &[Option<Column>], column| columns.contains(&Some(column));
+    let replace = |columns: &mut [Option<Column>], from, to| {
+        columns.iter_mut().filter(|column| **column == Some(from)).for_each(|column| *column = to);
+    };
+    if has(&columns, Column::Date) && has(&columns, Column::Clock) {
+        // A third column says the same again.
+        replace(&mut columns, Column::Time, None);
+    } else if has(&columns, Column::Time) {
+        replace(&mut columns, Column::Date, None);
+        replace(&mut columns, Column::Clock, None);
+    } else {
+        replace(&mut columns, Column::Date, Some(Column::Time));
+        replace(&mut columns, Column::Clock, Some(Column::Time));
+    }
+    if !has(&columns, Column::Open) {
+        replace(&mut columns, Column::Close, Some(Column::Price));
+    }
+    if !has(&columns, Column::Volume) {
+        for (column, name) in columns.iter_mut().zip(names) {
+            if VOLUME_PARTS.contains(&name.as_str()) {
+                *column = Some(Column::Volume);
+            }
+        }
+    }
+    columns
+}
+
+/// Lower case letters and digits only, without a `utc` at the end; `-` stays as it is.
+pub(super) fn normalise(name: &[u8]) -> String {
+    if name == b"-" {
+        return "-".to_owned();
+    }
+    let name: String = name
+        .iter()
+        .filter(|byte| byte.is_ascii_alphanumeric())
+        .map(|byte| char::from(byte.to_ascii_lowercase()))
+        .collect();
+    name.strip_suffix("utc").unwrap_or(&name).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_named_in_words() {
+        use Column::{Clock, Close, Date, High, Low, Open, Price, Time, Unread, Volume};
+        let read = |text: &str| text.parse::<Layout>().map(|layout| (layout.columns, layout.more));
+        assert_eq!(read("time,price,size"), Ok((vec![Time, Price, Volume], false)));
+        assert_eq!(
+            read("Date, Time, -, Last, Vol, ..."),
+            Ok((vec![Date, Clock, Unread, Price, Volume], true))
+        );
+        assert_eq!(
+            read("time,open,high,low,last,up,down"),
+            Ok((vec![Time, Open, High, Low, Close, Volume, Volume], false))
+        );
+        for (text, reason) in [
+            ("time,price", "no column `volume`"),
+            ("price,size", "no column `timestamp`"),
+            ("time,open,high,low,size", "no column `close`"),
+            ("time,price,last,size", "two columns `price`"),
+            ("time,prise,size", "`prise` is no column"),
+            ("time,open,high,low,close,volume,bid", "`bid` beside `open`"),
+            ("", "`` is no column"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+}
