@@ -152,7 +152,10 @@ impl Clock {
         let is_glued = clock.is_none() && rest.first().is_some_and(u8::is_ascii_digit);
         if let Some(clock) = clock {
             if !rest.is_empty() {
-                return Err(unlike(whole, "a date alone, the time having its own column"));
+                return Err(unlike(
+                    whole,
+                    "a date alone, the time having a column of its own; is a number cut in two by a decimal comma?",
+                ));
             }
             rest = clock;
         } else if !rest.is_empty() {

@@ -22,12 +22,10 @@ pub(super) fn layout(
     let known = meanings(&names);
     let columns = known.iter().map(|column| column.unwrap_or(Column::Unread)).collect();
     let named = Layout { columns, more: false };
-    let problem = named.problem().or_else(|| {
-        (named.is_bar() != expected.is_bar()).then(|| {
-            let (ours, theirs) =
-                if named.is_bar() { ("price", "bars") } else { ("open", "trades") };
-            format!("no column `{ours}` (the columns are those of {theirs})")
-        })
+    let problem = named.problem().or_else(|| match (expected.is_bar(), named.is_bar()) {
+        (true, false) => Some(format!("no column `{}`", name(Column::Open))),
+        (false, true) => Some(format!("no column `{}`", name(Column::Price))),
+        _ => None,
     });
     if expected.is_bar() || is_vendors {
         return match problem {

@@ -284,22 +284,27 @@ impl<'f> TextReader<'f> {
             found: count,
         })?;
         let (mut date, mut clock) = (&b""[..], None);
-        let mut values = Values::default();
+        for (&column, &text) in layout.columns.iter().zip(fields) {
+            match column {
+                Column::Time | Column::Date => date = text,
+                Column::Clock => clock = Some(text),
+                _ => {}
+            }
+        }
+        let time = |reason| Refusal::Field { field: "time", reason };
+        let mut values =
+            Values { time: self.clock.read(date, clock).map_err(time)?, ..Values::default() };
         let is_bar = layout.is_bar();
         let (price, volume) = if is_bar { ("close", "volume") } else { ("price", "size") };
         for (&column, &text) in layout.columns.iter().zip(fields) {
             match column {
-                Column::Unread => {}
-                Column::Time | Column::Date => date = text,
-                Column::Clock => clock = Some(text),
+                Column::Unread | Column::Time | Column::Date | Column::Clock => {}
                 Column::Price | Column::Close => values.last = read_price(price, text)?,
                 Column::Volume => {
-                    let part = read_count(volume, text)?;
-                    values.volume = values.volume.saturating_add(part);
+                    values.volume = values.volume.saturating_add(read_count(volume, text)?);
                 }
-                Column::Bid if text.is_empty() => {}
+                Column::Bid | Column::Ask if text.is_empty() => {}
                 Column::Bid => values.bid = Some(read_price("bid", text)?),
-                Column::Ask if text.is_empty() => {}
                 Column::Ask => values.ask = Some(read_price("ask", text)?),
                 Column::Side => values.side = read_side(text)?,
                 Column::Open => values.open = read_price("open", text)?,
@@ -307,9 +312,6 @@ impl<'f> TextReader<'f> {
                 Column::Low => values.low = read_price("low", text)?,
             }
         }
-        // Last, as the clock remembers the row.
-        let time = |reason| Refusal::Field { field: "time", reason };
-        values.time = self.clock.read(date, clock).map_err(time)?;
         let has_length = !is_bar || self.format.bar_length.is_some();
         if self.lane_layout != index && !self.is_slow && has_length {
             self.lane_layout = index;
