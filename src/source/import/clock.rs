@@ -154,7 +154,7 @@ impl Clock {
             if !rest.is_empty() {
                 return Err(unlike(
                     whole,
-                    "a date alone, the time having a column of its own; is a number cut in two by a decimal comma?",
+                    "a date alone, the time having a column of its own; is a number cut in two by its decimal or thousands separator?",
                 ));
             }
             rest = clock;

@@ -607,26 +607,20 @@ fn explain(mut error: ImportError, options: &ImportOptions, format: &Format) -> 
 }
 
 fn text_hint(format: &TextFormat, line: &str) -> String {
-    let fits = |delimiter: char, more: usize| {
+    let fits = |delimiter: char| {
         let count = line.split(delimiter).count();
-        count > more && format.layouts.iter().any(|layout| layout.fits(count - more))
+        format.layouts.iter().any(|layout| layout.fits(count))
     };
-    let known = [(',', "`,`"), (';', "`;`"), ('\t', "tab"), ('|', "`|`")];
-    let own = format.delimiter.map(char::from);
-    if known
-        .iter()
-        .any(|&(delimiter, _)| own.is_none_or(|own| own == delimiter) && fits(delimiter, 0))
-    {
+    let Some(own) = format.delimiter.map(char::from).filter(|&own| !fits(own)) else {
         return String::new();
-    }
-    if own.is_none_or(|own| own == ',') && (1..=5).any(|more| fits(',', more)) {
-        return "; does a number have a decimal comma or a comma between its thousands? Write it as 4512.25, or say what every column is with `--columns`".to_owned();
-    }
-    let found = known.into_iter().find(|&(delimiter, _)| fits(delimiter, 0));
-    match (own, found) {
-        (Some(own), Some((_, name))) => format!(
+    };
+    let found = [(',', "`,`"), (';', "`;`"), ('\t', "tab"), ('|', "`|`")]
+        .into_iter()
+        .find(|&(delimiter, _)| fits(delimiter));
+    match found {
+        Some((_, name)) => format!(
             "; the line would fit with {name} between its columns instead of `{own}`: choose another format or give it with `--delimiter`"
         ),
-        _ => String::new(),
+        None => String::new(),
     }
 }

@@ -53,7 +53,7 @@ pub enum Row {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The row does not have the columns that the format asks for.
-    #[error("expected {expected} columns, found {found}")]
+    #[error("expected {expected} columns, found {found}{}", if found > expected { "; is a number cut in two by its decimal or thousands separator?" } else { "" })]
     Columns {
         /// Columns of the format.
         expected: usize,
