@@ -8,7 +8,7 @@ use super::model_set::{GraphKind, ModelSet, Problem};
 use super::*;
 use crate::execution::{Account, Decision, Target};
 use crate::inference::{Backend, Cpu, DropoutMasks, Graph, InferenceError};
-use crate::market::{Bar, Instrument, Money, Price, Side};
+use crate::market::{Bar, Instrument, Money, Price, Side, Timestamp};
 use crate::matrix::MatrixKind;
 use crate::random::Random;
 use crate::strategy::{Levels, Observation, Strategy};
@@ -575,4 +575,35 @@ fn a_set_whose_graph_gives_something_else_is_refused() {
     let set = ModelSet::read(directory.path()).unwrap();
     let refused = *set.verify(&Cpu::new()).unwrap_err().problem;
     assert!(matches!(refused, Problem::Golden { graph: "gate", .. }), "{refused}");
+}
+
+/// Counts what the encoders are run on: of a warm-up only the last window of each matrix, which the first question
+/// is about.
+#[test]
+fn of_a_warm_up_only_the_last_windows_are_encoded() {
+    let minutes = |number: u64| Timestamp::from_nanos(number as i64 * 5 * Timestamp::MINUTE);
+    let encoded = |warm_until: Timestamp| {
+        let walk = |mut watcher: Box<dyn Strategy + Send>| {
+            let mut random = Random::new(9, 0);
+            for number in 1..=112 {
+                watcher.observe(&observation(&mut random, number));
+                watcher.on_bar(&Bar { end: minutes(number), ..Bar::NONE }, number, &account());
+            }
+        };
+        foresee(&SET, &Cpu::new(), 1, warm_until, walk).unwrap().0
+    };
+    let (all, some) = (encoded(Timestamp::MIN), encoded(minutes(109)));
+    for matrix in [MatrixKind::Structure, MatrixKind::Tactical, MatrixKind::Regime] {
+        for row in 1..=108 {
+            assert_eq!(some.encoding(matrix, row), None, "{matrix:?} {row}");
+        }
+        for row in 109..=112 {
+            let encoding = some.encoding(matrix, row);
+            assert!(
+                encoding.is_some() && encoding == all.encoding(matrix, row),
+                "{matrix:?} {row}"
+            );
+        }
+        assert!(all.encoding(matrix, 108).is_some());
+    }
 }

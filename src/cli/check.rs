@@ -8,7 +8,7 @@ use super::progress::Progress;
 use super::{Failure, say, stop};
 use crate::agents::model_set::{GOLDEN_TOLERANCE, GraphFile, GraphKind, shapes_text};
 use crate::config::{Config, Mode, StrategyKind, process_variables};
-use crate::market::Instrument;
+use crate::market::{Instrument, Timestamp};
 use crate::performance::{MADE_UP_MARKET, NOTHING_TO_DECIDE, RUN_FILES, check_run_directory};
 use crate::pipeline::{Missing, Survey, journal_path, open_backend, open_model_set, survey};
 
@@ -70,8 +70,7 @@ pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
     let models =
         (config.strategy.kind == StrategyKind::Marl).then(|| check_models(&config)).transpose()?;
     let survey = survey_apart(&config)?;
-    let notes = caveats(&survey).chain(config.notes()).chain(config.matrix_notes());
-    let notes: Vec<String> = notes.collect();
+    let notes: Vec<String> = caveats(&survey).chain(config.notes()).collect();
     if json {
         let mut said =
             json!({ "configuration": path, "history": as_json(&survey), "notes": notes });
@@ -117,6 +116,16 @@ fn caveats(survey: &Survey) -> impl Iterator<Item = String> {
     made_up.into_iter().chain(never).chain(survey.notes.clone())
 }
 
+fn sessions_text(sessions: usize) -> String {
+    format!("{sessions} {}", if sessions == 1 { "session" } else { "sessions" })
+}
+
+/// A time without what is finer than a second.
+fn second(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.split_once('.').map_or_else(|| text.clone(), |(seconds, _)| format!("{seconds}Z"))
+}
+
 /// What the run would see, for people.
 fn lines(config: &Config, survey: &Survey) -> Vec<String> {
     let kind = match survey.is_prepared {
@@ -128,19 +137,18 @@ fn lines(config: &Config, survey: &Survey) -> Vec<String> {
     let warm_up = match survey.warm_up_sessions {
         0 => String::new(),
         sessions => {
-            format!(", after {} ticks in {sessions} sessions of warm-up", survey.warm_up_ticks)
+            let sessions = sessions_text(sessions);
+            format!(", after {} ticks of warm-up in {sessions}", survey.warm_up_ticks)
         }
     };
     if let (Some(first), Some(last)) = (survey.sessions.first(), survey.sessions.last()) {
-        let sessions = survey.sessions.len();
-        lines.push(format!(
-            "  {first} to {last}: {} ticks in {sessions} sessions{warm_up}",
-            survey.ticks
-        ));
+        let sessions = sessions_text(survey.sessions.len());
+        lines.push(format!("  {first} to {last}: {} ticks in {sessions}{warm_up}", survey.ticks));
     }
     let contracts = survey.contracts.iter();
-    let contracts: Vec<String> =
-        contracts.map(|it| format!("{} ({} to {})", it.symbol, it.first, it.last)).collect();
+    let contracts: Vec<String> = contracts
+        .map(|it| format!("{} ({} to {})", it.symbol, second(it.first), second(it.last)))
+        .collect();
     lines.push(format!("  contracts: {}", contracts.join(", ")));
     for Missing { first, last, sessions } in survey.missing.iter().take(MOST_HOLES) {
         lines.push(match sessions {
@@ -152,7 +160,7 @@ fn lines(config: &Config, survey: &Survey) -> Vec<String> {
         lines.push(format!("  missing: {more} more holes; --json lists them"));
     }
     lines.push(match survey.decides_from {
-        Some(time) => format!("first decision: {time}"),
+        Some(time) => format!("first decision: {}", second(time)),
         None => "first decision: never".to_owned(),
     });
     lines.push(format!("results: {}", config.output.directory.display()));

@@ -13,7 +13,7 @@ use crate::agents::DecisionTable;
 use crate::bars::BarTable;
 use crate::config::{Config, StrategyKind};
 use crate::features::FeatureTable;
-use crate::market::Bar;
+use crate::market::{Bar, Timestamp};
 use crate::matrix::MatrixTable;
 use crate::performance::{EquityPoint, RunRecord, Trade, write_trades_file};
 use crate::pipeline::{FeatureStage, Prepared, Sink, run_backtest};
@@ -60,12 +60,16 @@ enum Rows<'a> {
 
 struct TableSink<'a> {
     rows: Rows<'a>,
+    /// Bars that end by then warm up those that are written.
+    from: Timestamp,
     written: Result<(), TableError>,
 }
 
 impl Sink for TableSink<'_> {
     fn bar(&mut self, bar: &Bar) {
-        if let (Rows::Bars(table), Ok(())) = (&mut self.rows, &self.written) {
+        if let (Rows::Bars(table), Ok(())) = (&mut self.rows, &self.written)
+            && bar.end > self.from
+        {
             self.written = table.write(bar);
         }
     }
@@ -73,7 +77,7 @@ impl Sink for TableSink<'_> {
     fn equity(&mut self, _: &EquityPoint) {}
     fn features(&mut self, stage: &FeatureStage) {
         let row = stage.engine().row();
-        if self.written.is_ok() {
+        if self.written.is_ok() && row.bar.end > self.from {
             self.written = match &mut self.rows {
                 Rows::Bars(_) => Ok(()),
                 Rows::Features(table) => table.write(row),
@@ -117,7 +121,8 @@ fn table(
         }
         _ => BarTable::begin(output, symbol, &contracts, &facts).map(Rows::Bars),
     };
-    let mut sink = TableSink { rows: rows.map_err(Failure::run)?, written: Ok(()) };
+    let from = prepared.stages().trades_from();
+    let mut sink = TableSink { rows: rows.map_err(Failure::run)?, from, written: Ok(()) };
     let run = prepared.replay(&mut sink, stop, &mut |now| progress.show_backtest(now));
     progress.finish();
     sink.written.map_err(Failure::run)?;
@@ -130,7 +135,8 @@ fn table(
         Rows::Matrices(table) => (table.finish(), "rows"),
     };
     say(format!("{}: {} {rows}", output.display(), written.map_err(Failure::run)?));
-    for note in prepared.notes() {
+    let matrices = if what == Inspected::Matrices { config.matrix_notes() } else { Vec::new() };
+    for note in prepared.notes().into_iter().chain(matrices) {
         say(format!("note: {note}"));
     }
     Ok(())

@@ -15,14 +15,18 @@ pub const NOTHING_TO_DECIDE: &str =
 /// Below this, a handful of trades decides the outcome.
 const FEW_TRADES: u64 = 100;
 
-/// The caveats of a run, a sentence or two each, the gravest first: what makes the figures wrong, then what they are
-/// not about, then how little carries them, then what is known of data and settings. `summary` is the run's own, but
+/// The caveats of a run, a sentence or two each, the gravest first: what makes the figures wrong, or may, then what they
+/// are not about, then how little carries them, then what is known of data and settings. `summary` is the run's own, but
 /// for the caveats.
 pub(super) fn caveats(record: &RunRecord, summary: &Summary) -> Vec<String> {
     let mut list = wrong(record, summary);
+    // A note that asks something doubts the data.
+    let (doubts, facts): (Vec<_>, Vec<_>) =
+        summary.data_notes.iter().cloned().partition(|note| note.contains('?'));
+    list.extend(doubts);
     list.extend(elsewhere(summary));
     list.extend(thin(record, summary));
-    list.extend(summary.data_notes.iter().cloned());
+    list.extend(facts);
     list.extend(costless(summary));
     let mut told: Vec<String> = Vec::with_capacity(list.len());
     for caveat in list {

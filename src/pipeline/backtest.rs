@@ -179,7 +179,15 @@ impl Prepared {
 
     /// A sentence on everything that the stages left out of the history.
     pub fn notes(&self) -> Vec<String> {
-        count_notes(&self.stages, self.history.ticks().len() as u64)
+        let (from, ticks) = (self.stages.trades_from(), self.history.ticks());
+        let warm_up = ticks.partition_point(|tick| tick.time < from);
+        let mut notes = count_notes(&self.stages, (ticks.len() - warm_up) as u64);
+        if warm_up > 0 {
+            notes.push(format!(
+                "Before the first trading day lie {warm_up} ticks: they warm up what is shown, and are not shown."
+            ));
+        }
+        notes
     }
 
     /// Takes the whole history through the stages.
@@ -532,12 +540,12 @@ pub(super) fn data_notes<S: Strategy>(
     for BarCount { timeframe, incomplete, filled, .. } in &sink.bars {
         if *incomplete > 0 {
             notes.push(format!(
-                "{incomplete} bars of {timeframe} are incomplete: data is missing in them or around them."
+                "Incomplete bars of {timeframe}: {incomplete}; data is missing in them or around them."
             ));
         }
         if *filled > 0 {
             notes.push(format!(
-                "{filled} bars of {timeframe} had no trade and were filled flat at the close before."
+                "Bars of {timeframe} without a trade, filled flat at the close before: {filled}."
             ));
         }
     }

@@ -212,13 +212,21 @@ fn check_refuses_what_a_run_refuses_and_tells_what_it_would_see() {
         assert!(ran.status != 0 && checked == ran.error, "{checked} and {}", ran.error);
         assert!(checked.contains(words) && !checked.contains("PASSWORD"), "{checked}");
     }
-    let before = names(folder);
     window("first_trading_day: 2024-01-03");
+    // A table shows the days that are asked for, as they are in a table of all.
+    run_well(folder, "inspect features --config backtest.yaml --output all.csv");
+    let printed = run_well(folder, "inspect features --config window.yaml --output some.csv");
+    let (all, some) = (read(folder, "all.csv"), read(folder, "some.csv"));
+    let rows = some.split_once('\n').unwrap().1;
+    assert!(all.ends_with(rows) && rows.len() > all.len() / 2 && rows.len() < all.len());
+    assert!(rows.starts_with("ES,5,2024-01-02T23:00"), "{}", &rows[..40]);
+    assert!(printed.contains("Before the first trading day lie "), "{printed}");
+    let before = names(folder);
     let told = run_well(folder, "check --config window.yaml");
     for words in [
         "2024-01-03 to 2024-01-04: ",
         " in 2 sessions, after ",
-        " ticks in 1 sessions of warm-up",
+        " ticks of warm-up in 1 session",
         "contracts: ES (2024-01-02T23:00",
         "first decision: 2024-01-02T23:",
         "The market is made up",
@@ -344,9 +352,8 @@ fn inspect_writes_the_features_and_matrices_that_are_documented() {
 
     let own = format!("{BACKTEST}indicators: {{ timeframes: {{ momentum_index: [] }} }}\n");
     fs::write(folder.join("own.yaml"), &own).unwrap();
-    let printed = run_well(folder, "check --config own.yaml");
+    let printed = run_well(folder, "inspect matrices --config own.yaml --output matrices.parquet");
     assert!(printed.contains("matrices.structure.columns[0]: there is no feature `mlmi_norm_30m`"));
-    run_well(folder, "inspect matrices --config own.yaml --output matrices.parquet");
     let wrong = "matrices: { regime: { timeframe: 5, rows: 2, columns: [{ feature: wma_5m, scale: { fixed: { divisor: 1 } } }] } }";
     fs::write(folder.join("wrong.yaml"), format!("{BACKTEST}{wrong}\n")).unwrap();
     let message = run_badly(folder, "inspect matrices --config wrong.yaml --output m.csv", 2);
