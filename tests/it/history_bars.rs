@@ -231,10 +231,18 @@ fn bars_have_one_length_and_the_one_that_was_said() {
     let error = import("bar-csv", &text, 60, same).unwrap_err();
     assert!(error.contains("bars.csv:1202: bars are taken to be of 60 s"), "{error}");
     assert!(error.contains("from here on they are 300 s apart"), "{error}");
-    // Fives, then minutes.
+    // Fives, then minutes; and so many fives that their length is taken for that of all.
     let text = csv_of(times(0, 120, 5).chain(times(1, 100, 1)));
     let error = import("bar-csv", &text, 60, same).unwrap_err();
-    assert!(error.contains("bars.csv:123: bars are taken to be of 300 s"), "{error}");
+    assert!(error.contains("bars.csv:2: bars are taken to be of 60 s"), "{error}");
+    let text = csv_of((0..10).flat_map(|day| times(day, 120, 5)).chain(times(10, 100, 1)));
+    let error = import("bar-csv", &text, 60, same).unwrap_err();
+    assert!(error.contains("bars.csv:1203: bars are taken to be of 300 s"), "{error}");
+    // Bars of a minute that mostly trade every other minute.
+    let seldom = |minute: &(usize, String)| minute.0 % 10 == 0 || minute.0 % 2 == 1;
+    let minutes = times(1, 600, 1).enumerate().filter(seldom).map(|(_, time)| time);
+    let (report, _) = import("bar-csv", &csv_of(minutes), 60, same).unwrap();
+    assert_eq!((report.bar_seconds, report.imported), (Some(60), 360));
     // Newest first as well, by the line that stands there.
     let mut newest_first: Vec<String> = times(0, 600, 1).chain(times(1, 12, 5)).collect();
     newest_first.reverse();

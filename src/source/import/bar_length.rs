@@ -11,18 +11,22 @@ use crate::market::Timestamp;
 
 /// Bars that are looked at.
 const BARS: usize = 1_000;
+/// One step in so many is rare.
+const RARE: u32 = 10;
 /// A run of steps counts for nothing where bars of the right length make one as long by accident more
 /// often than once in so many files.
 const ONCE_IN: f64 = 1_000.0;
 /// The same for a whole file.
-const ONCE_IN_WHOLE: f64 = 10_000.0;
+const ONCE_IN_WHOLE: f64 = 100.0;
 /// Bars that are compared at least.
 const FEWEST_BARS: u64 = 1_000;
 /// So many bars in a row that start inside the one before are shorter ones.
 const INSIDE: u32 = 10;
 
-/// The most frequent step between the first bars, the shorter of two that are as frequent; `None`
-/// for trades, and where fewer than two bars can be read.
+/// The shortest step between the first bars of which nearly all are multiples, if it is not rare
+/// beside the most frequent one: bars that start a minute apart are no longer than that, however many
+/// minutes are missing. Otherwise the most frequent one; `None` for trades, and where fewer than two
+/// bars can be read.
 pub(super) fn infer(text: &[u8], format: &TextFormat) -> Option<i64> {
     // Any length does: only the distances matter.
     let format = TextFormat { bar_length: Some(0), ..format.clone() };
@@ -36,7 +40,16 @@ pub(super) fn infer(text: &[u8], format: &TextFormat) -> Option<i64> {
     }
     steps.remove(&0);
     let most = steps.values().copied().max()?;
-    let (&step, _) = steps.iter().find(|(_, count)| **count == most)?;
+    let all: u32 = steps.values().sum();
+    let is_length = |step: u64, count: u32| {
+        let multiples = steps.iter().filter(|(other, _)| **other % step == 0);
+        let multiples: u32 = multiples.map(|(_, count)| count).sum();
+        count * RARE >= most && (all - multiples) * RARE <= all
+    };
+    let (&step, _) = steps
+        .iter()
+        .find(|&(&step, &count)| is_length(step, count))
+        .or_else(|| steps.iter().find(|(_, count)| **count == most))?;
     i64::try_from(step).ok()
 }
 
@@ -219,6 +232,7 @@ mod tests {
         assert_eq!(watch(1, minutes().chain((0..12).map(|five| 1440 + 5 * five))), Some((601, 5)));
         // Hours that are said to be minutes, over some days.
         assert_eq!(watch(1, (0..4).map(|hour| hour * 60)), Some((1, 60)));
+        assert_eq!(watch(1, (0..4).map(|five| five * 5)), Some((1, 5)));
         assert_eq!(watch(1, (0..9).map(|day| day * 1440 + 600)), Some((1, 1440)));
         // Minutes after fives.
         let fives = (0..100).map(|five| 5 * five);
@@ -228,7 +242,8 @@ mod tests {
     #[test]
     fn gaps_are_no_other_length() {
         // Few rows tell nothing.
-        assert_eq!(watch(1, [0, 5, 10, 15]), None);
+        assert_eq!(watch(1, [0, 5, 10]), None);
+        assert_eq!(watch(1, [0, 15, 25, 45, 60]), None);
         // A break of an hour, and some days without a trade.
         assert_eq!(watch(1, (0..600).chain(660..900).chain(5000..5100)), None);
         // Ten years of a contract that trades every seventh minute or so, at random.

@@ -48,8 +48,7 @@ pub struct ImportOptions {
     pub roll: Option<RollChoice>,
     /// IANA name of the zone of times without an offset; `None`: the preset's.
     pub time_zone: Option<String>,
-    /// Seconds in a bar; `None`: the preset's, or else the most frequent step between the first
-    /// bars.
+    /// Seconds in a bar; `None`: the preset's, or else what the steps between the first bars tell.
     pub bar_seconds: Option<u32>,
     /// What the columns of a text file hold, a header or not; `None`: what the preset or the header
     /// says.

@@ -101,6 +101,8 @@ pub(super) struct Intake<'i> {
     pub(super) dated: Option<Dated>,
     /// Whether the source says how long each bar is.
     pub(super) says_length: bool,
+    /// Whether there are several contracts.
+    several: bool,
     before: Before,
     /// The greatest common divisor of the prices, in ticks, and how often a new price was looked at.
     price_grid: (i64, u32),
@@ -209,6 +211,7 @@ impl<'i> Intake<'i> {
             kind: None,
             dated: None,
             says_length: true,
+            several: false,
             before: Before::new(&options.instrument),
             price_grid: (0, 0),
             output: TickOutput::create(&options.output, description.clone())?,
@@ -440,7 +443,12 @@ impl<'i> Intake<'i> {
         else {
             return Ok(());
         };
-        match self.before.other_length.or_else(|| self.before.length.finish(length)) {
+        // Of several contracts some hardly trade: their few bars tell nothing.
+        let length_of_all = || match self.several {
+            true => None,
+            false => self.before.length.finish(length),
+        };
+        match self.before.other_length.or_else(length_of_all) {
             None => Ok(()),
             Some(OtherLength { place, step }) => {
                 let Example { input, line, .. } =
@@ -556,6 +564,7 @@ impl<'i> Intake<'i> {
         self.before.finish(&self.policies, &mut self.ledger, |tick| Ok(output.push(tick)?))?;
         self.check_length()?;
         self.streams.retain(|stream| stream.rows > 0);
+        self.several = self.streams.len() > 1;
         let streams = std::mem::take(&mut self.streams);
         let (contracts, adjustment) = match self.plan(&streams)? {
             None => {

@@ -108,13 +108,14 @@ pub(super) fn is_weekend(date: Date) -> bool {
 #[derive(Clone, Debug)]
 pub(super) struct Placer {
     calendar: Calendar,
-    /// The session of the bar before, or the one after it.
+    /// The session at or after `asked`.
     session: Session,
+    asked: Timestamp,
 }
 
 impl Placer {
     pub(super) fn new(calendar: Calendar) -> Placer {
-        Placer { calendar, session: Session::NEVER }
+        Placer { calendar, session: Session::NEVER, asked: Timestamp::MIN }
     }
 
     /// The halt of the session of the bar placed last.
@@ -134,8 +135,9 @@ impl Placer {
     /// If no product bar could hold it.
     pub(super) fn place(&mut self, bar: &BarRow) -> Result<PlacedBar, Misplaced> {
         let nominal_end = bar.start.saturating_add(bar.duration);
-        if bar.start >= self.session.close || bar.start < self.session.open {
+        if bar.start >= self.session.close || bar.start < self.asked {
             self.session = self.calendar.session_at_or_after(bar.start);
+            self.asked = bar.start;
         }
         let Session { open, close, halt, trade_date } = self.session;
         if nominal_end <= open {
