@@ -22,6 +22,7 @@ pub fn pipeline(indicators: &IndicatorSettings) -> Pipeline<MovingAverageCross> 
         calendar: Calendar::CmeEquityIndex,
         timeframes: timeframes(),
         fill_gaps_up_to: Timestamp::HOUR,
+        history_bar: 0,
         flatten_before_close: Some(5 * Timestamp::MINUTE),
         expiries: Vec::new(),
         prices_are_joined: false,

@@ -25,6 +25,8 @@ pub struct BarBuilder {
     emit_base: bool,
     coarse: Vec<BarFold>,
     fill_gaps_up_to: i64,
+    /// Nanoseconds in a bar of the history that the ticks are made from; 0 for trades.
+    history_bar: i64,
     /// The session of the last tick, or the next one to open.
     session: Session,
     /// The open base bar; meaningful while `is_open`.
@@ -62,6 +64,7 @@ impl BarBuilder {
             emit_base,
             coarse,
             fill_gaps_up_to,
+            history_bar: 0,
             session: Session::NEVER,
             bar: Bar { timeframe: base, ..Bar::NONE },
             is_open: false,
@@ -71,6 +74,13 @@ impl BarBuilder {
             cut: false,
             counts: TickCounts::default(),
         }
+    }
+
+    /// For ticks made from history bars of `length` nanoseconds (≥ 0; 0 for trades): what is before a bar's first
+    /// tick and inside the bar is no silence.
+    pub fn with_history_bars_of(mut self, length: i64) -> BarBuilder {
+        self.history_bar = length;
+        self
     }
 
     /// Ticks left out so far.
@@ -219,12 +229,12 @@ impl BarBuilder {
         let mut flags = BarFlags::NONE;
         let first_in_session = self.last_time == Timestamp::MIN;
         if first_in_session {
-            let missing = tick.time - self.session.open > self.fill_gaps_up_to;
+            let missing = self.began(tick) - self.session.open > self.fill_gaps_up_to;
             let data_starts = !self.seen_any && start != self.session.open;
             if missing || data_starts {
                 flags = BarFlags::INCOMPLETE;
             }
-        } else if !self.close_and_fill_until(start, tick.time, emit) {
+        } else if !self.close_and_fill_until(start, self.began(tick), emit) {
             flags = BarFlags::INCOMPLETE;
         }
         if std::mem::take(&mut self.cut) && !first_in_session {
@@ -247,6 +257,18 @@ impl BarBuilder {
         self.is_open = true;
         self.boundary = end;
         self.last_time = tick.time;
+    }
+
+    /// When a silence before `tick` ended: with the start of the history bar whose first tick it is.
+    fn began(&self, tick: &Tick) -> Timestamp {
+        let back = match (tick.flags.any(TickFlags::BAR_OPEN), tick.flags.any(TickFlags::BAR_CLOSE))
+        {
+            (false, _) => 0,
+            (true, false) => self.history_bar / 4,
+            // The only tick of its bar stands at its end.
+            (true, true) => self.history_bar,
+        };
+        tick.time.saturating_add(-back).max(self.last_time)
     }
 
     /// Closes the open base bar and fills the gap up to `start` (a base boundary), where `now` is

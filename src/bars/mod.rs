@@ -12,7 +12,8 @@
 //! * A stretch without trades inside a session, between two ticks or before the session's end, is
 //!   filled with flat bars of zero volume ([`BarFlags::FILLED`]) if it is no longer than
 //!   `fill_gaps_up_to`. A longer one is missing data: no bar is invented, and the bars on its two
-//!   sides are flagged [`BarFlags::INCOMPLETE`]. Halts, breaks, weekends and holidays are never filled.
+//!   sides are flagged [`BarFlags::INCOMPLETE`]. A history bar is no silence, however far its ticks are
+//!   apart. Halts, breaks, weekends and holidays are never filled.
 //! * The first bar of the data is flagged incomplete unless it starts its session; the last one is,
 //!   if the data ends before it does.
 //! * A late tick (its time is before the last tick's) still counts in the high, low and volume of

@@ -254,3 +254,36 @@ fn a_late_tick_counts_in_its_bar_while_that_is_open() {
     assert_eq!((bar.open.units(), bar.low.units(), bar.close.units()), (100, 99, 101));
     assert_eq!((bar.volume, bar.ticks, builder.counts().late), (6, 3, 1));
 }
+
+/// Four-hour bars, the first tick of each an hour after its start, and one bar that is missing.
+#[test]
+fn a_history_bar_is_no_silence_and_a_missing_one_is() {
+    let bar = |start: &str| {
+        let start = time(start);
+        let at = |offset: i64, flags| {
+            let mut tick = tick("2024-01-08T00:00:00Z", 9, 1);
+            tick.time = start + offset;
+            tick.with_flags(flags)
+        };
+        [
+            at(Timestamp::HOUR, TickFlags::BAR_OPEN),
+            at(4 * Timestamp::HOUR - 1, TickFlags::BAR_CLOSE),
+        ]
+    };
+    let flags = |starts: &[&str], length: i64| -> Vec<String> {
+        let mut builder = BarBuilder::new(&timeframes(&[240]), Calendar::AlwaysOpen, HOUR_GAP)
+            .with_history_bars_of(length);
+        let mut bars = Vec::new();
+        for tick in starts.iter().flat_map(|start| bar(start)) {
+            builder.on_tick(&tick, &mut |bar| bars.push(bar.flags.to_string()));
+        }
+        bars
+    };
+    let all = ["2024-01-08T00:00:00Z", "2024-01-08T04:00:00Z", "2024-01-08T08:00:00Z"];
+    assert_eq!(flags(&all, 4 * Timestamp::HOUR), ["from_bars"; 3]);
+    let missing = [all[0], all[2]];
+    let incomplete = "incomplete|from_bars";
+    assert_eq!(flags(&missing, 4 * Timestamp::HOUR), ["from_bars", incomplete]);
+    // Of trades an hour and a nanosecond apart nothing else is known.
+    assert_eq!(flags(&all, 0)[1..], [incomplete; 2]);
+}

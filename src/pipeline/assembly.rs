@@ -124,6 +124,9 @@ fn pipeline_settings(
         calendar: instrument.calendar,
         timeframes: config.bars.timeframes.clone(),
         fill_gaps_up_to: i64::from(config.bars.fill_gaps_up_to_minutes) * Timestamp::MINUTE,
+        history_bar: history
+            .expanded_from_bars_of_seconds
+            .map_or(0, |seconds| i64::from(seconds) * Timestamp::SECOND),
         flatten_before_close: before_close.map(|minutes| i64::from(minutes) * Timestamp::MINUTE),
         expiries,
         prices_are_joined: history.adjustment == Adjustment::Back,

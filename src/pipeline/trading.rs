@@ -22,6 +22,8 @@ pub struct PipelineSettings {
     pub timeframes: Vec<Timeframe>,
     /// Longest stretch without trades that is filled with flat bars, in nanoseconds.
     pub fill_gaps_up_to: i64,
+    /// Nanoseconds in a bar of the history that the ticks are made from; 0 for trades.
+    pub history_bar: i64,
     /// Positions are closed so many nanoseconds before the session's end; `None` holds them over it.
     pub flatten_before_close: Option<i64>,
     /// When each contract of the series stops trading, by [`Tick::contract`]; `Timestamp::MAX` where
@@ -139,7 +141,8 @@ impl TradingStage {
         assert!(settings.timeframes.contains(&decides_on));
         let finest = *settings.timeframes.iter().min().expect("at least one timeframe");
         let bars =
-            BarBuilder::new(&settings.timeframes, settings.calendar, settings.fill_gaps_up_to);
+            BarBuilder::new(&settings.timeframes, settings.calendar, settings.fill_gaps_up_to)
+                .with_history_bars_of(settings.history_bar);
         let pending = VecDeque::with_capacity(settings.most_open_questions(decides_on));
         let trades_from = settings.trades_from;
         TradingStage {

@@ -28,7 +28,9 @@ fn import(
     change(&mut options);
     let report = run(&options, &mut |_| {}).map_err(|error| error.to_string())?;
     let timeframe = Timeframe::from_minutes(minutes).unwrap();
-    let mut builder = BarBuilder::new(&[timeframe], es.calendar, Timestamp::HOUR);
+    let length = i64::from(report.bar_seconds.unwrap_or(0)) * Timestamp::SECOND;
+    let mut builder =
+        BarBuilder::new(&[timeframe], es.calendar, Timestamp::HOUR).with_history_bars_of(length);
     let mut bars = Vec::new();
     for tick in TickFile::open(&output).unwrap().ticks() {
         builder.on_tick(tick, &mut |bar| bars.push(*bar));
@@ -107,6 +109,9 @@ fn bars_that_straddle_a_session_are_their_product_bars() {
                 .unwrap();
         assert_eq!(report.imported, times.len() as u64);
         assert_eq!(whole(&bars), rows(times), "{times:?}");
+        // From the session's first bar on, nothing is missing.
+        let is_whole = |bar: &Bar| bar.flags == BarFlags::FROM_BARS;
+        assert!(minutes != 240 || bars.iter().all(is_whole), "{bars:?}");
         let start = |bar: &Bar| bar.start.to_string()[..19].replace('T', " ");
         assert_eq!(bars.iter().map(start).collect::<Vec<_>>(), times);
     }
@@ -184,6 +189,7 @@ fn daily_bars_are_the_sessions_of_their_dates_in_every_zone() {
                 let session = es.calendar.session_at(bar.start).unwrap();
                 assert_eq!(session.trade_date.to_string(), day);
                 assert_eq!((bar.start, bar.end), (session.open, session.close));
+                assert_eq!(bar.flags, BarFlags::FROM_BARS);
             }
         }
     }

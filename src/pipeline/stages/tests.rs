@@ -110,6 +110,7 @@ fn pipeline(setup: &Setup) -> Pipeline<Script> {
         calendar: Calendar::CmeEquityIndex,
         timeframes: vec![Timeframe::MINUTE_1, Timeframe::MINUTES_5],
         fill_gaps_up_to: Timestamp::HOUR,
+        history_bar: 0,
         flatten_before_close: setup.flatten.then_some(5 * Timestamp::MINUTE),
         expiries: setup.expiries.clone(),
         prices_are_joined: false,

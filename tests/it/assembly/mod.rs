@@ -48,6 +48,7 @@ impl Setup {
                 calendar: Calendar::CmeEquityIndex,
                 timeframes: vec![Timeframe::MINUTE_1],
                 fill_gaps_up_to: Timestamp::HOUR,
+                history_bar: 0,
                 flatten_before_close: None,
                 expiries: Vec::new(),
                 prices_are_joined: false,
