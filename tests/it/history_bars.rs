@@ -245,7 +245,7 @@ fn bars_have_one_length_and_the_one_that_was_said() {
     let error = import("bar-csv", &text, 60, same).unwrap_err();
     assert!(error.contains("bars.csv:1203: bars are taken to be of 300 s"), "{error}");
     // Bars of a minute that mostly trade every other minute.
-    let seldom = |minute: &(usize, String)| minute.0 % 10 == 0 || minute.0 % 2 == 1;
+    let seldom = |minute: &(usize, String)| minute.0.is_multiple_of(10) || minute.0 % 2 == 1;
     let minutes = times(1, 600, 1).enumerate().filter(seldom).map(|(_, time)| time);
     let (report, _) = import("bar-csv", &csv_of(minutes), 60, same).unwrap();
     assert_eq!((report.bar_seconds, report.imported), (Some(60), 360));
