@@ -213,13 +213,19 @@ impl Tick {
     /// What an order on `side` that takes liquidity finds: the ask for a buy, the bid for a sell.
     ///
     /// A quote is impossible that is off the tick grid, at zero or below it while the trade is above,
-    /// on the wrong side of the trade, or not below the ask (above the bid) that comes with it.
+    /// farther from the trade than a tenth of its price and a hundred ticks (a stub for none), on the wrong
+    /// side of the trade, or not below the ask (above the bid) that comes with it.
     pub fn quote_for(&self, side: Side, tick_size: Price) -> Quoted {
         let (found, other, raw) = match side {
             Side::Buy => (self.ask(tick_size), self.bid(tick_size), self.ask_offset),
             Side::Sell => (self.bid(tick_size), self.ask(tick_size), self.bid_offset),
         };
-        let is_price = |quote: &Price| *quote > Price::ZERO || self.price <= Price::ZERO;
+        let farthest = (self.price.units().unsigned_abs() / 10)
+            .max(tick_size.units().unsigned_abs().saturating_mul(100));
+        let is_price = |quote: &Price| {
+            (*quote > Price::ZERO || self.price <= Price::ZERO)
+                && quote.units().abs_diff(self.price.units()) <= farthest
+        };
         let beyond = |quote: Price, level: Price| (quote.units() - level.units()) * side.sign();
         match found {
             None if raw == UNKNOWN_QUOTE => Quoted::Absent,
@@ -302,6 +308,11 @@ mod tests {
             ("100", "100.25", "100.5", at("100.5"), no),
             ("100", "99.9", "100.1", no, no),
             ("100", "99.75", "9000", no, at("99.75")),
+            // Stubs.
+            ("4700", "0.25", "9999", no, no),
+            ("4700", "4230", "5170", at("5170"), at("4230")),
+            ("4700", "4229.75", "4700.25", at("4700.25"), no),
+            ("100", "75", "125.25", no, at("75")),
             ("-0.25", "-0.5", "0", at("0"), at("-0.5")),
         ] {
             let price = |text: &str| text.parse::<Price>().ok();

@@ -43,9 +43,9 @@ def session(time):
 
 
 class Tick:
-    def __init__(self, time, price, size, part=0, bid=None, ask=None):
+    def __init__(self, time, price, size, part=0, bid=None, ask=None, taker=0):
         self.time, self.price, self.size, self.part = time, price, size, part
-        self.bid, self.ask = bid, ask
+        self.bid, self.ask, self.taker = bid, ask, taker
 
 
 class Order:
@@ -115,10 +115,16 @@ class Walk:
         if s["cross_spread"]:
             quote = tick.ask if sign > 0 else tick.bid
             other = tick.bid if sign > 0 else tick.ask
-            is_one = lambda quote: quote is not None and quote > 0 and (quote / TICK).denominator == 1
+            farthest = max(price / 10, 100 * TICK)
+            is_one = lambda quote: (
+                quote is not None and quote > 0 and (quote / TICK).denominator == 1 and abs(quote - price) <= farthest
+            )
             believed = is_one(quote) and (quote - price) * sign >= 0
             believed = believed and not (is_one(other) and (quote - other) * sign <= 0)
-            price = quote if believed else price + sign * s["assumed_spread"] * TICK
+            if believed:
+                price = quote
+            elif tick.taker != sign:
+                price += sign * s["assumed_spread"] * TICK
         return price + sign * s["slippage"] * TICK
 
     def at_trigger(self, order, tick):
@@ -588,16 +594,19 @@ def trades(rng, count, quoted):
     gaps = lambda: 1_000 * (rng.randrange(2_000_000) if rng.random() < 0.2 else rng.randrange(30_000_000)
                             if rng.random() < 0.97 else rng.randrange(400_000_000))
     thin = rng.random() < 0.7
+    tells_taker = quoted and rng.random() < 0.5
     for time, ticks in walk_of(rng, count, gaps):
         price = ticks * TICK
+        taker = rng.choice([-1, 0, 1]) if tells_taker else 0
         bid = ask = None
         if quoted and rng.random() < 0.8:
             bid, ask = price - rng.randint(0, 2) * TICK, price + rng.randint(0, 2) * TICK
             if rng.random() < 0.2:
                 # What cannot be quotes of this trade.
                 bid, ask = rng.choice([(Fraction(0), Fraction(0)), (ask + TICK, bid), (bid, price - TICK), (bid, Fraction(0)),
-                                       (price + TICK, ask + 2 * TICK), (bid - TICK / 5, ask), (bid, ask + TICK / 5)])
-        yield Tick(time, price, rng.randint(1, 3) if thin else rng.randint(5, 50), 0, bid, ask)
+                                       (price + TICK, ask + 2 * TICK), (bid - TICK / 5, ask), (bid, ask + TICK / 5), (TICK, ask),
+                                       (bid, Fraction(9999))])
+        yield Tick(time, price, rng.randint(1, 3) if thin else rng.randint(5, 50), 0, bid, ask, taker)
 
 
 def minutes(rng, count):
@@ -687,11 +696,12 @@ def make(seed, longest):
         ticks = [tick for row in rows for tick in ticks_of_bar(row)]
     else:
         ticks = list(trades(rng, count, kind == "quotes"))
-        quoted = ",bid,ask" if kind == "quotes" else ""
+        quoted = ",bid,ask,side" if kind == "quotes" else ""
         lines = ["timestamp,price,volume" + quoted]
         for tick in ticks:
             line = f"{clock(tick.time, 6)},{decimal(tick.price)},{tick.size}"
-            lines.append(line + (f",{decimal(tick.bid)},{decimal(tick.ask)}" if quoted else ""))
+            side = ["", "buy", "sell"][tick.taker]
+            lines.append(line + (f",{decimal(tick.bid)},{decimal(tick.ask)},{side}" if quoted else ""))
     return kind, s, "\n".join(lines) + "\n", ticks
 
 
