@@ -16,6 +16,11 @@ const RARE: u32 = 10;
 /// A run of steps counts for nothing where bars of the right length make one as long by accident more
 /// often than once in so many files.
 const ONCE_IN: f64 = 1_000.0;
+/// The same where nearly all bars follow the one before at once. In half a million real bars of five
+/// minutes, no stretch is less likely than one in 150 by accident.
+const ONCE_IN_DENSE: f64 = 10_000.0;
+/// Steps from which that is known.
+const FEWEST_STEPS: u64 = 500;
 /// The same for a whole file.
 const ONCE_IN_WHOLE: f64 = 100.0;
 /// Bars that are compared at least.
@@ -103,6 +108,9 @@ pub(super) struct LengthWatch {
     /// Start, place and trade date of the bar before.
     before: Option<(Timestamp, Place, Option<Date>)>,
     bars: u64,
+    /// Steps within sessions, and those of them that are one bar long.
+    steps: u64,
+    single_steps: u64,
     /// The latest steps that bars of a longer length make too, within sessions.
     run: Steps,
     /// All steps.
@@ -177,13 +185,20 @@ impl LengthWatch {
         if session.is_none() || session != its_session {
             return None;
         }
+        self.steps += 1;
+        self.single_steps += u64::from(step == length);
         if greatest_common_divisor(self.run.grid, step) <= length {
             self.run = Steps::default();
         }
         if step > length && step % length == 0 {
             self.run.add(step, from);
         }
-        self.run.other(length, ONCE_IN * self.bars.max(FEWEST_BARS) as f64)
+        let is_dense = self.steps >= FEWEST_STEPS && self.single_steps * 10 >= self.steps * 9;
+        let once_in = match is_dense {
+            true => ONCE_IN_DENSE,
+            false => ONCE_IN * self.bars.max(FEWEST_BARS) as f64,
+        };
+        self.run.other(length, once_in)
     }
 
     /// Looks at all bars together, which were taken to be of `length` nanoseconds.
@@ -230,6 +245,11 @@ mod tests {
         // Ten fives after ten hours of minutes, and an hour of fives on the next day.
         assert_eq!(watch(1, minutes().chain((0..12).map(|five| 600 + 5 * five))), Some((601, 5)));
         assert_eq!(watch(1, minutes().chain((0..12).map(|five| 1440 + 5 * five))), Some((601, 5)));
+        // Seven fives where nearly every minute trades, or ten where half of them do.
+        assert_eq!(watch(1, minutes().chain((0..7).map(|five| 1440 + 5 * five))), Some((601, 5)));
+        let half = || minutes().filter(|minute| minute % 8 < 5);
+        assert_eq!(watch(1, half().chain((0..7).map(|five| 1440 + 5 * five))), None);
+        assert_eq!(watch(1, half().chain((0..10).map(|five| 1440 + 5 * five))), Some((376, 5)));
         // Hours that are said to be minutes, over some days.
         assert_eq!(watch(1, (0..4).map(|hour| hour * 60)), Some((1, 60)));
         assert_eq!(watch(1, (0..4).map(|five| five * 5)), Some((1, 5)));

@@ -85,8 +85,14 @@ pub(super) fn date_bar(
             session
         }
         None => {
-            let session = calendar.session_at_or_after(bar.start);
-            if session.open != bar.start {
+            // A label at the end of a bar is that of its session.
+            let end = dated.map_or(bar.start, |dated| bar.start.saturating_add(dated.shift));
+            let before = calendar.session_at_or_after(end.saturating_add(-1));
+            let session = match end != bar.start && before.close == end {
+                true => before,
+                false => calendar.session_at_or_after(bar.start),
+            };
+            if session.open != bar.start && session.close != end {
                 let open = match session.open < bar.start {
                     true => calendar.session_at_or_after(session.close).open,
                     false => session.open,
@@ -282,6 +288,14 @@ mod tests {
             date_bar(&day("2024-03-29T00:00:00Z"), es, Some(&utc)),
             Err(Misplaced::NoSession { date: jiff::civil::date(2024, 3, 29) })
         );
+        // A label at the session's end, 16:00 in Chicago, and one inside it.
+        let ends = Dated { zone: TimeZone::UTC, shift: DAY };
+        let labelled = |end: &str| {
+            let start = time(end) + -DAY;
+            date_bar(&BarRow { start, ..day(end) }, es, Some(&ends))
+        };
+        assert_eq!(labelled("2024-01-09T22:00:00Z").unwrap().start, time("2024-01-08T23:00:00Z"));
+        assert!(labelled("2024-01-09T21:15:00Z").is_err());
         // A source that dates nothing: only the session's open will do.
         let open = day("2024-01-08T23:00:00Z");
         assert_eq!(date_bar(&open, es, None).unwrap().duration, 23 * Timestamp::HOUR);
