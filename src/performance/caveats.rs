@@ -1,7 +1,7 @@
 //! What a reader must know before believing the figures: the one list that summary, report and terminal show.
 
 use super::report::format::{count, dollars};
-use super::{RunRecord, Summary};
+use super::{DecisionSummary, RunRecord, Summary};
 use crate::market::Money;
 
 /// What is said of a synthetic market.
@@ -72,7 +72,7 @@ fn elsewhere(summary: &Summary) -> Vec<String> {
         if !decisions.decided_by.trained {
             list.push(
                 "The agents’ model set is untrained: what they say is noise, and these figures say \
-                 nothing of what trained agents would do."
+                 nothing of what trained agents would do. Name a trained set in `marl_core.model_set`."
                     .to_owned(),
             );
         } else if !decisions.decided_by.description.is_empty() {
@@ -101,6 +101,7 @@ fn thin(record: &RunRecord, summary: &Summary) -> Vec<String> {
     }
     if statistics.trades == 0 {
         list.push("There is no trade: most figures are not defined.".to_owned());
+        list.extend(summary.decisions.as_ref().and_then(unsure));
         return list;
     }
     let intervals = &summary.confidence_intervals;
@@ -136,6 +137,18 @@ fn thin(record: &RunRecord, summary: &Summary) -> Vec<String> {
         ));
     }
     list
+}
+
+/// That the threshold was out of reach, if it was.
+fn unsure(decisions: &DecisionSummary) -> Option<String> {
+    let (highest, needed) =
+        (decisions.highest_confidence?, decisions.decided_by.confidence_threshold);
+    (highest < needed).then(|| {
+        format!(
+            "The agents were never sure enough: their highest confidence was {highest:.3}, and \
+             `marl_core.mc_dropout.confidence_threshold` asks for {needed}."
+        )
+    })
 }
 
 /// What a real account would have paid besides.

@@ -20,6 +20,9 @@ pub struct DecisionSummary {
     pub asked: u64,
     /// Those at which an entry was decided. The desk may refuse it, or have one of the same side on its way.
     pub executed: u64,
+    /// The highest confidence of any vote, 0 to 1; `None` without votes.
+    #[serde(default)]
+    pub highest_confidence: Option<f64>,
     /// Those that each reason refused, of the reasons that refused any; one question can have several.
     pub refused: Vec<(String, u64)>,
     /// Confidence against whether the trade that came of it earned more than it cost; `None` with fewer than
@@ -39,6 +42,10 @@ impl DecisionSummary {
             decided_by: record.decided_by.clone()?,
             asked: decisions.len() as u64,
             executed: decisions.iter().filter(|decision| decision.is_executed()).count() as u64,
+            highest_confidence: decisions
+                .iter()
+                .filter_map(|decision| Some(f64::from(decision.opportunity?.confidence)))
+                .reduce(f64::max),
             refused: refused.filter(|&(_, count)| count > 0).collect(),
             reliability: Some(outcomes(decisions, &record.trades))
                 .filter(|outcomes| outcomes.len() >= FEWEST_FORETOLD)

@@ -126,7 +126,10 @@ pub fn survey(
     let notes = data_notes(config, &input, &stages, &results, &readiness, run.ticks);
     let sessions = sessions(instrument.calendar, ticks);
     let warm_up_sessions = sessions.partition_point(|session| session.open < trades_from);
-    let symbol = |contract: u16| description.contracts[usize::from(contract)].symbol.clone();
+    let symbol = |contract: u16| {
+        let entry = description.contracts.get(usize::from(contract));
+        entry.map(|entry| entry.symbol.clone()).unwrap_or_default()
+    };
     Ok(Survey {
         origin: description.origin.clone(),
         is_prepared: history.is_prepared(),

@@ -280,6 +280,41 @@ fn decisions_of_agents_are_counted_told_and_taken_away() {
     render_report_again(folder.path()).unwrap();
 }
 
+/// No trade because of a threshold that no vote reached is told with both numbers.
+#[test]
+fn agents_that_were_never_sure_enough_are_told_by_how_much() {
+    let mut run = run_of_agents(10);
+    run.trades.clear();
+    let summary = Summary::of(&run);
+    let highest = summary.decisions.as_ref().unwrap().highest_confidence.unwrap();
+    let votes = run.decisions.iter().filter_map(|it| it.opportunity.as_ref());
+    assert!(votes.clone().all(|vote| f64::from(vote.confidence) <= highest));
+    let told = |run: &RunRecord, words: &str| {
+        Summary::of(run).caveats.iter().filter(|caveat| caveat.contains(words)).count()
+    };
+    let too_high = "never sure enough: their highest confidence was";
+    assert_eq!(told(&run, too_high), usize::from(highest < 0.8));
+    run.decided_by.as_mut().unwrap().confidence_threshold = 1.1;
+    assert_eq!(told(&run, &format!("{too_high} {highest:.3}")), 1);
+    assert_eq!(told(&run, "model set is untrained"), 1);
+    // A trained set speaks for itself.
+    run.decided_by.as_mut().unwrap().trained = true;
+    assert_eq!(told(&run, &format!("says of itself: “knows {HOSTILE}”")), 1);
+    assert_eq!(told(&run, "untrained"), 0);
+}
+
+/// One trade says nothing of whether confidence foretells.
+#[test]
+fn confidence_is_not_judged_by_a_few_trades() {
+    let mut run = run_of_agents(20);
+    assert!(run.trades.len() >= 50 && Summary::of(&run).decisions.unwrap().reliability.is_some());
+    run.trades.truncate(49);
+    let summary = Summary::of(&run);
+    assert_eq!(summary.decisions.unwrap().reliability, None);
+    let why = &summary.statistics.undefined["decisions.reliability"];
+    assert_eq!(why, "too few trades of decisions: 49 of the 50 that it takes");
+}
+
 #[test]
 fn the_report_asks_nothing_of_any_network() {
     let folder = tempfile::tempdir().unwrap();
