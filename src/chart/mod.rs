@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::market::{Bar, Timeframe, Timestamp};
-use crate::page::{escape, page};
+use crate::page::{PAGE, escape, page};
 use crate::whole_file;
 
 /// What a chart shows. Prices are in points; NaN is no value.
@@ -150,9 +150,9 @@ pub enum ChartError {
 pub fn write_chart(path: &Path, input: &ChartInput) -> Result<(), ChartError> {
     let html = render(input).ok_or_else(|| ChartError::NoBars { path: path.to_owned() })?;
     let write = || -> io::Result<()> {
-        let mut file = whole_file::begin(path)?;
+        let mut file = whole_file::begin(path, &PAGE)?;
         file.write_all(html.as_bytes())?;
-        whole_file::put_in_place(file, path)
+        whole_file::put_in_place(file, path, &PAGE)
     };
     write().map_err(|source| ChartError::Write { path: path.to_owned(), source })
 }

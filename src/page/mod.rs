@@ -2,16 +2,27 @@
 
 pub(crate) mod plot;
 
+use crate::whole_file::{self, Kind};
+
 /// The browser itself refuses every request to a network, whatever the scripts would try.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                       img-src data: blob:";
+
+/// What every page begins with.
+const BEGINNING: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+                         <meta http-equiv=\"Content-Security-Policy\" content=\"";
+
+/// What may be replaced by a page.
+pub(crate) const PAGE: Kind = Kind {
+    what: "a page",
+    is_ours: &|file| whole_file::begins_with(file, [BEGINNING, POLICY].concat().as_bytes()),
+};
 
 /// A page of that title (escaped here) and body (markup); `script` runs when all of it is there.
 pub(crate) fn page(title: &str, style: &str, body: &str, script: &str) -> String {
     let (title, library) = (escape(title), chart_library());
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
+        "{BEGINNING}{POLICY}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>\n{style}</style>\n{library}\n</head>\n<body>\n<main>\n\
          {body}</main>\n<script>\n{script}</script>\n</body>\n</html>\n"

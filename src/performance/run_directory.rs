@@ -29,12 +29,12 @@ use super::equity_csv::{read_equity, write_equity};
 use super::latency_file::write_percentiles;
 use super::report::{Run, render};
 use super::summary::PICOSECONDS;
-use super::trades_csv::{read_trades, write_trades};
+use super::trades_csv::{TRADES_FILE, read_trades, write_trades};
 use super::{EquityPoint, RunRecord, Summary, Trade};
 use crate::agents::DecisionRecord;
 use crate::latency::Span;
 use crate::market::Timestamp;
-use crate::whole_file;
+use crate::whole_file::{self, Kind};
 
 /// The files of a run's directory: every name that a run may write or take away.
 pub const RUN_FILES: [&str; 15] = [
@@ -264,9 +264,7 @@ pub fn write_run_directory(
 /// # Errors
 /// If the file cannot be written; what stood there is kept.
 pub fn write_trades_file(path: &Path, record: &RunRecord) -> Result<(), RunDirectoryError> {
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or(TRADES);
-    replace(directory.unwrap_or(Path::new(".")), name, |writer| {
+    put_file(path, &TRADES_FILE, |writer| {
         write_trades(writer, &record.instrument, &record.contract_symbols, &record.trades)
             .map_err(io::Error::from)
     })
@@ -343,22 +341,32 @@ fn remove(directory: &Path, name: &str) -> Result<(), RunDirectoryError> {
     }
 }
 
-/// Fills a temporary file and renames it to its name.
+/// Fills a temporary file of a run directory and renames it to its name.
 fn replace(
     directory: &Path,
     name: &str,
     write: impl FnOnce(&mut BufWriter<&mut NamedTempFile>) -> io::Result<()>,
 ) -> Result<(), RunDirectoryError> {
-    let path = directory.join(name);
+    put_file(&directory.join(name), &Kind::IN_OUR_FOLDER, write)
+}
+
+fn put_file(
+    path: &Path,
+    kind: &Kind,
+    write: impl FnOnce(&mut BufWriter<&mut NamedTempFile>) -> io::Result<()>,
+) -> Result<(), RunDirectoryError> {
     let fill = || -> io::Result<()> {
-        let mut file = whole_file::begin(&path)?;
+        let mut file = whole_file::begin(path, kind)?;
         let mut writer = BufWriter::new(&mut file);
         write(&mut writer)?;
         writer.flush()?;
         drop(writer);
-        whole_file::put_in_place(file, &path)
+        whole_file::put_in_place(file, path, kind)
     };
-    fill().map_err(|source| RunDirectoryError::Io { path, action: "write", source })
+    fill().map_err(|source| {
+        let path = path.to_owned();
+        RunDirectoryError::Io { path, action: "write", source }
+    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::csv_row::{Row, read_table};
 use super::{ExitReason, RunDirectoryError, Trade};
 use crate::market::Side;
+use crate::whole_file::{self, Kind};
 
 /// Other programs read the first fifteen by place.
 const COLUMNS: [&str; 17] = [
@@ -27,6 +28,12 @@ const COLUMNS: [&str; 17] = [
     "slippage",
     "contract",
 ];
+
+/// What may be replaced by a table of trades outside a run directory.
+pub(crate) const TRADES_FILE: Kind = Kind {
+    what: "a table of trades",
+    is_ours: &|file| whole_file::begins_with(file, COLUMNS[..9].join(",").as_bytes()),
+};
 
 /// `long` or `short`.
 pub(super) fn side_name(side: Side) -> &'static str {

@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 
 use super::import::{
     self, DetectError, Detected, Example, Finding, ImportError, ImportOptions, roll_choice,
@@ -20,6 +19,7 @@ use crate::config::{
     BacktestSettings, Config, RollSetting, SyntheticMarket as MarketSetting, SyntheticSettings,
 };
 use crate::market::{Calendar, Instrument, RollRule, Session, Tick, TickFlags, Timestamp};
+use crate::whole_file::WorkingFolder;
 
 /// Rows that an import refused, beside the results.
 const REJECTS: &str = "rejects.csv";
@@ -38,7 +38,7 @@ pub struct History {
     /// What a reader of the results must know of it, a sentence each.
     pub notes: Vec<String>,
     /// Where an imported or generated history lives for as long as this does.
-    folder: Option<TempDir>,
+    folder: Option<WorkingFolder>,
 }
 
 /// How far the preparation of a history is, in units of its own.
@@ -222,7 +222,7 @@ impl History {
         name: String,
         imported_from: Vec<PathBuf>,
         notes: Vec<String>,
-        folder: Option<TempDir>,
+        folder: Option<WorkingFolder>,
     ) -> History {
         let end = file.ticks().len();
         History { file, end, name, imported_from, notes, folder }
@@ -250,7 +250,7 @@ impl History {
             },
         };
         let folder = working_folder(output)?;
-        let native = folder.path().join("history.ticks");
+        let native = folder.join("history.ticks");
         let inputs = vec![path.to_owned()];
         let mut options = ImportOptions::new(&format, inputs, native.clone(), instrument.clone());
         options.stop = Arc::clone(stop);
@@ -297,7 +297,7 @@ impl History {
         progress: &mut dyn FnMut(Preparation),
     ) -> Result<History, HistoryError> {
         let folder = working_folder(output)?;
-        let native = folder.path().join("synthetic.ticks");
+        let native = folder.join("synthetic.ticks");
         let market = match synthetic.market {
             MarketSetting::Martingale => SyntheticMarket::Martingale(MartingaleSettings::default()),
             MarketSetting::Regimes => SyntheticMarket::Regimes(RegimesSettings {
@@ -379,8 +379,8 @@ fn expansion_note(file: &TickFile) -> Option<String> {
     ))
 }
 
-fn working_folder(output: &Path) -> Result<TempDir, HistoryError> {
+fn working_folder(output: &Path) -> Result<WorkingFolder, HistoryError> {
     let error = |source| HistoryError::Folder { path: output.to_owned(), source };
     std::fs::create_dir_all(output).map_err(error)?;
-    tempfile::Builder::new().prefix(".history-").tempdir_in(output).map_err(error)
+    WorkingFolder::inside(output).map_err(error)
 }

@@ -27,7 +27,7 @@
 //! it and renames that at the end.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -39,7 +39,7 @@ use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::market::{Instrument, Price, Tick, TickFault, TickRule, Timestamp};
-use crate::whole_file;
+use crate::whole_file::{self, Kind};
 
 /// First bytes of every native tick file.
 pub const MAGIC: [u8; 8] = *b"ASHFTICK";
@@ -206,14 +206,6 @@ pub enum TickFileError {
         /// The file.
         path: PathBuf,
     },
-    /// What stands at the output's name is something else than a tick file.
-    #[error(
-        "{path}: there is something that is not a tick file; it is not overwritten. Choose another name, or remove it"
-    )]
-    Occupied {
-        /// The file.
-        path: PathBuf,
-    },
     /// The file is of another version of the format.
     #[error(
         "{path}: tick file version {found}, this program reads versions 1 to {VERSION}; import the history again with this program"
@@ -337,15 +329,12 @@ impl TickFileWriter {
         description: TickFileDescription,
     ) -> Result<TickFileWriter, TickFileError> {
         let io = |action, source| TickFileError::Io { path: path.to_owned(), action, source };
-        if is_occupied(path) {
-            return Err(TickFileError::Occupied { path: path.to_owned() });
-        }
         let rule = description
             .tick_rule()
             .map_err(|fault| TickFileError::Description { path: path.to_owned(), fault })?
             .with_contracts(MOST_CONTRACTS);
         let temporary =
-            whole_file::begin(path).map_err(|source| io("create a file beside it", source))?;
+            whole_file::begin(path, &TICK_FILE).map_err(|source| io("write", source))?;
         let mut file = BufWriter::with_capacity(1 << 20, temporary);
         file.write_all(&[0; HEADER_BYTES]).map_err(|source| io("write", source))?;
         let handle = file.get_ref().as_file().try_clone();
@@ -430,7 +419,7 @@ impl TickFileWriter {
         self.file.write_all(&header).map_err(|source| io("write", source))?;
         let temporary = self.file.into_inner().map_err(|error| io("write", error.into_error()))?;
         self.early_sync.finish().map_err(|source| io("sync", source))?;
-        whole_file::put_in_place(temporary, &self.path)
+        whole_file::put_in_place(temporary, &self.path, &TICK_FILE)
             .map_err(|source| io("put in place", source))?;
         Ok(self.count)
     }
@@ -456,18 +445,9 @@ impl TickFileWriter {
     }
 }
 
-/// Whether something stands at `path` that a tick file must not replace: a file of another kind, a
-/// device, a folder. An empty file may be replaced, and a tick file of any version.
-fn is_occupied(path: &Path) -> bool {
-    let Ok(facts) = std::fs::metadata(path) else { return false };
-    if !facts.is_file() {
-        return true;
-    }
-    let mut magic = [0; MAGIC.len()];
-    facts.len() > 0
-        && !File::open(path)
-            .is_ok_and(|mut file| file.read_exact(&mut magic).is_ok() && magic == MAGIC)
-}
+/// What may be replaced by a tick file.
+pub(crate) const TICK_FILE: Kind =
+    Kind { what: "a tick file", is_ours: &|file| whole_file::begins_with(file, &MAGIC) };
 
 /// A native tick file, mapped into memory and verified.
 #[derive(Debug)]

@@ -5,11 +5,12 @@ mod parquet;
 #[cfg(test)]
 mod tests;
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::market::{Price, Timestamp};
-use crate::whole_file;
+use crate::whole_file::{self, Kind};
 
 /// How a table is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,7 @@ pub enum TableError {
 /// or never: not if anything failed, and not if the writer is dropped.
 pub struct TableWriter {
     path: PathBuf,
+    format: TableFormat,
     columns: Vec<Column>,
     rows: u64,
     /// Gone once a row has failed.
@@ -136,7 +138,8 @@ impl TableWriter {
     /// has no place for them.
     ///
     /// # Errors
-    /// If the ending is not known, or the folder cannot be written to.
+    /// If the ending is not known, something else than a table of this kind stands at `path`, or the folder cannot
+    /// be written to.
     pub fn begin(
         path: &Path,
         columns: Vec<Column>,
@@ -144,7 +147,7 @@ impl TableWriter {
     ) -> Result<TableWriter, TableError> {
         let format = TableFormat::of(path)?;
         let begin = || {
-            let file = whole_file::begin(path)?;
+            let file = with_kind(format, &columns, |kind| whole_file::begin(path, kind))?;
             Ok(match format {
                 TableFormat::Csv => File::Csv(csv::CsvFile::new(file, &columns)?),
                 TableFormat::Parquet => {
@@ -153,7 +156,7 @@ impl TableWriter {
             })
         };
         let file = begin().map_err(|source| failed(path, source))?;
-        Ok(TableWriter { path: path.to_owned(), columns, rows: 0, file: Some(file) })
+        Ok(TableWriter { path: path.to_owned(), format, columns, rows: 0, file: Some(file) })
     }
 
     /// Appends a row. After an error the table is lost, and every further call fails.
@@ -190,11 +193,11 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Puts the whole file in its place and returns how many rows it has. What stood there before is
-    /// replaced.
+    /// Puts the whole file in its place and returns how many rows it has. A table of this kind that stood there
+    /// before is replaced.
     ///
     /// # Errors
-    /// If an earlier row failed, the disk is full, or the name cannot be given.
+    /// If an earlier row failed, something else stands there by now, the disk is full, or the name cannot be given.
     pub fn finish(self) -> Result<u64, TableError> {
         let finished = match self.file {
             Some(File::Csv(file)) => file.finish(),
@@ -202,10 +205,26 @@ impl TableWriter {
             None => Err(io::Error::other("a row could not be written")),
         };
         finished
-            .and_then(|file| whole_file::put_in_place(file, &self.path))
+            .and_then(|file| {
+                with_kind(self.format, &self.columns, |kind| {
+                    whole_file::put_in_place(file, &self.path, kind)
+                })
+            })
             .map_err(|source| failed(&self.path, source))?;
         Ok(self.rows)
     }
+}
+
+/// What may be replaced by a table of these columns: one whose first columns are the same. The others depend on
+/// the configuration.
+fn with_kind<T>(format: TableFormat, columns: &[Column], use_it: impl FnOnce(&Kind) -> T) -> T {
+    let names: Vec<&str> = columns.iter().take(4).map(|column| column.name.as_str()).collect();
+    let header = names.join(",");
+    let is_ours: &dyn Fn(&mut fs::File) -> bool = match format {
+        TableFormat::Csv => &|file| whole_file::begins_with(file, header.as_bytes()),
+        TableFormat::Parquet => &parquet::is_ours,
+    };
+    use_it(&Kind { what: "a table of this kind", is_ours })
 }
 
 fn failed(path: &Path, source: io::Error) -> TableError {

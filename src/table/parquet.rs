@@ -1,5 +1,6 @@
 //! A table as Parquet.
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, Type};
 use tempfile::NamedTempFile;
@@ -21,6 +23,19 @@ const GROUP_ROWS: usize = 1 << 16;
 const PRICE_DIGITS: i32 = 18;
 const PRICE_DECIMALS: i32 = 9;
 const PRICE_LIMIT: u64 = 10_u64.pow(PRICE_DIGITS as u32);
+
+/// What our files name as their maker.
+const CREATED_BY: &str = concat!("algospace-hft version ", env!("CARGO_PKG_VERSION"));
+
+/// Whether a file is a Parquet file that the program made, in whatever version.
+pub(super) fn is_ours(file: &mut File) -> bool {
+    let reader =
+        file.try_clone().and_then(|file| SerializedFileReader::new(file).map_err(io_error));
+    reader.is_ok_and(|reader| {
+        let maker = reader.metadata().file_metadata().created_by().unwrap_or_default();
+        maker.split(' ').next() == CREATED_BY.split(' ').next()
+    })
+}
 
 pub(super) struct ParquetFile {
     writer: SerializedFileWriter<NamedTempFile>,
@@ -58,6 +73,7 @@ impl ParquetFile {
         let schema = Type::group_type_builder("table").with_fields(fields).build();
         let facts = facts.iter().map(|(name, fact)| KeyValue::new(name.clone(), fact.clone()));
         let mut properties = WriterProperties::builder()
+            .set_created_by(CREATED_BY.to_owned())
             .set_compression(Compression::ZSTD(Default::default()))
             // Numbers hardly repeat; looking for repetitions would cost more than writing them.
             .set_dictionary_enabled(false)

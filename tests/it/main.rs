@@ -20,6 +20,7 @@ mod import_bad_inputs;
 mod import_identity;
 mod journal;
 mod journal_kill;
+mod kept_files;
 mod model_parity;
 mod momentum_index;
 mod momentum_index_reference;

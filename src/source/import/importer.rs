@@ -1,9 +1,7 @@
 //! One import: from files in any known layout to one native tick file.
 
 use std::collections::HashSet;
-use std::fs::Metadata;
 use std::num::NonZeroU32;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,6 +15,7 @@ use super::intake::Intake;
 use super::join::{ContractStream, JoinError, JoinPlan};
 use super::layout::Layout;
 use super::lean::{LeanOptions, read_lean};
+use super::ledger::REJECTS_FILE;
 use super::placement::{DAY, Dated};
 use super::policy::Policies;
 use super::preset::{Preset, preset_names};
@@ -27,6 +26,7 @@ use super::sierra::{SierraOptions, read_sierra};
 use super::text::{Header, Stamp, TextFormat, TextSummary};
 use crate::market::{Calendar, Instrument, Price, Timestamp, time_zone};
 use crate::source::native::TickFileError;
+use crate::whole_file::{self, Identity};
 
 /// Chooses which of several contracts is shown when.
 pub type RollChoice = Box<dyn Fn(&[ContractStream]) -> Result<JoinPlan, String>>;
@@ -536,24 +536,24 @@ pub fn run(
     }
     let rejects = options.rejects_path();
     // A file by another name, or with a second one, is the same file.
-    let identity = |facts: &Metadata| (facts.dev(), facts.ino());
-    let outputs = [&options.output, &rejects]
-        .map(|path| std::fs::metadata(path).ok().map(|facts| identity(&facts)));
+    let outputs = [&options.output, &rejects].map(|path| Identity::of(path));
     let (mut bytes_total, mut seen) = (0, HashSet::new());
     for path in &inputs {
-        let facts = std::fs::metadata(path)
-            .map_err(|source| ImportError::Input { path: path.clone(), source })?;
-        bytes_total += facts.len();
-        if outputs.contains(&Some(identity(&facts))) {
+        let io = |source| ImportError::Input { path: path.clone(), source };
+        bytes_total += std::fs::metadata(path).map_err(io)?.len();
+        let identity = Identity::of(path);
+        if outputs.contains(&identity) {
             return Err(ImportError::OutputIsInput { path: path.clone() });
         }
-        if !seen.insert(identity(&facts)) {
+        if !seen.insert(identity) {
             return Err(ImportError::Twice { path: path.clone() });
         }
     }
-    if rejects == options.output {
+    if Identity::is_same(&rejects, &options.output) {
         return Err(ImportError::OutputIsRejects { path: rejects });
     }
+    whole_file::check(&rejects, &REJECTS_FILE)
+        .map_err(|error| ImportError::Rejects { path: rejects, reason: error.to_string() })?;
     for collect in [false, true] {
         match attempt(options, &inputs, bytes_total, collect, progress) {
             Ok(report) => return Ok(report),

@@ -1,16 +1,22 @@
 //! The book of an import: what was found in which row.
 
-use std::io::{BufWriter, Read};
+use std::io::BufWriter;
 use std::path::PathBuf;
 
 use tempfile::NamedTempFile;
 
 use super::importer::ImportError;
 use super::report::{Count, EXAMPLES, Effect, Example, Finding};
-use crate::whole_file;
+use crate::whole_file::{self, Kind};
 
 /// The first line of a file of refused rows.
 const HEADER: &str = "input,line,reason,text\n";
+
+/// What may be replaced or removed where refused rows go.
+pub(crate) const REJECTS_FILE: Kind = Kind {
+    what: "a file of refused rows",
+    is_ours: &|file| whole_file::begins_with(file, HEADER.as_bytes()),
+};
 
 /// Where a row stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,12 +127,7 @@ impl Ledger {
     pub(super) fn keep_rejects(&mut self) -> Result<Option<PathBuf>, ImportError> {
         let Some(rejects) = self.rejects.take() else {
             // Only what an import wrote is ours to remove.
-            let is_ours = std::fs::File::open(&self.rejects_path).is_ok_and(|file| {
-                let mut header = String::new();
-                let mut line = std::io::BufReader::new(file).take(HEADER.len() as u64);
-                line.read_to_string(&mut header).is_ok() && header == HEADER
-            });
-            if is_ours {
+            if whole_file::is_there(&self.rejects_path, &REJECTS_FILE) {
                 std::fs::remove_file(&self.rejects_path)
                     .map_err(|error| self.cannot_write(error.to_string()))?;
             }
@@ -137,7 +138,7 @@ impl Ledger {
             .map_err(|error| error.to_string())
             .and_then(|buffer| buffer.into_inner().map_err(|error| error.to_string()))
             .and_then(|file| {
-                whole_file::put_in_place(file, &self.rejects_path)
+                whole_file::put_in_place(file, &self.rejects_path, &REJECTS_FILE)
                     .map_err(|error| error.to_string())
             })
             .map_err(|reason| self.cannot_write(reason))?;
@@ -153,7 +154,7 @@ impl Ledger {
         let rejects = match &mut self.rejects {
             Some(rejects) => rejects,
             None => {
-                let file = whole_file::begin(&self.rejects_path);
+                let file = whole_file::begin(&self.rejects_path, &REJECTS_FILE);
                 let file = BufWriter::new(file.map_err(|error| error.to_string())?);
                 let mut writer = csv::Writer::from_writer(file);
                 writer

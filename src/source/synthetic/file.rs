@@ -6,12 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::market::Timestamp;
 use crate::source::native::{MADE_UP, TickFileDescription, TickFileWriter};
-use crate::whole_file;
+use crate::whole_file::{self, Kind};
 
 use super::generator::Generator;
 use super::oracle::OracleResult;
 use super::regimes::RegimeStretch;
 use super::settings::{Settings, SyntheticError, SyntheticMarket};
+
+const REGIMES_HEADER: &str = "start_utc,regime,drift_ticks_per_hour,hours\n";
+
+/// What may be replaced by a file of regimes.
+const REGIMES_FILE: Kind = Kind {
+    what: "a file of regimes",
+    is_ours: &|file| whole_file::begins_with(file, REGIMES_HEADER.as_bytes()),
+};
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +61,15 @@ pub fn write_file(
     mut progress: impl FnMut(u32, u32),
 ) -> Result<Summary, SyntheticError> {
     let mut generator = Generator::new(settings.clone())?;
+    let wants_regimes = matches!(&settings.market, SyntheticMarket::Regimes(m) if m.write_regimes);
+    let regimes_path = wants_regimes.then(|| regimes_path(path));
+    let regimes = |path: &Path| {
+        let path = path.to_owned();
+        |source| SyntheticError::Regimes { path, source }
+    };
+    if let Some(path) = &regimes_path {
+        whole_file::check(path, &REGIMES_FILE).map_err(regimes(path))?;
+    }
     let mut writer = TickFileWriter::create(path, describe(&settings))?;
     let mut ticks = Vec::new();
     let mut span: Option<(Timestamp, Timestamp)> = None;
@@ -79,11 +96,8 @@ pub fn write_file(
         facts.insert("oracle_sides".to_owned(), result.sides.to_string());
         facts.insert("regime_changes".to_owned(), (stretches.len() - 1).to_string());
     }
-    let wants_regimes = matches!(&settings.market, SyntheticMarket::Regimes(m) if m.write_regimes);
-    let regimes_path = wants_regimes.then(|| regimes_path(path));
     if let Some(path) = &regimes_path {
-        write_regimes(path, &stretches)
-            .map_err(|source| SyntheticError::Regimes { path: path.clone(), source })?;
+        write_regimes(path, &stretches).map_err(regimes(path))?;
     }
     let ticks = writer.finish()?;
     Ok(Summary { ticks, sessions: made, start, end, oracle, regimes_path })
@@ -115,13 +129,13 @@ fn describe(settings: &Settings) -> TickFileDescription {
 }
 
 fn write_regimes(path: &Path, stretches: &[RegimeStretch]) -> io::Result<()> {
-    let mut file = whole_file::begin(path)?;
-    let mut text = String::from("start_utc,regime,drift_ticks_per_hour,hours\n");
+    let mut file = whole_file::begin(path, &REGIMES_FILE)?;
+    let mut text = String::from(REGIMES_HEADER);
     for stretch in stretches {
         let RegimeStretch { start, regime, hours, drift_ticks } = stretch;
         let drift = if *hours > 0.0 { drift_ticks / hours } else { 0.0 };
         text.push_str(&format!("{start},{},{drift:.6},{hours:.6}\n", regime.name()));
     }
     file.write_all(text.as_bytes())?;
-    whole_file::put_in_place(file, path)
+    whole_file::put_in_place(file, path, &REGIMES_FILE)
 }
