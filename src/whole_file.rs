@@ -119,7 +119,8 @@ fn target(path: &Path, kind: &Kind) -> io::Result<Target> {
     Ok(Target::Name(path.canonicalize()?))
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -163,6 +164,15 @@ pub(crate) fn put_in_place(file: NamedTempFile, path: &Path, kind: &Kind) -> io:
             io::copy(&mut file.reopen()?, &mut device).map(drop)
         }
     }
+}
+
+/// Waits until the names in a folder are on the disk, so that what is done after it survives no loss of power
+/// that these names do not.
+///
+/// # Errors
+/// If the folder cannot be read, or the disk fails.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// A folder for what is needed only while it is prepared. Removed when dropped.

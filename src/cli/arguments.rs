@@ -14,7 +14,7 @@ use crate::source::import::{
 ///
 /// `algospace-hft --config config/backtest.yaml` runs a backtest and writes a report; the commands
 /// below prepare and inspect its data. Exit status: 0 done, 1 the run failed, 2 bad usage or bad
-/// configuration, 130 ended by a second signal.
+/// configuration, 3 (`replay --verify`) no difference, but not everything could be compared, 130 ended by a second signal.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
@@ -60,7 +60,8 @@ pub(super) enum Command {
     Replay {
         /// The journal: run.journal in a run's output directory
         journal: PathBuf,
-        /// Fail unless every decision, order, fill and trade is the same
+        /// Fail unless every decision, order, fill and trade is the same: exit status 1 if one is not, 3 if the journal does
+        /// not hold the whole run or the replay was stopped
         #[arg(long)]
         verify: bool,
         /// Write what the run left to this directory: the same trades.csv and equity.csv

@@ -1,6 +1,6 @@
 //! `check`: is this configuration, with its history, ready to run?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,8 @@ use crate::agents::model_set::{GOLDEN_TOLERANCE, GraphFile, GraphKind, shapes_te
 use crate::config::{Config, Mode, StrategyKind, process_variables};
 use crate::market::{Instrument, Timestamp};
 use crate::performance::{MADE_UP_MARKET, NOTHING_TO_DECIDE, RUN_FILES, check_run_directory};
-use crate::pipeline::{Missing, Survey, journal_path, open_backend, open_model_set, survey};
+use crate::pipeline::{Missing, Survey, open_backend, open_model_set, survey};
+use crate::whole_file::Identity;
 
 /// So many holes are listed to people.
 const MOST_HOLES: usize = 10;
@@ -22,16 +23,36 @@ pub(super) fn load(path: &Path) -> Result<(Config, Instrument), Failure> {
     Ok((config, instrument))
 }
 
-/// Refuses an output that would replace the history it is made from.
-pub(super) fn keep_history(config: &Config, outputs: &[std::path::PathBuf]) -> Result<(), Failure> {
-    let Some(history) = &config.data_handler.backtest_settings.file_path else { return Ok(()) };
-    let same = |output: &std::path::PathBuf| matches!((output.canonicalize(), history.canonicalize()), (Ok(a), Ok(b)) if a == b);
-    match outputs.iter().find(|output| same(output)) {
-        Some(output) => Err(Failure::usage(format!(
-            "{}: both the history and an output; choose another output",
-            output.display()
-        ))),
-        None => Ok(()),
+/// Refuses an output that would replace what it is made from: the configuration at `path`, its history, its model set.
+pub(super) fn keep_inputs(
+    path: &Path,
+    config: &Config,
+    outputs: &[PathBuf],
+) -> Result<(), Failure> {
+    let history = config.data_handler.backtest_settings.file_path.as_deref();
+    let inputs = [
+        (Some(path), "the configuration"),
+        (history, "the history"),
+        (config.marl_core.model_set.as_deref(), "the model set"),
+    ];
+    for (input, what) in inputs {
+        for file in input.map(files_of).unwrap_or_default() {
+            if let Some(output) = outputs.iter().find(|output| Identity::is_same(output, &file)) {
+                return Err(Failure::usage(format!(
+                    "{}: both {what} and an output; choose another output",
+                    output.display()
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A file itself, or the files in a folder.
+fn files_of(path: &Path) -> Vec<PathBuf> {
+    match std::fs::read_dir(path) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(_) => vec![path.to_owned()],
     }
 }
 
@@ -56,16 +77,15 @@ pub(super) fn load_backtest(path: &Path) -> Result<(Config, Instrument), Failure
 }
 
 /// Refuses every output of a run that cannot be.
-pub(super) fn check_outputs(config: &Config) -> Result<(), Failure> {
+pub(super) fn check_outputs(path: &Path, config: &Config) -> Result<(), Failure> {
     let directory = &config.output.directory;
-    let files = RUN_FILES.iter().map(|name| directory.join(name));
-    let files: Vec<_> = files.chain([journal_path(config)]).collect();
-    keep_history(config, &files)
+    let files: Vec<_> = RUN_FILES.iter().map(|name| directory.join(name)).collect();
+    keep_inputs(path, config, &files)
 }
 
 pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
     let (config, _) = load_backtest(path)?;
-    check_outputs(&config)?;
+    check_outputs(path, &config)?;
     check_run_directory(&config.output.directory).map_err(Failure::usage)?;
     let models =
         (config.strategy.kind == StrategyKind::Marl).then(|| check_models(&config)).transpose()?;
@@ -97,14 +117,9 @@ pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
 fn survey_apart(config: &Config) -> Result<Survey, Failure> {
     let directory = &config.output.directory;
     let existing = directory.ancestors().find(|it| !it.as_os_str().is_empty() && it.exists());
-    let folder = tempfile::Builder::new()
-        .prefix(".check-")
-        .tempdir_in(existing.unwrap_or(Path::new(".")))
-        .map_err(Failure::usage)?;
-    let mut apart = config.clone();
-    apart.output.directory = folder.path().to_owned();
-    let mut progress = Progress::new();
-    let survey = survey(&apart, &stop::on_signal(), &mut |now| progress.show_backtest(now));
+    let (mut progress, stop) = (Progress::new(), stop::on_signal());
+    let show = &mut |now| progress.show_backtest(now);
+    let survey = survey(config, existing.unwrap_or(Path::new(".")), &stop, show);
     progress.finish();
     survey.map_err(Failure::usage)
 }

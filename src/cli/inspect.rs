@@ -15,10 +15,11 @@ use crate::config::{Config, StrategyKind};
 use crate::features::FeatureTable;
 use crate::market::{Bar, Timestamp};
 use crate::matrix::MatrixTable;
-use crate::performance::{EquityPoint, RunRecord, Trade, write_trades_file};
-use crate::pipeline::{FeatureStage, Prepared, Sink, run_backtest};
+use crate::performance::{EquityPoint, RunRecord, TRADES_FILE, Trade, write_trades_file};
+use crate::pipeline::{FeatureStage, Place, Prepared, Sink, run_backtest_in};
 use crate::source::history::{History, HistoryError};
 use crate::table::{TableError, TableFormat};
+use crate::whole_file::{self, Kind, folder_of};
 
 const NO_INDICATORS: &str =
     "no indicator is computed: `bars.timeframes` and `indicators.timeframes` have none in common";
@@ -94,11 +95,14 @@ fn table(
     format: TableFormat,
     stop: &Arc<AtomicBool>,
 ) -> Result<(), Failure> {
-    let (config, instrument) = check::load(config)?;
-    check::keep_history(&config, &[output.to_owned()])?;
+    let path = config;
+    let (config, instrument) = check::load(path)?;
+    check::keep_inputs(path, &config, &[output.to_owned()])?;
     let mut progress = Progress::new();
-    let mut prepared = Prepared::inspection(&config, stop, &mut |now| progress.show_backtest(now))
-        .map_err(Failure::backtest)?;
+    let mut prepared = Prepared::inspection(&config, folder_of(output), stop, &mut |now| {
+        progress.show_backtest(now)
+    })
+    .map_err(Failure::backtest)?;
     let facts = match format {
         TableFormat::Csv => Vec::new(),
         TableFormat::Parquet => facts(&config, prepared.history()).map_err(Failure::run)?,
@@ -159,24 +163,35 @@ fn facts_of(config: &Config, input: &str, sha256: &str) -> Vec<(String, String)>
 }
 
 fn trades(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
-    let (config, _) = check::load(config)?;
-    let record = whole_run(&config, output, stop)?;
+    check_output(output, &TRADES_FILE)?;
+    let (_, record) = whole_run(config, output, stop)?;
     write_trades_file(output, &record).map_err(Failure::run)?;
     say(format!("{}: {} trades", output.display(), record.trades.len()));
     Ok(())
 }
 
-/// A backtest that was not stopped.
-fn whole_run(config: &Config, output: &Path, stop: &Arc<AtomicBool>) -> Result<RunRecord, Failure> {
-    check::keep_history(config, &[output.to_owned()])?;
+/// Makes sure, before the work, that nothing else than a file of this kind would be replaced.
+pub(super) fn check_output(output: &Path, kind: &Kind) -> Result<(), Failure> {
+    whole_file::check(output, kind)
+        .map_err(|error| Failure::run(format!("{}: {error}", output.display())))
+}
+
+/// A backtest that was not stopped, and that leaves nothing of its own.
+fn whole_run(
+    path: &Path,
+    output: &Path,
+    stop: &Arc<AtomicBool>,
+) -> Result<(Config, RunRecord), Failure> {
+    let (config, _) = check::load(path)?;
+    check::keep_inputs(path, &config, &[output.to_owned()])?;
     let mut progress = Progress::new();
-    let record = run_backtest(config, stop, &mut |now| progress.show_backtest(now), &|_| {})
-        .map_err(Failure::backtest)?;
+    let (place, show) = (Place::Scratch(folder_of(output)), &mut |now| progress.show_backtest(now));
+    let record = run_backtest_in(place, &config, stop, show, &|_| {}).map_err(Failure::backtest)?;
     progress.finish();
     if record.interrupted {
         return Err(Failure::run(format!("{}: {STOPPED}", output.display())));
     }
-    Ok(record)
+    Ok((config, record))
 }
 
 fn decisions(
@@ -185,13 +200,15 @@ fn decisions(
     format: TableFormat,
     stop: &Arc<AtomicBool>,
 ) -> Result<(), Failure> {
-    let (config, _) = check::load(config)?;
-    if config.strategy.kind != StrategyKind::Marl {
+    let (loaded, _) = check::load(config)?;
+    if loaded.strategy.kind != StrategyKind::Marl {
         return Err(Failure::usage(
             "only the agents record their decisions; set `strategy.kind: marl`, or inspect trades",
         ));
     }
-    let record = whole_run(&config, output, stop)?;
+    // It would be refused after the run: a table that begins now, and ends without a row, leaves nothing.
+    DecisionTable::begin(output, &[]).map_err(Failure::run)?;
+    let (config, record) = whole_run(config, output, stop)?;
     let facts = match format {
         TableFormat::Csv => Vec::new(),
         TableFormat::Parquet => facts_of(&config, &record.input, &record.input_sha256),

@@ -1,6 +1,7 @@
 //! The command line: what users type, what they see, and the exit status.
 //!
-//! Exit status 0 = done, 1 = the run failed, 2 = bad usage or bad configuration.
+//! Exit status 0 = done, 1 = the run failed, 2 = bad usage or bad configuration, 3 = no difference was found, but not
+//! everything could be compared.
 
 mod arguments;
 mod chart;
@@ -14,7 +15,9 @@ mod stitch;
 mod stop;
 mod synth;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use clap::Parser;
 
@@ -30,6 +33,8 @@ enum Failure {
     Usage(String),
     /// It was tried and did not work: exit status 1.
     Run(String),
+    /// Nothing speaks against it, but not everything was looked at: exit status 3.
+    Unseen(String),
 }
 
 impl Failure {
@@ -41,12 +46,12 @@ impl Failure {
         Failure::Usage(error.to_string())
     }
 
-    /// A history that cannot be read, a journal that cannot be written and a thread that fails are a run that
+    /// A history that cannot be read, a directory or journal that cannot be written and a thread that fails are a run that
     /// failed; the rest is the configuration's fault.
     fn backtest(error: BacktestError) -> Failure {
-        use BacktestError::{History, Journal, Thread};
+        use BacktestError::{Directory, History, Journal, Thread};
         match error {
-            error @ (History(_) | Journal(_) | Thread(_)) => Failure::run(error),
+            error @ (Directory(_) | History(_) | Journal(_) | Thread(_)) => Failure::run(error),
             error => Failure::usage(error),
         }
     }
@@ -54,7 +59,17 @@ impl Failure {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help and version are said as anything else.
+        Err(error) => {
+            said(error.print());
+            return match error.exit_code() {
+                0 => end(Ok(())),
+                status => ExitCode::from(status as u8),
+            };
+        }
+    };
     let json = arguments.json;
     let done = match arguments.command {
         None => match arguments.config {
@@ -75,27 +90,48 @@ pub fn main() -> ExitCode {
         Some(Command::Stitch { run_dirs, output }) => stitch::stitch(&run_dirs, &output, json),
         Some(Command::Report { run_dir }) => run::report(&run_dir),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Run(message)) => {
-            tell(format!("error: {message}"));
-            ExitCode::from(1)
-        }
-        Err(Failure::Usage(message)) => {
-            tell(format!("error: {message}"));
-            ExitCode::from(2)
-        }
-    }
+    end(done)
+}
+
+/// Tells why a command ended, and gives its exit status.
+fn end(done: Result<(), Failure>) -> ExitCode {
+    let (message, status) = match done {
+        Ok(()) => match standard_output_failure() {
+            None => return ExitCode::SUCCESS,
+            Some(error) => (format!("standard output: {error}; what was printed is not whole"), 1),
+        },
+        Err(Failure::Run(message)) => (message, 1),
+        Err(Failure::Usage(message)) => (message, 2),
+        Err(Failure::Unseen(message)) => (message, 3),
+    };
+    tell(format!("error: {message}"));
+    ExitCode::from(status)
 }
 
 /// Prints a line to standard error. That nobody can read it is no reason to stop a run.
 fn tell(line: impl std::fmt::Display) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{}", printable(line));
+    let _ = writeln!(io::stderr(), "{}", printable(line));
 }
 
-/// Prints a line to standard output. A reader that has gone away (`| head`) is no error.
+/// The first failure to print to standard output.
+static UNSAID: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Prints a line to standard output. If that fails, the program ends with an error after its work.
 fn say(line: impl std::fmt::Display) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{}", printable(line));
+    said(writeln!(io::stdout(), "{}", printable(line)));
+}
+
+/// Remembers why something was not printed. A reader that has gone away (`| head`) is no error.
+fn said(done: io::Result<()>) {
+    if let Err(error) = done
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        UNSAID.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// Why not everything that was said has arrived.
+fn standard_output_failure() -> Option<io::Error> {
+    said(io::stdout().flush());
+    UNSAID.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

@@ -6,10 +6,10 @@ use super::progress::Progress;
 use super::{Failure, check, say, stop, tell};
 use crate::market::Timestamp;
 use crate::performance::{
-    LatencySummary, Summary, WallTimes, check_run_directory, hold_run_directory, remove_journal,
-    render_report_again, write_run_directory,
+    LatencySummary, Summary, WallTimes, check_run_directory, hold_run_directory,
+    render_report_again,
 };
-use crate::pipeline::{Backtest, run_backtest};
+use crate::pipeline::{Backtest, Place, run_backtest_in};
 
 impl Progress {
     pub(super) fn show_backtest(&mut self, now: Backtest) {
@@ -23,25 +23,21 @@ impl Progress {
 
 pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     let (config, _) = check::load_backtest(path)?;
-    check::check_outputs(&config)?;
+    check::check_outputs(path, &config)?;
     let notes = config.notes();
     let directory = &config.output.directory;
     check_run_directory(directory).map_err(Failure::run)?;
-    let _held = hold_run_directory(directory).map_err(Failure::run)?;
+    let held = hold_run_directory(directory).map_err(Failure::run)?;
     let started = Timestamp::now();
     let stop = stop::on_signal();
     let mut progress = Progress::new();
-    let record = run_backtest(&config, &stop, &mut |now| progress.show_backtest(now), &|line| {
-        tell(line);
-    });
+    let (show, log) = (&mut |now| progress.show_backtest(now), &|line: &str| tell(line));
+    let record = run_backtest_in(Place::Run(&held), &config, &stop, show, log);
     progress.finish();
     let mut record = record.map_err(Failure::backtest)?;
     record.data_notes.extend(notes);
     let times = WallTimes { started, finished: Timestamp::now() };
-    let summary = write_run_directory(directory, &record, times).map_err(Failure::run)?;
-    if !config.keeps_journal() {
-        remove_journal(directory).map_err(Failure::run)?;
-    }
+    let summary = held.write(&record, times).map_err(Failure::run)?;
     if json {
         say(serde_json::to_string(&summary).map_err(Failure::run)?);
     } else {

@@ -11,7 +11,7 @@ use crate::market::{Bar, Price, Session, Tick, Timeframe, Timestamp};
 use crate::matrix::{MatricesSettings, MatrixKind, MatrixSettings};
 use crate::performance::{EquityPoint, ExitReason, Trade};
 use crate::pipeline::{BacktestError, Sink, TradingStage, pipeline, risk_rules};
-use crate::source::history::{History, Preparation};
+use crate::source::history::{History, HistoryError, Preparation};
 use crate::source::native::TickFileDescription;
 use crate::strategy::{Levels, Observation, Observer, Strategy};
 
@@ -125,7 +125,11 @@ impl Market {
     ) -> Result<Market, MarketError> {
         let instrument = config.instrument().map_err(BacktestError::from)?;
         let on_preparation = &mut |Preparation { done, total }| progress(done, total);
-        let history = History::open(config, &instrument, stop, on_preparation)
+        let working = &config.output.directory;
+        std::fs::create_dir_all(working)
+            .map_err(|source| HistoryError::Folder { path: working.clone(), source })
+            .map_err(BacktestError::from)?;
+        let history = History::open(config, &instrument, working, stop, on_preparation)
             .map_err(BacktestError::from)?;
         let matrices = whole_matrices(config);
         let schema = FeatureSchema::of(&config.indicators, &matrices);

@@ -78,7 +78,7 @@ pub enum JournalError {
 /// Bytes of the longest payload.
 pub const LONGEST: usize = 1 << 16;
 
-const MAGIC: [u8; 8] = *b"ALGOJRNL";
+pub(crate) const MAGIC: [u8; 8] = *b"ALGOJRNL";
 const VERSION: u32 = 1;
 /// Bytes before the header.
 const HEAD: usize = 24;

@@ -170,9 +170,12 @@ impl<'a> Iterator for Records<'a> {
             return None;
         };
         if record.kind == FINISHED {
-            let is_last = self.at + length == self.bytes.len();
+            // It ends the file, and counts the records before it.
+            let is_whole = self.at + length == self.bytes.len()
+                && record.payload == self.records.to_le_bytes()
+                && record.sequence == self.records;
             let end = End::Finished { records: self.records };
-            self.end = Some(if is_last { end } else { self.find_end() });
+            self.end = Some(if is_whole { end } else { self.find_end() });
             return None;
         }
         self.at += length;

@@ -52,18 +52,35 @@ impl Writer {
         header: &[u8],
         window_bytes: usize,
     ) -> Result<Writer, JournalError> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path).map_err(
+            |source| JournalError::Io { path: path.to_owned(), action: "create", source },
+        )?;
+        Self::in_file(file, path, header, window_bytes).inspect_err(|_| {
+            // A file that holds no record would only stand in the way of the next try.
+            let _ = std::fs::remove_file(path);
+        })
+    }
+
+    /// Begins a journal with `header` in an empty file, which goes by the name of `path`.
+    ///
+    /// # Errors
+    /// If there is no room.
+    pub(crate) fn begin(file: File, path: &Path, header: &[u8]) -> Result<Writer, JournalError> {
+        Self::in_file(file, path, header, WINDOW)
+    }
+
+    fn in_file(
+        mut file: File,
+        path: &Path,
+        header: &[u8],
+        window_bytes: usize,
+    ) -> Result<Writer, JournalError> {
         let fail =
             |action| move |source| JournalError::Io { path: path.to_owned(), action, source };
         let length = u32::try_from(header.len()).map_err(|_| JournalError::HeaderTooLong {
             path: path.to_owned(),
             bytes: header.len(),
         })?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .map_err(fail("create"))?;
         let mut head = Vec::with_capacity(HEAD + header.len() + 8);
         head.extend_from_slice(&MAGIC);
         head.extend_from_slice(&VERSION.to_le_bytes());
@@ -80,14 +97,8 @@ impl Writer {
         let (window, at) = (head.len() as u64, 0);
         let path = path.to_owned();
         let mut writer = Writer { path, file, map, window, at, window_bytes, records: 0 };
-        match writer.next_window() {
-            Ok(()) => Ok(writer),
-            Err(error) => {
-                // A file that holds no record would only stand in the way of the next try.
-                let _ = std::fs::remove_file(&writer.path);
-                Err(error)
-            }
-        }
+        writer.next_window()?;
+        Ok(writer)
     }
 
     /// Adds a record of `kind` (1 to 254). Sequences mean what the caller wants. Allocates nothing; asks the system

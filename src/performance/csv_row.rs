@@ -1,7 +1,6 @@
 //! Rows of the run directory's tables: reading with file, line and column in every refusal.
 
 use std::fmt::Display;
-use std::fs::File;
 use std::path::Path;
 
 use super::RunDirectoryError;
@@ -52,18 +51,14 @@ impl Row<'_> {
     }
 }
 
-/// Reads the table at `path`, whose first columns must be `columns`, and gives each row to `take`.
+/// Reads the table that stands at `path`, whose first columns must be `columns`, and gives each row to `take`.
 pub(super) fn read_table<T>(
     path: &Path,
+    bytes: &[u8],
     columns: &[&str],
     mut take: impl FnMut(&Row) -> Result<T, RunDirectoryError>,
 ) -> Result<Vec<T>, RunDirectoryError> {
-    let file = File::open(path).map_err(|source| RunDirectoryError::Io {
-        path: path.to_owned(),
-        action: "open",
-        source,
-    })?;
-    let mut reader = csv::Reader::from_reader(file);
+    let mut reader = csv::Reader::from_reader(bytes);
     let refuse = |line, problem| RunDirectoryError::Row { path: path.to_owned(), line, problem };
     let malformed = |error: csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);

@@ -37,10 +37,13 @@ pub(super) fn write_decisions(
 ///
 /// # Errors
 /// Naming the line and the column that cannot be read.
-pub(super) fn read_decisions(path: &Path) -> Result<Vec<DecisionRecord>, RunDirectoryError> {
+pub(super) fn read_decisions(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Vec<DecisionRecord>, RunDirectoryError> {
     let columns = DecisionTable::column_names();
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    read_table(path, &columns, |row| {
+    read_table(path, bytes, &columns, |row| {
         let mut record = DecisionRecord {
             question: row.parse("question")?,
             bar_end: row.parse("bar_end_utc")?,
@@ -200,7 +203,8 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("decisions.csv");
             write_decisions(&path, &records).unwrap();
-            prop_assert_eq!(read_decisions(&path).unwrap(), records);
+            let bytes = std::fs::read(&path).unwrap();
+            prop_assert_eq!(read_decisions(&path, &bytes).unwrap(), records);
         }
     }
 }

@@ -39,8 +39,11 @@ pub(super) fn write_equity(
 ///
 /// # Errors
 /// Naming the line and the column that cannot be read.
-pub(super) fn read_equity(path: &Path) -> Result<Vec<EquityPoint>, RunDirectoryError> {
-    read_table(path, &COLUMNS, |row| {
+pub(super) fn read_equity(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Vec<EquityPoint>, RunDirectoryError> {
+    read_table(path, bytes, &COLUMNS, |row| {
         Ok(EquityPoint {
             time: row.parse("utc")?,
             cash: row.money("cash")?,
@@ -80,12 +83,9 @@ mod tests {
         fn reads_back_exactly_what_was_written(
             equity in prop::collection::vec(any_point(), 0..20)
         ) {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("equity.csv");
             let mut bytes = Vec::new();
             write_equity(&mut bytes, Money::ZERO, &equity).unwrap();
-            std::fs::write(&path, bytes).unwrap();
-            prop_assert_eq!(read_equity(&path).unwrap(), equity);
+            prop_assert_eq!(read_equity(Path::new("equity.csv"), &bytes).unwrap(), equity);
         }
     }
 

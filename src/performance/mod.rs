@@ -31,10 +31,10 @@ pub use latency_summary::{LatencySummary, SpanSummary};
 pub use record::{EquityPoint, ExitReason, Trade};
 pub use run_directory::{
     HeldDirectory, JOURNAL, RUN_FILES, RunDirectoryError, WallTimes, check_run_directory,
-    hold_run_directory, remove_journal, render_report_again, write_run_directory,
-    write_trades_file,
+    hold_run_directory, render_report_again, write_run_directory, write_trades_file,
 };
 pub use run_record::{DecidedBy, InputDescription, RunRecord};
 pub use statistics::{ExitReasonStatistics, Statistics};
 pub use stitch::{StitchError, stitch_runs};
 pub use summary::{ProcessingTime, Summary};
+pub(crate) use trades_csv::TRADES_FILE;

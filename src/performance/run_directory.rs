@@ -11,17 +11,25 @@
 //! | `latency.SPAN.hgrm` | the same of each span from tick to order that has samples, by [`Span::tag`] |
 //! | `latency.hlog` | those spans by interval, HdrHistogram's interval log, a tag a span |
 //! | `config.resolved.yaml` | the configuration with every default filled in |
+//! | `rejects.csv` | rows of the history that its import refused, if there are any |
 //! | `run.journal` | every event and action, if the run keeps them; see [`crate::journal`] |
-//! | `manifest.json` | version, input, its hash, seed, and when the run was; written last |
+//! | `manifest.json` | version, input, its hash, seed, when the run was, and SHA-256 and rows of the other files; written last |
 //!
 //! The spans' files are only there if the run measured them; those of an earlier run are taken away.
 //! Each file appears under its name only when it is whole.
+//!
+//! A directory with a manifest holds one whole run. The first thing that a new run does to it is to take the manifest
+//! away, and to leave a mark, `.algospace-run`, until it has written its own. A directory that is not empty and has
+//! neither is not a run's, and nothing is written into it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::decisions_csv::{read_decisions, write_decisions};
@@ -34,10 +42,11 @@ use super::{EquityPoint, RunRecord, Summary, Trade};
 use crate::agents::DecisionRecord;
 use crate::latency::Span;
 use crate::market::Timestamp;
+use crate::source::import::REJECTS_FILE;
 use crate::whole_file::{self, Kind};
 
 /// The files of a run's directory: every name that a run may write or take away.
-pub const RUN_FILES: [&str; 15] = [
+pub const RUN_FILES: [&str; 17] = [
     REPORT,
     SUMMARY,
     TRADES,
@@ -52,6 +61,8 @@ pub const RUN_FILES: [&str; 15] = [
     span_file(Span::BarToOrder),
     span_file(Span::TickToOrder),
     CONFIGURATION,
+    REJECTS,
+    JOURNAL,
     MANIFEST,
 ];
 
@@ -64,6 +75,10 @@ const LATENCY: &str = "latency.hgrm";
 const INTERVALS: &str = "latency.hlog";
 const CONFIGURATION: &str = "config.resolved.yaml";
 const MANIFEST: &str = "manifest.json";
+const REJECTS: &str = "rejects.csv";
+
+/// Says that a directory without a manifest is a run's.
+const MARK: &str = ".algospace-run";
 
 /// The file of a run's events and actions, which the pipeline writes while it runs.
 pub const JOURNAL: &str = "run.journal";
@@ -100,9 +115,49 @@ pub enum RunDirectoryError {
         /// The directory.
         path: PathBuf,
     },
-    /// `summary.json` is not what a run writes.
+    /// It holds what no run wrote.
+    #[error(
+        "{path}: the folder is not empty, and what is in it is not a run's; give `output.directory` or --output a folder of its own"
+    )]
+    NotOurs {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file of the run would be written elsewhere.
+    #[error("{path}: is a link, and a run writes into its own folder only; remove it")]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// It holds a journal, from which a run can be made again, and which cannot be made again.
+    #[error(
+        "{path}: holds the journal of a run, which would be lost; give --output another directory"
+    )]
+    HoldsJournal {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Nothing says that its files are whole and of one run.
+    #[error(
+        "{path}: there is no manifest.json, so the run did not end here, or is of an earlier version; run the backtest again"
+    )]
+    NoManifest {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file is not the one that the run left.
+    #[error(
+        "{path}: this is not the file that the run left: {problem}; undo the change or run the backtest again"
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        problem: String,
+    },
+    /// `summary.json` or `manifest.json` is not what a run writes.
     #[error("{path}: {source}; it was changed or is of another version, run the backtest again")]
-    Summary {
+    Json {
         /// The file.
         path: PathBuf,
         /// What is wrong, with line and column.
@@ -129,134 +184,353 @@ pub struct WallTimes {
     pub finished: Timestamp,
 }
 
-#[derive(Serialize)]
-struct Manifest<'a> {
-    version: &'a str,
-    mode: &'a str,
-    input: &'a str,
-    input_sha256: &'a str,
+/// `manifest.json`.
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    version: String,
+    mode: String,
+    input: String,
+    input_sha256: String,
     seed: u64,
     started: String,
     finished: String,
+    /// The other files by name, but for the journal, whose records have checksums of their own. Manifests of earlier
+    /// versions have none.
+    #[serde(default)]
+    files: BTreeMap<String, FileFacts>,
 }
 
-/// Makes sure, before a long run, that its directory can be made and written to. Leaves no trace.
+/// What a file of a run must be.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct FileFacts {
+    sha256: String,
+    /// Lines below the header, of a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rows: Option<usize>,
+}
+
+impl Manifest {
+    fn read(directory: &Path) -> Result<Manifest, RunDirectoryError> {
+        let path = directory.join(MANIFEST);
+        if let Err(error) = fs::symlink_metadata(&path)
+            && error.kind() == io::ErrorKind::NotFound
+            && directory.is_dir()
+        {
+            return Err(RunDirectoryError::NoManifest { path: directory.to_owned() });
+        }
+        let bytes = read(directory, MANIFEST)?;
+        serde_json::from_slice(&bytes).map_err(|source| RunDirectoryError::Json { path, source })
+    }
+
+    /// Writes it, behind everything that it vouches for.
+    fn write(&self, directory: &Path) -> Result<(), RunDirectoryError> {
+        let sync = || {
+            whole_file::sync_folder(directory).map_err(|source| {
+                let path = directory.to_owned();
+                RunDirectoryError::Io { path, action: "sync", source }
+            })
+        };
+        sync()?;
+        replace(directory, MANIFEST, |writer| write_json(writer, self))?;
+        sync()
+    }
+
+    /// Makes sure that a file is the one that the run left.
+    fn vouch(&self, directory: &Path, name: &str, bytes: &[u8]) -> Result<(), RunDirectoryError> {
+        if self.files.is_empty() {
+            return Err(RunDirectoryError::NoManifest { path: directory.to_owned() });
+        }
+        let problem = match self.files.get(name) {
+            None => "manifest.json does not know it".to_owned(),
+            Some(facts) if facts.sha256 == sha256(bytes) => return Ok(()),
+            Some(FileFacts { rows: Some(rows), .. }) => {
+                format!("its SHA-256 is not the one in manifest.json, where it has {rows} rows")
+            }
+            Some(_) => "its SHA-256 is not the one in manifest.json".to_owned(),
+        };
+        Err(RunDirectoryError::Changed { path: directory.join(name), problem })
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A file of a run. Links are not followed: a directory that came from elsewhere may have some to other files.
+fn read(directory: &Path, name: &str) -> Result<Vec<u8>, RunDirectoryError> {
+    let path = directory.join(name);
+    let bytes = fs::symlink_metadata(&path).and_then(|found| match found.is_file() {
+        true => fs::read(&path),
+        false => Err(io::Error::other("it is no regular file")),
+    });
+    bytes.map_err(|source| RunDirectoryError::Io { path, action: "read", source })
+}
+
+/// Makes sure, before a long run, that its directory can be made and written to, and is no one else's. Leaves no trace.
 ///
 /// # Errors
-/// If the directory, or the nearest one above it that exists, cannot be written to.
+/// If the directory, or the nearest one above it that exists, cannot be written to, or it holds what no run wrote.
 pub fn check_run_directory(directory: &Path) -> Result<(), RunDirectoryError> {
     let existing = directory.ancestors().find(|ancestor| ancestor.exists());
-    tempfile::tempfile_in(existing.unwrap_or(Path::new("."))).map(|_| ()).map_err(|source| {
+    tempfile::tempfile_in(existing.unwrap_or(Path::new("."))).map(drop).map_err(|source| {
         RunDirectoryError::Io { path: directory.to_owned(), action: "write into", source }
-    })
+    })?;
+    if directory.exists() { check_owner(directory) } else { Ok(()) }
+}
+
+/// Makes sure that a directory is empty, or a run's, and that no name in it leads elsewhere.
+fn check_owner(directory: &Path) -> Result<(), RunDirectoryError> {
+    let fail = |source| {
+        let path = directory.to_owned();
+        RunDirectoryError::Io { path, action: "read", source }
+    };
+    for name in RUN_FILES.iter().chain([&MARK]) {
+        let path = directory.join(name);
+        if fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) {
+            return Err(RunDirectoryError::Link { path });
+        }
+    }
+    if directory.join(MARK).exists() || Manifest::read(directory).is_ok() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(directory).map_err(fail)? {
+        if !whole_file::is_unfinished(&entry.map_err(fail)?.file_name()) {
+            return Err(RunDirectoryError::NotOurs { path: directory.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// A run directory that no other run writes into. Dropped, it takes away the directories that were made for it and
 /// in which nothing was left.
 #[derive(Debug)]
 pub struct HeldDirectory {
+    path: PathBuf,
     _lock: File,
     /// The innermost first.
     made: Vec<PathBuf>,
+    /// Whether it is the new run's by now.
+    is_begun: AtomicBool,
 }
 
 impl Drop for HeldDirectory {
     fn drop(&mut self) {
+        // One in which nothing is left needs no mark.
+        let is_left =
+            |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != MARK);
+        if !fs::read_dir(&self.path).is_ok_and(|mut entries| entries.any(is_left)) {
+            let _ = fs::remove_file(self.path.join(MARK));
+        }
         // One that is not empty stays.
         self.made.iter().take_while(|directory| fs::remove_dir(directory).is_ok()).for_each(drop);
     }
 }
 
-/// Makes `directory` if need be and holds it.
+/// Makes `directory` if need be and holds it. What killed runs left unfinished in it goes.
 ///
 /// # Errors
-/// If it cannot be made, or another run holds it.
+/// If it cannot be made, another run holds it, or it holds what no run wrote.
 pub fn hold_run_directory(directory: &Path) -> Result<HeldDirectory, RunDirectoryError> {
-    let path = || directory.to_owned();
-    let fail = |action| move |source| RunDirectoryError::Io { path: path(), action, source };
+    let path = directory.to_owned();
     let missing = directory.ancestors().take_while(|it| !it.as_os_str().is_empty() && !it.exists());
     let made = missing.map(Path::to_owned).collect();
-    fs::create_dir_all(directory).map_err(fail("make the directory"))?;
-    let lock = File::open(directory).map_err(fail("open"))?;
-    match lock.try_lock() {
+    fs::create_dir_all(directory).map_err(|source| {
+        let path = directory.to_owned();
+        RunDirectoryError::Io { path, action: "make the directory", source }
+    })?;
+    let lock = lock(directory, File::try_lock)?;
+    let held = HeldDirectory { path, _lock: lock, made, is_begun: AtomicBool::new(false) };
+    check_owner(directory)?;
+    whole_file::sweep(directory);
+    Ok(held)
+}
+
+/// Keeps runs out of a directory that is there, for as long as the file is open.
+pub(super) fn lock(
+    directory: &Path,
+    how: impl FnOnce(&File) -> Result<(), TryLockError>,
+) -> Result<File, RunDirectoryError> {
+    let path = || directory.to_owned();
+    let lock = File::open(directory).map_err(|source| RunDirectoryError::Io {
+        path: path(),
+        action: "open",
+        source,
+    })?;
+    match how(&lock) {
         Err(TryLockError::WouldBlock) => Err(RunDirectoryError::Held { path: path() }),
         // A file system without locks holds nothing.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(HeldDirectory { _lock: lock, made }),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(lock),
     }
 }
 
-/// Takes away the journal of an earlier run, whose results are no longer those in `directory`.
-///
-/// # Errors
-/// If it is there and cannot be removed.
-pub fn remove_journal(directory: &Path) -> Result<(), RunDirectoryError> {
-    remove(directory, JOURNAL)
+impl HeldDirectory {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes it the new run's, before the first byte of that is written: the manifest of an earlier run goes, and
+    /// then what this run may have nothing to replace with. Does nothing after the first call.
+    ///
+    /// # Errors
+    /// If a file cannot be removed.
+    pub fn begin(&self) -> Result<(), RunDirectoryError> {
+        if self.is_begun.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let fail = |action| {
+            move |source| RunDirectoryError::Io { path: self.path.clone(), action, source }
+        };
+        let text = "A run of algospace-hft writes into this folder, or did until it was ended. The next one may use it.\n";
+        fs::write(self.path.join(MARK), text).map_err(fail("write into"))?;
+        self.remove(MANIFEST)?;
+        whole_file::sync_folder(&self.path).map_err(fail("sync"))?;
+        if whole_file::is_there(&self.path.join(REJECTS), &REJECTS_FILE) {
+            self.remove(REJECTS)?;
+        }
+        [JOURNAL, INTERVALS, DECISIONS].into_iter().try_for_each(|name| self.remove(name))?;
+        Span::ALL.into_iter().try_for_each(|span| self.remove(span_file(span)))?;
+        self.is_begun.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes sure that no journal would be lost: results that are made of runs' files need none, and never replace
+    /// one.
+    ///
+    /// # Errors
+    /// If there is one.
+    pub fn keep_journal(&self) -> Result<(), RunDirectoryError> {
+        match fs::symlink_metadata(self.path.join(JOURNAL)) {
+            Ok(_) => Err(RunDirectoryError::HoldsJournal { path: self.path.clone() }),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Moves the rows that an import refused here, from a file on the same disk.
+    ///
+    /// # Errors
+    /// If something else than such rows is in their place, or it cannot be done.
+    pub fn keep_rejects(&self, rejects: &Path) -> Result<(), RunDirectoryError> {
+        let path = self.path.join(REJECTS);
+        let fail = |source| RunDirectoryError::Io { path: path.clone(), action: "write", source };
+        whole_file::check(&path, &REJECTS_FILE).map_err(fail)?;
+        self.begin()?;
+        fs::rename(rejects, &path).map_err(fail)
+    }
+
+    /// Writes everything that a run leaves, its manifest last. Gives the summary back.
+    ///
+    /// # Errors
+    /// If a file cannot be written; the files written before are kept.
+    pub fn write(
+        &self,
+        record: &RunRecord,
+        times: WallTimes,
+    ) -> Result<Summary, RunDirectoryError> {
+        self.begin()?;
+        let directory = &*self.path;
+        let summary = Summary::of(record);
+        let mut files = Files { directory, facts: BTreeMap::new() };
+        files.put(TRADES, Some(record.trades.len()), |writer| {
+            write_trades(writer, &record.instrument, &record.contract_symbols, &record.trades)
+                .map_err(io::Error::from)
+        })?;
+        files.put(EQUITY, Some(record.equity.len()), |writer| {
+            write_equity(writer, record.initial_capital, &record.equity).map_err(io::Error::from)
+        })?;
+        if summary.decisions.is_some() {
+            write_decisions(&directory.join(DECISIONS), &record.decisions)?;
+            files.keep(DECISIONS, Some(record.decisions.len()))?;
+        }
+        files.put(LATENCY, None, |writer| {
+            write_percentiles(writer, &record.processing_time, PICOSECONDS)
+        })?;
+        if let Some(latency) = &record.latency {
+            for it in latency.spans.iter().filter(|it| !it.histogram.is_empty()) {
+                files.put(span_file(it.span), None, |writer| {
+                    write_percentiles(writer, &it.histogram, 1.0)
+                })?;
+            }
+            files.put(INTERVALS, None, |writer| writer.write_all(&latency.interval_log))?;
+        }
+        if whole_file::is_there(&directory.join(REJECTS), &REJECTS_FILE) {
+            files.keep(REJECTS, None)?;
+        }
+        files
+            .put(CONFIGURATION, None, |writer| writer.write_all(record.configuration.as_bytes()))?;
+        files.put(SUMMARY, None, |writer| write_json(writer, &summary))?;
+        let run = Run {
+            summary: &summary,
+            trades: &record.trades,
+            equity: &record.equity,
+            decisions: &record.decisions,
+            configuration: &record.configuration,
+        };
+        files.put(REPORT, None, |writer| writer.write_all(render(&run).as_bytes()))?;
+        let manifest = Manifest {
+            version: record.version.clone(),
+            mode: record.mode.clone(),
+            input: record.input.clone(),
+            input_sha256: record.input_sha256.clone(),
+            seed: record.seed,
+            started: times.started.to_string(),
+            finished: times.finished.to_string(),
+            files: files.facts,
+        };
+        manifest.write(directory)?;
+        self.remove(MARK)?;
+        Ok(summary)
+    }
+
+    /// Takes a file away, if it is there.
+    fn remove(&self, name: &str) -> Result<(), RunDirectoryError> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(RunDirectoryError::Io { path, action: "replace", source })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
-/// Writes everything that a run leaves into `directory`, which is made if need be; files of an
-/// earlier run in it are replaced, its manifest first taken away. Gives the summary back.
+/// The files of a run, as they are written.
+struct Files<'a> {
+    directory: &'a Path,
+    facts: BTreeMap<String, FileFacts>,
+}
+
+impl Files<'_> {
+    /// Writes a file of so many rows.
+    fn put(
+        &mut self,
+        name: &str,
+        rows: Option<usize>,
+        write: impl FnOnce(&mut BufWriter<&mut NamedTempFile>) -> io::Result<()>,
+    ) -> Result<(), RunDirectoryError> {
+        replace(self.directory, name, write)?;
+        self.keep(name, rows)
+    }
+
+    /// Takes a file of so many rows into the manifest.
+    fn keep(&mut self, name: &str, rows: Option<usize>) -> Result<(), RunDirectoryError> {
+        let sha256 = sha256(&read(self.directory, name)?);
+        self.facts.insert(name.to_owned(), FileFacts { sha256, rows });
+        Ok(())
+    }
+}
+
+/// Holds `directory`, which is made if need be, and writes everything that a run leaves into it:
+/// [`HeldDirectory::write`].
 ///
 /// # Errors
-/// If the directory cannot be made or a file not be written; the files written before are kept.
+/// If the directory cannot be held, or a file not be written; the files written before are kept.
 pub fn write_run_directory(
     directory: &Path,
     record: &RunRecord,
     times: WallTimes,
 ) -> Result<Summary, RunDirectoryError> {
-    fs::create_dir_all(directory).map_err(|source| RunDirectoryError::Io {
-        path: directory.to_owned(),
-        action: "make the directory",
-        source,
-    })?;
-    // A directory with a manifest is whole; from here until its own is written, this one is not.
-    remove(directory, MANIFEST)?;
-    // This run may have nothing to replace them with.
-    remove(directory, INTERVALS)?;
-    remove(directory, DECISIONS)?;
-    Span::ALL.into_iter().try_for_each(|span| remove(directory, span_file(span)))?;
-    let summary = Summary::of(record);
-    replace(directory, TRADES, |writer| {
-        write_trades(writer, &record.instrument, &record.contract_symbols, &record.trades)
-            .map_err(io::Error::from)
-    })?;
-    replace(directory, EQUITY, |writer| {
-        write_equity(writer, record.initial_capital, &record.equity).map_err(io::Error::from)
-    })?;
-    if summary.decisions.is_some() {
-        write_decisions(&directory.join(DECISIONS), &record.decisions)?;
-    }
-    replace(directory, LATENCY, |writer| {
-        write_percentiles(writer, &record.processing_time, PICOSECONDS)
-    })?;
-    if let Some(latency) = &record.latency {
-        for it in latency.spans.iter().filter(|it| !it.histogram.is_empty()) {
-            replace(directory, span_file(it.span), |writer| {
-                write_percentiles(writer, &it.histogram, 1.0)
-            })?;
-        }
-        replace(directory, INTERVALS, |writer| writer.write_all(&latency.interval_log))?;
-    }
-    replace(directory, CONFIGURATION, |writer| writer.write_all(record.configuration.as_bytes()))?;
-    replace(directory, SUMMARY, |writer| write_json(writer, &summary))?;
-    let run = Run {
-        summary: &summary,
-        trades: &record.trades,
-        equity: &record.equity,
-        decisions: &record.decisions,
-        configuration: &record.configuration,
-    };
-    replace(directory, REPORT, |writer| writer.write_all(render(&run).as_bytes()))?;
-    let manifest = Manifest {
-        version: &record.version,
-        mode: &record.mode,
-        input: &record.input,
-        input_sha256: &record.input_sha256,
-        seed: record.seed,
-        started: times.started.to_string(),
-        finished: times.finished.to_string(),
-    };
-    replace(directory, MANIFEST, |writer| write_json(writer, &manifest))?;
-    Ok(summary)
+    hold_run_directory(directory)?.write(record, times)
 }
 
 /// Writes the trades of a run to a file of their own, with the columns of `trades.csv`.
@@ -271,12 +545,14 @@ pub fn write_trades_file(path: &Path, record: &RunRecord) -> Result<(), RunDirec
 }
 
 /// Makes `report.html` of a run directory anew from its other files, byte for byte as the run made
-/// it if they are unchanged. Gives its path back.
+/// it if the version is the same. Gives its path back.
 ///
 /// # Errors
-/// If a file is missing, cannot be read, or is not what a run writes; the old report is kept.
+/// If a run is at work in it, a file is missing, cannot be read, or is not the one that the run left; the old report is
+/// kept.
 pub fn render_report_again(directory: &Path) -> Result<PathBuf, RunDirectoryError> {
-    let FinishedRun { summary, trades, equity, decisions, configuration } =
+    let _lock = lock(directory, File::try_lock)?;
+    let FinishedRun { summary, trades, equity, decisions, configuration, mut manifest } =
         FinishedRun::read(directory)?;
     let run = Run {
         summary: &summary,
@@ -285,7 +561,13 @@ pub fn render_report_again(directory: &Path) -> Result<PathBuf, RunDirectoryErro
         decisions: &decisions,
         configuration: &configuration,
     };
-    replace(directory, REPORT, |writer| writer.write_all(render(&run).as_bytes()))?;
+    let page = render(&run);
+    replace(directory, REPORT, |writer| writer.write_all(page.as_bytes()))?;
+    // Another version's report is another one.
+    let facts = FileFacts { sha256: sha256(page.as_bytes()), rows: None };
+    if manifest.files.insert(REPORT.to_owned(), facts.clone()) != Some(facts) {
+        manifest.write(directory)?;
+    }
     Ok(directory.join(REPORT))
 }
 
@@ -296,49 +578,48 @@ pub(super) struct FinishedRun {
     pub equity: Vec<EquityPoint>,
     pub decisions: Vec<DecisionRecord>,
     pub configuration: String,
+    manifest: Manifest,
 }
 
 impl FinishedRun {
     /// Reads a run's directory.
     ///
     /// # Errors
-    /// If a file is missing, cannot be read, or is not what a run writes.
+    /// If there is no manifest, or a file is missing, cannot be read, or is not the one that the run left.
     pub fn read(directory: &Path) -> Result<FinishedRun, RunDirectoryError> {
-        let read = |name: &str| {
-            let path = directory.join(name);
-            match fs::read_to_string(&path) {
-                Ok(text) => Ok((path, text)),
-                Err(source) => Err(RunDirectoryError::Io { path, action: "read", source }),
-            }
-        };
-        let (path, text) = read(SUMMARY)?;
-        let summary: Summary = serde_json::from_str(&text)
-            .map_err(|source| RunDirectoryError::Summary { path, source })?;
-        let trades = read_trades(&directory.join(TRADES), &summary.contracts)?;
-        let equity = read_equity(&directory.join(EQUITY))?;
-        let (_, configuration) = read(CONFIGURATION)?;
-        let decisions = match summary.decisions {
-            Some(_) => read_decisions(&directory.join(DECISIONS))?,
-            None => Vec::new(),
-        };
-        Ok(FinishedRun { summary, trades, equity, decisions, configuration })
+        let manifest = Manifest::read(directory)?;
+        let path = |name| directory.join(name);
+        let summary_text = read(directory, SUMMARY)?;
+        let summary: Summary = serde_json::from_slice(&summary_text)
+            .map_err(|source| RunDirectoryError::Json { path: path(SUMMARY), source })?;
+        let trades_text = read(directory, TRADES)?;
+        let trades = read_trades(&path(TRADES), &trades_text, &summary.contracts)?;
+        let equity_text = read(directory, EQUITY)?;
+        let equity = read_equity(&path(EQUITY), &equity_text)?;
+        let configuration = read(directory, CONFIGURATION)?;
+        let mut files = vec![
+            (SUMMARY, &summary_text),
+            (TRADES, &trades_text),
+            (EQUITY, &equity_text),
+            (CONFIGURATION, &configuration),
+        ];
+        let (mut decisions, decisions_text);
+        decisions = Vec::new();
+        if summary.decisions.is_some() {
+            decisions_text = read(directory, DECISIONS)?;
+            decisions = read_decisions(&path(DECISIONS), &decisions_text)?;
+            files.push((DECISIONS, &decisions_text));
+        }
+        // Last, so that a line that cannot be read is told by its number.
+        files.iter().try_for_each(|(name, bytes)| manifest.vouch(directory, name, bytes))?;
+        let configuration = String::from_utf8_lossy(&configuration).into_owned();
+        Ok(FinishedRun { summary, trades, equity, decisions, configuration, manifest })
     }
 }
 
 fn write_json(writer: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *writer, value)?;
     writer.write_all(b"\n")
-}
-
-/// Takes a file away, if it is there.
-fn remove(directory: &Path, name: &str) -> Result<(), RunDirectoryError> {
-    match fs::remove_file(directory.join(name)) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            let path = directory.join(name);
-            Err(RunDirectoryError::Io { path, action: "replace", source })
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Fills a temporary file of a run directory and renames it to its name.

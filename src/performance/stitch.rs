@@ -4,13 +4,14 @@
 //! capital + profit so far + the run's own profit.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::run_directory::FinishedRun;
+use super::run_directory::{FinishedRun, lock};
 use super::{
     DecidedBy, EquityPoint, InputDescription, RunDirectoryError, RunRecord, Summary, Trade,
 };
@@ -84,7 +85,7 @@ pub enum StitchError {
 /// One run of those in `directories`, in the order of their days, in whatever order they are given.
 ///
 /// # Errors
-/// If one cannot be read, they differ in more than their days, or their days overlap.
+/// If a run is at work in one, one cannot be read or is not whole, they differ in more than their days, or their days overlap.
 pub fn stitch_runs(directories: &[PathBuf]) -> Result<RunRecord, StitchError> {
     let mut parts = directories.iter().map(Part::read).collect::<Result<Vec<_>, _>>()?;
     parts.sort_by_key(|part| part.begins);
@@ -143,6 +144,7 @@ struct Part<'a> {
 
 impl Part<'_> {
     fn read(path: &PathBuf) -> Result<Part<'_>, StitchError> {
+        let _lock = lock(path, File::try_lock_shared)?;
         let run = FinishedRun::read(path)?;
         match (run.equity.first(), run.equity.last()) {
             (Some(first), Some(last)) => {

@@ -88,9 +88,10 @@ pub(super) fn write_trades(
 /// Naming the line and the column that cannot be read, or a net that is not gross less costs.
 pub(super) fn read_trades(
     path: &Path,
+    bytes: &[u8],
     contracts: &[String],
 ) -> Result<Vec<Trade>, RunDirectoryError> {
-    read_table(path, &COLUMNS, |row| read_trade(row, contracts))
+    read_table(path, bytes, &COLUMNS, |row| read_trade(row, contracts))
 }
 
 fn read_trade(row: &Row, contracts: &[String]) -> Result<Trade, RunDirectoryError> {
@@ -180,10 +181,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8], contracts: &[String]) -> Result<Vec<Trade>, RunDirectoryError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("trades.csv");
-        std::fs::write(&path, bytes).unwrap();
-        read_trades(&path, contracts)
+        read_trades(Path::new("trades.csv"), bytes, contracts)
     }
 
     proptest! {

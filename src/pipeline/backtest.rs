@@ -1,5 +1,6 @@
 //! A backtest from its configuration to everything that it leaves.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
@@ -20,7 +21,10 @@ use crate::machine::{Machine, PlanError};
 use crate::market::{
     Bar, BarFlags, Calendar, Instrument, InstrumentError, Money, Timeframe, Timestamp,
 };
-use crate::performance::{DecidedBy, EquityPoint, InputDescription, RunRecord, Trade};
+use crate::performance::{
+    DecidedBy, EquityPoint, HeldDirectory, InputDescription, RunDirectoryError, RunRecord, Trade,
+    hold_run_directory,
+};
 use crate::source::history::{History, HistoryError, Preparation};
 use crate::source::native::TickFileDescription;
 use crate::strategy::{Observer, Strategy};
@@ -43,6 +47,9 @@ pub enum BacktestError {
     /// The threads cannot be placed as configured.
     #[error("pipeline.cores: {0}")]
     Plan(#[from] PlanError),
+    /// The directory of the run cannot be written to, or is someone else's.
+    #[error(transparent)]
+    Directory(#[from] RunDirectoryError),
     /// The journal cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -70,6 +77,16 @@ pub enum Backtest {
     Replaying(u64, u64),
 }
 
+/// Where a backtest writes while it runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// Into the directory that is held for it: a history that must be prepared, refused rows of it, and the journal.
+    Run(&'a HeldDirectory),
+    /// Nowhere, but for a history that must be prepared: that is in a folder of its own inside this one, removed with
+    /// the run. No journal is kept.
+    Scratch(&'a Path),
+}
+
 /// A sink that nobody reads.
 struct Unheard;
 
@@ -89,19 +106,21 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Opens, imports or generates the configured history and sets the stages up for a backtest.
+    /// Opens, imports or generates the configured history, in a folder inside `working`, and sets the stages up for a
+    /// backtest.
     ///
     /// # Errors
     /// If the configuration or the history cannot be used.
     pub fn backtest(
         config: &Config,
+        working: &Path,
         stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Backtest),
     ) -> Result<Prepared, BacktestError> {
         // What is wrong with the seat is told before a long import.
         let instrument = config.instrument()?;
         let mut seat = Seat::new(config, &instrument)?;
-        let history = Self::open(config, &instrument, stop, progress)?;
+        let history = Self::open(config, &instrument, working, stop, progress)?;
         let matrices = seat.matrices(config);
         let description = history.file.description();
         let stages =
@@ -139,12 +158,13 @@ impl Prepared {
     /// If the configuration or the history cannot be used.
     pub fn inspection(
         config: &Config,
+        working: &Path,
         stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Backtest),
     ) -> Result<Prepared, BacktestError> {
         let observer: Box<dyn Strategy + Send> = Box::new(Observer(config.bars.timeframes[0]));
         let instrument = config.instrument()?;
-        let history = Self::open(config, &instrument, stop, progress)?;
+        let history = Self::open(config, &instrument, working, stop, progress)?;
         let (description, matrices) = (history.file.description(), &config.matrices);
         let stages = assembly::pipeline(config, &instrument, description, matrices, observer)?;
         Ok(Prepared { instrument, history, model_set: None, stages })
@@ -153,10 +173,11 @@ impl Prepared {
     fn open(
         config: &Config,
         instrument: &Instrument,
+        working: &Path,
         stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Backtest),
     ) -> Result<History, HistoryError> {
-        History::open(config, instrument, stop, &mut |Preparation { done, total }| {
+        History::open(config, instrument, working, stop, &mut |Preparation { done, total }| {
             progress(Backtest::Preparing(done, total));
         })
     }
@@ -209,23 +230,32 @@ impl Prepared {
 ///
 /// # Errors
 /// If the configuration or the history cannot be used, or the run fails. Nothing is written in any case but
-/// the journal, if there is one.
-pub fn run_backtest(
+/// the journal, if there is one, and rows that the import of the history refused.
+pub fn run_backtest_in(
+    place: Place<'_>,
     config: &Config,
     stop: &Arc<AtomicBool>,
     progress: &mut dyn FnMut(Backtest),
     log: &(dyn Fn(&str) + Sync),
 ) -> Result<RunRecord, BacktestError> {
+    let (working, held) = match place {
+        Place::Run(held) => (held.path(), Some(held)),
+        Place::Scratch(folder) => (folder, None),
+    };
     let Prepared { instrument, history, model_set, stages } =
-        Prepared::backtest(config, stop, progress)?;
+        Prepared::backtest(config, working, stop, progress)?;
     let machine = Machine::read();
     let runner = Runner::choose(config, &machine, log)?;
-    let journal = match config.keeps_journal() {
-        true => {
+    // From here on nothing is wrong with the configuration, and an earlier run may be replaced.
+    if let (Some(held), Some(rejects)) = (held, &history.rejects) {
+        held.keep_rejects(rejects)?;
+    }
+    let journal = match held {
+        Some(held) if config.keeps_journal() => {
             let sha256 = model_set.as_ref().map(|(_, sha256)| sha256.clone());
-            Some(begin_journal(config, &history, sha256, &runner)?)
+            Some(begin_journal(held, config, &history, sha256, &runner)?)
         }
-        false => None,
+        _ => None,
     };
     let mut results = Recording::of(&config.bars.timeframes, &stages);
     let mut readiness = Readiness::new(stages.features());
@@ -273,6 +303,23 @@ pub fn run_backtest(
         };
         Ok(finished)
     })
+}
+
+/// Runs a backtest, with its journal, if it keeps one, in `output.directory`; otherwise nothing is left there.
+///
+/// # Errors
+/// As [`run_backtest_in`], and if the directory of the journal cannot be held.
+pub fn run_backtest(
+    config: &Config,
+    stop: &Arc<AtomicBool>,
+    progress: &mut dyn FnMut(Backtest),
+    log: &(dyn Fn(&str) + Sync),
+) -> Result<RunRecord, BacktestError> {
+    if config.keeps_journal() {
+        let held = hold_run_directory(&config.output.directory)?;
+        return run_backtest_in(Place::Run(&held), config, stop, progress, log);
+    }
+    run_backtest_in(Place::Scratch(&std::env::temp_dir()), config, stop, progress, log)
 }
 
 /// Keeps what the pipeline makes. It grows with trades and bars, not with ticks.

@@ -10,12 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Event;
 use super::output::Action;
-use crate::journal::{Journal, JournalError, Record, Writer};
+use crate::journal::{Journal, JournalError, MAGIC, Record, Writer};
 use crate::market::{Tick, TickFault, Timestamp};
 use crate::source::native::{DescriptionFault, TickFileDescription};
+use crate::whole_file::{self, Kind};
 
 /// Bytes of the largest record: more than twice what an action takes.
 const LARGEST: usize = 512;
+
+/// What may be replaced by a journal.
+const JOURNAL_FILE: Kind =
+    Kind { what: "a journal", is_ours: &|file| whole_file::begins_with(file, &MAGIC) };
 
 /// What a run must have been to be replayed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,16 +52,33 @@ pub struct RunJournal {
 }
 
 impl RunJournal {
-    /// Begins a journal. A file of that name goes, and a folder that is missing is made.
+    /// Begins a journal. A journal of that name goes, and a folder that is missing is made.
     ///
     /// # Errors
-    /// If the file cannot be made.
+    /// If the file cannot be made, or something else than a journal has its name.
     pub fn begin(path: &Path, header: &JournalHeader) -> Result<RunJournal, JournalError> {
         // What cannot be done here is told by the creation that follows.
         let _ = path.parent().map(std::fs::create_dir_all);
-        let _ = std::fs::remove_file(path);
+        Self::begin_after(path, header, || Ok(()))
+    }
+
+    /// Begins a journal that gets its name once there is room for it and `ready` is done.
+    ///
+    /// # Errors
+    /// As [`RunJournal::begin`], and what `ready` fails with. A journal that has the name keeps it then.
+    pub(super) fn begin_after<E: From<JournalError>>(
+        path: &Path,
+        header: &JournalHeader,
+        ready: impl FnOnce() -> Result<(), E>,
+    ) -> Result<RunJournal, E> {
+        let io = |source| JournalError::Io { path: path.to_owned(), action: "create", source };
         let header = serde_json::to_vec_pretty(header).expect("a header is plain text and numbers");
-        Ok(RunJournal { writer: Writer::create(path, &header)?, buffer: [0; LARGEST] })
+        let unfinished = whole_file::begin(path, &JOURNAL_FILE).map_err(io)?;
+        let file = unfinished.as_file().try_clone().map_err(io)?;
+        let writer = Writer::begin(file, path, &header)?;
+        ready()?;
+        whole_file::put_in_place(unfinished, path, &JOURNAL_FILE).map_err(io)?;
+        Ok(RunJournal { writer, buffer: [0; LARGEST] })
     }
 
     /// Writes the event that has this number in the total order.
@@ -138,6 +160,18 @@ pub enum RunJournalError {
         path: String,
         /// What is wrong.
         source: serde_json::Error,
+    },
+    /// The events are not numbered one after the other.
+    #[error(
+        "{path}: event {event} stands where event {expected} should: records are missing, or it is not the journal of a run"
+    )]
+    Order {
+        /// The file.
+        path: String,
+        /// The number of an event.
+        event: u64,
+        /// The number that was due.
+        expected: u64,
     },
     /// A record has no meaning.
     #[error(

@@ -20,7 +20,7 @@ mod trading;
 
 pub use assembly::AssemblyError;
 pub(crate) use assembly::pipeline;
-pub use backtest::{Backtest, BacktestError, Prepared, run_backtest};
+pub use backtest::{Backtest, BacktestError, Place, Prepared, run_backtest, run_backtest_in};
 pub use decision::{Answer, Break, DecisionTiming, Downstream, Question};
 pub use event::{Event, Quote};
 pub use feature_stage::{FeatureCounts, FeatureStage, FeatureStageError};

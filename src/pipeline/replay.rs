@@ -65,6 +65,8 @@ pub struct Replayed {
     pub record: RunRecord,
     /// How the journal ends.
     pub end: End,
+    /// Whether the journal holds everything that was done: its writer ended it, behind the end of the run.
+    pub is_whole: bool,
     /// Version of the program that wrote it.
     pub version: String,
     /// Actions that the journal holds and the replay did too, in the same order.
@@ -135,7 +137,7 @@ pub fn replay_journal(
         sink: Keeping { results: &mut results, readiness: &mut readiness },
         event: 0,
         expected: content.actions.iter(),
-        is_complete: content.end.is_finished(),
+        is_complete: content.is_whole,
         same: 0,
         difference: None,
     };
@@ -202,8 +204,8 @@ pub fn replay_journal(
     let mut record = record(&config, &instrument, &input, &stages, results, &readiness, run);
     let hash = Sha256::digest(journal.bytes());
     record.input_sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    let (version, end) = (header.version, content.end);
-    Ok(Replayed { record, end, version, same_actions: same, difference, changed_answers })
+    let (version, Content { end, is_whole, .. }) = (header.version, content);
+    Ok(Replayed { record, end, is_whole, version, same_actions: same, difference, changed_answers })
 }
 
 /// What a journal holds, but for its events.
@@ -211,8 +213,9 @@ struct Content {
     /// Those of the events that it holds, in order.
     actions: Vec<(u64, Action)>,
     events: u64,
-    /// Only this says whether everything that was done is there: actions are written after the last event.
     end: End,
+    /// Whether everything that was done is there: actions are written after the last event, which ends the run.
+    is_whole: bool,
 }
 
 impl Content {
@@ -226,12 +229,18 @@ impl Content {
             .tick_rule()
             .map_err(|fault| RunJournalError::Input { path: text(), fault })?;
         let (mut actions, mut events, mut last) = (Vec::new(), 0, Timestamp::MIN);
+        let mut ends_with_run = false;
         let mut records = journal.records();
         for record in records.by_ref() {
             match Entry::of(&record) {
                 Some(Entry::Action(event, action)) => actions.push((event, action)),
                 Some(Entry::Event(event, what)) => {
+                    if event != events {
+                        let (path, expected) = (text(), events);
+                        return Err(RunJournalError::Order { path, event, expected });
+                    }
                     events += 1;
+                    ends_with_run = matches!(what, Event::End(_));
                     if let Event::Tick(tick) = &what {
                         rule.check(last, tick).map_err(|fault| RunJournalError::Tick {
                             path: text(),
@@ -253,7 +262,8 @@ impl Content {
         // The stages may have been ahead of the journal when it was cut.
         actions.retain(|&(event, _)| event < events);
         let end = records.end().expect("every record was read");
-        Ok(Content { actions, events, end })
+        let is_whole = end.is_finished() && ends_with_run;
+        Ok(Content { actions, events, end, is_whole })
     }
 }
 

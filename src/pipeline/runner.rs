@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use quanta::Clock;
 
+use super::backtest::BacktestError;
 use super::event::Event;
 use super::feature_stage::FeatureStage;
 use super::inline::{Replay, no_times, replay};
@@ -20,7 +21,7 @@ use crate::journal::JournalError;
 use crate::latency::Load;
 use crate::machine::{Machine, Plan, PlanError, Request, Role, lock_memory, plan};
 use crate::market::{Bar, Tick};
-use crate::performance::{EquityPoint, JOURNAL, Trade};
+use crate::performance::{EquityPoint, HeldDirectory, JOURNAL, Trade};
 use crate::source::history::History;
 use crate::strategy::Strategy;
 
@@ -146,14 +147,14 @@ pub fn journal_path(config: &Config) -> PathBuf {
     config.output.directory.join(JOURNAL)
 }
 
-/// Begins the run's journal; that of an earlier run in the same folder goes.
+/// Begins the run's journal in the directory that is held for it, which becomes the new run's once there is room.
 pub(super) fn begin_journal(
+    held: &HeldDirectory,
     config: &Config,
     history: &History,
     model_set: Option<String>,
     runner: &Runner,
-) -> Result<RunJournal, JournalError> {
-    let path = journal_path(config);
+) -> Result<RunJournal, BacktestError> {
     let header = JournalHeader {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         seed: config.system.seed,
@@ -164,7 +165,9 @@ pub(super) fn begin_journal(
         model_set,
         has_answers: runner.has_answers(),
     };
-    RunJournal::begin(&path, &header)
+    RunJournal::begin_after(&held.path().join(JOURNAL), &header, || {
+        held.begin().map_err(BacktestError::from)
+    })
 }
 
 /// Takes ticks through the stages in this thread, with a journal if there is one.

@@ -1,5 +1,6 @@
 //! What a run would see of its history, without anybody who decides.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -70,12 +71,13 @@ pub struct ContractSpan {
 }
 
 /// Opens, imports or generates the history as a run does, takes it through bars and features, and says what was seen.
-/// Whatever is written for it lies below `output.directory` and is gone at the end.
+/// Whatever is written for it lies in a folder of its own inside `working` and is gone at the end.
 ///
 /// # Errors
 /// As [`super::run_backtest`], but for what only deciding can meet.
 pub fn survey(
     config: &Config,
+    working: &Path,
     stop: &Arc<AtomicBool>,
     progress: &mut dyn FnMut(Backtest),
 ) -> Result<Survey, BacktestError> {
@@ -85,9 +87,9 @@ pub fn survey(
     let strategy = seat.into_strategy();
     let (decides_on, warm_up) = (strategy.timeframe(), strategy.warm_up());
     drop(strategy);
-    let history = History::open(config, &instrument, stop, &mut |Preparation { done, total }| {
-        progress(Backtest::Preparing(done, total));
-    })?;
+    let on_preparation =
+        &mut |Preparation { done, total }| progress(Backtest::Preparing(done, total));
+    let history = History::open(config, &instrument, working, stop, on_preparation)?;
     let description = history.file.description();
     let observer = Observer(decides_on);
     let mut stages = assembly::pipeline(config, &instrument, description, &matrices, observer)?;

@@ -18,11 +18,10 @@ use super::synthetic::{
 use crate::config::{
     BacktestSettings, Config, RollSetting, SyntheticMarket as MarketSetting, SyntheticSettings,
 };
-use crate::market::{Calendar, Instrument, RollRule, Session, Tick, TickFlags, Timestamp};
+use crate::market::{
+    Calendar, Instrument, Naming, RollRule, Session, Tick, TickFlags, Timestamp,
+};
 use crate::whole_file::WorkingFolder;
-
-/// Rows that an import refused, beside the results.
-const REJECTS: &str = "rejects.csv";
 
 /// A history, ready to be replayed.
 #[derive(Debug)]
@@ -37,7 +36,9 @@ pub struct History {
     pub imported_from: Vec<PathBuf>,
     /// What a reader of the results must know of it, a sentence each.
     pub notes: Vec<String>,
-    /// Where an imported or generated history lives for as long as this does.
+    /// Rows that the import refused, in a file that is there for as long as this is; none if all were taken.
+    pub rejects: Option<PathBuf>,
+    /// Where an imported or generated history was made.
     folder: Option<WorkingFolder>,
 }
 
@@ -106,6 +107,18 @@ pub enum HistoryError {
         /// Its end.
         close: Timestamp,
     },
+    /// The configuration names another contract than the native file holds.
+    #[error(
+        "{path}: holds {held}, not {wanted}; leave `data_handler.backtest_settings.contract` out, or import {wanted} into a file of its own"
+    )]
+    OtherContract {
+        /// The history.
+        path: PathBuf,
+        /// What it holds.
+        held: String,
+        /// What was given.
+        wanted: String,
+    },
     /// The file cannot be read.
     #[error("{path}: cannot read: {source}")]
     Read {
@@ -138,33 +151,31 @@ pub enum HistoryError {
 
 impl History {
     /// Opens the history that the configuration names. A file that is not native is imported, and a
-    /// synthetic market generated, into a folder inside `output.directory` that is removed with the
-    /// history.
+    /// synthetic market generated, into a folder inside `working` that is removed with the history. Nothing else is
+    /// written.
     ///
     /// # Errors
     /// If there is none, it cannot be used, or `stop` is set while it is being prepared.
     pub fn open(
         config: &Config,
         instrument: &Instrument,
+        working: &Path,
         stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Preparation),
     ) -> Result<History, HistoryError> {
         let settings = &config.data_handler.backtest_settings;
-        let output = &config.output.directory;
-        // Refused rows of an earlier run's import are none of this run's.
-        let _ = std::fs::remove_file(output.join(REJECTS));
         let mut history = match (&settings.file_path, settings.synthetic) {
             (Some(path), _) => {
                 if !path.exists() {
                     return Err(HistoryError::Missing { path: path.clone() });
                 }
-                Self::open_file(path, settings, instrument, output, stop, progress)
+                Self::open_file(path, settings, instrument, working, stop, progress)
             }
             (None, Some(synthetic)) => Self::generate(
                 synthetic,
                 config.synthetic_seed(),
                 instrument,
-                output,
+                working,
                 stop,
                 progress,
             ),
@@ -225,14 +236,14 @@ impl History {
         folder: Option<WorkingFolder>,
     ) -> History {
         let end = file.ticks().len();
-        History { file, end, name, imported_from, notes, folder }
+        History { file, end, name, imported_from, notes, rejects: None, folder }
     }
 
     fn open_file(
         path: &Path,
         settings: &BacktestSettings,
         instrument: &Instrument,
-        output: &Path,
+        working: &Path,
         stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Preparation),
     ) -> Result<History, HistoryError> {
@@ -243,13 +254,14 @@ impl History {
                 Detected::Native => {
                     let file = TickFile::open(path)?;
                     check_bars(&file, &path.display().to_string(), instrument.calendar)?;
-                    let notes = expansion_note(&file).into_iter().collect();
+                    let fixed = check_fixed(settings, path, &file)?;
+                    let notes = expansion_note(&file).into_iter().chain(fixed).collect();
                     let name = path.display().to_string();
                     return Ok(History::whole(file, name, Vec::new(), notes, None));
                 }
             },
         };
-        let folder = working_folder(output)?;
+        let folder = working_folder(working)?;
         let native = folder.join("history.ticks");
         let inputs = vec![path.to_owned()];
         let mut options = ImportOptions::new(&format, inputs, native.clone(), instrument.clone());
@@ -263,13 +275,12 @@ impl History {
             };
             roll_choice(rule, Adjustment::None, instrument.calendar)
         });
-        // The rejects outlive the working folder.
-        options.rejects = Some(output.join(REJECTS));
+        options.rejects = Some(folder.join("rejects.csv"));
         let report = import::run(&options, &mut |now| {
             progress(Preparation { done: now.bytes_read, total: now.bytes_total });
         })
         .map_err(Box::new)?;
-        let file = TickFile::open(&native)?;
+        let file = open_prepared(&native)?;
         let mut notes: Vec<String> = expansion_note(&file).into_iter().collect();
         for finding in Finding::ALL {
             let count = report.count(finding);
@@ -284,19 +295,20 @@ impl History {
         }
         notes.extend(report.tick_warning().map(|warning| format!("Import: {warning}")));
         let name = path.display().to_string();
-        let imported_from = report.inputs;
-        Ok(History::whole(file, name, imported_from, notes, Some(folder)))
+        let (imported_from, rejects) = (report.inputs, report.rejects);
+        let history = History::whole(file, name, imported_from, notes, Some(folder));
+        Ok(History { rejects, ..history })
     }
 
     fn generate(
         synthetic: SyntheticSettings,
         seed: u64,
         instrument: &Instrument,
-        output: &Path,
+        working: &Path,
         stop: &AtomicBool,
         progress: &mut dyn FnMut(Preparation),
     ) -> Result<History, HistoryError> {
-        let folder = working_folder(output)?;
+        let folder = working_folder(working)?;
         let native = folder.join("synthetic.ticks");
         let market = match synthetic.market {
             MarketSetting::Martingale => SyntheticMarket::Martingale(MartingaleSettings::default()),
@@ -321,7 +333,7 @@ impl History {
         synthetic::write_file(settings, &native, stop, |done, total| {
             progress(Preparation { done: u64::from(done), total: u64::from(total) });
         })?;
-        let file = TickFile::open(&native)?;
+        let file = open_prepared(&native)?;
         Ok(History::whole(file, name, Vec::new(), Vec::new(), Some(folder)))
     }
 }
@@ -379,8 +391,59 @@ fn expansion_note(file: &TickFile) -> Option<String> {
     ))
 }
 
-fn working_folder(output: &Path) -> Result<WorkingFolder, HistoryError> {
-    let error = |source| HistoryError::Folder { path: output.to_owned(), source };
-    std::fs::create_dir_all(output).map_err(error)?;
-    WorkingFolder::inside(output).map_err(error)
+/// Notes on the settings that say what an import has fixed in a native file, and that change nothing here.
+///
+/// # Errors
+/// If the contract is none of the file's.
+fn check_fixed(
+    settings: &BacktestSettings,
+    path: &Path,
+    file: &TickFile,
+) -> Result<Vec<String>, HistoryError> {
+    let contracts = &file.description().contracts;
+    let mut without_effect = Vec::new();
+    if let Some(wanted) = &settings.contract {
+        let symbols: Vec<&str> = contracts.iter().map(|contract| &*contract.symbol).collect();
+        let at = file.ticks().first().map_or(Timestamp::MIN, |tick| tick.time);
+        let instrument = &file.description().instrument;
+        if !symbols.iter().any(|symbol| may_mean(wanted, symbol, instrument, at)) {
+            let (path, held) = (path.to_owned(), symbols.join(", "));
+            return Err(HistoryError::OtherContract { path, held, wanted: wanted.clone() });
+        }
+        if symbols.len() > 1 {
+            without_effect.push("contract");
+        }
+    }
+    without_effect.extend(settings.roll.map(|_| "roll"));
+    without_effect.extend(settings.time_zone.as_ref().map(|_| "time_zone"));
+    let note = |name: &str| {
+        format!(
+            "`data_handler.backtest_settings.{name}` has no effect: {} is a native tick file, in which its import has fixed it.",
+            path.display()
+        )
+    };
+    Ok(without_effect.into_iter().map(note).collect())
+}
+
+/// Whether a name may mean a native file's contract, however many digits of the year either has.
+fn may_mean(wanted: &str, held: &str, instrument: &str, at: Timestamp) -> bool {
+    match (Naming::of_symbol(wanted), Naming::of_symbol(held)) {
+        (Naming::Contract(wanted), Naming::Contract(held)) => {
+            let contract = held.resolve(instrument, at);
+            wanted.root() == held.root() && contract.is_some_and(|it| wanted.may_mean(&it))
+        }
+        _ => wanted.eq_ignore_ascii_case(held),
+    }
+}
+
+/// Opens a history that was just made, and takes its name away: whatever becomes of the program, no gigabytes are left.
+fn open_prepared(native: &Path) -> Result<TickFile, TickFileError> {
+    let file = TickFile::open(native)?;
+    let _ = std::fs::remove_file(native);
+    Ok(file)
+}
+
+fn working_folder(working: &Path) -> Result<WorkingFolder, HistoryError> {
+    WorkingFolder::inside(working)
+        .map_err(|source| HistoryError::Folder { path: working.to_owned(), source })
 }

@@ -494,11 +494,14 @@ fn what_is_interrupted_in_its_preparation_ends_at_once_and_leaves_nothing() {
     for line in tables.iter().map(String::as_str).chain(["--config long.yaml"]) {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        fs::write(folder.join("table.csv"), "the one before").unwrap();
+        // A table of trades; anything else would be refused.
+        let before =
+            "id,instrument,side,quantity,entry_utc,entry_price,exit_utc,exit_price,exit_reason\n";
+        fs::write(folder.join("table.csv"), before).unwrap();
         let ran = interrupt(folder, line);
         assert_eq!(ran.status, 1, "{}", ran.output);
         assert!(ran.error.contains("stopped; nothing was written"), "{}", ran.error);
-        assert_eq!(read(folder, "table.csv"), "the one before");
+        assert_eq!(read(folder, "table.csv"), before);
         // The generated history is gone with the run, and the directory if it was made for it.
         let left = folder.join("runs/latest");
         assert!(!left.exists() || names(&left).is_empty());
@@ -547,7 +550,9 @@ fn a_cut_journal_replays_up_to_its_last_whole_record_and_says_so() {
     // Within a record: they are multiples of eight bytes long.
     for cut in [bytes.len() / 3 / 8 * 8 + 3, bytes.len() - 1] {
         fs::write(folder.join("cut.journal"), &bytes[..cut]).unwrap();
-        let said = run_well(folder, "replay cut.journal --verify --output cut");
+        let ran = run(folder, "replay cut.journal --verify --output cut");
+        assert_eq!(ran.status, 3, "{}", ran.error);
+        let said = ran.output;
         assert!(said.contains("journal: ") && said.contains("the same as the run"), "{said}");
         assert!(said.contains("cut or damaged"), "{said}");
         let trades = read(folder, "cut/trades.csv");

@@ -124,9 +124,9 @@ fn what_is_no_one_run_is_refused_by_name() {
     assert!(differs.contains("it is \"2.25\""), "{differs}");
     std::fs::write(fourth.join("config.resolved.yaml"), "execution: [\n").unwrap();
     let damaged = refused(&[&first, &fourth]);
-    assert!(damaged.contains("4: config.resolved.yaml cannot be read"), "{damaged}");
+    assert!(damaged.contains("4/config.resolved.yaml: this is not the file"), "{damaged}");
     assert!(refused(&[&first]).contains("two runs or more"));
-    assert!(refused(&[&first, &at.join("none")]).contains("none/summary.json"));
+    assert!(refused(&[&first, &at.join("none")]).contains("none: cannot open"));
     std::fs::write(third.join("equity.csv"), "utc,cash\n").unwrap();
     assert!(refused(&[&first, &third]).contains("equity.csv, line 1"));
 }

@@ -9,13 +9,15 @@ use std::sync::atomic::AtomicBool;
 use jiff::civil::Date;
 
 use self::sessions::{FAST, SLOW, Sessions};
-use super::inspect::STOPPED;
+use super::inspect::{STOPPED, check_output};
 use super::progress::Progress;
 use super::{Failure, check, say};
 use crate::chart::{ChartInput, write_chart};
 use crate::features::IndicatorTimeframes;
 use crate::matrix::MatricesSettings;
+use crate::page::PAGE;
 use crate::pipeline::{AssemblyError, BacktestError, Prepared};
+use crate::whole_file::folder_of;
 
 pub(super) fn chart(
     config: &Path,
@@ -26,14 +28,16 @@ pub(super) fn chart(
     if output.extension().is_none_or(|ending| ending != "html") {
         return Err(Failure::usage(format!("{}: a chart is written as .html", output.display())));
     }
-    let (mut config, instrument) = check::load(config)?;
-    check::keep_history(&config, &[output.to_owned()])?;
+    let path = config;
+    let (mut config, instrument) = check::load(path)?;
+    check::keep_inputs(path, &config, &[output.to_owned()])?;
+    check_output(output, &PAGE)?;
     // The chart's own bars; what else is set of the indicators holds.
     config.bars.timeframes = vec![FAST, SLOW];
     config.indicators.timeframes = IndicatorTimeframes::default();
     config.matrices = MatricesSettings::default();
     let mut progress = Progress::new();
-    let mut prepared = Prepared::inspection(&config, stop, &mut |now| progress.show_backtest(now))
+    let mut prepared = Prepared::inspection(&config, folder_of(output), stop, &mut |now| progress.show_backtest(now))
         .map_err(|error| match error {
             BacktestError::Assembly(AssemblyError::TooCoarse { seconds, .. }) => {
                 Failure::usage(format!(

@@ -39,6 +39,7 @@ pub use importer::{ImportError, ImportOptions, Progress, RollChoice, run};
 pub use join::{ContractStream, JoinError, JoinPlan, JoinedContracts, Stint, join_contracts};
 pub use layout::{Column, Layout, LayoutError};
 pub use lean::{LeanError, LeanOptions, ZIP_MAGIC, decode_lean, read_lean};
+pub(crate) use ledger::REJECTS_FILE;
 pub use policy::{IdenticalTrades, ImplausiblePrices, LateRows, OffTickPrices, Policies};
 pub use preset::{BINARY_PRESETS, PRESETS, Preset, preset_names};
 pub use read_error::ReadError;
