@@ -9,7 +9,9 @@ use super::{Failure, say, stop};
 use crate::agents::model_set::{GOLDEN_TOLERANCE, GraphFile, GraphKind, shapes_text};
 use crate::config::{Config, Mode, StrategyKind, process_variables};
 use crate::market::{Instrument, Timestamp};
-use crate::performance::{MADE_UP_MARKET, NOTHING_TO_DECIDE, RUN_FILES, check_run_directory};
+use crate::performance::{
+    MADE_UP_MARKET, NOTHING_TO_DECIDE, RUN_FILES, belongs_to_a_run, check_run_directory,
+};
 use crate::pipeline::{Missing, Survey, open_backend, open_model_set, survey};
 use crate::whole_file::Identity;
 
@@ -46,6 +48,17 @@ pub(super) fn keep_inputs(
         }
     }
     Ok(())
+}
+
+/// Refuses an output that is a file of a finished run, for commands that are no run.
+pub(super) fn keep_runs<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
+    match outputs.into_iter().find(|output| belongs_to_a_run(output)) {
+        Some(output) => Err(Failure::usage(format!(
+            "{}: is a file of the run in its folder; choose another output",
+            output.display()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// A file itself, or the files in a folder.

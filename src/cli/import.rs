@@ -1,5 +1,7 @@
 //! `import`: any history into a native tick file.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::arguments::{Adjust, ImportArguments, Roll};
@@ -28,6 +30,7 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
     let (Some(format), Some(output)) = (&arguments.format, &arguments.output) else {
         return Err(Failure::usage("give the layout with --format and the file with --output"));
     };
+    check::keep_runs([output].into_iter().chain(&arguments.rejects).map(PathBuf::as_path))?;
     let instrument = match &arguments.config {
         None => Instrument::built_in(&arguments.instrument).map_err(Failure::usage)?,
         Some(path) => {

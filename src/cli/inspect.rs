@@ -38,6 +38,7 @@ pub(super) fn inspect(
     if day.is_some() && what != Inspected::Chart {
         return Err(Failure::usage("--day chooses what a chart shows; tables hold every day"));
     }
+    check::keep_runs([output])?;
     let format = || TableFormat::of(output).map_err(Failure::usage);
     match what {
         Inspected::Bars | Inspected::Features | Inspected::Matrices => {

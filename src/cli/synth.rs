@@ -4,12 +4,13 @@ use serde_json::json;
 
 use super::arguments::{Market, SynthArguments};
 use super::progress::Progress;
-use super::{Failure, say, stop};
+use super::{Failure, check, say, stop};
 use crate::source::synthetic::{
     MartingaleSettings, RegimesSettings, Settings, SyntheticError, SyntheticMarket, write_file,
 };
 
 pub(super) fn synth(arguments: &SynthArguments, json: bool) -> Result<(), Failure> {
+    check::keep_runs([arguments.output.as_path()])?;
     let market = match arguments.market {
         Market::Martingale => SyntheticMarket::Martingale(MartingaleSettings::default()),
         Market::Regimes => SyntheticMarket::Regimes(RegimesSettings {

@@ -533,6 +533,14 @@ pub fn write_run_directory(
     hold_run_directory(directory)?.write(record, times)
 }
 
+/// Whether a file is one of those that the manifest beside it vouches for.
+pub fn belongs_to_a_run(path: &Path) -> bool {
+    let Ok(real) = path.canonicalize() else { return false };
+    let manifest = Manifest::read(whole_file::folder_of(&real));
+    let name = real.file_name().and_then(|name| name.to_str());
+    manifest.is_ok_and(|manifest| name.is_some_and(|name| manifest.files.contains_key(name)))
+}
+
 /// Writes the trades of a run to a file of their own, with the columns of `trades.csv`.
 ///
 /// # Errors

@@ -18,9 +18,7 @@ use super::synthetic::{
 use crate::config::{
     BacktestSettings, Config, RollSetting, SyntheticMarket as MarketSetting, SyntheticSettings,
 };
-use crate::market::{
-    Calendar, Instrument, Naming, RollRule, Session, Tick, TickFlags, Timestamp,
-};
+use crate::market::{Calendar, Instrument, Naming, RollRule, Session, Tick, TickFlags, Timestamp};
 use crate::whole_file::WorkingFolder;
 
 /// A history, ready to be replayed.

@@ -387,7 +387,8 @@ fn a_native_file_whose_bars_lie_in_two_product_bars_is_refused() {
             folder.path().display()
         );
         let config = Config::parse(&yaml, "test", &Default::default()).unwrap();
-        let history = History::open(&config, &es, &Default::default(), &mut |_| {});
+        let (working, stop) = (folder.path(), Default::default());
+        let history = History::open(&config, &es, working, &stop, &mut |_| {});
         history.map(drop).map_err(|error| error.to_string())
     };
     for (start, minutes) in [

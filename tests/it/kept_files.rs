@@ -386,6 +386,32 @@ fn results_made_of_runs_replace_no_journal() {
     assert!(message.contains("not a run's"), "{message}");
 }
 
+#[test]
+fn no_other_command_replaces_a_file_of_a_finished_run() {
+    let folder = folder_with_market();
+    let at = folder.path();
+    run_well(at, "--config backtest.yaml");
+    symlink("out/rejects.csv", at.join("link")).unwrap();
+    let before = contents(&at.join("out"));
+    for line in [
+        "inspect trades --config backtest.yaml --output out/trades.csv".to_owned(),
+        "inspect chart --config backtest.yaml --output ./out/report.html".to_owned(),
+        format!("{IMPORT} --output new.ticks --rejects link"),
+        // Without a refused row, those of an earlier import would go.
+        "import --format tick-csv --input out/equity.csv --output new.ticks --rejects out/rejects.csv".to_owned(),
+    ] {
+        let message = refusal(at, &line);
+        assert!(message.contains("is a file of the run"), "{message}");
+        assert!(contents(&at.join("out")) == before, "{line}");
+    }
+    // Beside them there is room.
+    run_well(at, "inspect trades --config backtest.yaml --output out/mine.csv");
+    assert_eq!(
+        fs::read(at.join("out/mine.csv")).unwrap(),
+        fs::read(at.join("out/trades.csv")).unwrap()
+    );
+}
+
 /// The files of a directory that a run holds, and has begun to write into, when it is ended by force.
 #[test]
 fn a_directory_says_that_it_is_whole_only_while_it_holds_one_whole_run() {
@@ -600,7 +626,8 @@ fn output_that_did_not_arrive_is_a_failure() {
 fn settings_that_a_native_file_has_fixed_are_refused_or_told() {
     let folder = folder_with_market();
     let at = folder.path();
-    run_well(at, &format!("{IMPORT} --contract ESH4 --output esh4.ticks"));
+    fs::rename(at.join("es.csv"), at.join("a.csv")).unwrap();
+    run_well(at, "import --format tick-csv --input a.csv --contract ESH4 --output esh4.ticks");
     let with = |settings: &str| {
         let config = backtest("esh4.ticks", "out", "")
             .replace("esh4.ticks", &format!("esh4.ticks, {settings}"));
