@@ -8,25 +8,14 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 /// else from reaching what is behind them.
 pub fn journal(bytes: &[u8]) {
     read(bytes);
-    let mut file = b"ALGOJRNL\x01\0\0\0\0\0\0\0".to_vec();
-    let mut hash = Xxh3::new();
-    hash.update(&file);
-    file.extend(hash.digest().to_le_bytes());
-    let mut rest = bytes;
-    let mut written = 0;
+    let (mut rest, mut records) = (bytes, Vec::new());
     while let [kind @ 1..=254, length, after @ ..] = rest {
         let (payload, after) = after.split_at((*length as usize).min(after.len()));
-        let word = payload.len() as u32 | u32::from(*kind) << 24;
-        let mut body = u64::to_le_bytes(written).to_vec();
-        body.extend(payload);
-        body.resize(body.len().next_multiple_of(8), 0);
-        let place = (file.len() as u64).rotate_left(32);
-        let check = xxh3_64_with_seed(&body, u64::from(word) ^ place) as u32;
-        file.extend(word.to_le_bytes());
-        file.extend(check.to_le_bytes());
-        file.extend(body);
-        (rest, written) = (after, written + 1);
+        records.push((*kind, payload));
+        rest = after;
     }
+    let mut file = sealed(b"", &records);
+    let written = records.len() as u64;
     let end = file.len() as u64;
     file.extend(rest);
     let read = read(&file).expect("the head is good");
@@ -34,6 +23,30 @@ pub fn journal(bytes: &[u8]) {
     if let End::Open { at, .. } | End::Damaged { at, .. } = read {
         assert!(at >= end, "{read}");
     }
+}
+
+/// A journal with good checksums that is not ended, as `journal` has it: each record of the kind and the content given.
+pub(crate) fn sealed(header: &[u8], records: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut file = b"ALGOJRNL\x01\0\0\0".to_vec();
+    file.extend((header.len() as u32).to_le_bytes());
+    let mut hash = Xxh3::new();
+    hash.update(&file);
+    hash.update(header);
+    file.extend(hash.digest().to_le_bytes());
+    file.extend(header);
+    file.resize(file.len().next_multiple_of(8), 0);
+    for (number, (kind, payload)) in records.iter().enumerate() {
+        let word = payload.len() as u32 | u32::from(*kind) << 24;
+        let mut body = (number as u64).to_le_bytes().to_vec();
+        body.extend(*payload);
+        body.resize(body.len().next_multiple_of(8), 0);
+        let place = (file.len() as u64).rotate_left(32);
+        let check = xxh3_64_with_seed(&body, u64::from(word) ^ place) as u32;
+        file.extend(word.to_le_bytes());
+        file.extend(check.to_le_bytes());
+        file.extend(body);
+    }
+    file
 }
 
 fn read(bytes: &[u8]) -> Option<End> {

@@ -5,23 +5,27 @@
 
 mod config;
 mod databento;
+mod import_file;
 mod journal;
 mod lean;
 mod lean_rows;
 mod model_set;
 mod native_file;
 mod price;
+mod received_ticks;
 mod sierra;
 mod text_import;
 
 pub use config::config;
 pub use databento::databento;
+pub use import_file::import_file;
 pub use journal::journal;
 pub use lean::lean;
 pub use lean_rows::lean_rows;
 pub use model_set::model_set;
 pub use native_file::native_file;
 pub use price::price;
+pub use received_ticks::received_ticks;
 pub use sierra::sierra;
 pub use text_import::text_import;
 
@@ -90,15 +94,17 @@ impl RowSink for CheckingSink {
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("config", config),
     ("databento", databento),
+    ("import_file", import_file),
     ("journal", journal),
     ("lean", lean),
     ("lean_rows", lean_rows),
     ("model_set", model_set),
     ("native_file", native_file),
     ("price", price),
+    ("received_ticks", received_ticks),
     ("sierra", sierra),
     ("text_import", text_import),
 ];

@@ -44,12 +44,28 @@ fn every_target_comes_back_from_random_bytes() {
     let files = good_files();
     for (stream, (name, target)) in TARGETS.into_iter().enumerate() {
         let mut random = Random::new(20_240_104, stream as u64);
-        // A whole set is read now and then, which is slow.
-        let inputs = if name == "model_set" { INPUTS / 20 } else { INPUTS };
+        let inputs = match name {
+            // A whole set is read now and then, a whole run is made of each input, a whole import: slow.
+            "model_set" | "import_file" => INPUTS / 20,
+            "received_ticks" => INPUTS / 50,
+            _ => INPUTS,
+        };
         for _ in 0..inputs {
             target(&any_bytes(&mut random, &files));
         }
     }
+}
+
+/// A target that refused everything would show nothing.
+#[test]
+fn received_ticks_are_taken_traded_and_refused() {
+    let mut random = Random::new(20_240_104, 99);
+    let mut bytes = || -> Vec<u8> { (0..400).map(|_| random.next_u32() as u8).collect() };
+    let seen: Vec<Option<usize>> =
+        (0..40).map(|_| super::received_ticks::trades(&bytes())).collect();
+    let taken = seen.iter().flatten().count();
+    let traded = seen.iter().flatten().filter(|trades| **trades > 0).count();
+    assert!(taken >= 8 && traded >= 4 && taken <= 32, "{taken} are taken, {traded} traded");
 }
 
 /// The smallest good file of each kind that can be made here.

@@ -1,28 +1,26 @@
 use crate::CheckingSink;
 use algospace_hft::market::Timestamp;
 use algospace_hft::source::import::{
-    Columns, Header, Layout, RowSink, Stamp, TextFormat, TimePattern, read_text,
+    Header, Layout, RowSink, Stamp, TextFormat, TimePattern, read_text,
 };
 use jiff::tz::TimeZone;
 
 /// The first bytes choose how times and rows are written, the rest is the file.
 pub fn text_import(bytes: &[u8]) {
     let [time, delimiter, bytes @ ..] = bytes else { return };
-    let time = match time % 5 {
+    let time = match time % 4 {
         0 => TimePattern::Iso,
         1 => TimePattern::DayFirst,
         2 => TimePattern::MonthFirst,
-        3 => TimePattern::Compact,
         _ => TimePattern::MillisecondsSince(Timestamp::default()),
     };
-    let trade = Columns::Trade { price: 1, size: 2, bid: Some(3), ask: Some(4), side: Some(5) };
-    let bar = Columns::Bar { open: 2, high: 3, low: 4, close: 5, volume: 6 };
+    let layout = |columns: &str| columns.parse::<Layout>().expect("a good layout");
     let format = TextFormat {
-        delimiter: if delimiter % 2 == 0 { b',' } else { b';' },
-        header: Header::Auto,
+        delimiter: [Some(b','), Some(b';'), None][usize::from(delimiter % 3)],
+        header: [Header::Auto, Header::Vendor, Header::Skip][usize::from(delimiter / 3 % 3)],
         layouts: vec![
-            Layout { fields: 6, more: false, time: 0, clock: None, columns: trade },
-            Layout { fields: 7, more: true, time: 0, clock: Some(1), columns: bar },
+            layout("timestamp,price,volume,bid,ask,side"),
+            layout("date,time,open,high,low,close,volume,..."),
         ],
         time,
         zone: TimeZone::get("America/Chicago").expect("the time zones are built in"),
