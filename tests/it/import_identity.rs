@@ -264,6 +264,9 @@ fn a_files_name_tells_product_and_contract() {
         .error();
         assert!(error.contains("which is NQ"), "{error}");
     }
+    // A product's name tells no contract, so `--contract` gives the name.
+    let (report, _) = case(&["ES_1min.txt"]).contract("ESZ23").good();
+    assert_eq!(report.contracts, ["ESZ23"]);
     // Rows that follow one another leave nothing to choose.
     let (report, _) = case(&["ES 09-23.txt", "ES 12-23.txt"]).good();
     assert_eq!(report.contracts, ["ESU23", "ESZ23"]);
@@ -302,4 +305,93 @@ fn gold_rolls_past_months_in_which_little_trades() {
     };
     let error = Case::new("databento", "GC", write).roll(CUSTOMARY).error();
     assert!(error.contains("GCH24, GCK24 are of months in which little trades"), "{error}");
+}
+
+/// Two contracts of one file, told by a column: December until the roll of 11 December 2023, March all along.
+fn column(name: &str, december: &str, march: &str) -> String {
+    let mut text = format!("ts_event,price,size,extra,{name}\n");
+    for (day, size) in [(7, 10), (8, 10), (11, 1), (12, 1)] {
+        for second in 0..3 {
+            let time = format!("2023-12-{day:02} 15:00:0{second}");
+            text += &format!("{time},4600,{size},x,{december}\n{time}.5,4650,5,y,{march}\n");
+        }
+    }
+    text
+}
+
+fn text_case(format: &str, text: &str) -> Case {
+    Case::new(format, "ES", |folder| fs::write(folder.join("a.csv"), text).unwrap())
+}
+
+#[test]
+fn a_column_tells_contracts_apart() {
+    for (name, december, march) in [
+        ("symbol", "ESZ3", "ESH4"),
+        ("Contract", "ESZ23", "ESH24"),
+        ("\"Ticker\"", "CME_MINI:ESZ2023", "CME_MINI:ESH2024"),
+        ("contract symbol", "ES 12-23", "ES 03-24"),
+        ("raw_symbol", "@ESZ23", "@ESH24"),
+    ] {
+        let text = column(name, december, march);
+        let error = text_case("tick-csv", &text).error();
+        assert!(error.contains("2 contracts: ESZ23 (12 rows), ESH24 (12 rows)"), "{error}");
+        for (contract, price) in [("ESZ3", "4600"), ("ES 03-24", "4650")] {
+            let (report, ticks) = text_case("tick-csv", &text).contract(contract).good();
+            assert_eq!((report.contracts.len(), ticks.len()), (1, 12), "{name}");
+            assert!(ticks.iter().all(|tick| tick.price.to_string() == price), "{name}");
+        }
+        let (report, ticks) = text_case("tick-csv", &text).roll(CUSTOMARY).good();
+        assert_eq!(report.contracts, ["ESZ23", "ESH24"]);
+        assert_eq!(report.count(Finding::OtherContract).rows, 12);
+        let monday = at("2023-12-10T23:00:00Z");
+        assert!(ticks.iter().all(|tick| tick.contract == u16::from(tick.time >= monday)));
+        // March traded more on the Monday first, so it is shown from Tuesday on.
+        let (report, ticks) = text_case("tick-csv", &text).roll(RollRule::Volume).good();
+        assert_eq!((report.contracts.len(), ticks.len()), (2, 12));
+        let tuesday = at("2023-12-11T23:00:00Z");
+        assert!(ticks.iter().all(|tick| tick.contract == u16::from(tick.time >= tuesday)));
+    }
+}
+
+#[test]
+fn a_column_may_hold_spreads_other_products_and_nothing() {
+    let row = |second, symbol| format!("2023-12-07 15:00:0{second},4600,5,{symbol}\n");
+    let text = "time,price,size,symbol\n".to_owned()
+        + &row(0, "ESZ3")
+        + &row(1, "ESZ3-ESH4")
+        + &row(2, "NQZ3")
+        + &row(3, "")
+        + &row(4, "ESZ3");
+    let (report, ticks) = text_case("tick-csv", &text).good();
+    assert_eq!((&report.contracts[..], ticks.len()), (&["ESZ23".to_owned()][..], 2));
+    let count = |finding| report.count(finding).rows;
+    assert_eq!(
+        [Finding::Combination, Finding::OtherProduct, Finding::Unreadable].map(count),
+        [1, 1, 1]
+    );
+    let text = text.replace("ESZ3", "NQZ3");
+    assert!(text_case("tick-csv", &text).error().contains("which is NQ"));
+}
+
+#[test]
+fn bars_of_many_contracts_one_after_the_other_are_a_series() {
+    // As exports of continuous charts have them: each bar of the contract that was followed then.
+    let mut text = "timestamp_utc,open,high,low,close,volume,trades,contract\n".to_owned();
+    let mut expected = Vec::new();
+    for (year, letter, month) in
+        (2014..2017).flat_map(|y| [(y, 'H', 3), (y, 'M', 6), (y, 'U', 9), (y, 'Z', 12)])
+    {
+        expected.push(format!("ES{letter}{}", year - 2000));
+        for minute in (0..30).step_by(5) {
+            text += &format!(
+                "{year}-{month:02}-06T15:{minute:02}:00Z,2000,2001,1999,2000.5,40,9,ES{letter}{}\n",
+                year % 10
+            );
+        }
+    }
+    let (report, ticks) = text_case("bar-csv", &text).good();
+    assert_eq!(report.contracts, expected);
+    assert_eq!((report.imported, ticks[ticks.len() - 1].contract), (72, 11));
+    let (report, _) = text_case("bar-csv", &text).contract("ESM5").good();
+    assert_eq!((report.contracts, report.imported), (vec!["ESM15".to_owned()], 6));
 }

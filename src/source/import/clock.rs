@@ -13,7 +13,8 @@ const QUARTER: i64 = 15 * Timestamp::MINUTE;
 /// Reads the times of one file, in the file's order.
 ///
 /// A local time in an hour that the clocks go through twice is taken as its first occurrence, unless
-/// that is before the row before it; then as the second. One in an hour that the clocks leave out
+/// that is before the row before it; then as the second. Where the newest row comes first it is taken
+/// as the second, unless that is after the row before it; then as the first. One in an hour that the clocks leave out
 /// is no time at all.
 pub(super) struct Clock {
     pattern: TimePattern,
@@ -112,8 +113,14 @@ impl Clock {
             AmbiguousOffset::Gap { .. } => None,
             AmbiguousOffset::Fold { before, after } => {
                 self.summary.rows_in_repeated_hour += 1;
-                let first = local - ahead(before);
-                Some(if first < self.last { local - ahead(after) } else { first })
+                let [first, second] = [before, after].map(|offset| local - ahead(offset));
+                // The quarter of the rows before is later: the newest row comes first.
+                let goes_back = self.from < self.until && local < self.from;
+                Some(match goes_back {
+                    false if first < self.last => second,
+                    true if second <= self.last => second,
+                    _ => first,
+                })
             }
         }
     }

@@ -59,7 +59,7 @@ pub(super) fn layout(
     }
     let columns = known.iter().enumerate().map(|(index, column)| {
         expected.columns.get(index).copied().unwrap_or(match column {
-            Some(column @ (Column::Bid | Column::Ask | Column::Side)) => *column,
+            Some(column @ (Column::Bid | Column::Ask | Column::Side | Column::Contract)) => *column,
             _ => Column::Unread,
         })
     });

@@ -9,6 +9,7 @@ use super::importer::{ImportError, ImportOptions, Progress, Stop};
 use super::join::{ContractStream, JoinPlan, Stint, join_contracts};
 use super::labels::{Identity, Labels, Verdict, file_naming};
 use super::ledger::{Ledger, Place};
+use super::order;
 use super::output::TickOutput;
 use super::placement::{DAY, Dated, Misplaced, Placer, date_bar, is_weekend};
 use super::policy::{IdenticalTrades, ImplausiblePrices, LateRows, OffTickPrices, Policies};
@@ -255,16 +256,12 @@ impl<'i> Intake<'i> {
     #[cold]
     fn place(&mut self, line: u64, row: &Row) -> Result<bool, Stop> {
         if self.rows_go == RowsGo::ByFile {
-            let at = match row {
-                Row::Trade(trade) => trade.time,
-                Row::Bar(bar) => bar.start,
-            };
             let file = self.ledger.input().to_owned();
             let naming = match file_naming(&file, &self.options.instrument.symbol) {
                 Naming::Contract(_) if !self.files_are_contracts => Naming::Unknown,
                 naming => naming,
             };
-            let verdict = self.labels.judge_file(&file, &naming, at);
+            let verdict = self.labels.judge_file(&file, &naming, row.time());
             self.follow(verdict)?;
         }
         match self.rows_go {
@@ -560,6 +557,13 @@ impl<'i> Intake<'i> {
         inputs: &[PathBuf],
         summary: TextSummary,
     ) -> Result<ImportReport, Stop> {
+        if self.streams.is_empty()
+            && !self.labels.others.is_empty()
+            && let Some(wanted) = self.options.contract.clone()
+        {
+            let seen = std::mem::take(&mut self.labels.others);
+            return Err(ImportError::NoSuchContract { wanted, seen }.into());
+        }
         let output = &mut self.output;
         self.before.finish(&self.policies, &mut self.ledger, |tick| Ok(output.push(tick)?))?;
         self.check_length()?;
@@ -613,15 +617,8 @@ impl<'i> Intake<'i> {
     fn plan(&self, streams: &[Stream]) -> Result<Option<Plan>, Stop> {
         let symbol = &self.options.instrument.symbol;
         let wanted = || self.options.contract.clone().unwrap_or_default();
-        let nothing_else = self.ledger.total(Effect::Refused) == 0;
-        if streams.is_empty() && nothing_else {
-            if !self.labels.others.is_empty() {
-                let seen = self.labels.others.clone();
-                return Err(ImportError::NoSuchContract { wanted: wanted(), seen }.into());
-            }
-            if !self.labels.foreign.is_empty() {
-                return Err(other_product(&self.labels.foreign, symbol).into());
-            }
+        if streams.is_empty() && !self.labels.foreign.is_empty() {
+            return Err(other_product(&self.labels.foreign, symbol).into());
         }
         let names = || streams.iter().map(|stream| stream.identity.name(symbol)).collect();
         let are_contracts = streams.iter().all(|stream| stream.identity.contract().is_some());
@@ -732,11 +729,12 @@ impl<'i> Intake<'i> {
         self.before = Before::new(&self.options.instrument);
         let output = &mut self.output;
         let mut emit = |tick| emit(output, tick);
-        stream.ticks.sort_by_key(|(tick, _)| tick.time);
+        order::sort(&mut stream.ticks, |tick| tick.time);
+        order::drop_repeated(&mut stream.ticks, &mut self.ledger);
         for (tick, place) in stream.ticks {
             self.before.tick(tick, place, &self.policies, &mut self.ledger, &mut emit)?;
         }
-        stream.bars.sort_by_key(|(bar, _)| bar.start);
+        order::sort(&mut stream.bars, |bar| bar.start);
         for (bar, place) in stream.bars {
             self.before.bar(bar, place, &self.policies, &mut self.ledger, &mut emit)?;
         }

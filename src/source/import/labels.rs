@@ -85,13 +85,17 @@ impl Labels {
 
     /// Rows of a file that names no contract inside.
     pub(super) fn judge_file(&mut self, file: &str, naming: &Naming, at: Timestamp) -> Verdict {
-        if let Naming::Contract(_) | Naming::Product(_) = naming {
-            let verdict = self.judge_naming(naming, Label { name: file, number: None, at });
-            if !matches!(verdict, Verdict::Take(Identity::Series { .. })) {
-                return verdict;
+        let label = Label { name: file, number: None, at };
+        match naming {
+            Naming::Contract(_) => match self.judge_naming(naming, label) {
+                Verdict::Take(Identity::Series { .. }) => Verdict::Take(Identity::Unnamed),
+                verdict => verdict,
+            },
+            Naming::Product(_) if self.foreign_product(naming).is_some() => {
+                self.judge_naming(naming, label)
             }
+            _ => Verdict::Take(Identity::Unnamed),
         }
-        Verdict::Take(Identity::Unnamed)
     }
 
     fn judge_naming(&mut self, naming: &Naming, label: Label<'_>) -> Verdict {

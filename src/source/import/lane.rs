@@ -111,6 +111,11 @@ impl Lane {
                     values.side = side;
                     at
                 }
+                Column::Contract => {
+                    let end = self.skip(window, at)?;
+                    values.contract = Some((at, end));
+                    end
+                }
                 Column::Unread => self.skip(window, at)?,
             };
         }

@@ -27,6 +27,8 @@ pub enum Column {
     Ask,
     /// Side that took liquidity: `buy`, `b`, `sell`, `s`, `a` (sold), `n` or empty.
     Side,
+    /// The contract, as the source writes it, such as `ESZ3`.
+    Contract,
     /// First price of a bar.
     Open,
     /// Highest price of a bar.
@@ -50,12 +52,26 @@ pub(super) const NAMES: &[(Column, &[&str])] = &[
     (Column::Bid, &["bid", "bidprice"]),
     (Column::Ask, &["ask", "askprice", "offer"]),
     (Column::Side, &["side", "aggressor"]),
+    (Column::Contract, CONTRACTS),
     (Column::Open, &["open", "o"]),
     (Column::High, &["high", "h"]),
     // `Llow` is a misprint of a charting program's export that many files carry.
     (Column::Low, &["low", "l", "llow"]),
     // The price of a trade where there is no open.
     (Column::Close, &["close", "last", "c"]),
+];
+
+/// The most particular name first, as a file may have a contract and its product.
+const CONTRACTS: &[&str] = &[
+    "contract",
+    "contractsymbol",
+    "rawsymbol",
+    "localsymbol",
+    "symbol",
+    "ticker",
+    "instrument",
+    "sym",
+    "ric",
 ];
 
 /// The parts of a volume; they count where no column is the whole.
@@ -178,6 +194,13 @@ pub(super) fn meanings(names: &[String]) -> Vec<Option<Column>> {
     }
     if !has(&columns, Column::Open) {
         replace(&mut columns, Column::Close, Some(Column::Price));
+    }
+    let by_rank = |name: &&String| CONTRACTS.iter().position(|known| known == name);
+    let contract = names.iter().filter(|name| by_rank(name).is_some()).min_by_key(by_rank);
+    for (column, name) in columns.iter_mut().zip(names) {
+        if *column == Some(Column::Contract) && Some(name) != contract {
+            *column = Some(Column::Unread);
+        }
     }
     if !has(&columns, Column::Volume) {
         for (column, name) in columns.iter_mut().zip(names) {

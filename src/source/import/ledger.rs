@@ -25,6 +25,13 @@ pub(super) struct Place {
     input: u32,
 }
 
+impl Place {
+    /// The input, by its place among all; rows of one come before those of the next.
+    pub(super) fn input(self) -> u32 {
+        self.input
+    }
+}
+
 pub(super) struct Ledger {
     inputs: Vec<String>,
     pub(super) rows: u64,

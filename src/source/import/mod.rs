@@ -15,6 +15,7 @@ mod lane;
 mod layout;
 mod lean;
 mod ledger;
+mod order;
 mod output;
 mod parts;
 mod placement;

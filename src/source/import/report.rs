@@ -47,6 +47,8 @@ pub enum Finding {
     IdenticalBar,
     /// A row of a contract that the series did not show at that time.
     OtherContract,
+    /// A trade that an input read before has too.
+    RepeatedTrade,
     /// A row of another product than the instrument.
     OtherProduct,
     /// A row of a spread, a strategy or an option.
@@ -78,7 +80,7 @@ pub enum Effect {
 
 impl Finding {
     /// All of them, refused ones first, then dropped ones.
-    pub const ALL: [Finding; 26] = [
+    pub const ALL: [Finding; 27] = [
         Finding::Unreadable,
         Finding::TimeOutOfRange,
         Finding::PriceOutOfRange,
@@ -97,6 +99,7 @@ impl Finding {
         Finding::IdenticalTradeDropped,
         Finding::IdenticalBar,
         Finding::OtherContract,
+        Finding::RepeatedTrade,
         Finding::OtherProduct,
         Finding::Combination,
         Finding::LateSorted,
@@ -128,6 +131,7 @@ impl Finding {
             | Finding::IdenticalTradeDropped
             | Finding::IdenticalBar
             | Finding::OtherContract
+            | Finding::RepeatedTrade
             | Finding::OtherProduct
             | Finding::Combination => Effect::Dropped,
             Finding::LateSorted
@@ -160,6 +164,7 @@ impl Finding {
             Finding::IdenticalTradeDropped => "same trade as before",
             Finding::IdenticalBar => "same bar as before",
             Finding::OtherContract => "not the contract shown at that time",
+            Finding::RepeatedTrade => "a trade that another input has too",
             Finding::OtherProduct => "of another product than the instrument",
             Finding::Combination => "a spread or an option, not one contract",
             Finding::LateSorted => "back in time, sorted into place",

@@ -49,6 +49,16 @@ pub enum Row {
     Bar(BarRow),
 }
 
+impl Row {
+    /// When it traded: a trade's time, a bar's start.
+    pub const fn time(&self) -> Timestamp {
+        match self {
+            Row::Trade(trade) => trade.time,
+            Row::Bar(bar) => bar.start,
+        }
+    }
+}
+
 /// Why a row was not taken as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

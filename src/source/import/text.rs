@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::clock::{Clock, quoted};
 use super::lane::Lane;
 use super::layout::{COLUMN_LIMIT, Column, Layout};
-use super::row::{BarRow, Refusal, Row, RowSink, TradeRow};
+use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
 use super::{bar_length, header, parts};
 use crate::market::{Price, Side, Timestamp};
 
@@ -166,12 +166,18 @@ impl<'f> TextReader<'f> {
                 let bars = self.format.bar_length.map(|length| (length, self.format.stamp));
                 while let Some((values, length)) = lane.read(rest, &mut self.clock) {
                     self.line += 1;
+                    let line = &rest[..length];
                     rest = &rest[length..];
                     let row = match bars {
                         Some((length, stamp)) if lane.is_bar => Row::Bar(values.bar(length, stamp)),
                         _ => Row::Trade(values.trade()),
                     };
-                    sink.row(self.line, row)?;
+                    match values.contract {
+                        None => sink.row(self.line, row)?,
+                        Some((from, to)) => {
+                            contract_row(self.line, row, bare(&line[from..to]), line, sink)?;
+                        }
+                    }
                 }
             }
             let end = rest.iter().position(|&byte| byte == self.line_end);
@@ -227,12 +233,16 @@ impl<'f> TextReader<'f> {
                 return Ok(());
             }
         }
-        match self.row(&fields, count) {
-            Ok(row) => sink.row(self.line, row),
-            Err(refusal) => {
-                let text = String::from_utf8_lossy(&whole[..whole.len().min(SHOWN)]);
-                sink.refuse(self.line, refusal, text.trim())
-            }
+        let row = self.row(&fields, count);
+        let contract = |layout: &Layout| {
+            let column = layout.columns.iter().position(|&column| column == Column::Contract);
+            column.filter(|_| layout.fits(count)).map(|column| fields[column])
+        };
+        let contract = self.layouts.iter().find(|layout| layout.fits(count)).and_then(contract);
+        match (row, contract) {
+            (Ok(row), None) => sink.row(self.line, row),
+            (Ok(row), Some(name)) => contract_row(self.line, row, name, whole, sink),
+            (Err(refusal), _) => refuse(self.line, refusal, whole, sink),
         }
     }
 
@@ -298,7 +308,8 @@ impl<'f> TextReader<'f> {
         let (price, volume) = if is_bar { ("close", "volume") } else { ("price", "size") };
         for (&column, &text) in layout.columns.iter().zip(fields) {
             match column {
-                Column::Unread | Column::Time | Column::Date | Column::Clock => {}
+                Column::Unread | Column::Contract => {}
+                Column::Time | Column::Date | Column::Clock => {}
                 Column::Price | Column::Close => values.last = read_price(price, text)?,
                 Column::Volume => {
                     values.volume = values.volume.saturating_add(read_count(volume, text)?);
@@ -328,6 +339,47 @@ impl<'f> TextReader<'f> {
     }
 }
 
+/// Hands over a row of the contract that its column names.
+#[inline]
+fn contract_row<S: RowSink>(
+    line: u64,
+    row: Row,
+    name: &[u8],
+    text: &[u8],
+    sink: &mut S,
+) -> Result<(), S::Error> {
+    match std::str::from_utf8(name) {
+        Ok(name) if !name.is_empty() => {
+            if sink.select(Label { name, number: None, at: row.time() })? {
+                sink.row(line, row)?;
+            }
+            Ok(())
+        }
+        _ => {
+            let reason = format!("{} is no contract", quoted(name));
+            refuse(line, Refusal::Field { field: "contract", reason }, text, sink)
+        }
+    }
+}
+
+fn refuse<S: RowSink>(
+    line: u64,
+    refusal: Refusal,
+    text: &[u8],
+    sink: &mut S,
+) -> Result<(), S::Error> {
+    let text = String::from_utf8_lossy(&text[..text.len().min(SHOWN)]);
+    sink.refuse(line, refusal, text.trim())
+}
+
+/// A field without spaces and quotes around it.
+fn bare(field: &[u8]) -> &[u8] {
+    match field.trim_ascii() {
+        [b'"', inside @ .., b'"'] => inside.trim_ascii(),
+        field => field,
+    }
+}
+
 /// What the columns of a row say.
 #[derive(Default)]
 pub(super) struct Values {
@@ -341,6 +393,8 @@ pub(super) struct Values {
     pub bid: Option<Price>,
     pub ask: Option<Price>,
     pub side: Option<Side>,
+    /// Where the fast lane found the contract: its first byte in the line and the one after it.
+    pub contract: Option<(usize, usize)>,
 }
 
 impl Values {
@@ -396,11 +450,7 @@ pub(super) fn split<'l>(
     let mut count = 0;
     for field in line.split(|&byte| byte == delimiter) {
         if let Some(slot) = fields.get_mut(count) {
-            let field = field.trim_ascii();
-            *slot = match field {
-                [b'"', inside @ .., b'"'] => inside.trim_ascii(),
-                _ => field,
-            };
+            *slot = bare(field);
         }
         count += 1;
     }
