@@ -623,6 +623,31 @@ fn output_that_did_not_arrive_is_a_failure() {
 }
 
 #[test]
+fn switches_that_a_format_has_no_use_for_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for line in [
+        "databento --time-zone Asia/Tokyo",
+        "databento --bar-seconds 60",
+        "dbn --price-multiplier 0.01",
+        "scid --time-zone Asia/Tokyo",
+        "lean --bar-seconds 60",
+        "lean --price-multiplier 0.01",
+        "tick-csv --price-multiplier 0.01",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let line = format!("import --format {line} --input none --output x.ticks");
+        let message = refusal(folder.path(), &line);
+        let expected = format!("`{}` can have no effect", words[1]);
+        assert!(message.contains(&expected), "{line}: {message}");
+    }
+    // Those that it has are not.
+    for line in ["lean --time-zone Asia/Tokyo", "scid --bar-seconds 60 --price-multiplier 0.01"] {
+        let line = format!("import --format {line} --input none --output x.ticks");
+        assert!(refusal(folder.path(), &line).contains("none: "), "{line}");
+    }
+}
+
+#[test]
 fn settings_that_a_native_file_has_fixed_are_refused_or_told() {
     let folder = folder_with_market();
     let at = folder.path();

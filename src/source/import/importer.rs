@@ -399,8 +399,31 @@ enum Format {
     Lean(LeanOptions),
 }
 
+/// Refuses a setting that the format has no use for.
+fn check_effect(options: &ImportOptions) -> Result<(), ImportError> {
+    let is_scaled = options.price_multiplier.units() != Price::SCALE;
+    let zone = (options.time_zone.is_some(), "--time-zone", "the times of the format are UTC");
+    let length = (
+        options.bar_seconds.is_some(),
+        "--bar-seconds",
+        "the format says itself how long its bars are",
+    );
+    let scale = (is_scaled, "--price-multiplier", "only files of Sierra Chart hold scaled prices");
+    let useless = match options.format.as_str() {
+        "databento" | "dbn" => vec![zone, length, scale],
+        "sierra" | "scid" => vec![zone],
+        "lean" => vec![length, scale],
+        _ => vec![scale],
+    };
+    match useless.into_iter().find(|(is_given, ..)| *is_given) {
+        Some((_, setting, why)) => Err(ImportError::NoEffect { setting, why }),
+        None => Ok(()),
+    }
+}
+
 impl Format {
     fn new(options: &ImportOptions) -> Result<Format, ImportError> {
+        check_effect(options)?;
         let zone = match &options.time_zone {
             Some(name) => {
                 let zone = time_zone(name).ok_or_else(|| ImportError::TimeZone(name.clone()))?;
