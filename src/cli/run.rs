@@ -95,7 +95,7 @@ fn figures(summary: &Summary) -> String {
         format!("{words} {}", value.map_or_else(|| format!("– ({})", why()), text))
     };
     let few = match statistics.undefined.get("confidence_intervals.sharpe") {
-        Some(why) if statistics.sharpe.is_some() => format!(" ({why})"),
+        Some(why) if statistics.sharpe.is_some() => format!(" (no interval: {why})"),
         _ => String::new(),
     };
     [

@@ -273,6 +273,7 @@ fn what_is_known_of_a_run_is_told_everywhere() {
     }
     assert!(page.contains("too few days: 3 of the 126 that it takes"));
     assert!(printed.contains("Sortino – (too few days: 3 of the 126 that it takes)"), "{printed}");
+    assert!(printed.contains(" (no interval: too few days with a result: "), "{printed}");
 }
 
 #[test]
