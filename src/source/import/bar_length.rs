@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::ledger::Place;
+use super::placement::DAY;
 use super::row::{Refusal, Row, RowSink};
 use super::text::{TextFormat, TextReader};
 use crate::market::Timestamp;
@@ -33,13 +35,9 @@ const INSIDE: u32 = 10;
 /// minutes are missing. Otherwise the most frequent one; `None` for trades, and where fewer than two
 /// bars can be read.
 pub(super) fn infer(text: &[u8], format: &TextFormat) -> Option<i64> {
-    // Any length does: only the distances matter.
-    let format = TextFormat { bar_length: Some(0), ..format.clone() };
-    let mut starts = Starts(Vec::new());
-    // It stops early once it has seen enough.
-    let _ = TextReader::new(&format).read(text, &mut starts);
+    let starts = first_starts(text, format.clone());
     let mut steps = BTreeMap::new();
-    for pair in starts.0.windows(2) {
+    for pair in starts.windows(2) {
         // Some exports have the newest bar first.
         *steps.entry(pair[1].abs_diff(pair[0])).or_insert(0u32) += 1;
     }
@@ -56,6 +54,23 @@ pub(super) fn infer(text: &[u8], format: &TextFormat) -> Option<i64> {
         .find(|&(&step, &count)| is_length(step, count))
         .or_else(|| steps.iter().find(|(_, count)| **count == most))?;
     i64::try_from(step).ok()
+}
+
+/// Whether the first bars carry dates without times of day, which mean the same in every zone, also
+/// where the clocks leave a midnight out.
+pub(super) fn are_dates(text: &[u8], format: &TextFormat) -> bool {
+    let starts = first_starts(text, TextFormat { zone: TimeZone::UTC, ..format.clone() });
+    starts.iter().all(|start| start % DAY == 0)
+}
+
+/// Where the first bars start, in nanoseconds, or end.
+fn first_starts(text: &[u8], mut format: TextFormat) -> Vec<i64> {
+    // Any length does.
+    format.bar_length = Some(0);
+    let mut starts = Starts(Vec::new());
+    // It stops early once it has seen enough.
+    let _ = TextReader::new(&format).read(text, &mut starts);
+    starts.0
 }
 
 struct Starts(Vec<i64>);

@@ -1,13 +1,16 @@
 //! The files of an import: which they are, and how text ones are read.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
+use jiff::tz::TimeZone;
 
 use super::bar_length;
 use super::importer::{ImportError, Stop};
+use super::placement::DAY;
 use super::row::RowSink;
 use super::text::{TextFormat, TextReader, TextSummary, line_end};
 
@@ -67,7 +70,11 @@ pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
     if format.bar_length.is_none() {
         format.bar_length = bar_length::infer(&block[..filled], format);
     }
-    let mut reader = TextReader::new(format);
+    let mut format = Cow::Borrowed(&*format);
+    if format.bar_length == Some(DAY) && bar_length::are_dates(&block[..filled], &format) {
+        format.to_mut().zone = TimeZone::UTC;
+    }
+    let mut reader = TextReader::new(&format);
     let line_end = line_end(&block[..filled]);
     let mut in_long_line = false;
     while filled > 0 {
