@@ -215,7 +215,7 @@ impl History {
     /// If a file cannot be read any more.
     pub fn sha256(&self) -> Result<String, HistoryError> {
         if self.imported_from.is_empty() {
-            return Ok(self.file.sha256());
+            return Ok(self.file.sha256().to_owned());
         }
         let mut hash = Sha256::new();
         for path in &self.imported_from {

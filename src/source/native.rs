@@ -457,6 +457,7 @@ pub struct TickFile {
     /// Bytes of all records.
     records: usize,
     description: TickFileDescription,
+    sha256: String,
 }
 
 impl TickFile {
@@ -552,7 +553,10 @@ impl TickFile {
         if (number(40) as i64, number(48) as i64) != (time(ticks.first()), time(ticks.last())) {
             return Err(corrupted("its first or last time is not that of its ticks".to_owned()));
         }
-        Ok(TickFile { path: path.to_owned(), map, records, description })
+        // Of the header that was verified, whatever becomes of the file.
+        let sha256 = Sha256::digest(header);
+        let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(TickFile { path: path.to_owned(), map, records, description, sha256 })
     }
 
     /// Where the file is.
@@ -573,9 +577,8 @@ impl TickFile {
     /// The file's name among all files, in hexadecimal: the SHA-256 of its header, which holds the checksum of everything
     /// else (`head -c 4096 FILE | sha256sum`). Two files that differ by accident have different names; whoever wants to
     /// can make another file of the same name, since the checksum is none of cryptography.
-    pub fn sha256(&self) -> String {
-        let hash = Sha256::digest(&self.map[..HEADER_BYTES]);
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    pub fn sha256(&self) -> &str {
+        &self.sha256
     }
 }
 
@@ -710,7 +713,7 @@ mod tests {
                 std::fs::write(&path, sealed(version, DESCRIPTION, ticks)).unwrap();
                 let file = TickFile::open(&path).unwrap();
                 assert_eq!((file.ticks(), &*file.description().instrument), (ticks, "ES"));
-                names.push(file.sha256());
+                names.push(file.sha256().to_owned());
             }
         }
         names.sort();
@@ -724,7 +727,7 @@ mod tests {
         let path = folder.path().join("a.ticks");
         let name = |bytes: Vec<u8>| {
             std::fs::write(&path, bytes).unwrap();
-            TickFile::open(&path).unwrap().sha256()
+            TickFile::open(&path).unwrap().sha256().to_owned()
         };
         let good = sealed(2, DESCRIPTION, &[tick(5, 400)]);
         let expected: String =
