@@ -426,9 +426,8 @@ impl Values {
 /// first, as old spreadsheets write them.
 pub(super) fn line_end(text: &[u8]) -> u8 {
     match text.iter().position(|&byte| byte == b'\n' || byte == b'\r') {
-        Some(at) if text[at] == b'\r' && text.get(at + 1).is_some_and(|&next| next != b'\n') => {
-            b'\r'
-        }
+        // A block may hold one line only, so what is behind it need not be there.
+        Some(at) if text[at] == b'\r' && text.get(at + 1) != Some(&b'\n') => b'\r',
         _ => b'\n',
     }
 }
