@@ -122,6 +122,7 @@ fn as_json(report: &ImportReport) -> serde_json::Value {
         "coarser_tick": report.coarser_tick.map(|tick| tick.to_string()),
         "contracts": report.contracts,
         "bar_seconds": report.bar_seconds,
+        "unread_columns": report.unread_columns,
         "found": found,
     })
 }

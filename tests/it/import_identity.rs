@@ -343,6 +343,8 @@ fn a_column_tells_contracts_apart() {
         let (report, ticks) = text_case("tick-csv", &text).roll(CUSTOMARY).good();
         assert_eq!(report.contracts, ["ESZ23", "ESH24"]);
         assert_eq!(report.count(Finding::OtherContract).rows, 12);
+        assert_eq!(report.unread_columns, ["extra"]);
+        assert!(report.to_string().contains("columns that were not read: extra"));
         let monday = at("2023-12-10T23:00:00Z");
         assert!(ticks.iter().all(|tick| tick.contract == u16::from(tick.time >= monday)));
         // March traded more on the Monday first, so it is shown from Tuesday on.

@@ -66,7 +66,7 @@ impl Clock {
     }
 
     pub(super) fn summary(&self) -> TextSummary {
-        self.summary
+        self.summary.clone()
     }
 
     /// The last date as it was written.

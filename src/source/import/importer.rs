@@ -603,6 +603,11 @@ fn attempt(
             Ok(seen) => {
                 summary.rows_in_repeated_hour += seen.rows_in_repeated_hour;
                 summary.rows_in_skipped_hour += seen.rows_in_skipped_hour;
+                for name in seen.unread_columns {
+                    if !summary.unread_columns.contains(&name) {
+                        summary.unread_columns.push(name);
+                    }
+                }
             }
             Err(stop) => {
                 result = Err(stop);

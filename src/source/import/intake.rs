@@ -609,6 +609,7 @@ impl<'i> Intake<'i> {
             bar_seconds,
             rows_in_repeated_hour: summary.rows_in_repeated_hour,
             rows_in_skipped_hour: summary.rows_in_skipped_hour,
+            unread_columns: summary.unread_columns,
             counts: self.ledger.counts,
         })
     }

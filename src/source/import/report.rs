@@ -236,6 +236,8 @@ pub struct ImportReport {
     pub rows_in_repeated_hour: u64,
     /// Rows in an hour that the clocks left out; they are among the unreadable ones.
     pub rows_in_skipped_hour: u64,
+    /// Columns that a text file's header names and nobody reads.
+    pub unread_columns: Vec<String>,
     pub(super) counts: [Count; Finding::ALL.len()],
 }
 
@@ -284,6 +286,9 @@ impl fmt::Display for ImportReport {
         }
         if let Some(seconds) = self.bar_seconds {
             writeln!(f, "  made from bars of {seconds} s")?;
+        }
+        if !self.unread_columns.is_empty() {
+            writeln!(f, "  columns that were not read: {}", self.unread_columns.join(", "))?;
         }
         for (count, words) in [
             (

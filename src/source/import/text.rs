@@ -75,12 +75,14 @@ pub enum Stamp {
 }
 
 /// What [`read_text`] saw beside the rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextSummary {
     /// Rows in an hour that the clocks went through twice.
     pub rows_in_repeated_hour: u64,
     /// Rows in an hour that the clocks left out; each was refused.
     pub rows_in_skipped_hour: u64,
+    /// Columns that the header names and nobody reads.
+    pub unread_columns: Vec<String>,
 }
 
 /// Reads the rows of `bytes` (a whole file) into `sink`; a row that cannot be read goes to
@@ -115,6 +117,7 @@ pub(super) struct TextReader<'f> {
     problem: Option<Refusal>,
     started: bool,
     named: bool,
+    unread_columns: Vec<String>,
     /// Reads rows of the layout of the last row that the general reader could read.
     lane: Option<Lane>,
     /// Which of the layouts that is.
@@ -135,6 +138,7 @@ impl<'f> TextReader<'f> {
             problem: None,
             started: false,
             named: false,
+            unread_columns: Vec::new(),
             lane: None,
             lane_layout: usize::MAX,
             is_slow: matches!(format.time, TimePattern::MillisecondsSince(_)),
@@ -144,7 +148,7 @@ impl<'f> TextReader<'f> {
     }
 
     pub(super) fn summary(&self) -> TextSummary {
-        self.clock.summary()
+        TextSummary { unread_columns: self.unread_columns.clone(), ..self.clock.summary() }
     }
 
     /// Whether the file had a header.
@@ -270,7 +274,16 @@ impl<'f> TextReader<'f> {
                         self.problem =
                             header(format!("{count} columns; {COLUMN_LIMIT} are the most"));
                     }
-                    Ok(layout) => self.layouts = vec![layout],
+                    Ok(layout) => {
+                        let unread = layout.columns.iter().zip(fields);
+                        self.unread_columns = unread
+                            .filter(|(column, _)| **column == Column::Unread)
+                            .map(|(_, name)| {
+                                String::from_utf8_lossy(name).chars().take(40).collect()
+                            })
+                            .collect();
+                        self.layouts = vec![layout];
+                    }
                     Err(reason) => self.problem = header(reason),
                 }
             }
