@@ -211,13 +211,12 @@ fn holds(file: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// Removes what programs that were killed left unfinished in `folder`: it has our names, and nobody holds it.
-pub(crate) fn sweep(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if is_unfinished(&entry.file_name()) {
-            let _ = remove_abandoned(&entry.path());
-        }
-    }
+/// Removes what programs that were killed left unfinished in `folder`: it has our names, and nobody holds it. Gives
+/// what went.
+pub(crate) fn sweep(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let unfinished = entries.filter(|entry| is_unfinished(&entry.file_name()));
+    unfinished.map(|entry| entry.path()).filter(|path| remove_abandoned(path).is_ok()).collect()
 }
 
 /// Whether a name is one that this module gives to what is unfinished.
@@ -230,12 +229,10 @@ pub(crate) fn is_unfinished(name: &std::ffi::OsStr) -> bool {
 fn remove_abandoned(path: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(path)?;
     if !found.is_file() && !found.is_dir() {
-        return Ok(());
+        return Err(io::ErrorKind::InvalidInput.into());
     }
     let file = File::open(path)?;
-    if file.try_lock().is_err() {
-        return Ok(());
-    }
+    file.try_lock()?;
     if found.is_file() {
         return fs::remove_file(path);
     }

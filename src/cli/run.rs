@@ -28,6 +28,9 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     let directory = &config.output.directory;
     check_run_directory(directory).map_err(Failure::run)?;
     let held = hold_run_directory(directory).map_err(Failure::run)?;
+    for path in held.swept() {
+        tell(format!("removed {}, which a run that was killed had left", path.display()));
+    }
     let started = Timestamp::now();
     let stop = stop::on_signal();
     let mut progress = Progress::new();

@@ -311,6 +311,7 @@ pub struct HeldDirectory {
     made: Vec<PathBuf>,
     /// Whether it is the new run's by now.
     is_begun: AtomicBool,
+    swept: Vec<PathBuf>,
 }
 
 impl Drop for HeldDirectory {
@@ -339,9 +340,10 @@ pub fn hold_run_directory(directory: &Path) -> Result<HeldDirectory, RunDirector
         RunDirectoryError::Io { path, action: "make the directory", source }
     })?;
     let lock = lock(directory, File::try_lock)?;
-    let held = HeldDirectory { path, _lock: lock, made, is_begun: AtomicBool::new(false) };
+    let (is_begun, swept) = (AtomicBool::new(false), Vec::new());
+    let mut held = HeldDirectory { path, _lock: lock, made, is_begun, swept };
     check_owner(directory)?;
-    whole_file::sweep(directory);
+    held.swept = whole_file::sweep(directory);
     Ok(held)
 }
 
@@ -367,6 +369,11 @@ impl HeldDirectory {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What killed runs had left unfinished in it, and is gone.
+    pub fn swept(&self) -> &[PathBuf] {
+        &self.swept
     }
 
     /// Makes it the new run's, before the first byte of that is written: the manifest of an earlier run goes, and

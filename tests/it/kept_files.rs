@@ -434,7 +434,11 @@ fn a_directory_says_that_it_is_whole_only_while_it_holds_one_whole_run() {
     fs::create_dir(at.join("out/.history-a1B2c3")).unwrap();
     fs::write(at.join("out/.history-a1B2c3/history.ticks"), "x").unwrap();
     fs::write(at.join("out/.unfinished-a1B2c3"), "x").unwrap();
-    run_well(at, "--config backtest.yaml");
+    let ran = run(at, "--config backtest.yaml");
+    assert_eq!(ran.status, 0, "{}", ran.error);
+    for name in [".history-a1B2c3", ".unfinished-a1B2c3"] {
+        assert!(ran.error.contains(&format!("removed out/{name}")), "{}", ran.error);
+    }
     run_well(at, "report out");
     let left = fs::read_dir(at.join("out")).unwrap();
     let left: Vec<_> = left.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
