@@ -1,102 +1,240 @@
-//! How fast a tick CSV is read and imported, against a bare safe byte loop over the same bytes.
+//! How fast text of every kind of layout is read and imported.
 //!
-//! `cargo bench --bench csv_import [-- ROWS]`. Each figure is the median of several runs; the runs
-//! of the ways take turns, so that other work on the machine disturbs all of them alike.
+//! `cargo bench --bench csv_import [-- ROWS]`. CPU is that of all threads; what stands in brackets is a
+//! layout's time as a multiple of the first one's. The layouts take turns, so that other work on the
+//! machine disturbs all of them alike. The first is also read by a bare safe byte loop that checks
+//! nothing, and as many records are written to the disk by themselves: the floors of reading and writing.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
-use std::io::Write;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use algospace_hft::market::{Instrument, Tick, Timestamp};
 use algospace_hft::source::import::{ImportOptions, Preset, Refusal, Row, RowSink, read_text, run};
 
-const RUNS: usize = 7;
+const RUNS: usize = 5;
+
+/// A layout: its name, its preset, its columns and how they are written.
+struct Kind {
+    name: &'static str,
+    preset: &'static str,
+    header: &'static str,
+    columns: &'static str,
+    delimiter: char,
+    time: &'static str,
+}
+
+const fn kind(
+    name: &'static str,
+    preset: &'static str,
+    header: &'static str,
+    columns: &'static str,
+    time: &'static str,
+) -> Kind {
+    Kind { name, preset, header, columns, delimiter: ',', time }
+}
+
+/// Dates and times as `strftime` writes them, in a column of its own where a `|` stands between.
+const ISO: &str = "%Y-%m-%d %H:%M:%S%.3f";
+const SPLIT: &str = "%m/%d/%Y|%H:%M:%S";
+
+const KINDS: &[Kind] = &[
+    kind("iso", "tick-csv", "timestamp,price,volume", "time,price,size", ISO),
+    kind("iso, T and Z", "tick-csv", "", "time,price,size", "%Y-%m-%dT%H:%M:%S%.6fZ"),
+    kind("nanoseconds", "tick-csv", "", "time,price,size", "ns"),
+    kind("milliseconds", "tick-csv", "", "time,price,size", "ms"),
+    kind("iso, side", "tick-csv", "timestamp,price,volume,side", "time,price,size,side", ISO),
+    kind(
+        "iso, quotes and side",
+        "tick-csv",
+        "time,price,size,bid,ask,side",
+        "time,price,size,bid,ask,side",
+        ISO,
+    ),
+    kind("other order", "tick-csv", "side,size,price,timestamp", "side,size,price,time", ISO),
+    kind("kibot-tick", "kibot-tick", "", "date,time,price,size", SPLIT),
+    kind("kibot-tick-bid-ask", "kibot-tick-bid-ask", "", "date,time,price,bid,ask,size", SPLIT),
+    Kind {
+        delimiter: ';',
+        ..kind(
+            "ninjatrader-tick",
+            "ninjatrader-tick",
+            "",
+            "time,price,bid,ask,size",
+            "%Y%m%d %H%M%S %7f",
+        )
+    },
+    kind(
+        "iqfeed-tick",
+        "iqfeed-tick",
+        "",
+        "time,price,size,total,bid,ask,id,market,code,code",
+        "%Y-%m-%d %H:%M:%S%.6f",
+    ),
+    kind("bars, iso", "bar-csv", "", "time,open,high,low,close,volume", "%Y-%m-%d %H:%M:%S"),
+    kind(
+        "bars, kibot-minute",
+        "kibot-minute",
+        "",
+        "date,time,open,high,low,close,volume",
+        "%m/%d/%Y|%H:%M",
+    ),
+];
 
 fn main() {
     let rows = std::env::args().filter_map(|argument| argument.parse().ok()).next();
-    let rows: i64 = rows.unwrap_or(5_000_000);
+    let rows: i64 = rows.unwrap_or(3_000_000);
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("ticks.csv");
-    for (name, is_iso) in [("ISO times with milliseconds", true), ("integer nanoseconds", false)] {
-        write(&path, rows, is_iso);
-        let text = fs::read(&path).expect("the file was just written");
-        println!("{rows} rows, {name}, {:.0} MB", text.len() as f64 / 1e6);
-
-        let format = Preset::by_name("tick-csv").expect("a preset").format();
-        let options = ImportOptions::new(
-            "tick-csv",
-            vec![path.clone()],
-            folder.path().join("out.ticks"),
-            Instrument::built_in("ES").expect("built in"),
-        );
-        let mut seconds = [const { Vec::new() }; 4];
-        let mut sums = [(0, 0); 2];
-        for _ in 0..RUNS {
-            let start = Instant::now();
-            sums[0] = black_box(bare(&text, is_iso));
-            seconds[0].push(start.elapsed().as_secs_f64());
-
-            let start = Instant::now();
+    let output = folder.path().join("out.ticks");
+    let paths: Vec<PathBuf> = (0..KINDS.len())
+        .map(|index| {
+            let path = folder.path().join(format!("{index}.csv"));
+            write(&path, &KINDS[index], rows_of(&KINDS[index], rows));
+            path
+        })
+        .collect();
+    let mut parse = vec![0.0; KINDS.len()];
+    let mut import = vec![0.0; KINDS.len()];
+    let (mut bare_loop, mut disk) = (0.0, 0.0);
+    for _ in 0..RUNS {
+        for (index, kind) in KINDS.iter().enumerate() {
+            let rows = rows_of(kind, rows);
+            let text = fs::read(&paths[index]).expect("the file was just written");
+            let preset = Preset::by_name(kind.preset).expect("a preset");
             let mut sum = Sum::default();
-            let Ok(_) = read_text(&text, &format, &mut sum);
-            sums[1] = black_box((sum.rows, sum.sum));
-            seconds[1].push(start.elapsed().as_secs_f64());
-
-            let start = Instant::now();
-            let report = run(&options, &mut |_| {}).expect("a good file");
-            seconds[2].push(start.elapsed().as_secs_f64());
-            assert_eq!((report.imported, report.ticks), (rows as u64, rows as u64));
-
-            let records = vec![1u8; rows as usize * size_of::<Tick>()];
-            let start = Instant::now();
-            let mut file = fs::File::create(folder.path().join("out.ticks")).expect("room");
-            file.write_all(&records).and_then(|()| file.sync_all()).expect("room");
-            seconds[3].push(start.elapsed().as_secs_f64());
+            parse[index] += cpu(|| {
+                let Ok(_) = read_text(&text, &preset.format(), &mut sum);
+            });
+            assert_eq!(sum.rows, rows as u64, "{}", kind.name);
+            if index == 0 {
+                let mut bare_sum = (0, 0);
+                bare_loop += cpu(|| bare_sum = black_box(bare(&text)));
+                assert_eq!(bare_sum, (sum.rows, sum.sum), "both must have read the same");
+                let records = vec![1u8; rows as usize * size_of::<Tick>()];
+                disk += cpu(|| {
+                    let mut file = fs::File::create(&output).expect("room");
+                    file.write_all(&records).and_then(|()| file.sync_all()).expect("room");
+                });
+                fs::remove_file(&output).expect("it was just written");
+            }
+            drop(text);
+            let es = Instrument::built_in("ES").expect("built in");
+            let options =
+                ImportOptions::new(kind.preset, vec![paths[index].clone()], output.clone(), es);
+            let mut imported = 0;
+            import[index] += cpu(|| {
+                imported = run(&options, &mut |_| {}).expect("a good file").imported;
+            });
+            assert_eq!(imported, rows as u64, "{}", kind.name);
         }
-        assert_eq!(sums[0], sums[1], "both must have read the same");
-        let [bare, parse, import, disk] = seconds.map(|mut seconds| {
-            seconds.sort_by(f64::total_cmp);
-            rows as f64 / seconds[seconds.len() / 2] / 1e6
+    }
+    let speed =
+        |seconds: f64, kind: &Kind| (rows_of(kind, rows) as usize * RUNS) as f64 / seconds / 1e6;
+    println!(
+        "bare byte loop {:.1}, disk alone {:.1} M rows/s of CPU",
+        speed(bare_loop, &KINDS[0]),
+        speed(disk, &KINDS[0])
+    );
+    println!("{:<22} {:>20} {:>20}", "M rows/s of CPU", "read_text", "whole import");
+    for (index, kind) in KINDS.iter().enumerate() {
+        let [parse, import] = [&parse, &import].map(|seconds| {
+            let own = speed(seconds[index], kind);
+            format!("{own:6.1} ({:4.2})", speed(seconds[0], &KINDS[0]) / own)
         });
-        println!("  bare byte loop   {bare:6.1} M rows/s");
-        println!("  read_text        {parse:6.1} M rows/s   {:4.2} of the bare loop", parse / bare);
-        println!("  disk alone       {disk:6.1} M rows/s   writing and syncing as many records");
-        println!(
-            "  import to file   {import:6.1} M rows/s   {:4.2} of the bare loop",
-            import / bare
-        );
+        println!("{:<22} {parse:>20} {import:>20}", kind.name);
     }
 }
 
-/// Ticks some milliseconds apart, a third of them at the time of the one before.
-fn write(path: &std::path::Path, rows: i64, is_iso: bool) {
-    let mut file = std::io::BufWriter::new(fs::File::create(path).expect("a temporary file"));
+/// Bars become four ticks each, so there are fewer of them.
+fn rows_of(kind: &Kind, rows: i64) -> i64 {
+    if kind.columns.contains("open") { rows / 8 } else { rows }
+}
+
+/// Seconds of CPU that all threads spend in `work`; wall time where the system does not say.
+fn cpu(work: impl FnOnce()) -> f64 {
+    // Hundredths of a second in user and system mode.
+    let now = || -> Option<u64> {
+        let text = fs::read_to_string("/proc/self/stat").ok()?;
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        Some(fields[11].parse::<u64>().ok()? + fields[12].parse::<u64>().ok()?)
+    };
+    let (start, before) = (Instant::now(), now());
+    work();
+    match (before, now()) {
+        (Some(before), Some(after)) => (after - before) as f64 / 100.0,
+        _ => start.elapsed().as_secs_f64(),
+    }
+}
+
+/// Trades some milliseconds apart, a third of them at the time of the one before; or bars a minute
+/// apart, without weekends.
+fn write(path: &Path, kind: &Kind, rows: i64) {
+    let mut text = String::new();
+    if !kind.header.is_empty() {
+        writeln!(text, "{}", kind.header).expect("room");
+    }
+    let is_bars = kind.columns.contains("open");
     let start: Timestamp = "2013-10-07T13:30:00Z".parse().expect("an instant");
-    writeln!(file, "timestamp,price,volume").expect("room");
     let (mut millis, mut quarters, mut state) = (0i64, 6_737i64, 1u64);
+    let mut second = (i64::MIN, String::new(), String::new());
     for _ in 0..rows {
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let random = state >> 33;
-        millis += if random.is_multiple_of(3) { 0 } else { (random % 40) as i64 };
+        millis += match is_bars {
+            true => 60_000,
+            false
+                if random.is_multiple_of(3)
+                    || kind.time.contains('|') && !random.is_multiple_of(50) =>
+            {
+                0
+            }
+            false if kind.time.contains('|') => 1_000,
+            false => (random % 40) as i64,
+        };
         quarters += match random % 13 {
             0 => 1,
             1 => -1,
             _ => 0,
         };
-        let (price, volume) = (quarters as f64 / 4.0, 1 + random % 19);
-        let time = start + millis * 1_000_000;
-        if is_iso {
-            let text = time.to_string();
-            let (date, clock) = (&text[..10], &text[11..23]);
-            writeln!(file, "{date} {clock},{price},{volume}").expect("room");
-        } else {
-            writeln!(file, "{},{price},{volume}", time.nanos()).expect("room");
+        let price = |ticks: i64| (quarters + ticks) as f64 / 4.0;
+        let nanos = start.nanos() + millis * 1_000_000;
+        if nanos != second.0 {
+            let instant = jiff::Timestamp::from_nanosecond(i128::from(nanos)).expect("in range");
+            let write = |pattern: &str| match pattern {
+                "ns" => nanos.to_string(),
+                "ms" => (nanos / 1_000_000).to_string(),
+                _ => instant.to_zoned(jiff::tz::TimeZone::UTC).strftime(pattern).to_string(),
+            };
+            let (date, clock) = kind.time.split_once('|').unwrap_or((kind.time, ""));
+            second = (nanos, write(date), write(clock));
         }
+        let mut gap = None;
+        let has_date = kind.columns.contains("date");
+        for column in kind.columns.split(',') {
+            text.extend(gap.replace(kind.delimiter));
+            match column {
+                "date" => text += &second.1,
+                "time" => text += if has_date { &second.2 } else { &second.1 },
+                "size" => write!(text, "{}", 1 + random % 19).expect("room"),
+                "total" => write!(text, "{}", millis / 7).expect("room"),
+                "volume" => write!(text, "{}", 100 + random % 1_900).expect("room"),
+                "bid" | "low" => write!(text, "{}", price(-1)).expect("room"),
+                "ask" | "high" => write!(text, "{}", price(1)).expect("room"),
+                "side" => text.push(if random.is_multiple_of(2) { 'B' } else { 'S' }),
+                "id" => write!(text, "{random}").expect("room"),
+                "market" => text.push('C'),
+                "code" => text += "43",
+                _ => write!(text, "{}", price(0)).expect("room"),
+            }
+        }
+        text.push('\n');
     }
-    file.into_inner().expect("room");
+    fs::write(path, text).expect("a temporary file");
 }
 
 #[derive(Default)]
@@ -114,10 +252,11 @@ impl RowSink for Sum {
 
     #[inline]
     fn row(&mut self, _: u64, row: Row) -> Result<(), Infallible> {
-        if let Row::Trade(trade) = row {
-            self.rows += 1;
-            self.sum = checksum(self.sum, trade.time.nanos(), trade.price.units(), trade.size);
-        }
+        self.rows += 1;
+        self.sum = match row {
+            Row::Trade(row) => checksum(self.sum, row.time.nanos(), row.price.units(), row.size),
+            Row::Bar(row) => checksum(self.sum, row.start.nanos(), row.close.units(), row.volume),
+        };
         Ok(())
     }
 
@@ -136,7 +275,7 @@ fn checksum(sum: i64, time: i64, price: i64, size: i64) -> i64 {
 }
 
 /// The least that reads such a file: byte by byte, without any check of what it reads.
-fn bare(text: &[u8], is_iso: bool) -> (u64, i64) {
+fn bare(text: &[u8]) -> (u64, i64) {
     let (mut rows, mut sum) = (0, 0);
     let mut at = text.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
     let number = |at: &mut usize| {
@@ -152,7 +291,7 @@ fn bare(text: &[u8], is_iso: bool) -> (u64, i64) {
     };
     let mut day = (0, 0);
     while at < text.len() {
-        let time = if is_iso {
+        let time = {
             let (year, month, date) = (number(&mut at), number(&mut at), number(&mut at));
             let (hour, minute, second) = (number(&mut at), number(&mut at), number(&mut at));
             let millis = number(&mut at);
@@ -161,8 +300,6 @@ fn bare(text: &[u8], is_iso: bool) -> (u64, i64) {
                 day = (key, midnight(year, month, date));
             }
             day.1 + (((hour * 60 + minute) * 60 + second) * 1_000 + millis) * 1_000_000
-        } else {
-            number(&mut at)
         };
         let whole = number(&mut at);
         let mut price = whole * 1_000_000_000;
