@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::market::Price;
 use crate::source::import::{
-    IdenticalTrades, ImplausiblePrices, LateRows, Layout, OffTickPrices, Stamp,
+    IdenticalTrades, ImplausiblePrices, LateRows, Layout, OffTickPrices, PricesBelowZero, Stamp,
 };
 
 /// Trades CME index futures, and replays history through exactly the same code.
@@ -155,6 +155,9 @@ pub(super) struct ImportArguments {
     /// A price that is not a whole number of ticks
     #[arg(long, value_enum, default_value_t)]
     pub(super) off_tick: OffTickPrices,
+    /// A price of zero or below
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) prices_below_zero: PricesBelowZero,
     /// A trade that is the same as the one before in every field
     #[arg(long, value_enum, default_value_t)]
     pub(super) identical_trades: IdenticalTrades,

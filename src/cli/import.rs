@@ -57,6 +57,7 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
     options.policies = Policies {
         late_rows: arguments.late_rows,
         off_tick_prices: arguments.off_tick,
+        prices_below_zero: arguments.prices_below_zero,
         identical_trades: arguments.identical_trades,
         implausible_prices: arguments.implausible_prices,
         max_refused: arguments.max_refused,

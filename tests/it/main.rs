@@ -18,6 +18,7 @@ mod history_bars;
 mod import;
 mod import_bad_inputs;
 mod import_identity;
+mod import_layouts;
 mod import_order;
 mod journal;
 mod journal_kill;

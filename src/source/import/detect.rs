@@ -4,15 +4,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
-
 use super::databento::{DATABENTO_MAGIC, ZSTANDARD_MAGIC};
+use super::input::{self, Text};
 use super::lean::ZIP_MAGIC;
 use super::preset::Preset;
+use super::preset::preset_names;
 use super::row::{Refusal, Row, RowSink};
 use super::sierra::SIERRA_MAGIC;
 use super::text::{TextFormat, TextReader};
-use super::{input, preset::preset_names};
 use crate::source::native;
 
 /// What a file holds.
@@ -58,12 +57,28 @@ const ROWS: u64 = 20;
 pub fn detect(path: &Path) -> Result<Detected, DetectError> {
     let io = |source| DetectError::Io { path: path.to_owned(), source };
     let unclear = |reason: String| DetectError::Unclear { path: path.to_owned(), reason };
-    let file = File::open(path).map_err(io)?;
     let mut head = Vec::new();
-    if input::is_gzip(path) {
-        MultiGzDecoder::new(file).take(HEAD).read_to_end(&mut head).map_err(io)?;
-    } else {
-        file.take(HEAD).read_to_end(&mut head).map_err(io)?;
+    let take = |text: &mut dyn Read, head: &mut Vec<u8>| text.take(HEAD).read_to_end(head);
+    take(&mut File::open(path).map_err(io)?, &mut head).map_err(io)?;
+    match input::open_text(File::open(path).map_err(io)?) {
+        // LEAN's archives are named by what is in them.
+        Ok(Text::Archive(_, names)) if names.iter().any(|name| name.contains("_trade")) => {}
+        Ok(Text::Archive(mut archive, names)) => {
+            let mut member =
+                archive.by_name(&names[0]).map_err(|error| io(io::Error::other(error)))?;
+            head.clear();
+            take(&mut member, &mut head).map_err(io)?;
+        }
+        Ok(Text::Stream(mut text)) => {
+            let mut unpacked = Vec::new();
+            match take(&mut *text, &mut unpacked) {
+                Ok(_) => head = unpacked,
+                Err(source) if head.starts_with(&[0x1F, 0x8B]) => return Err(io(source)),
+                // The magic alone says enough.
+                Err(_) => {}
+            }
+        }
+        Err(_) => {}
     }
     for (magic, detected) in [
         (&native::MAGIC[..], Detected::Native),
@@ -76,6 +91,9 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
         if head.starts_with(magic) {
             return Ok(detected);
         }
+    }
+    if let Some(foreign) = foreign(&head) {
+        return Err(unclear(foreign));
     }
     // The last line may be cut.
     if head.len() as u64 == HEAD
@@ -107,6 +125,37 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
         reasons.push("the file has no rows".to_owned());
     }
     Err(unclear(reasons.join("; ")))
+}
+
+/// Files that are no text and are not read, by their first bytes: what they are, and what to do.
+const FOREIGN: &[(&[u8], &str)] = &[
+    (
+        b"PAR1",
+        "Parquet; convert it to CSV first, such as with `duckdb -c \"copy 'in.parquet' to 'out.csv'\"`",
+    ),
+    (
+        b"ARROW1",
+        "Arrow or Feather; convert it to CSV first, such as with pandas: `read_feather`, then `to_csv`",
+    ),
+    (b"\x89HDF", "HDF5; convert it to CSV first, such as with pandas: `read_hdf`, then `to_csv`"),
+    (
+        b"SQLite format 3",
+        "an SQLite database; write the table to CSV first, such as with `sqlite3 -csv`",
+    ),
+    (b"\xD0\xCF\x11\xE0", "an Excel workbook; save the sheet as CSV"),
+    (b"7z\xBC\xAF\x27\x1C", "a 7z archive; unpack it first"),
+    (b"Rar!", "a RAR archive; unpack it first"),
+    (b"BZh", "packed with bzip2; unpack it first"),
+    (b"\xFD7zXZ", "packed with xz; unpack it first"),
+    (&DATABENTO_MAGIC, "Databento's DBN; read it with `--format databento`"),
+    (&SIERRA_MAGIC, "Sierra Chart's intraday data; read it with `--format sierra`"),
+    (&native::MAGIC, "a native tick file, which needs no import"),
+];
+
+/// What a file that begins so is, if it is a known one that is no text.
+pub(super) fn foreign(head: &[u8]) -> Option<String> {
+    let found = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic))?;
+    Some(format!("the file is {}", found.1))
 }
 
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use super::layout::{Column, Layout, meanings, name, normalise};
 
-/// The layout of a file with this header; `expected` says whether trades or bars are wanted, and
+/// The layout of a file with this header; `layouts` say whether trades or bars are wanted, and
 /// where a trade's columns stand if the header does not tell.
 ///
 /// Columns go by name. Trades whose header has unknown names go by position, as many files name the
@@ -11,7 +11,7 @@ use super::layout::{Column, Layout, meanings, name, normalise};
 /// stand before those that are read.
 pub(super) fn layout(
     fields: &[&[u8]],
-    expected: &Layout,
+    layouts: &[Layout],
     is_vendors: bool,
 ) -> Result<Layout, String> {
     let names: Vec<String> = fields.iter().map(|field| normalise(field)).collect();
@@ -22,6 +22,8 @@ pub(super) fn layout(
     let known = meanings(&names);
     let columns = known.iter().map(|column| column.unwrap_or(Column::Unread)).collect();
     let named = Layout { columns, more: false };
+    let alike = layouts.iter().find(|layout| layout.is_bar() == named.is_bar());
+    let expected = alike.unwrap_or(&layouts[0]);
     let problem = named.problem().or_else(|| match (expected.is_bar(), named.is_bar()) {
         (true, false) => Some(format!("no column `{}`", name(Column::Open))),
         (false, true) => Some(format!("no column `{}`", name(Column::Price))),

@@ -483,7 +483,9 @@ impl Format {
     /// The endings by which a folder's files are chosen.
     fn endings(&self) -> &'static [&'static str] {
         match self {
-            Format::Text(_) => &[".csv", ".txt", ".csv.gz", ".txt.gz"],
+            Format::Text(_) => {
+                &[".csv", ".txt", ".csv.gz", ".txt.gz", ".csv.zst", ".txt.zst", ".zip"]
+            }
             Format::Databento => &[".dbn", ".dbn.zst"],
             Format::Sierra(_) => &[".scid"],
             Format::Lean(_) => &["_trade.zip"],
@@ -600,15 +602,7 @@ fn attempt(
     let mut result = Ok(());
     for path in inputs {
         match format.read(path, &mut intake) {
-            Ok(seen) => {
-                summary.rows_in_repeated_hour += seen.rows_in_repeated_hour;
-                summary.rows_in_skipped_hour += seen.rows_in_skipped_hour;
-                for name in seen.unread_columns {
-                    if !summary.unread_columns.contains(&name) {
-                        summary.unread_columns.push(name);
-                    }
-                }
-            }
+            Ok(seen) => summary += seen,
             Err(stop) => {
                 result = Err(stop);
                 break;

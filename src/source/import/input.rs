@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use jiff::tz::TimeZone;
+use zip::ZipArchive;
 
 use super::bar_length;
+use super::databento::ZSTANDARD_MAGIC;
 use super::importer::{ImportError, Stop};
+use super::lean::ZIP_MAGIC;
 use super::placement::DAY;
 use super::row::RowSink;
 use super::text::{TextFormat, TextReader, TextSummary, line_end};
@@ -48,7 +51,45 @@ pub(super) fn list(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>, 
     Ok(files)
 }
 
-/// Reads a text file, plain or `.gz`. The bar length is found in the file if it is not known yet,
+/// A text file, packed or not, by its first bytes.
+pub(super) enum Text {
+    /// One stream of text.
+    Stream(Box<dyn Read>),
+    /// An archive and the names of the text files in it.
+    Archive(ZipArchive<File>, Vec<String>),
+}
+
+/// Opens a text file: plain, or packed by gzip, Zstandard or zip, whatever its name says.
+pub(super) fn open_text(mut file: File) -> io::Result<Text> {
+    let mut magic = [0; 4];
+    let count = fill(&mut file, &mut magic)?;
+    file.rewind()?;
+    let buffered = |file| io::BufReader::with_capacity(BLOCK, file);
+    Ok(match magic {
+        [0x1F, 0x8B, ..] => Text::Stream(Box::new(MultiGzDecoder::new(buffered(file)))),
+        ZSTANDARD_MAGIC => Text::Stream(Box::new(zstd::Decoder::with_buffer(buffered(file))?)),
+        ZIP_MAGIC if count == 4 => {
+            let archive = ZipArchive::new(file)?;
+            let is_text = |name: &String| {
+                let name = name.to_ascii_lowercase();
+                [".csv", ".txt"].iter().any(|ending| name.ends_with(ending))
+                    && !name.split('/').any(|part| part.starts_with('.') || part == "__macosx")
+            };
+            let names = archive.file_names().filter_map(Result::ok).map(Cow::into_owned);
+            let mut names: Vec<String> = names.filter(is_text).collect();
+            names.sort();
+            if names.is_empty() {
+                return Err(io::Error::other(
+                    "no .csv or .txt file in this archive; save a spreadsheet as CSV",
+                ));
+            }
+            Text::Archive(archive, names)
+        }
+        _ => Text::Stream(Box::new(file)),
+    })
+}
+
+/// Reads a text file, plain or packed. The bar length is found in the file if it is not known yet,
 /// and then holds for the files after it.
 pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
     path: &Path,
@@ -59,14 +100,45 @@ pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
     let file = File::open(path).map_err(failed)?;
     // Shares its place with `file`, to tell how much of a packed file has been read.
     let mut place = file.try_clone().map_err(failed)?;
-    let mut text: Box<dyn Read> = if is_gzip(path) {
-        Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(BLOCK, file)))
-    } else {
-        Box::new(file)
-    };
+    match open_text(file).map_err(failed)? {
+        Text::Stream(mut text) => {
+            let mut done = 0;
+            read_stream(&mut *text, failed, format, sink, &mut |sink| {
+                let now = place.stream_position().map_err(failed)?;
+                sink.advance(now - done)?;
+                done = now;
+                Ok(())
+            })
+        }
+        Text::Archive(mut archive, names) => {
+            let mut summary = TextSummary::default();
+            for name in names {
+                sink.begin(&format!("{}/{name}", path.display()))?;
+                let mut member =
+                    archive.by_name(&name).map_err(|error| failed(io::Error::other(error)))?;
+                let mut done = 0;
+                let packed = member.compressed_size();
+                summary += read_stream(&mut member, failed, format, sink, &mut |sink| {
+                    // How far the archive's own reader is cannot be told.
+                    sink.advance(packed - done)?;
+                    done = packed;
+                    Ok(())
+                })?;
+            }
+            Ok(summary)
+        }
+    }
+}
+
+fn read_stream<S: RowSink<Error = Stop>>(
+    text: &mut dyn Read,
+    failed: impl Fn(io::Error) -> Stop,
+    format: &mut TextFormat,
+    sink: &mut S,
+    advance: &mut dyn FnMut(&mut S) -> Result<(), Stop>,
+) -> Result<TextSummary, Stop> {
     let mut block = vec![0; BLOCK];
-    let (mut filled, mut done) = (0, 0);
-    filled += fill(&mut text, &mut block).map_err(failed)?;
+    let mut filled = fill(text, &mut block).map_err(&failed)?;
     if format.bar_length.is_none() {
         format.bar_length = bar_length::infer(&block[..filled], format);
     }
@@ -103,13 +175,11 @@ pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
                 }
             }
         };
-        let now = place.stream_position().map_err(failed)?;
-        sink.advance(now - done)?;
-        done = now;
+        advance(sink)?;
         block.copy_within(read..filled, 0);
         filled -= read;
         if !at_end {
-            filled += fill(&mut text, &mut block[filled..]).map_err(failed)?;
+            filled += fill(text, &mut block[filled..]).map_err(&failed)?;
         }
     }
     Ok(reader.summary())
@@ -127,8 +197,4 @@ fn fill(text: &mut dyn Read, block: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-pub(super) fn is_gzip(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"))
 }

@@ -12,7 +12,9 @@ use super::ledger::{Ledger, Place};
 use super::order;
 use super::output::TickOutput;
 use super::placement::{DAY, Dated, Misplaced, Placer, date_bar, is_weekend};
-use super::policy::{IdenticalTrades, ImplausiblePrices, LateRows, OffTickPrices, Policies};
+use super::policy::{
+    IdenticalTrades, ImplausiblePrices, LateRows, OffTickPrices, Policies, PricesBelowZero,
+};
 use super::price_watch::{Candidate, Judged, PriceVerdict, PriceWatch, SessionRange};
 use super::report::{Effect, Example, Finding, ImportReport};
 use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
@@ -346,8 +348,17 @@ impl<'i> Intake<'i> {
     ) -> Result<Option<Price>, Stop> {
         let tick_size = self.tick_size;
         let place = self.ledger.place(line);
-        if price <= Price::ZERO || price > Price::HIGHEST {
-            let reason = format!("a price of {price} is not above 0 and up to {}", Price::HIGHEST);
+        let (lowest, hint) = match self.policies.prices_below_zero {
+            PricesBelowZero::Keep => (Price::from_units(-Price::HIGHEST.units()), ""),
+            PricesBelowZero::RefuseRow => (
+                Price::from_units(1),
+                "; where the instrument trades at or below 0, say `--prices-below-zero keep`",
+            ),
+        };
+        if price < lowest || price > Price::HIGHEST {
+            let hint = if price > Price::HIGHEST { "" } else { hint };
+            let reason =
+                format!("a price of {price} is not above 0 and up to {}{hint}", Price::HIGHEST);
             self.refuse_row(Finding::PriceOutOfRange, place, reason, row())?;
             return Ok(None);
         }
@@ -361,7 +372,7 @@ impl<'i> Intake<'i> {
             return Ok(Some(price));
         }
         match self.policies.off_tick_prices {
-            OffTickPrices::Round if price.round_to_tick(tick_size) > Price::ZERO => {
+            OffTickPrices::Round if price.round_to_tick(tick_size) >= lowest => {
                 let rounded = price.round_to_tick(tick_size);
                 self.ledger.note(Finding::Rounded, place, || format!("{price} to {rounded}"));
                 Ok(Some(rounded))

@@ -39,6 +39,8 @@ pub(super) struct Lane {
     line_end: u8,
     /// Whether times may be since 1970, or have an offset.
     is_iso: bool,
+    /// Whether prices without a point are in units of 1e-9.
+    nano_prices: bool,
     /// Whether its rows are bars.
     pub(super) is_bar: bool,
 }
@@ -53,10 +55,16 @@ enum Time {
 }
 
 impl Lane {
-    pub(super) fn new(layout: &Layout, delimiter: u8, line_end: u8, is_iso: bool) -> Lane {
+    pub(super) fn new(
+        layout: &Layout,
+        delimiter: u8,
+        line_end: u8,
+        is_iso: bool,
+        nano_prices: bool,
+    ) -> Lane {
         let &Layout { ref columns, more } = layout;
-        let is_bar = layout.is_bar();
-        Lane { columns: columns.clone(), more, delimiter, line_end, is_iso, is_bar }
+        let (columns, is_bar) = (columns.clone(), layout.is_bar());
+        Lane { columns, more, delimiter, line_end, is_iso, nano_prices, is_bar }
     }
 
     /// Reads the line at the start of `text`. Gives what it says and its length with its end, or
@@ -95,10 +103,10 @@ impl Lane {
                     time = Time::Local(nanos(time) + of_day);
                     at
                 }
-                Column::Price | Column::Close => Self::price(window, at, &mut values.last)?,
-                Column::Open => Self::price(window, at, &mut values.open)?,
-                Column::High => Self::price(window, at, &mut values.high)?,
-                Column::Low => Self::price(window, at, &mut values.low)?,
+                Column::Price | Column::Close => self.price(window, at, &mut values.last)?,
+                Column::Open => self.price(window, at, &mut values.open)?,
+                Column::High => self.price(window, at, &mut values.high)?,
+                Column::Low => self.price(window, at, &mut values.low)?,
                 Column::Bid => self.quote(window, at, &mut values.bid)?,
                 Column::Ask => self.quote(window, at, &mut values.ask)?,
                 Column::Volume => {
@@ -116,6 +124,9 @@ impl Lane {
                     values.contract = Some((at, end));
                     end
                 }
+                // Whatever is no trade is the general reader's to pass over.
+                Column::Action if window.get(at)? | 0x20 == b't' => at + 1,
+                Column::Action => return None,
                 Column::Unread => self.skip(window, at)?,
             };
         }
@@ -165,7 +176,7 @@ impl Lane {
     }
 
     #[inline(always)]
-    fn price(window: &Window, at: usize, price: &mut Price) -> Option<usize> {
+    fn price(&self, window: &Window, at: usize, price: &mut Price) -> Option<usize> {
         let is_negative = *window.get(at)? == b'-';
         let at = at + usize::from(is_negative);
         let (count, whole) = digits(window, at)?;
@@ -178,6 +189,14 @@ impl Lane {
             let (decimals, count) = decimals(window, at + 1)?;
             units += decimals;
             at += 1 + count;
+        } else if self.nano_prices {
+            let (more, low) = digits(window, at)?;
+            // Another eight digits may follow: the general reader's.
+            if more == 8 {
+                return None;
+            }
+            units = whole * POWERS[more] + low;
+            at += more;
         }
         let units = units as i64;
         *price = Price::from_units(if is_negative { -units } else { units });
@@ -191,7 +210,7 @@ impl Lane {
             return Some(at);
         }
         let mut price = Price::ZERO;
-        let at = Self::price(window, at, &mut price)?;
+        let at = self.price(window, at, &mut price)?;
         *quote = Some(price);
         Some(at)
     }

@@ -29,6 +29,8 @@ pub enum Column {
     Side,
     /// The contract, as the source writes it, such as `ESZ3`.
     Contract,
+    /// What happened in the book, such as Databento's `T`: rows of anything but a trade are no rows.
+    Action,
     /// First price of a bar.
     Open,
     /// Highest price of a bar.
@@ -49,10 +51,11 @@ pub(super) const NAMES: &[(Column, &[&str])] = &[
     (Column::Clock, &["time"]),
     (Column::Price, &["price"]),
     (Column::Volume, &["volume", "vol", "v", "size", "quantity", "qty", "totalvolume"]),
-    (Column::Bid, &["bid", "bidprice"]),
-    (Column::Ask, &["ask", "askprice", "offer"]),
+    (Column::Bid, &["bid", "bidprice", "bidpx00"]),
+    (Column::Ask, &["ask", "askprice", "offer", "askpx00"]),
     (Column::Side, &["side", "aggressor"]),
     (Column::Contract, CONTRACTS),
+    (Column::Action, &["action"]),
     (Column::Open, &["open", "o"]),
     (Column::High, &["high", "h"]),
     // `Llow` is a misprint of a charting program's export that many files carry.
@@ -118,7 +121,7 @@ impl Layout {
             _ => return Some("no column `timestamp`, nor one `date` and one `time`".to_owned()),
         }
         let foreign: &[Column] = match self.is_bar() {
-            true => &[Column::Price, Column::Bid, Column::Ask, Column::Side],
+            true => &[Column::Price, Column::Bid, Column::Ask, Column::Side, Column::Action],
             false => &[Column::High, Column::Low, Column::Close],
         };
         foreign

@@ -41,7 +41,9 @@ pub use join::{ContractStream, JoinError, JoinPlan, JoinedContracts, Stint, join
 pub use layout::{Column, Layout, LayoutError};
 pub use lean::{LeanError, LeanOptions, ZIP_MAGIC, decode_lean, read_lean};
 pub(crate) use ledger::REJECTS_FILE;
-pub use policy::{IdenticalTrades, ImplausiblePrices, LateRows, OffTickPrices, Policies};
+pub use policy::{
+    IdenticalTrades, ImplausiblePrices, LateRows, OffTickPrices, Policies, PricesBelowZero,
+};
 pub use preset::{BINARY_PRESETS, PRESETS, Preset, preset_names};
 pub use read_error::ReadError;
 pub use report::{Count, Effect, Example, Finding, ImportReport};

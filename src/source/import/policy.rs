@@ -46,6 +46,16 @@ pub enum ImplausiblePrices {
     Keep,
 }
 
+/// What happens to a row with a price of zero or below.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PricesBelowZero {
+    /// The row is refused: index futures cannot trade there.
+    #[default]
+    RefuseRow,
+    /// It is a price like any other, as oil's was on 20 April 2020, and those of spreads and power are.
+    Keep,
+}
+
 /// How an import treats rows that are not as they should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policies {
@@ -53,6 +63,8 @@ pub struct Policies {
     pub late_rows: LateRows,
     /// Prices off the tick grid.
     pub off_tick_prices: OffTickPrices,
+    /// Prices of zero and below.
+    pub prices_below_zero: PricesBelowZero,
     /// Trades that repeat the one before.
     pub identical_trades: IdenticalTrades,
     /// Prices that their neighbours contradict.
@@ -68,6 +80,7 @@ impl Default for Policies {
         Policies {
             late_rows: LateRows::default(),
             off_tick_prices: OffTickPrices::default(),
+            prices_below_zero: PricesBelowZero::default(),
             identical_trades: IdenticalTrades::default(),
             implausible_prices: ImplausiblePrices::default(),
             max_refused: 0.5,

@@ -25,6 +25,7 @@ pub struct Preset {
     /// `None`: whichever the user chose at the export.
     stamp: Option<Stamp>,
     bar_seconds: Option<i64>,
+    nano_prices: bool,
 }
 
 /// Where the clocks hung that a vendor's times are read from.
@@ -38,7 +39,7 @@ enum Zone {
 
 /// Every text layout that is built in.
 #[rustfmt::skip]
-pub const PRESETS: [Preset; 22] = [
+pub const PRESETS: [Preset; 23] = [
     Preset { delimiter: None, layouts: TRADES, ..text(
         "tick-csv",
         "timestamp,price,volume or date,time,price,volume (UTC unless it has an offset; year first, or an integer since 1970)",
@@ -155,6 +156,12 @@ pub const PRESETS: [Preset; 22] = [
         "time,high,low,open,close,total volume,volume,… (New York, end of the bar)",
         "2013-10-07 09:31:00,1685,1684,1684.25,1684.5,51200,1200,0",
     ) },
+    Preset { vendor_header: "ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side,depth,price,size,flags,ts_in_delta,sequence,symbol",
+        nano_prices: true, layouts: &["time,price,volume", BAR], ..text(
+        "databento-csv",
+        "ts_event, price and size, or open, high, low, close and volume, by the header's names; of a book's actions the trades (UTC; prices with a point, or × 1e-9)",
+        "1381152600000000000,1381152600000000000,0,1,101,T,A,0,1684250000000,3,0,1,1,ESZ3",
+    ) },
 ];
 
 /// Every format that is not text.
@@ -193,6 +200,7 @@ const fn text(name: &'static str, columns: &'static str, example: &'static str) 
         zone: Zone::Utc,
         stamp: Some(Stamp::Start),
         bar_seconds: None,
+        nano_prices: false,
     }
 }
 
@@ -241,6 +249,7 @@ impl Preset {
             },
             stamp: self.stamp.unwrap_or(Stamp::Start),
             bar_length: self.bar_seconds.map(|seconds| seconds * Timestamp::SECOND),
+            nano_prices: self.nano_prices,
         }
     }
 }

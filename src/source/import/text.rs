@@ -1,5 +1,7 @@
 //! Delimited text into rows, by a declarative description of the layout.
 
+use std::ops::AddAssign;
+
 use clap::ValueEnum;
 use jiff::tz::TimeZone;
 
@@ -7,7 +9,7 @@ use super::clock::{Clock, quoted};
 use super::lane::Lane;
 use super::layout::{COLUMN_LIMIT, Column, Layout};
 use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
-use super::{bar_length, header, parts};
+use super::{bar_length, detect, header, parts};
 use crate::market::{Price, Side, Timestamp};
 
 /// Bytes of a refused row that are kept.
@@ -34,6 +36,8 @@ pub struct TextFormat {
     pub stamp: Stamp,
     /// Nanoseconds in a bar; `None`: the most frequent step between the first bars of the file.
     pub bar_length: Option<i64>,
+    /// Whether a price without a point is in units of 1e-9.
+    pub nano_prices: bool,
 }
 
 /// What a first line that starts with a letter is taken for.
@@ -126,6 +130,18 @@ pub(super) struct TextReader<'f> {
     is_slow: bool,
     line_end: u8,
     line: u64,
+}
+
+impl AddAssign for TextSummary {
+    fn add_assign(&mut self, other: TextSummary) {
+        self.rows_in_repeated_hour += other.rows_in_repeated_hour;
+        self.rows_in_skipped_hour += other.rows_in_skipped_hour;
+        for name in other.unread_columns {
+            if !self.unread_columns.contains(&name) {
+                self.unread_columns.push(name);
+            }
+        }
+    }
 }
 
 impl<'f> TextReader<'f> {
@@ -244,14 +260,19 @@ impl<'f> TextReader<'f> {
         };
         let contract = self.layouts.iter().find(|layout| layout.fits(count)).and_then(contract);
         match (row, contract) {
-            (Ok(row), None) => sink.row(self.line, row),
-            (Ok(row), Some(name)) => contract_row(self.line, row, name, whole, sink),
+            (Ok(Some(row)), None) => sink.row(self.line, row),
+            (Ok(Some(row)), Some(name)) => contract_row(self.line, row, name, whole, sink),
+            (Ok(None), _) => Ok(()),
             (Err(refusal), _) => refuse(self.line, refusal, whole, sink),
         }
     }
 
     /// Looks whether the first line is text.
     fn look_for_text(&mut self, line: &[u8]) {
+        if let Some(reason) = detect::foreign(line) {
+            self.problem = Some(Refusal::Field { field: "file", reason });
+            return;
+        }
         if line.starts_with(&[0xFF, 0xFE]) || line.starts_with(&[0xFE, 0xFF]) || line.contains(&0) {
             self.problem = Some(Refusal::Field {
                 field: "file",
@@ -269,7 +290,7 @@ impl<'f> TextReader<'f> {
         match self.format.header {
             Header::Auto | Header::Vendor if self.named => {
                 let is_vendors = self.format.header == Header::Vendor;
-                match header::layout(fields, &self.layouts[0], is_vendors) {
+                match header::layout(fields, &self.layouts, is_vendors) {
                     _ if count > COLUMN_LIMIT => {
                         self.problem =
                             header(format!("{count} columns; {COLUMN_LIMIT} are the most"));
@@ -297,7 +318,11 @@ impl<'f> TextReader<'f> {
         self.named
     }
 
-    fn row(&mut self, fields: &[&[u8]; COLUMN_LIMIT], count: usize) -> Result<Row, Refusal> {
+    fn row(
+        &mut self,
+        fields: &[&[u8]; COLUMN_LIMIT],
+        count: usize,
+    ) -> Result<Option<Row>, Refusal> {
         if let Some(problem) = &self.problem {
             return Err(problem.clone());
         }
@@ -311,6 +336,8 @@ impl<'f> TextReader<'f> {
             match column {
                 Column::Time | Column::Date => date = text,
                 Column::Clock => clock = Some(text),
+                // What happened in the book.
+                Column::Action if !text.eq_ignore_ascii_case(b"T") => return Ok(None),
                 _ => {}
             }
         }
@@ -318,37 +345,42 @@ impl<'f> TextReader<'f> {
         let mut values =
             Values { time: self.clock.read(date, clock).map_err(time)?, ..Values::default() };
         let is_bar = layout.is_bar();
-        let (price, volume) = if is_bar { ("close", "volume") } else { ("price", "size") };
+        let (last, volume) = if is_bar { ("close", "volume") } else { ("price", "size") };
+        let price = |field, text: &[u8]| match self.format.nano_prices && !text.contains(&b'.') {
+            true => read_count(field, text).map(Price::from_units),
+            false => read_price(field, text),
+        };
         for (&column, &text) in layout.columns.iter().zip(fields) {
             match column {
-                Column::Unread | Column::Contract => {}
+                Column::Unread | Column::Contract | Column::Action => {}
                 Column::Time | Column::Date | Column::Clock => {}
-                Column::Price | Column::Close => values.last = read_price(price, text)?,
+                Column::Price | Column::Close => values.last = price(last, text)?,
                 Column::Volume => {
                     values.volume = values.volume.saturating_add(read_count(volume, text)?);
                 }
                 Column::Bid | Column::Ask if text.is_empty() => {}
-                Column::Bid => values.bid = Some(read_price("bid", text)?),
-                Column::Ask => values.ask = Some(read_price("ask", text)?),
+                Column::Bid => values.bid = Some(price("bid", text)?),
+                Column::Ask => values.ask = Some(price("ask", text)?),
                 Column::Side => values.side = read_side(text)?,
-                Column::Open => values.open = read_price("open", text)?,
-                Column::High => values.high = read_price("high", text)?,
-                Column::Low => values.low = read_price("low", text)?,
+                Column::Open => values.open = price("open", text)?,
+                Column::High => values.high = price("high", text)?,
+                Column::Low => values.low = price("low", text)?,
             }
         }
         let has_length = !is_bar || self.format.bar_length.is_some();
         if self.lane_layout != index && !self.is_slow && has_length {
             self.lane_layout = index;
             let is_iso = self.format.time == TimePattern::Iso;
-            self.lane = Some(Lane::new(layout, self.delimiter, self.line_end, is_iso));
+            let nano_prices = self.format.nano_prices;
+            self.lane = Some(Lane::new(layout, self.delimiter, self.line_end, is_iso, nano_prices));
         }
         if !is_bar {
-            return Ok(Row::Trade(values.trade()));
+            return Ok(Some(Row::Trade(values.trade())));
         }
         let duration = self.format.bar_length.ok_or_else(|| {
             time("the bar length cannot be told from so few rows; say it in seconds".to_owned())
         })?;
-        Ok(Row::Bar(values.bar(duration, self.format.stamp)))
+        Ok(Some(Row::Bar(values.bar(duration, self.format.stamp))))
     }
 }
 
@@ -816,6 +848,7 @@ mod tests {
         let price = prop_oneof![
             4 => "[0-9]{1,5}(\\.[0-9]{0,3})?",
             1 => "-?[0-9]{0,12}\\.?[0-9]{0,12}",
+            1 => "-?[0-9]{8,20}",
             1 => "[0-9]{3}['-][0-9]{0,3}",
             1 => "[0-9/:.e]{0,9}",
         ]
@@ -828,6 +861,7 @@ mod tests {
         .boxed();
         let side = prop_oneof![4 => "[BSAN]", 1 => "(Buy|SELL|none|a)?", 1 => "[bsanx ]{0,3}"];
         let side = side.boxed();
+        let action = prop_oneof![4 => "[TAC]", 1 => "t?", 1 => "T[T ,]"].boxed();
         let unread = prop_oneof![4 => "[a-z0-9 ]{0,12}", 1 => "\\PC{0,9}"].boxed();
         let fields: Vec<BoxedStrategy<String>> = columns
             .split(',')
@@ -837,6 +871,7 @@ mod tests {
                 "date" => date.clone(),
                 "size" | "volume" => volume.clone(),
                 "side" => side.clone(),
+                "action" => action.clone(),
                 "-" => unread.clone(),
                 _ => price.clone(),
             })
@@ -858,6 +893,7 @@ mod tests {
             "time,price,size,side",
             "side,size,price,bid,ask,time",
             "-,price,-,time,size,-",
+            "time,action,price,size",
             "time,open,high,low,close,volume",
             "volume,date,time,close,open,low,high,volume",
         ]);
@@ -876,6 +912,7 @@ mod tests {
             time in prop::sample::select(vec![TimePattern::Iso, TimePattern::MonthFirst]),
             new_york: bool,
             more: bool,
+            nano_prices: bool,
         ) {
             let mut layout: Layout = columns.parse().unwrap();
             layout.more = more;
@@ -887,6 +924,7 @@ mod tests {
                 zone: TimeZone::get(if new_york { "America/New_York" } else { "UTC" }).unwrap(),
                 stamp: Stamp::End,
                 bar_length: Some(Timestamp::MINUTE),
+                nano_prices,
             };
             // The window of the fast lane needs bytes after the last line.
             let text = lines.join("\n") + "\n" + &"#".repeat(300) + "\n";
