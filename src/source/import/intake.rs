@@ -210,7 +210,7 @@ impl<'i> Intake<'i> {
             files_are_contracts,
             current: 0,
             rows_go: RowsGo::ByFile,
-            good_price: Price::ZERO,
+            good_price: Price::MIN,
             kind: None,
             dated: None,
             says_length: true,

@@ -284,6 +284,10 @@ impl<'f> TextReader<'f> {
     /// Looks at the first line; gives whether it is a header.
     fn start(&mut self, line: &[u8], fields: &[&[u8]], count: usize) -> bool {
         self.look_for_text(line);
+        if self.problem.is_some() {
+            // A row, to be refused.
+            return false;
+        }
         self.named =
             matches!(fields[0], [first, ..] | [b'<', first, ..] if first.is_ascii_alphabetic());
         let header = |reason| Some(Refusal::Field { field: "header", reason });
