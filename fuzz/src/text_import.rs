@@ -26,6 +26,7 @@ pub fn text_import(bytes: &[u8]) {
         zone: TimeZone::get("America/Chicago").expect("the time zones are built in"),
         stamp: Stamp::End,
         bar_length: None,
+        nano_prices: *delimiter >= 128,
     };
     let mut sink = CheckingSink::new(bytes.len());
     // The parser calls neither `begin` nor `advance`: its caller does.
