@@ -12,11 +12,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
-/// What begins the name of a file that is being written.
-const UNFINISHED: &str = ".unfinished-";
+/// What begins the name of a file that is being written. No name that a person would choose: it is swept away.
+const UNFINISHED: &str = ".algospace-unfinished-";
 
 /// What begins the name of a [`WorkingFolder`].
-const WORKING: &str = ".history-";
+const WORKING: &str = ".algospace-history-";
+
+/// What a preparation makes in its [`WorkingFolder`].
+const PREPARED: [&str; 3] = ["history.ticks", "synthetic.ticks", "rejects.csv"];
 
 /// A kind of file that the program writes.
 pub(crate) struct Kind<'a> {
@@ -198,8 +201,9 @@ impl WorkingFolder {
         }
     }
 
-    /// A file inside it.
+    /// A file inside it, one of [`PREPARED`].
     pub fn join(&self, name: &str) -> PathBuf {
+        debug_assert!(PREPARED.contains(&name), "{name} would keep the folder from being swept");
         self.folder.path().join(name)
     }
 }
@@ -214,36 +218,51 @@ fn holds(file: &File, path: &Path) -> bool {
 /// Removes what programs that were killed left unfinished in `folder`: it has our names, and nobody holds it. Gives
 /// what went.
 pub(crate) fn sweep(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let unfinished = entries.filter(|entry| is_unfinished(&entry.file_name()));
-    unfinished.map(|entry| entry.path()).filter(|path| remove_abandoned(path).is_ok()).collect()
+    let paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    paths.filter(|path| is_unfinished(path) && remove_abandoned(path).is_ok()).collect()
 }
 
-/// Whether a name is one that this module gives to what is unfinished.
-pub(crate) fn is_unfinished(name: &std::ffi::OsStr) -> bool {
-    let name = name.to_str().unwrap_or_default();
-    let random = name.strip_prefix(UNFINISHED).or_else(|| name.strip_prefix(WORKING));
+/// Whether something is what this module leaves unfinished: by its name and type, and a folder by all that is in it.
+pub(crate) fn is_unfinished(path: &Path) -> bool {
+    if is_unfinished_file(path) {
+        return true;
+    }
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+    // One with anything in it that no preparation makes is somebody else's, whole.
+    let is_ours = |entry: io::Result<fs::DirEntry>| {
+        let Ok(entry) = entry else { return false };
+        let is_prepared = PREPARED.iter().any(|name| entry.file_name() == *name);
+        is_prepared && entry.file_type().is_ok_and(|found| found.is_file())
+            || is_unfinished_file(&entry.path())
+    };
+    is_folder
+        && is_named(path, WORKING)
+        && fs::read_dir(path).is_ok_and(|mut entries| entries.all(is_ours))
+}
+
+fn is_unfinished_file(path: &Path) -> bool {
+    is_named(path, UNFINISHED) && fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
+}
+
+fn is_named(path: &Path, beginning: &str) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let random = name.strip_prefix(beginning);
     random.is_some_and(|it| it.len() == 6 && it.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
+/// Removes what [`is_unfinished`], unless somebody holds it.
 fn remove_abandoned(path: &Path) -> io::Result<()> {
-    let found = fs::symlink_metadata(path)?;
-    if !found.is_file() && !found.is_dir() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
     let file = File::open(path)?;
     file.try_lock()?;
-    if found.is_file() {
+    if file.metadata()?.is_file() {
         return fs::remove_file(path);
     }
-    // One with anything in it that no preparation makes stays.
+    // While it was held, more may have come into it.
+    if !is_unfinished(path) {
+        return Err(io::ErrorKind::DirectoryNotEmpty.into());
+    }
     for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let is_ours = |name: &str| name.ends_with(".ticks") || name.ends_with(".csv");
-        let name = entry.file_name();
-        if is_unfinished(&name) || name.to_str().is_some_and(is_ours) {
-            fs::remove_file(entry.path())?;
-        }
+        fs::remove_file(entry?.path())?;
     }
     fs::remove_dir(path)
 }
@@ -296,7 +315,7 @@ mod tests {
         }
         // Nothing unfinished is left of any try.
         let left = fs::read_dir(folder.path()).unwrap();
-        assert!(!left.flatten().any(|entry| is_unfinished(&entry.file_name())));
+        assert!(!left.flatten().any(|entry| is_unfinished(&entry.path())));
     }
 
     #[test]
@@ -344,17 +363,49 @@ mod tests {
         let held = begin(&at("file"), &OURS).unwrap();
         let working = WorkingFolder::inside(folder.path()).unwrap();
         fs::write(working.join("history.ticks"), "x").unwrap();
-        fs::write(at(".unfinished-abc123"), "x").unwrap();
-        for name in [".history-abc123", ".history-foreign", ".history-def456"] {
+        for name in ["abc123", "foreign", "def456"] {
+            let prepared = at(&format!("{WORKING}{name}"));
+            fs::create_dir(&prepared).unwrap();
+            for file in [PREPARED[0], PREPARED[2]] {
+                fs::write(prepared.join(file), "x").unwrap();
+            }
+            fs::write(at(&format!("{UNFINISHED}{name}")), "x").unwrap();
+        }
+        let unfinished = at(&format!("{WORKING}abc123/{UNFINISHED}abc123"));
+        fs::write(unfinished, "x").unwrap();
+        fs::write(at(&format!("{WORKING}def456/notes.txt")), "x").unwrap();
+        // What people call their own.
+        for name in [".history-backup", ".unfinished-papers"] {
             fs::create_dir(at(name)).unwrap();
             fs::write(at(name).join("history.ticks"), "x").unwrap();
         }
-        fs::write(at(".history-def456/notes.txt"), "x").unwrap();
-        fs::write(at(".unfinished-business"), "x").unwrap();
-        sweep(folder.path());
+        fs::write(at(".history-backup/es_2019.csv"), "x").unwrap();
+        fs::write(at(".unfinished-letter"), "x").unwrap();
+        // What is only named like ours: a table and a link among what is prepared, a folder, a link.
+        let backup = at(&format!("{WORKING}backup"));
+        fs::create_dir(&backup).unwrap();
+        fs::write(backup.join("history.ticks"), "x").unwrap();
+        fs::write(backup.join("es_2019.csv"), "x").unwrap();
+        let linked = at(&format!("{WORKING}linked"));
+        fs::create_dir(&linked).unwrap();
+        symlink("../file", linked.join("history.ticks")).unwrap();
+        fs::create_dir(at(&format!("{UNFINISHED}folder"))).unwrap();
+        symlink("file", at(&format!("{UNFINISHED}linked"))).unwrap();
+
+        let count = |folder: &Path| fs::read_dir(folder).unwrap().count();
+        let before = count(folder.path());
+        let mut gone = sweep(folder.path());
+        gone.sort();
+        let ours = [(WORKING, "abc123"), (UNFINISHED, "abc123"), (UNFINISHED, "def456")];
+        assert_eq!(gone, ours.map(|(beginning, name)| at(&format!("{beginning}{name}"))));
+        assert!(gone.iter().all(|path| !path.exists()));
+        assert_eq!(count(folder.path()), before - gone.len());
         assert!(held.path().exists() && working.join("history.ticks").exists());
-        assert!(!at(".unfinished-abc123").exists() && !at(".history-abc123").exists());
-        assert!(at(".history-foreign/history.ticks").exists());
-        assert!(at(".history-def456/notes.txt").exists() && at(".unfinished-business").exists());
+        let whole = [(".history-backup", 2), (".unfinished-papers", 1)];
+        assert!(whole.into_iter().all(|(name, files)| count(&at(name)) == files));
+        let whole = [("foreign", 2), ("def456", 3), ("backup", 2), ("linked", 1)];
+        assert!(
+            whole.into_iter().all(|(name, files)| count(&at(&format!("{WORKING}{name}"))) == files)
+        );
     }
 }

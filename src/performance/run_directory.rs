@@ -294,7 +294,7 @@ fn check_owner(directory: &Path) -> Result<(), RunDirectoryError> {
         return Ok(());
     }
     for entry in fs::read_dir(directory).map_err(fail)? {
-        if !whole_file::is_unfinished(&entry.map_err(fail)?.file_name()) {
+        if !whole_file::is_unfinished(&entry.map_err(fail)?.path()) {
             return Err(RunDirectoryError::NotOurs { path: directory.to_owned() });
         }
     }
@@ -413,16 +413,32 @@ impl HeldDirectory {
         }
     }
 
+    /// Makes sure that rows that an import refused may be put here.
+    ///
+    /// # Errors
+    /// If something else than such rows is in their place.
+    pub fn check_rejects(&self) -> Result<(), RunDirectoryError> {
+        let path = self.path.join(REJECTS);
+        whole_file::check(&path, &REJECTS_FILE).map_err(|source| RunDirectoryError::Io {
+            path,
+            action: "write",
+            source,
+        })
+    }
+
     /// Moves the rows that an import refused here, from a file on the same disk.
     ///
     /// # Errors
     /// If something else than such rows is in their place, or it cannot be done.
     pub fn keep_rejects(&self, rejects: &Path) -> Result<(), RunDirectoryError> {
-        let path = self.path.join(REJECTS);
-        let fail = |source| RunDirectoryError::Io { path: path.clone(), action: "write", source };
-        whole_file::check(&path, &REJECTS_FILE).map_err(fail)?;
+        self.check_rejects()?;
         self.begin()?;
-        fs::rename(rejects, &path).map_err(fail)
+        let path = self.path.join(REJECTS);
+        fs::rename(rejects, &path).map_err(|source| RunDirectoryError::Io {
+            path,
+            action: "write",
+            source,
+        })
     }
 
     /// Writes everything that a run leaves, its manifest last. Gives the summary back.

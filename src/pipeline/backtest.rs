@@ -246,9 +246,11 @@ pub fn run_backtest_in(
         Prepared::backtest(config, working, stop, progress)?;
     let machine = Machine::read();
     let runner = Runner::choose(config, &machine, log)?;
-    // From here on nothing is wrong with the configuration, and an earlier run may be replaced.
-    if let (Some(held), Some(rejects)) = (held, &history.rejects) {
-        held.keep_rejects(rejects)?;
+    // From here on nothing is wrong with the configuration, and an earlier run may be replaced once there is room for
+    // the journal and for the refused rows.
+    let rejects = held.zip(history.rejects.as_deref());
+    if let Some((held, _)) = rejects {
+        held.check_rejects()?;
     }
     let journal = match held {
         Some(held) if config.keeps_journal() => {
@@ -257,6 +259,9 @@ pub fn run_backtest_in(
         }
         _ => None,
     };
+    if let Some((held, rejects)) = rejects {
+        held.keep_rejects(rejects)?;
+    }
     let mut results = Recording::of(&config.bars.timeframes, &stages);
     let mut readiness = Readiness::new(stages.features());
     // The hash that names the input takes longer than an inline replay, and goes beside it; beside pinned threads

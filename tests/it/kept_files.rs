@@ -293,9 +293,14 @@ fn refused_rows_of_others_stay_and_a_history_is_never_an_output() {
     // A file of that name that no import wrote.
     fs::write(at.join("out/rejects.csv"), "mine\n").unwrap();
     let before = contents(&at.join("out"));
-    let message = refusal(at, "--config backtest.yaml");
-    assert!(message.contains("rejects.csv") && message.contains("of this program"), "{message}");
-    assert!(contents(&at.join("out")) == before);
+    fs::write(at.join("journal.yaml"), backtest("es.csv", "out", "pipeline: { journal: true }"))
+        .unwrap();
+    for line in ["--config backtest.yaml", "--config journal.yaml"] {
+        let message = refusal(at, line);
+        let is_told = message.contains("rejects.csv") && message.contains("of this program");
+        assert!(is_told, "{message}");
+        assert!(contents(&at.join("out")) == before, "{line}");
+    }
     // It is not in the way of a run that refuses no row.
     fs::write(at.join("clean.yaml"), backtest("es.ticks", "out", "")).unwrap();
     run_well(at, "--config clean.yaml");
@@ -323,8 +328,11 @@ fn a_run_goes_into_no_folder_that_is_not_a_runs() {
         fs::write(at.join("mine").join(name), "{}\n").unwrap();
     }
     fs::write(at.join("deep/notes.txt"), "x").unwrap();
+    // Named like what a killed run leaves, and somebody's own.
+    fs::create_dir_all(at.join("kept/.algospace-history-backup")).unwrap();
+    fs::write(at.join("kept/.algospace-history-backup/es_2019.csv"), "x").unwrap();
     let before = contents(at);
-    for directory in ["set", "mine", ".", "..", "deep", "/"] {
+    for directory in ["set", "mine", ".", "..", "deep", "kept", "/"] {
         fs::write(at.join("backtest.yaml"), backtest("es.csv", directory, "")).unwrap();
         let before = contents(at);
         for line in ["check --config backtest.yaml", "--config backtest.yaml"] {
@@ -431,12 +439,12 @@ fn a_directory_says_that_it_is_whole_only_while_it_holds_one_whole_run() {
     let message = refusal(at, "stitch out out --output both");
     assert!(message.contains("no manifest.json"), "{message}");
     // The next run may have it, and what was left unfinished goes.
-    fs::create_dir(at.join("out/.history-a1B2c3")).unwrap();
-    fs::write(at.join("out/.history-a1B2c3/history.ticks"), "x").unwrap();
-    fs::write(at.join("out/.unfinished-a1B2c3"), "x").unwrap();
+    fs::create_dir(at.join("out/.algospace-history-a1B2c3")).unwrap();
+    fs::write(at.join("out/.algospace-history-a1B2c3/history.ticks"), "x").unwrap();
+    fs::write(at.join("out/.algospace-unfinished-a1B2c3"), "x").unwrap();
     let ran = run(at, "--config backtest.yaml");
     assert_eq!(ran.status, 0, "{}", ran.error);
-    for name in [".history-a1B2c3", ".unfinished-a1B2c3"] {
+    for name in [".algospace-history-a1B2c3", ".algospace-unfinished-a1B2c3"] {
         assert!(ran.error.contains(&format!("removed out/{name}")), "{}", ran.error);
     }
     run_well(at, "report out");
@@ -449,21 +457,25 @@ fn a_directory_says_that_it_is_whole_only_while_it_holds_one_whole_run() {
 fn a_run_without_room_for_its_journal_takes_nothing_from_the_one_before() {
     let folder = folder_with_market();
     let at = folder.path();
-    let config = backtest("es.ticks", "out", "pipeline: { journal: true }");
-    fs::write(at.join("backtest.yaml"), config).unwrap();
-    run_well(at, "--config backtest.yaml");
-    let before = contents(&at.join("out"));
-    // Room for the results, and not for the first 32 MiB of a journal.
-    let script = "trap '' XFSZ && ulimit -f 16384 && exec \"$0\" \"$@\"";
-    let ran = Command::new("sh")
-        .args(["-c", script, env!("CARGO_BIN_EXE_algospace-hft"), "--config", "backtest.yaml"])
-        .current_dir(at)
-        .output()
-        .unwrap();
-    let error = String::from_utf8(ran.stderr).unwrap();
-    assert_eq!(ran.status.code(), Some(1), "{error}");
-    assert!(error.contains("no room for the journal"), "{error}");
-    assert!(contents(&at.join("out")) == before);
+    // The second has rows that its import refuses, which have a place in the run's folder too.
+    for history in ["es.ticks", "es.csv"] {
+        let config = backtest(history, "out", "pipeline: { journal: true }");
+        fs::write(at.join("backtest.yaml"), config).unwrap();
+        run_well(at, "--config backtest.yaml");
+        assert_eq!(at.join("out/rejects.csv").exists(), history == "es.csv");
+        let before = contents(&at.join("out"));
+        // Room for the results, and not for the first 32 MiB of a journal.
+        let script = "trap '' XFSZ && ulimit -f 16384 && exec \"$0\" \"$@\"";
+        let ran = Command::new("sh")
+            .args(["-c", script, env!("CARGO_BIN_EXE_algospace-hft"), "--config", "backtest.yaml"])
+            .current_dir(at)
+            .output()
+            .unwrap();
+        let error = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{error}");
+        assert!(error.contains("no room for the journal"), "{error}");
+        assert!(contents(&at.join("out")) == before, "{history}");
+    }
 }
 
 #[test]
