@@ -245,6 +245,61 @@ fn trades_of_every_vendor_are_the_same_trades() {
     assert_eq!(sides(cases[6].1), [Some(-1), Some(1)]);
 }
 
+/// As DBN of the same data is: a series is cut where its instrument changes, and instruments
+/// without names are not mixed.
+#[test]
+fn databentos_text_is_cut_where_the_instrument_changes() {
+    let text = |symbols: [&str; 3], numbers: [&str; 3]| {
+        let mut text = "ts_event,action,side,price,size,instrument_id,symbol\n".to_owned();
+        for (second, (symbol, number)) in symbols.into_iter().zip(numbers).enumerate() {
+            text += &format!("138115260{second}000000000,T,A,1684250000000,3,{number},{symbol}\n");
+        }
+        match symbols {
+            ["", ..] => text.replace(",symbol", "").replace(",\n", "\n"),
+            _ => text,
+        }
+    };
+    let contracts = |text: String| {
+        let (report, ticks) =
+            import("databento-csv", text.as_bytes(), |_| {}).map_err(|error| error.to_string())?;
+        let numbers = ticks.iter().map(|tick| tick.contract).collect::<Vec<_>>();
+        Ok((report.contracts, numbers))
+    };
+    let joined = ["ES.c.0"; 3];
+    assert_eq!(
+        contracts(text(joined, ["4916", "4916", "183748"])),
+        Ok((vec!["ES.c.0:4916".to_owned(), "ES.c.0:183748".to_owned()], vec![0, 0, 1]))
+    );
+    assert_eq!(
+        contracts(text(joined, ["4916"; 3])),
+        Ok((vec!["ES.c.0".to_owned()], vec![0, 0, 0]))
+    );
+    // A contract's symbol says all.
+    assert_eq!(
+        contracts(text(["ESZ3"; 3], ["4916", "4916", "5"])),
+        Ok((vec!["ESZ13".to_owned()], vec![0, 0, 0]))
+    );
+    assert_eq!(contracts(text([""; 3], ["7"; 3])), Ok((vec!["ES".to_owned()], vec![0, 0, 0])));
+    let error: Result<_, String> = contracts(text([""; 3], ["7", "7", "8"]));
+    let error = error.unwrap_err();
+    assert!(error.contains("rows of instrument 7 and of instrument 8"), "{error}");
+    assert!(error.contains("download with symbols"), "{error}");
+
+    // One instrument a file, by the files' names.
+    let folder = tempfile::tempdir().unwrap();
+    let files = |names: [&str; 2]| {
+        let paths = names.map(|name| folder.path().join(name));
+        fs::write(&paths[0], text([""; 3], ["7"; 3])).unwrap();
+        let later = text([""; 3], ["8"; 3]).replace("138115", "138215");
+        fs::write(&paths[1], later).unwrap();
+        import_file(&paths[0], "databento-csv", |options| options.inputs = paths.to_vec())
+    };
+    let (report, _) = files(["ESZ3.csv", "ESH4.csv"]).unwrap();
+    assert_eq!(report.contracts, ["ESZ13", "ESH14"]);
+    let error = files(["a.csv", "b.csv"]).unwrap_err().to_string();
+    assert!(error.contains("rows of instrument 7 and of instrument 8"), "{error}");
+}
+
 #[test]
 fn what_a_vendors_program_was_told_must_be_said() {
     let failure = |format, change: fn(&mut ImportOptions)| {
@@ -294,6 +349,8 @@ fn packed_text_is_read_whatever_its_name_says() {
         ("b.csv.gz", gzip(text), &one),
         ("c.csv", gzip(text), &one),
         ("d.zip", zip(&[("ticks.csv", text)]), &one),
+        ("f.zip", zip(&[("es_trades.csv", text)]), &one),
+        ("g.zip", zip(&[("all_trade_201312.csv", text), ("b.csv", later)]), &two),
         ("e.zip", zip(&[("2.txt", later), ("1.csv", text), ("__MACOSX/1.csv", b"x")]), &two),
     ] {
         let path = folder.path().join(name);
@@ -302,6 +359,10 @@ fn packed_text_is_read_whatever_its_name_says() {
         let (_, ticks) = import_file(&path, "tick-csv", |_| {}).unwrap();
         assert_eq!(&shown(&ticks, quarter), trades, "{name}");
     }
+    let path = folder.path().join("20131007_trade.zip");
+    let row: &[u8] = b"48600000,1684.25,1,,,0\n";
+    fs::write(&path, zip(&[("20131007_es_tick_trade_201312.csv", row)])).unwrap();
+    assert_eq!(detect(&path).unwrap(), Detected::Format("lean"));
     let path = folder.path().join("book.xlsx");
     fs::write(&path, zip(&[("xl/workbook.xml", b"<workbook/>")])).unwrap();
     let error = import_file(&path, "tick-csv", |_| {}).unwrap_err();

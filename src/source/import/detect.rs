@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::databento::{DATABENTO_MAGIC, ZSTANDARD_MAGIC};
 use super::input::{self, Text};
-use super::lean::ZIP_MAGIC;
+use super::lean::{self, ZIP_MAGIC};
 use super::preset::Preset;
 use super::preset::preset_names;
 use super::row::{Refusal, Row, RowSink};
@@ -62,7 +62,7 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
     take(&mut File::open(path).map_err(io)?, &mut head).map_err(io)?;
     match input::open_text(File::open(path).map_err(io)?) {
         // LEAN's archives are named by what is in them.
-        Ok(Text::Archive(_, names)) if names.iter().any(|name| name.contains("_trade")) => {}
+        Ok(Text::Archive(_, names)) if names.iter().all(|name| lean::is_member(name)) => {}
         Ok(Text::Archive(mut archive, names)) => {
             let mut member =
                 archive.by_name(&names[0]).map_err(|error| io(io::Error::other(error)))?;

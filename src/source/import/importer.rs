@@ -312,6 +312,18 @@ pub enum ImportError {
         /// Each contract and its rows.
         contracts: Vec<(String, u64)>,
     },
+    /// Numbers of several instruments, and no names.
+    #[error(
+        "{input}: rows of instrument {first} and of instrument {second}, and no column that names the contract: they would become one series; give a file with such a column (Databento: download with symbols), or one instrument a file, each with its contract in the file's name"
+    )]
+    SeveralInstruments {
+        /// The file.
+        input: String,
+        /// The number of the rows before.
+        first: u32,
+        /// The number that another row has.
+        second: u32,
+    },
     /// The chosen contract is not in the input.
     #[error("contract {wanted} is not in the input, which holds {}", seen.join(", "))]
     NoSuchContract {

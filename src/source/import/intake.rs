@@ -95,6 +95,8 @@ pub(super) struct Intake<'i> {
     /// Whether the names of all files tell their contracts.
     files_are_contracts: bool,
     current: usize,
+    /// The number of the instrument whose rows have a number and no name.
+    unnamed: Option<u32>,
     rows_go: RowsGo,
     /// The last price that was on the tick grid: most prices repeat.
     good_price: Price,
@@ -209,6 +211,7 @@ impl<'i> Intake<'i> {
             known: Vec::new(),
             files_are_contracts,
             current: 0,
+            unnamed: None,
             rows_go: RowsGo::ByFile,
             good_price: Price::MIN,
             kind: None,
@@ -252,6 +255,19 @@ impl<'i> Intake<'i> {
             }
         };
         Ok(())
+    }
+
+    /// Holds rows that have a number and no name to one instrument: nothing tells contracts apart.
+    #[cold]
+    fn hold_to_one(&mut self, number: Option<u32>) -> Result<(), Stop> {
+        let first = *self.unnamed.get_or_insert(number.unwrap_or_default());
+        match number {
+            Some(second) if second != first => {
+                let input = self.ledger.input().to_owned();
+                Err(ImportError::SeveralInstruments { input, first, second }.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether a row is taken that does not simply go to the current stream.
@@ -801,11 +817,21 @@ impl RowSink for Intake<'_> {
     fn begin(&mut self, input: &str) -> Result<(), Stop> {
         self.ledger.begin(input);
         self.rows_go = RowsGo::ByFile;
+        let symbol = &self.options.instrument.symbol;
+        if self.files_are_contracts && matches!(file_naming(input, symbol), Naming::Contract(_)) {
+            self.unnamed = None;
+        }
         Ok(())
     }
 
     #[inline]
     fn select(&mut self, label: Label<'_>) -> Result<bool, Stop> {
+        if label.name.is_empty() {
+            if self.unnamed != label.number {
+                self.hold_to_one(label.number)?;
+            }
+            return Ok(true);
+        }
         if !self.known.first().is_some_and(|known| known.is(&label)) {
             match self.known.iter().position(|known| known.is(&label)) {
                 Some(found) => self.known.swap(0, found),

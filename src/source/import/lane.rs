@@ -109,7 +109,7 @@ impl Lane {
                 Column::Low => self.price(window, at, &mut values.low)?,
                 Column::Bid => self.quote(window, at, &mut values.bid)?,
                 Column::Ask => self.quote(window, at, &mut values.ask)?,
-                Column::Volume => {
+                Column::Volume | Column::Up | Column::Down => {
                     let (count, at) = whole_number(window, at)?;
                     values.volume += count;
                     at
@@ -123,6 +123,11 @@ impl Lane {
                     let end = self.skip(window, at)?;
                     values.contract = Some((at, end));
                     end
+                }
+                Column::InstrumentId => {
+                    let (count, at) = whole_number(window, at)?;
+                    values.instrument = u32::try_from(count).ok();
+                    at
                 }
                 // Whatever is no trade is the general reader's to pass over.
                 Column::Action if window.get(at)? | 0x20 == b't' => at + 1,

@@ -18,9 +18,12 @@ pub enum Column {
     Clock,
     /// Price of a trade.
     Price,
-    /// Contracts: a trade's size, a bar's volume. Several such columns, as up and down volume, are
-    /// added up.
+    /// Contracts: a trade's size, a bar's volume.
     Volume,
+    /// Volume of rising trades, which [`Column::Down`] adds to.
+    Up,
+    /// Volume of falling trades.
+    Down,
     /// Best bid with a trade.
     Bid,
     /// Best ask with a trade.
@@ -29,6 +32,8 @@ pub enum Column {
     Side,
     /// The contract, as the source writes it, such as `ESZ3`.
     Contract,
+    /// The source's number of the instrument, such as Databento's.
+    InstrumentId,
     /// What happened in the book, such as Databento's `T`: rows of anything but a trade are no rows.
     Action,
     /// First price of a bar.
@@ -44,17 +49,20 @@ pub enum Column {
 /// What headers and `--columns` call a column, in lower case letters and digits only; the first name
 /// is the one that messages use.
 pub(super) const NAMES: &[(Column, &[&str])] = &[
-    (Column::Unread, &["-", "skip"]),
+    (Column::Unread, UNREAD),
     (Column::Time, &["timestamp", "datetime", "tsevent", "gmttime"]),
     (Column::Date, &["date", "dtyyyymmdd"]),
     // The time of day beside a date, date and time otherwise.
     (Column::Clock, &["time"]),
     (Column::Price, &["price"]),
-    (Column::Volume, &["volume", "vol", "v", "size", "quantity", "qty", "totalvolume"]),
+    (Column::Volume, &["volume", "vol", "v", "size", "quantity", "qty"]),
+    (Column::Up, &["up"]),
+    (Column::Down, &["down"]),
     (Column::Bid, &["bid", "bidprice", "bidpx00"]),
     (Column::Ask, &["ask", "askprice", "offer", "askpx00"]),
     (Column::Side, &["side", "aggressor"]),
     (Column::Contract, CONTRACTS),
+    (Column::InstrumentId, &["instrumentid"]),
     (Column::Action, &["action"]),
     (Column::Open, &["open", "o"]),
     (Column::High, &["high", "h"]),
@@ -62,6 +70,19 @@ pub(super) const NAMES: &[(Column, &[&str])] = &[
     (Column::Low, &["low", "l", "llow"]),
     // The price of a trade where there is no open.
     (Column::Close, &["close", "last", "c"]),
+];
+
+/// A volume since the session's open is not a row's.
+const UNREAD: &[&str] = &[
+    "-",
+    "skip",
+    "totalvolume",
+    "totalvol",
+    "cumulativevolume",
+    "cumvolume",
+    "cumvol",
+    "dailyvolume",
+    "dayvolume",
 ];
 
 /// The most particular name first, as a file may have a contract and its product.
@@ -76,9 +97,6 @@ const CONTRACTS: &[&str] = &[
     "sym",
     "ric",
 ];
-
-/// The parts of a volume; they count where no column is the whole.
-const VOLUME_PARTS: [&str; 2] = ["up", "down"];
 
 /// The columns of one kind of row, from the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,12 +125,14 @@ impl Layout {
             true => &[Column::Open, Column::High, Column::Low, Column::Close, Column::Volume],
             false => &[Column::Price, Column::Volume],
         };
-        if let Some(&absent) = needed.iter().find(|&&column| count(column) == 0) {
+        let has_parts = count(Column::Up) > 0 && count(Column::Down) > 0;
+        let is_absent =
+            |&&column: &&Column| count(column) == 0 && !(column == Column::Volume && has_parts);
+        if let Some(&absent) = needed.iter().find(is_absent) {
             return Some(format!("no column `{}`", name(absent)));
         }
-        let twice = self.columns.iter().find(|&&column| {
-            !matches!(column, Column::Unread | Column::Volume) && count(column) > 1
-        });
+        let twice =
+            self.columns.iter().find(|&&column| column != Column::Unread && count(column) > 1);
         if let Some(&twice) = twice {
             return Some(format!("two columns `{}`", name(twice)));
         }
@@ -205,12 +225,10 @@ pub(super) fn meanings(names: &[String]) -> Vec<Option<Column>> {
             *column = Some(Column::Unread);
         }
     }
-    if !has(&columns, Column::Volume) {
-        for (column, name) in columns.iter_mut().zip(names) {
-            if VOLUME_PARTS.contains(&name.as_str()) {
-                *column = Some(Column::Volume);
-            }
-        }
+    // The parts count where no column is the whole.
+    if has(&columns, Column::Volume) {
+        replace(&mut columns, Column::Up, None);
+        replace(&mut columns, Column::Down, None);
     }
     columns
 }
@@ -234,7 +252,7 @@ mod tests {
 
     #[test]
     fn columns_are_named_in_words() {
-        use Column::{Clock, Close, Date, High, Low, Open, Price, Time, Unread, Volume};
+        use Column::{Clock, Close, Date, Down, High, Low, Open, Price, Time, Unread, Up, Volume};
         let read = |text: &str| text.parse::<Layout>().map(|layout| (layout.columns, layout.more));
         assert_eq!(read("time,price,size"), Ok((vec![Time, Price, Volume], false)));
         assert_eq!(
@@ -243,13 +261,22 @@ mod tests {
         );
         assert_eq!(
             read("time,open,high,low,last,up,down"),
-            Ok((vec![Time, Open, High, Low, Close, Volume, Volume], false))
+            Ok((vec![Time, Open, High, Low, Close, Up, Down], false))
+        );
+        // A volume since the open is not a row's.
+        assert_eq!(
+            read("time,price,total volume,size"),
+            Ok((vec![Time, Price, Unread, Volume], false))
         );
         for (text, reason) in [
             ("time,price", "no column `volume`"),
             ("price,size", "no column `timestamp`"),
             ("time,open,high,low,size", "no column `close`"),
             ("time,price,last,size", "two columns `price`"),
+            ("time,price,size,volume", "two columns `volume`"),
+            ("time,price,total volume", "no column `volume`"),
+            ("time,open,high,low,close,up", "no column `volume`"),
+            ("time,price,up,down,up", "two columns `up`"),
             ("time,prise,size", "`prise` is no column"),
             ("time,open,high,low,close,volume,bid", "`bid` beside `open`"),
             ("", "`` is no column"),

@@ -196,6 +196,11 @@ enum Rows {
     DatedBars(i64),
 }
 
+/// Whether a member of an archive is named as LEAN names those of its futures data.
+pub(super) fn is_member(name: &str) -> bool {
+    Member::from_name(name, Some("daily")).is_ok()
+}
+
 impl Member {
     /// `None` for a member that holds no trades.
     fn from_name(name: &str, folder: Option<&str>) -> Result<Option<Member>, LeanError> {

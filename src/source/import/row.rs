@@ -83,7 +83,7 @@ pub enum Refusal {
 /// What a source says of the contract that rows belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Label<'a> {
-    /// As the source writes it, such as `ESZ3` or `ES 12-23`.
+    /// As the source writes it, such as `ESZ3` or `ES 12-23`; empty if it has a number only.
     pub name: &'a str,
     /// The source's number of the instrument. It tells contracts apart where the name stands for one
     /// after the other, as `ES.c.0` does.

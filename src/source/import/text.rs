@@ -40,7 +40,7 @@ pub struct TextFormat {
     pub nano_prices: bool,
 }
 
-/// What a first line that starts with a letter is taken for.
+/// What a first line that starts with a letter, and has no digit where a time stands, is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
     /// The names of the columns.
@@ -192,10 +192,11 @@ impl<'f> TextReader<'f> {
                         Some((length, stamp)) if lane.is_bar => Row::Bar(values.bar(length, stamp)),
                         _ => Row::Trade(values.trade()),
                     };
-                    match values.contract {
-                        None => sink.row(self.line, row)?,
-                        Some((from, to)) => {
-                            contract_row(self.line, row, bare(&line[from..to]), line, sink)?;
+                    match (values.contract, values.instrument) {
+                        (None, None) => sink.row(self.line, row)?,
+                        (contract, number) => {
+                            let name = contract.map(|(from, to)| bare(&line[from..to]));
+                            labelled_row(self.line, row, name, number, line, sink)?;
                         }
                     }
                 }
@@ -260,8 +261,10 @@ impl<'f> TextReader<'f> {
         };
         let contract = self.layouts.iter().find(|layout| layout.fits(count)).and_then(contract);
         match (row, contract) {
-            (Ok(Some(row)), None) => sink.row(self.line, row),
-            (Ok(Some(row)), Some(name)) => contract_row(self.line, row, name, whole, sink),
+            (Ok(Some((row, None))), None) => sink.row(self.line, row),
+            (Ok(Some((row, number))), name) => {
+                labelled_row(self.line, row, name, number, whole, sink)
+            }
             (Ok(None), _) => Ok(()),
             (Err(refusal), _) => refuse(self.line, refusal, whole, sink),
         }
@@ -288,8 +291,8 @@ impl<'f> TextReader<'f> {
             // A row, to be refused.
             return false;
         }
-        self.named =
-            matches!(fields[0], [first, ..] | [b'<', first, ..] if first.is_ascii_alphabetic());
+        self.named = matches!(fields[0], [first, ..] | [b'<', first, ..] if first.is_ascii_alphabetic())
+            && !(self.format.header == Header::Skip && self.has_time(fields, count));
         let header = |reason| Some(Refusal::Field { field: "header", reason });
         match self.format.header {
             Header::Auto | Header::Vendor if self.named => {
@@ -322,11 +325,23 @@ impl<'f> TextReader<'f> {
         self.named
     }
 
+    /// Whether a line has a number where the time stands, so that it is a row, not a header.
+    fn has_time(&self, fields: &[&[u8]], count: usize) -> bool {
+        let is_number = |field: &&[u8]| field.first().is_some_and(u8::is_ascii_digit);
+        match self.layouts.iter().find(|layout| layout.fits(count)) {
+            Some(layout) => layout.columns.iter().zip(fields).any(|(column, field)| {
+                matches!(column, Column::Time | Column::Date | Column::Clock) && is_number(field)
+            }),
+            None => fields.iter().any(is_number),
+        }
+    }
+
+    /// A row and the number of its instrument, or `None` if the line tells of something else.
     fn row(
         &mut self,
         fields: &[&[u8]; COLUMN_LIMIT],
         count: usize,
-    ) -> Result<Option<Row>, Refusal> {
+    ) -> Result<Option<(Row, Option<u32>)>, Refusal> {
         if let Some(problem) = &self.problem {
             return Err(problem.clone());
         }
@@ -359,13 +374,20 @@ impl<'f> TextReader<'f> {
                 Column::Unread | Column::Contract | Column::Action => {}
                 Column::Time | Column::Date | Column::Clock => {}
                 Column::Price | Column::Close => values.last = price(last, text)?,
-                Column::Volume => {
+                Column::Volume | Column::Up | Column::Down => {
                     values.volume = values.volume.saturating_add(read_count(volume, text)?);
                 }
                 Column::Bid | Column::Ask if text.is_empty() => {}
                 Column::Bid => values.bid = Some(price("bid", text)?),
                 Column::Ask => values.ask = Some(price("ask", text)?),
                 Column::Side => values.side = read_side(text)?,
+                Column::InstrumentId => {
+                    let number = read_count("instrument_id", text)?;
+                    values.instrument = Some(u32::try_from(number).map_err(|_| {
+                        let reason = format!("{} is no number of an instrument", quoted(text));
+                        Refusal::Field { field: "instrument_id", reason }
+                    })?);
+                }
                 Column::Open => values.open = price("open", text)?,
                 Column::High => values.high = price("high", text)?,
                 Column::Low => values.low = price("low", text)?,
@@ -379,36 +401,37 @@ impl<'f> TextReader<'f> {
             self.lane = Some(Lane::new(layout, self.delimiter, self.line_end, is_iso, nano_prices));
         }
         if !is_bar {
-            return Ok(Some(Row::Trade(values.trade())));
+            return Ok(Some((Row::Trade(values.trade()), values.instrument)));
         }
         let duration = self.format.bar_length.ok_or_else(|| {
             time("the bar length cannot be told from so few rows; say it in seconds".to_owned())
         })?;
-        Ok(Some(Row::Bar(values.bar(duration, self.format.stamp))))
+        Ok(Some((Row::Bar(values.bar(duration, self.format.stamp)), values.instrument)))
     }
 }
 
-/// Hands over a row of the contract that its column names.
+/// Hands over a row of the contract that its columns name or number.
 #[inline]
-fn contract_row<S: RowSink>(
+fn labelled_row<S: RowSink>(
     line: u64,
     row: Row,
-    name: &[u8],
+    name: Option<&[u8]>,
+    number: Option<u32>,
     text: &[u8],
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    match std::str::from_utf8(name) {
-        Ok(name) if !name.is_empty() => {
-            if sink.select(Label { name, number: None, at: row.time() })? {
-                sink.row(line, row)?;
-            }
-            Ok(())
-        }
-        _ => {
+    let name = match name.map(|name| (name, std::str::from_utf8(name))) {
+        None => "",
+        Some((_, Ok(name))) if !name.is_empty() => name,
+        Some((name, _)) => {
             let reason = format!("{} is no contract", quoted(name));
-            refuse(line, Refusal::Field { field: "contract", reason }, text, sink)
+            return refuse(line, Refusal::Field { field: "contract", reason }, text, sink);
         }
+    };
+    if sink.select(Label { name, number, at: row.time() })? {
+        sink.row(line, row)?;
     }
+    Ok(())
 }
 
 fn refuse<S: RowSink>(
@@ -444,6 +467,8 @@ pub(super) struct Values {
     pub side: Option<Side>,
     /// Where the fast lane found the contract: its first byte in the line and the one after it.
     pub contract: Option<(usize, usize)>,
+    /// The source's number of the instrument.
+    pub instrument: Option<u32>,
 }
 
 impl Values {
@@ -544,15 +569,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What a reader handed over, as text.
-    #[derive(Default)]
-    struct Seen(Vec<String>);
+    /// What a reader handed over, as text, and the numbers of the instruments.
+    #[derive(Default, Debug, PartialEq)]
+    struct Seen(Vec<String>, Vec<u32>);
 
     impl RowSink for Seen {
         type Error = std::convert::Infallible;
 
         fn begin(&mut self, _: &str) -> Result<(), Self::Error> {
             Ok(())
+        }
+
+        fn select(&mut self, label: Label<'_>) -> Result<bool, Self::Error> {
+            self.1.extend(label.number);
+            Ok(true)
         }
 
         fn row(&mut self, line: u64, row: Row) -> Result<(), Self::Error> {
@@ -662,6 +692,34 @@ mod tests {
             "20131007 133100;2;7\n20131007 133100 0000001;2;1;2;7",
             &["1 2013-10-07T13:31:00Z 2 7", "2 2013-10-07T13:31:00.000000100Z 2 7 1 2"],
         );
+        // A volume since the open is not a row's.
+        expect(
+            "iqfeed-bar",
+            "Time,High,Low,Open,Close,Total Volume,Volume\n2013-10-07 09:31:00,3,1,2,2,51200,1200\n\
+             2013-10-07 09:32:00,3,1,2,2,51210,10",
+            &["2 2013-10-07T13:30:00Z 60s 2 3 1 2 1200", "3 2013-10-07T13:31:00Z 60s 2 3 1 2 10"],
+        );
+        expect(
+            "iqfeed-tick",
+            "Time,Last,Last Size,Total Volume,Bid,Ask\n2013-10-07 09:31:00,2,3,51200,1,2",
+            &["2 2013-10-07T13:31:00Z 2 3 1 2"],
+        );
+        expect(
+            "tick-csv",
+            "time,price,size,total volume\n2013-10-07 13:30:00,10,3,51200",
+            &["2 2013-10-07T13:30:00Z 10 3"],
+        );
+        // A header in words of its own, and one with such words behind what is read.
+        expect(
+            "tick-csv",
+            "Zeit,Preis,Menge\n2013-10-07 13:30:00,10,3",
+            &["2 2013-10-07T13:30:00Z 10 3"],
+        );
+        expect(
+            "tick-csv",
+            "time,price,size,venue,bid\n2013-10-07 13:30:00,10,3,X,9",
+            &["2 2013-10-07T13:30:00Z 10 3 9"],
+        );
         expect(
             "kibot-tick-bid-ask",
             "01/07/2013,09:30:00,2,1,2,7",
@@ -684,6 +742,19 @@ mod tests {
                 "time,price,last,size\n2013-02-28 23:00,2,3,4",
                 "column 3 must be the volume",
             ),
+            // An identifier is no time, and one of many columns is not told by its place.
+            (
+                "tick-csv",
+                "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n700000001,10,1,5,6,1381152600000,true",
+                "column 1 must be the timestamp",
+            ),
+            ("tick-csv", "trade_id,price,qty\n700000001,2,3", "column 1 must be the timestamp"),
+            (
+                "tick-csv",
+                "seq,price,qty,when,kind\n700000001,2,3,1381152600000,x",
+                "5 columns, some of unknown names",
+            ),
+            ("tick-csv", "time,price,size,volume\n2013-02-28 23:00,2,3,4", "two columns `volume`"),
             ("kibot-tick", "01/07/2013,930,2,7", "is not a time such as"),
             ("tick-csv", "2013-02-29 9:30,2,3", "not a day of the calendar"),
             ("tick-csv", "2013-02-28 24:00,2,3", "not a time of day"),
@@ -756,6 +827,38 @@ mod tests {
         for stamp in ["201313071330", "20131007256000"] {
             assert_eq!(times("tick-csv", &[stamp]), ["time:"], "{stamp}");
         }
+    }
+
+    /// Where `--columns` says what the columns are, the first line may be a header or a row.
+    #[test]
+    fn a_first_row_that_begins_with_letters_is_no_header() {
+        let seen = |columns: &str, text: &str| {
+            let mut format = Preset::by_name("tick-csv").unwrap().format();
+            format.layouts = vec![columns.parse().unwrap()];
+            format.header = Header::Skip;
+            format.bar_length = Some(Timestamp::MINUTE);
+            read_as(&format, text.as_bytes())
+        };
+        let rows = "ESZ3,2013-10-07 13:30:00,1684.25,3\nESZ3,2013-10-07 13:30:01,1684.5,2\n";
+        let columns = "contract,time,price,size";
+        assert_eq!(
+            seen(columns, rows),
+            ["1 2013-10-07T13:30:00Z 1684.25 3", "2 2013-10-07T13:30:01Z 1684.5 2"]
+        );
+        assert_eq!(
+            seen(columns, &format!("Name,When,Last,Lots\n{rows}")),
+            ["2 2013-10-07T13:30:00Z 1684.25 3", "3 2013-10-07T13:30:01Z 1684.5 2"]
+        );
+        // One more or fewer of them, and a row that is refused is told.
+        assert_eq!(seen(columns, &format!("Name,When,Last\n{rows}")).len(), 2);
+        let refused = seen(columns, "ESZ3,2013-10-07 13:30:00,NaN,3\n");
+        assert!(refused[0].starts_with("1 price: `NaN`"), "{refused:?}");
+        let refused = seen(columns, "ESZ3,2013-10-07 13:30:00,10\n");
+        assert!(refused[0].starts_with("1 expected 4 columns"), "{refused:?}");
+        assert_eq!(
+            seen("ticker,-,date,time,open,high,low,close,volume", "ES,1,20131007,133000,2,3,1,2,7"),
+            ["1 2013-10-07T13:30:00Z 60s 2 3 1 2 7"]
+        );
     }
 
     #[test]
@@ -873,7 +976,7 @@ mod tests {
                 "time" if columns.contains("date") => clock.clone(),
                 "time" => time.clone(),
                 "date" => date.clone(),
-                "size" | "volume" => volume.clone(),
+                "size" | "volume" | "up" | "down" | "instrument_id" => volume.clone(),
                 "side" => side.clone(),
                 "action" => action.clone(),
                 "-" => unread.clone(),
@@ -899,7 +1002,8 @@ mod tests {
             "-,price,-,time,size,-",
             "time,action,price,size",
             "time,open,high,low,close,volume",
-            "volume,date,time,close,open,low,high,volume",
+            "up,date,time,close,open,low,high,down",
+            "time,instrument_id,price,size",
         ]);
         let delimiter = prop::sample::select(vec![',', ';', '\t']);
         (columns, delimiter).prop_flat_map(|(columns, delimiter)| {
@@ -937,7 +1041,7 @@ mod tests {
                 reader.is_slow = is_slow;
                 let mut seen = Seen::default();
                 let Ok(()) = reader.read(text.as_bytes(), &mut seen);
-                seen.0
+                seen
             };
             prop_assert_eq!(seen(false), seen(true));
         }
