@@ -138,7 +138,8 @@ struct WorkingOrder {
     sibling: Option<OrderId>,
     /// The match in which a bracket's order was made; 0 for an order that arrived.
     made_in: u64,
-    /// Made by an entry at an unknown time inside the history bar that is being played.
+    /// Made by an entry, or triggered as a stop-limit, at an unknown time inside the history bar that is
+    /// being played.
     from_inside_bar: bool,
     /// A limit order that the history bar being played has reached.
     reached: bool,
@@ -505,6 +506,7 @@ impl SimulatedExchange {
         self.end_rest_of_entry(id);
         if matches!(self.working[index].order.kind, OrderKind::StopLimit { .. }) {
             self.working[index].state = State::FreshLimit;
+            self.working[index].from_inside_bar = tick.flags.any(TickFlags::BAR_EXTREME);
             return;
         }
         self.working[index].state = State::Marketable { expected: Some(trigger) };
@@ -539,12 +541,15 @@ impl SimulatedExchange {
         if working.state == State::FreshLimit && !is_extreme {
             // It takes liquidity for as long as there is some within its limit, then it rests.
             if is_beyond(side.opposite(), tick.price, price) {
+                self.working[index].reached = false;
                 let bounded = self.market_price_within(side, price, tick);
                 self.fill(index, bounded, tick.price, tick, left, u32::MAX, false);
-            } else {
-                self.working[index].state = State::Resting;
+                return;
             }
-            return;
+            self.working[index].state = State::Resting;
+            if !working.reached {
+                return;
+            }
         }
         let is_limit = matches!(working.state, State::FreshLimit | State::Resting);
         let reached = match self.settings.limit_fill {
@@ -557,8 +562,8 @@ impl SimulatedExchange {
             return;
         }
         if is_extreme {
+            // One that may take liquidity waits for the close: what trades inside the bar is not known.
             self.working[index].reached |= reached;
-            self.working[index].state = State::Resting;
             return;
         }
         if self.bar.locked_at.is_some()

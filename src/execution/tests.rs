@@ -305,6 +305,62 @@ fn what_arrives_inside_a_history_bar_is_at_the_market_from_its_close_on() {
     }
 }
 
+/// One trades at prices that the bar has traded: the close's, and its limit's where the bar has passed it since.
+/// Which of high and low came first changes nothing, and the mirrored order fills at the mirrored price.
+#[test]
+fn in_a_history_bar_an_order_that_takes_liquidity_within_its_limit_fills_at_the_close() {
+    let limit = |at| OrderKind::Limit { price: price(at) };
+    let stop_limit =
+        |trigger, at| OrderKind::StopLimit { trigger: price(trigger), price: price(at) };
+    // A bar above the limit, in which nothing fills but what the bar before has left over.
+    let above = [107, 109, 106, 108];
+    let close_of_2 = [1, 9, 9, 2];
+    for (kind, bar, sizes, expected) in [
+        // Triggered inside the bar.
+        (stop_limit(100, 102), [98, 101, 95, 98], [9; 4], &[(5, 98)][..]),
+        (stop_limit(100, 102), [98, 104, 95, 102], [9; 4], &[(5, 102)]),
+        (stop_limit(100, 102), [98, 104, 95, 103], [9; 4], &[]),
+        // Triggered at the open: too thin, and beyond the limit.
+        (stop_limit(100, 105), [100, 102, 97, 101], [1, 9, 9, 9], &[(1, 100), (4, 101)]),
+        (stop_limit(100, 102), [103, 104, 101, 103], [9; 4], &[(5, 102)]),
+        // Marketable at an open that is too thin.
+        (limit(105), [100, 101, 97, 98], [1, 9, 9, 9], &[(1, 100), (4, 98)]),
+        (limit(105), [100, 108, 99, 107], [1, 9, 9, 9], &[(1, 100), (4, 105)]),
+        (limit(105), [100, 101, 99, 101], close_of_2, &[(1, 100), (2, 101)]),
+        (limit(105), [100, 108, 99, 107], close_of_2, &[(1, 100), (2, 105)]),
+    ] {
+        for (is_mirrored, low_first) in [(false, false), (false, true), (true, false), (true, true)]
+        {
+            let mirror = |ticks: i64| if is_mirrored { 200 - ticks } else { ticks };
+            let of = |level: Price| price(mirror(level.ticks_from(Price::ZERO, TICK_SIZE)));
+            let kind = match kind {
+                OrderKind::StopLimit { trigger, price } => {
+                    OrderKind::StopLimit { trigger: of(trigger), price: of(price) }
+                }
+                OrderKind::Limit { price } => OrderKind::Limit { price: of(price) },
+                other => other,
+            };
+            let mut exchange =
+                exchange_with(&[order(1, if is_mirrored { SELL } else { BUY }, 5, kind)]);
+            let mut ticks = Vec::new();
+            for (start, [open, high, low, close], sizes) in [(20, bar, sizes), (30, above, [9; 4])]
+            {
+                let (first, second) = if low_first { (low, high) } else { (high, low) };
+                let [open, first, second, close] = [open, first, second, close].map(mirror);
+                let mut played = history_bar(start, open, first, second, close);
+                for (part, size) in played.iter_mut().zip(sizes) {
+                    part.size = size;
+                }
+                ticks.extend(played);
+            }
+            let expected: Vec<_> =
+                expected.iter().map(|&(quantity, at)| (1, quantity, mirror(at))).collect();
+            let which = format!("{kind:?} {bar:?} {low_first}");
+            assert_eq!(fills(&mut exchange, &ticks), expected, "{which}");
+        }
+    }
+}
+
 /// The entry's second half fills at 110, two ticks above the target: it is worth 110, and the half that
 /// rests is worth its limit.
 #[test]
