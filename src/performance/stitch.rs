@@ -64,6 +64,15 @@ pub enum StitchError {
         /// The last point of the one before.
         ended: Timestamp,
     },
+    /// More money than can be counted.
+    #[error(
+        "{}: with this run the account has been beyond 9.22 billion dollars, which is as much as it can count; stitch fewer runs, or trade fewer contracts",
+        path.display()
+    )]
+    OutOfRange {
+        /// The run's directory.
+        path: PathBuf,
+    },
     /// The configuration of one is damaged.
     #[error("{}: config.resolved.yaml cannot be read; run the backtest again", path.display())]
     Configuration {
@@ -85,7 +94,8 @@ pub enum StitchError {
 /// One run of those in `directories`, in the order of their days, in whatever order they are given.
 ///
 /// # Errors
-/// If a run is at work in one, one cannot be read or is not whole, they differ in more than their days, or their days overlap.
+/// If a run is at work in one, one cannot be read or is not whole, they differ in more than their days, their days overlap, or
+/// money does not hold the account of the whole.
 pub fn stitch_runs(directories: &[PathBuf]) -> Result<RunRecord, StitchError> {
     let mut parts = directories.iter().map(Part::read).collect::<Result<Vec<_>, _>>()?;
     parts.sort_by_key(|part| part.begins);
@@ -279,7 +289,7 @@ fn whole(parts: &[Part]) -> Result<RunRecord, StitchError> {
         initial_capital: capital,
         seed: of_first.seed,
         trades,
-        equity: equity(parts, capital),
+        equity: equity(parts, capital)?,
         decided_by: decided_by(parts),
         decisions: parts.iter().flat_map(|part| part.run.decisions.iter().copied()).collect(),
         time_in_market: summaries().map(|it| it.time_in_market_nanoseconds).sum(),
@@ -321,19 +331,24 @@ fn trades(parts: &[Part]) -> (Vec<String>, Vec<Trade>) {
 }
 
 /// One account: each run's profit on top of those before.
-fn equity(parts: &[Part], capital: Money) -> Vec<EquityPoint> {
-    let mut so_far = Money::ZERO;
+fn equity(parts: &[Part], capital: Money) -> Result<Vec<EquityPoint>, StitchError> {
+    let mut so_far = 0;
     let mut equity = Vec::new();
     for part in parts {
-        let points = part.run.equity.iter();
-        equity.extend(points.map(|point| EquityPoint {
-            cash: point.cash + so_far,
-            equity: point.equity + so_far,
-            ..*point
-        }));
-        so_far = equity.last().map_or(so_far, |last| last.equity - capital);
+        let whole = |amount: Money| {
+            let nanos = i64::try_from(i128::from(amount.nanos()) + so_far);
+            let out_of_range = |_| StitchError::OutOfRange { path: part.path.to_owned() };
+            nanos.map(Money::from_nanos).map_err(out_of_range)
+        };
+        for point in &part.run.equity {
+            let (cash, equity_then) = (whole(point.cash)?, whole(point.equity)?);
+            equity.push(EquityPoint { cash, equity: equity_then, ..*point });
+        }
+        let profit =
+            |last: &EquityPoint| i128::from(last.equity.nanos()) - i128::from(capital.nanos());
+        so_far = equity.last().map_or(so_far, profit);
     }
-    equity
+    Ok(equity)
 }
 
 /// Counts of the same name together, in the order in which they come first.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use sha2::{Digest, Sha256};
 
 use super::assembly::{self, AssemblyError};
-use super::backtest::{Input, Keeping, Readiness, Recording, record};
+use super::backtest::{BacktestError, Input, Keeping, Readiness, Recording, record};
 use super::decision::{Answer, Break, Downstream, Question};
 use super::event::Event;
 use super::feature_stage::FeatureStage;
@@ -56,6 +56,14 @@ pub enum ReplayError {
     /// Its configuration does not fit its input.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
+    /// The account has been beyond what money holds: the run itself was refused for it.
+    #[error("{path}: {refusal}")]
+    OutOfRange {
+        /// The journal.
+        path: String,
+        /// What the run was told.
+        refusal: Box<BacktestError>,
+    },
 }
 
 /// A journal's run, once more.
@@ -107,7 +115,8 @@ impl fmt::Display for Difference {
 /// what the journal says was done. A journal that was cut is replayed as far as it goes.
 ///
 /// # Errors
-/// If the file is no run's journal, or this version does not know its records or its configuration.
+/// If the file is no run's journal, this version does not know its records or its configuration, or the run's
+/// account has been beyond what money holds.
 pub fn replay_journal(
     path: &Path,
     stop: &AtomicBool,
@@ -183,6 +192,10 @@ pub fn replay_journal(
         trading.on_event(&Event::End(ExitReason::Shutdown), &mut downstream, &mut sink);
     }
     let stages = Pipeline { trading, deciding: downstream.deciding };
+    if stages.desk().is_out_of_range() {
+        let refusal = Box::new(BacktestError::OutOfRange(instrument.point_value));
+        return Err(ReplayError::OutOfRange { path: path.display().to_string(), refusal });
+    }
     let run = Replay {
         ticks,
         elapsed: start.elapsed(),

@@ -21,15 +21,23 @@ output: {{directory: run}}}}"
 }
 
 fn run(folder: &Path, configuration: &str, prices: &[&str]) -> Output {
+    run_on("2024-01-09", folder, configuration, prices)
+}
+
+fn run_on(day: &str, folder: &Path, configuration: &str, prices: &[&str]) -> Output {
     // The first price stands for two bars: the averages begin equal.
     let rows = prices[..1].iter().chain(prices).enumerate();
-    let rows = rows.map(|(minute, price)| format!("2024-01-09 15:{minute:02}:01,{price},20000\n"));
+    let rows = rows.map(|(minute, price)| format!("{day} 15:{minute:02}:01,{price},20000\n"));
     let history = format!("timestamp,price,volume\n{}", rows.collect::<String>());
     fs::write(folder.join("t.csv"), history).unwrap();
     fs::write(folder.join("c.yaml"), configuration).unwrap();
+    program(folder, &["--config", "c.yaml"])
+}
+
+fn program(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_algospace-hft"))
         .current_dir(folder)
-        .args(["--config", "c.yaml"])
+        .args(arguments)
         .output()
         .unwrap()
 }
@@ -67,15 +75,62 @@ fn positions_worth_more_than_nine_billion_dollars_are_booked_exactly() {
     }
 }
 
-/// Ten points of ten thousand such contracts are a hundred billion dollars.
+/// Ten points of ten thousand such contracts are a hundred billion dollars. The journal of such a run is whole, and its
+/// replay is refused as the run was.
 #[test]
 fn an_account_that_money_cannot_count_is_refused() {
     for last in ["155", "135"] {
         let folder = tempfile::tempdir().unwrap();
         let prices = ["145", "145.01", "145.02", "145.03", "145.04", last];
-        let ran = run(folder.path(), &configuration(1_000_000, "0.01", 10_000), &prices);
-        let message = String::from_utf8_lossy(&ran.stderr);
-        assert!(!ran.status.success() && message.contains("9.22 billion"), "{message}");
-        assert!(!folder.path().join("run/trades.csv").exists());
+        let configuration = configuration(1_000_000, "0.01", 10_000)
+            .replace("output:", "pipeline: {journal: true}, output:");
+        let refused = |ran: Output, status: i32, directory: &str| {
+            let message = String::from_utf8_lossy(&ran.stderr);
+            assert_eq!(ran.status.code(), Some(status), "{message}");
+            assert!(message.contains("9.22 billion"), "{message}");
+            assert!(!folder.path().join(directory).join("equity.csv").exists());
+        };
+        refused(run(folder.path(), &configuration, &prices), 2, "run");
+        let replay = ["replay", "run/run.journal", "--verify", "--output", "again"];
+        refused(program(folder.path(), &replay), 1, "again");
     }
+}
+
+/// Six billion dollars a day on top of one: each day can be counted, two of the same sign cannot.
+#[test]
+fn runs_that_money_cannot_count_together_are_not_stitched() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let days = [
+        ("2024-01-08", "gain", "145.63"),
+        ("2024-01-09", "second_gain", "145.63"),
+        ("2024-01-10", "loss", "144.43"),
+        ("2024-01-11", "second_loss", "144.43"),
+    ];
+    for (day, name, last) in days {
+        fs::create_dir(at.join(name)).unwrap();
+        let prices = ["145", "145.01", "145.02", "145.03", "145.04", last];
+        let configuration = configuration(1_000_000, "0.01", 10_000);
+        let ran = run_on(day, &at.join(name), &configuration, &prices);
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    }
+    let stitched = |first: &str, second: &str, output: &str| {
+        program(
+            at,
+            &["stitch", &format!("{first}/run"), &format!("{second}/run"), "--output", output],
+        )
+    };
+    for (first, second) in [("gain", "second_gain"), ("loss", "second_loss")] {
+        let ran = stitched(first, second, "refused");
+        let message = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(2), "{message}");
+        assert!(message.contains(&format!("{second}/run: ")), "{message}");
+        assert!(message.contains("9.22 billion"), "{message}");
+        assert!(!at.join("refused/equity.csv").exists());
+    }
+    let ran = stitched("gain", "loss", "both");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let equity = fs::read_to_string(at.join("both/equity.csv")).unwrap();
+    let last = equity.lines().last().unwrap();
+    assert!(last.contains(",1000000000,0,1000000000,"), "{last}");
 }
