@@ -242,10 +242,12 @@ pub fn run_backtest_in(
         Place::Run(held) => (held.path(), Some(held)),
         Place::Scratch(folder) => (folder, None),
     };
+    // Cores that cannot be are told before a long import.
+    let machine = Machine::read();
+    let plan = Runner::plan(config, &machine)?;
     let Prepared { instrument, history, model_set, stages } =
         Prepared::backtest(config, working, stop, progress)?;
-    let machine = Machine::read();
-    let runner = Runner::choose(config, &machine, log)?;
+    let runner = Runner::of(plan, config, log);
     // From here on nothing is wrong with the configuration, and an earlier run may be replaced once there is room for
     // the journal and for the refused rows.
     let rejects = held.zip(history.rejects.as_deref());

@@ -34,19 +34,15 @@ pub(super) enum Runner {
 }
 
 impl Runner {
-    /// The configured one, or the inline one where the machine is too small for threads; `log` is told how the
-    /// threads are placed, or why there are none.
+    /// How the configured threads are placed on `machine`; `None` for the configured inline runner. This changes
+    /// nothing, and needs no history.
     ///
     /// # Errors
     /// If the configured cores cannot be.
-    pub(super) fn choose(
-        config: &Config,
-        machine: &Machine,
-        log: &dyn Fn(&str),
-    ) -> Result<Runner, PlanError> {
+    pub(super) fn plan(config: &Config, machine: &Machine) -> Result<Option<Plan>, PlanError> {
         let pipeline = &config.pipeline;
         if pipeline.runner == config::Runner::Inline {
-            return Ok(Runner::Inline);
+            return Ok(None);
         }
         let cores = &pipeline.cores;
         let request = |role| {
@@ -62,17 +58,25 @@ impl Runner {
         };
         let roles = pipeline.layout.roles(config.keeps_journal());
         let requests: Vec<Request> = roles.into_iter().map(request).collect();
-        match plan(machine, &requests)? {
-            Plan::Inline { why } => {
+        plan(machine, &requests).map(Some)
+    }
+
+    /// The runner of [`Runner::plan`]: the inline one where the machine is too small for threads. `log` is told how the
+    /// threads are placed, or why there are none. Memory is locked, if that is configured.
+    pub(super) fn of(plan: Option<Plan>, config: &Config, log: &dyn Fn(&str)) -> Runner {
+        let pipeline = &config.pipeline;
+        match plan {
+            None => Runner::Inline,
+            Some(Plan::Inline { why }) => {
                 log(&why);
                 if pipeline.pace.mode != PaceMode::Unpaced {
                     log(
                         "`pipeline.pace` has no effect: the inline runner takes ticks as fast as it can",
                     );
                 }
-                Ok(Runner::Inline)
+                Runner::Inline
             }
-            Plan::Pinned { threads, shared, lines } => {
+            Some(Plan::Pinned { threads, shared, lines }) => {
                 lines.iter().for_each(|line| log(line));
                 let mut facts = lines;
                 facts.push(format!("layout: {}", pipeline.layout));
@@ -97,7 +101,7 @@ impl Runner {
                         config.marl_core.decision_budget_milliseconds.into(),
                     ),
                 };
-                Ok(Runner::Pinned(settings, facts))
+                Runner::Pinned(settings, facts)
             }
         }
     }

@@ -10,10 +10,12 @@ use super::assembly::{self, trades_from};
 use super::backtest::{Backtest, BacktestError, Input, Keeping, Readiness, Recording, data_notes};
 use super::feature_stage::FeatureStage;
 use super::inline::replay;
+use super::runner::Runner;
 use super::seat::Seat;
 use super::sink::Sink;
 use crate::agents::DecisionRecord;
 use crate::config::Config;
+use crate::machine::Machine;
 use crate::market::{Bar, Calendar, Session, Tick, Timestamp};
 use crate::performance::{EquityPoint, Trade};
 use crate::source::history::{History, Preparation};
@@ -81,6 +83,7 @@ pub fn survey(
     stop: &Arc<AtomicBool>,
     progress: &mut dyn FnMut(Backtest),
 ) -> Result<Survey, BacktestError> {
+    Runner::plan(config, &Machine::read())?;
     let instrument = config.instrument()?;
     let seat = Seat::new(config, &instrument)?;
     let (matrices, decided_by) = (seat.matrices(config), seat.decided_by(config));

@@ -199,8 +199,21 @@ fn check_refuses_what_a_run_refuses_and_tells_what_it_would_see() {
         assert_ne!(changed, BACKTEST);
         fs::write(folder.join("window.yaml"), changed).unwrap();
     };
+    // Which cores there are is known before the history, which is not there.
+    for (name, file_path, cores) in [
+        ("core", "absent.csv", "{ stages: 1023 }"),
+        ("spin", "absent.csv", "{ sequencer: 0, stages: 0 }"),
+        ("cores", "es.ticks", "{ stages: 1023 }"),
+    ] {
+        let runner = format!("pipeline: {{ runner: pinned, wait: busy_spin, cores: {cores} }}\n");
+        let config = BACKTEST.replace("es.ticks", file_path) + &runner;
+        fs::write(folder.join(format!("{name}.yaml")), config).unwrap();
+    }
     for (key, file, words) in [
         ("", "live.yaml", "only `backtest` can be run"),
+        ("", "core.yaml", "pipeline.cores: `stages` asks for core 1023"),
+        ("", "cores.yaml", "pipeline.cores: `stages` asks for core 1023"),
+        ("", "spin.yaml", "`sequencer` and `stages` both spin on core 0"),
         ("first_trading_day: 2031-01-01", "window.yaml", "give an earlier day"),
         ("last_trading_day: 2001-01-01", "window.yaml", "give a later day"),
     ] {
