@@ -338,7 +338,9 @@ pub(super) struct Recording {
     /// Bars that end by then are of the warm-up.
     trades_from: Timestamp,
     decides_on: Timeframe,
-    /// Closes that a strategy which is no team of agents has yet to see before it can decide.
+    /// Closes that a strategy which is no team of agents must see before it can decide.
+    warm_up: u64,
+    /// Those of them that it has yet to see.
     unready: u64,
     /// The first close at which it could.
     decides_from: Option<Timestamp>,
@@ -380,6 +382,9 @@ impl Sink for Keeping<'_> {
     fn equity(&mut self, point: &EquityPoint) {
         self.results.equity(point);
     }
+    fn restart(&mut self) {
+        self.results.restart();
+    }
     fn features(&mut self, stage: &FeatureStage) {
         self.readiness.see(stage);
     }
@@ -420,6 +425,7 @@ impl Recording {
             bars,
             trades_from,
             decides_on,
+            warm_up,
             unready: warm_up,
             decides_from: None,
         }
@@ -456,6 +462,10 @@ impl Sink for Recording {
 
     fn equity(&mut self, point: &EquityPoint) {
         self.equity.push(*point);
+    }
+
+    fn restart(&mut self) {
+        self.unready = self.warm_up;
     }
 
     fn considered(&mut self, record: &DecisionRecord) {

@@ -16,6 +16,8 @@ pub enum Output {
     Bar(Bar),
     /// The account.
     Equity(EquityPoint),
+    /// The series does not go on from the last bar.
+    Restart,
     /// Something was done.
     Action(Action),
 }
@@ -51,6 +53,7 @@ impl Output {
         match self {
             Output::Bar(bar) => sink.bar(bar),
             Output::Equity(point) => sink.equity(point),
+            Output::Restart => sink.restart(),
             Output::Action(Action::Decision { answer, in_time }) => sink.decision(answer, *in_time),
             Output::Action(Action::Order { message, time }) => sink.order(message, *time),
             Output::Action(Action::Report(report)) => sink.report(report),

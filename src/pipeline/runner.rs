@@ -235,6 +235,9 @@ impl<K: Sink> Sink for Journaled<'_, K> {
     fn equity(&mut self, point: &EquityPoint) {
         self.sink.equity(point);
     }
+    fn restart(&mut self) {
+        self.sink.restart();
+    }
     fn features(&mut self, stage: &FeatureStage) {
         self.sink.features(stage);
     }

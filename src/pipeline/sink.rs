@@ -19,6 +19,8 @@ pub trait Sink {
     fn trade(&mut self, trade: &Trade);
     /// The account, at every close of the finest bar and at each session's end.
     fn equity(&mut self, point: &EquityPoint);
+    /// The series does not go on from the last bar: a rule forgets what it has seen.
+    fn restart(&mut self) {}
     /// A feature row was written, and the matrices of its timeframe went on by a row.
     fn features(&mut self, _stage: &FeatureStage) {}
     /// An answer of the decision seat is here; it takes effect at its time.

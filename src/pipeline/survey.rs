@@ -219,6 +219,9 @@ impl<K: Sink> Sink for Surveying<K> {
     fn equity(&mut self, point: &EquityPoint) {
         self.sink.equity(point);
     }
+    fn restart(&mut self) {
+        self.sink.restart();
+    }
     fn features(&mut self, stage: &FeatureStage) {
         let end = stage.engine().row().bar.end;
         if self.ready_from.is_none()

@@ -529,6 +529,7 @@ impl TradingStage {
             self.holes += u64::from(session.close > self.settings.trades_from);
             self.force_close(ExitReason::MissingData, self.last_time, true, sink);
             downstream.on_restart(Break::MissingSessions);
+            sink.restart();
         }
         // The first session counts from where the data begins.
         self.open_from = if self.sessions == 0 { tick.time } else { session.open };
@@ -574,6 +575,7 @@ impl TradingStage {
             }
             self.force_close(ExitReason::ContractRoll, now, true, sink);
             downstream.on_restart(Break::Contract);
+            sink.restart();
         }
         self.contract = tick.contract;
         self.expiry = self.expiry_of(tick.contract);

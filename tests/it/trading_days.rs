@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use algospace_hft::config::Config;
-use algospace_hft::market::Timestamp;
+use algospace_hft::market::{Instrument, Price, Tick, Timestamp};
 use algospace_hft::performance::{RunRecord, Statistics, Trade};
-use algospace_hft::pipeline::{BacktestError, run_backtest};
+use algospace_hft::pipeline::{BacktestError, journal_path, replay_journal, run_backtest, survey};
+use algospace_hft::source::native::{ContractEntry, TickFileDescription, TickFileWriter};
 
 const DECIDE_READILY: &str =
     "{ mc_dropout: { confidence_threshold: 0.3, minimum_agreement: 0 }, gate_threshold: 0 }";
@@ -142,6 +143,70 @@ output: {{ directory: {} }}
     assert!(later.decisions == whole.decisions[place..]);
     let first = later.decisions.iter().find(|it| it.opportunity.is_some()).unwrap();
     assert_eq!(later.decides_from, Some(first.bar_end));
+}
+
+/// When a rule that needs 50 bars of five minutes could first decide, where each day of January has 40 in this contract;
+/// every runner, `check` and the journal's replay agree.
+fn a_rule_decides_from(days: &[(u32, u16)]) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("es.ticks");
+    let mut description = TickFileDescription::new(&Instrument::built_in("ES").unwrap(), "a test");
+    description.contracts = ["ESH4", "ESM4", "ESU4"]
+        .map(|symbol| ContractEntry {
+            symbol: symbol.to_owned(),
+            expiry: None,
+            price_offset: "0".to_owned(),
+        })
+        .into();
+    let mut writer = TickFileWriter::create(&path, description).unwrap();
+    for &(day, contract) in days {
+        let morning: Timestamp = format!("2024-01-{day:02}T15:00:00Z").parse().unwrap();
+        let ticks: Vec<_> = (0..40)
+            .map(|bar| {
+                let time = morning + (5 * bar + 1) * Timestamp::MINUTE;
+                let price = Price::from_units((18_800 + bar % 9) * 250_000_000);
+                Tick::new(time, price, 1).with_contract(contract)
+            })
+            .collect();
+        writer.extend(&ticks).unwrap();
+    }
+    writer.finish().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let decides_from = ["inline", "pinned"].map(|runner| {
+        let yaml = format!(
+            "data_handler: {{ backtest_settings: {{ file_path: {} }} }}
+bars: {{ fill_gaps_up_to_minutes: 0 }}
+strategy: {{ kind: baseline, baseline: {{ slow_period: 50 }} }}
+performance: {{ bootstrap_resamples: 100 }}
+pipeline: {{ runner: {runner}, journal: true }}
+output: {{ directory: {}/{runner} }}
+",
+            path.display(),
+            folder.path().display()
+        );
+        let config = Config::parse(&yaml, "test", &Default::default()).unwrap();
+        let record = run_backtest(&config, &stop, &mut |_| {}, &|_| {}).unwrap();
+        let surveyed = survey(&config, folder.path(), &stop, &mut |_| {}).unwrap();
+        assert_eq!(surveyed.decides_from, record.decides_from, "{runner}");
+        let replayed = replay_journal(&journal_path(&config), &stop, &mut |_, _| {}).unwrap();
+        assert_eq!(replayed.record.decides_from, record.decides_from, "{runner}");
+        record.decides_from
+    });
+    assert_eq!(decides_from[0], decides_from[1]);
+    decides_from[0].map(|time| time.to_string())
+}
+
+/// The 51st bar without a break is the first on which the averages can cross.
+#[test]
+fn a_rule_counts_its_bars_anew_after_every_hole_and_roll() {
+    let bar_11_of = |day: u32| Some(format!("2024-01-{day:02}T15:55:00.000000000Z"));
+    assert_eq!(a_rule_decides_from(&[(9, 0), (10, 0), (11, 0)]), bar_11_of(10));
+    // Sessions are missing after every one, or only after the first.
+    assert_eq!(a_rule_decides_from(&[(9, 0), (11, 0), (17, 0)]), None);
+    assert_eq!(a_rule_decides_from(&[(9, 0), (11, 0), (12, 0)]), bar_11_of(12));
+    // Every day has a contract of its own, or only the first.
+    assert_eq!(a_rule_decides_from(&[(9, 0), (10, 1), (11, 2)]), None);
+    assert_eq!(a_rule_decides_from(&[(9, 0), (10, 1), (11, 1)]), bar_11_of(11));
 }
 
 #[test]

@@ -106,6 +106,10 @@ impl<F: FnMut(&FeatureStage)> Sink for Outlets<F> {
         self.results.send(Output::Equity(*point));
     }
 
+    fn restart(&mut self) {
+        self.results.send(Output::Restart);
+    }
+
     fn features(&mut self, stage: &FeatureStage) {
         self.watch.record_since(Span::BarToFeatures, self.bar_closed);
         (self.on_features)(stage);
