@@ -9,8 +9,8 @@ pub const MADE_UP_MARKET: &str =
     "The market is made up: no result here says anything of a real one.";
 
 /// What is said where the strategy never saw enough.
-pub const NOTHING_TO_DECIDE: &str =
-    "Nothing could be decided: the history is too short for what the strategy must see first.";
+pub const NOTHING_TO_DECIDE: &str = "Nothing could be decided: the history, or every stretch of it between holes and contracts, is \
+     too short for what the strategy must see first.";
 
 /// Below this, a handful of trades decides the outcome.
 const FEW_TRADES: u64 = 100;
@@ -20,9 +20,9 @@ const FEW_TRADES: u64 = 100;
 /// for the caveats.
 pub(super) fn caveats(record: &RunRecord, summary: &Summary) -> Vec<String> {
     let mut list = wrong(record, summary);
-    // A note that asks something doubts the data.
+    // A note that ends with a question doubts the data; elsewhere in it a file's name may have a question mark.
     let (doubts, facts): (Vec<_>, Vec<_>) =
-        summary.data_notes.iter().cloned().partition(|note| note.contains('?'));
+        summary.data_notes.iter().cloned().partition(|note| note.ends_with('?'));
     list.extend(doubts);
     list.extend(elsewhere(summary));
     list.extend(thin(record, summary));
@@ -131,9 +131,13 @@ fn thin(record: &RunRecord, summary: &Summary) -> Vec<String> {
             1 => "Only 1 trading day".to_owned(),
             more => format!("Only {} trading days", count(more)),
         };
+        let extrapolated = match statistics.sharpe {
+            Some(_) => ", and Sharpe and volatility are extrapolated",
+            None => "",
+        };
         list.push(format!(
             "{days} on which something could be decided, less than half a year: Sortino, Calmar and CAGR are not \
-             computed, and Sharpe and volatility are extrapolated."
+             computed{extrapolated}."
         ));
     }
     list

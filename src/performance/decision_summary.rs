@@ -56,7 +56,7 @@ impl DecisionSummary {
 
 /// Confidence of the decision behind each trade, and whether the trade's net profit was above zero. Behind a trade is the
 /// last decision of its side before its entry.
-fn outcomes(decisions: &[DecisionRecord], trades: &[Trade]) -> Vec<(f64, bool)> {
+pub(super) fn outcomes(decisions: &[DecisionRecord], trades: &[Trade]) -> Vec<(f64, bool)> {
     let executed: Vec<_> = decisions
         .iter()
         .filter(|decision| decision.is_executed())

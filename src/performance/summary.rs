@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bootstrap::FEWEST;
 use super::caveats::caveats;
-use super::decision_summary::FEWEST_FORETOLD;
+use super::decision_summary::{FEWEST_FORETOLD, outcomes};
 use super::statistics::{daily_returns, too_few};
 use super::{DecisionSummary, InputDescription, Intervals, LatencySummary, RunRecord, Statistics};
 use crate::market::Calendar;
@@ -175,9 +175,15 @@ impl Summary {
         let mut say = |name: &str, why: String| missing.push((name.to_owned(), why));
         let intervals = &self.confidence_intervals;
         if intervals.sharpe.is_none() {
-            let returns = daily_returns(record).unwrap_or_default();
-            let with_result = returns.iter().filter(|value| **value != 0.0).count();
-            say("confidence_intervals.sharpe", too_few("days with a result", with_result, FEWEST));
+            let with_result = daily_returns(record)
+                .map(|returns| returns.iter().filter(|value| **value != 0.0).count());
+            let why = match with_result {
+                Some(days) if days < FEWEST => too_few("days with a result", days, FEWEST),
+                _ => self.statistics.undefined.get("sharpe").cloned().unwrap_or_else(|| {
+                    "the returns of all days are equal in every resample".to_owned()
+                }),
+            };
+            say("confidence_intervals.sharpe", why);
         }
         for (name, interval) in [
             ("expectancy", intervals.expectancy),
@@ -194,7 +200,8 @@ impl Summary {
             }
         }
         if self.decisions.as_ref().is_some_and(|decisions| decisions.reliability.is_none()) {
-            say("decisions.reliability", too_few("trades of decisions", trades, FEWEST_FORETOLD));
+            let behind = outcomes(&record.decisions, &record.trades).len();
+            say("decisions.reliability", too_few("trades of decisions", behind, FEWEST_FORETOLD));
         }
         missing
     }

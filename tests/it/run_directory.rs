@@ -310,6 +310,42 @@ fn confidence_is_not_judged_by_a_few_trades() {
     assert_eq!(summary.decisions.unwrap().reliability, None);
     let why = &summary.statistics.undefined["decisions.reliability"];
     assert_eq!(why, "too few trades of decisions: 49 of the 50 that it takes");
+
+    // Trades behind which there is no decision do not count.
+    let mut run = run_of_agents(20);
+    run.decisions.clear();
+    let why = &Summary::of(&run).statistics.undefined["decisions.reliability"];
+    assert_eq!(why, "too few trades of decisions: 0 of the 50 that it takes");
+}
+
+/// After a ruin there are no returns: that is the reason of all that rests on them, and nothing is extrapolated from them.
+#[test]
+fn what_a_ruined_account_has_not_is_said_for_its_own_reason() {
+    let mut run = sample_run(20);
+    let extrapolates = |summary: &Summary| {
+        let few = summary.caveats.iter().find(|it| it.contains("less than half a year")).unwrap();
+        few.contains("Sharpe")
+    };
+    assert!(extrapolates(&Summary::of(&run)));
+    run.equity.last_mut().unwrap().equity = Money::from_dollars(-1);
+    let ruined = Summary::of(&run);
+    assert!(!extrapolates(&ruined));
+    let undefined = &ruined.statistics.undefined;
+    for name in ["sharpe", "confidence_intervals.sharpe"] {
+        assert_eq!(undefined[name], "the account was at or below zero at a day's close", "{name}");
+    }
+}
+
+/// A note that asks doubts the data, and comes before how little there is of it; a file's name asks nothing.
+#[test]
+fn a_question_mark_in_a_file_s_name_makes_no_doubt_of_a_fact() {
+    let mut run = sample_run(10);
+    let notes = ["3 rows were refused (the first: es?.csv:7).", "Is `tick_size` right?"];
+    run.data_notes = notes.map(str::to_owned).into();
+    let caveats = Summary::of(&run).caveats;
+    let place = |words: &str| caveats.iter().position(|it| it.contains(words)).unwrap();
+    assert!(place("tick_size") < place("Only 10 trading days"));
+    assert!(place("Only 10 trading days") < place("es?.csv"));
 }
 
 #[test]
