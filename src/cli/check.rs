@@ -50,11 +50,11 @@ pub(super) fn keep_inputs(
     Ok(())
 }
 
-/// Refuses an output that is a file of a finished run, for commands that are no run.
+/// Refuses an output that is a file of a run, finished or at work, for commands that are no run.
 pub(super) fn keep_runs<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
     match outputs.into_iter().find(|output| belongs_to_a_run(output)) {
         Some(output) => Err(Failure::usage(format!(
-            "{}: is a file of the run in its folder; choose another output",
+            "{}: the name is that of a file of the run in its folder; choose another output",
             output.display()
         ))),
         None => Ok(()),

@@ -7,9 +7,7 @@ use super::progress::Progress;
 use super::run::say_results;
 use super::{Failure, say, stop, tell};
 use crate::market::Timestamp;
-use crate::performance::{
-    HeldDirectory, Summary, WallTimes, check_run_directory, hold_run_directory,
-};
+use crate::performance::{Maker, Summary, WallTimes, check_run_directory, hold_run_directory};
 use crate::pipeline::{Replayed, replay_journal};
 
 pub(super) fn replay(
@@ -22,7 +20,7 @@ pub(super) fn replay(
         check_run_directory(directory).map_err(Failure::run)?;
     }
     let held = output.map(hold_run_directory).transpose().map_err(Failure::run)?;
-    held.iter().try_for_each(HeldDirectory::keep_journal).map_err(Failure::usage)?;
+    held.iter().try_for_each(|held| held.keep_runs(Maker::Replay)).map_err(Failure::usage)?;
     let started = Timestamp::now();
     let stop = stop::on_signal();
     let mut progress = Progress::new();
@@ -34,7 +32,7 @@ pub(super) fn replay(
     let summary = match &held {
         Some(held) => {
             let times = WallTimes { started, finished: Timestamp::now() };
-            held.write(&record, times).map_err(Failure::run)?
+            held.write(Maker::Replay, &record, times).map_err(Failure::run)?
         }
         None => Summary::of(&record),
     };

@@ -6,7 +6,7 @@ use super::progress::Progress;
 use super::{Failure, check, say, stop, tell};
 use crate::market::Timestamp;
 use crate::performance::{
-    LatencySummary, Summary, WallTimes, check_run_directory, hold_run_directory,
+    LatencySummary, Maker, Summary, WallTimes, check_run_directory, hold_run_directory,
     render_report_again,
 };
 use crate::pipeline::{Backtest, Place, run_backtest_in};
@@ -40,7 +40,7 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     let mut record = record.map_err(Failure::backtest)?;
     record.data_notes.extend(notes);
     let times = WallTimes { started, finished: Timestamp::now() };
-    let summary = held.write(&record, times).map_err(Failure::run)?;
+    let summary = held.write(Maker::Run, &record, times).map_err(Failure::run)?;
     if json {
         say(serde_json::to_string(&summary).map_err(Failure::run)?);
     } else {

@@ -6,7 +6,7 @@ use super::run::say_results;
 use super::{Failure, say};
 use crate::market::Timestamp;
 use crate::performance::{
-    StitchError, WallTimes, check_run_directory, hold_run_directory, stitch_runs,
+    Maker, StitchError, WallTimes, check_run_directory, hold_run_directory, stitch_runs,
 };
 use crate::whole_file::Identity;
 
@@ -19,14 +19,14 @@ pub(super) fn stitch(runs: &[PathBuf], output: &Path, json: bool) -> Result<(), 
     }
     check_run_directory(output).map_err(Failure::run)?;
     let held = hold_run_directory(output).map_err(Failure::run)?;
-    held.keep_journal().map_err(Failure::usage)?;
+    held.keep_runs(Maker::Stitch).map_err(Failure::usage)?;
     let started = Timestamp::now();
     let record = stitch_runs(runs).map_err(|error| match error {
         StitchError::Run(_) => Failure::run(error),
         error => Failure::usage(error),
     })?;
     let times = WallTimes { started, finished: Timestamp::now() };
-    let summary = held.write(&record, times).map_err(Failure::run)?;
+    let summary = held.write(Maker::Stitch, &record, times).map_err(Failure::run)?;
     if json {
         say(serde_json::to_string(&summary).map_err(Failure::run)?);
     } else {

@@ -30,7 +30,7 @@ pub use decision_summary::DecisionSummary;
 pub use latency_summary::{LatencySummary, SpanSummary};
 pub use record::{EquityPoint, ExitReason, Trade};
 pub use run_directory::{
-    HeldDirectory, JOURNAL, RUN_FILES, RunDirectoryError, WallTimes, belongs_to_a_run,
+    HeldDirectory, JOURNAL, Maker, RUN_FILES, RunDirectoryError, WallTimes, belongs_to_a_run,
     check_run_directory, hold_run_directory, render_report_again, write_run_directory,
     write_trades_file,
 };

@@ -129,6 +129,19 @@ pub enum RunDirectoryError {
         /// The link.
         path: PathBuf,
     },
+    /// It holds what is not the command's own to replace.
+    #[error(
+        "{path}: holds the results of {}, which `{command}` does not replace; give --output another directory",
+        made_by(*maker)
+    )]
+    HoldsOther {
+        /// The directory.
+        path: PathBuf,
+        /// Who made them. `None` if their manifest does not say, as those of earlier versions.
+        maker: Option<Maker>,
+        /// Who would replace them.
+        command: Maker,
+    },
     /// It holds a journal, from which a run can be made again, and which cannot be made again.
     #[error(
         "{path}: holds the journal of a run, which would be lost; give --output another directory"
@@ -175,6 +188,36 @@ pub enum RunDirectoryError {
     },
 }
 
+/// The command whose results a directory holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Maker {
+    /// The main job, a backtest.
+    Run,
+    /// `replay --output`.
+    Replay,
+    /// `stitch --output`.
+    Stitch,
+}
+
+impl std::fmt::Display for Maker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Maker::Run => "run",
+            Maker::Replay => "replay",
+            Maker::Stitch => "stitch",
+        })
+    }
+}
+
+fn made_by(maker: Option<Maker>) -> String {
+    match maker {
+        Some(Maker::Run) => "a run".to_owned(),
+        Some(maker) => format!("`{maker}`"),
+        None => "an earlier version".to_owned(),
+    }
+}
+
 /// When a run was, by the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WallTimes {
@@ -188,6 +231,9 @@ pub struct WallTimes {
 #[derive(Serialize, Deserialize)]
 struct Manifest {
     version: String,
+    /// Manifests of earlier versions do not say.
+    #[serde(default)]
+    maker: Option<Maker>,
     mode: String,
     input: String,
     input_sha256: String,
@@ -401,15 +447,22 @@ impl HeldDirectory {
         Ok(())
     }
 
-    /// Makes sure that no journal would be lost: results that are made of runs' files need none, and never replace
-    /// one.
+    /// Makes sure that `command`, which makes results of runs' files, replaces no run: neither a journal, which it
+    /// never needs, nor whole results that are not its own.
     ///
     /// # Errors
-    /// If there is one.
-    pub fn keep_journal(&self) -> Result<(), RunDirectoryError> {
-        match fs::symlink_metadata(self.path.join(JOURNAL)) {
-            Ok(_) => Err(RunDirectoryError::HoldsJournal { path: self.path.clone() }),
-            Err(_) => Ok(()),
+    /// If there are such, or a manifest that cannot be read.
+    pub fn keep_runs(&self, command: Maker) -> Result<(), RunDirectoryError> {
+        let path = || self.path.clone();
+        if fs::symlink_metadata(self.path.join(JOURNAL)).is_ok() {
+            return Err(RunDirectoryError::HoldsJournal { path: path() });
+        }
+        match Manifest::read(&self.path) {
+            Ok(Manifest { maker, .. }) if maker != Some(command) => {
+                Err(RunDirectoryError::HoldsOther { path: path(), maker, command })
+            }
+            Ok(_) | Err(RunDirectoryError::NoManifest { .. }) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -441,12 +494,13 @@ impl HeldDirectory {
         })
     }
 
-    /// Writes everything that a run leaves, its manifest last. Gives the summary back.
+    /// Writes everything that a run leaves, its manifest last, which names `maker`. Gives the summary back.
     ///
     /// # Errors
     /// If a file cannot be written; the files written before are kept.
     pub fn write(
         &self,
+        maker: Maker,
         record: &RunRecord,
         times: WallTimes,
     ) -> Result<Summary, RunDirectoryError> {
@@ -492,6 +546,7 @@ impl HeldDirectory {
         files.put(REPORT, None, |writer| writer.write_all(render(&run).as_bytes()))?;
         let manifest = Manifest {
             version: record.version.clone(),
+            maker: Some(maker),
             mode: record.mode.clone(),
             input: record.input.clone(),
             input_sha256: record.input_sha256.clone(),
@@ -543,7 +598,7 @@ impl Files<'_> {
     }
 }
 
-/// Holds `directory`, which is made if need be, and writes everything that a run leaves into it:
+/// Holds `directory`, which is made if need be, and writes everything that a backtest leaves into it:
 /// [`HeldDirectory::write`].
 ///
 /// # Errors
@@ -553,15 +608,17 @@ pub fn write_run_directory(
     record: &RunRecord,
     times: WallTimes,
 ) -> Result<Summary, RunDirectoryError> {
-    hold_run_directory(directory)?.write(record, times)
+    hold_run_directory(directory)?.write(Maker::Run, record, times)
 }
 
-/// Whether a file is one of those that the manifest beside it vouches for.
+/// Whether a path names one of the files of a run in its folder, there or not yet: a run that has begun has no
+/// manifest, and writes most of its files at its end.
 pub fn belongs_to_a_run(path: &Path) -> bool {
-    let Ok(real) = path.canonicalize() else { return false };
-    let manifest = Manifest::read(whole_file::folder_of(&real));
-    let name = real.file_name().and_then(|name| name.to_str());
-    manifest.is_ok_and(|manifest| name.is_some_and(|name| manifest.files.contains_key(name)))
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = whole_file::folder_of(&real);
+    let is_a_runs =
+        RUN_FILES.iter().chain([&MARK]).any(|&name| real.file_name() == Some(name.as_ref()));
+    is_a_runs && (folder.join(MARK).exists() || Manifest::read(folder).is_ok())
 }
 
 /// Writes the trades of a run to a file of their own, with the columns of `trades.csv`.
@@ -643,6 +700,12 @@ impl FinishedRun {
         }
         // Last, so that a line that cannot be read is told by its number.
         files.iter().try_for_each(|(name, bytes)| manifest.vouch(directory, name, bytes))?;
+        // The rest is not shown, and the report is made anew.
+        let is_left =
+            |name: &&String| *name != REPORT && !files.iter().any(|file| file.0 == **name);
+        for name in manifest.files.keys().filter(is_left) {
+            manifest.vouch(directory, name, &read(directory, name)?)?;
+        }
         let configuration = String::from_utf8_lossy(&configuration).into_owned();
         Ok(FinishedRun { summary, trades, equity, decisions, configuration, manifest })
     }

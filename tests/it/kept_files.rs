@@ -392,6 +392,34 @@ fn results_made_of_runs_replace_no_journal() {
     }
     let message = refusal(at, "replay two/run.journal --output .");
     assert!(message.contains("not a run's"), "{message}");
+
+    // Nor a run that kept no journal, nor each other's results.
+    fs::write(at.join("backtest.yaml"), backtest("es.ticks", "plain", "")).unwrap();
+    run_well(at, "--config backtest.yaml");
+    let manifest = |directory: &str| at.join(directory).join("manifest.json");
+    let maker = |directory: &str| {
+        let text = fs::read(manifest(directory)).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap()["maker"].clone()
+    };
+    assert_eq!((maker("plain"), maker("again")), ("run".into(), "replay".into()));
+    let before = contents(at);
+    let message = refusal(at, "replay one/run.journal --output plain");
+    assert!(message.contains("holds the results of a run"), "{message}");
+    for (output, of) in [("plain", "a run"), ("again", "`replay`")] {
+        let message = refusal(at, &format!("stitch one two --output {output}"));
+        assert!(message.contains(&format!("holds the results of {of}")), "{message}");
+    }
+    assert!(contents(at) == before);
+    let replayed = fs::read_to_string(manifest("again")).unwrap();
+    let line = "  \"maker\": \"replay\",\n";
+    assert!(replayed.contains(line));
+    fs::write(manifest("again"), replayed.replace(line, "")).unwrap();
+    let message = refusal(at, "replay one/run.journal --output again");
+    assert!(message.contains("of an earlier version"), "{message}");
+    // Those of its own pass, up to these runs, which are of the same days.
+    fs::write(manifest("again"), replayed.replace(line, "  \"maker\": \"stitch\",\n")).unwrap();
+    let message = refusal(at, "stitch one two --output again");
+    assert!(message.contains("do not overlap"), "{message}");
 }
 
 #[test]
@@ -409,9 +437,24 @@ fn no_other_command_replaces_a_file_of_a_finished_run() {
         "import --format tick-csv --input out/equity.csv --output new.ticks --rejects out/rejects.csv".to_owned(),
     ] {
         let message = refusal(at, &line);
-        assert!(message.contains("is a file of the run"), "{message}");
+        assert!(message.contains("a file of the run"), "{message}");
         assert!(contents(&at.join("out")) == before, "{line}");
     }
+    // The names of files that the run has not, and all names while the next one is at work.
+    let refuse = |name: &str| {
+        let before = contents(at);
+        let line = format!("inspect bars --config backtest.yaml --output out/{name}");
+        let message = refusal(at, &line);
+        assert!(message.contains("a file of the run"), "{message}");
+        assert!(contents(at) == before, "{line}");
+    };
+    assert!(!at.join("out/decisions.csv").exists());
+    refuse("decisions.csv");
+    let held = hold_run_directory(&at.join("out")).unwrap();
+    held.begin().unwrap();
+    assert!(!at.join("out/manifest.json").exists() && !at.join("out/rejects.csv").exists());
+    ["trades.csv", "rejects.csv", "decisions.csv"].into_iter().for_each(refuse);
+    drop(held);
     // Beside them there is room.
     run_well(at, "inspect trades --config backtest.yaml --output out/mine.csv");
     assert_eq!(
@@ -508,6 +551,8 @@ fn a_report_is_made_of_what_its_run_left_and_of_nothing_else() {
         ("summary.json", of_other("summary.json")),
         ("summary.json", edited("summary.json")),
         ("config.resolved.yaml", of_other("config.resolved.yaml")),
+        ("latency.hgrm", edited("latency.hgrm")),
+        ("rejects.csv", half("rejects.csv")),
     ] {
         let kept = fs::read(out.join(name)).unwrap();
         fs::write(out.join(name), content).unwrap();
@@ -517,6 +562,9 @@ fn a_report_is_made_of_what_its_run_left_and_of_nothing_else() {
         }
         fs::write(out.join(name), kept).unwrap();
     }
+    fs::rename(out.join("latency.hgrm"), at.join("latency.hgrm")).unwrap();
+    assert!(refusal(at, "report out").contains("latency.hgrm: cannot read"));
+    fs::rename(at.join("latency.hgrm"), out.join("latency.hgrm")).unwrap();
     // A link to another file is not followed.
     fs::rename(out.join("trades.csv"), at.join("elsewhere.csv")).unwrap();
     symlink("../elsewhere.csv", out.join("trades.csv")).unwrap();
