@@ -1,5 +1,7 @@
 //! What sources call contracts: `ESZ23`, `ES 12-23`, `ES_202312`, `@ES#`, and many more.
 
+use std::fmt;
+
 use super::contract::MONTH_CODES;
 use super::product::Product;
 use super::{Calendar, Contract, Timestamp};
@@ -87,6 +89,14 @@ impl ContractName {
         self.month == contract.month() && self.year == contract.year() % cycle
     }
 
+    /// Whether both may be one contract.
+    pub(crate) fn may_be(&self, other: &ContractName) -> bool {
+        let cycle = 10i16.pow(self.digits.min(other.digits) as u32);
+        self.root == other.root
+            && self.month == other.month
+            && self.year % cycle == other.year % cycle
+    }
+
     fn new(root: &str, month: u8, year: i16, digits: usize) -> Option<ContractName> {
         let root_is_good = (1..=LONGEST_ROOT).contains(&root.len())
             && root.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -98,6 +108,13 @@ impl ContractName {
             year,
             digits,
         })
+    }
+}
+
+impl fmt::Display for ContractName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = &MONTH_CODES[usize::from(self.month) - 1..usize::from(self.month)];
+        write!(f, "{}{letter}{:0digits$}", self.root, self.year, digits = self.digits)
     }
 }
 
@@ -126,6 +143,7 @@ impl Naming {
         if let Naming::Contract(name) = read(&words)
             && is_known(name.root())
             && !words.is_bar_length(&name)
+            && !words.is_version(&name)
             && Product::called(name.root())
                 .is_none_or(|product| name.digits < 4 || product.trades_in(name.month))
         {
@@ -201,6 +219,16 @@ impl<'t> Words<'t> {
             matches!(number, Some(1..=6 | 8 | 10 | 12 | 15 | 20 | 30))
         };
         name.digits <= 2 && self.0.get(1).is_some_and(is_length)
+    }
+
+    /// Whether the month and year of a name are rather a version or a quarter: `ES_v2`, `NQ_Q4`. A
+    /// code apart from its root is a contract's if it has two digits and the product trades then.
+    fn is_version(&self, name: &ContractName) -> bool {
+        let root = self.0.iter().position(|word| word.text == name.root);
+        let code = root.and_then(|root| self.0.get(root + 1));
+        let is_code = code.is_some_and(|word| month_and_year_of(word.text).is_some());
+        let trades = Product::called(&name.root).is_none_or(|known| known.trades_in(name.month));
+        is_code && (name.digits == 1 || !trades)
     }
 }
 
@@ -505,6 +533,10 @@ mod tests {
             "ES_20231215.csv",
             "ES_12-23-2023.csv",
             "ES_202301.csv",
+            "ES_v2.csv",
+            "ES_Q3.csv",
+            "ES_V22.csv",
+            "es_x2.csv",
         ] {
             assert_eq!(Naming::of_file(text, "ES"), Naming::Product("ES"), "{text}");
         }
@@ -523,6 +555,15 @@ mod tests {
             assert_eq!(Naming::of_file(text, "ES"), Naming::Unknown, "{text}");
         }
         assert_eq!(Naming::of_file("NQ_5m_2024.csv.gz", "ES"), Naming::Product("NQ"));
+        for text in ["NQ_Q4.csv", "NQ Z3.csv"] {
+            assert_eq!(Naming::of_file(text, "ES"), Naming::Product("NQ"), "{text}");
+        }
+        assert_eq!(Naming::of_file("CL_v2.csv", "ES"), Naming::Product("CL"));
+        for text in ["ES_Z23.csv", "CME_ES Z2023.csv", "ES DEC 23.csv"] {
+            assert_eq!(file(text).as_deref(), Some("ES-2023-12"), "{text}");
+        }
+        // Metal trades in every month, and vendors write these months in two digits.
+        assert!(matches!(Naming::of_file("GC 01-24.Last.txt", "GC"), Naming::Contract(_)));
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 use std::ffi::c_char;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use algospace_hft::market::{Calendar, Instrument, RollRule, Tick, Timestamp};
@@ -396,4 +397,109 @@ fn bars_of_many_contracts_one_after_the_other_are_a_series() {
     assert_eq!((report.imported, ticks[ticks.len() - 1].contract), (72, 11));
     let (report, _) = text_case("bar-csv", &text).contract("ESM5").good();
     assert_eq!((report.contracts, report.imported), (vec!["ESM15".to_owned()], 6));
+}
+
+/// Two trades of a text file without a column of contracts.
+const TWO_TRADES: &str = "20231211 150000 0000000;4620.25;4620;4620.25;10\n20231211 150005 0000000;4620;4620;4620.25;10\n";
+
+fn archive(path: &Path, members: &[&str]) {
+    let mut archive = zip::ZipWriter::new(fs::File::create(path).unwrap());
+    for &member in members {
+        archive.start_file(member, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(TWO_TRADES.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap();
+}
+
+#[test]
+fn names_inside_archives_and_of_archives_tell_contracts_apart() {
+    let inputs: [&[(&str, &[&str])]; 4] = [
+        &[("es.zip", &["ESH4.csv", "ESZ3.csv"])],
+        &[("es.zip", &["2023/ESZ3.csv", "2024/ESH4.csv"])],
+        &[("ESZ3.zip", &["data.csv"]), ("ESH4.zip", &["data.csv"])],
+        &[("ESZ3.zip", &["ES.csv"]), ("more.zip", &["ESH4.csv"])],
+    ];
+    for input in inputs {
+        let case = || {
+            Case::new("ninjatrader-tick", "ES", |folder| {
+                input.iter().for_each(|(name, members)| archive(&folder.join(name), members));
+            })
+        };
+        let error = case().error();
+        assert!(error.contains("2 contracts:"), "{error}");
+        assert!(error.contains("ESZ23 (2 rows)") && error.contains("ESH24 (2 rows)"), "{error}");
+        let (report, ticks) = case().contract("ESH4").good();
+        assert_eq!(report.contracts, ["ESH24"]);
+        assert_eq!(ticks.len(), 2);
+        // Rows of the other contract are counted.
+        assert_eq!((report.rows, report.count(Finding::OtherContract).rows), (4, 2));
+    }
+}
+
+#[test]
+fn one_file_without_a_contract_does_not_merge_those_that_name_theirs() {
+    for notes in ["notes.csv", "a.csv", "ES.csv"] {
+        let case = Case::new("ninjatrader-tick", "ES", |folder| {
+            for name in ["ESZ3.csv", "ESH4.csv", notes] {
+                fs::write(folder.join(name), TWO_TRADES).unwrap();
+            }
+        });
+        let error = case.error();
+        assert!(error.contains(&format!("{notes}: its name tells no contract")), "{error}");
+    }
+}
+
+#[test]
+fn a_refused_row_decides_no_contract() {
+    let rows =
+        "2023-12-07 15:00:00,4600,5\n2023-12-07 15:00:01,4600,5\n2023-12-07 15:00:02,4600,5\n";
+    let old = "1969-12-31 18:00:00,4600,5\n";
+    let case = Case::new("tick-csv", "ES", |folder| {
+        fs::write(folder.join("ESZ3.csv"), format!("time,price,size\n{old}{rows}")).unwrap();
+    });
+    let report = case.good().0;
+    assert_eq!(report.contracts, ["ESZ23"]);
+    assert_eq!((report.rows, report.count(Finding::TimeOutOfRange).rows), (4, 1));
+    for wanted in [None, Some("ESZ3")] {
+        let text = format!("time,price,size,symbol\n{old}{rows}").replace(",5\n", ",5,ESZ3\n");
+        let mut case = text_case("tick-csv", &text);
+        case.options.contract = wanted.map(str::to_owned);
+        let report = case.good().0;
+        assert_eq!(report.contracts, ["ESZ23"]);
+        assert_eq!((report.rows, report.count(Finding::TimeOutOfRange).rows), (4, 1));
+    }
+}
+
+#[test]
+fn an_instruments_own_symbol_is_no_contract() {
+    for symbol in ["HK50", "F", "ICE", "CME", "ABZ4"] {
+        let text = format!(
+            "time,price,size,symbol\n2023-12-07 15:00:00,4600,5,{symbol}\n2023-12-07 15:00:01,4601,5,{symbol}\n"
+        );
+        for wanted in [None, Some(symbol)] {
+            let mut case = text_case("tick-csv", &text);
+            case.options.instrument.symbol = symbol.to_owned();
+            case.options.contract = wanted.map(str::to_owned);
+            let (report, ticks) = case.good();
+            assert_eq!((report.contracts, ticks.len()), (vec![symbol.to_owned()], 2));
+        }
+    }
+}
+
+#[test]
+fn rows_of_contracts_that_were_not_asked_for_are_counted() {
+    let text = column("symbol", "ESZ3", "ESH4");
+    let report = text_case("tick-csv", &text).contract("ESZ3").good().0;
+    assert_eq!((report.rows, report.imported), (24, 12));
+    assert_eq!(report.count(Finding::OtherContract).rows, 12);
+}
+
+#[test]
+fn a_column_of_numbers_is_none_of_contracts() {
+    let mut text = "time,price,size,symbol\n".to_owned();
+    for row in 0..4_100 {
+        text += &format!("2023-12-07 15:00:00,4600,5,order-{row}\n");
+    }
+    let error = text_case("tick-csv", &text).error();
+    assert!(error.contains("more than 4096 contracts"), "{error}");
 }

@@ -184,9 +184,13 @@ pub fn decode_databento<R: Read, S: RowSink>(
                 };
                 let number = header.instrument_id;
                 // One symbol may stand for one instrument after the other.
-                if contract.0 != number || contract.1 != symbol {
+                // A record whose time is refused tells no contract's decade.
+                let at = time("ts_event", header.ts_event).ok();
+                let at = at.filter(|at| at.is_in_market_years());
+                if let Some(at) = at
+                    && (contract.0 != number || contract.1 != symbol)
+                {
                     contract = (number, symbol.into_owned());
-                    let at = time("ts_event", header.ts_event).unwrap_or_default();
                     // A number beside an id or a contract's symbol says nothing more.
                     let is_joined = contract.1.contains('.');
                     let number = is_joined.then_some(number);
@@ -195,7 +199,7 @@ pub fn decode_databento<R: Read, S: RowSink>(
                         .map_err(ReadError::Sink)?;
                 }
                 match row {
-                    _ if !wanted => Ok(()),
+                    _ if !wanted && at.is_some() => Ok(()),
                     Ok(row) => sink.row(line, row),
                     Err(refusal) => sink.refuse(line, refusal, &text(header)),
                 }

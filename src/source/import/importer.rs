@@ -324,6 +324,24 @@ pub enum ImportError {
         /// The number that another row has.
         second: u32,
     },
+    /// Some files' names tell their contracts, and another's does not.
+    #[error("{input}: its name tells no contract, and those of other files tell several ({}); leave it out, or name it as the others, such as `{}.csv`", named.join(", "), named[0])]
+    UnnamedContract {
+        /// The file.
+        input: String,
+        /// Two contracts that other files are named after.
+        named: [String; 2],
+    },
+    /// What stands where contracts are named are no contracts.
+    #[error(
+        "{input}: more than {most} contracts: is the column of their names one of contracts? Say what the columns hold (`--columns`)"
+    )]
+    TooManyContracts {
+        /// The file.
+        input: String,
+        /// As many as there may be.
+        most: usize,
+    },
     /// The chosen contract is not in the input.
     #[error("contract {wanted} is not in the input, which holds {}", seen.join(", "))]
     NoSuchContract {

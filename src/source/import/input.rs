@@ -89,6 +89,15 @@ pub(super) fn open_text(mut file: File) -> io::Result<Text> {
     })
 }
 
+/// The names of the text files in an archive; none if it is no archive.
+pub(super) fn members(path: &Path) -> Vec<String> {
+    match File::open(path).and_then(open_text) {
+        Ok(Text::Archive(_, names)) => names,
+        // What is wrong with it is told when it is read.
+        Ok(Text::Stream(_)) | Err(_) => Vec::new(),
+    }
+}
+
 /// Reads a text file, plain or packed. The bar length is found in the file if it is not known yet,
 /// and then holds for the files after it.
 pub(super) fn read_text_file<S: RowSink<Error = Stop>>(

@@ -1,13 +1,15 @@
 //! Rows in, ticks out: every row is imported, dropped or refused, and counted.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use super::bar_length::{LengthWatch, OtherLength, greatest_common_divisor};
 use super::expansion::check_bar;
 use super::importer::{ImportError, ImportOptions, Progress, Stop};
+use super::input;
 use super::join::{ContractStream, JoinPlan, Stint, join_contracts};
-use super::labels::{Identity, Labels, Verdict, file_naming};
+use super::labels::{FileNames, Identity, Labels, Verdict};
 use super::ledger::{Ledger, Place};
 use super::order;
 use super::output::TickOutput;
@@ -28,6 +30,9 @@ const ALL_REFUSED: u64 = 100;
 const LONGEST_BAR: i64 = native::LONGEST_BAR as i64;
 /// New prices by which an instrument's tick can be told: half of them are odd numbers of ticks.
 const FEWEST_PRICES: u32 = 50;
+/// The most contracts, and the most names of any contracts: more are no names of contracts.
+const MOST_CONTRACTS: usize = 4_096;
+const MOST_NAMES: usize = 65_536;
 /// Input files that the output names.
 const NAMED: usize = 3;
 
@@ -90,16 +95,17 @@ pub(super) struct Intake<'i> {
     ledger: Ledger,
     streams: Vec<Stream>,
     labels: Labels,
-    /// Labels that were judged, the last one used first.
+    /// Labels that were judged, where they are by their names, and the last one used.
     known: Vec<Known>,
-    /// Whether the names of all files tell their contracts.
-    files_are_contracts: bool,
+    known_by_name: HashMap<String, Vec<usize>>,
+    last_known: usize,
+    file_names: FileNames,
     current: usize,
     /// The number of the instrument whose rows have a number and no name.
     unnamed: Option<u32>,
     rows_go: RowsGo,
     /// The last price that was on the tick grid: most prices repeat.
-    good_price: Price,
+    good_price: Option<Price>,
     /// The bars' length, or 0 for trades; unknown before the first row.
     kind: Option<i64>,
     /// How the source dates its daily bars; `None` where they are instants.
@@ -153,6 +159,15 @@ fn day(time: Timestamp) -> i64 {
     time.nanos().div_euclid(24 * Timestamp::HOUR)
 }
 
+/// A time of the row that is outside the market years.
+fn odd_time_of(row: &Row) -> Option<Timestamp> {
+    let last = match row {
+        Row::Trade(trade) => trade.time,
+        Row::Bar(bar) => bar.start.saturating_add(bar.duration.saturating_sub(1)),
+    };
+    [row.time(), last].into_iter().find(|time| !time.is_in_market_years())
+}
+
 /// A row as it was understood.
 pub(super) fn row_text(row: &Row) -> String {
     match row {
@@ -196,9 +211,10 @@ impl<'i> Intake<'i> {
         if let Some((product, name)) = labels.foreign_wanted() {
             return Err(other_product(&[(product, name)], symbol).into());
         }
-        let naming = |path: &PathBuf| file_naming(&path.display().to_string(), symbol);
-        let files_are_contracts =
-            inputs.iter().all(|path| matches!(naming(path), Naming::Contract(_)));
+        let mut file_names = FileNames::new(symbol);
+        for path in inputs {
+            file_names.add(path, &input::members(path));
+        }
         let description = TickFileDescription::new(&options.instrument, &origin);
         Ok(Intake {
             options,
@@ -209,11 +225,13 @@ impl<'i> Intake<'i> {
             streams: Vec::new(),
             labels,
             known: Vec::new(),
-            files_are_contracts,
+            known_by_name: HashMap::new(),
+            last_known: 0,
+            file_names,
             current: 0,
             unnamed: None,
             rows_go: RowsGo::ByFile,
-            good_price: Price::MIN,
+            good_price: None,
             kind: None,
             dated: None,
             says_length: true,
@@ -239,6 +257,9 @@ impl<'i> Intake<'i> {
                     Some(known) => known,
                     None if !self.streams.is_empty() && !self.collect => {
                         return Err(Stop::Collect);
+                    }
+                    None if self.streams.len() == MOST_CONTRACTS => {
+                        return Err(self.too_many(MOST_CONTRACTS));
                     }
                     None => {
                         self.streams.push(Stream {
@@ -270,21 +291,68 @@ impl<'i> Intake<'i> {
         }
     }
 
+    /// Finds what a label means, or judges it.
+    fn look_up(&mut self, label: Label<'_>) -> Result<(), Stop> {
+        let named = self.known_by_name.get(label.name).map_or(&[][..], Vec::as_slice);
+        let found = named.iter().copied().find(|&at| self.known[at].number == label.number);
+        if let Some(found) = found.filter(|&found| self.known[found].is(&label)) {
+            self.last_known = found;
+            return Ok(());
+        }
+        if found.is_none() && self.known.len() == MOST_NAMES {
+            return Err(self.too_many(MOST_NAMES));
+        }
+        let verdict = self.labels.judge(label);
+        self.follow(verdict)?;
+        let known = Known {
+            name: label.name.to_owned(),
+            number: label.number,
+            day: day(label.at),
+            current: self.current,
+            rows_go: self.rows_go,
+        };
+        match found {
+            Some(found) => {
+                self.known[found] = known;
+                self.last_known = found;
+            }
+            None => {
+                self.last_known = self.known.len();
+                self.known_by_name.entry(known.name.clone()).or_default().push(self.last_known);
+                self.known.push(known);
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn too_many(&self, most: usize) -> Stop {
+        ImportError::TooManyContracts { input: self.ledger.input().to_owned(), most }.into()
+    }
+
     /// Whether a row is taken that does not simply go to the current stream.
     #[cold]
     fn place(&mut self, line: u64, row: &Row) -> Result<bool, Stop> {
         if self.rows_go == RowsGo::ByFile {
+            // A row that is refused tells no decade.
+            if let Some(time) = odd_time_of(row) {
+                self.ledger.rows += 1;
+                self.odd_time(line, time, *row)?;
+                return Ok(false);
+            }
             let file = self.ledger.input().to_owned();
-            let naming = match file_naming(&file, &self.options.instrument.symbol) {
-                Naming::Contract(_) if !self.files_are_contracts => Naming::Unknown,
-                naming => naming,
-            };
+            let naming = self.file_names.naming(&file)?;
             let verdict = self.labels.judge_file(&file, &naming, row.time());
             self.follow(verdict)?;
         }
         match self.rows_go {
             RowsGo::ToCurrent => Ok(true),
-            RowsGo::ByFile | RowsGo::Unwanted => Ok(false),
+            RowsGo::ByFile => Ok(false),
+            RowsGo::Unwanted => {
+                self.ledger.rows += 1;
+                self.ledger.counts[Finding::OtherContract as usize].rows += 1;
+                Ok(false)
+            }
             RowsGo::Nowhere(finding) => {
                 self.ledger.rows += 1;
                 let place = self.ledger.place(line);
@@ -302,7 +370,7 @@ impl<'i> Intake<'i> {
         if !trade.time.is_in_market_years() {
             return self.odd_time(line, trade.time, Row::Trade(*trade));
         }
-        let price = if trade.price == self.good_price {
+        let price = if Some(trade.price) == self.good_price {
             trade.price
         } else {
             match self.price(line, trade.price, || Row::Trade(*trade))? {
@@ -320,6 +388,7 @@ impl<'i> Intake<'i> {
         } else {
             self.streams[self.current].latest = trade.time;
         }
+        self.streams[self.current].rows += 1;
         let mut tick = Tick::new(trade.time, price, size).with_aggressor(trade.aggressor);
         if let Some(received) = trade.received {
             tick = tick.with_receive_time(received);
@@ -384,7 +453,7 @@ impl<'i> Intake<'i> {
                 let ticks = price.units() / tick_size.units();
                 self.price_grid = (greatest_common_divisor(grid, ticks.abs()), seen + 1);
             }
-            self.good_price = price;
+            self.good_price = Some(price);
             return Ok(Some(price));
         }
         match self.policies.off_tick_prices {
@@ -410,10 +479,8 @@ impl<'i> Intake<'i> {
         if row.duration % Timestamp::SECOND != 0 || !(1..=LONGEST_BAR).contains(&seconds) {
             return Err(ImportError::BarLength { nanos: row.duration }.into());
         }
-        for time in [row.start, row.start.saturating_add(row.duration - 1)] {
-            if !time.is_in_market_years() {
-                return self.odd_time(line, time, Row::Bar(*row));
-            }
+        if let Some(time) = odd_time_of(&Row::Bar(*row)) {
+            return self.odd_time(line, time, Row::Bar(*row));
         }
         if row.volume == 0 {
             self.ledger.note(Finding::ZeroVolumeBar, place, || "volume 0".to_owned());
@@ -448,6 +515,7 @@ impl<'i> Intake<'i> {
         } else {
             self.streams[self.current].latest = bar.start;
         }
+        self.streams[self.current].rows += 1;
         if self.collect {
             self.streams[self.current].bars.push((bar, place));
             return Ok(());
@@ -673,7 +741,7 @@ impl<'i> Intake<'i> {
     fn entry(&self, stream: &Stream) -> ContractEntry {
         let instrument = &self.options.instrument;
         let contract = match (&stream.identity, &self.options.contract) {
-            (Identity::Unnamed, Some(label)) => match Naming::of_symbol(label) {
+            (Identity::Unnamed, Some(label)) => match self.labels.naming(label) {
                 Naming::Contract(name) => name.resolve(&instrument.symbol, stream.latest),
                 _ => None,
             },
@@ -817,8 +885,7 @@ impl RowSink for Intake<'_> {
     fn begin(&mut self, input: &str) -> Result<(), Stop> {
         self.ledger.begin(input);
         self.rows_go = RowsGo::ByFile;
-        let symbol = &self.options.instrument.symbol;
-        if self.files_are_contracts && matches!(file_naming(input, symbol), Naming::Contract(_)) {
+        if matches!(self.file_names.naming(input), Ok(Naming::Contract(_))) {
             self.unnamed = None;
         }
         Ok(())
@@ -832,26 +899,16 @@ impl RowSink for Intake<'_> {
             }
             return Ok(true);
         }
-        if !self.known.first().is_some_and(|known| known.is(&label)) {
-            match self.known.iter().position(|known| known.is(&label)) {
-                Some(found) => self.known.swap(0, found),
-                None => {
-                    let verdict = self.labels.judge(label);
-                    self.follow(verdict)?;
-                    self.known
-                        .retain(|known| known.name != label.name || known.number != label.number);
-                    let known = Known {
-                        name: label.name.to_owned(),
-                        number: label.number,
-                        day: day(label.at),
-                        current: self.current,
-                        rows_go: self.rows_go,
-                    };
-                    self.known.insert(0, known);
-                }
+        if !self.known.get(self.last_known).is_some_and(|known| known.is(&label)) {
+            if !label.at.is_in_market_years() {
+                // Such a row is refused, whatever its contract.
+                self.rows_go = RowsGo::ByFile;
+                return Ok(true);
             }
+            self.look_up(label)?;
         }
-        (self.current, self.rows_go) = (self.known[0].current, self.known[0].rows_go);
+        let known = &self.known[self.last_known];
+        (self.current, self.rows_go) = (known.current, known.rows_go);
         Ok(self.rows_go != RowsGo::Unwanted)
     }
 
@@ -861,7 +918,6 @@ impl RowSink for Intake<'_> {
             return Ok(());
         }
         self.ledger.rows += 1;
-        self.streams[self.current].rows += 1;
         match row {
             Row::Trade(trade) => self.trade(line, &trade),
             Row::Bar(bar) => self.bar(line, &bar),

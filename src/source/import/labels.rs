@@ -1,10 +1,12 @@
 //! What the names that sources give to contracts mean for an import.
 
+use std::collections::HashMap;
 use std::path::Path;
 
+use super::importer::ImportError;
 use super::report::Finding;
 use super::row::Label;
-use crate::market::{Contract, Naming, Timestamp};
+use crate::market::{Contract, ContractName, Naming, Timestamp};
 
 /// Which contract rows belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,9 @@ impl Identity {
     }
 }
 
+/// Contracts that were not asked for and that an error may name.
+const NAMED: usize = 100;
+
 /// What becomes of the rows of a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -63,14 +68,28 @@ pub(super) struct Labels {
     wanted: Option<(String, Naming)>,
     /// Contracts that were not asked for.
     pub(super) others: Vec<String>,
-    /// Products that are not the instrument's, each with the first name of it.
+    /// A product that is not the instrument's, with the first name of it.
     pub(super) foreign: Vec<(String, String)>,
 }
 
 impl Labels {
     pub(super) fn new(symbol: &str, wanted: Option<&str>) -> Labels {
-        let wanted = wanted.map(|wanted| (wanted.to_owned(), Naming::of_symbol(wanted)));
-        Labels { symbol: symbol.to_owned(), wanted, others: Vec::new(), foreign: Vec::new() }
+        let mut labels = Labels {
+            symbol: symbol.to_owned(),
+            wanted: None,
+            others: Vec::new(),
+            foreign: Vec::new(),
+        };
+        labels.wanted = wanted.map(|wanted| (wanted.to_owned(), labels.naming(wanted)));
+        labels
+    }
+
+    /// What a symbol means. The instrument's own is no contract, even if it reads as one: `HK50`.
+    pub(super) fn naming(&self, name: &str) -> Naming {
+        if name.trim().eq_ignore_ascii_case(&self.symbol) {
+            return Naming::Unknown;
+        }
+        Naming::of_symbol(name)
     }
 
     /// The contract that was asked for, if it is of another product.
@@ -80,7 +99,7 @@ impl Labels {
     }
 
     pub(super) fn judge(&mut self, label: Label<'_>) -> Verdict {
-        self.judge_naming(&Naming::of_symbol(label.name), label)
+        self.judge_naming(&self.naming(label.name), label)
     }
 
     /// Rows of a file that names no contract inside.
@@ -100,7 +119,7 @@ impl Labels {
 
     fn judge_naming(&mut self, naming: &Naming, label: Label<'_>) -> Verdict {
         if let Some(product) = self.foreign_product(naming) {
-            if !self.foreign.iter().any(|(known, _)| *known == product) {
+            if self.foreign.is_empty() {
                 self.foreign.push((product, label.name.to_owned()));
             }
             return Verdict::Skip(Finding::OtherProduct);
@@ -118,7 +137,7 @@ impl Labels {
             return Verdict::Take(identity);
         }
         let name = identity.name("");
-        if !self.others.contains(&name) {
+        if self.others.len() < NAMED && !self.others.contains(&name) {
             self.others.push(name);
         }
         Verdict::Unwanted
@@ -145,8 +164,82 @@ impl Labels {
     }
 }
 
-/// What a file's name says of its rows.
-pub(super) fn file_naming(input: &str, symbol: &str) -> Naming {
-    let name = Path::new(input).file_name().unwrap_or_default().to_string_lossy();
-    Naming::of_file(&name, symbol)
+/// What the names of all inputs say: files, and members of archives.
+pub(super) struct FileNames {
+    symbol: String,
+    namings: HashMap<String, Naming>,
+    /// Whether all name their contracts.
+    are_contracts: bool,
+    /// A name of a contract, and one of another.
+    named: Vec<ContractName>,
+}
+
+impl FileNames {
+    pub(super) fn new(symbol: &str) -> FileNames {
+        let symbol = symbol.to_owned();
+        FileNames { symbol, namings: HashMap::new(), are_contracts: true, named: Vec::new() }
+    }
+
+    /// Adds a file, or the members of an archive.
+    pub(super) fn add(&mut self, path: &Path, members: &[String]) {
+        let of_file = self.of_name(path);
+        if members.is_empty() {
+            self.insert(path.display().to_string(), of_file);
+            return;
+        }
+        for member in members {
+            // What the member does not say, the archive's name may.
+            let naming = match (self.of_name(Path::new(member)), &of_file) {
+                (Naming::Unknown, _) => of_file.clone(),
+                (Naming::Product(product), Naming::Contract(_))
+                    if of_file.product() == Some(product) =>
+                {
+                    of_file.clone()
+                }
+                (naming, _) => naming,
+            };
+            self.insert(format!("{}/{member}", path.display()), naming);
+        }
+    }
+
+    /// What counts of an input's name.
+    ///
+    /// # Errors
+    /// It tells no contract, and others tell several: its rows are nobody's.
+    pub(super) fn naming(&self, input: &str) -> Result<Naming, ImportError> {
+        let naming = match self.namings.get(input) {
+            Some(naming) => naming.clone(),
+            None => self.of_name(Path::new(input)),
+        };
+        match (naming, &self.named[..]) {
+            (naming @ Naming::Contract(_), [_, _]) => Ok(naming),
+            // One name of a contract beside others is of something else.
+            (Naming::Contract(_), _) if !self.are_contracts => Ok(Naming::Unknown),
+            (Naming::Product(product), [_, _]) if product != self.symbol => {
+                Ok(Naming::Product(product))
+            }
+            (Naming::Product(_) | Naming::Combination | Naming::Unknown, [one, other]) => {
+                let named = [one.to_string(), other.to_string()];
+                Err(ImportError::UnnamedContract { input: input.to_owned(), named })
+            }
+            (naming, _) => Ok(naming),
+        }
+    }
+
+    fn insert(&mut self, input: String, naming: Naming) {
+        match &naming {
+            Naming::Contract(name) => {
+                if self.named.len() < 2 && !self.named.iter().any(|known| known.may_be(name)) {
+                    self.named.push(name.clone());
+                }
+            }
+            _ => self.are_contracts = false,
+        }
+        self.namings.insert(input, naming);
+    }
+
+    fn of_name(&self, path: &Path) -> Naming {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Naming::of_file(&name, &self.symbol)
+    }
 }
