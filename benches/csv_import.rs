@@ -201,6 +201,10 @@ fn write(path: &Path, kind: &Kind, rows: i64) {
             1 => -1,
             _ => 0,
         };
+        // The hour that clocks leave out once a year is no time in every zone.
+        if is_bars && (millis / 3_600_000 + 13) % 24 == 1 {
+            millis += 2 * 3_600_000;
+        }
         let price = |ticks: i64| (quarters + ticks) as f64 / 4.0;
         let nanos = start.nanos() + millis * 1_000_000;
         if nanos != second.0 {

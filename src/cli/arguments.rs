@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use crate::market::Price;
 use crate::source::import::{
     IdenticalTrades, ImplausiblePrices, LateRows, Layout, OffTickPrices, PricesBelowZero, Stamp,
+    delimiter,
 };
 
 /// Trades CME index futures, and replays history through exactly the same code.
@@ -170,17 +171,6 @@ pub(super) struct ImportArguments {
     /// Where refused rows go [default: OUTPUT.rejects.csv]
     #[arg(long, value_name = "FILE")]
     pub(super) rejects: Option<PathBuf>,
-}
-
-/// Reads what stands between columns.
-fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
-        &[byte] if byte.is_ascii_punctuation() && !b"\"'.:+-".contains(&byte) || byte == b'\t' => {
-            Ok(byte)
-        }
-        _ => Err("give one character, such as `,` or `;`, or the word `tab`".to_owned()),
-    }
 }
 
 const IMPORT_EXAMPLES: &str = "Examples:

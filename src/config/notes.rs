@@ -41,6 +41,11 @@ impl Config {
             &[
                 "data_handler.backtest_settings.format",
                 "data_handler.backtest_settings.time_zone",
+                "data_handler.backtest_settings.columns",
+                "data_handler.backtest_settings.delimiter",
+                "data_handler.backtest_settings.stamp",
+                "data_handler.backtest_settings.bar_seconds",
+                "data_handler.backtest_settings.prices_below_zero",
                 "data_handler.backtest_settings.contract",
                 "data_handler.backtest_settings.roll",
             ],

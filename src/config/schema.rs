@@ -191,6 +191,19 @@ pub struct BacktestSettings {
     /// IANA time zone of the file's times, such as `America/Chicago`. Default absent: the preset's.
     #[serde(deserialize_with = "value::optional_text")]
     pub time_zone: Option<String>,
+    /// What the columns of a text file hold, such as `date,time,price,-,size`, as `import --columns` takes it. Default absent:
+    /// what the preset or the header says.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub columns: Option<String>,
+    /// What stands between the columns of a text file: one character, or `tab`. Default absent: the preset's.
+    #[serde(deserialize_with = "value::optional_text")]
+    pub delimiter: Option<String>,
+    /// Which end of its interval a bar of a text file is labelled with. Default absent: the preset's.
+    pub stamp: Option<BarStamp>,
+    /// Seconds in a bar, 1 to 2,678,400. Default absent: the preset's, or told from the first bars.
+    pub bar_seconds: Option<u32>,
+    /// What becomes of a row with a price of zero or below. Default `refuse_row`.
+    pub prices_below_zero: BelowZero,
     /// Contract of the file's ticks, such as `ESZ3`. Default absent: told from the file.
     #[serde(deserialize_with = "value::optional_text")]
     pub contract: Option<String>,
@@ -203,6 +216,27 @@ pub struct BacktestSettings {
     /// The last trading day: the session that closes on this date, or the one before. What the history has after it is not
     /// replayed. Default absent: the history's last.
     pub last_trading_day: Option<Date>,
+}
+
+/// `data_handler.backtest_settings.stamp`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BarStamp {
+    /// A bar is labelled with its first instant.
+    Start,
+    /// A bar is labelled with the first instant after it.
+    End,
+}
+
+/// `data_handler.backtest_settings.prices_below_zero`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BelowZero {
+    /// The row is refused.
+    #[default]
+    RefuseRow,
+    /// A price like any other.
+    Keep,
 }
 
 /// `data_handler.backtest_settings.synthetic`

@@ -183,6 +183,9 @@ fn data_handler(config: &Config, check: &mut Check) {
         let path = format!("{section}.{last}");
         check.refuse(&[&path], format!("`{path}`: {to} is before `{first}`, {from}"));
     }
+    if let Some(seconds) = settings.bar_seconds {
+        check.range(&format!("{section}.bar_seconds"), seconds, 1..=31 * 86_400, "seconds");
+    }
     if let Some(name) = &settings.time_zone
         && crate::market::time_zone(name).is_none()
     {

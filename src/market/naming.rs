@@ -221,14 +221,25 @@ impl<'t> Words<'t> {
         name.digits <= 2 && self.0.get(1).is_some_and(is_length)
     }
 
-    /// Whether the month and year of a name are rather a version or a quarter: `ES_v2`, `NQ_Q4`. A
-    /// code apart from its root is a contract's if it has two digits and the product trades then.
+    /// Whether the month and year of a name are rather a version, a quarter or the like: `ES_v2`,
+    /// `NQ_Q4`. A code apart from its root is a contract's if the product trades in that month, and
+    /// either the year has two digits or the letter means nothing else; in another month it needs both.
     fn is_version(&self, name: &ContractName) -> bool {
         let root = self.0.iter().position(|word| word.text == name.root);
         let code = root.and_then(|root| self.0.get(root + 1));
         let is_code = code.is_some_and(|word| month_and_year_of(word.text).is_some());
         let trades = Product::called(&name.root).is_none_or(|known| known.trades_in(name.month));
-        is_code && (name.digits == 1 || !trades)
+        // Hours, minutes, quarter, version, and what stands for any number.
+        let means_else = code.is_some_and(|word| {
+            let letters = word.text.trim_matches(|letter: char| letter.is_ascii_digit());
+            matches!(letters, "H" | "M" | "Q" | "V" | "X")
+        });
+        is_code
+            && match (name.digits == 1, trades) {
+                (true, true) | (false, false) => means_else,
+                (true, false) => true,
+                (false, true) => false,
+            }
     }
 }
 
@@ -555,9 +566,15 @@ mod tests {
             assert_eq!(Naming::of_file(text, "ES"), Naming::Unknown, "{text}");
         }
         assert_eq!(Naming::of_file("NQ_5m_2024.csv.gz", "ES"), Naming::Product("NQ"));
-        for text in ["NQ_Q4.csv", "NQ Z3.csv"] {
+        for text in ["NQ_Q4.csv", "NQ M3.csv", "NQ_K1.csv"] {
             assert_eq!(Naming::of_file(text, "ES"), Naming::Product("NQ"), "{text}");
         }
+        // No bars, versions or quarters are called so.
+        for text in ["ES Z3.csv", "ES_z3.txt.gz", "ES DEC3.csv"] {
+            assert_eq!(file(text).as_deref(), Some("ES-2023-12"), "{text}");
+        }
+        assert_eq!(file("GC_F24.csv").as_deref(), Some("GC-2024-1"));
+        assert_eq!(Naming::of_file("GC_V23.csv", "GC"), Naming::Product("GC"));
         assert_eq!(Naming::of_file("CL_v2.csv", "ES"), Naming::Product("CL"));
         for text in ["ES_Z23.csv", "CME_ES Z2023.csv", "ES DEC 23.csv"] {
             assert_eq!(file(text).as_deref(), Some("ES-2023-12"), "{text}");

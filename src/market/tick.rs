@@ -244,6 +244,10 @@ impl Tick {
 fn quote_offset(quote: Option<Price>, trade: Price, tick_size: Price) -> i16 {
     let Some(quote) = quote else { return UNKNOWN_QUOTE };
     let Some(distance) = quote.units().checked_sub(trade.units()) else { return UNUSABLE_QUOTE };
+    // Most quotes are at the trade or a tick from it, and a division costs more than all the rest.
+    if distance == 0 || distance == tick_size.units() || -distance == tick_size.units() {
+        return distance.signum() as i16;
+    }
     if distance % tick_size.units() != 0 {
         return UNUSABLE_QUOTE;
     }

@@ -9,14 +9,16 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::import::{
-    self, DetectError, Detected, Example, Finding, ImportError, ImportOptions, roll_choice,
+    self, DelimiterError, DetectError, Detected, Example, Finding, ImportError, ImportOptions,
+    LayoutError, PricesBelowZero, Stamp, delimiter, roll_choice,
 };
 use super::native::{Adjustment, TickFile, TickFileError};
 use super::synthetic::{
     self, MartingaleSettings, RegimesSettings, Settings, SyntheticError, SyntheticMarket,
 };
 use crate::config::{
-    BacktestSettings, Config, RollSetting, SyntheticMarket as MarketSetting, SyntheticSettings,
+    BacktestSettings, BarStamp, BelowZero, Config, RollSetting, SyntheticMarket as MarketSetting,
+    SyntheticSettings,
 };
 use crate::market::{Calendar, Instrument, Naming, RollRule, Session, Tick, TickFlags, Timestamp};
 use crate::whole_file::WorkingFolder;
@@ -117,6 +119,12 @@ pub enum HistoryError {
         /// What was given.
         wanted: String,
     },
+    /// The columns cannot be read by.
+    #[error("`data_handler.backtest_settings.columns`: {0}")]
+    Columns(#[from] LayoutError),
+    /// What stands between columns is not one character.
+    #[error("`data_handler.backtest_settings.delimiter`: {0}")]
+    Delimiter(#[from] DelimiterError),
     /// The file cannot be read.
     #[error("{path}: cannot read: {source}")]
     Read {
@@ -140,7 +148,7 @@ pub enum HistoryError {
     #[error(transparent)]
     Native(#[from] TickFileError),
     /// The import failed.
-    #[error(transparent)]
+    #[error("{0}{hint}", hint = switch_hint(.0))]
     Import(#[from] Box<ImportError>),
     /// The synthetic market cannot be made.
     #[error(transparent)]
@@ -266,6 +274,17 @@ impl History {
         options.stop = Arc::clone(stop);
         options.contract.clone_from(&settings.contract);
         options.time_zone.clone_from(&settings.time_zone);
+        options.columns = settings.columns.as_deref().map(str::parse).transpose()?;
+        options.delimiter = settings.delimiter.as_deref().map(delimiter).transpose()?;
+        options.stamp = settings.stamp.map(|stamp| match stamp {
+            BarStamp::Start => Stamp::Start,
+            BarStamp::End => Stamp::End,
+        });
+        options.bar_seconds = settings.bar_seconds;
+        options.policies.prices_below_zero = match settings.prices_below_zero {
+            BelowZero::RefuseRow => PricesBelowZero::RefuseRow,
+            BelowZero::Keep => PricesBelowZero::Keep,
+        };
         options.roll = settings.roll.map(|roll| {
             let rule = match roll {
                 RollSetting::Calendar => RollRule::customary(instrument.calendar),
@@ -412,8 +431,16 @@ fn check_fixed(
             without_effect.push("contract");
         }
     }
-    without_effect.extend(settings.roll.map(|_| "roll"));
-    without_effect.extend(settings.time_zone.as_ref().map(|_| "time_zone"));
+    let given = [
+        ("roll", settings.roll.is_some()),
+        ("time_zone", settings.time_zone.is_some()),
+        ("columns", settings.columns.is_some()),
+        ("delimiter", settings.delimiter.is_some()),
+        ("stamp", settings.stamp.is_some()),
+        ("bar_seconds", settings.bar_seconds.is_some()),
+        ("prices_below_zero", settings.prices_below_zero != BelowZero::default()),
+    ];
+    without_effect.extend(given.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name));
     let note = |name: &str| {
         format!(
             "`data_handler.backtest_settings.{name}` has no effect: {} is a native tick file, in which its import has fixed it.",
@@ -421,6 +448,16 @@ fn check_fixed(
         )
     };
     Ok(without_effect.into_iter().map(note).collect())
+}
+
+/// Where the settings are that an import's message calls by its switches.
+fn switch_hint(error: &ImportError) -> &'static str {
+    let text = error.to_string();
+    if text.contains("`--") && !text.contains("configuration") {
+        " (in a configuration, `--time-zone` is `time_zone` of `data_handler.backtest_settings`, and likewise the others; what it has no key for, `algospace-hft import` takes)"
+    } else {
+        ""
+    }
 }
 
 /// Whether a name may mean a native file's contract, however many digits of the year either has.

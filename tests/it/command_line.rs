@@ -328,6 +328,76 @@ fn inspect_writes_bars_and_the_trades_of_the_run() {
     run_badly(folder, "inspect trades --config backtest.yaml --output trades.parquet", 2);
 }
 
+/// The program that drew the bars reads them back, from either kind of file, and so does a run.
+#[test]
+fn a_parquet_table_is_read_as_the_same_table_in_csv() {
+    let directory = folder_with_market();
+    let folder = directory.path();
+    fs::write(folder.join("five.yaml"), format!("{BACKTEST}bars: {{ timeframes: [5] }}\n"))
+        .unwrap();
+    for file in ["bars.csv", "bars.parquet"] {
+        run_well(folder, &format!("inspect bars --config five.yaml --output {file}"));
+        let import = format!("import --format bar-csv --input {file} --output {file}.ticks");
+        let printed = run_well(folder, &import);
+        assert!(printed.contains("timeframe_minutes"), "{printed}");
+    }
+    let ticks = |name: &str| TickFile::open(&folder.join(name)).unwrap().ticks().to_vec();
+    let (csv, parquet) = (ticks("bars.csv.ticks"), ticks("bars.parquet.ticks"));
+    assert!(csv.len() > 1000);
+    assert_eq!(csv, parquet);
+    let own = BACKTEST.replace("es.ticks", "bars.parquet");
+    fs::write(folder.join("own.yaml"), own).unwrap();
+    let printed = run_well(folder, "check --config own.yaml");
+    assert!(printed.contains("bars.parquet"), "{printed}");
+}
+
+/// What a preset leaves open is said by the configuration, and a file that is imported already has no use for it.
+#[test]
+fn a_run_reads_a_file_whose_layout_its_configuration_says() {
+    let directory = folder_with_market();
+    let folder = directory.path();
+    let mut bars = String::new();
+    for minute in 0..400 {
+        let (hour, minute) = (10 + (minute + 1) / 60, (minute + 1) % 60);
+        writeln!(bars, "ES;1;20131007;{hour:02}{minute:02}00;x;-0.25;0.5;-0.5;0;1200").unwrap();
+    }
+    fs::write(folder.join("es.txt"), bars).unwrap();
+    let settings = "format: metastock, time_zone: America/Chicago, delimiter: ';', stamp: end, \
+        bar_seconds: 60, columns: 'contract,-,date,time,-,open,high,low,close,volume'";
+    let configure = |name: &str, file: &str, settings: &str| {
+        let history = format!("{{ file_path: {file}, {settings} }}");
+        let text = BACKTEST.replace("{ file_path: es.ticks }", &history);
+        fs::write(folder.join(name), text).unwrap();
+    };
+    configure("a.yaml", "es.txt", &format!("{settings}, prices_below_zero: keep"));
+    run_well(folder, "inspect bars --config a.yaml --output bars.csv");
+    let bars = read(folder, "bars.csv");
+    let first = bars.lines().nth(1).unwrap();
+    assert!(first.contains(",2013-10-07T15:00:00"), "{first}");
+    assert!(first.contains(",-0.25,0.5,-0.5,0,6000,"), "{first}");
+
+    configure("b.yaml", "es.txt", settings);
+    let message = run_badly(folder, "check --config b.yaml", 2);
+    assert!(message.contains("is not above 0"), "{message}");
+    configure("c.yaml", "es.txt", "format: metastock");
+    let message = run_badly(folder, "check --config c.yaml", 2);
+    assert!(message.contains("`time_zone` of `data_handler.backtest_settings`"), "{message}");
+    for (setting, why) in [
+        ("delimiter: word", "`data_handler.backtest_settings.delimiter`: give one character"),
+        ("columns: 'time,prise'", "`data_handler.backtest_settings.columns`: columns `time,prise`"),
+    ] {
+        configure("d.yaml", "es.txt", &format!("format: tick-csv, {setting}"));
+        let message = run_badly(folder, "check --config d.yaml", 2);
+        assert!(message.contains(why), "{message}");
+    }
+    configure("e.yaml", "es.ticks", "stamp: end, bar_seconds: 60, columns: 'time,price,size'");
+    let printed = run_well(folder, "check --config e.yaml");
+    for key in ["stamp", "bar_seconds", "columns"] {
+        let note = format!("`data_handler.backtest_settings.{key}` has no effect");
+        assert!(printed.contains(&note), "{printed}");
+    }
+}
+
 /// The headers are those of the documentation, in its order, and a matrix has as many rows as its bars.
 #[test]
 fn inspect_writes_the_features_and_matrices_that_are_documented() {

@@ -92,8 +92,8 @@ const CASES: &[Case] = &[
         outcome: Imported(2, 2), words: "2013-10-07T14:59:59" },
     Case { name: "binary file", format: "tick-csv", text: "\u{1}PK\u{3}\u{4}\u{0}\u{0}\u{8}\n\u{0}\n", options: defaults,
         outcome: Failed, words: "not plain text (UTF-16 or binary); save it as UTF-8 text" },
-    Case { name: "Parquet", format: "tick-csv", text: "PAR1\u{15}\u{4}\u{15}\n", options: defaults,
-        outcome: Failed, words: "the file is Parquet; convert it to CSV first" },
+    Case { name: "damaged Parquet", format: "tick-csv", text: "PAR1\u{15}\u{4}\u{15}\n", options: defaults,
+        outcome: Failed, words: "Parquet: Invalid Parquet file" },
     Case { name: "another instrument's prices", format: "tick-csv", text: "2013-10-07 13:30,1.35715,1\n", options: defaults,
         outcome: Failed, words: "a price of 1.35715 is not a whole number of ES's ticks of 0.25" },
     Case { name: "slash dates under an ISO format", format: "bar-csv", text: "3/4/2013 9:30,10,11,9,10,8\n", options: defaults,
@@ -192,7 +192,7 @@ const CASES: &[Case] = &[
             fs::create_dir(&folder).unwrap();
             options.inputs = vec![folder];
         },
-        outcome: Failed, words: "no file ending in .csv, .txt, .csv.gz, .txt.gz, .csv.zst, .txt.zst, .zip in this folder" },
+        outcome: Failed, words: "no file ending in .csv, .txt, .csv.gz, .txt.gz, .csv.zst, .txt.zst, .zip, .parquet in this folder" },
     Case { name: "truncated .gz", format: "tick-csv", text: "", options: |options| {
             let path = options.output.with_file_name("cut.csv.gz");
             let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::databento::{DATABENTO_MAGIC, ZSTANDARD_MAGIC};
 use super::input::{self, Text};
 use super::lean::{self, ZIP_MAGIC};
+use super::parquet_text::PARQUET_MAGIC;
 use super::preset::Preset;
 use super::preset::preset_names;
 use super::row::{Refusal, Row, RowSink};
@@ -78,6 +79,11 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
                 Err(_) => {}
             }
         }
+        Ok(Text::Table(mut table)) => {
+            head.clear();
+            take(&mut table, &mut head).map_err(io)?;
+        }
+        Err(source) if head.starts_with(&PARQUET_MAGIC) => return Err(io(source)),
         Err(_) => {}
     }
     for (magic, detected) in [
@@ -129,10 +135,7 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
 
 /// Files that are no text and are not read, by their first bytes: what they are, and what to do.
 const FOREIGN: &[(&[u8], &str)] = &[
-    (
-        b"PAR1",
-        "Parquet; convert it to CSV first, such as with `duckdb -c \"copy 'in.parquet' to 'out.csv'\"`",
-    ),
+    (&PARQUET_MAGIC, "Parquet inside a packed file; unpack it first"),
     (
         b"ARROW1",
         "Arrow or Feather; convert it to CSV first, such as with pandas: `read_feather`, then `to_csv`",

@@ -514,7 +514,7 @@ impl Format {
     fn endings(&self) -> &'static [&'static str] {
         match self {
             Format::Text(_) => {
-                &[".csv", ".txt", ".csv.gz", ".txt.gz", ".csv.zst", ".txt.zst", ".zip"]
+                &[".csv", ".txt", ".csv.gz", ".txt.gz", ".csv.zst", ".txt.zst", ".zip", ".parquet"]
             }
             Format::Databento => &[".dbn", ".dbn.zst"],
             Format::Sierra(_) => &[".scid"],

@@ -13,9 +13,10 @@ use super::bar_length;
 use super::databento::ZSTANDARD_MAGIC;
 use super::importer::{ImportError, Stop};
 use super::lean::ZIP_MAGIC;
+use super::parquet_text::{self, PARQUET_MAGIC, ParquetText};
 use super::placement::DAY;
 use super::row::RowSink;
-use super::text::{TextFormat, TextReader, TextSummary, line_end};
+use super::text::{TextFormat, TextReader, TextSummary, TimePattern, line_end};
 
 /// Bytes of text in memory; a line that does not fit is refused.
 const BLOCK: usize = 1 << 18;
@@ -57,9 +58,11 @@ pub(super) enum Text {
     Stream(Box<dyn Read>),
     /// An archive and the names of the text files in it.
     Archive(ZipArchive<File>, Vec<String>),
+    /// A Parquet file.
+    Table(ParquetText),
 }
 
-/// Opens a text file: plain, or packed by gzip, Zstandard or zip, whatever its name says.
+/// Opens a text file, whatever its name says: plain, packed by gzip, Zstandard or zip, or Parquet.
 pub(super) fn open_text(mut file: File) -> io::Result<Text> {
     let mut magic = [0; 4];
     let count = fill(&mut file, &mut magic)?;
@@ -68,6 +71,7 @@ pub(super) fn open_text(mut file: File) -> io::Result<Text> {
     Ok(match magic {
         [0x1F, 0x8B, ..] => Text::Stream(Box::new(MultiGzDecoder::new(buffered(file)))),
         ZSTANDARD_MAGIC => Text::Stream(Box::new(zstd::Decoder::with_buffer(buffered(file))?)),
+        PARQUET_MAGIC if count == 4 => Text::Table(ParquetText::new(file)?),
         ZIP_MAGIC if count == 4 => {
             let archive = ZipArchive::new(file)?;
             let is_text = |name: &String| {
@@ -94,11 +98,11 @@ pub(super) fn members(path: &Path) -> Vec<String> {
     match File::open(path).and_then(open_text) {
         Ok(Text::Archive(_, names)) => names,
         // What is wrong with it is told when it is read.
-        Ok(Text::Stream(_)) | Err(_) => Vec::new(),
+        Ok(Text::Stream(_) | Text::Table(_)) | Err(_) => Vec::new(),
     }
 }
 
-/// Reads a text file, plain or packed. The bar length is found in the file if it is not known yet,
+/// Reads a text file, plain or packed, or a Parquet file. The bar length is found in the file if it is not known yet,
 /// and then holds for the files after it.
 pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
     path: &Path,
@@ -109,6 +113,7 @@ pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
     let file = File::open(path).map_err(failed)?;
     // Shares its place with `file`, to tell how much of a packed file has been read.
     let mut place = file.try_clone().map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
     match open_text(file).map_err(failed)? {
         Text::Stream(mut text) => {
             let mut done = 0;
@@ -134,6 +139,24 @@ pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
                     Ok(())
                 })?;
             }
+            Ok(summary)
+        }
+        Text::Table(mut table) => {
+            let (rows, read) = table.progress();
+            let mut typed =
+                TextFormat { delimiter: Some(parquet_text::DELIMITER), ..format.clone() };
+            if table.has_instants() {
+                typed.time = TimePattern::Iso;
+            }
+            let mut done = 0;
+            let summary = read_stream(&mut table, failed, &mut typed, sink, &mut |sink| {
+                let part = read.get() as f64 / rows.max(1) as f64;
+                let now = ((bytes as f64 * part) as u64).clamp(done, bytes);
+                sink.advance(now - done)?;
+                done = now;
+                Ok(())
+            })?;
+            format.bar_length = typed.bar_length;
             Ok(summary)
         }
     }

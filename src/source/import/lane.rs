@@ -33,6 +33,8 @@ const DATES_END: u64 = 2_250_000_000;
 /// How the lines of a file are read.
 pub(super) struct Lane {
     columns: Vec<Column>,
+    /// The last price of each column.
+    last_prices: Vec<LastPrice>,
     /// Whether more columns may follow.
     more: bool,
     delimiter: u8,
@@ -43,6 +45,21 @@ pub(super) struct Lane {
     nano_prices: bool,
     /// Whether its rows are bars.
     pub(super) is_bar: bool,
+}
+
+/// A price as it was written last in a column, where most prices repeat.
+#[derive(Clone, Copy)]
+struct LastPrice {
+    /// Its bytes and the one after it, the lowest first, as far as `mask` goes.
+    text: u128,
+    mask: u128,
+    length: usize,
+    price: Price,
+}
+
+impl LastPrice {
+    /// Equals no text.
+    const NEVER: LastPrice = LastPrice { text: 1, mask: 0, length: 0, price: Price::ZERO };
 }
 
 /// Nanoseconds of a time as written.
@@ -64,13 +81,14 @@ impl Lane {
     ) -> Lane {
         let &Layout { ref columns, more } = layout;
         let (columns, is_bar) = (columns.clone(), layout.is_bar());
-        Lane { columns, more, delimiter, line_end, is_iso, nano_prices, is_bar }
+        let last_prices = vec![LastPrice::NEVER; columns.len()];
+        Lane { columns, last_prices, more, delimiter, line_end, is_iso, nano_prices, is_bar }
     }
 
     /// Reads the line at the start of `text`. Gives what it says and its length with its end, or
     /// `None` if it is not plain.
     #[inline(always)]
-    pub(super) fn read(&self, text: &[u8], clock: &mut Clock) -> Option<(Values, usize)> {
+    pub(super) fn read(&mut self, text: &[u8], clock: &mut Clock) -> Option<(Values, usize)> {
         let window: &Window = text.first_chunk()?;
         if matches!(window[0], b'#' | b' ') {
             return None;
@@ -78,7 +96,8 @@ impl Lane {
         let mut values = Values::default();
         let mut time = Time::Local(0);
         let mut at = 0;
-        for (index, &column) in self.columns.iter().enumerate() {
+        for index in 0..self.columns.len() {
+            let column = self.columns[index];
             if index > 0 {
                 if *window.get(at)? != self.delimiter {
                     return None;
@@ -103,12 +122,12 @@ impl Lane {
                     time = Time::Local(nanos(time) + of_day);
                     at
                 }
-                Column::Price | Column::Close => self.price(window, at, &mut values.last)?,
-                Column::Open => self.price(window, at, &mut values.open)?,
-                Column::High => self.price(window, at, &mut values.high)?,
-                Column::Low => self.price(window, at, &mut values.low)?,
-                Column::Bid => self.quote(window, at, &mut values.bid)?,
-                Column::Ask => self.quote(window, at, &mut values.ask)?,
+                Column::Price | Column::Close => self.price(window, at, index, &mut values.last)?,
+                Column::Open => self.price(window, at, index, &mut values.open)?,
+                Column::High => self.price(window, at, index, &mut values.high)?,
+                Column::Low => self.price(window, at, index, &mut values.low)?,
+                Column::Bid => self.quote(window, at, index, &mut values.bid)?,
+                Column::Ask => self.quote(window, at, index, &mut values.ask)?,
                 Column::Volume | Column::Up | Column::Down => {
                     let (count, at) = whole_number(window, at)?;
                     values.volume += count;
@@ -135,10 +154,8 @@ impl Lane {
                 Column::Unread => self.skip(window, at)?,
             };
         }
-        if self.more {
-            while *window.get(at)? == self.delimiter {
-                at = self.skip(window, at + 1)?;
-            }
+        if self.more && *window.get(at)? == self.delimiter {
+            at = self.skip_line(window, at)?;
         }
         let end = match *window.get(at)? {
             byte if byte == self.line_end => at + 1,
@@ -180,8 +197,32 @@ impl Lane {
         })
     }
 
+    /// The price at `at` in the column of that index.
     #[inline(always)]
-    fn price(&self, window: &Window, at: usize, price: &mut Price) -> Option<usize> {
+    fn price(
+        &mut self,
+        window: &Window,
+        at: usize,
+        index: usize,
+        price: &mut Price,
+    ) -> Option<usize> {
+        let text = u128::from_le_bytes(*window.get(at..)?.first_chunk()?);
+        let last = &mut self.last_prices[index];
+        if text & last.mask == last.text {
+            *price = last.price;
+            return Some(at + last.length);
+        }
+        let end = self.new_price(window, at, price)?;
+        let length = end - at;
+        if length < size_of::<u128>() {
+            let mask = u128::MAX >> (8 * (size_of::<u128>() - 1 - length));
+            self.last_prices[index] = LastPrice { text: text & mask, mask, length, price: *price };
+        }
+        Some(end)
+    }
+
+    #[inline(always)]
+    fn new_price(&self, window: &Window, at: usize, price: &mut Price) -> Option<usize> {
         let is_negative = *window.get(at)? == b'-';
         let at = at + usize::from(is_negative);
         let (count, whole) = digits(window, at)?;
@@ -210,12 +251,18 @@ impl Lane {
 
     /// A price, or nothing.
     #[inline(always)]
-    fn quote(&self, window: &Window, at: usize, quote: &mut Option<Price>) -> Option<usize> {
+    fn quote(
+        &mut self,
+        window: &Window,
+        at: usize,
+        index: usize,
+        quote: &mut Option<Price>,
+    ) -> Option<usize> {
         if self.is_end(*window.get(at)?) {
             return Some(at);
         }
         let mut price = Price::ZERO;
-        let at = self.price(window, at, &mut price)?;
+        let at = self.price(window, at, index, &mut price)?;
         *quote = Some(price);
         Some(at)
     }
@@ -228,22 +275,37 @@ impl Lane {
 
     /// To the end of a column that is not read.
     #[inline(always)]
-    fn skip(&self, window: &Window, mut at: usize) -> Option<usize> {
-        loop {
-            let text = eight(window, at)?;
-            // The lowest byte that is marked is one that was looked for; a borrow can only mark bytes
-            // above it.
-            let is = |byte: u8| {
-                let zero = text ^ (LOW_BITS * u64::from(byte));
-                zero.wrapping_sub(LOW_BITS) & !zero & HIGH_BITS
-            };
-            let ends = is(self.delimiter) | is(self.line_end) | is(b'\r');
-            if ends != 0 {
-                return Some(at + ends.trailing_zeros() as usize / 8);
-            }
-            at += 8;
-        }
+    fn skip(&self, window: &Window, at: usize) -> Option<usize> {
+        find(window, at, |text| {
+            marks(text, self.delimiter) | marks(text, self.line_end) | marks(text, b'\r')
+        })
     }
+
+    /// To the end of a line whose other columns are not read.
+    #[inline(always)]
+    fn skip_line(&self, window: &Window, at: usize) -> Option<usize> {
+        let end = find(window, at, |text| marks(text, self.line_end))?;
+        Some(end - usize::from(window[end - 1] == b'\r'))
+    }
+}
+
+/// To the first byte from `at` that is marked.
+#[inline(always)]
+fn find(window: &Window, mut at: usize, marked: impl Fn(u64) -> u64) -> Option<usize> {
+    loop {
+        let marks = marked(eight(window, at)?);
+        if marks != 0 {
+            return Some(at + marks.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+}
+
+/// Marks each byte that is this one. Only the lowest mark is true: a borrow can mark bytes above it.
+#[inline(always)]
+fn marks(text: u64, byte: u8) -> u64 {
+    let zero = text ^ (LOW_BITS * u64::from(byte));
+    zero.wrapping_sub(LOW_BITS) & !zero & HIGH_BITS
 }
 
 /// The nanoseconds of a date or of a time of day, to which the other is added.
@@ -381,7 +443,20 @@ fn whole_number(window: &Window, at: usize) -> Option<(i64, usize)> {
 /// The side that took liquidity, in a letter or a word.
 #[inline(always)]
 fn side(window: &Window, at: usize) -> Option<(Option<Side>, usize)> {
+    /// By the lower five bits of a letter, so that no branch has to guess which it is.
+    const SIDES: [Option<Side>; 32] = {
+        let mut sides = [None; 32];
+        sides[b'b' as usize & 31] = Some(Side::Buy);
+        sides[b's' as usize & 31] = Some(Side::Sell);
+        sides[b'a' as usize & 31] = Some(Side::Sell);
+        sides
+    };
     let text: [u8; 4] = *window.get(at..)?.first_chunk()?;
+    let letter = text[0] | 0x20;
+    let is_side = (letter == b'b') | (letter == b's') | (letter == b'a') | (letter == b'n');
+    if is_side && !text[1].is_ascii_alphabetic() {
+        return Some((SIDES[usize::from(letter & 31)], at + 1));
+    }
     Some(match text.map(|byte| byte | 0x20) {
         [b'b', b'u', b'y', _] => (Some(Side::Buy), at + 3),
         [b's', b'e', b'l', b'l'] => (Some(Side::Sell), at + 4),

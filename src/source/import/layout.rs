@@ -50,7 +50,7 @@ pub enum Column {
 /// is the one that messages use.
 pub(super) const NAMES: &[(Column, &[&str])] = &[
     (Column::Unread, UNREAD),
-    (Column::Time, &["timestamp", "datetime", "tsevent", "gmttime"]),
+    (Column::Time, &["timestamp", "datetime", "tsevent", "gmttime", "start", "indexlevel0"]),
     (Column::Date, &["date", "dtyyyymmdd"]),
     // The time of day beside a date, date and time otherwise.
     (Column::Clock, &["time"]),

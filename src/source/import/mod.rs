@@ -17,6 +17,7 @@ mod lean;
 mod ledger;
 mod order;
 mod output;
+mod parquet_text;
 mod parts;
 mod placement;
 mod policy;
@@ -50,4 +51,6 @@ pub use report::{Count, Effect, Example, Finding, ImportReport};
 pub use roll_choice::roll_choice;
 pub use row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
 pub use sierra::{SIERRA_MAGIC, SierraError, SierraOptions, decode_sierra, read_sierra};
-pub use text::{Header, Stamp, TextFormat, TextSummary, TimePattern, read_text};
+pub use text::{
+    DelimiterError, Header, Stamp, TextFormat, TextSummary, TimePattern, delimiter, read_text,
+};

@@ -78,6 +78,25 @@ pub enum Stamp {
     End,
 }
 
+/// What was given for a delimiter is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("give one character, such as `,` or `;`, or the word `tab`, not `{0}`")]
+pub struct DelimiterError(String);
+
+/// Reads what stands between columns: one character, or `tab`.
+///
+/// # Errors
+/// If it is a letter, a digit, part of a number or more than one character.
+pub fn delimiter(text: &str) -> Result<u8, DelimiterError> {
+    match text.as_bytes() {
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        &[byte] if byte.is_ascii_punctuation() && !b"\"'.:+-".contains(&byte) || byte == b'\t' => {
+            Ok(byte)
+        }
+        _ => Err(DelimiterError(text.to_owned())),
+    }
+}
+
 /// What [`read_text`] saw beside the rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextSummary {
@@ -182,7 +201,7 @@ impl<'f> TextReader<'f> {
             self.line_end = line_end(rest);
         }
         while !rest.is_empty() {
-            if let Some(lane) = &self.lane {
+            if let Some(lane) = &mut self.lane {
                 let bars = self.format.bar_length.map(|length| (length, self.format.stamp));
                 while let Some((values, length)) = lane.read(rest, &mut self.clock) {
                     self.line += 1;
