@@ -2,12 +2,12 @@
 //! benches that measure it.
 
 use algospace_hft::execution::{
-    Bracket, Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
+    Bracket, Desk, EquityPoint, ExchangeSettings, ExitReason, LimitFill, RuleConstraints,
+    SimulatedExchange, Slippage, Trade,
 };
 use algospace_hft::features::IndicatorSettings;
 use algospace_hft::market::{Bar, Calendar, Instrument, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::matrix::MatricesSettings;
-use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
 use algospace_hft::pipeline::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::strategy::{MovingAverageCross, MovingAverageCrossSettings};
 

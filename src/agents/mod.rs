@@ -4,13 +4,10 @@
 //! many passes with dropout, on what its encoder made of its matrix; their vote is an opportunity if it is
 //! confident enough, and if they and their passes agree. Then the risk sub-system proposes size, stop and
 //! target, the rules cut it down, and the gate lets it pass or not. What came of it all is a
-//! [`DecisionRecord`]. Anything that is missing, fails, or is no number means that nothing is done.
+//! [`DecisionRecord`](crate::strategy::DecisionRecord). Anything that is missing, fails, or is no number means that nothing is done.
 //!
 //! The networks come as a [`model_set::ModelSet`], which loads whole or is refused.
 
-mod calibration;
-mod decision_record;
-mod decision_table;
 mod foreseen;
 pub mod model_set;
 mod networks;
@@ -18,11 +15,6 @@ mod risk;
 mod seat;
 mod vote;
 
-pub use calibration::{Reliability, ReliabilityBin};
-pub use decision_record::{
-    AGENTS, CLASSES, DecisionRecord, MOST_REGIME, Opportunity, Reason, Reasons, RiskProposal,
-};
-pub use decision_table::DecisionTable;
 pub use foreseen::{Foreseen, foresee};
 pub use networks::Networks;
 pub use risk::{RiskRules, STRONG_NODE, Wish};

@@ -1,9 +1,9 @@
 //! What the risk sub-system proposes, under rules that always win.
 
-use super::decision_record::{Reason, RiskProposal};
 use crate::execution::{Account, Target};
 use crate::market::{Money, Price};
 use crate::strategy::Levels;
+use crate::strategy::{Reason, RiskProposal};
 
 /// Farthest exit, in ticks.
 const MOST_TICKS: f64 = 100_000.0;

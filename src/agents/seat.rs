@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::decision_record::{AGENTS, DecisionRecord, Opportunity, Reason};
 use super::foreseen::Foreseen;
 use super::model_set::{ModelSet, ModelSetError};
 use super::networks::{Fault, Networks};
@@ -12,6 +11,7 @@ use crate::execution::{Account, Bracket, Decision, OrderKind, Target};
 use crate::inference::{Backend, DropoutMasks};
 use crate::market::{Bar, Price, Side, Timeframe, Timestamp};
 use crate::matrix::{MatrixKind, Window};
+use crate::strategy::{AGENTS, DecisionRecord, Opportunity, Reason};
 use crate::strategy::{Levels, Observation, Strategy};
 
 /// What the account's and market's numbers are cut to.

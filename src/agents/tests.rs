@@ -11,7 +11,7 @@ use crate::inference::{Backend, Cpu, DropoutMasks, Graph, InferenceError};
 use crate::market::{Bar, Instrument, Money, Price, Side, Timestamp};
 use crate::matrix::MatrixKind;
 use crate::random::Random;
-use crate::strategy::{Levels, Observation, Strategy};
+use crate::strategy::{DecisionRecord, Levels, Observation, Reason, Strategy};
 
 static SET: LazyLock<ModelSet> = LazyLock::new(|| ModelSet::built_in().unwrap());
 
@@ -82,16 +82,6 @@ fn ask(
 #[derive(Deserialize)]
 struct Reference {
     decisions: Vec<Vote>,
-    calibrations: Vec<Calibration>,
-}
-
-#[derive(Deserialize)]
-struct Calibration {
-    name: String,
-    confidence: Vec<f64>,
-    outcome: Vec<bool>,
-    expected_calibration_error: f64,
-    bins: Vec<ReliabilityBin>,
 }
 
 /// tests/oracles/uncertainty_oracle.py
@@ -115,27 +105,6 @@ struct Expected {
     aleatoric: f64,
     epistemic: f64,
     agreement: f64,
-}
-
-/// Against a reference in NumPy.
-#[test]
-fn calibration_is_that_of_the_reference() {
-    let calibrations = reference().calibrations;
-    assert!(calibrations.len() >= 4);
-    for Calibration { name, confidence, outcome, expected_calibration_error, bins } in calibrations
-    {
-        let decisions: Vec<(f64, bool)> = confidence.into_iter().zip(outcome).collect();
-        let ours = Reliability::of(&decisions).unwrap();
-        let apart = (ours.expected_calibration_error - expected_calibration_error).abs();
-        assert!(apart < 1e-9, "{name}: {ours:?}");
-        assert_eq!(ours.bins.len(), bins.len(), "{name}");
-        for (ours, theirs) in ours.bins.iter().zip(bins) {
-            assert_eq!(ours.count, theirs.count, "{name}");
-            assert!((ours.confidence - theirs.confidence).abs() < 1e-9, "{name}");
-            assert!((ours.frequency - theirs.frequency).abs() < 1e-9, "{name}");
-        }
-    }
-    assert_eq!(Reliability::of(&[]), None);
 }
 
 /// Against a reference in NumPy.

@@ -6,8 +6,8 @@
 //! temperature scaling: C. Guo et al., "On Calibration of Modern Neural Networks" (2017). Logarithms are natural
 //! and the same bits on every machine.
 
-use super::decision_record::{AGENTS, CLASSES, Opportunity};
 use crate::execution::Target;
+use crate::strategy::{AGENTS, CLASSES, Opportunity};
 
 const SHORT: usize = 0;
 const LONG: usize = 2;

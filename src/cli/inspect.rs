@@ -9,15 +9,16 @@ use jiff::civil::Date;
 use super::arguments::Inspected;
 use super::progress::Progress;
 use super::{Failure, chart, check, say, stop};
-use crate::agents::DecisionTable;
 use crate::bars::BarTable;
 use crate::config::{Config, StrategyKind};
+use crate::execution::{EquityPoint, Trade};
 use crate::features::FeatureTable;
 use crate::market::{Bar, Timestamp};
 use crate::matrix::MatrixTable;
-use crate::performance::{EquityPoint, RunRecord, TRADES_FILE, Trade, write_trades_file};
+use crate::performance::{RunRecord, TRADES_FILE, write_trades_file};
 use crate::pipeline::{FeatureStage, Place, Prepared, Sink, run_backtest_in};
 use crate::source::history::{History, HistoryError};
+use crate::strategy::DecisionTable;
 use crate::table::{TableError, TableFormat};
 use crate::whole_file::{self, Kind, folder_of};
 

@@ -5,9 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::market::Market;
-use crate::execution::{Account, Decision, Desk};
+use crate::execution::{Account, Decision, Desk, EquityPoint, ExitReason, Trade};
 use crate::market::{Bar, Price, Tick, Timestamp};
-use crate::performance::{EquityPoint, ExitReason, Trade};
 use crate::pipeline::{Answer, Break, Downstream, Event, Question, Sink, TradingStage};
 
 /// A question, and what is known at it.

@@ -8,10 +8,11 @@ use std::sync::atomic::AtomicBool;
 use super::*;
 use crate::agents::Wish;
 use crate::config::Config;
-use crate::execution::{Account, Bracket, Decision, OrderKind, Target};
+use crate::execution::{
+    Account, Bracket, Decision, EquityPoint, ExitReason, OrderKind, Target, Trade,
+};
 use crate::market::{Bar, Money, Timeframe, Timestamp};
 use crate::matrix::MatrixKind;
-use crate::performance::{EquityPoint, ExitReason, Trade};
 use crate::pipeline::{FeatureStage, Sink, pipeline};
 use crate::random::Random;
 use crate::strategy::Strategy;

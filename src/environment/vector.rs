@@ -7,9 +7,8 @@ use std::sync::Arc;
 use super::episode::{Asked, Episode};
 use super::market::Market;
 use crate::agents::{Wish, account_inputs};
-use crate::execution::{Bracket, Decision, OrderKind, Target};
+use crate::execution::{Bracket, Decision, OrderKind, Target, Trade};
 use crate::market::{Money, Side};
-use crate::performance::Trade;
 use crate::random::Random;
 
 /// Numbers of the account that agents see; see [`crate::agents::model_set::FeatureSchema::account`].

@@ -9,8 +9,8 @@ use super::order::{
     Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, Report, ReportKind,
 };
 use super::rules::{OrderRate, Refusal, RuleConstraints, within_collar};
+use crate::execution::{EquityPoint, ExitReason, Trade};
 use crate::market::{Money, Price, Side, Tick, TickFlags, Timestamp};
-use crate::performance::{EquityPoint, ExitReason, Trade};
 
 /// Which position a decision wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

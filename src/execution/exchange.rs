@@ -6,8 +6,8 @@ use super::order::{
     Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, RejectReason,
     Report, ReportKind,
 };
+use crate::execution::ExitReason;
 use crate::market::{Money, Price, Quoted, Side, Tick, TickFlags, Timestamp};
-use crate::performance::ExitReason;
 
 /// Orders that can work at once, and messages that can be under way at once.
 const MOST_ORDERS: usize = 64;

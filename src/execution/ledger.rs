@@ -1,8 +1,8 @@
 //! The account: cash, position by average price, round trips.
 
 use super::order::{Fill, Purpose};
+use crate::execution::{ExitReason, Trade};
 use crate::market::{Money, Price, Side, Timestamp};
-use crate::performance::{ExitReason, Trade};
 
 /// Cash and position, exact to the nano-dollar, and wide enough for any price, size and point value:
 /// ten thousand contracts of a yen bond are worth more than [`Money`] holds, their profit is not.

@@ -37,6 +37,7 @@ mod exchange;
 mod ledger;
 mod order;
 mod rules;
+mod trade;
 
 pub use account::Account;
 pub use desk::{Decision, Desk, Target};
@@ -47,6 +48,7 @@ pub use order::{
     Report, ReportKind,
 };
 pub use rules::{Refusal, RuleConstraints};
+pub use trade::{EquityPoint, ExitReason, Trade};
 
 #[cfg(test)]
 mod tests;

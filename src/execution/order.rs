@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::execution::ExitReason;
 use crate::market::{Money, Price, Side, Timestamp};
-use crate::performance::ExitReason;
 
 /// Names an order; 1, 2, 3, … in the order in which they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::execution::ExitReason;
 use crate::market::{Money, Price, Side, Tick, TickFlags, Timestamp};
-use crate::performance::ExitReason;
 
 const TICK_SIZE: Price = Price::from_units(250_000_000);
 const POINT_VALUE: Money = Money::from_dollars(50);

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::agents::AGENTS;
 use crate::agents::model_set::{GraphKind, ModelSet};
+use crate::strategy::AGENTS;
 
 const PASSES: u32 = 30;
 const WIDTHS: [usize; 2] = [256, 128];

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DecidedBy, RunRecord, Trade};
-use crate::agents::{DecisionRecord, Reason, Reliability};
+use super::{DecidedBy, RunRecord};
 use crate::execution::Target;
+use crate::execution::Trade;
 use crate::market::{Money, Side};
+use crate::performance::Reliability;
+use crate::strategy::{DecisionRecord, Reason};
 
 /// Of fewer trades nobody can say whether confidence foretells.
 pub(super) const FEWEST_FORETOLD: usize = 50;

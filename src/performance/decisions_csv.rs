@@ -5,12 +5,12 @@ use std::path::Path;
 
 use super::RunDirectoryError;
 use super::csv_row::{Row, read_table};
-use crate::agents::{
+use crate::execution::Target;
+use crate::market::Money;
+use crate::strategy::{
     AGENTS, CLASSES, DecisionRecord, DecisionTable, MOST_REGIME, Opportunity, Reason, Reasons,
     RiskProposal,
 };
-use crate::execution::Target;
-use crate::market::Money;
 use crate::table::TableError;
 
 /// Writes the decisions to the file at `path`.

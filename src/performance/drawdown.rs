@@ -1,6 +1,6 @@
 //! How far and how long equity was below its highest point.
 
-use super::EquityPoint;
+use crate::execution::EquityPoint;
 use crate::market::Money;
 
 /// The largest falls of an account. Before the first point it stands at the initial capital.

@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::RunDirectoryError;
 use super::csv_row::read_table;
 use super::drawdown::drawdowns;
-use super::{EquityPoint, RunDirectoryError};
+use crate::execution::EquityPoint;
 use crate::market::Money;
 
 /// Other programs read the first four by place.

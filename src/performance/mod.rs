@@ -6,6 +6,7 @@
 //! one run of several.
 
 mod bootstrap;
+mod calibration;
 mod caveats;
 mod csv_row;
 mod decision_summary;
@@ -14,7 +15,6 @@ mod drawdown;
 mod equity_csv;
 mod latency_file;
 mod latency_summary;
-mod record;
 mod report;
 mod run_directory;
 mod run_record;
@@ -25,10 +25,10 @@ mod trades_csv;
 mod trading_day;
 
 pub use bootstrap::{Interval, Intervals};
+pub use calibration::{Reliability, ReliabilityBin};
 pub use caveats::{MADE_UP_MARKET, NOTHING_TO_DECIDE};
 pub use decision_summary::DecisionSummary;
 pub use latency_summary::{LatencySummary, SpanSummary};
-pub use record::{EquityPoint, ExitReason, Trade};
 pub use run_directory::{
     HeldDirectory, JOURNAL, Maker, RUN_FILES, RunDirectoryError, WallTimes, belongs_to_a_run,
     check_run_directory, hold_run_directory, render_report_again, write_run_directory,

@@ -38,11 +38,12 @@ use super::latency_file::write_percentiles;
 use super::report::{Run, render};
 use super::summary::PICOSECONDS;
 use super::trades_csv::{TRADES_FILE, read_trades, write_trades};
-use super::{EquityPoint, RunRecord, Summary, Trade};
-use crate::agents::DecisionRecord;
+use super::{RunRecord, Summary};
+use crate::execution::{EquityPoint, Trade};
 use crate::latency::Span;
 use crate::market::Timestamp;
 use crate::source::import::REJECTS_FILE;
+use crate::strategy::DecisionRecord;
 use crate::whole_file::{self, Kind};
 
 /// The files of a run's directory: every name that a run may write or take away.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::{EquityPoint, Trade};
-use crate::agents::DecisionRecord;
+use crate::execution::{EquityPoint, Trade};
 use crate::latency::LatencyRecord;
 use crate::market::{Calendar, Money, Price, Timeframe, Timestamp};
+use crate::strategy::DecisionRecord;
 
 /// What the input says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::RunRecord;
 use super::drawdown::Drawdown;
 use super::trading_day::decidable_closes;
-use super::{ExitReason, RunRecord, Trade};
+use crate::execution::{ExitReason, Trade};
 use crate::market::{Money, Timestamp};
 
 /// Fewer losing days than this say nothing of how bad they are.

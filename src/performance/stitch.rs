@@ -12,9 +12,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::run_directory::{FinishedRun, lock};
-use super::{
-    DecidedBy, EquityPoint, InputDescription, RunDirectoryError, RunRecord, Summary, Trade,
-};
+use super::{DecidedBy, InputDescription, RunDirectoryError, RunRecord, Summary};
+use crate::execution::{EquityPoint, Trade};
 use crate::market::{Money, Price, Timeframe, Timestamp};
 
 /// Several runs that are no one run.

@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::RunDirectoryError;
 use super::csv_row::{Row, read_table};
-use super::{ExitReason, RunDirectoryError, Trade};
+use crate::execution::{ExitReason, Trade};
 use crate::market::Side;
 use crate::whole_file::{self, Kind};
 

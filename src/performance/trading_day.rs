@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, DateTime};
 
-use super::EquityPoint;
+use crate::execution::EquityPoint;
 use crate::market::{Calendar, Money, Session, Timestamp};
 
 /// The time on the clocks of the exchange.

@@ -14,20 +14,19 @@ use super::seat::Seat;
 use super::sink::Sink;
 use super::stages::Pipeline;
 use crate::agents::foresee;
-use crate::agents::{DecisionRecord, Reason};
 use crate::config::{self, Config, ConfigError, StrategyKind};
+use crate::execution::{EquityPoint, Trade};
 use crate::journal::JournalError;
 use crate::machine::{Machine, PlanError};
 use crate::market::{
     Bar, BarFlags, Calendar, Instrument, InstrumentError, Money, Timeframe, Timestamp,
 };
 use crate::performance::{
-    DecidedBy, EquityPoint, HeldDirectory, InputDescription, RunDirectoryError, RunRecord, Trade,
-    hold_run_directory,
+    DecidedBy, HeldDirectory, InputDescription, RunDirectoryError, RunRecord, hold_run_directory,
 };
 use crate::source::history::{History, HistoryError, Preparation};
 use crate::source::native::TickFileDescription;
-use crate::strategy::{Observer, Strategy};
+use crate::strategy::{DecisionRecord, Observer, Reason, Strategy};
 
 /// Why a backtest did not run.
 #[derive(Debug, thiserror::Error)]

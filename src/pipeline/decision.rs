@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::sink::Sink;
-use crate::agents::DecisionRecord;
 use crate::execution::{Account, Decision};
 use crate::market::{Bar, Price, Tick, Timestamp};
+use crate::strategy::DecisionRecord;
 
 /// The decision seat is asked what to do, at the close of a bar of its timeframe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

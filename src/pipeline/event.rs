@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::Answer;
-use crate::execution::Report;
+use crate::execution::{ExitReason, Report};
 use crate::market::{Price, Tick, Timestamp};
-use crate::performance::ExitReason;
 
 /// Whatever reaches the stages. One sequencer puts all of it into one order; the same events in the
 /// same order give the same results, bit for bit.

@@ -8,9 +8,9 @@ use hdrhistogram::Histogram;
 use super::event::Event;
 use super::sink::Sink;
 use super::stages::Pipeline;
+use crate::execution::ExitReason;
 use crate::latency::LatencyRecord;
 use crate::market::Tick;
-use crate::performance::ExitReason;
 use crate::strategy::Strategy;
 
 /// Ticks between two looks at the clock, the stop flag and the progress bar: 10 µs of work.

@@ -4,10 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::Answer;
 use super::sink::Sink;
-use crate::agents::DecisionRecord;
-use crate::execution::{OrderMessage, Report};
+use crate::execution::{EquityPoint, OrderMessage, Report, Trade};
 use crate::market::{Bar, Timestamp};
-use crate::performance::{EquityPoint, Trade};
+use crate::strategy::DecisionRecord;
 
 /// Something that a [`Sink`] is told of.
 #[derive(Clone, Copy, Debug, PartialEq)]

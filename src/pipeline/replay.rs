@@ -18,14 +18,13 @@ use super::output::Action;
 use super::seat::Seat;
 use super::sink::Sink;
 use super::stages::{Deciding, Pipeline};
-use crate::agents::DecisionRecord;
 use crate::config::{Config, ConfigError};
-use crate::execution::Account;
+use crate::execution::{Account, EquityPoint, ExitReason, Trade};
 use crate::journal::{End, Journal};
 use crate::market::{Bar, InstrumentError, Price, Tick, Timestamp};
-use crate::performance::{EquityPoint, ExitReason, RunRecord, Trade};
+use crate::performance::RunRecord;
 use crate::source::native::TickFileDescription;
-use crate::strategy::Strategy;
+use crate::strategy::{DecisionRecord, Strategy};
 
 /// Why a journal cannot be replayed.
 #[derive(Debug, thiserror::Error)]

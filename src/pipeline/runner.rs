@@ -15,15 +15,15 @@ use super::output::Action;
 use super::pinned::{Feed, Full, Pace, Paced, PinnedRun, PinnedSettings, Polled, Recorded, Waits};
 use super::sink::Sink;
 use super::stages::Pipeline;
-use crate::agents::DecisionRecord;
 use crate::config::{self, Config, Layout, PaceMode};
+use crate::execution::{EquityPoint, Trade};
 use crate::journal::JournalError;
 use crate::latency::Load;
 use crate::machine::{Machine, Plan, PlanError, Request, Role, lock_memory, plan};
 use crate::market::{Bar, Tick};
-use crate::performance::{EquityPoint, HeldDirectory, JOURNAL, Trade};
+use crate::performance::{HeldDirectory, JOURNAL};
 use crate::source::history::History;
-use crate::strategy::Strategy;
+use crate::strategy::{DecisionRecord, Strategy};
 
 /// Who takes the ticks through the stages.
 pub(super) enum Runner {

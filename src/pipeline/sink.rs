@@ -4,10 +4,9 @@ use super::decision::Answer;
 use super::event::Event;
 use super::feature_stage::FeatureStage;
 use super::output::Action;
-use crate::agents::DecisionRecord;
-use crate::execution::{OrderMessage, Report};
+use crate::execution::{EquityPoint, OrderMessage, Report, Trade};
 use crate::market::{Bar, Timestamp};
-use crate::performance::{EquityPoint, Trade};
+use crate::strategy::DecisionRecord;
 
 /// Takes what the pipeline makes. It stands outside the stages, so it may allocate.
 pub trait Sink {

@@ -7,12 +7,10 @@ use super::event::Event;
 use super::feature_stage::FeatureStage;
 use super::sink::Sink;
 use super::trading::{PipelineSettings, TradingStage};
-use crate::agents::DecisionRecord;
 use crate::bars::TickCounts;
-use crate::execution::{Account, Desk, SimulatedExchange};
+use crate::execution::{Account, Desk, ExitReason, SimulatedExchange};
 use crate::market::{Bar, Price, Tick, Timestamp};
-use crate::performance::ExitReason;
-use crate::strategy::Strategy;
+use crate::strategy::{DecisionRecord, Strategy};
 
 /// All stages from tick to trade, called in order in one thread: [`TradingStage`], and behind its bars
 /// features and the decision seat. The seat's answers go back to it at once.

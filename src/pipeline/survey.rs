@@ -13,13 +13,12 @@ use super::inline::replay;
 use super::runner::Runner;
 use super::seat::Seat;
 use super::sink::Sink;
-use crate::agents::DecisionRecord;
 use crate::config::Config;
+use crate::execution::{EquityPoint, Trade};
 use crate::machine::Machine;
 use crate::market::{Bar, Calendar, Session, Tick, Timestamp};
-use crate::performance::{EquityPoint, Trade};
 use crate::source::history::{History, Preparation};
-use crate::strategy::{Observer, Strategy};
+use crate::strategy::{DecisionRecord, Observer, Strategy};
 
 /// What a run would see of its history: everything that it refuses is refused, and what it would warn of is told.
 #[derive(Clone, Debug, PartialEq)]

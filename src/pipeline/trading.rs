@@ -8,10 +8,9 @@ use super::event::Event;
 use super::sink::Sink;
 use crate::bars::{BarBuilder, TickCounts};
 use crate::execution::{
-    Account, Desk, OrderMessage, OrderPort, Report, ReportKind, SimulatedExchange,
+    Account, Desk, ExitReason, OrderMessage, OrderPort, Report, ReportKind, SimulatedExchange,
 };
 use crate::market::{Bar, Calendar, Price, Session, Tick, TickFlags, Timeframe, Timestamp};
-use crate::performance::ExitReason;
 
 /// How the stages are put together.
 #[derive(Clone, Debug)]

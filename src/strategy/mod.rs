@@ -1,16 +1,21 @@
 //! The decision seat: closed bars in, decisions out.
 
+mod decision_record;
+mod decision_table;
 mod moving_average_cross;
 mod observation;
 mod random_entries;
 
+pub use decision_record::{
+    AGENTS, CLASSES, DecisionRecord, MOST_REGIME, Opportunity, Reason, Reasons, RiskProposal,
+};
+pub use decision_table::DecisionTable;
 pub use moving_average_cross::{MovingAverageCross, MovingAverageCrossSettings};
 pub use observation::{Levels, MOST_CELLS, Observation, ObservedRow};
 pub use random_entries::{RandomEntries, RandomEntriesSettings};
 
 use std::sync::Arc;
 
-use crate::agents::DecisionRecord;
 use crate::execution::{Account, Decision};
 use crate::inference::Backend;
 use crate::market::{Bar, Timeframe};

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use algospace_hft::agents::{DecisionRecord, Reason};
 use algospace_hft::config::Config;
 use algospace_hft::journal::Journal;
 use algospace_hft::market::{Instrument, RollRule, Session, Timestamp};
@@ -15,6 +14,7 @@ use algospace_hft::pipeline::{
 use algospace_hft::source::import::{ImportOptions, roll_choice, run as import};
 use algospace_hft::source::native::{Adjustment, TickFile, TickFileWriter};
 use algospace_hft::source::synthetic::{Settings, SyntheticMarket, write_file};
+use algospace_hft::strategy::{DecisionRecord, Reason};
 
 use crate::shared_data::shared_data;
 

@@ -1,9 +1,8 @@
 //! What a history of bars does to positions, orders and the account: nothing that depends on which of high
 //! and low came first, and nothing that no path through the bar could have done.
 
-use algospace_hft::execution::{Bracket, Decision, Slippage, Target};
+use algospace_hft::execution::{Bracket, Decision, ExitReason, Slippage, Target, Trade};
 use algospace_hft::market::{Bar, Money, Tick, TickFlags, Timeframe, Timestamp};
-use algospace_hft::performance::{ExitReason, Trade};
 use algospace_hft::strategy::Strategy;
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;

@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use algospace_hft::execution::{Decision, Target};
+use algospace_hft::execution::{Decision, EquityPoint, ExitReason, Target, Trade};
 use algospace_hft::market::{Bar, Calendar, Tick, Timeframe, Timestamp};
-use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
 use algospace_hft::pipeline::{FeatureStage, Sink};
 use proptest::prelude::*;
 

@@ -7,9 +7,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use algospace_hft::execution::{Account, Bracket, Decision, LimitFill, Slippage, Target};
+use algospace_hft::execution::{
+    Account, Bracket, Decision, ExitReason, LimitFill, Slippage, Target, Trade,
+};
 use algospace_hft::market::{Bar, Money, Side, Tick, Timeframe, Timestamp};
-use algospace_hft::performance::{ExitReason, Trade};
 use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
 use algospace_hft::strategy::{
     MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,

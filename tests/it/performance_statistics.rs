@@ -1,8 +1,9 @@
 //! Statistics against other programs' figures; `tests/oracles/performance_oracle.py` made them.
 
 use crate::sample_run::empty_run;
+use algospace_hft::execution::{EquityPoint, ExitReason, Trade};
 use algospace_hft::market::{Calendar, Money, Price, Side, Timestamp};
-use algospace_hft::performance::{EquityPoint, ExitReason, RunRecord, Statistics, Summary, Trade};
+use algospace_hft::performance::{RunRecord, Statistics, Summary};
 use serde_json::Value;
 
 fn money(value: &Value) -> Money {

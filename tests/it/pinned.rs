@@ -4,10 +4,9 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use algospace_hft::execution::{Account, Decision, OrderMessage, Report};
+use algospace_hft::execution::{Account, Decision, EquityPoint, OrderMessage, Report, Trade};
 use algospace_hft::machine::Wait;
 use algospace_hft::market::{Bar, Tick, Timeframe, Timestamp};
-use algospace_hft::performance::{EquityPoint, Trade};
 use algospace_hft::pipeline::pinned::{
     Feed, Layout, PinnedRun, PinnedSettings, Polled, Recorded, Wiring, run,
 };
@@ -121,7 +120,7 @@ fn inline(setup: &Setup, ticks: &[Tick]) -> (Made, Vec<(String, u64)>) {
     for tick in ticks {
         pipeline.on_tick(tick, &mut made);
     }
-    pipeline.finish(algospace_hft::performance::ExitReason::EndOfData, &mut made);
+    pipeline.finish(algospace_hft::execution::ExitReason::EndOfData, &mut made);
     (made, pipeline.desk().counters())
 }
 

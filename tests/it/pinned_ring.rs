@@ -25,13 +25,12 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use algospace_hft::execution::{
-    Account, Bracket, Decision, Desk, Fill, Order, OrderKind, OrderMessage, Purpose, Report,
-    ReportKind, SimulatedExchange, Target,
+    Account, Bracket, Decision, Desk, EquityPoint, ExitReason, Fill, Order, OrderKind,
+    OrderMessage, Purpose, Report, ReportKind, SimulatedExchange, Target, Trade,
 };
 use algospace_hft::journal::{End, Journal};
 use algospace_hft::machine::{Machine, Role, Wait, pin_current_thread};
 use algospace_hft::market::{Bar, Money, Price, Side, Tick, Timeframe, Timestamp};
-use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
 use algospace_hft::pipeline::pinned::{
     Failure, Feed, Layout, PinnedRun, PinnedSettings, Polled, Wiring, run,
 };

@@ -3,9 +3,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use algospace_hft::execution::{Bracket, Decision, OrderKind, Slippage, Target};
+use algospace_hft::execution::{
+    Bracket, Decision, EquityPoint, ExitReason, OrderKind, Slippage, Target, Trade,
+};
 use algospace_hft::market::{Bar, Calendar, Money, Tick, Timeframe, Timestamp};
-use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
 use algospace_hft::pipeline::{DecisionTiming, Sink, replay};
 use algospace_hft::strategy::{RandomEntries, RandomEntriesSettings, Strategy};
 use proptest::prelude::*;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use algospace_hft::config::Config;
+use algospace_hft::execution::Trade;
 use algospace_hft::market::{Instrument, Price, Tick, Timestamp};
-use algospace_hft::performance::{RunRecord, Statistics, Trade};
+use algospace_hft::performance::{RunRecord, Statistics};
 use algospace_hft::pipeline::{BacktestError, journal_path, replay_journal, run_backtest, survey};
 use algospace_hft::source::native::{ContractEntry, TickFileDescription, TickFileWriter};
 

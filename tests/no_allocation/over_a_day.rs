@@ -9,11 +9,10 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use algospace_hft::execution::{OrderMessage, Report};
+use algospace_hft::execution::{EquityPoint, OrderMessage, Report, Trade};
 use algospace_hft::latency::Load;
 use algospace_hft::machine::{Placed, Wait};
 use algospace_hft::market::{Bar, Instrument, Money, Tick, Timeframe, Timestamp};
-use algospace_hft::performance::{EquityPoint, Trade};
 use algospace_hft::pipeline::pinned::{
     Feed, Layout, PinnedSettings, Polled, Recorded, Wiring, run,
 };

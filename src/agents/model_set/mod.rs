@@ -26,10 +26,10 @@ pub use schema::{
     ACCOUNT, FeatureSchema, Matrices, OPPORTUNITY, PROPOSAL, SchemaDifference, VERSION, VOLATILITY,
 };
 
-use super::decision_record::{AGENTS, CLASSES, MOST_REGIME};
 use crate::inference::{Backend, DropoutMasks, Graph, InferenceError, Signature, TensorShape};
 use crate::matrix::{MatrixKind, MatrixSettings};
 use crate::strategy::MOST_CELLS;
+use crate::strategy::{AGENTS, CLASSES, MOST_REGIME};
 
 /// Largest difference of a golden output from what the set says.
 pub const GOLDEN_TOLERANCE: f32 = 1e-4;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use crate::chart::{ChartBar, ChartGap, SlowPoint};
+use crate::execution::{EquityPoint, Trade};
 use crate::features::FeatureEngine;
 use crate::market::{Bar, BarFlags, Calendar, Instrument, Session, Timeframe, Timestamp};
-use crate::performance::{EquityPoint, Trade};
 use crate::pipeline::{FeatureStage, Sink};
 
 /// Of the candles and the fair value gaps.

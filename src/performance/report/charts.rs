@@ -9,14 +9,15 @@ use plotly::{Bar, Plot, Scatter};
 use super::Run;
 use super::format::{count, dollars, nanoseconds, percent};
 use super::tables::percentile_name;
+use crate::execution::Trade;
 use crate::latency::Span;
 use crate::market::{Calendar, Money, Price, Side, Timestamp};
 use crate::page::escape;
 use crate::page::plot::{GREY, axis, draw, layout};
+use crate::performance::LatencySummary;
 use crate::performance::drawdown::drawdowns;
 use crate::performance::trades_csv::{contract_symbol, side_name};
 use crate::performance::trading_day::exchange_time;
-use crate::performance::{LatencySummary, Trade};
 
 pub(super) const BLUE: &str = "#1f5fa8";
 pub(super) const GREEN: &str = "#1a7f4b";

@@ -9,10 +9,10 @@ use plotly::{Bar, HeatMap, Plot, Scatter};
 use super::Run;
 use super::charts::{BLUE, GREEN, ORANGE, time_axis};
 use super::format::{count, percent};
-use crate::agents::{AGENTS, DecisionRecord, Opportunity};
 use crate::page::escape;
 use crate::page::plot::{GREY, axis, draw, layout};
 use crate::performance::DecisionSummary;
+use crate::strategy::{AGENTS, DecisionRecord, Opportunity};
 
 /// A line has at most so many points.
 const MOST_POINTS: usize = 5_000;

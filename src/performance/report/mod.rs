@@ -9,11 +9,12 @@ pub(super) mod format;
 mod sections;
 mod tables;
 
+use super::Summary;
 use super::trading_day::exchange_time;
-use super::{EquityPoint, Summary, Trade};
-use crate::agents::DecisionRecord;
+use crate::execution::{EquityPoint, Trade};
 use crate::market::Timestamp;
 use crate::page::{page, plot};
+use crate::strategy::DecisionRecord;
 
 /// What the report shows.
 pub(super) struct Run<'a> {

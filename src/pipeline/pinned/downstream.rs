@@ -5,14 +5,13 @@ use rtrb::Consumer;
 use super::queue::Outlet;
 use super::ring::Full;
 use super::stopwatch::Stopwatch;
-use crate::agents::DecisionRecord;
 use crate::execution::Account;
 use crate::latency::Span;
 use crate::market::{Bar, Price, Tick, Timeframe};
 use crate::pipeline::decision::{Answer, Break, Downstream, Question};
 use crate::pipeline::feature_stage::FeatureStage;
 use crate::pipeline::sink::Sink;
-use crate::strategy::Observation;
+use crate::strategy::{DecisionRecord, Observation};
 
 /// To the decision seat.
 #[derive(Clone, Copy)]

@@ -48,7 +48,6 @@ use super::output::{Action, Output};
 use super::sink::Sink;
 use super::stages::{Deciding, Pipeline};
 use super::trading::TradingStage;
-use crate::agents::DecisionRecord;
 use crate::execution::{OrderId, OrderMessage};
 use crate::inference::Backend;
 use crate::latency::{LatencyRecord, Load, Recorder, Sample, Span};
@@ -56,7 +55,7 @@ use crate::machine::{
     Core, Placed, Role, Wait, huge_pages, keep_current_thread_on, pin_current_thread, real_time,
 };
 use crate::market::{Bar, Timestamp};
-use crate::strategy::Strategy;
+use crate::strategy::{DecisionRecord, Strategy};
 use downstream::{DecisionMessage, FeatureMessage, Features, Notice, Noticed, ToFeatures};
 use failure::Failures;
 use outlets::OutletParts;

@@ -2,10 +2,9 @@
 
 use super::queue::Outlet;
 use super::stopwatch::Stopwatch;
-use crate::execution::OrderMessage;
+use crate::execution::{EquityPoint, OrderMessage, Trade};
 use crate::latency::Span;
 use crate::market::{Bar, Timeframe, Timestamp};
-use crate::performance::{EquityPoint, Trade};
 use crate::pipeline::decision::Answer;
 use crate::pipeline::feature_stage::FeatureStage;
 use crate::pipeline::output::{Action, Output};

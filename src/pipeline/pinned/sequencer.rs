@@ -12,9 +12,9 @@ use super::downstream::Notice;
 use super::failure::{Failure, Failures, without_unwinding};
 use super::feed::{Feed, Polled};
 use super::ring::{BATCH, Full, Publisher, Slot};
+use crate::execution::ExitReason;
 use crate::machine::{Role, Wait, Waiter};
 use crate::market::{Tick, TickFlags, Timeframe, Timestamp};
-use crate::performance::ExitReason;
 use crate::pipeline::decision::{Answer, DecisionTiming};
 use crate::pipeline::event::Event;
 

@@ -5,13 +5,12 @@ use proptest::strategy::Strategy;
 
 use super::*;
 use crate::execution::{
-    Account, Bracket, Decision, ExchangeSettings, LimitFill, OrderKind, RuleConstraints, Slippage,
-    Target,
+    Account, Bracket, Decision, EquityPoint, ExchangeSettings, LimitFill, OrderKind,
+    RuleConstraints, Slippage, Target, Trade,
 };
 use crate::features::IndicatorSettings;
 use crate::market::{Calendar, Instrument, Money, Side, TickFlags, Timeframe, Timestamp};
 use crate::matrix::MatricesSettings;
-use crate::performance::{EquityPoint, Trade};
 use crate::pipeline::decision::DecisionTiming;
 
 const TICK_SIZE: Price = Price::from_units(250_000_000);

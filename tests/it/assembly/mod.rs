@@ -4,8 +4,8 @@ pub mod random;
 pub mod threads;
 
 use algospace_hft::execution::{
-    Account, Bracket, Decision, Desk, ExchangeSettings, LimitFill, OrderKind, RuleConstraints,
-    SimulatedExchange, Slippage, Target,
+    Account, Bracket, Decision, Desk, EquityPoint, ExchangeSettings, ExitReason, LimitFill,
+    OrderKind, RuleConstraints, SimulatedExchange, Slippage, Target, Trade,
 };
 use algospace_hft::features::{IndicatorSettings, IndicatorTimeframes};
 use algospace_hft::indicators::{
@@ -13,7 +13,6 @@ use algospace_hft::indicators::{
 };
 use algospace_hft::market::{Bar, Calendar, Instrument, Money, Price, Tick, Timeframe, Timestamp};
 use algospace_hft::matrix::{ColumnSettings, MatricesSettings, MatrixSettings, Scale};
-use algospace_hft::performance::{EquityPoint, ExitReason, Trade};
 use algospace_hft::pipeline::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::strategy::Strategy;
 

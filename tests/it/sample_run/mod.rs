@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use algospace_hft::agents::{DecisionRecord, Opportunity, Reason};
-use algospace_hft::execution::Target;
+use algospace_hft::execution::{EquityPoint, ExitReason, Target, Trade};
 use algospace_hft::latency::{LatencyRecord, Load, Recorder, Sample, Span};
 use algospace_hft::market::{Calendar, Money, Price, Side, Timeframe, Timestamp};
-use algospace_hft::performance::{
-    DecidedBy, EquityPoint, ExitReason, InputDescription, RunRecord, Trade, WallTimes,
-};
+use algospace_hft::performance::{DecidedBy, InputDescription, RunRecord, WallTimes};
+use algospace_hft::strategy::{DecisionRecord, Opportunity, Reason};
 use hdrhistogram::Histogram;
 
 /// A text that would break a page, a table or a chart that did not escape it.

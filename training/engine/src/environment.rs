@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use algospace_hft::agents::Wish;
 use algospace_hft::environment::{self, ACCOUNT_WIDTH, Action, EpisodeSettings, Step};
-use algospace_hft::performance::ExitReason;
+use algospace_hft::execution::ExitReason;
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

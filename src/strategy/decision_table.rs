@@ -128,7 +128,7 @@ impl DecisionTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agents::{Reason, Reasons};
+    use crate::strategy::{Reason, Reasons};
 
     #[test]
     fn every_decision_is_a_row_with_every_field() {

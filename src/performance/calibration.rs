@@ -59,3 +59,47 @@ impl Reliability {
         Some(Reliability { bins, expected_calibration_error })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Calibration {
+        name: String,
+        confidence: Vec<f64>,
+        outcome: Vec<bool>,
+        expected_calibration_error: f64,
+        bins: Vec<ReliabilityBin>,
+    }
+
+    #[derive(Deserialize)]
+    struct Reference {
+        calibrations: Vec<Calibration>,
+    }
+
+    /// Against a reference in NumPy.
+    #[test]
+    fn calibration_is_that_of_the_reference() {
+        // tests/oracles/uncertainty_oracle.py
+        let text = include_str!("../../tests/fixtures/uncertainty.json");
+        let reference: Reference = serde_json::from_str(text).unwrap();
+        let calibrations = reference.calibrations;
+        assert!(calibrations.len() >= 4);
+        for Calibration { name, confidence, outcome, expected_calibration_error, bins } in
+            calibrations
+        {
+            let decisions: Vec<(f64, bool)> = confidence.into_iter().zip(outcome).collect();
+            let ours = Reliability::of(&decisions).unwrap();
+            let apart = (ours.expected_calibration_error - expected_calibration_error).abs();
+            assert!(apart < 1e-9, "{name}: {ours:?}");
+            assert_eq!(ours.bins.len(), bins.len(), "{name}");
+            for (ours, theirs) in ours.bins.iter().zip(bins) {
+                assert_eq!(ours.count, theirs.count, "{name}");
+                assert!((ours.confidence - theirs.confidence).abs() < 1e-9, "{name}");
+                assert!((ours.frequency - theirs.frequency).abs() < 1e-9, "{name}");
+            }
+        }
+        assert_eq!(Reliability::of(&[]), None);
+    }
+}

@@ -1,4 +1,4 @@
-//! What a run leaves behind: round-trip trades and the equity curve.
+//! What the desk's account leaves behind: round-trip trades and the equity curve.
 
 use serde::{Deserialize, Serialize};
 
