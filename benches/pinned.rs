@@ -8,14 +8,14 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use algospace_hft::engine::pinned::{
+    Feed, Layout, Pace, Paced, PinnedSettings, Recorded, Wiring, run,
+};
+use algospace_hft::engine::{FeatureStage, JournalHeader, RunJournal};
 use algospace_hft::features::IndicatorSettings;
 use algospace_hft::latency::{LatencyRecord, Load};
 use algospace_hft::machine::{Machine, Placed, Role, Wait};
 use algospace_hft::market::Tick;
-use algospace_hft::pipeline::pinned::{
-    Feed, Layout, Pace, Paced, PinnedSettings, Recorded, Wiring, run,
-};
-use algospace_hft::pipeline::{FeatureStage, JournalHeader, RunJournal};
 use algospace_hft::source::native::TickFile;
 use algospace_hft::source::synthetic::{RegimesSettings, Settings, SyntheticMarket, write_file};
 use whole_pipeline::Counts;

@@ -5,7 +5,8 @@
 //! [`source`] (ticks) → [`bars`] → [`indicators`] → [`features`] (one row at each close) → [`matrix`]
 //! (what the agents see) → [`strategy`] (the decision seat, and in it the [`agents`]) → [`execution`] (orders, fills, positions) →
 //! [`performance`] (statistics and the report). [`market`] is the ground floor that all
-//! of them stand on, [`config`] the user's settings, and [`pipeline`] wires the stages together;
+//! of them stand on, [`config`] the user's settings; [`engine`] wires the stages together, and [`run`] goes from a
+//! configuration to everything that a run leaves;
 //! [`machine`] knows which thread belongs on which core; [`table`] and [`chart`] show what they make,
 //! [`latency`] how long it took. [`environment`] lets agents learn on the same stages.
 //!
@@ -17,6 +18,7 @@ pub mod bars;
 pub mod chart;
 pub mod cli;
 pub mod config;
+pub mod engine;
 pub mod environment;
 pub mod execution;
 pub mod features;
@@ -29,9 +31,9 @@ pub mod market;
 pub mod matrix;
 mod page;
 pub mod performance;
-pub mod pipeline;
 mod printable;
 pub mod random;
+pub mod run;
 #[cfg(test)]
 mod sampling;
 pub mod source;

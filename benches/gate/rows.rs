@@ -7,6 +7,8 @@
 use std::hint::black_box;
 
 use algospace_hft::bars::BarBuilder;
+use algospace_hft::engine::Event;
+use algospace_hft::engine::pinned::ring::{BATCH, Slot, ring};
 use algospace_hft::execution::{
     Bracket, Decision, ExitReason, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose,
     Report, ReportKind, Target,
@@ -19,8 +21,6 @@ use algospace_hft::market::{
     Bar, Calendar, Instrument, Side, Tick, TickDivision, Timeframe, Timestamp,
 };
 use algospace_hft::matrix::{FeatureMatrix, MatrixKind, MatrixSettings};
-use algospace_hft::pipeline::Event;
-use algospace_hft::pipeline::pinned::ring::{BATCH, Slot, ring};
 use algospace_hft::source::synthetic::{Generator, RegimesSettings, Settings, SyntheticMarket};
 
 use crate::measured::measured;

@@ -1,9 +1,9 @@
 //! The hop of our own pinned pipeline: its ring, written and taken as its threads do.
 
+use algospace_hft::engine::Event;
+use algospace_hft::engine::pinned::ring::{self, Publisher, Reader, Slot, ring};
 use algospace_hft::machine::Wait;
 use algospace_hft::market::{Price, Tick, Timestamp};
-use algospace_hft::pipeline::Event;
-use algospace_hft::pipeline::pinned::ring::{self, Publisher, Reader, Slot, ring};
 use disruptor::Polling;
 
 use super::{BATCH, CAPACITY, Message, Queue, Receive, Send};

@@ -1,6 +1,7 @@
 //! The whole pipeline, put together by hand as a backtest with the default costs and rules has it, for the
 //! benches that measure it.
 
+use algospace_hft::engine::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::execution::{
     Bracket, Desk, EquityPoint, ExchangeSettings, ExitReason, LimitFill, RuleConstraints,
     SimulatedExchange, Slippage, Trade,
@@ -8,7 +9,6 @@ use algospace_hft::execution::{
 use algospace_hft::features::IndicatorSettings;
 use algospace_hft::market::{Bar, Calendar, Instrument, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::matrix::MatricesSettings;
-use algospace_hft::pipeline::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::strategy::{MovingAverageCross, MovingAverageCrossSettings};
 
 /// 5 and 30 minutes.

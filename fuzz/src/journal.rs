@@ -1,7 +1,7 @@
 use std::io::Write;
 
+use algospace_hft::engine::Entry;
 use algospace_hft::journal::{End, Journal};
-use algospace_hft::pipeline::Entry;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 /// The bytes as they are, and the same as records behind a good head, with good checksums, which keep everything

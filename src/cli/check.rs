@@ -12,7 +12,7 @@ use crate::market::{Instrument, Timestamp};
 use crate::performance::{
     MADE_UP_MARKET, NOTHING_TO_DECIDE, RUN_FILES, belongs_to_a_run, check_run_directory,
 };
-use crate::pipeline::{Missing, Survey, open_backend, open_model_set, survey};
+use crate::run::{Missing, Survey, open_backend, open_model_set, survey};
 use crate::whole_file::Identity;
 
 /// So many holes are listed to people.

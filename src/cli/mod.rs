@@ -23,8 +23,8 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 
-use crate::pipeline::BacktestError;
 use crate::printable::printable;
+use crate::run::BacktestError;
 
 /// Why a command ended without what was asked for.
 #[derive(Debug)]

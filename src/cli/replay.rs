@@ -8,7 +8,7 @@ use super::run::say_results;
 use super::{Failure, say, stop, tell};
 use crate::market::Timestamp;
 use crate::performance::{Maker, Summary, WallTimes, check_run_directory, hold_run_directory};
-use crate::pipeline::{Replayed, replay_journal};
+use crate::run::{Replayed, replay_journal};
 
 pub(super) fn replay(
     path: &Path,

@@ -9,7 +9,7 @@ use crate::performance::{
     LatencySummary, Maker, Summary, WallTimes, check_run_directory, hold_run_directory,
     render_report_again,
 };
-use crate::pipeline::{Backtest, Place, run_backtest_in};
+use crate::run::{Backtest, Place, run_backtest_in};
 
 impl Progress {
     pub(super) fn show_backtest(&mut self, now: Backtest) {

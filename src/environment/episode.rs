@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::market::Market;
+use crate::engine::{Answer, Break, Downstream, Event, Question, Sink, TradingStage};
 use crate::execution::{Account, Decision, Desk, EquityPoint, ExitReason, Trade};
 use crate::market::{Bar, Price, Tick, Timestamp};
-use crate::pipeline::{Answer, Break, Downstream, Event, Question, Sink, TradingStage};
 
 /// A question, and what is known at it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::agents::model_set::FeatureSchema;
 use crate::agents::{RiskRules, volatility_input};
 use crate::config::Config;
+use crate::engine::{Sink, TradingStage};
 use crate::execution::{Account, Decision, EquityPoint, ExitReason, Trade};
 use crate::market::{Bar, Price, Session, Tick, Timeframe, Timestamp};
 use crate::matrix::{MatricesSettings, MatrixKind, MatrixSettings};
-use crate::pipeline::{BacktestError, Sink, TradingStage, pipeline, risk_rules};
-use crate::source::history::{History, HistoryError, Preparation};
+use crate::run::history::{History, HistoryError, Preparation};
+use crate::run::{BacktestError, pipeline, risk_rules};
 use crate::source::native::TickFileDescription;
 use crate::strategy::{Levels, Observation, Observer, Strategy};
 

@@ -8,13 +8,14 @@ use std::sync::atomic::AtomicBool;
 use super::*;
 use crate::agents::Wish;
 use crate::config::Config;
+use crate::engine::{FeatureStage, Sink};
 use crate::execution::{
     Account, Bracket, Decision, EquityPoint, ExitReason, OrderKind, Target, Trade,
 };
 use crate::market::{Bar, Money, Timeframe, Timestamp};
 use crate::matrix::MatrixKind;
-use crate::pipeline::{FeatureStage, Sink, pipeline};
 use crate::random::Random;
+use crate::run::pipeline;
 use crate::strategy::Strategy;
 
 const DAYS: usize = 11;

@@ -1,6 +1,5 @@
-//! Where ticks come from: the native tick file, imported history, synthetic markets.
+//! Where ticks come from: the native tick file, imported files, synthetic markets.
 
-pub mod history;
 pub mod import;
 pub mod native;
 pub mod synthetic;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use algospace_hft::config::Config;
+use algospace_hft::engine::{Action, Entry};
 use algospace_hft::journal::Journal;
 use algospace_hft::market::{Instrument, RollRule, Session, Timestamp};
 use algospace_hft::performance::RunRecord;
-use algospace_hft::pipeline::{
-    Action, Entry, ReplayError, journal_path, replay_journal, run_backtest,
-};
+use algospace_hft::run::{ReplayError, journal_path, replay_journal, run_backtest};
 use algospace_hft::source::import::{ImportOptions, roll_choice, run as import};
 use algospace_hft::source::native::{Adjustment, TickFile, TickFileWriter};
 use algospace_hft::source::synthetic::{Settings, SyntheticMarket, write_file};

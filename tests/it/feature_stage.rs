@@ -1,11 +1,11 @@
 //! Features through the stages, against indicators fed by hand.
 
+use algospace_hft::engine::{FeatureStage, Sink};
 use algospace_hft::execution::{EquityPoint, ExitReason, Trade};
 use algospace_hft::indicators::{
     Indicator, LowVolumeNode, LowVolumeNodeSettings, TickBar, TradedVolume,
 };
 use algospace_hft::market::{Bar, Calendar, Price, Tick, Timeframe, Timestamp};
-use algospace_hft::pipeline::{FeatureStage, Sink};
 use proptest::prelude::*;
 
 use crate::assembly::random::{any_step, market_of};

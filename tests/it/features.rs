@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use algospace_hft::bars::{BarBuilder, resample};
+use algospace_hft::engine::FeatureStage;
 use algospace_hft::features::{
     FeatureEngine, FeatureLayout, Field, IndicatorSettings, Unit, in_chunks,
 };
@@ -13,7 +14,6 @@ use algospace_hft::market::{Bar, BarFlags, Calendar, Instrument, Price, Timefram
 use algospace_hft::matrix::{
     CLIP, FeatureMatrix, MatricesSettings, MatrixKind, MatrixSettings, Scale,
 };
-use algospace_hft::pipeline::FeatureStage;
 use algospace_hft::random::Random;
 use algospace_hft::source::synthetic::{Generator, RegimesSettings, Settings, SyntheticMarket};
 use proptest::prelude::*;

@@ -5,7 +5,7 @@ use std::fs;
 use algospace_hft::bars::BarBuilder;
 use algospace_hft::config::Config;
 use algospace_hft::market::{Bar, BarFlags, Instrument, Timeframe, Timestamp};
-use algospace_hft::source::history::History;
+use algospace_hft::run::history::History;
 use algospace_hft::source::import::{
     BarRow, Finding, ImplausiblePrices, ImportOptions, ImportReport, expand_bar, run,
 };

@@ -8,9 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
+use algospace_hft::engine::{Entry, Event};
 use algospace_hft::journal::{End, Journal, Record};
-use algospace_hft::pipeline::{Entry, Event, replay_journal};
 use algospace_hft::random::Random;
+use algospace_hft::run::replay_journal;
 
 const LAYOUTS: [&str; 3] = ["fused", "decision_apart", "all_apart"];
 const PACES: [&str; 2] = ["unpaced", "bursts, burst_ticks: 1000, burst_every_milliseconds: 2"];

@@ -5,9 +5,9 @@ use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
+use algospace_hft::engine::{Entry, Event};
 use algospace_hft::journal::{Journal, Record, Writer};
 use algospace_hft::performance::hold_run_directory;
-use algospace_hft::pipeline::{Entry, Event};
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use tempfile::TempDir;
 

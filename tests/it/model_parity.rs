@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use algospace_hft::agents::model_set::{GraphKind, ModelSet};
+use algospace_hft::engine::FeatureStage;
 use algospace_hft::features::IndicatorSettings;
 use algospace_hft::inference::{Cpu, DropoutMasks, Graph};
 use algospace_hft::market::{Bar, Instrument, RollRule, Timeframe};
 use algospace_hft::matrix::{MatricesSettings, MatrixKind};
-use algospace_hft::pipeline::FeatureStage;
 use algospace_hft::random::Random;
 use algospace_hft::source::import::{ImportOptions, roll_choice, run as import};
 use algospace_hft::source::native::{Adjustment, TickFile};

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use algospace_hft::engine::{FeatureStage, Sink};
 use algospace_hft::execution::{Decision, EquityPoint, ExitReason, Target, Trade};
 use algospace_hft::market::{Bar, Calendar, Tick, Timeframe, Timestamp};
-use algospace_hft::pipeline::{FeatureStage, Sink};
 use proptest::prelude::*;
 
 use crate::assembly::random::{any_setup, any_step, market_of, restless};

@@ -4,13 +4,13 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use algospace_hft::engine::pinned::{
+    Feed, Layout, PinnedRun, PinnedSettings, Polled, Recorded, Wiring, run,
+};
+use algospace_hft::engine::{Answer, DecisionTiming, FeatureStage, Sink};
 use algospace_hft::execution::{Account, Decision, EquityPoint, OrderMessage, Report, Trade};
 use algospace_hft::machine::Wait;
 use algospace_hft::market::{Bar, Tick, Timeframe, Timestamp};
-use algospace_hft::pipeline::pinned::{
-    Feed, Layout, PinnedRun, PinnedSettings, Polled, Recorded, Wiring, run,
-};
-use algospace_hft::pipeline::{Answer, DecisionTiming, FeatureStage, Sink};
 use algospace_hft::random::Random;
 use algospace_hft::strategy::Strategy;
 use proptest::prelude::*;

@@ -24,6 +24,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use algospace_hft::engine::pinned::{
+    Failure, Feed, Layout, PinnedRun, PinnedSettings, Polled, Wiring, run,
+};
+use algospace_hft::engine::{
+    Action, Answer, Break, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output,
+    Pipeline, Question, Quote, Sink, TradingStage,
+};
 use algospace_hft::execution::{
     Account, Bracket, Decision, Desk, EquityPoint, ExitReason, Fill, Order, OrderKind,
     OrderMessage, Purpose, Report, ReportKind, SimulatedExchange, Target, Trade,
@@ -31,13 +38,6 @@ use algospace_hft::execution::{
 use algospace_hft::journal::{End, Journal};
 use algospace_hft::machine::{Machine, Role, Wait, pin_current_thread};
 use algospace_hft::market::{Bar, Money, Price, Side, Tick, Timeframe, Timestamp};
-use algospace_hft::pipeline::pinned::{
-    Failure, Feed, Layout, PinnedRun, PinnedSettings, Polled, Wiring, run,
-};
-use algospace_hft::pipeline::{
-    Action, Answer, Break, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output,
-    Pipeline, Question, Quote, Sink, TradingStage,
-};
 use algospace_hft::random::Random;
 use algospace_hft::strategy::Strategy;
 use proptest::prelude::*;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use algospace_hft::bars::BarBuilder;
 use algospace_hft::config::Config;
 use algospace_hft::market::{Bar, Instrument, Price, RollRule, Timeframe, Timestamp};
-use algospace_hft::pipeline::run_backtest;
+use algospace_hft::run::run_backtest;
 use algospace_hft::source::import::{
     ImplausiblePrices, ImportOptions, ImportReport, roll_choice, run,
 };

@@ -3,11 +3,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use algospace_hft::engine::{DecisionTiming, Sink, replay};
 use algospace_hft::execution::{
     Bracket, Decision, EquityPoint, ExitReason, OrderKind, Slippage, Target, Trade,
 };
 use algospace_hft::market::{Bar, Calendar, Money, Tick, Timeframe, Timestamp};
-use algospace_hft::pipeline::{DecisionTiming, Sink, replay};
 use algospace_hft::strategy::{RandomEntries, RandomEntriesSettings, Strategy};
 use proptest::prelude::*;
 

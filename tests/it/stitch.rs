@@ -9,7 +9,7 @@ use algospace_hft::market::Timestamp;
 use algospace_hft::performance::{
     RunRecord, Statistics, WallTimes, stitch_runs, write_run_directory,
 };
-use algospace_hft::pipeline::run_backtest;
+use algospace_hft::run::run_backtest;
 
 /// Runs a rule, or the agents of the set that is built in, from day to day, and leaves a directory.
 fn run(folder: &Path, name: &str, days: &str, others: &str) -> (RunRecord, PathBuf) {

@@ -9,7 +9,7 @@ use algospace_hft::config::Config;
 use algospace_hft::execution::Trade;
 use algospace_hft::market::{Instrument, Price, Tick, Timestamp};
 use algospace_hft::performance::{RunRecord, Statistics};
-use algospace_hft::pipeline::{BacktestError, journal_path, replay_journal, run_backtest, survey};
+use algospace_hft::run::{BacktestError, journal_path, replay_journal, run_backtest, survey};
 use algospace_hft::source::native::{ContractEntry, TickFileDescription, TickFileWriter};
 
 const DECIDE_READILY: &str =

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use algospace_hft::agents::model_set::ModelSet;
 use algospace_hft::agents::{AgentSettings, Agents, Networks, RiskRules, STRONG_NODE};
+use algospace_hft::engine::Sink;
 use algospace_hft::execution::{
     Account, Bracket, Decision, EquityPoint, ExitReason, LimitFill, OrderKind, Slippage, Target,
     Trade,
@@ -13,7 +14,6 @@ use algospace_hft::inference::{Backend, Graph, InferenceError, Signature};
 use algospace_hft::latency::{LONGEST, Load, Recorder, Sample, Span};
 use algospace_hft::market::{Bar, Instrument, Money, Price, Tick, TickFlags, Timeframe, Timestamp};
 use algospace_hft::matrix::MatrixKind;
-use algospace_hft::pipeline::Sink;
 use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
 use algospace_hft::strategy::{
     Levels, MovingAverageCross, MovingAverageCrossSettings, Observation, RandomEntries,

@@ -9,16 +9,14 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use algospace_hft::engine::pinned::{Feed, Layout, PinnedSettings, Polled, Recorded, Wiring, run};
+use algospace_hft::engine::{
+    Answer, DecisionTiming, FeatureStage, JournalHeader, RunJournal, Sink,
+};
 use algospace_hft::execution::{EquityPoint, OrderMessage, Report, Trade};
 use algospace_hft::latency::Load;
 use algospace_hft::machine::{Placed, Wait};
 use algospace_hft::market::{Bar, Instrument, Money, Tick, Timeframe, Timestamp};
-use algospace_hft::pipeline::pinned::{
-    Feed, Layout, PinnedSettings, Polled, Recorded, Wiring, run,
-};
-use algospace_hft::pipeline::{
-    Answer, DecisionTiming, FeatureStage, JournalHeader, RunJournal, Sink,
-};
 use algospace_hft::source::native::TickFileDescription;
 use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
 

@@ -16,7 +16,7 @@ use crate::chart::{ChartInput, write_chart};
 use crate::features::IndicatorTimeframes;
 use crate::matrix::MatricesSettings;
 use crate::page::PAGE;
-use crate::pipeline::{AssemblyError, BacktestError, Prepared};
+use crate::run::{AssemblyError, BacktestError, Prepared};
 use crate::whole_file::folder_of;
 
 pub(super) fn chart(

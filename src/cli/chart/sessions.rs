@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use crate::chart::{ChartBar, ChartGap, SlowPoint};
+use crate::engine::{FeatureStage, Sink};
 use crate::execution::{EquityPoint, Trade};
 use crate::features::FeatureEngine;
 use crate::market::{Bar, BarFlags, Calendar, Instrument, Session, Timeframe, Timestamp};
-use crate::pipeline::{FeatureStage, Sink};
 
 /// Of the candles and the fair value gaps.
 pub(super) const FAST: Timeframe = Timeframe::MINUTES_5;

@@ -3,6 +3,7 @@
 pub mod random;
 pub mod threads;
 
+use algospace_hft::engine::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::execution::{
     Account, Bracket, Decision, Desk, EquityPoint, ExchangeSettings, ExitReason, LimitFill,
     OrderKind, RuleConstraints, SimulatedExchange, Slippage, Target, Trade,
@@ -13,7 +14,6 @@ use algospace_hft::indicators::{
 };
 use algospace_hft::market::{Bar, Calendar, Instrument, Money, Price, Tick, Timeframe, Timestamp};
 use algospace_hft::matrix::{ColumnSettings, MatricesSettings, MatrixSettings, Scale};
-use algospace_hft::pipeline::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::strategy::Strategy;
 
 /// ES.

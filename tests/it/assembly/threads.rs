@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use algospace_hft::engine::pinned::{Layout, PinnedSettings};
+use algospace_hft::engine::{JournalHeader, RunJournal};
 use algospace_hft::latency::Load;
 use algospace_hft::machine::{Placed, Wait};
 use algospace_hft::market::Instrument;
-use algospace_hft::pipeline::pinned::{Layout, PinnedSettings};
-use algospace_hft::pipeline::{JournalHeader, RunJournal};
 use algospace_hft::source::native::TickFileDescription;
 
 /// All threads where the system puts them.

@@ -7,22 +7,24 @@ use std::time::Duration;
 use quanta::Clock;
 
 use super::backtest::BacktestError;
-use super::event::Event;
-use super::feature_stage::FeatureStage;
-use super::inline::{Replay, no_times, replay};
-use super::journal::{JournalHeader, RunJournal};
-use super::output::Action;
-use super::pinned::{Feed, Full, Pace, Paced, PinnedRun, PinnedSettings, Polled, Recorded, Waits};
-use super::sink::Sink;
-use super::stages::Pipeline;
+use super::history::History;
 use crate::config::{self, Config, Layout, PaceMode};
+use crate::engine::Action;
+use crate::engine::Event;
+use crate::engine::FeatureStage;
+use crate::engine::Pipeline;
+use crate::engine::Sink;
+use crate::engine::pinned::{
+    Feed, Full, Pace, Paced, PinnedRun, PinnedSettings, Polled, Recorded, Waits,
+};
+use crate::engine::{JournalHeader, RunJournal};
+use crate::engine::{Replay, no_times, replay};
 use crate::execution::{EquityPoint, Trade};
 use crate::journal::JournalError;
 use crate::latency::Load;
 use crate::machine::{Machine, Plan, PlanError, Request, Role, lock_memory, plan};
 use crate::market::{Bar, Tick};
 use crate::performance::{HeldDirectory, JOURNAL};
-use crate::source::history::History;
 use crate::strategy::{DecisionRecord, Strategy};
 
 /// Who takes the ticks through the stages.

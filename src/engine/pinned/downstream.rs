@@ -5,12 +5,12 @@ use rtrb::Consumer;
 use super::queue::Outlet;
 use super::ring::Full;
 use super::stopwatch::Stopwatch;
+use crate::engine::decision::{Answer, Break, Downstream, Question};
+use crate::engine::feature_stage::FeatureStage;
+use crate::engine::sink::Sink;
 use crate::execution::Account;
 use crate::latency::Span;
 use crate::market::{Bar, Price, Tick, Timeframe};
-use crate::pipeline::decision::{Answer, Break, Downstream, Question};
-use crate::pipeline::feature_stage::FeatureStage;
-use crate::pipeline::sink::Sink;
 use crate::strategy::{DecisionRecord, Observation};
 
 /// To the decision seat.

@@ -66,7 +66,7 @@ impl RunJournal {
     ///
     /// # Errors
     /// As [`RunJournal::begin`], and what `ready` fails with. A journal that has the name keeps it then.
-    pub(super) fn begin_after<E: From<JournalError>>(
+    pub(crate) fn begin_after<E: From<JournalError>>(
         path: &Path,
         header: &JournalHeader,
         ready: impl FnOnce() -> Result<(), E>,
@@ -243,7 +243,10 @@ impl Entry {
 ///
 /// # Errors
 /// If it is none.
-pub fn read_header(journal: &Journal, path: &Path) -> Result<JournalHeader, RunJournalError> {
+pub(crate) fn read_header(
+    journal: &Journal,
+    path: &Path,
+) -> Result<JournalHeader, RunJournalError> {
     serde_json::from_slice(journal.header())
         .map_err(|source| RunJournalError::Header { path: path.display().to_string(), source })
 }

@@ -6,12 +6,12 @@ use super::downstream::{Notice, Noticed};
 use super::failure::{Failure, Failures, without_unwinding};
 use super::outlets::Outlets;
 use super::ring::{BATCH, Reader, Slot};
+use crate::engine::decision::Downstream;
+use crate::engine::event::Event;
+use crate::engine::feature_stage::FeatureStage;
+use crate::engine::trading::TradingStage;
 use crate::latency::Span;
 use crate::machine::{Role, Wait, Waiter};
-use crate::pipeline::decision::Downstream;
-use crate::pipeline::event::Event;
-use crate::pipeline::feature_stage::FeatureStage;
-use crate::pipeline::trading::TradingStage;
 
 /// Everything that lives on it.
 pub(super) struct StagesThread<D, F> {

@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
 use super::assembly::{self, AssemblyError, trades_from};
-use super::feature_stage::{FeatureCounts, FeatureStage};
-use super::inline::{Replay, replay};
-use super::pinned::{self, Failure, Wiring};
+use super::history::{History, HistoryError, Preparation};
 use super::runner::{self, Replayed, Runner, begin_journal, run_inline};
 use super::seat::Seat;
-use super::sink::Sink;
-use super::stages::Pipeline;
 use crate::agents::foresee;
 use crate::config::{self, Config, ConfigError, StrategyKind};
+use crate::engine::Pipeline;
+use crate::engine::Sink;
+use crate::engine::pinned::{self, Failure, Wiring};
+use crate::engine::{FeatureCounts, FeatureStage};
+use crate::engine::{Replay, replay};
 use crate::execution::{EquityPoint, Trade};
 use crate::journal::JournalError;
 use crate::machine::{Machine, PlanError};
@@ -24,7 +25,6 @@ use crate::market::{
 use crate::performance::{
     DecidedBy, HeldDirectory, InputDescription, RunDirectoryError, RunRecord, hold_run_directory,
 };
-use crate::source::history::{History, HistoryError, Preparation};
 use crate::source::native::TickFileDescription;
 use crate::strategy::{DecisionRecord, Observer, Reason, Strategy};
 

@@ -8,19 +8,19 @@ use std::sync::atomic::AtomicBool;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::import::{
-    self, DelimiterError, DetectError, Detected, Example, Finding, ImportError, ImportOptions,
-    LayoutError, PricesBelowZero, Stamp, delimiter, roll_choice,
-};
-use super::native::{Adjustment, TickFile, TickFileError};
-use super::synthetic::{
-    self, MartingaleSettings, RegimesSettings, Settings, SyntheticError, SyntheticMarket,
-};
 use crate::config::{
     BacktestSettings, BarStamp, BelowZero, Config, RollSetting, SyntheticMarket as MarketSetting,
     SyntheticSettings,
 };
 use crate::market::{Calendar, Instrument, Naming, RollRule, Session, Tick, TickFlags, Timestamp};
+use crate::source::import::{
+    self, DelimiterError, DetectError, Detected, Example, Finding, ImportError, ImportOptions,
+    LayoutError, PricesBelowZero, Stamp, delimiter, roll_choice,
+};
+use crate::source::native::{Adjustment, TickFile, TickFileError};
+use crate::source::synthetic::{
+    self, MartingaleSettings, RegimesSettings, Settings, SyntheticError, SyntheticMarket,
+};
 use crate::whole_file::WorkingFolder;
 
 /// A history, ready to be replayed.

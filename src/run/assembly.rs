@@ -1,11 +1,11 @@
 //! Stages from a configuration.
 
-use super::decision::DecisionTiming;
-use super::feature_stage::{FeatureStage, FeatureStageError};
-use super::stages::Pipeline;
-use super::trading::PipelineSettings;
 use crate::agents::model_set::ModelSetError;
 use crate::config::{Config, LimitFill as LimitFillSetting};
+use crate::engine::DecisionTiming;
+use crate::engine::Pipeline;
+use crate::engine::PipelineSettings;
+use crate::engine::{FeatureStage, FeatureStageError};
 use crate::execution::{
     Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
 };

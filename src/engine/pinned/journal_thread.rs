@@ -5,9 +5,9 @@ use rtrb::Consumer;
 
 use super::failure::{Failure, Failures, without_unwinding};
 use super::ring::{BATCH, Reader};
+use crate::engine::output::Action;
+use crate::engine::run_journal::RunJournal;
 use crate::machine::{Role, Wait, Waiter};
-use crate::pipeline::journal::RunJournal;
-use crate::pipeline::output::Action;
 
 /// Writes every event and every action until there are no more, then ends the file. It reads the ring
 /// beside the stages, so an action may be written before the event that caused it or a while after;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use proptest::strategy::Strategy;
 
 use super::*;
+use crate::engine::decision::DecisionTiming;
 use crate::execution::{
     Account, Bracket, Decision, EquityPoint, ExchangeSettings, LimitFill, OrderKind,
     RuleConstraints, Slippage, Target, Trade,
@@ -11,7 +12,6 @@ use crate::execution::{
 use crate::features::IndicatorSettings;
 use crate::market::{Calendar, Instrument, Money, Side, TickFlags, Timeframe, Timestamp};
 use crate::matrix::MatricesSettings;
-use crate::pipeline::decision::DecisionTiming;
 
 const TICK_SIZE: Price = Price::from_units(250_000_000);
 const CAPITAL: Money = Money::from_dollars(10_000);

@@ -8,16 +8,16 @@ use jiff::civil::Date;
 
 use super::assembly::{self, trades_from};
 use super::backtest::{Backtest, BacktestError, Input, Keeping, Readiness, Recording, data_notes};
-use super::feature_stage::FeatureStage;
-use super::inline::replay;
+use super::history::{History, Preparation};
 use super::runner::Runner;
 use super::seat::Seat;
-use super::sink::Sink;
 use crate::config::Config;
+use crate::engine::FeatureStage;
+use crate::engine::Sink;
+use crate::engine::replay;
 use crate::execution::{EquityPoint, Trade};
 use crate::machine::Machine;
 use crate::market::{Bar, Calendar, Session, Tick, Timestamp};
-use crate::source::history::{History, Preparation};
 use crate::strategy::{DecisionRecord, Observer, Strategy};
 
 /// What a run would see of its history: everything that it refuses is refused, and what it would warn of is told.

@@ -16,8 +16,8 @@ use crate::strategy::{DecisionRecord, Strategy};
 /// features and the decision seat. The seat's answers go back to it at once.
 #[derive(Clone, Debug)]
 pub struct Pipeline<S> {
-    pub(super) trading: TradingStage,
-    pub(super) deciding: Deciding<S>,
+    pub(crate) trading: TradingStage,
+    pub(crate) deciding: Deciding<S>,
 }
 
 impl<S: Strategy> Pipeline<S> {
@@ -64,7 +64,7 @@ impl<S: Strategy> Pipeline<S> {
     }
 
     /// Who decides.
-    pub(super) fn strategy(&self) -> &S {
+    pub(crate) fn strategy(&self) -> &S {
         &self.deciding.strategy
     }
 
@@ -103,16 +103,16 @@ impl<S: Strategy> Pipeline<S> {
 
 /// Features and the decision seat.
 #[derive(Clone, Debug)]
-pub(super) struct Deciding<S> {
-    pub(super) features: FeatureStage,
-    pub(super) strategy: S,
+pub(crate) struct Deciding<S> {
+    pub(crate) features: FeatureStage,
+    pub(crate) strategy: S,
     answers: VecDeque<Answer>,
     records: VecDeque<DecisionRecord>,
     observes: bool,
 }
 
 impl<S: Strategy> Deciding<S> {
-    pub(super) fn new(features: FeatureStage, strategy: S, most_answers: usize) -> Deciding<S> {
+    pub(crate) fn new(features: FeatureStage, strategy: S, most_answers: usize) -> Deciding<S> {
         let (answers, observes) = (VecDeque::with_capacity(most_answers), strategy.observes());
         let records = VecDeque::with_capacity(if observes { most_answers } else { 0 });
         Deciding { features, strategy, answers, records, observes }

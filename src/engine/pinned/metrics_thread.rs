@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use rtrb::Consumer;
 
 use super::failure::Failures;
+use crate::engine::output::Output;
+use crate::engine::sink::Sink;
 use crate::latency::{LatencyRecord, Recorder, Sample};
 use crate::machine::{Role, Wait, Waiter};
-use crate::pipeline::output::Output;
-use crate::pipeline::sink::Sink;
 
 /// Length of an interval of the latency log.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -12,11 +12,11 @@ use super::downstream::Notice;
 use super::failure::{Failure, Failures, without_unwinding};
 use super::feed::{Feed, Polled};
 use super::ring::{BATCH, Full, Publisher, Slot};
+use crate::engine::decision::{Answer, DecisionTiming};
+use crate::engine::event::Event;
 use crate::execution::ExitReason;
 use crate::machine::{Role, Wait, Waiter};
 use crate::market::{Tick, TickFlags, Timeframe, Timestamp};
-use crate::pipeline::decision::{Answer, DecisionTiming};
-use crate::pipeline::event::Event;
 
 /// Puts feed, timers, broker reports and answers into one order.
 ///

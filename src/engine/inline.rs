@@ -77,6 +77,6 @@ pub fn replay<S: Strategy>(
 }
 
 /// An empty histogram of picoseconds.
-pub(super) fn no_times() -> Histogram<u64> {
+pub(crate) fn no_times() -> Histogram<u64> {
     Histogram::new_with_bounds(1, SLOWEST, 3).expect("the bounds are far enough apart")
 }

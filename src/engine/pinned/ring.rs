@@ -12,9 +12,9 @@ use disruptor::{
     build_single_producer,
 };
 
+use crate::engine::event::Event;
 use crate::machine::{Wait, Waiter};
 use crate::market::Timestamp;
-use crate::pipeline::event::Event;
 
 /// Events that are written, or taken, at once: so many are visible to the next thread together.
 pub const BATCH: usize = 64;

@@ -2,13 +2,13 @@
 
 use super::queue::Outlet;
 use super::stopwatch::Stopwatch;
+use crate::engine::decision::Answer;
+use crate::engine::feature_stage::FeatureStage;
+use crate::engine::output::{Action, Output};
+use crate::engine::sink::Sink;
 use crate::execution::{EquityPoint, OrderMessage, Trade};
 use crate::latency::Span;
 use crate::market::{Bar, Timeframe, Timestamp};
-use crate::pipeline::decision::Answer;
-use crate::pipeline::feature_stage::FeatureStage;
-use crate::pipeline::output::{Action, Output};
-use crate::pipeline::sink::Sink;
 
 /// Questions whose stamps are remembered. The times of those that so many more followed before their answer came
 /// are not taken: at the end of a filled gap, or at a decision latency of many bars.

@@ -43,8 +43,8 @@ pub use crate::config::Layout;
 
 use super::decision::{Answer, Break, DecisionTiming, Downstream, Question};
 use super::feature_stage::FeatureStage;
-use super::journal::RunJournal;
 use super::output::{Action, Output};
+use super::run_journal::RunJournal;
 use super::sink::Sink;
 use super::stages::{Deciding, Pipeline};
 use super::trading::TradingStage;

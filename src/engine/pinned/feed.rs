@@ -2,8 +2,8 @@
 
 use quanta::Clock;
 
+use crate::engine::event::Event;
 use crate::market::{Tick, Timestamp};
-use crate::pipeline::event::Event;
 
 /// What a feed has.
 #[derive(Clone, Copy, Debug, PartialEq)]

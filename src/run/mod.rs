@@ -1,0 +1,19 @@
+//! From a configuration to everything that a run leaves: [`run_backtest`] runs a history through the
+//! [`engine`](crate::engine), [`replay_journal`] a run's journal, and [`survey`] tells what a run would meet.
+
+mod assembly;
+mod backtest;
+pub mod history;
+mod replay;
+mod runner;
+mod seat;
+mod survey;
+
+pub use assembly::AssemblyError;
+pub(crate) use assembly::pipeline;
+pub use backtest::{Backtest, BacktestError, Place, Prepared, run_backtest, run_backtest_in};
+pub use replay::{Difference, ReplayError, Replayed, replay_journal};
+pub use runner::journal_path;
+pub(crate) use seat::risk_rules;
+pub use seat::{open_backend, open_model_set};
+pub use survey::{ContractSpan, Missing, Survey, survey};
