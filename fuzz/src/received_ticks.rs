@@ -65,7 +65,7 @@ pub(crate) fn trades(bytes: &[u8]) -> Option<usize> {
             assert_eq!(run.ticks, ticks.len() as u64);
             assert_eq!(replay.record.ticks, run.ticks);
             assert_eq!(replay.record.bars, run.bars);
-            let entries = |trades: &[algospace_hft::performance::Trade]| -> Vec<Timestamp> {
+            let entries = |trades: &[algospace_hft::execution::Trade]| -> Vec<Timestamp> {
                 trades.iter().map(|trade| trade.entry_time).collect()
             };
             assert_eq!(entries(&replay.record.trades), entries(&run.trades));
