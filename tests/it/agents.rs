@@ -42,7 +42,7 @@ fn thoughts(config: &Config) -> Vec<DecisionRecord> {
 #[test]
 fn every_runner_and_a_replay_decide_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let days = crate::sampling::runs(9, 12);
+    let days = crate::sampling::runs(8, 12);
     let yaml = |name: &str, seed: u32, pipeline: &str| {
         format!(
             "system: {{ seed: {seed} }}

@@ -109,7 +109,7 @@ fn a_run_that_is_killed_leaves_a_journal_that_is_a_prefix_of_the_whole_one_and_r
         .collect();
 
     // In every layout as many, half of them of a paced run.
-    let kills = crate::sampling::runs(12, 100);
+    let kills = crate::sampling::runs(6, 100);
     let (mut killed, mut survived, mut torn, mut events, mut actions) = (0, 0, 0, 0, 0);
     for seed in 0.. {
         if killed == kills {

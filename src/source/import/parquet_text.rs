@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
+use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as PhysicalType};
@@ -70,6 +71,10 @@ impl ParquetText {
     /// # Errors
     /// If the file is damaged, or a column holds lists.
     pub(super) fn new(file: File) -> io::Result<ParquetText> {
+        contain(|| ParquetText::open(file))
+    }
+
+    fn open(file: File) -> io::Result<ParquetText> {
         let reader = SerializedFileReader::new(file).map_err(damaged)?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let mut columns = Vec::new();
@@ -116,7 +121,7 @@ impl ParquetText {
         (u64::try_from(rows).unwrap_or(0), Rc::clone(&self.rows_read))
     }
 
-    /// Makes the next rows into text; none is left if there is none then.
+    /// Makes the next rows into text; afterwards there is no text only if there are no rows.
     fn advance(&mut self) -> io::Result<()> {
         self.text.clear();
         self.at = 0;
@@ -156,7 +161,7 @@ impl ParquetText {
 impl Read for ParquetText {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.text.len() {
-            self.advance()?;
+            contain(|| self.advance())?;
         }
         let count = buffer.len().min(self.text.len() - self.at);
         buffer[..count].copy_from_slice(&self.text[self.at..self.at + count]);
@@ -184,9 +189,22 @@ fn push_text(text: &mut Vec<u8>, bytes: &[u8]) {
     }));
 }
 
+/// Turns a panic of the crate, which some damaged files cause, into an error.
+fn contain<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    // After an error nothing is read any more, so no half-made state is seen.
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(io::Error::other("Parquet: the file is damaged: its parts contradict each other"))
+    })
+}
+
 fn damaged(error: ParquetError) -> io::Error {
     io::Error::other(match error {
-        // What the crate was built without, such as a codec.
+        ParquetError::General(what) if what.contains("Disabled feature") => {
+            let codec = what.rsplit(' ').next().unwrap_or_default();
+            format!(
+                "Parquet packed by {codec}, which is not read here; write it with Snappy, Zstandard or gzip"
+            )
+        }
         ParquetError::NYI(what) | ParquetError::General(what) => format!("Parquet: {what}"),
         error => error.to_string(),
     })
