@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Secret;
 use super::source::WrittenKeys;
 use super::value;
+use crate::engine::pinned::ThreadLayout;
 use crate::features::IndicatorSettings;
 use crate::machine::Wait;
 use crate::market::{Calendar, Money, Price, Timeframe};
@@ -634,7 +635,7 @@ pub struct PipelineSettings {
     /// Default absent: with the pinned runner only.
     pub journal: Option<bool>,
     /// Which stages have a thread of their own. Default `decision_apart`.
-    pub layout: Layout,
+    pub layout: ThreadLayout,
     /// Slots of the ring, a power of two from 64 to 1,048,576. Default 8,192.
     pub ring_slots: u32,
     /// Messages that each queue beside the ring holds, 64 to 1,048,576. Default 8,192.
@@ -661,7 +662,7 @@ impl Default for PipelineSettings {
         PipelineSettings {
             runner: Runner::Inline,
             journal: None,
-            layout: Layout::DecisionApart,
+            layout: ThreadLayout::DecisionApart,
             ring_slots: 8192,
             queue_slots: 8192,
             wait: Wait::Adaptive,
@@ -684,30 +685,6 @@ pub enum Runner {
     Inline,
     /// Stages on pinned threads around a ring: for paper and live trading, and to measure latency.
     Pinned,
-}
-
-/// `pipeline.layout`: which stages have a thread of their own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layout {
-    /// None: bars, features, decision and orders share one. The fastest while the decision is cheap.
-    Fused,
-    /// The decision seat: a slow decision delays no order and no stop.
-    #[default]
-    DecisionApart,
-    /// Features and matrices, and the decision seat.
-    AllApart,
-}
-
-impl fmt::Display for Layout {
-    /// Its name in the configuration.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Layout::Fused => "fused",
-            Layout::DecisionApart => "decision_apart",
-            Layout::AllApart => "all_apart",
-        })
-    }
 }
 
 /// `pipeline.cores`: each the place of a core among those that this process may use, 0 to 1,023. Default absent:

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use algospace_hft::engine::pinned::{
-    Feed, Layout, PinnedRun, PinnedSettings, Polled, Recorded, Wiring, run,
+    Feed, PinnedRun, PinnedSettings, Polled, Recorded, ThreadLayout, Wiring, run,
 };
 use algospace_hft::engine::{Answer, DecisionTiming, FeatureStage, Sink};
 use algospace_hft::execution::{Account, Decision, EquityPoint, OrderMessage, Report, Trade};
@@ -165,7 +165,7 @@ proptest! {
         rolls in any::<bool>(),
         mut setup in any_setup(),
         latency in prop_oneof![Just(0_i64), 1_i64..2_000_000, 1_000_000_000_i64..300_000_000_000],
-        layout in prop::sample::select(vec![Layout::Fused, Layout::DecisionApart, Layout::AllApart]),
+        layout in prop::sample::select(vec![ThreadLayout::Fused, ThreadLayout::DecisionApart, ThreadLayout::AllApart]),
         ring in 1_u32..10,
         queue in prop_oneof![1_usize..8, Just(4096)],
         seed in prop::option::of(any::<u64>()),

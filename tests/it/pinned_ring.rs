@@ -25,7 +25,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use algospace_hft::engine::pinned::{
-    Failure, Feed, Layout, PinnedRun, PinnedSettings, Polled, Wiring, run,
+    Failure, Feed, PinnedRun, PinnedSettings, Polled, ThreadLayout, Wiring, run,
 };
 use algospace_hft::engine::{
     Action, Answer, Break, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output,
@@ -46,7 +46,8 @@ use crate::assembly::random::{any_setup, any_step, market_of, restless};
 use crate::assembly::threads::{begin_journal, settings};
 use crate::assembly::{By, CAPITAL, POINT_VALUE, Setup, TICK_SIZE, at, market, price};
 
-const LAYOUTS: [Layout; 3] = [Layout::Fused, Layout::DecisionApart, Layout::AllApart];
+const LAYOUTS: [ThreadLayout; 3] =
+    [ThreadLayout::Fused, ThreadLayout::DecisionApart, ThreadLayout::AllApart];
 
 /// What was told, for everyone to see while the run goes on.
 #[derive(Clone, Default)]
@@ -165,7 +166,7 @@ fn run_with<S: Strategy + Send, F: Feed, K: Sink + Send>(
     Left { run, events, actions }
 }
 
-fn small(layout: Layout) -> PinnedSettings {
+fn small(layout: ThreadLayout) -> PinnedSettings {
     settings(layout, 4, 2, Wait::Yield)
 }
 
@@ -243,8 +244,8 @@ fn a_panicking_strategy_is_told_with_its_thread_and_event() {
             &AtomicBool::new(false),
         );
         let (thread, event) = match layout {
-            Layout::Fused => (Role::Stages, Some(10)),
-            Layout::DecisionApart | Layout::AllApart => (Role::Decision, None),
+            ThreadLayout::Fused => (Role::Stages, Some(10)),
+            ThreadLayout::DecisionApart | ThreadLayout::AllApart => (Role::Decision, None),
         };
         let reason = "no idea".to_owned();
         assert_eq!(failure(left.run), Failure { thread, event, reason });
@@ -280,10 +281,10 @@ fn a_panicking_feature_reader_is_told() {
             &AtomicBool::new(false),
         );
         let (thread, event) = match layout {
-            Layout::Fused => (Role::Stages, Some(10)),
+            ThreadLayout::Fused => (Role::Stages, Some(10)),
             // Four answers are events too.
-            Layout::DecisionApart => (Role::Stages, Some(14)),
-            Layout::AllApart => (Role::Features, None),
+            ThreadLayout::DecisionApart => (Role::Stages, Some(14)),
+            ThreadLayout::AllApart => (Role::Features, None),
         };
         // The reason is made at run time: a text that is not static.
         let reason = "5 rows".to_owned();
@@ -385,7 +386,7 @@ fn a_pinned_caller_changes_no_threads_place() {
     let caller = move || {
         assert!(pin_current_thread(first).is_done());
         let before = mask();
-        let mut settings = small(Layout::AllApart);
+        let mut settings = small(ThreadLayout::AllApart);
         settings.shared = cores;
         let stages = settings.threads.iter_mut().find(|placed| placed.role == Role::Stages);
         stages.unwrap().core = Some(last);
@@ -453,7 +454,11 @@ fn quote(number: i64) -> Event {
 }
 
 /// Ten quotes while the stages are held up at the first bar's close, then what `after` says.
-fn run_quotes(layout: Layout, timing: DecisionTiming, after: Option<Event>) -> (Vec<Event>, u64) {
+fn run_quotes(
+    layout: ThreadLayout,
+    timing: DecisionTiming,
+    after: Option<Event>,
+) -> (Vec<Event>, u64) {
     let ticks = minutes(2);
     let (held, is_held) = std::sync::mpsc::channel();
     let (release, is_released) = std::sync::mpsc::channel();
@@ -490,7 +495,7 @@ fn run_quotes(layout: Layout, timing: DecisionTiming, after: Option<Event>) -> (
 
 #[test]
 fn live_quotes_give_way_to_newer_ones_and_stay_in_their_place() {
-    for layout in [Layout::Fused, Layout::DecisionApart] {
+    for layout in [ThreadLayout::Fused, ThreadLayout::DecisionApart] {
         for after in [None, Some(Event::Tick(minutes(3)[5])), Some(Event::Timer(Timestamp::MIN))] {
             let (events, replaced) = run_quotes(layout, DecisionTiming::OnArrival, after);
             let is_quote = |event: &Event| matches!(event, Event::Quote(_));
@@ -511,7 +516,7 @@ fn live_quotes_give_way_to_newer_ones_and_stay_in_their_place() {
 
 #[test]
 fn in_a_simulation_quotes_wait() {
-    for layout in [Layout::Fused, Layout::DecisionApart] {
+    for layout in [ThreadLayout::Fused, ThreadLayout::DecisionApart] {
         let (events, replaced) = run_quotes(layout, DecisionTiming::After(Timestamp::HOUR), None);
         let quotes = events.iter().filter(|event| matches!(event, Event::Quote(_)));
         assert_eq!(quotes.copied().collect::<Vec<_>>(), (0..10).map(quote).collect::<Vec<_>>());
@@ -570,7 +575,7 @@ fn run_with_a_stuck_seat(queue_slots: usize, bars: i64) -> (Setup, Vec<Output>, 
     let left = run_with(
         setup.pipeline(strategy),
         feed,
-        &settings(Layout::DecisionApart, 4, queue_slots, Wait::Yield),
+        &settings(ThreadLayout::DecisionApart, 4, queue_slots, Wait::Yield),
         &mut sink,
         &mut |_| {},
         &AtomicBool::new(false),
@@ -634,7 +639,7 @@ fn a_late_answer_takes_effect_at_the_time_at_which_it_arrives() {
     let left = run_with(
         setup.pipeline(strategy),
         feed,
-        &small(Layout::DecisionApart),
+        &small(ThreadLayout::DecisionApart),
         &mut sink,
         &mut |_| {},
         &AtomicBool::new(false),
@@ -668,7 +673,7 @@ fn stalling(seed: u64) -> impl Strategy {
     Stalling(restless(Timeframe::MINUTE_1, |_| {}), Random::new(seed, 1))
 }
 
-fn any_layout() -> impl proptest::strategy::Strategy<Value = Layout> {
+fn any_layout() -> impl proptest::strategy::Strategy<Value = ThreadLayout> {
     prop::sample::select(LAYOUTS.to_vec())
 }
 
@@ -719,7 +724,7 @@ proptest! {
         steps in prop::collection::vec(any_step(), 1..300),
         rolls in any::<bool>(),
         mut setup in any_setup(),
-        layout in prop::sample::select(vec![Layout::DecisionApart, Layout::AllApart]),
+        layout in prop::sample::select(vec![ThreadLayout::DecisionApart, ThreadLayout::AllApart]),
         queue in prop_oneof![1_usize..4, Just(256)],
         seed in any::<u64>(),
     ) {
@@ -762,7 +767,7 @@ proptest! {
         all.push(Event::End(ExitReason::EndOfData));
         let expected = inline(&setup, &all);
         prop_assert_eq!(&told.all(), &expected);
-        if layout == Layout::Fused {
+        if layout == ThreadLayout::Fused {
             prop_assert_eq!(&left.events, &all);
         } else {
             let (outputs, actions) = replayed(&setup, &left.events);
@@ -901,7 +906,7 @@ proptest! {
         if timing_is_live || latency + 3 * Timestamp::MINUTE < minute * Timestamp::MINUTE {
             prop_assert!(told.has(is_trade(ExitReason::Shutdown)), "{:?}", told.all());
         }
-        if layout != Layout::Fused {
+        if layout != ThreadLayout::Fused {
             let (outputs, actions) = replayed(&setup, &left.events);
             prop_assert_eq!(outputs, told.all());
             prop_assert_eq!(actions, left.actions);
@@ -911,7 +916,7 @@ proptest! {
 
 #[test]
 fn a_stop_gets_out_of_the_wait_for_an_answer() {
-    for layout in [Layout::DecisionApart, Layout::AllApart] {
+    for layout in [ThreadLayout::DecisionApart, ThreadLayout::AllApart] {
         let (told, stop) = (Told::default(), Arc::new(AtomicBool::new(false)));
         let (seat, flag) = (told.clone(), stop.clone());
         let mut question = 0;
@@ -1046,7 +1051,7 @@ fn minute(tick: &Tick) -> i64 {
 #[test]
 fn an_overdue_decision_is_none() {
     for (budget, orders) in [(Duration::ZERO, false), (Duration::MAX, true)] {
-        for layout in [Layout::DecisionApart, Layout::AllApart] {
+        for layout in [ThreadLayout::DecisionApart, ThreadLayout::AllApart] {
             let (told, ticks) = (Told::default(), minutes(6));
             let (mut given, seen, script) = (0, told.clone(), ticks.clone());
             let feed = Fed(move || {

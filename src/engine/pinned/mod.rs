@@ -9,7 +9,7 @@
 //!
 //! The sequencer puts everything that comes from outside into one order; the stages' thread is the only
 //! one that acts on it. Features and the decision seat run on its thread or on their own
-//! ([`Layout`]). Every result is that of the inline runner, bit for bit.
+//! ([`ThreadLayout`]). Every result is that of the inline runner, bit for bit.
 //!
 //! What waits for what, and why nothing waits in a circle: the sequencer waits for room in the ring, and
 //! in a simulation for an answer, and takes in everything that is sent to it meanwhile; the stages
@@ -19,6 +19,7 @@ mod downstream;
 mod failure;
 mod feed;
 mod journal_thread;
+mod layout;
 mod metrics_thread;
 mod outlets;
 mod queue;
@@ -37,9 +38,8 @@ use rtrb::Consumer;
 
 pub use failure::Failure;
 pub use feed::{Feed, Pace, Paced, Polled, Recorded};
+pub use layout::ThreadLayout;
 pub use ring::Full;
-
-pub use crate::config::Layout;
 
 use super::decision::{Answer, Break, DecisionTiming, Downstream, Question};
 use super::feature_stage::FeatureStage;
@@ -72,12 +72,12 @@ const PROGRESS: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub struct PinnedSettings {
     /// Which stages have a thread of their own.
-    pub layout: Layout,
+    pub layout: ThreadLayout,
     /// Slots of the ring, a power of two (≥ 2).
     pub ring_slots: usize,
     /// Messages that each queue beside it holds (≥ 1).
     pub queue_slots: usize,
-    /// Where each thread runs and how it waits: one of each of [`Layout::roles`].
+    /// Where each thread runs and how it waits: one of each of [`ThreadLayout::roles`].
     pub threads: Vec<Placed>,
     /// Where threads without a core of their own run; empty if that is the system's business.
     pub shared: Vec<Core>,
@@ -90,21 +90,6 @@ pub struct PinnedSettings {
     /// From a bar's close to the answer on it; one that takes longer does nothing. Only for a seat on a thread of
     /// its own whose answers count from their arrival.
     pub decision_budget: Duration,
-}
-
-impl Layout {
-    /// The threads that there are.
-    pub fn roles(self, with_journal: bool) -> Vec<Role> {
-        let mut roles = vec![Role::Sequencer, Role::Stages];
-        match self {
-            Layout::Fused => {}
-            Layout::DecisionApart => roles.push(Role::Decision),
-            Layout::AllApart => roles.extend([Role::Features, Role::Decision]),
-        }
-        roles.extend(with_journal.then_some(Role::Journal));
-        roles.push(Role::Metrics);
-        roles
-    }
 }
 
 impl PinnedSettings {
@@ -274,12 +259,12 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             results: results_out,
             journal: with_journal.then_some(actions_out),
             decides_on: deciding.strategy.timeframe(),
-            answers_here: settings.layout == Layout::Fused,
+            answers_here: settings.layout == ThreadLayout::Fused,
         };
         let mut feature_watch = Stopwatch::new(self.clock.clone(), feature_times_out);
         let seat_watch = Stopwatch::new(self.clock.clone(), seat_times_out);
         let (end, deciding) = match settings.layout {
-            Layout::Fused => {
+            ThreadLayout::Fused => {
                 drop((feature_watch, seat_watch));
                 let backend = deciding.strategy.backend();
                 let downstream = Noticed { downstream: deciding, notices: None, records: None };
@@ -287,7 +272,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                 let end = self.drive(stages, backend, feed, None, (publisher, reader), progress)?;
                 end.split()
             }
-            Layout::DecisionApart => {
+            ThreadLayout::DecisionApart => {
                 drop(feature_watch);
                 let apart = self.decision_apart(&trading, deciding, seat_watch)?;
                 let SeatApart {
@@ -308,7 +293,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                 end.lost_times += lost_times;
                 (end, Deciding::new(features, strategy, 0))
             }
-            Layout::AllApart => {
+            ThreadLayout::AllApart => {
                 let apart = self.decision_apart(&trading, deciding, seat_watch)?;
                 let SeatApart {
                     mut features,
