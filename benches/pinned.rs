@@ -9,13 +9,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use algospace_hft::engine::pinned::{
-    Feed, Layout, Pace, Paced, PinnedSettings, Recorded, Wiring, run,
+    Feed, Pace, Paced, PinnedSettings, Recorded, ThreadLayout, Wiring, run,
 };
-use algospace_hft::engine::{FeatureStage, JournalHeader, RunJournal};
+use algospace_hft::engine::{FeatureStage, RunJournal};
 use algospace_hft::features::IndicatorSettings;
 use algospace_hft::latency::{LatencyRecord, Load};
 use algospace_hft::machine::{Machine, Placed, Role, Wait};
 use algospace_hft::market::Tick;
+use algospace_hft::run::JournalHeader;
 use algospace_hft::source::native::TickFile;
 use algospace_hft::source::synthetic::{RegimesSettings, Settings, SyntheticMarket, write_file};
 use whole_pipeline::Counts;
@@ -25,11 +26,11 @@ mod whole_pipeline;
 const RUNS: usize = 5;
 
 /// A spinning thread needs a core of its own, and two are enough for one layout only.
-const LAYOUTS: [(Layout, Wait); 4] = [
-    (Layout::Fused, Wait::SpinHint),
-    (Layout::Fused, Wait::Adaptive),
-    (Layout::DecisionApart, Wait::Adaptive),
-    (Layout::AllApart, Wait::Adaptive),
+const LAYOUTS: [(ThreadLayout, Wait); 4] = [
+    (ThreadLayout::Fused, Wait::SpinHint),
+    (ThreadLayout::Fused, Wait::Adaptive),
+    (ThreadLayout::DecisionApart, Wait::Adaptive),
+    (ThreadLayout::AllApart, Wait::Adaptive),
 ];
 
 fn main() {
@@ -56,7 +57,7 @@ fn main() {
             model_set: None,
             has_answers: true,
         };
-        RunJournal::begin(&path, &header).expect("room")
+        header.begin(&path).expect("room")
     };
     throughput(ticks, &machine, &journal);
     latency(ticks, &machine);
@@ -149,7 +150,7 @@ fn closed() -> Load {
 }
 
 fn settings(
-    layout: Layout,
+    layout: ThreadLayout,
     with_journal: bool,
     machine: &Machine,
     wait: Wait,

@@ -3,10 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use algospace_hft::config::Config;
-use algospace_hft::engine::JournalHeader;
 use algospace_hft::market::{Instrument, Price, Tick, TickFlags, Timestamp};
 use algospace_hft::run::history::HistoryError;
-use algospace_hft::run::{BacktestError, replay_journal, run_backtest};
+use algospace_hft::run::{BacktestError, JournalHeader, replay_journal, run_backtest};
 use algospace_hft::source::native::{MAGIC, TickFileDescription, VERSION};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 

@@ -1,5 +1,6 @@
 //! The stages wired together: [`Pipeline`] takes a tick through all of them, [`replay()`] runs them in one thread,
-//! and [`pinned`] on several.
+//! and [`pinned`] on several. The engine knows no configuration and no file: [`run`](crate::run) builds it from the one and
+//! keeps what it makes in the other.
 
 mod decision;
 mod event;
@@ -18,8 +19,7 @@ pub use feature_stage::{FeatureCounts, FeatureStage, FeatureStageError};
 pub(crate) use inline::no_times;
 pub use inline::{Replay, replay};
 pub use output::{Action, Output};
-pub(crate) use run_journal::read_header;
-pub use run_journal::{Entry, JournalHeader, RunJournal, RunJournalError};
+pub use run_journal::{Entry, RunJournal};
 pub use sink::Sink;
 pub(crate) use stages::Deciding;
 pub use stages::Pipeline;

@@ -2,10 +2,7 @@
 
 use crate::agents::model_set::ModelSetError;
 use crate::config::{Config, LimitFill as LimitFillSetting};
-use crate::engine::DecisionTiming;
-use crate::engine::Pipeline;
-use crate::engine::PipelineSettings;
-use crate::engine::{FeatureStage, FeatureStageError};
+use crate::engine::{DecisionTiming, FeatureStage, FeatureStageError, Pipeline, PipelineSettings};
 use crate::execution::{
     Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
 };

@@ -7,15 +7,13 @@ use std::thread::available_parallelism;
 
 use super::assembly::{self, AssemblyError, trades_from};
 use super::history::{History, HistoryError, Preparation};
-use super::runner::{self, Replayed, Runner, begin_journal, run_inline};
+use super::journal_file::begin_journal;
+use super::runner::{self, Replayed, Runner, run_inline};
 use super::seat::Seat;
 use crate::agents::foresee;
 use crate::config::{self, Config, ConfigError, StrategyKind};
-use crate::engine::Pipeline;
-use crate::engine::Sink;
 use crate::engine::pinned::{self, Failure, Wiring};
-use crate::engine::{FeatureCounts, FeatureStage};
-use crate::engine::{Replay, replay};
+use crate::engine::{FeatureCounts, FeatureStage, Pipeline, Replay, Sink, replay};
 use crate::execution::{EquityPoint, Trade};
 use crate::journal::JournalError;
 use crate::machine::{Machine, PlanError};

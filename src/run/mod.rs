@@ -4,6 +4,7 @@
 mod assembly;
 mod backtest;
 pub mod history;
+mod journal_file;
 mod replay;
 mod runner;
 mod seat;
@@ -12,8 +13,8 @@ mod survey;
 pub use assembly::AssemblyError;
 pub(crate) use assembly::pipeline;
 pub use backtest::{Backtest, BacktestError, Place, Prepared, run_backtest, run_backtest_in};
+pub use journal_file::{JournalHeader, RunJournalError, journal_path};
 pub use replay::{Difference, ReplayError, Replayed, replay_journal};
-pub use runner::journal_path;
 pub(crate) use seat::risk_rules;
 pub use seat::{open_backend, open_model_set};
 pub use survey::{ContractSpan, Missing, Survey, survey};

@@ -9,16 +9,13 @@ use sha2::{Digest, Sha256};
 
 use super::assembly::{self, AssemblyError};
 use super::backtest::{BacktestError, Input, Keeping, Readiness, Recording, record};
+use super::journal_file::{JournalHeader, RunJournalError};
 use super::seat::Seat;
 use crate::config::{Config, ConfigError};
-use crate::engine::Action;
-use crate::engine::Event;
-use crate::engine::FeatureStage;
-use crate::engine::Sink;
-use crate::engine::{Answer, Break, Downstream, Question};
-use crate::engine::{Deciding, Pipeline};
-use crate::engine::{Entry, RunJournalError, read_header};
-use crate::engine::{Replay, no_times};
+use crate::engine::{
+    Action, Answer, Break, Deciding, Downstream, Entry, Event, FeatureStage, Pipeline, Question,
+    Replay, Sink, no_times,
+};
 use crate::execution::{Account, EquityPoint, ExitReason, Trade};
 use crate::journal::{End, Journal};
 use crate::market::{Bar, InstrumentError, Price, Tick, Timestamp};
@@ -122,7 +119,7 @@ pub fn replay_journal(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Replayed, ReplayError> {
     let journal = Journal::open(path).map_err(RunJournalError::File)?;
-    let header = read_header(&journal, path)?;
+    let header = JournalHeader::read(&journal, path)?;
     let content = Content::of(&journal, path, &header.description)?;
     let name = format!("{} (configuration)", path.display());
     let config = Config::parse(&header.configuration, &name, &Default::default())?;

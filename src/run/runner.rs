@@ -1,30 +1,22 @@
 //! Which runner takes a history through the stages, and how.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use quanta::Clock;
 
-use super::backtest::BacktestError;
-use super::history::History;
-use crate::config::{self, Config, Layout, PaceMode};
-use crate::engine::Action;
-use crate::engine::Event;
-use crate::engine::FeatureStage;
-use crate::engine::Pipeline;
-use crate::engine::Sink;
+use crate::config::{self, Config, PaceMode};
 use crate::engine::pinned::{
-    Feed, Full, Pace, Paced, PinnedRun, PinnedSettings, Polled, Recorded, Waits,
+    Feed, Full, Pace, Paced, PinnedRun, PinnedSettings, Polled, Recorded, ThreadLayout, Waits,
 };
-use crate::engine::{JournalHeader, RunJournal};
-use crate::engine::{Replay, no_times, replay};
+use crate::engine::{
+    Action, Event, FeatureStage, Pipeline, Replay, RunJournal, Sink, no_times, replay,
+};
 use crate::execution::{EquityPoint, Trade};
 use crate::journal::JournalError;
 use crate::latency::Load;
 use crate::machine::{Machine, Plan, PlanError, Request, Role, lock_memory, plan};
 use crate::market::{Bar, Tick};
-use crate::performance::{HeldDirectory, JOURNAL};
 use crate::strategy::{DecisionRecord, Strategy};
 
 /// Who takes the ticks through the stages.
@@ -109,8 +101,8 @@ impl Runner {
     }
 
     /// Whether the decision seat's answers are events of their own.
-    fn has_answers(&self) -> bool {
-        matches!(self, Runner::Pinned(settings, _) if settings.layout != Layout::Fused)
+    pub(super) fn has_answers(&self) -> bool {
+        matches!(self, Runner::Pinned(settings, _) if settings.layout != ThreadLayout::Fused)
     }
 }
 
@@ -146,34 +138,6 @@ impl Feed for Replayed<'_> {
             Replayed::Paced(feed) => feed.poll(),
         }
     }
-}
-
-/// Where a run's journal is.
-pub fn journal_path(config: &Config) -> PathBuf {
-    config.output.directory.join(JOURNAL)
-}
-
-/// Begins the run's journal in the directory that is held for it, which becomes the new run's once there is room.
-pub(super) fn begin_journal(
-    held: &HeldDirectory,
-    config: &Config,
-    history: &History,
-    model_set: Option<String>,
-    runner: &Runner,
-) -> Result<RunJournal, BacktestError> {
-    let header = JournalHeader {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        seed: config.system.seed,
-        input: history.name.clone(),
-        description: history.file.description().clone(),
-        notes: history.notes.clone(),
-        configuration: config.to_resolved_yaml(),
-        model_set,
-        has_answers: runner.has_answers(),
-    };
-    RunJournal::begin_after(&held.path().join(JOURNAL), &header, || {
-        held.begin().map_err(BacktestError::from)
-    })
 }
 
 /// Takes ticks through the stages in this thread, with a journal if there is one.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use algospace_hft::config::Config;
-use algospace_hft::engine::JournalHeader;
 use algospace_hft::journal::Writer;
 use algospace_hft::market::{Instrument, Price, Tick, TickFlags, Timestamp};
-use algospace_hft::run::{Replayed, replay_journal, run_backtest};
+use algospace_hft::run::{JournalHeader, Replayed, replay_journal, run_backtest};
 use algospace_hft::source::native::{TickFileDescription, TickFileWriter};
 
 fn configuration(history: &Path, folder: &Path) -> String {

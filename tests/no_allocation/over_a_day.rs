@@ -9,14 +9,15 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use algospace_hft::engine::pinned::{Feed, Layout, PinnedSettings, Polled, Recorded, Wiring, run};
-use algospace_hft::engine::{
-    Answer, DecisionTiming, FeatureStage, JournalHeader, RunJournal, Sink,
+use algospace_hft::engine::pinned::{
+    Feed, PinnedSettings, Polled, Recorded, ThreadLayout, Wiring, run,
 };
+use algospace_hft::engine::{Answer, DecisionTiming, FeatureStage, Sink};
 use algospace_hft::execution::{EquityPoint, OrderMessage, Report, Trade};
 use algospace_hft::latency::Load;
 use algospace_hft::machine::{Placed, Wait};
 use algospace_hft::market::{Bar, Instrument, Money, Tick, Timeframe, Timestamp};
+use algospace_hft::run::JournalHeader;
 use algospace_hft::source::native::TickFileDescription;
 use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
 
@@ -181,7 +182,7 @@ fn a_full_day_in_a_process_of_its_own() {
     assert_eq!(allocations, (0, 0));
     counts.check();
 
-    for layout in [Layout::Fused, Layout::DecisionApart, Layout::AllApart] {
+    for layout in [ThreadLayout::Fused, ThreadLayout::DecisionApart, ThreadLayout::AllApart] {
         let roles = layout.roles(true).into_iter();
         let place = |role| Placed { role, core: None, wait: Wait::Adaptive };
         let settings = PinnedSettings {
@@ -202,7 +203,7 @@ fn a_full_day_in_a_process_of_its_own() {
             feed: Armed { feed: Recorded::new(&ticks), given: 0, arm_at: days[0], disarm_at },
             results: &mut counts,
             on_features: &mut |_: &FeatureStage| rows += 1,
-            journal: Some(RunJournal::begin(&journal, &header).unwrap()),
+            journal: Some(header.begin(&journal).unwrap()),
             log: &|_| {},
         };
         let pipeline = setup.pipeline(restless(Timeframe::MINUTE_1, |_| {}));

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use algospace_hft::engine::pinned::{Layout, PinnedSettings};
-use algospace_hft::engine::{JournalHeader, RunJournal};
+use algospace_hft::engine::RunJournal;
+use algospace_hft::engine::pinned::{PinnedSettings, ThreadLayout};
 use algospace_hft::latency::Load;
 use algospace_hft::machine::{Placed, Wait};
 use algospace_hft::market::Instrument;
+use algospace_hft::run::JournalHeader;
 use algospace_hft::source::native::TickFileDescription;
 
 /// All threads where the system puts them.
 pub fn settings(
-    layout: Layout,
+    layout: ThreadLayout,
     ring_slots: usize,
     queue_slots: usize,
     wait: Wait,
@@ -31,7 +32,7 @@ pub fn settings(
 }
 
 /// A journal that says nothing of its run.
-pub fn begin_journal(path: &Path, layout: Layout) -> RunJournal {
+pub fn begin_journal(path: &Path, layout: ThreadLayout) -> RunJournal {
     let instrument = Instrument::built_in("ES").unwrap();
     let header = JournalHeader {
         version: String::new(),
@@ -41,7 +42,7 @@ pub fn begin_journal(path: &Path, layout: Layout) -> RunJournal {
         notes: Vec::new(),
         configuration: String::new(),
         model_set: None,
-        has_answers: layout != Layout::Fused,
+        has_answers: layout != ThreadLayout::Fused,
     };
-    RunJournal::begin(path, &header).unwrap()
+    header.begin(path).unwrap()
 }

@@ -1,0 +1,181 @@
+//! The file of a run's journal: its header, how it begins, and what is wrong with one that is read.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::backtest::BacktestError;
+use super::history::History;
+use super::runner::Runner;
+use crate::config::Config;
+use crate::engine::RunJournal;
+use crate::journal::{Journal, JournalError, MAGIC, Writer};
+use crate::market::{TickFault, Timestamp};
+use crate::performance::{HeldDirectory, JOURNAL};
+use crate::source::native::{DescriptionFault, TickFileDescription};
+use crate::whole_file::{self, Kind};
+
+/// What may be replaced by a journal.
+const JOURNAL_FILE: Kind =
+    Kind { what: "a journal", is_ours: &|file| whole_file::begins_with(file, &MAGIC) };
+
+/// Returns the path of a run's journal.
+pub fn journal_path(config: &Config) -> PathBuf {
+    config.output.directory.join(JOURNAL)
+}
+
+/// What a run must have been to be replayed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalHeader {
+    /// Version of the program.
+    pub version: String,
+    /// Seed of every random draw.
+    pub seed: u64,
+    /// Path of the input as the user gave it.
+    pub input: String,
+    /// What the input says of itself.
+    pub description: TickFileDescription,
+    /// What a reader must know of the input.
+    pub notes: Vec<String>,
+    /// The resolved configuration, without secrets.
+    pub configuration: String,
+    /// SHA-256 of the manifest of the agents' model set, if they decide.
+    #[serde(default)]
+    pub model_set: Option<String>,
+    /// Whether the decision seat's answers are among the events; if not, it was called, and is called again.
+    pub has_answers: bool,
+}
+
+impl JournalHeader {
+    /// Begins a journal. It replaces a journal of that name, and a folder that is missing is created.
+    ///
+    /// # Errors
+    /// If the file cannot be created, or something else than a journal has its name.
+    pub fn begin(&self, path: &Path) -> Result<RunJournal, JournalError> {
+        // The creation that follows tells of a failure here.
+        let _ = path.parent().map(std::fs::create_dir_all);
+        self.begin_after(path, || Ok(()))
+    }
+
+    /// Begins a journal that gets its name once there is room for it and `ready` is done.
+    ///
+    /// # Errors
+    /// As [`JournalHeader::begin`], and those of `ready`. A journal that has the name keeps it then.
+    fn begin_after<E: From<JournalError>>(
+        &self,
+        path: &Path,
+        ready: impl FnOnce() -> Result<(), E>,
+    ) -> Result<RunJournal, E> {
+        let io = |source| JournalError::Io { path: path.to_owned(), action: "create", source };
+        let header = serde_json::to_vec_pretty(self).expect("a header is plain text and numbers");
+        let unfinished = whole_file::begin(path, &JOURNAL_FILE).map_err(io)?;
+        let file = unfinished.as_file().try_clone().map_err(io)?;
+        let writer = Writer::begin(file, path, &header)?;
+        ready()?;
+        whole_file::put_in_place(unfinished, path, &JOURNAL_FILE).map_err(io)?;
+        Ok(RunJournal::new(writer))
+    }
+
+    /// Reads the header of a run's journal.
+    ///
+    /// # Errors
+    /// If it is not the header of a run.
+    pub(super) fn read(journal: &Journal, path: &Path) -> Result<JournalHeader, RunJournalError> {
+        serde_json::from_slice(journal.header())
+            .map_err(|source| RunJournalError::Header { path: path.display().to_string(), source })
+    }
+}
+
+/// Begins the run's journal in the directory that is held for it, which becomes the new run's once there is room.
+pub(super) fn begin_journal(
+    held: &HeldDirectory,
+    config: &Config,
+    history: &History,
+    model_set: Option<String>,
+    runner: &Runner,
+) -> Result<RunJournal, BacktestError> {
+    let header = JournalHeader {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: config.system.seed,
+        input: history.name.clone(),
+        description: history.file.description().clone(),
+        notes: history.notes.clone(),
+        configuration: config.to_resolved_yaml(),
+        model_set,
+        has_answers: runner.has_answers(),
+    };
+    header.begin_after(&held.path().join(JOURNAL), || held.begin().map_err(BacktestError::from))
+}
+
+/// A journal that does not hold what a run writes.
+#[derive(Debug, thiserror::Error)]
+pub enum RunJournalError {
+    /// The file is no whole journal up to its header.
+    #[error(transparent)]
+    File(#[from] JournalError),
+    /// The header is not what this version writes.
+    #[error(
+        "{path}: the header is not that of a run's journal: {source}; it was written by another version"
+    )]
+    Header {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// The events are not numbered one after the other.
+    #[error(
+        "{path}: event {event} stands where event {expected} should: records are missing, or it is not the journal of a run"
+    )]
+    Order {
+        /// The file.
+        path: String,
+        /// The number of an event.
+        event: u64,
+        /// The number that was due.
+        expected: u64,
+    },
+    /// A record has no meaning.
+    #[error(
+        "{path}: a record of kind {kind} at event {event} has no meaning in this version; replay it with the version that wrote it"
+    )]
+    Record {
+        /// The file.
+        path: String,
+        /// Its kind.
+        kind: u8,
+        /// Its event.
+        event: u64,
+    },
+    /// The header tells of an input that cannot be.
+    #[error("{path}: the header tells of {fault}. No run writes such a journal")]
+    Input {
+        /// The file.
+        path: String,
+        /// What cannot be.
+        fault: DescriptionFault,
+    },
+    /// The checksum fits, but no run takes such a tick.
+    #[error("{path}: the tick of event {event} cannot be: {fault}. No run writes such a journal")]
+    Tick {
+        /// The file.
+        path: String,
+        /// Its event.
+        event: u64,
+        /// What is wrong.
+        fault: TickFault,
+    },
+    /// Something other than a tick is at an instant that cannot be.
+    #[error(
+        "{path}: event {event} is at {time}, which is not between 1970 and 2199. No run writes such a journal"
+    )]
+    Time {
+        /// The file.
+        path: String,
+        /// Its event.
+        event: u64,
+        /// When it is said to be.
+        time: Timestamp,
+    },
+}
