@@ -1,9 +1,10 @@
 //! How fast text of every kind of layout is read and imported.
 //!
-//! `cargo bench --bench csv_import [-- ROWS]`. CPU is that of all threads; what stands in brackets is a
-//! layout's time as a multiple of the first one's. The layouts take turns, so that other work on the
-//! machine disturbs all of them alike. The first is also read by a bare safe byte loop that checks
-//! nothing, and as many records are written to the disk by themselves: the floors of reading and writing.
+//! `cargo bench --bench csv_import [-- ROWS]`. CPU is that of all threads; what stands in brackets
+//! is a layout's time as a multiple of the first one's. The layouts take turns, so that other work
+//! on the machine disturbs all of them alike. The first is also read by a bare safe byte loop that
+//! checks nothing, and as many records are written to the disk by themselves: the floors of reading
+//! and writing.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;

@@ -1,11 +1,12 @@
 //! A decision of the agents: how long it takes, and what of it, on every backend.
 //!
-//! `cargo bench --bench decision -- [decisions]`: so many decisions (default 5,000) on a 5-minute close, where the
-//! tactical encoder runs, and on a 30-minute close, where all encoders do; with the built-in set, 30 passes, and
-//! thresholds at 0, so that both stages run. All of it is on the backend's thread, pinned to one core, as in the
-//! pinned pipeline; masks are filled after the answer before, as there. With ONNXRUNTIME_LIBRARY
-//! naming the library of ONNX Runtime the same is timed on ONNX Runtime. With DECISION_PEERS_PYTHON set to a Python that has PyTorch and ONNX Runtime, the same graphs are timed there right
-//! after.
+//! `cargo bench --bench decision -- [decisions]`: so many decisions (default 5,000) on a 5-minute
+//! close, where the tactical encoder runs, and on a 30-minute close, where all encoders do; with
+//! the built-in set, 30 passes, and thresholds at 0, so that both stages run. All of it is on the
+//! backend's thread, pinned to one core, as in the pinned pipeline; masks are filled after the
+//! answer before, as there. With ONNXRUNTIME_LIBRARY naming the library of ONNX Runtime the same is
+//! timed on ONNX Runtime. With DECISION_PEERS_PYTHON set to a Python that has PyTorch and ONNX
+//! Runtime, the same graphs are timed there right after.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -99,7 +100,8 @@ fn main() {
     }
 }
 
-/// Times of something done again and again, which says itself when it is done; what it does then is not timed.
+/// Times of something done again and again, which says itself when it is done; what it does then is
+/// not timed.
 fn timed(name: &str, count: u64, mut work: impl FnMut(u64) -> Instant) {
     let mut times = Histogram::<u64>::new_with_bounds(1, 10_000_000_000, 3).expect("good bounds");
     for number in 0..WARM {

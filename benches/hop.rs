@@ -1,11 +1,12 @@
 //! What a hop from one core to another costs: our ring beside `disruptor`, `rtrb` and two channels.
 //!
-//! `cargo bench --bench hop [-- ROUNDS]` (default 60): two threads pinned to two cores. In every round each queue has its
-//! turn, since a virtual machine's cores move nearer to and farther from each other within seconds; ratios are those of one round,
-//! and the table shows their medians. Prints tables for `perf/README.md`.
+//! `cargo bench --bench hop [-- ROUNDS]` (default 60): two threads pinned to two cores. In every
+//! round each queue has its turn, since a virtual machine's cores move nearer to and farther from
+//! each other within seconds; ratios are those of one round, and the table shows their medians.
+//! Prints tables for `perf/README.md`.
 //!
-//! A round trip crosses two queues; half of it is a hop. It is timed from sending, at most one a microsecond, so waiting
-//! for a slow trip before it does not count.
+//! A round trip crosses two queues; half of it is a hop. It is timed from sending, at most one a
+//! microsecond, so waiting for a slow trip before it does not count.
 
 use std::time::Duration;
 

@@ -1,10 +1,12 @@
-//! What the machine takes away from a thread that only wants to run: interrupts, other threads, the host.
+//! What the machine takes away from a thread that only wants to run: interrupts, other threads, the
+//! host.
 //!
-//! A pinned thread reads the time stamp counter as fast as it can. Two reads lie some 10 to 30 ns apart; a gap of
-//! more than 1 µs is time that something else had. No pipeline on this core can have a shorter tail than that.
+//! A pinned thread reads the time stamp counter as fast as it can. Two reads lie some 10 to 30 ns
+//! apart; a gap of more than 1 µs is time that something else had. No pipeline on this core can
+//! have a shorter tail than that.
 //!
-//! `cargo bench --bench jitter -- [seconds] [core]`: that long (default 5 s) on each allowed core, one after the
-//! other, or on one. A core is named by its place among the allowed ones, from 0.
+//! `cargo bench --bench jitter -- [seconds] [core]`: that long (default 5 s) on each allowed core,
+//! one after the other, or on one. A core is named by its place among the allowed ones, from 0.
 
 use std::process::ExitCode;
 use std::thread;

@@ -1,13 +1,13 @@
 //! What the journal takes to append a record of a tick, beside two floors.
 //!
-//! * `copy`: the same 48 bytes a record, copied into an anonymous map whose pages are there already. No
-//!   checksum, no file.
-//! * `write`: batches of 64 records of the same 48 bytes, framed beforehand, with one system call each into a
-//!   file. What the journal would be without a map; the checksum is not counted.
+//! * `copy`: the same 48 bytes a record, copied into an anonymous map whose pages are there
+//!   already. No checksum, no file.
+//! * `write`: batches of 64 records of the same 48 bytes, framed beforehand, with one system call
+//!   each into a file. What the journal would be without a map; the checksum is not counted.
 //!
-//! The journal itself is timed from its first record to its last, windows taken on the way included;
-//! `finish` (the disk) is apart. `cargo bench --bench journal -- [millions of records]` (default 4). Runs
-//! alternate; figures are medians.
+//! The journal itself is timed from its first record to its last, windows taken on the way
+//! included; `finish` (the disk) is apart. `cargo bench --bench journal -- [millions of records]`
+//! (default 4). Runs alternate; figures are medians.
 
 use std::fs::File;
 use std::hint::black_box;

@@ -1,9 +1,9 @@
-//! Nanoseconds a bar of the momentum index, streamed, beside the plain way: scan and sort the store on
-//! every bar.
+//! Nanoseconds a bar of the momentum index, streamed, beside the plain way: scan and sort the store
+//! on every bar.
 //!
-//! `cargo bench --bench momentum_index -- [bars]`: bars of a seeded random walk timed in each of the
-//! runs (default 40,000), after as many as fill the store. Runs alternate; figures are medians. No other
-//! library is beside it: none that we know of has this index.
+//! `cargo bench --bench momentum_index -- [bars]`: bars of a seeded random walk timed in each of
+//! the runs (default 40,000), after as many as fill the store. Runs alternate; figures are medians.
+//! No other library is beside it: none that we know of has this index.
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -1,9 +1,9 @@
 //! The pinned runner: ticks a second as fast as they are taken, and latencies of a paced load.
 //!
-//! `cargo bench --bench pinned -- [days]`: that many days of the synthetic regimes market (default 10, some 3.7
-//! million ticks). Layouts alternate with the inline runner on the same ticks; medians of the runs. The sequencer
-//! and the stages are pinned to the first two cores that this process may use; the other threads go where the
-//! system puts them.
+//! `cargo bench --bench pinned -- [days]`: that many days of the synthetic regimes market (default
+//! 10, some 3.7 million ticks). Layouts alternate with the inline runner on the same ticks; medians
+//! of the runs. The sequencer and the stages are pinned to the first two cores that this process
+//! may use; the other threads go where the system puts them.
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};

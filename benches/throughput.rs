@@ -2,11 +2,11 @@
 //!
 //! Both read the same mapped native file in the same run and do the same work in substance: 5- and
 //! 30-minute bars, a moving-average cross on 5-minute closes, positions, profit. The plain loop is
-//! what one would write by hand for just that: no brackets, no latency, no session calendar, no rules,
-//! no account. It is the yardstick, not a backtest.
+//! what one would write by hand for just that: no brackets, no latency, no session calendar, no
+//! rules, no account. It is the yardstick, not a backtest.
 //!
-//! `cargo bench --bench throughput -- [days]`: that many days of the synthetic regimes market (default
-//! 30, some 10 million ticks). Runs alternate; the ratio is that of the medians.
+//! `cargo bench --bench throughput -- [days]`: that many days of the synthetic regimes market
+//! (default 30, some 10 million ticks). Runs alternate; the ratio is that of the medians.
 
 use std::hint::black_box;
 use std::sync::atomic::AtomicBool;

@@ -36,8 +36,8 @@ pub fn philox4x32_10(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
 
 /// One stream of random numbers, read in order or from any position.
 ///
-/// Word `n` of the stream is word `n % 4` of the Philox block whose key is the seed and whose counter
-/// is (`n / 4`, stream), each as two 32-bit halves, low half first.
+/// Word `n` of the stream is word `n % 4` of the Philox block whose key is the seed and whose
+/// counter is (`n / 4`, stream), each as two 32-bit halves, low half first.
 #[derive(Clone, Debug)]
 pub struct Random {
     seed: u64,
@@ -53,8 +53,8 @@ impl Random {
         Random { seed, stream, next_block: 0, block: [0; 4], used: 4 }
     }
 
-    /// The stream from word number `position`: what follows is what [`Random::new`] gives after that
-    /// many words.
+    /// The stream from word number `position`: what follows is what [`Random::new`] gives after
+    /// that many words.
     pub fn at(seed: u64, stream: u64, position: u64) -> Random {
         let mut random = Random::new(seed, stream);
         random.next_block = position / 4;
@@ -106,8 +106,8 @@ impl Random {
         (self.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// A whole number in `0..bound` (`bound` > 0), each exactly as likely as any other: one word, and
-    /// rarely more.
+    /// A whole number in `0..bound` (`bound` > 0), each exactly as likely as any other: one word,
+    /// and rarely more.
     ///
     /// Source: D. Lemire, "Fast random integer generation in an interval", ACM TOMACS 29 (2019).
     #[inline]
@@ -132,7 +132,8 @@ impl Random {
     }
 }
 
-/// ln `x` for a normal `x` > 0, within 4e-16 relative or 2e-16 absolute, with exact operations only.
+/// ln `x` for a normal `x` > 0, within 4e-16 relative or 2e-16 absolute, with exact operations
+/// only.
 ///
 /// x = m 2ᵉ with m in [√½, √2), and ln m = 2 artanh((m − 1)/(m + 1)) as its power series.
 #[inline]
@@ -198,7 +199,8 @@ mod tests {
         }
         let chi: f64 = counts.iter().map(|&n| (f64::from(n) - 10_000.0).powi(2) / 10_000.0).sum();
         assert!(chi < 27.9, "chi-square {chi}: {counts:?}");
-        // A bound just above 2³¹ is where a plain multiply-and-shift would favour every other number.
+        // A bound just above 2³¹ is where a plain multiply-and-shift would favour every other
+        // number.
         let bound = (1 << 31) + 1;
         let odd = (0..20_000).filter(|_| random.below(bound) % 2 == 1).count();
         assert!((9_700..10_300).contains(&odd), "{odd} of 20000 odd");

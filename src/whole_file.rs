@@ -1,8 +1,9 @@
 //! Files that appear under their name only when they are whole: written beside it, then renamed.
 //!
-//! Every file that the program leaves goes through [`begin`] and [`put_in_place`], which look at what stands
-//! under the name: only a file that the program itself may have written is replaced. A link is followed, a
-//! character device such as `/dev/null` is written through, and everything else is refused and stays.
+//! Every file that the program leaves goes through [`begin`] and [`put_in_place`], which look at
+//! what stands under the name: only a file that the program itself may have written is replaced. A
+//! link is followed, a character device such as `/dev/null` is written through, and everything else
+//! is refused and stays.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
-/// What begins the name of a file that is being written. No name that a person would choose: it is swept away.
+/// What begins the name of a file that is being written. No name that a person would choose: it is
+/// swept away.
 const UNFINISHED: &str = ".algospace-unfinished-";
 
 /// What begins the name of a [`WorkingFolder`].
@@ -127,8 +129,8 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// An unfinished file in the folder of `path`, removed unless it is put in place. As readable as any
-/// other file.
+/// An unfinished file in the folder of `path`, removed unless it is put in place. As readable as
+/// any other file.
 ///
 /// # Errors
 /// If something else than a file of this kind stands at `path`, or the folder cannot be written to.
@@ -169,8 +171,8 @@ pub(crate) fn put_in_place(file: NamedTempFile, path: &Path, kind: &Kind) -> io:
     }
 }
 
-/// Waits until the names in a folder are on the disk, so that what is done after it survives no loss of power
-/// that these names do not.
+/// Waits until the names in a folder are on the disk, so that what is done after it survives no
+/// loss of power that these names do not.
 ///
 /// # Errors
 /// If the folder cannot be read, or the disk fails.
@@ -208,21 +210,23 @@ impl WorkingFolder {
     }
 }
 
-/// Locks an unfinished file or folder, which says that somebody works on it. False if it was swept away before.
+/// Locks an unfinished file or folder, which says that somebody works on it. False if it was swept
+/// away before.
 fn holds(file: &File, path: &Path) -> bool {
     // Where a file system knows no locks, nobody sweeps either.
     let _ = file.lock();
     path.exists()
 }
 
-/// Removes what programs that were killed left unfinished in `folder`: it has our names, and nobody holds it. Gives
-/// what went.
+/// Removes what programs that were killed left unfinished in `folder`: it has our names, and nobody
+/// holds it. Gives what went.
 pub(crate) fn sweep(folder: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     paths.filter(|path| is_unfinished(path) && remove_abandoned(path).is_ok()).collect()
 }
 
-/// Whether something is what this module leaves unfinished: by its name and type, and a folder by all that is in it.
+/// Whether something is what this module leaves unfinished: by its name and type, and a folder by
+/// all that is in it.
 pub(crate) fn is_unfinished(path: &Path) -> bool {
     if is_unfinished_file(path) {
         return true;
@@ -381,7 +385,8 @@ mod tests {
         }
         fs::write(at(".history-backup/es_2019.csv"), "x").unwrap();
         fs::write(at(".unfinished-letter"), "x").unwrap();
-        // What is only named like ours: a table and a link among what is prepared, a folder, a link.
+        // What is only named like ours: a table and a link among what is prepared, a folder, a
+        // link.
         let backup = at(&format!("{WORKING}backup"));
         fs::create_dir(&backup).unwrap();
         fs::write(backup.join("history.ticks"), "x").unwrap();

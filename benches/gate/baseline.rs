@@ -48,8 +48,8 @@ impl Bound {
 pub enum Verdict {
     /// Within the bound.
     Same,
-    /// Better by more than the bound. It passes, and asks for a new baseline: until there is one, as much can
-    /// be lost again unseen.
+    /// Better by more than the bound. It passes, and asks for a new baseline: until there is one,
+    /// as much can be lost again unseen.
     Improved,
     /// Worse by more than the bound.
     Regressed,

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::measured::COUNTED_FUNCTION;
 
-/// The argument with which this program is the child: it runs the row that follows, and nothing else.
+/// The argument with which this program is the child: it runs the row that follows, and nothing
+/// else.
 pub const CHILD: &str = "--child";
 
 /// Whether there is a valgrind.
@@ -13,7 +14,8 @@ pub fn is_there() -> bool {
     Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// Instructions of a row in [`measured`](crate::measured::measured); callgrind writes its file `counts`.
+/// Instructions of a row in [`measured`](crate::measured::measured); callgrind writes its file
+/// `counts`.
 ///
 /// # Errors
 /// In words, if they cannot be counted.

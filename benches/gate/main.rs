@@ -1,8 +1,9 @@
-//! The gate against regressions: instructions and allocations of the hot stages beside `perf/baseline.txt`, and two
-//! ratios of times.
+//! The gate against regressions: instructions and allocations of the hot stages beside
+//! `perf/baseline.txt`, and two ratios of times.
 //!
-//! `cargo bench --bench gate` exits with status 1 on a regression; `perf/README.md` says how to read it.
-//! `-- WORD` runs the rows whose names contain the word, and no ratio. `PERF_UPDATE=1` writes the baseline anew.
+//! `cargo bench --bench gate` exits with status 1 on a regression; `perf/README.md` says how to
+//! read it. `-- WORD` runs the rows whose names contain the word, and no ratio. `PERF_UPDATE=1`
+//! writes the baseline anew.
 
 use std::env;
 use std::process::{Command, ExitCode};

@@ -1,8 +1,9 @@
-//! Times as ratios within one run, for what instructions do not show: waiting for memory, for another core, for the
-//! operation before.
+//! Times as ratios within one run, for what instructions do not show: waiting for memory, for
+//! another core, for the operation before.
 //!
-//! Other work on the machine doubles a time but hardly a ratio of two that were taken turn by turn, so each bound
-//! lets noise pass and catches what becomes half as slow again. A ratio beyond its bound is measured once more, and the better of the two counts.
+//! Other work on the machine doubles a time but hardly a ratio of two that were taken turn by turn,
+//! so each bound lets noise pass and catches what becomes half as slow again. A ratio beyond its
+//! bound is measured once more, and the better of the two counts.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

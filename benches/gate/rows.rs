@@ -1,8 +1,9 @@
 //! The hot stages, each as a row of the gate.
 //!
-//! A row sets up, gives its work to [`measured`], checks that the work was done, and returns how many operations it
-//! was. To add one, write such a function and name it in [`ROWS`]; then write the baseline anew, also since another
-//! caller of a function may change where the compiler inlines it.
+//! A row sets up, gives its work to [`measured`], checks that the work was done, and returns how
+//! many operations it was. To add one, write such a function and name it in [`ROWS`]; then write
+//! the baseline anew, also since another caller of a function may change where the compiler inlines
+//! it.
 
 use std::hint::black_box;
 

@@ -1,10 +1,10 @@
 //! Nanoseconds a bar of each indicator, taking bars one by one, beside other crates that have it.
 //!
-//! `cargo bench -p algospace-hft-peers --bench indicators -- [word]`: rows whose indicator's name contains the word (default all).
-//! Generated bars on the tick grid, few enough to stay in the processor's cache, as a bar that just closed is,
-//! taken lap after lap; contenders of one indicator alternate; medians. Other crates take floats, made from
-//! the same bars beforehand. Definitions may differ in seed or divisor; the
-//! name says where they differ in substance.
+//! `cargo bench -p algospace-hft-peers --bench indicators -- [word]`: rows whose indicator's name
+//! contains the word (default all). Generated bars on the tick grid, few enough to stay in the
+//! processor's cache, as a bar that just closed is, taken lap after lap; contenders of one
+//! indicator alternate; medians. Other crates take floats, made from the same bars beforehand.
+//! Definitions may differ in seed or divisor; the name says where they differ in substance.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -441,8 +441,8 @@ fn yata_wma(values: &[f64]) -> f64 {
     fold(values, |value| indicator.next(value))
 }
 
-/// A sum of what is read of each item, by bits: an exclusive or costs every contender the same single
-/// cycle, and no NaN of the first bars can swallow what follows.
+/// A sum of what is read of each item, by bits: an exclusive or costs every contender the same
+/// single cycle, and no NaN of the first bars can swallow what follows.
 #[inline]
 fn fold<T>(items: &[T], mut number: impl FnMut(&T) -> f64) -> f64 {
     let mut bits = 0;

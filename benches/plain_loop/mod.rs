@@ -1,11 +1,13 @@
-//! What one would write by hand for the pipeline's task, and for nothing more: the yardstick of its speed.
+//! What one would write by hand for the pipeline's task, and for nothing more: the yardstick of its
+//! speed.
 
 use std::hint::black_box;
 
 use algospace_hft::market::{Tick, Timestamp};
 
-/// 5- and 30-minute bars, a moving-average cross on 5-minute closes, positions and profit: no brackets, no
-/// latency, no session calendar, no rules, no account. Returns trades and profit in price units.
+/// 5- and 30-minute bars, a moving-average cross on 5-minute closes, positions and profit: no
+/// brackets, no latency, no session calendar, no rules, no account. Returns trades and profit in
+/// price units.
 pub fn plain_loop(ticks: &[Tick]) -> (u64, i64) {
     #[derive(Default)]
     struct PlainBar {

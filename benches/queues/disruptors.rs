@@ -59,8 +59,8 @@ impl Queue for Poller {
     }
 }
 
-/// Received by a handler in a thread of the crate's. The way back of a round trip is polled, since the
-/// thread that measures is our own.
+/// Received by a handler in a thread of the crate's. The way back of a round trip is polled, since
+/// the thread that measures is our own.
 pub struct Handler;
 
 impl Queue for Handler {

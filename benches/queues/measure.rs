@@ -1,6 +1,7 @@
 //! Round trips and throughput of a queue between this thread and one on another core.
 //!
-//! One-way times are not measured: the cores' counters are some 70 ns apart, as much as a hop takes.
+//! One-way times are not measured: the cores' counters are some 70 ns apart, as much as a hop
+//! takes.
 
 use std::hint::{black_box, spin_loop};
 use std::sync::Arc;
@@ -24,8 +25,9 @@ pub fn nanoseconds() -> Histogram<u64> {
     Histogram::new_with_bounds(1, SLOWEST, 3).expect("the bounds are far enough apart")
 }
 
-/// Nanoseconds of `trips` round trips over two queues, one in each direction, to a thread on `core` that sends every
-/// message back. A trip begins no sooner than `pace` after the one before it began.
+/// Nanoseconds of `trips` round trips over two queues, one in each direction, to a thread on `core`
+/// that sends every message back. A trip begins no sooner than `pace` after the one before it
+/// began.
 pub fn round_trips<Q: Queue>(
     clock: &Clock,
     core: CoreId,
@@ -59,7 +61,8 @@ pub fn round_trips<Q: Queue>(
     }
 }
 
-/// Messages a second to a thread on `core`, sent as fast as they are taken, one by one or in batches.
+/// Messages a second to a thread on `core`, sent as fast as they are taken, one by one or in
+/// batches.
 pub fn throughput<Q: Queue>(clock: &Clock, core: CoreId, messages: u64, in_batches: bool) -> f64 {
     let warm_up = WARM_UP.next_multiple_of(BATCH as u64);
     let last = warm_up + messages.next_multiple_of(BATCH as u64);

@@ -1,7 +1,7 @@
 //! Queues between two threads, and how long a hop over each takes.
 //!
-//! Each sits behind [`Queue`] as its users would use it: spinning, never blocking, [`CAPACITY`] slots, messages of a
-//! cache line. [`ours`] is what the pinned pipeline does.
+//! Each sits behind [`Queue`] as its users would use it: spinning, never blocking, [`CAPACITY`]
+//! slots, messages of a cache line. [`ours`] is what the pinned pipeline does.
 
 #![allow(dead_code, reason = "every bench uses a part of it")]
 
@@ -64,8 +64,8 @@ pub trait Queue {
     /// A queue whose receiver is polled.
     fn open() -> (Self::Sender, Self::Receiver);
 
-    /// A queue whose messages go to `each` in a thread on `core`, until the sender is dropped. The thread
-    /// is returned, unless dropping the sender joins it.
+    /// A queue whose messages go to `each` in a thread on `core`, until the sender is dropped. The
+    /// thread is returned, unless dropping the sender joins it.
     fn start(
         core: CoreId,
         mut each: impl FnMut(&Message) + std::marker::Send + 'static,

@@ -1,5 +1,5 @@
-//! The whole pipeline, put together by hand as a backtest with the default costs and rules has it, for the
-//! benches that measure it.
+//! The whole pipeline, put together by hand as a backtest with the default costs and rules has it,
+//! for the benches that measure it.
 
 use algospace_hft::engine::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
 use algospace_hft::execution::{

@@ -4,8 +4,9 @@ use algospace_hft::market::Instrument;
 use algospace_hft::source::import::{BINARY_PRESETS, Effect, ImportOptions, PRESETS, run};
 use algospace_hft::source::native::TickFile;
 
-/// A whole import of the bytes as a file, in a format that the first byte chooses. The second one says how often they are
-/// repeated, so that a line or a row lies over the border of two blocks. Every row is accounted for.
+/// A whole import of the bytes as a file, in a format that the first byte chooses. The second one
+/// says how often they are repeated, so that a line or a row lies over the border of two blocks.
+/// Every row is accounted for.
 pub fn import_file(bytes: &[u8]) {
     let [format, times, bytes @ ..] = bytes else { return };
     let presets = PRESETS.iter().chain(&BINARY_PRESETS);

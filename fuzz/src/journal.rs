@@ -4,8 +4,8 @@ use algospace_hft::engine::Entry;
 use algospace_hft::journal::{End, Journal};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
-/// The bytes as they are, and the same as records behind a good head, with good checksums, which keep everything
-/// else from reaching what is behind them.
+/// The bytes as they are, and the same as records behind a good head, with good checksums, which
+/// keep everything else from reaching what is behind them.
 pub fn journal(bytes: &[u8]) {
     read(bytes);
     let (mut rest, mut records) = (bytes, Vec::new());
@@ -25,7 +25,8 @@ pub fn journal(bytes: &[u8]) {
     }
 }
 
-/// A journal with good checksums that is not ended, as `journal` has it: each record of the kind and the content given.
+/// A journal with good checksums that is not ended, as `journal` has it: each record of the kind
+/// and the content given.
 pub(crate) fn sealed(header: &[u8], records: &[(u8, &[u8])]) -> Vec<u8> {
     let mut file = b"ALGOJRNL\x01\0\0\0".to_vec();
     file.extend((header.len() as u32).to_le_bytes());

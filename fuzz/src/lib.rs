@@ -1,7 +1,8 @@
-//! What every parser is fed with: a function a target, which must come back from any bytes without a panic.
+//! What every parser is fed with: a function a target, which must come back from any bytes without
+//! a panic.
 //!
-//! The fuzzer finds bytes that reach new code (`cargo fuzz run TARGET`); the tests here feed random ones, so that a change
-//! that breaks a target is seen without it.
+//! The fuzzer finds bytes that reach new code (`cargo fuzz run TARGET`); the tests here feed random
+//! ones, so that a change that breaks a target is seen without it.
 
 mod config;
 mod databento;

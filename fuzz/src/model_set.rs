@@ -10,8 +10,9 @@ static MANIFEST: LazyLock<Vec<u8>> = LazyLock::new(|| good("manifest.json").expe
 static GOLDEN: LazyLock<Vec<u8>> =
     LazyLock::new(|| good("golden.safetensors").expect("it is there"));
 
-/// The bytes as a manifest; in the middle of a good manifest; and, now and then, since a whole set is slow, in the
-/// head of golden tensors whose checksum is made good, so that what reads tensors is reached.
+/// The bytes as a manifest; in the middle of a good manifest; and, now and then, since a whole set
+/// is slow, in the head of golden tensors whose checksum is made good, so that what reads tensors
+/// is reached.
 pub fn model_set(bytes: &[u8]) {
     _ = ModelSet::from_files("fuzzed", &|name| only(name, bytes));
     // One in 64, and always the same ones.
@@ -50,7 +51,8 @@ fn only(name: &str, manifest: &[u8]) -> io::Result<Vec<u8>> {
     }
 }
 
-/// A file in which some bytes are replaced: two bytes say where in its first 64 KiB, one how many, the rest by what.
+/// A file in which some bytes are replaced: two bytes say where in its first 64 KiB, one how many,
+/// the rest by what.
 fn spliced(file: &[u8], bytes: &[u8]) -> Vec<u8> {
     let mut file = file.to_vec();
     if let [low, high, count, new @ ..] = bytes {

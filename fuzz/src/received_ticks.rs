@@ -16,8 +16,8 @@ const START: i64 = 1_704_380_400 * Timestamp::SECOND;
 /// A quarter point.
 const QUARTER: i64 = 250_000_000;
 
-/// Ticks that are nearly right, in a native tick file and in a journal whose checksums fit: a backtest of the one and a replay
-/// of the other take the same ticks, or both are refused.
+/// Ticks that are nearly right, in a native tick file and in a journal whose checksums fit: a
+/// backtest of the one and a replay of the other take the same ticks, or both are refused.
 pub fn received_ticks(bytes: &[u8]) {
     _ = trades(bytes);
 }
@@ -84,7 +84,8 @@ pub(crate) fn trades(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// A tick of every eight bytes: a step from the one before, and in a wild series now and then anything.
+/// A tick of every eight bytes: a step from the one before, and in a wild series now and then
+/// anything.
 fn ticks(bytes: &[u8], contracts: u8, is_wild: bool) -> Vec<Tick> {
     let (mut time, mut price) = (START, 18_800 * QUARTER);
     let tick = |piece: &[u8]| {

@@ -1,4 +1,5 @@
-//! Each target takes random bytes: noise, text that is nearly right, and good files that were damaged.
+//! Each target takes random bytes: noise, text that is nearly right, and good files that were
+//! damaged.
 
 use std::fs;
 use std::io::Write as _;
@@ -45,7 +46,8 @@ fn every_target_comes_back_from_random_bytes() {
     for (stream, (name, target)) in TARGETS.into_iter().enumerate() {
         let mut random = Random::new(20_240_104, stream as u64);
         let inputs = match name {
-            // A whole set is read now and then, a whole run is made of each input, a whole import: slow.
+            // A whole set is read now and then, a whole run is made of each input, a whole import:
+            // slow.
             "model_set" | "import_file" => INPUTS / 20,
             "received_ticks" => INPUTS / 50,
             _ => INPUTS,

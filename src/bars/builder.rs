@@ -53,8 +53,8 @@ impl BarBuilder {
         let divisor = sorted.iter().fold(0, |divisor, timeframe| {
             greatest_common_divisor(divisor, u32::from(timeframe.minutes()))
         });
-        // Daily bars alone are sessions, whatever their length, and need no finer bar; any base that
-        // divides a day serves them.
+        // Daily bars alone are sessions, whatever their length, and need no finer bar; any base
+        // that divides a day serves them.
         let base = Timeframe::from_minutes(divisor).unwrap_or(Timeframe::MINUTE_1);
         let emit_base = sorted.first() == Some(&base);
         let coarse = sorted.iter().filter(|&&t| t != base).map(|&t| BarFold::new(t)).collect();
@@ -76,8 +76,8 @@ impl BarBuilder {
         }
     }
 
-    /// For ticks made from history bars of `length` nanoseconds (≥ 0; 0 for trades): what is before a bar's first
-    /// tick and inside the bar is no silence.
+    /// For ticks made from history bars of `length` nanoseconds (≥ 0; 0 for trades): what is before
+    /// a bar's first tick and inside the bar is no silence.
     pub fn with_history_bars_of(mut self, length: i64) -> BarBuilder {
         self.history_bar = length;
         self
@@ -149,9 +149,9 @@ impl BarBuilder {
         self.boundary = Timestamp::MIN;
     }
 
-    /// Closes the open bars and fills what lies before `now`, when another contract's first tick comes,
-    /// since no bar holds prices of two contracts. A bar that is cut off, and one that begins within its
-    /// interval, are flagged incomplete.
+    /// Closes the open bars and fills what lies before `now`, when another contract's first tick
+    /// comes, since no bar holds prices of two contracts. A bar that is cut off, and one that
+    /// begins within its interval, are flagged incomplete.
     pub fn on_contract_change(&mut self, now: Timestamp, emit: &mut impl FnMut(&Bar)) {
         if self.is_open && now >= self.bar.end && now < self.session.close {
             let (start, _) = interval(&self.session, self.base, now);
@@ -209,7 +209,8 @@ impl BarBuilder {
         self.counts.in_halt += 1;
     }
 
-    /// Takes a tick from before the last one into the open bar, if that is its own. Returns whether it is.
+    /// Takes a tick from before the last one into the open bar, if that is its own. Returns whether
+    /// it is.
     pub fn on_late_tick(&mut self, tick: &Tick) -> bool {
         let is_its_own = tick.time >= self.bar.start && tick.contract == self.bar.contract;
         if !self.is_open || !is_its_own {
@@ -259,7 +260,8 @@ impl BarBuilder {
         self.last_time = tick.time;
     }
 
-    /// When a silence before `tick` ended: with the start of the history bar whose first tick it is.
+    /// When a silence before `tick` ended: with the start of the history bar whose first tick it
+    /// is.
     fn began(&self, tick: &Tick) -> Timestamp {
         let back = match (tick.flags.any(TickFlags::BAR_OPEN), tick.flags.any(TickFlags::BAR_CLOSE))
         {

@@ -20,8 +20,8 @@ const COLUMNS: [(&str, ColumnKind); 11] = [
 ];
 
 /// A table of bars that is being written. Columns:
-/// `instrument,timeframe_minutes,start_utc,open,high,low,close,volume,ticks,flags,contract`; a daily bar
-/// has 1440 minutes.
+/// `instrument,timeframe_minutes,start_utc,open,high,low,close,volume,ticks,flags,contract`; a
+/// daily bar has 1440 minutes.
 pub struct BarTable<'a> {
     table: TableWriter,
     instrument: &'a str,
@@ -29,8 +29,8 @@ pub struct BarTable<'a> {
 }
 
 impl<'a> BarTable<'a> {
-    /// Begins a table at `path`, a `.csv` or `.parquet`. `contracts` holds the contracts' symbols by
-    /// [`Bar::contract`], `facts` what a Parquet file tells of itself.
+    /// Begins a table at `path`, a `.csv` or `.parquet`. `contracts` holds the contracts' symbols
+    /// by [`Bar::contract`], `facts` what a Parquet file tells of itself.
     ///
     /// # Errors
     /// If the file cannot be written.

@@ -192,7 +192,8 @@ fn fills_a_short_gap_and_leaves_a_long_one_open() {
 
 #[test]
 fn never_fills_a_halt_or_a_break() {
-    // 2013: halt 15:15-15:30 and close 16:15 in Chicago, which is 20:15-20:30 and 21:15 UTC in summer.
+    // 2013: halt 15:15-15:30 and close 16:15 in Chicago, which is 20:15-20:30 and 21:15 UTC in
+    // summer.
     let ticks = [
         tick("2013-10-08T20:14:59Z", 100, 1),
         tick("2013-10-08T20:30:00Z", 101, 1),

@@ -1,8 +1,8 @@
 //! A chart of a stretch of bars with what the indicators made of them: one HTML file that opens
 //! offline.
 //!
-//! A candle covers its whole interval. Everything else stands where it became known, the close of its
-//! bar, so the chart shows at each instant what a strategy could have seen then.
+//! A candle covers its whole interval. Everything else stands where it became known, the close of
+//! its bar, so the chart shows at each instant what a strategy could have seen then.
 
 mod draw;
 #[cfg(test)]
@@ -37,8 +37,8 @@ pub struct ChartInput {
     pub bars: Vec<ChartBar>,
     /// Fair value gaps; what lies outside the bars is cut off.
     pub gaps: Vec<ChartGap>,
-    /// Values of the slow indicators, in order of time. The first may be of before the bars: it holds
-    /// until the second.
+    /// Values of the slow indicators, in order of time. The first may be of before the bars: it
+    /// holds until the second.
     pub slow_points: Vec<SlowPoint>,
     /// What a reader should know, a sentence each.
     pub notes: Vec<String>,
@@ -142,8 +142,8 @@ pub enum ChartError {
     },
 }
 
-/// Draws the chart into `path`, an HTML file of 5 MB, most of it the script that draws. It appears when
-/// it is whole.
+/// Draws the chart into `path`, an HTML file of 5 MB, most of it the script that draws. It appears
+/// when it is whole.
 ///
 /// # Errors
 /// If there is no bar, or the file cannot be written; what stood there is kept.

@@ -15,7 +15,8 @@ use crate::source::import::{
 ///
 /// `algospace-hft --config config/backtest.yaml` runs a backtest and writes a report; the commands
 /// below prepare and inspect its data. Exit status: 0 done, 1 the run failed, 2 bad usage or bad
-/// configuration, 3 (`replay --verify`) no difference, but not everything could be compared, 130 ended by a second signal.
+/// configuration, 3 (`replay --verify`) no difference, but not everything could be compared, 130
+/// ended by a second signal.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
@@ -61,15 +62,16 @@ pub(super) enum Command {
     Replay {
         /// The journal: run.journal in a run's output directory
         journal: PathBuf,
-        /// Fail unless every decision, order, fill and trade is the same: exit status 1 if one is not, 3 if the journal does
-        /// not hold the whole run or the replay was stopped
+        /// Fail unless every decision, order, fill and trade is the same: exit status 1 if one is
+        /// not, 3 if the journal does not hold the whole run or the replay was stopped
         #[arg(long)]
         verify: bool,
         /// Write what the run left to this directory: the same trades.csv and equity.csv
         #[arg(long, value_name = "DIR")]
         output: Option<PathBuf>,
     },
-    /// Make one run of several that follow each other in time, such as a walk-forward's tests: one equity curve, one report
+    /// Make one run of several that follow each other in time, such as a walk-forward's tests: one
+    /// equity curve, one report
     Stitch {
         /// The runs' output directories, in any order; their days must not overlap
         #[arg(required = true, num_args = 2.., value_name = "RUN_DIR")]
@@ -95,7 +97,8 @@ pub(super) enum Inspected {
     Matrices,
     /// Every round trip, as in a run's trades.csv
     Trades,
-    /// Every decision of the agents, with everything that they thought; docs/decisions.md says what it is
+    /// Every decision of the agents, with everything that they thought; docs/decisions.md says what
+    /// it is
     Decisions,
     /// A session's 5-minute bars with what the indicators make of them
     Chart,
@@ -137,11 +140,12 @@ pub(super) struct ImportArguments {
     /// Seconds in a bar [default: the preset's, or told from the first bars]
     #[arg(long, value_name = "SECONDS")]
     pub(super) bar_seconds: Option<u32>,
-    /// What the columns of a text file hold, such as date,time,price,-,size; `-` is not read, `...` at
-    /// the end lets more follow [default: the preset's, or the header's]
+    /// What the columns of a text file hold, such as date,time,price,-,size; `-` is not read, `...`
+    /// at the end lets more follow [default: the preset's, or the header's]
     #[arg(long, value_name = "NAMES")]
     pub(super) columns: Option<Layout>,
-    /// What stands between the columns of a text file: one character, or `tab` [default: the preset's]
+    /// What stands between the columns of a text file: one character, or `tab` [default: the
+    /// preset's]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     pub(super) delimiter: Option<u8>,
     /// Which end of its interval a bar of a text file is labelled with [default: the preset's]
@@ -210,7 +214,8 @@ pub(super) struct SynthArguments {
     /// Trades of an average day
     #[arg(long, default_value_t = 340_000)]
     pub(super) trades_per_day: u32,
-    /// How strong the edge of `regimes` is: ticks that a trend drifts in half an hour of a regular session
+    /// How strong the edge of `regimes` is: ticks that a trend drifts in half an hour of a regular
+    /// session
     #[arg(long, default_value_t = 12.0)]
     pub(super) trend_ticks_per_half_hour: f64,
     /// Mean length of a trend of `regimes` in hours of trading: how long there is to find it out

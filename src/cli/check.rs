@@ -25,7 +25,8 @@ pub(super) fn load(path: &Path) -> Result<(Config, Instrument), Failure> {
     Ok((config, instrument))
 }
 
-/// Refuses an output that would replace what it is made from: the configuration at `path`, its history, its model set.
+/// Refuses an output that would replace what it is made from: the configuration at `path`, its
+/// history, its model set.
 pub(super) fn keep_inputs(
     path: &Path,
     config: &Config,
@@ -69,8 +70,8 @@ fn files_of(path: &Path) -> Vec<PathBuf> {
     }
 }
 
-/// Reads the configuration of a backtest. That its mode is another is told before anything that only the other needs,
-/// such as a password.
+/// Reads the configuration of a backtest. That its mode is another is told before anything that
+/// only the other needs, such as a password.
 pub(super) fn load_backtest(path: &Path) -> Result<(Config, Instrument), Failure> {
     let other = |mode: &str| {
         Failure::usage(format!(
@@ -126,7 +127,8 @@ pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Surveys the history as a run would see it, in a folder that is gone at the end: results of earlier runs stay.
+/// Surveys the history as a run would see it, in a folder that is gone at the end: results of
+/// earlier runs stay.
 fn survey_apart(config: &Config) -> Result<Survey, Failure> {
     let directory = &config.output.directory;
     let existing = directory.ancestors().find(|it| !it.as_os_str().is_empty() && it.exists());

@@ -209,7 +209,8 @@ fn decisions(
             "only the agents record their decisions; set `strategy.kind: marl`, or inspect trades",
         ));
     }
-    // It would be refused after the run: a table that begins now, and ends without a row, leaves nothing.
+    // It would be refused after the run: a table that begins now, and ends without a row, leaves
+    // nothing.
     DecisionTable::begin(output, &[]).map_err(Failure::run)?;
     let (config, record) = whole_run(config, output, stop)?;
     let facts = match format {

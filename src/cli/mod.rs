@@ -1,7 +1,7 @@
 //! The command line: what users type, what they see, and the exit status.
 //!
-//! Exit status 0 = done, 1 = the run failed, 2 = bad usage or bad configuration, 3 = no difference was found, but not
-//! everything could be compared.
+//! Exit status 0 = done, 1 = the run failed, 2 = bad usage or bad configuration, 3 = no difference
+//! was found, but not everything could be compared.
 
 mod arguments;
 mod chart;
@@ -46,8 +46,8 @@ impl Failure {
         Failure::Usage(error.to_string())
     }
 
-    /// A history that cannot be read, a directory or journal that cannot be written and a thread that fails are a run that
-    /// failed; the rest is the configuration's fault.
+    /// A history that cannot be read, a directory or journal that cannot be written and a thread
+    /// that fails are a run that failed; the rest is the configuration's fault.
     fn backtest(error: BacktestError) -> Failure {
         use BacktestError::{Directory, History, Journal, Thread};
         match error {

@@ -8,9 +8,9 @@ use std::num::NonZeroUsize;
 /// A chunk cannot know what the chunk before it leaves behind. So each begins `overlap` items early
 /// with a fresh state, which by the time its own items come should be equal to the true one: an
 /// indicator forgets. When all chunks are done, their beginnings are compared with the ends of the
-/// chunks before, and a chunk whose beginning was wrong is computed again from the true state. Equal must mean
-/// "gives the same for whatever comes"; then the result does not depend on `overlap` or `threads`,
-/// only the time does.
+/// chunks before, and a chunk whose beginning was wrong is computed again from the true state.
+/// Equal must mean "gives the same for whatever comes"; then the result does not depend on
+/// `overlap` or `threads`, only the time does.
 pub fn in_chunks<S, T>(
     fresh: &S,
     count: usize,

@@ -32,7 +32,8 @@ pub struct FeatureEngine {
     disagreeing_trades: u64,
 }
 
-/// All that a [`FeatureEngine`] remembers: with it, an engine of the same settings goes on bit for bit.
+/// All that a [`FeatureEngine`] remembers: with it, an engine of the same settings goes on bit for
+/// bit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FeatureState {
     /// What it was computed with, so that it is not taken for something else.
@@ -127,14 +128,15 @@ impl FeatureEngine {
         self.disagreeing_trades
     }
 
-    /// Bars of a timeframe (by its [place](FeatureLayout::place)) that were taken since the series last began,
-    /// counted until each of its columns has had its first valid bar since.
+    /// Bars of a timeframe (by its [place](FeatureLayout::place)) that were taken since the series
+    /// last began, counted until each of its columns has had its first valid bar since.
     #[inline]
     pub fn bars_on_end(&self, timeframe: usize) -> usize {
         self.state.timeframes[timeframe].bars_on_end()
     }
 
-    /// Whole sessions are missing before the next bar: [`FeatureEngine::bars_on_end`] counts from it. Values go on.
+    /// Whole sessions are missing before the next bar: [`FeatureEngine::bars_on_end`] counts from
+    /// it. Values go on.
     pub fn begin_anew(&mut self) {
         self.state.timeframes.iter_mut().for_each(TimeframeIndicators::begin_anew);
     }
@@ -176,8 +178,8 @@ impl FeatureEngine {
         Ok(Some(row))
     }
 
-    /// Moves all remembered prices by `ticks`: the series goes on in a contract whose price is so much
-    /// higher.
+    /// Moves all remembered prices by `ticks`: the series goes on in a contract whose price is so
+    /// much higher.
     pub fn shift(&mut self, ticks: i64) {
         for timeframe in &mut self.state.timeframes {
             timeframe.shift(ticks);

@@ -107,8 +107,8 @@ impl FeatureLayout {
     }
 }
 
-/// The columns of one timeframe, in the order in which [`super::timeframe::TimeframeIndicators`] writes
-/// them.
+/// The columns of one timeframe, in the order in which [`super::timeframe::TimeframeIndicators`]
+/// writes them.
 fn definitions(settings: &IndicatorSettings, chosen: Chosen) -> Vec<FieldDefinition> {
     let mut all = Vec::new();
     if chosen.moving_statistics {

@@ -42,8 +42,8 @@ impl IndicatorSettings {
     }
 }
 
-/// `indicators.timeframes`: for each indicator the bars it is computed on. `None` stands for those of
-/// its defaults that are built; an empty list for none.
+/// `indicators.timeframes`: for each indicator the bars it is computed on. `None` stands for those
+/// of its defaults that are built; an empty list for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IndicatorTimeframes {

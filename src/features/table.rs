@@ -6,8 +6,8 @@ use super::{FeatureLayout, FeatureRow};
 use crate::table::{Cell, Column, ColumnKind, TableError, TableWriter};
 
 /// A table of feature rows that is being written: `instrument`, `timeframe_minutes`, `start_utc`,
-/// `end_utc` (from when the row is known), `contract`, `flags` (as those of bars), `close`, and the fields
-/// of the layout, empty where there is no value.
+/// `end_utc` (from when the row is known), `contract`, `flags` (as those of bars), `close`, and the
+/// fields of the layout, empty where there is no value.
 pub struct FeatureTable<'a> {
     table: TableWriter,
     instrument: &'a str,
@@ -16,8 +16,8 @@ pub struct FeatureTable<'a> {
 }
 
 impl<'a> FeatureTable<'a> {
-    /// Begins a table at `path`, a `.csv` or `.parquet`. `contracts` holds the contracts' symbols by
-    /// [`crate::market::Bar::contract`], `facts` what a Parquet file tells of itself.
+    /// Begins a table at `path`, a `.csv` or `.parquet`. `contracts` holds the contracts' symbols
+    /// by [`crate::market::Bar::contract`], `facts` what a Parquet file tells of itself.
     ///
     /// # Errors
     /// If the file cannot be written.

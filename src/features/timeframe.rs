@@ -97,7 +97,8 @@ impl TimeframeIndicators {
         })
     }
 
-    /// Bars taken since the series last began, counted until every column has had its first valid bar since.
+    /// Bars taken since the series last began, counted until every column has had its first valid
+    /// bar since.
     pub(super) fn bars_on_end(&self) -> usize {
         self.bars_on_end
     }
@@ -115,8 +116,8 @@ impl TimeframeIndicators {
         self.nodes.as_ref().map(|placed| &placed.indicator)
     }
 
-    /// Takes a closed bar, with what traded at each of its prices where that is known, and writes the
-    /// values. Returns whether such trades, if there are any, are the bar's.
+    /// Takes a closed bar, with what traded at each of its prices where that is known, and writes
+    /// the values. Returns whether such trades, if there are any, are the bar's.
     #[inline]
     pub(super) fn update(
         &mut self,

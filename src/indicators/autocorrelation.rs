@@ -7,12 +7,12 @@ use super::sliding_window::SlidingWindow;
 
 /// Autocorrelation at lag one of the newest returns, -1 to 1.
 ///
-/// Σ (r\[i\] - m)(r\[i-1\] - m) / Σ (r\[i\] - m)², with m the mean of the window (Box and Jenkins; the default
-/// of statsmodels' `acf`). NaN until the window is full and where all returns are equal. A return without a
-/// value (NaN) empties the window.
+/// Σ (r\[i\] - m)(r\[i-1\] - m) / Σ (r\[i\] - m)², with m the mean of the window (Box and Jenkins;
+/// the default of statsmodels' `acf`). NaN until the window is full and where all returns are
+/// equal. A return without a value (NaN) empties the window.
 ///
-/// The sums are exact. For that a return counts to the nearest 2⁻⁵¹ (2⁻⁴⁸ over 1,000 returns), and one beyond
-/// ±1, a price that grew e-fold within the bar, counts as 1.
+/// The sums are exact. For that a return counts to the nearest 2⁻⁵¹ (2⁻⁴⁸ over 1,000 returns), and
+/// one beyond ±1, a price that grew e-fold within the bar, counts as 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Autocorrelation {
     fixed_point: FixedPoint,
@@ -74,8 +74,9 @@ impl Autocorrelation {
         if !self.earlier.is_full() {
             return f64::NAN;
         }
-        // With S the sum, Q and P those of squares and products, a the oldest and z the newest of n returns,
-        // n Σ (r[i] - m)² is n Q - S², and n² Σ (r[i] - m)(r[i-1] - m) is n (n P - S (S - a - z)) - S².
+        // With S the sum, Q and P those of squares and products, a the oldest and z the newest of n
+        // returns, n Σ (r[i] - m)² is n Q - S², and n² Σ (r[i] - m)(r[i-1] - m) is n (n P - S (S -
+        // a - z)) - S².
         let count = self.earlier.length() as u32 + 1;
         let n = i128::from(count);
         let Sums { values: sum, squares, products } = sums;
@@ -150,7 +151,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against the definition, in floats, for returns as small as a market's and as large as they count.
+        /// Against the definition, in floats, for returns as small as a market's and as large as
+        /// they count.
         #[test]
         fn sums_are_those_of_the_definition(
             length in prop_oneof![9 => 2usize..50, 1 => 990usize..1001],

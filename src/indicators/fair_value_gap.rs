@@ -49,19 +49,20 @@ impl FairValueGapSettings {
 /// Bullish and bearish fair value gaps, by the rule of LuxAlgo's "Fair Value Gap".
 ///
 /// With `x[k]` the value `k` bars back, a bullish gap is confirmed at the close of a bar when
-/// `low[0] − high[2] ≥ min_gap_ticks` and `close[1] > high[2]`; its zone is `high[2]..low[0]`. It is
-/// *tapped* by the first later bar whose low reaches its top, and *filled*, and gone, with the first
-/// close below its bottom. Bearish gaps are the same upside down. Each bar, in this order: zones
-/// expire, a gap is confirmed, zones are filled, values are taken.
+/// `low[0] − high[2] ≥ min_gap_ticks` and `close[1] > high[2]`; its zone is `high[2]..low[0]`. It
+/// is *tapped* by the first later bar whose low reaches its top, and *filled*, and gone, with the
+/// first close below its bottom. Bearish gaps are the same upside down. Each bar, in this order:
+/// zones expire, a gap is confirmed, zones are filled, values are taken.
 ///
-/// The nearest zone of a side is the one with the nearest far edge: the highest bottom of the bullish,
-/// the lowest top of the bearish; of equals, the newest.
+/// The nearest zone of a side is the one with the nearest far edge: the highest bottom of the
+/// bullish, the lowest top of the bearish; of equals, the newest.
 ///
 /// An update takes amortised constant time and never allocates. [`FairValueGap::is_ready`] is true
 /// from the third bar on: a zone from before the first bar cannot be known.
 ///
 /// Two are equal if they give the same values for whatever comes: when their bars began makes no
-/// difference. With an age limit, one that began later is equal to the other `max_age` + 3 bars after.
+/// difference. With an age limit, one that began later is equal to the other `max_age` + 3 bars
+/// after.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FairValueGap {
     settings: FairValueGapSettings,

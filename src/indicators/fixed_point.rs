@@ -15,8 +15,8 @@ pub(super) struct FixedPoint {
 }
 
 impl FixedPoint {
-    /// For numbers from -`bound` to `bound`, a power of two, which become at most 2^`bits` steps, and 2^51 at
-    /// most.
+    /// For numbers from -`bound` to `bound`, a power of two, which become at most 2^`bits` steps,
+    /// and 2^51 at most.
     pub fn new(bound: f64, bits: u32) -> FixedPoint {
         let bits = bits.min(51) as i32;
         let steps = 2f64.powi(bits) / bound;
@@ -28,7 +28,8 @@ impl FixedPoint {
         self.steps
     }
 
-    /// The number in steps, to the nearest; beyond the bound it counts as the bound, and so does NaN.
+    /// The number in steps, to the nearest; beyond the bound it counts as the bound, and so does
+    /// NaN.
     #[inline]
     pub fn of(self, number: f64) -> i64 {
         let number = if number < self.bound { number } else { self.bound };

@@ -13,8 +13,8 @@ use super::{Indicator, TickBar};
 /// ```
 ///
 /// This is the definition of TradingView and TA-Lib. The close is exact in quarter ticks. The open
-/// is a float in ticks, which forgets half of its past at every bar: two runs that began at different bars
-/// agree bit for bit after 64, but for one pair in some ten million.
+/// is a float in ticks, which forgets half of its past at every bar: two runs that began at
+/// different bars agree bit for bit after 64, but for one pair in some ten million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HeikenAshi {
     /// Bars taken, counted until [`READY`].

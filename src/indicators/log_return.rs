@@ -7,8 +7,8 @@ use super::{Indicator, TickBar};
 /// ln(close / close before).
 ///
 /// NaN at the first bar, and wherever one of the two prices is not positive, as oil's was in April 2020.
-/// It is the one price statistic that the level of prices changes, so continue a series in another contract
-/// with [`Indicator::shift`]: the return over the roll is then that of the new contract.
+/// It is the one price statistic that the level of prices changes, so continue a series in another
+/// contract with [`Indicator::shift`]: the return over the roll is then that of the new contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LogReturn {
     /// None before the first bar.
@@ -37,8 +37,8 @@ impl Indicator for LogReturn {
         let Some(last) = self.last_close.filter(|last| last.min(&bar.close) > &0) else {
             return f64::NAN;
         };
-        // From the exact change, which keeps every digit of a small return; and not with the platform's
-        // logarithm, which may differ in its last bit from machine to machine.
+        // From the exact change, which keeps every digit of a small return; and not with the
+        // platform's logarithm, which may differ in its last bit from machine to machine.
         libm::log1p((bar.close - last) as f64 / last as f64)
     }
 

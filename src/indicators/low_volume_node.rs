@@ -1,4 +1,5 @@
-//! Low-volume nodes: prices that a rolling volume profile shows little trade at, between busier ones.
+//! Low-volume nodes: prices that a rolling volume profile shows little trade at, between busier
+//! ones.
 
 #[cfg(test)]
 mod tests;
@@ -25,8 +26,8 @@ pub struct LowVolumeNodeSettings {
 }
 
 impl Default for LowVolumeNodeSettings {
-    /// 230 bars (five Globex sessions of thirty-minute bars), rows of 4 ticks (one point of ES), 7 rows,
-    /// 1 %, 70 %.
+    /// 230 bars (five Globex sessions of thirty-minute bars), rows of 4 ticks (one point of ES), 7
+    /// rows, 1 %, 70 %.
     fn default() -> LowVolumeNodeSettings {
         LowVolumeNodeSettings {
             window: 230,
@@ -85,35 +86,35 @@ pub struct TradesDisagree {
 /// Nodes of low volume, the point of control and the value area of the last `window` bars.
 ///
 /// A bar's volume lies on its prices evenly ([`Indicator::update`]) or as it traded
-/// ([`LowVolumeNode::update_with_trades`]); a window may hold both. The profile is kept in whole units
-/// of 2⁻²⁰ contracts and its volume is that of its bars exactly, however many came and went: on each of
-/// the bar's `m` prices `⌊volume × 2²⁰ / m⌋` units, and what is left of the division one by one on its
-/// lowest prices.
+/// ([`LowVolumeNode::update_with_trades`]); a window may hold both. The profile is kept in whole
+/// units of 2⁻²⁰ contracts and its volume is that of its bars exactly, however many came and went:
+/// on each of the bar's `m` prices `⌊volume × 2²⁰ / m⌋` units, and what is left of the division one
+/// by one on its lowest prices.
 ///
-/// A node is a row that has strictly less volume than each of the `order` rows above and below it, as
-/// far as there are rows, and more than `min_ratio` of the busiest row's. The lowest and the highest
-/// row with volume are none. This is `scipy.signal.argrelextrema(numpy.less, mode="clip")`.
+/// A node is a row that has strictly less volume than each of the `order` rows above and below it,
+/// as far as there are rows, and more than `min_ratio` of the busiest row's. The lowest and the
+/// highest row with volume are none. This is `scipy.signal.argrelextrema(numpy.less, mode="clip")`.
 ///
-/// **Rows** lie on a fixed grid, whole multiples of `row_ticks`. [`Indicator::shift`] moves the grid
-/// too, so every value moves exactly, by any number of ticks; unless that is a multiple of `row_ticks`,
-/// rows no longer start at multiples, and values differ a little from those of an indicator that was
-/// started on the moved prices.
+/// **Rows** lie on a fixed grid, whole multiples of `row_ticks`. [`Indicator::shift`] moves the
+/// grid too, so every value moves exactly, by any number of ticks; unless that is a multiple of
+/// `row_ticks`, rows no longer start at multiples, and values differ a little from those of an
+/// indicator that was started on the moved prices.
 ///
-/// **Memory** is bounded: the window may span 16,384 rows. A bar that would stretch it further, or of
-/// 2²⁸ contracts or more, is left out, and there are no values until it has left the window. An update
-/// allocates only when the window spans more rows, or its bars touch more, than ever before.
+/// **Memory** is bounded: the window may span 16,384 rows. A bar that would stretch it further, or
+/// of 2²⁸ contracts or more, is left out, and there are no values until it has left the window. An
+/// update allocates only when the window spans more rows, or its bars touch more, than ever before.
 ///
-/// Two are equal if they give the same values for whatever comes: one that began later is equal to the
-/// other after `window` bars, unless a bar was left out by one of them, or a shift by a part of a row
-/// moved the grid of one.
+/// Two are equal if they give the same values for whatever comes: one that began later is equal to
+/// the other after `window` bars, unless a bar was left out by one of them, or a shift by a part of
+/// a row moved the grid of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LowVolumeNode {
     settings: LowVolumeNodeSettings,
     profile: VolumeProfile,
 }
 
-/// Values of [`LowVolumeNode`] at a bar. Prices are in ticks. All are NaN before the window is full,
-/// while nothing traded in it, and while it holds a bar that was left out.
+/// Values of [`LowVolumeNode`] at a bar. Prices are in ticks. All are NaN before the window is
+/// full, while nothing traded in it, and while it holds a bar that was left out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LowVolumeNodeValues {
     /// The node whose price is nearest to the close; of equally near ones the lower.
@@ -141,9 +142,9 @@ pub struct VolumeNode {
     pub price: f64,
     /// How much less volume it has than the busiest row, as a share of that: 0 < strength < 1.
     pub strength: f64,
-    /// How deep the valley is: the lower of its two sides, each the most volume before a row with less
-    /// than the node's, less the node's volume, as a share of the busiest row's: 0 < prominence < 1.
-    /// This is `scipy.signal.peak_prominences` of the negated profile.
+    /// How deep the valley is: the lower of its two sides, each the most volume before a row with
+    /// less than the node's, less the node's volume, as a share of the busiest row's: 0 <
+    /// prominence < 1. This is `scipy.signal.peak_prominences` of the negated profile.
     pub prominence: f64,
 }
 
@@ -202,8 +203,8 @@ impl LowVolumeNode {
         Ok(self.look(bar, Allocation::Traded(trades)))
     }
 
-    /// The profile from its lowest to its highest row with volume: each row's lower edge in ticks and
-    /// its volume in contracts, exact. Empty while the window holds a bar that was left out.
+    /// The profile from its lowest to its highest row with volume: each row's lower edge in ticks
+    /// and its volume in contracts, exact. Empty while the window holds a bar that was left out.
     pub fn profile(&self) -> impl Iterator<Item = (i64, f64)> {
         self.profile.rows().into_iter().flat_map(move |rows| {
             let Rows { first, count, volume, .. } = rows;
@@ -311,7 +312,8 @@ impl LowVolumeNode {
             let own = volume(row);
             let last = (row + order).min(rows.count - 1);
             if let Some(lower) = (row + 1..=last).find(|&other| volume(other) <= own) {
-                // The rows between have more than this one, which is within their reach: none is a node.
+                // The rows between have more than this one, which is within their reach: none is a
+                // node.
                 row = lower;
                 continue;
             }

@@ -1,8 +1,8 @@
 //! Indicators, computed incrementally at bar close: exact, causal, without allocation.
 //!
 //! Every indicator is a small struct that takes [`TickBar`]s, bars that were checked once and hold
-//! prices as whole ticks. Outputs that are prices, or differences of prices, are in ticks too. "No value"
-//! is NaN in a smooth field, never zero.
+//! prices as whole ticks. Outputs that are prices, or differences of prices, are in ticks too. "No
+//! value" is NaN in a smooth field, never zero.
 //!
 //! Two indicators are equal when they give the same values for whatever comes.
 

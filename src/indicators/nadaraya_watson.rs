@@ -11,8 +11,8 @@ use super::{Indicator, SettingOutOfRange, Source, TickBar};
 /// yhat[t] = Σ w(i) x[t-i] / Σ w(i),   i = 0 … taps - 1
 /// ```
 ///
-/// The kernel and its colour changes are those of jdehorty's TradingView indicator (AWNvbPRM), whose
-/// window of `x_0 + 2` = 27 bars is kept. Only bars up to `t` count, so nothing repaints.
+/// The kernel and its colour changes are those of jdehorty's TradingView indicator (AWNvbPRM),
+/// whose window of `x_0 + 2` = 27 bars is kept. Only bars up to `t` count, so nothing repaints.
 ///
 /// It is computed from differences of whole quarter ticks, so that every output but the estimates
 /// themselves stays the same, bit for bit, wherever the price level is:
@@ -22,22 +22,23 @@ use super::{Indicator, SettingOutOfRange, Source, TickBar};
 /// yhat[t] = x[t] - Σ W(j) (x[t-j] - x[t-j-1]),   j = 0 … taps - 2
 /// ```
 ///
-/// Each change is added to the sums of all bars that it will count for, oldest change first, which takes half
-/// the time of adding up a window at each bar.
+/// Each change is added to the sums of all bars that it will count for, oldest change first, which
+/// takes half the time of adding up a window at each bar.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NadarayaWatson {
     source: Source,
     taps: usize,
     /// W(j) by j.
     weights: Vec<Pair>,
-    /// What the changes so far add to the deviation of the next bar, of the one after it, and so on.
+    /// What the changes so far add to the deviation of the next bar, of the one after it, and so
+    /// on.
     to_come: Vec<Pair>,
     /// Bars taken, counted until all that is told of a bar is defined.
     bars: usize,
     /// The source at the last bar, in quarter ticks; none before the first.
     last: Option<i64>,
-    /// Of the last bar: its deviation in quarter ticks, the sign of its slope, and of the fast estimate less the
-    /// estimate; signs are 0 before they are defined.
+    /// Of the last bar: its deviation in quarter ticks, the sign of its slope, and of the fast
+    /// estimate less the estimate; signs are 0 before they are defined.
     deviation: f64,
     direction: i8,
     order: i8,

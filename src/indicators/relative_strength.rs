@@ -33,7 +33,8 @@ impl RelativeStrengthIndex {
         RelativeStrengthIndex { last: None, rises: average, falls: average }
     }
 
-    /// Takes the next value and returns the index, NaN before [`RelativeStrengthIndex::first_valid`].
+    /// Takes the next value and returns the index, NaN before
+    /// [`RelativeStrengthIndex::first_valid`].
     #[inline]
     pub fn update(&mut self, value: i64) -> f64 {
         if let Some(last) = self.last {

@@ -41,8 +41,8 @@ pub(super) fn shifted(bar: &TickBar, ticks: i64) -> TickBar {
     }
 }
 
-/// The bars after which an indicator that begins at bar `late` has become equal to one that took every
-/// bar, in number. Fails if they were equal and then not, or then gave other values or peeks.
+/// The bars after which an indicator that begins at bar `late` has become equal to one that took
+/// every bar, in number. Fails if they were equal and then not, or then gave other values or peeks.
 pub(super) fn bars_until_equal<I>(mut whole: I, late: usize, bars: &[TickBar]) -> Option<usize>
 where
     I: Indicator<Output: Debug> + Clone + PartialEq + Debug,

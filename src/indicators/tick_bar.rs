@@ -73,8 +73,8 @@ impl TickBar {
         })
     }
 
-    /// Open + high + low + close: four times the average price, which is the Heiken Ashi close, exact
-    /// in quarter ticks.
+    /// Open + high + low + close: four times the average price, which is the Heiken Ashi close,
+    /// exact in quarter ticks.
     pub fn ohlc4_quarters(&self) -> i64 {
         self.open + self.high + self.low + self.close
     }

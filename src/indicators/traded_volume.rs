@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(into = "SavedTrades", try_from = "SavedTrades")]
 pub struct TradedVolume {
-    /// Contracts at each price from `base` on, in ticks. Which of them traded is looked for when it is
-    /// asked: once a bar, where a trade comes thousands of times.
+    /// Contracts at each price from `base` on, in ticks. Which of them traded is looked for when it
+    /// is asked: once a bar, where a trade comes thousands of times.
     sizes: Vec<u64>,
     base: i64,
 }
@@ -77,8 +77,8 @@ impl TradedVolume {
 
     /// Counts a trade of `size` contracts (≥ 1) at `price` ticks.
     ///
-    /// A trade that would stretch the range beyond [`TradedVolume::MAX_TICKS`] is left out; the total
-    /// then shows that it is missing.
+    /// A trade that would stretch the range beyond [`TradedVolume::MAX_TICKS`] is left out; the
+    /// total then shows that it is missing.
     #[inline]
     pub fn add(&mut self, price: i64, size: u32) {
         self.add_contracts(price, u64::from(size));
@@ -107,7 +107,8 @@ impl TradedVolume {
             return false;
         }
         let used = self.used_places();
-        // There is never more room than the widest range, so what is left out does not depend on it.
+        // There is never more room than the widest range, so what is left out does not depend on
+        // it.
         let room = (2 * ticks).next_power_of_two().clamp(256, Self::MAX_TICKS) as usize;
         if room > self.sizes.len() {
             self.sizes.resize(room, 0);

@@ -12,8 +12,8 @@ use super::sliding_window::SlidingWindow;
 /// is the sample standard deviation of its newest m values. A return without a value (NaN) empties
 /// both windows.
 ///
-/// The sums are exact. For that returns and volatilities count to the nearest 2⁻⁵¹, and a return beyond ±1,
-/// a price that grew e-fold within the bar, counts as 1.
+/// The sums are exact. For that returns and volatilities count to the nearest 2⁻⁵¹, and a return
+/// beyond ±1, a price that grew e-fold within the bar, counts as 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RealisedVolatility {
     fixed_point: FixedPoint,

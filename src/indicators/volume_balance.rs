@@ -6,8 +6,9 @@ use super::sliding_window::SlidingWindow;
 use super::volume_statistics::counted_volume;
 use super::{Indicator, TickBar};
 
-/// (Volume of bars that closed above the close before - volume of those that closed below it) / volume of
-/// all, over the newest n changes: -1 to 1. Exact sums of contracts; a volume above 2²⁶ counts as 2²⁶.
+/// (Volume of bars that closed above the close before - volume of those that closed below it) /
+/// volume of all, over the newest n changes: -1 to 1. Exact sums of contracts; a volume above 2²⁶
+/// counts as 2²⁶.
 ///
 /// NaN before bar n, and where nothing traded in n bars.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

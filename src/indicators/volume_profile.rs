@@ -1,12 +1,13 @@
 //! Volume at price over a rolling window of bars, in whole numbers.
 //!
-//! Volumes are in units of 2⁻²⁰ contracts. A bar of `volume` contracts over `m` ticks (its low to its
-//! high, both included) puts `⌊volume × 2²⁰ / m⌋` on each of them, and one unit more on each of its
-//! lowest `volume × 2²⁰ mod m` ticks: nothing is lost. Or its real trades are put where they traded.
-//! What a bar put on each row is kept, and the same numbers are taken off when it leaves the window.
+//! Volumes are in units of 2⁻²⁰ contracts. A bar of `volume` contracts over `m` ticks (its low to
+//! its high, both included) puts `⌊volume × 2²⁰ / m⌋` on each of them, and one unit more on each of
+//! its lowest `volume × 2²⁰ mod m` ticks: nothing is lost. Or its real trades are put where they
+//! traded. What a bar put on each row is kept, and the same numbers are taken off when it leaves
+//! the window.
 //!
-//! Rows are `row_ticks` wide and lie on a fixed grid: row `r` is the prices `r × row_ticks` up to and
-//! without `(r + 1) × row_ticks` ticks, moved by what was shifted.
+//! Rows are `row_ticks` wide and lie on a fixed grid: row `r` is the prices `r × row_ticks` up to
+//! and without `(r + 1) × row_ticks` ticks, moved by what was shifted.
 
 use std::collections::VecDeque;
 
@@ -28,9 +29,9 @@ const FIRST_ROOM: usize = 512;
 
 /// The volume of a window's bars on the rows of the grid.
 ///
-/// The rows lie side by side in one buffer at least twice as long as the range of the window was when
-/// it was made; a window that wanders out at an end is moved to the middle. So it allocates only when
-/// the range exceeds its record, and at most room for 2 × 2¹⁴ rows.
+/// The rows lie side by side in one buffer at least twice as long as the range of the window was
+/// when it was made; a window that wanders out at an end is moved to the middle. So it allocates
+/// only when the range exceeds its record, and at most room for 2 × 2¹⁴ rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct VolumeProfile {
     /// Length of the window in bars.
@@ -305,7 +306,8 @@ impl VolumeProfile {
         usize::try_from(row - self.base).ok().and_then(|row| self.buffer.get(row)).map_or(0, |v| *v)
     }
 
-    /// Moves the rows with volume within the buffer, or to a longer one, so that `first..end` fit too.
+    /// Moves the rows with volume within the buffer, or to a longer one, so that `first..end` fit
+    /// too.
     fn make_room(&mut self, first: i64, end: i64) {
         let room = self.buffer.len() as i64;
         if self.base <= first && end <= self.base + room {

@@ -8,9 +8,9 @@ use super::{Indicator, TickBar};
 
 /// A bar's volume against the newest n bars, itself among them.
 ///
-/// Sums of volumes, of their squares and of their cubes are kept as whole numbers, so they are exact
-/// however long they run. A volume above 2²⁶ contracts, many times what any contract trades in a day, counts
-/// as 2²⁶.
+/// Sums of volumes, of their squares and of their cubes are kept as whole numbers, so they are
+/// exact however long they run. A volume above 2²⁶ contracts, many times what any contract trades
+/// in a day, counts as 2²⁶.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VolumeStatistics {
     /// The volumes before the newest.
@@ -172,7 +172,8 @@ mod tests {
         let saved = serde_json::to_string(&statistics).unwrap();
         assert_eq!(serde_json::from_str::<VolumeStatistics>(&saved).unwrap(), statistics);
         let values = last.unwrap();
-        // 333 of 1,000 volumes are 2²⁶, the last is 1; two values with share p are skewed by (1-2p)/√(p(1-p)).
+        // 333 of 1,000 volumes are 2²⁶, the last is 1; two values with share p are skewed by
+        // (1-2p)/√(p(1-p)).
         let (share, count) = (0.333, 1000.0);
         let spread: f64 = share * (1.0 - share);
         let adjusted = (count * (count - 1.0f64)).sqrt() / (count - 2.0);

@@ -54,7 +54,8 @@ impl ExactWeightedAverage {
         self.sum += value - self.window.push(value);
     }
 
-    /// Σ (L - i) x\[t-i\], the average times [`ExactWeightedAverage::denominator`], if there is one.
+    /// Σ (L - i) x\[t-i\], the average times [`ExactWeightedAverage::denominator`], if there is
+    /// one.
     #[inline]
     pub fn numerator(&self) -> Option<i64> {
         self.window.is_full().then_some(self.numerator)
@@ -100,8 +101,8 @@ impl ExactWeightedAverage {
 
 /// The weighted average of numbers from -128 to 128, such as percentages.
 ///
-/// Each counts to the nearest 2⁻⁴⁴ for lengths to 63 (2⁻²⁹ for 10,000), so that their sum is exact: the
-/// average never drifts, and does not depend on where the series began.
+/// Each counts to the nearest 2⁻⁴⁴ for lengths to 63 (2⁻²⁹ for 10,000), so that their sum is exact:
+/// the average never drifts, and does not depend on where the series began.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightedAverage {
     fixed_point: FixedPoint,
@@ -122,8 +123,8 @@ impl WeightedAverage {
         WeightedAverage { fixed_point, steps, divisor }
     }
 
-    /// Takes the next value and returns the average, NaN before [`WeightedAverage::first_valid`]. A value
-    /// beyond ±128 counts as ±128.
+    /// Takes the next value and returns the average, NaN before [`WeightedAverage::first_valid`]. A
+    /// value beyond ±128 counts as ±128.
     #[inline]
     pub fn update(&mut self, value: f64) -> f64 {
         self.steps.push(self.fixed_point.of(value));

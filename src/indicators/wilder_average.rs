@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Wilder's average: the mean of the first `length` values, then `(value + (length - 1) × average) / length`.
+/// Wilder's average: the mean of the first `length` values, then
+/// `(value + (length - 1) × average) / length`.
 ///
 /// J. Welles Wilder, *New Concepts in Technical Trading Systems* (1978).
 ///
-/// Of two that began at different values, 52 × `length` values later all of 96,000 measured pairs agreed bit for
-/// bit in markets that moved, and all but 194 of 24,000 where nine bars in ten stood still.
+/// Of two that began at different values, 52 × `length` values later all of 96,000 measured pairs
+/// agreed bit for bit in markets that moved, and all but 194 of 24,000 where nine bars in ten stood
+/// still.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct WilderAverage {
     length: usize,
@@ -36,7 +38,8 @@ impl WilderAverage {
         self.value = if self.is_settled() { next } else { self.unsettled(value, next) };
     }
 
-    /// The average, or the sum, of a series that has not settled; `next` is what it would be if it had.
+    /// The average, or the sum, of a series that has not settled; `next` is what it would be if it
+    /// had.
     #[cold]
     fn unsettled(&mut self, value: f64, next: f64) -> f64 {
         self.seen += 1;
@@ -60,7 +63,8 @@ impl WilderAverage {
         (self.seen >= self.length).then_some(self.value)
     }
 
-    /// Whether the mean it began with counts for less than a millionth: (1 - 1/length)^(14 length) < 1e-6.
+    /// Whether the mean it began with counts for less than a millionth: (1 - 1/length)^(14 length)
+    /// < 1e-6.
     #[inline]
     pub fn is_settled(&self) -> bool {
         self.seen >= 15 * self.length

@@ -1,5 +1,5 @@
-//! A file of records that are only ever added: framed, checksummed, memory-mapped, and readable up to the
-//! last whole record whatever ended its writer.
+//! A file of records that are only ever added: framed, checksummed, memory-mapped, and readable up
+//! to the last whole record whatever ended its writer.
 //!
 //! | bytes | what |
 //! | --- | --- |
@@ -10,10 +10,12 @@
 //! | … | the header, and zeros up to a multiple of 8 |
 //! | … | records, each at a multiple of 8 |
 //!
-//! A record is 4 bytes of which the lowest three count the payload's bytes and the highest is the kind (1 to 255),
-//! 4 bytes of check, 8 bytes of sequence, the payload, and zeros up to a multiple of 8. The check is the low
-//! half of the XXH3, seeded by the first four bytes and the record's place in the file, of everything behind it. The last record of a journal that was
-//! ended in order is of kind 255 and holds how many were before it. Where a writer was killed, the reserved rest of the file is zeros.
+//! A record is 4 bytes of which the lowest three count the payload's bytes and the highest is the
+//! kind (1 to 255), 4 bytes of check, 8 bytes of sequence, the payload, and zeros up to a multiple
+//! of 8. The check is the low half of the XXH3, seeded by the first four bytes and the record's
+//! place in the file, of everything behind it. The last record of a journal that was ended in order
+//! is of kind 255 and holds how many were before it. Where a writer was killed, the reserved rest
+//! of the file is zeros.
 
 mod reader;
 mod writer;
@@ -95,7 +97,8 @@ fn head_check(head: &[u8], header: &[u8]) -> u64 {
     hash.digest()
 }
 
-/// The checksum of a record that begins at byte `place` of the file: of its sequence, payload and padding.
+/// The checksum of a record that begins at byte `place` of the file: of its sequence, payload and
+/// padding.
 #[inline]
 fn record_check(word: u32, place: u64, rest: &[u8]) -> u32 {
     // So a good record at another place is none.

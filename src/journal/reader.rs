@@ -44,8 +44,8 @@ pub enum End {
         /// Where the last of them ends.
         at: u64,
     },
-    /// With bytes that are no whole record, or not the one that was written: everything from here on is
-    /// left out.
+    /// With bytes that are no whole record, or not the one that was written: everything from here
+    /// on is left out.
     Damaged {
         /// Whole records before it.
         records: u64,
@@ -94,8 +94,9 @@ impl Journal {
     pub fn open(path: &Path) -> Result<Journal, JournalError> {
         let fail = |source| JournalError::Io { path: path.to_owned(), action: "read", source };
         let file = File::open(path).map_err(fail)?;
-        // SAFETY: The map is only read. A writer that is at work only adds to the file; whoever cuts it
-        // meanwhile makes the process end by a signal. Journals are larger than memory: they are not read whole.
+        // SAFETY: The map is only read. A writer that is at work only adds to the file; whoever
+        // cuts it meanwhile makes the process end by a signal. Journals are larger than memory:
+        // they are not read whole.
         let map = unsafe { Mmap::map(&file) }.map_err(fail)?;
         let none = |reason| JournalError::NoJournal { path: path.to_owned(), reason };
         let head =
@@ -184,7 +185,8 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// The record at byte `place` of a file, and how many bytes it takes; `None` if it is none, or not whole.
+/// The record at byte `place` of a file, and how many bytes it takes; `None` if it is none, or not
+/// whole.
 fn whole_record(file: &[u8], place: usize) -> Option<(Record<'_>, usize)> {
     let bytes = file.get(place..)?;
     let word = number(bytes.get(..4)?) as u32;

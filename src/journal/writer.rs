@@ -15,15 +15,15 @@ use super::{
 /// Bytes that are reserved and mapped at once: 700,000 ticks.
 const WINDOW: usize = 32 << 20;
 
-/// Bytes of the record that ends a journal. Every window keeps room for it, so that a full disk cannot keep a
-/// journal from being ended.
+/// Bytes of the record that ends a journal. Every window keeps room for it, so that a full disk
+/// cannot keep a journal from being ended.
 const END_RECORD: usize = FRAME + 8;
 
 /// Window borders are multiples of this, which every page size in use divides.
 const PAGE: u64 = 1 << 16;
 
-/// A journal that is being written. Dropped without [`Writer::finish`] it is read as one whose writer was
-/// killed.
+/// A journal that is being written. Dropped without [`Writer::finish`] it is read as one whose
+/// writer was killed.
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
@@ -101,8 +101,8 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Adds a record of `kind` (1 to 254). Sequences mean what the caller wants. Allocates nothing; asks the system
-    /// for more once in a window.
+    /// Adds a record of `kind` (1 to 254). Sequences mean what the caller wants. Allocates nothing;
+    /// asks the system for more once in a window.
     ///
     /// # Errors
     /// If there is no room, or the payload is longer than [`LONGEST`]. Nothing is added then.
@@ -166,16 +166,18 @@ impl Writer {
         let (window, length) = (position / PAGE * PAGE, self.window_bytes as u64);
         self.reserve(window, length)
             .and_then(|()| {
-                // SAFETY: The file was made by this writer, and only this writer changes it; a mapped page whose
-                // block is reserved can be written. Somebody else who cuts the file while it is written makes
-                // the process end by a signal, which the journal survives like any other end. The map is there so that
-                // each record is safe from the end of the process as soon as it is added, without a system call
-                // each, and in benches/journal.rs an append took 33 ns where `write` in batches of 64 took 57.
+                // SAFETY: The file was made by this writer, and only this writer changes it; a
+                // mapped page whose block is reserved can be written. Somebody else who cuts the
+                // file while it is written makes the process end by a signal, which the journal
+                // survives like any other end. The map is there so that each record is safe from
+                // the end of the process as soon as it is added, without a system call each, and in
+                // benches/journal.rs an append took 33 ns where `write` in batches of 64 took 57.
                 let map = unsafe {
                     MmapOptions::new().offset(window).len(self.window_bytes).map_mut(&self.file)
                 };
                 self.map = map?;
-                // So that appending meets no page fault; where it cannot be done it is slower, and no worse.
+                // So that appending meets no page fault; where it cannot be done it is slower, and
+                // no worse.
                 let _ = self.map.advise(Advice::PopulateWrite);
                 (self.window, self.at) = (window, (position - window) as usize);
                 Ok(())
@@ -188,7 +190,8 @@ impl Writer {
             })
     }
 
-    /// Has the file system keep blocks for `length` bytes from `from` on, so that a write into the map cannot fail.
+    /// Has the file system keep blocks for `length` bytes from `from` on, so that a write into the
+    /// map cannot fail.
     fn reserve(&mut self, from: u64, length: u64) -> io::Result<()> {
         let end = self.file.metadata()?.len();
         let more = (from + length).saturating_sub(end);

@@ -1,5 +1,5 @@
-//! `.hlog`: histograms by interval, in HdrHistogram's text format, which its `HistogramLogProcessor`
-//! and plotters read.
+//! `.hlog`: histograms by interval, in HdrHistogram's text format, which its
+//! `HistogramLogProcessor` and plotters read.
 
 use std::time::{Duration, SystemTime};
 

@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 
 /// How the ticks were offered, and hence what a time of the distribution means.
 ///
-/// *Coordinated omission* (Gil Tene): whoever sends the next only when the last is done sends nothing during a stall,
-/// so that a stall of two seconds counts as one slow sample instead of the thousands that would have waited.
+/// *Coordinated omission* (Gil Tene): whoever sends the next only when the last is done sends
+/// nothing during a stall, so that a stall of two seconds counts as one slow sample instead of the
+/// thousands that would have waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Load {
-    /// Every tick had its instant, whatever became of the ticks before, and its times count from that
-    /// instant. Nothing is omitted, so nothing is corrected.
+    /// Every tick had its instant, whatever became of the ticks before, and its times count from
+    /// that instant. Nothing is omitted, so nothing is corrected.
     OpenLoop,
     /// The next tick was sent when there was room for it; its times count from when it was sent.
     ClosedLoop {

@@ -1,7 +1,7 @@
 //! How long the way from tick to order takes, measured where it runs.
 //!
-//! The pinned pipeline takes time stamps at each hand-over and sends the time between two of them as a
-//! [`Sample`] of a [`Span`] through a queue. A [`Recorder`], off the hot path, counts them in
+//! The pinned pipeline takes time stamps at each hand-over and sends the time between two of them
+//! as a [`Sample`] of a [`Span`] through a queue. A [`Recorder`], off the hot path, counts them in
 //! histograms; what it has in the end is a [`LatencyRecord`], which [`crate::performance`] turns
 //! into files and a report. [`Load`] says from when on each time counts.
 

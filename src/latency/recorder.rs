@@ -11,7 +11,8 @@ use crate::market::Timestamp;
 /// Nanoseconds of the longest time that is told apart: one minute. What is longer counts as this.
 pub const LONGEST: u64 = 60_000_000_000;
 
-/// Significant decimal digits of a histogram's values: a value is right to 0.1 %, and exact below 2,048 ns.
+/// Significant decimal digits of a histogram's values: a value is right to 0.1 %, and exact below
+/// 2,048 ns.
 const DIGITS: u8 = 3;
 
 /// One measured time.
@@ -33,7 +34,8 @@ pub struct Recorder {
     interval_start: Duration,
 }
 
-/// A span's samples: those of the interval in `interval`, those of the intervals before in `record`.
+/// A span's samples: those of the interval in `interval`, those of the intervals before in
+/// `record`.
 struct SpanRecorder {
     record: SpanRecord,
     interval: Histogram<u64>,
@@ -61,15 +63,15 @@ pub struct LatencyRecord {
     pub dropped: u64,
     /// The intervals as an `.hlog` file, one tag a span; intervals without samples are left out.
     pub interval_log: Vec<u8>,
-    /// What a reader must know of the machine and the load, each in a few words: isolated cores, clock
-    /// source, which thread ran on which core, how the load was paced. Whoever ran the pipeline
-    /// fills it.
+    /// What a reader must know of the machine and the load, each in a few words: isolated cores,
+    /// clock source, which thread ran on which core, how the load was paced. Whoever ran the
+    /// pipeline fills it.
     pub facts: Vec<String>,
 }
 
 impl Recorder {
-    /// A recorder without samples, its first interval open. `started` is the time of the wall clock now,
-    /// and stands in the interval log. Takes 2.7 MB, and no more while samples come.
+    /// A recorder without samples, its first interval open. `started` is the time of the wall clock
+    /// now, and stands in the interval log. Takes 2.7 MB, and no more while samples come.
     pub fn new(started: Timestamp, load: Load) -> Recorder {
         let spans = Span::ALL.map(|span| SpanRecorder {
             record: SpanRecord { span, histogram: histogram(), beyond: 0 },
@@ -95,8 +97,8 @@ impl Recorder {
         .expect("the value is within the histogram's bounds");
     }
 
-    /// Ends the interval `at` this long after the start, and begins the next one. Grows the interval log by
-    /// one line for each span that had samples.
+    /// Ends the interval `at` this long after the start, and begins the next one. Grows the
+    /// interval log by one line for each span that had samples.
     pub fn end_interval(&mut self, at: Duration) {
         for SpanRecorder { record, interval } in &mut self.spans {
             if !interval.is_empty() {
@@ -108,8 +110,8 @@ impl Recorder {
         self.interval_start = at;
     }
 
-    /// Ends the last interval `at` this long after the start. `dropped` is how many samples never came
-    /// because the queue was full.
+    /// Ends the last interval `at` this long after the start. `dropped` is how many samples never
+    /// came because the queue was full.
     pub fn finish(mut self, at: Duration, dropped: u64) -> LatencyRecord {
         self.end_interval(at);
         LatencyRecord {

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 /// A stretch of the way from tick to order, from one time stamp to a later one.
 ///
-/// *Tick in* is the instant at which the tick was due if the load is paced ([`super::Load::OpenLoop`]),
-/// so that a tick that had to wait is charged with its wait; otherwise the instant at which the
-/// sequencer published it. *Bar close* is the instant at which the thread of the stages has
-/// closed a bar and is about to hand it to the indicators. It lies after the tick in that closed it, which may come
-/// long after the bar's end in market time.
+/// *Tick in* is the instant at which the tick was due if the load is paced
+/// ([`super::Load::OpenLoop`]), so that a tick that had to wait is charged with its wait; otherwise
+/// the instant at which the sequencer published it. *Bar close* is the instant at which the thread
+/// of the stages has closed a bar and is about to hand it to the indicators. It lies after the tick
+/// in that closed it, which may come long after the bar's end in market time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
@@ -21,7 +21,8 @@ pub enum Span {
     BarToFeatures,
     /// Bar close → the answer of whoever decides is back, be it that nothing is to be done.
     BarToDecision,
-    /// Bar close → the order that follows is handed to whoever carries it out, checks of the rules behind it.
+    /// Bar close → the order that follows is handed to whoever carries it out, checks of the rules
+    /// behind it.
     BarToOrder,
     /// Tick in → the order that follows is handed to whoever carries it out.
     TickToOrder,

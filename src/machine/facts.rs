@@ -9,8 +9,8 @@ use super::{cpu_list, quota};
 
 /// A core that this process may use.
 ///
-/// Settings name a core by its `index`, so that one configuration holds on any machine and under any CPU set: on a
-/// process that may use the CPUs 1, 3 and 5, core 2 is CPU 5.
+/// Settings name a core by its `index`, so that one configuration holds on any machine and under
+/// any CPU set: on a process that may use the CPUs 1, 3 and 5, core 2 is CPU 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Core {
     /// Place among the allowed CPUs, from 0.
@@ -29,18 +29,19 @@ impl fmt::Display for Core {
 
 /// What is known of the machine. A fact that the system does not tell is absent.
 ///
-/// Inside a virtual machine the kernel knows what the host chose to tell: siblings may be missing, and a core may be
-/// taken away at any time.
+/// Inside a virtual machine the kernel knows what the host chose to tell: siblings may be missing,
+/// and a core may be taken away at any time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Machine {
     /// The processor's model.
     pub processor: Option<String>,
     /// CPUs that this process may use, ascending.
     pub allowed: Vec<usize>,
-    /// For each allowed CPU that tells: the CPUs that are hardware threads of the same physical core, itself among
-    /// them.
+    /// For each allowed CPU that tells: the CPUs that are hardware threads of the same physical
+    /// core, itself among them.
     pub siblings: BTreeMap<usize, Vec<usize>>,
-    /// CPUs that the scheduler leaves alone (`isolcpus=`), ascending; also those that we may not use.
+    /// CPUs that the scheduler leaves alone (`isolcpus=`), ascending; also those that we may not
+    /// use.
     pub isolated: Vec<usize>,
     /// CPUs without a timer tick while one thread runs (`nohz_full=`), ascending.
     pub tickless: Vec<usize>,
@@ -48,7 +49,8 @@ pub struct Machine {
     pub quota: Option<f64>,
     /// The kernel's clock source, such as `tsc`.
     pub clock_source: Option<String>,
-    /// Whether the time stamp counter runs at one speed, in every sleep state. Absent on other processors than x86.
+    /// Whether the time stamp counter runs at one speed, in every sleep state. Absent on other
+    /// processors than x86.
     pub invariant_time_stamps: Option<bool>,
     /// Whether this is a virtual machine. Absent on other processors than x86.
     pub virtual_machine: Option<bool>,
@@ -65,8 +67,8 @@ impl Machine {
         Machine::read_from(Path::new("/"), allowed.into_iter().map(|core| core.id).collect())
     }
 
-    /// Reads the machine whose `/proc` and `/sys` lie under `root`, and of which this process may use the CPUs
-    /// `allowed`.
+    /// Reads the machine whose `/proc` and `/sys` lie under `root`, and of which this process may
+    /// use the CPUs `allowed`.
     pub fn read_from(root: &Path, mut allowed: Vec<usize>) -> Machine {
         allowed.sort_unstable();
         allowed.dedup();

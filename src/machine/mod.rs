@@ -1,6 +1,6 @@
-//! The machine that the threads run on: what it is ([`Machine`]), which thread goes on which core and how it
-//! waits there ([`plan()`]), and what the system is asked for ([`pin_current_thread`], [`real_time`],
-//! [`lock_memory`], [`huge_pages`]).
+//! The machine that the threads run on: what it is ([`Machine`]), which thread goes on which core
+//! and how it waits there ([`plan()`]), and what the system is asked for ([`pin_current_thread`],
+//! [`real_time`], [`lock_memory`], [`huge_pages`]).
 //!
 //! A *core* is named by its place in the set that this process may use, from 0: see [`Core`].
 

@@ -1,10 +1,10 @@
 //! Which thread runs on which core and how it waits there.
 //!
-//! The rule is a measurement: on two cores, an event needs 0.1 µs to the next thread while each thread spins on
-//! a core of its own, but 6 to 16 ms through a chain in which four to six threads spin, and 2 to 60 µs if these
-//! yield or wait adaptively. So a thread that spins has its core for itself, and a core is left to the threads that
-//! do not spin. Where there are too few cores for that, threads wait adaptively instead; where threads cannot help
-//! at all, everything runs inline.
+//! The rule is a measurement: on two cores, an event needs 0.1 µs to the next thread while each
+//! thread spins on a core of its own, but 6 to 16 ms through a chain in which four to six threads
+//! spin, and 2 to 60 µs if these yield or wait adaptively. So a thread that spins has its core for
+//! itself, and a core is left to the threads that do not spin. Where there are too few cores for
+//! that, threads wait adaptively instead; where threads cannot help at all, everything runs inline.
 
 use std::fmt;
 
@@ -67,7 +67,8 @@ pub struct Request {
     pub role: Role,
     /// How it would like to wait.
     pub wait: Wait,
-    /// Index of its core among the cores that this process may use (see [`Core`]), or none to leave it to the plan.
+    /// Index of its core among the cores that this process may use (see [`Core`]), or none to leave
+    /// it to the plan.
     pub core: Option<usize>,
 }
 
@@ -76,7 +77,8 @@ pub struct Request {
 pub struct Placed {
     /// What it does.
     pub role: Role,
-    /// The core to pin it to; without one it runs on the plan's [`shared`](Plan::Pinned::shared) cores.
+    /// The core to pin it to; without one it runs on the plan's [`shared`](Plan::Pinned::shared)
+    /// cores.
     pub core: Option<Core>,
     /// How it waits: as requested, or adaptively where the cores do not suffice for spinning.
     pub wait: Wait,
@@ -89,11 +91,12 @@ pub enum Plan {
     Pinned {
         /// One a request, in the order of the requests.
         threads: Vec<Placed>,
-        /// Where threads without a core of their own may run; no thread spins there. Empty if every thread has its
-        /// core. A thread spawned by a pinned one inherits its single core, so give these to each thread that is not
-        /// pinned.
+        /// Where threads without a core of their own may run; no thread spins there. Empty if every
+        /// thread has its core. A thread spawned by a pinned one inherits its single core, so give
+        /// these to each thread that is not pinned.
         shared: Vec<Core>,
-        /// What to tell the user, a plain line each: first the plan, then what was changed, then warnings.
+        /// What to tell the user, a plain line each: first the plan, then what was changed, then
+        /// warnings.
         lines: Vec<String>,
     },
     /// Everything in one thread.
@@ -142,15 +145,16 @@ pub enum PlanError {
 
 /// Places `requests` on the cores of `machine`.
 ///
-/// Requested cores are kept. Of the others, a thread that spins has a core that nobody else has; `sequencer` and
-/// `stages` have one in any case, isolated if there is one, then of another physical core than the threads placed
-/// before; `features` and `decision` have one if another is left for the rest; `journal` and `metrics` share what
-/// is left, away from cores whose threads spin.
+/// Requested cores are kept. Of the others, a thread that spins has a core that nobody else has;
+/// `sequencer` and `stages` have one in any case, isolated if there is one, then of another
+/// physical core than the threads placed before; `features` and `decision` have one if another is
+/// left for the rest; `journal` and `metrics` share what is left, away from cores whose threads
+/// spin.
 ///
 /// # Errors
 ///
-/// If a role is requested twice, a requested core does not exist, or two spinning threads request one core. This does
-/// not depend on whether the machine is large enough otherwise.
+/// If a role is requested twice, a requested core does not exist, or two spinning threads request
+/// one core. This does not depend on whether the machine is large enough otherwise.
 pub fn plan(machine: &Machine, requests: &[Request]) -> Result<Plan, PlanError> {
     refuse_nonsense(machine, requests)?;
     let cores = machine.allowed.len();
@@ -237,16 +241,16 @@ impl<'a> Layout<'a> {
             .filter(|&core| self.threads.iter().all(|thread| thread.core != Some(core)))
     }
 
-    /// Lets threads wait adaptively, the least urgent first, until those that spin can have a core each and the
-    /// others one more. Returns them in the order of the requests.
+    /// Lets threads wait adaptively, the least urgent first, until those that spin can have a core
+    /// each and the others one more. Returns them in the order of the requests.
     fn give_up_spinning(&mut self) -> Vec<Role> {
         let mut given_up = Vec::new();
         let mut urgency = BY_URGENCY.len();
         while !self.spinning_fits() && urgency > 0 {
             urgency -= 1;
             let role = BY_URGENCY[urgency];
-            // Every tick passes both hot threads, so it would still wait for the one if only the other spun, and
-            // all that is not hot would compete with that one for its core.
+            // Every tick passes both hot threads, so it would still wait for the one if only the
+            // other spun, and all that is not hot would compete with that one for its core.
             let roles = |other: Role| other == role || (role.is_hot() && other.is_hot());
             for thread in
                 self.threads.iter_mut().filter(|thread| roles(thread.role) && thread.wait.spins())
@@ -259,8 +263,8 @@ impl<'a> Layout<'a> {
         given_up
     }
 
-    /// Before anything is placed: whether each spinning thread without a core can have a free one, and all threads
-    /// without a core that do not spin still have one left that nobody spins on.
+    /// Before anything is placed: whether each spinning thread without a core can have a free one,
+    /// and all threads without a core that do not spin still have one left that nobody spins on.
     fn spinning_fits(&self) -> bool {
         let (spinning, sharing): (Vec<&Placed>, Vec<&Placed>) = self
             .threads
@@ -272,9 +276,9 @@ impl<'a> Layout<'a> {
             && (sharing.is_empty() || spinning.len() < not_spun_on)
     }
 
-    /// Why the control groups leave too little processor time. A spinning thread uses up its core's time whether or
-    /// not there is work, and who has used up the quota stands still for the rest of a period: tens of
-    /// milliseconds, for all threads together.
+    /// Why the control groups leave too little processor time. A spinning thread uses up its core's
+    /// time whether or not there is work, and who has used up the quota stands still for the rest
+    /// of a period: tens of milliseconds, for all threads together.
     fn quota_shortage(&self) -> Option<String> {
         let quota = self.machine.quota?;
         let spinning = self.spinning().count();
@@ -318,8 +322,8 @@ impl<'a> Layout<'a> {
         self.threads.iter().position(|thread| thread.role == role && thread.core.is_none())
     }
 
-    /// The free core on which a thread is least disturbed. The first core comes last, since systems put their
-    /// interrupts and daemons there.
+    /// The free core on which a thread is least disturbed. The first core comes last, since systems
+    /// put their interrupts and daemons there.
     fn best_free(&self) -> Option<Core> {
         self.free().min_by_key(|&core| {
             let beside = self
@@ -338,8 +342,8 @@ impl<'a> Layout<'a> {
         candidates.min_by_key(|&core| (threads(core), core.index == 0))
     }
 
-    /// Cores for the threads that have none: cores that nobody spins on, and if possible free ones, which the
-    /// scheduler does not leave alone, beside no sibling that spins.
+    /// Cores for the threads that have none: cores that nobody spins on, and if possible free ones,
+    /// which the scheduler does not leave alone, beside no sibling that spins.
     fn shared(&self) -> Vec<Core> {
         if self.threads.iter().all(|thread| thread.core.is_some()) {
             return Vec::new();

@@ -1,8 +1,9 @@
 //! How much processor time the control groups leave to this process.
 //!
 //! A group may be limited itself or by any group above it, in the first version of control groups
-//! (`cpu.cfs_quota_us`) or the second (`cpu.max`): <https://docs.kernel.org/admin-guide/cgroup-v2.html>.
-//! A process that has used up its share of a period (100 ms by default) is stopped until the next one.
+//! (`cpu.cfs_quota_us`) or the second (`cpu.max`):
+//! <https://docs.kernel.org/admin-guide/cgroup-v2.html>. A process that has used up its share of a
+//! period (100 ms by default) is stopped until the next one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,8 @@ impl Mount {
 
     /// The folder of our group and those of the groups above it, as far as they are shown.
     fn folders(&self, groups: &str) -> Vec<PathBuf> {
-        // Lines of `/proc/self/cgroup`: `number:controllers:/group`, and `0::/group` for the second version.
+        // Lines of `/proc/self/cgroup`: `number:controllers:/group`, and `0::/group` for the second
+        // version.
         let ours = groups.lines().find_map(|line| {
             let mut fields = line.splitn(3, ':');
             let (number, controllers, group) = (fields.next()?, fields.next()?, fields.next()?);
@@ -60,7 +62,8 @@ impl Mount {
             found.then(|| Path::new(group))
         });
         let Some(ours) = ours else { return Vec::new() };
-        // A group that lies outside of what is shown cannot be read; what is shown limits it all the same.
+        // A group that lies outside of what is shown cannot be read; what is shown limits it all
+        // the same.
         let below = ours.strip_prefix(&self.shown).unwrap_or(Path::new(""));
         let folder = self.point.join(below);
         folder

@@ -1,7 +1,8 @@
-//! What the system is asked for. All of it is best effort: a run goes on without, and its log says what came of it.
+//! What the system is asked for. All of it is best effort: a run goes on without, and its log says
+//! what came of it.
 //!
-//! Policy, core set and priority are the calling thread's, and a thread that it spawns later inherits them: spawn every
-//! thread from one that was left as it was, and let each ask for itself.
+//! Policy, core set and priority are the calling thread's, and a thread that it spawns later
+//! inherits them: spawn every thread from one that was left as it was, and let each ask for itself.
 
 use std::fmt;
 use std::io;
@@ -53,8 +54,8 @@ pub fn pin_current_thread(core: Core) -> Outcome {
     }
 }
 
-/// Lets the calling thread run on `cores` only, wherever the scheduler likes among them: for threads without a core of
-/// their own, so that they stay away from those that spin.
+/// Lets the calling thread run on `cores` only, wherever the scheduler likes among them: for
+/// threads without a core of their own, so that they stay away from those that spin.
 pub fn keep_current_thread_on(cores: &[Core]) -> Outcome {
     let names: Vec<String> = cores.iter().map(Core::to_string).collect();
     let names = names.join(", ");
@@ -72,12 +73,13 @@ pub fn keep_current_thread_on(cores: &[Core]) -> Outcome {
     }
 }
 
-/// Puts the calling thread under `SCHED_FIFO` with `priority`, 1 to 99: it runs before every ordinary thread of its
-/// core for as long as it wants.
+/// Puts the calling thread under `SCHED_FIFO` with `priority`, 1 to 99: it runs before every
+/// ordinary thread of its core for as long as it wants.
 ///
-/// A thread that spins under this policy lets nothing else run on its core but what the kernel reserves for ordinary
-/// threads (50 ms of each second by default, which then show as the tail of the latencies). Give it only to threads
-/// on cores of their own, and stay below 50, where the kernel runs its interrupt threads.
+/// A thread that spins under this policy lets nothing else run on its core but what the kernel
+/// reserves for ordinary threads (50 ms of each second by default, which then show as the tail of
+/// the latencies). Give it only to threads on cores of their own, and stay below 50, where the
+/// kernel runs its interrupt threads.
 pub fn real_time(priority: u8) -> Outcome {
     let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
     let asked = ThreadPriorityValue::try_from(priority)
@@ -103,15 +105,15 @@ pub fn real_time(priority: u8) -> Outcome {
     }
 }
 
-/// Keeps every page that the process has touched, and each that it will touch, in memory: no page fault waits for a
-/// disk again.
+/// Keeps every page that the process has touched, and each that it will touch, in memory: no page
+/// fault waits for a disk again.
 ///
-/// Pages are locked when they are first touched, so a large mapped file is not read whole at once. But what was
-/// touched stays: replaying a history that is larger than the memory ends the process. For live trading and paced
-/// replay, not for long backtests.
+/// Pages are locked when they are first touched, so a large mapped file is not read whole at once.
+/// But what was touched stays: replaying a history that is larger than the memory ends the process.
+/// For live trading and paced replay, not for long backtests.
 ///
-/// Refused where there is a finite limit on locked memory, even if what is mapped now lies within it: a later mapping
-/// that went beyond would fail, in the middle of trading.
+/// Refused where there is a finite limit on locked memory, even if what is mapped now lies within
+/// it: a later mapping that went beyond would fail, in the middle of trading.
 pub fn lock_memory() -> Outcome {
     const REMEDY: &str = "allow it by `ulimit -l unlimited`, LimitMEMLOCK=infinity of the unit, or the capability \
                           CAP_IPC_LOCK";
@@ -131,8 +133,9 @@ pub fn lock_memory() -> Outcome {
     }
 }
 
-/// Whether the process's memory lies in huge pages, which take fewer entries of the processor's address cache. Which
-/// memory does is the allocator's and the kernel's business: this only tells, and says how to ask for it.
+/// Whether the process's memory lies in huge pages, which take fewer entries of the processor's
+/// address cache. Which memory does is the allocator's and the kernel's business: this only tells,
+/// and says how to ask for it.
 pub fn huge_pages() -> Outcome {
     const REMEDY: &str = "set GLIBC_TUNABLES=glibc.malloc.hugetlb=1 in its environment, with madvise or always in \
                           /sys/kernel/mm/transparent_hugepage/enabled";

@@ -14,15 +14,15 @@ const YIELDS: u32 = 50;
 /// A sleep asked for. The kernel may add as much again (its timer slack is 50 µs by default).
 const NAP: Duration = Duration::from_micros(50);
 
-/// How a thread waits for work. A hop to a waiting thread was seen to take, at the median, from the first to the last:
-/// 0.1 µs, 0.1 µs, 0.3 µs, 0.1 to 0.5 µs (60 µs once it sleeps), 60 µs.
+/// How a thread waits for work. A hop to a waiting thread was seen to take, at the median, from the
+/// first to the last: 0.1 µs, 0.1 µs, 0.3 µs, 0.1 to 0.5 µs (60 µs once it sleeps), 60 µs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wait {
     /// Looks again at once. Takes its core whole.
     BusySpin,
-    /// Looks again after the processor's pause for such loops, which spares a sibling thread and power. Takes its core
-    /// whole.
+    /// Looks again after the processor's pause for such loops, which spares a sibling thread and
+    /// power. Takes its core whole.
     SpinHint,
     /// Lets other threads of the core run first.
     Yield,
@@ -33,8 +33,8 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// Whether it never gives its core to another thread. Two such threads on one core stop each other for whole time
-    /// slices of the scheduler: milliseconds a hop.
+    /// Whether it never gives its core to another thread. Two such threads on one core stop each
+    /// other for whole time slices of the scheduler: milliseconds a hop.
     pub fn spins(self) -> bool {
         matches!(self, Wait::BusySpin | Wait::SpinHint)
     }
@@ -89,8 +89,8 @@ impl Waiter {
         Waiter { wait, idle: 0 }
     }
 
-    /// One idle step: call it each time there was nothing to do. Allocates nothing; makes a system call where it
-    /// yields or sleeps.
+    /// One idle step: call it each time there was nothing to do. Allocates nothing; makes a system
+    /// call where it yields or sleeps.
     #[inline]
     pub fn wait(&mut self) {
         match self.step() {

@@ -76,8 +76,8 @@ impl Contract {
     ///
     /// Rules of the CME rulebook for the products that each calendar is for: equity index, 08:30 in
     /// Chicago on the third Friday, or on the business day before a Friday that is a holiday; gold,
-    /// 12:30 on the third last business day; currencies, 09:16 on the second business day before the
-    /// third Wednesday. Without sessions it is the end of the month in UTC.
+    /// 12:30 on the third last business day; currencies, 09:16 on the second business day before
+    /// the third Wednesday. Without sessions it is the end of the month in UTC.
     pub fn expiry(&self, calendar: Calendar) -> Timestamp {
         let day = self.last_trade_date(calendar);
         match calendar {

@@ -1,4 +1,5 @@
-//! The ground floor: prices, money, time, ticks, bars, instruments, session calendar, contract roll.
+//! The ground floor: prices, money, time, ticks, bars, instruments, session calendar, contract
+//! roll.
 //!
 //! Nothing here knows of files, threads, strategies or brokers.
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// An amount of US dollars in units of 1e-9 dollar ("nano-dollars"), exact.
 ///
-/// The range is ±$9.22 billion. What would lie beyond it stays at its end; the account says when it came
-/// there ([`crate::execution::Desk::is_out_of_range`]), and the run fails.
+/// The range is ±$9.22 billion. What would lie beyond it stays at its end; the account says when it
+/// came there ([`crate::execution::Desk::is_out_of_range`]), and the run fails.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

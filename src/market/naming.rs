@@ -6,8 +6,8 @@ use super::contract::MONTH_CODES;
 use super::product::Product;
 use super::{Calendar, Contract, Timestamp};
 
-/// Years between a contract and its trades from which its name must mean something else: `HK50` is no
-/// contract of 2050.
+/// Years between a contract and its trades from which its name must mean something else: `HK50` is
+/// no contract of 2050.
 const FARTHEST: i16 = 15;
 
 /// Words that sources put around a name and that say nothing of the contract.
@@ -27,8 +27,8 @@ const LONGEST_ROOT: usize = 5;
 pub enum Naming {
     /// One contract.
     Contract(ContractName),
-    /// A known product, or a series of its contracts that the source has joined: `ES`, `@ES#`, `ES1!`,
-    /// `ES=F`, `ES.c.0`. The exchange's symbol.
+    /// A known product, or a series of its contracts that the source has joined: `ES`, `@ES#`,
+    /// `ES1!`, `ES=F`, `ES.c.0`. The exchange's symbol.
     Product(&'static str),
     /// A spread, a strategy or an option.
     Combination,
@@ -59,9 +59,9 @@ impl ContractName {
 
     /// The contract of `product` that this means where it traded at `at`.
     ///
-    /// A year of one digit is the first in which the contract had not expired: at the earliest in the
-    /// month before `at`. Two digits mean the year nearest to `at`. `None` for a year that is farther
-    /// from `at` than any contract is traded ahead.
+    /// A year of one digit is the first in which the contract had not expired: at the earliest in
+    /// the month before `at`. Two digits mean the year nearest to `at`. `None` for a year that is
+    /// farther from `at` than any contract is traded ahead.
     pub fn resolve(&self, product: &str, at: Timestamp) -> Option<Contract> {
         let now = Calendar::AlwaysOpen.session_at_or_after(at).trade_date;
         let year = match self.digits {
@@ -223,7 +223,8 @@ impl<'t> Words<'t> {
 
     /// Whether the month and year of a name are rather a version, a quarter or the like: `ES_v2`,
     /// `NQ_Q4`. A code apart from its root is a contract's if the product trades in that month, and
-    /// either the year has two digits or the letter means nothing else; in another month it needs both.
+    /// either the year has two digits or the letter means nothing else; in another month it needs
+    /// both.
     fn is_version(&self, name: &ContractName) -> bool {
         let root = self.0.iter().position(|word| word.text == name.root);
         let code = root.and_then(|root| self.0.get(root + 1));

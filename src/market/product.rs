@@ -15,8 +15,8 @@ pub struct Product {
 const QUARTERLY: &str = "HMUZ";
 const MONTHLY: &str = "FGHJKMNQUVXZ";
 
-/// From the exchanges' contract specifications; the months of metals and grains are those that their
-/// volume keeps to.
+/// From the exchanges' contract specifications; the months of metals and grains are those that
+/// their volume keeps to.
 const PRODUCTS: &[Product] = &[
     product("ES", QUARTERLY, &["EP"]),
     product("MES", QUARTERLY, &[]),

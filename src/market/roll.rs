@@ -121,11 +121,11 @@ pub enum RollError {
 impl RollSchedule {
     /// The schedule for the sessions of a history, in order of time.
     ///
-    /// `contracts` are those that may become active, by expiry: leave out months that are listed but
-    /// hardly traded. Each decision uses earlier sessions only, so the schedule of a shorter history
-    /// is the beginning of that of a longer one. Sessions may be missing: a roll that fell due
-    /// meanwhile takes effect with the next session that is there. The last contract stays active
-    /// beyond its own roll date.
+    /// `contracts` are those that may become active, by expiry: leave out months that are listed
+    /// but hardly traded. Each decision uses earlier sessions only, so the schedule of a shorter
+    /// history is the beginning of that of a longer one. Sessions may be missing: a roll that fell
+    /// due meanwhile takes effect with the next session that is there. The last contract stays
+    /// active beyond its own roll date.
     ///
     /// # Errors
     /// If contracts or sessions are not in order, or volumes and contracts do not match.
@@ -182,11 +182,11 @@ impl RollSchedule {
         self.steps[..begun].last().map(|step| step.contract)
     }
 
-    /// What to add to the prices of each step's contract so that the series has no jump at the rolls
-    /// and the last contract keeps its prices ("Panama" back-adjustment).
+    /// What to add to the prices of each step's contract so that the series has no jump at the
+    /// rolls and the last contract keeps its prices ("Panama" back-adjustment).
     ///
-    /// `gaps` holds for each roll, in order, the new contract's price less the old one's, at the last
-    /// moment before the roll at which both are known.
+    /// `gaps` holds for each roll, in order, the new contract's price less the old one's, at the
+    /// last moment before the roll at which both are known.
     ///
     /// # Errors
     /// If there is not one gap for each roll, or the sums are beyond what a price can hold.
@@ -373,7 +373,8 @@ mod tests {
         None
     }
 
-    /// The days on which LEAN's map, by open interest (mode 2), has each contract first, from ESH10.
+    /// The days on which LEAN's map, by open interest (mode 2), has each contract first, from
+    /// ESH10.
     fn lean_open_interest_rolls() -> Option<Vec<Date>> {
         let map = std::fs::read_to_string(shared_data("lean/cme/map_files/es.csv")?).unwrap();
         let rows = map.lines().filter(|row| row.ends_with(",2") && !row.starts_with("2050"));
@@ -455,7 +456,8 @@ mod tests {
             }
             count += 1;
         }
-        // 2011: a day early, dated on the Sunday. 2012: LEAN has October 28th, weeks before any roll.
+        // 2011: a day early, dated on the Sunday. 2012: LEAN has October 28th, weeks before any
+        // roll.
         assert_eq!(far, [(date(2011, 12, 11), -1), (date(2012, 10, 28), -50)]);
         assert_eq!(count, 51);
     }

@@ -158,8 +158,8 @@ impl Tick {
         self
     }
 
-    /// This tick with the best bid and ask that stood with the trade. Of a quote that is farther than
-    /// 32,766 ticks from the trade, or off the tick grid, it holds only that there was one.
+    /// This tick with the best bid and ask that stood with the trade. Of a quote that is farther
+    /// than 32,766 ticks from the trade, or off the tick grid, it holds only that there was one.
     pub fn with_quotes(mut self, bid: Option<Price>, ask: Option<Price>, tick_size: Price) -> Tick {
         self.bid_offset = quote_offset(bid, self.price, tick_size);
         self.ask_offset = quote_offset(ask, self.price, tick_size);
@@ -212,9 +212,10 @@ impl Tick {
 
     /// What an order on `side` that takes liquidity finds: the ask for a buy, the bid for a sell.
     ///
-    /// A quote is impossible that is off the tick grid, at zero or below it while the trade is above,
-    /// farther from the trade than a tenth of its price and a hundred ticks (a stub for none), on the wrong
-    /// side of the trade, or not below the ask (above the bid) that comes with it.
+    /// A quote is impossible that is off the tick grid, at zero or below it while the trade is
+    /// above, farther from the trade than a tenth of its price and a hundred ticks (a stub for
+    /// none), on the wrong side of the trade, or not below the ask (above the bid) that comes with
+    /// it.
     pub fn quote_for(&self, side: Side, tick_size: Price) -> Quoted {
         let (found, other, raw) = match side {
             Side::Buy => (self.ask(tick_size), self.bid(tick_size), self.ask_offset),

@@ -5,9 +5,10 @@ use super::Price;
 /// Divides prices that are whole ticks by the tick size with one shift and one multiplication: an
 /// eighth of the time of a division.
 ///
-/// With the tick size `2^s d`, `d` odd, a multiple `n 2^s d` shifted right by `s` is `n d`, and `n d` times the
-/// inverse of `d` modulo 2⁶⁴ is `n` (Granlund and Montgomery 1994, "Division by Invariant Integers
-/// using Multiplication", section 9). Of a price between two ticks it makes any number.
+/// With the tick size `2^s d`, `d` odd, a multiple `n 2^s d` shifted right by `s` is `n d`, and
+/// `n d` times the inverse of `d` modulo 2⁶⁴ is `n` (Granlund and Montgomery 1994, "Division by
+/// Invariant Integers using Multiplication", section 9). Of a price between two ticks it makes any
+/// number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TickDivision {
     shift: u32,

@@ -72,15 +72,17 @@ impl TickRule {
         TickRule { contracts, ..self }
     }
 
-    /// The first of `ticks` that cannot be, and why; `before` is the time of the tick before them, or
-    /// [`Timestamp::MIN`].
+    /// The first of `ticks` that cannot be, and why; `before` is the time of the tick before them,
+    /// or [`Timestamp::MIN`].
     ///
-    /// Some twenty instructions a tick without a branch: everything is looked at before anything is named.
+    /// Some twenty instructions a tick without a branch: everything is looked at before anything is
+    /// named.
     pub fn first_fault(&self, before: Timestamp, ticks: &[Tick]) -> Option<(usize, TickFault)> {
         let (first, last) = (ticks.first()?.time, ticks.last()?.time);
         let highest_contract = self.contracts as i64 - 1;
         let (mut previous, mut is_late) = (before, false);
-        // Below 0 once anything is out of its range; other than 0 once any bit is set that must not be.
+        // Below 0 once anything is out of its range; other than 0 once any bit is set that must not
+        // be.
         let (mut ranges, mut bits) = (0, 0);
         for tick in ticks {
             is_late |= tick.time < previous;

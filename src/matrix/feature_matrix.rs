@@ -12,7 +12,8 @@ pub struct FeatureMatrix {
     kind: MatrixKind,
     settings: MatrixSettings,
     columns: Vec<Column>,
-    /// For each timeframe by its place in the layout: the last first valid bar of the columns on it.
+    /// For each timeframe by its place in the layout: the last first valid bar of the columns on
+    /// it.
     warm_after: Vec<Option<usize>>,
     window: RollingMatrix,
     /// One row in the features' own units.
@@ -196,14 +197,15 @@ impl FeatureMatrix {
         true
     }
 
-    /// Forgets its rows: they lie before a hole. A number is left out, so that whoever keeps rows sees it too.
+    /// Forgets its rows: they lie before a hole. A number is left out, so that whoever keeps rows
+    /// sees it too.
     pub fn begin_anew(&mut self) {
         self.rows += 1;
         self.window.begin_anew();
     }
 
-    /// Number of the row that was added last, 1, 2, 3, … with one left out at each hole, and whether every feature was
-    /// past its first valid bar since the last hole; 0 before the first.
+    /// Number of the row that was added last, 1, 2, 3, … with one left out at each hole, and
+    /// whether every feature was past its first valid bar since the last hole; 0 before the first.
     pub fn newest(&self) -> (u64, bool) {
         (self.rows, self.is_warm)
     }

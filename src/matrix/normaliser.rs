@@ -14,13 +14,13 @@ pub enum Scale {
         /// What a typical value is (> 0).
         divisor: f64,
     },
-    /// `(value − mean) / deviation`, both exponentially weighted over the values **before** this one,
-    /// with weights that halve every `half_life` values and are divided by their sum, so that the first
-    /// values weigh no more than their age says.
+    /// `(value − mean) / deviation`, both exponentially weighted over the values **before** this
+    /// one, with weights that halve every `half_life` values and are divided by their sum, so that
+    /// the first values weigh no more than their age says.
     ///
     /// West's (1979) updating: with `k = 2^(−1 / half_life)`, `δ = value − mean` and the sum of
-    /// weights `W' = k W + 1`: `mean += δ / W'`, `squares = k (squares + δ² W / W')`, and the variance is
-    /// `squares / W'`.
+    /// weights `W' = k W + 1`: `mean += δ / W'`, `squares = k (squares + δ² W / W')`, and the
+    /// variance is `squares / W'`.
     Weighted {
         /// Bars after which a value counts half (> 0).
         half_life: f64,
@@ -69,9 +69,9 @@ impl Normaliser {
         Ok(Normaliser { scale, keep, weight: 0.0, mean: 0.0, squares: 0.0 })
     }
 
-    /// The scaled value, within ±[`CLIP`]. "No value" (NaN, or what is infinite) is 0, after scaling, and leaves the
-    /// normaliser as it is. So is the first value of a weighted scale, and any while all values before
-    /// it were the same: there is nothing yet to measure them by.
+    /// The scaled value, within ±[`CLIP`]. "No value" (NaN, or what is infinite) is 0, after
+    /// scaling, and leaves the normaliser as it is. So is the first value of a weighted scale, and
+    /// any while all values before it were the same: there is nothing yet to measure them by.
     #[inline]
     pub fn update(&mut self, value: f64) -> f32 {
         if !value.is_finite() {

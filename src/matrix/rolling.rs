@@ -4,8 +4,8 @@ use super::normaliser::Normaliser;
 
 /// A window of the last N rows of F numbers.
 ///
-/// Rows are kept twice, N apart, in a ring of 2N rows: whatever the newest row's place, the last N rows
-/// are one contiguous block. A row costs two small copies and no allocation.
+/// Rows are kept twice, N apart, in a ring of 2N rows: whatever the newest row's place, the last N
+/// rows are one contiguous block. A row costs two small copies and no allocation.
 #[derive(Clone, Debug)]
 pub struct Window {
     rows: usize,
@@ -44,8 +44,9 @@ impl Window {
         (self.rows, self.width)
     }
 
-    /// Adds a row, which `write` fills in. `is_warm` says whether every feature is past its first valid bar: a
-    /// feature may still have no value then, as the nearest gap has none where there is no gap.
+    /// Adds a row, which `write` fills in. `is_warm` says whether every feature is past its first
+    /// valid bar: a feature may still have no value then, as the nearest gap has none where there
+    /// is no gap.
     #[inline]
     pub fn push_with(&mut self, is_warm: bool, write: impl FnOnce(&mut [f32])) {
         let (first, second) = self.ring.split_at_mut(self.rows * self.width);

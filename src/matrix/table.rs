@@ -6,11 +6,11 @@ use super::FeatureMatrix;
 use crate::market::Bar;
 use crate::table::{Cell, Column, ColumnKind, TableError, TableWriter};
 
-/// A table of the rows that enter the matrices, scaled: `instrument`, `matrix`, `timeframe_minutes`,
-/// `start_utc`, `end_utc` (from when the row is known), `ready` (1 when the window that ends with this row can be handed out), and
-/// the columns of every matrix, `MATRIX.FEATURE` or `MATRIX.FEATURE/PER` (`#2` behind it for the
-/// second of that name), empty on rows of another. The window of a
-/// matrix is its last N rows.
+/// A table of the rows that enter the matrices, scaled: `instrument`, `matrix`,
+/// `timeframe_minutes`, `start_utc`, `end_utc` (from when the row is known), `ready` (1 when the
+/// window that ends with this row can be handed out), and the columns of every matrix,
+/// `MATRIX.FEATURE` or `MATRIX.FEATURE/PER` (`#2` behind it for the second of that name), empty on
+/// rows of another. The window of a matrix is its last N rows.
 pub struct MatrixTable<'a> {
     table: TableWriter,
     instrument: &'a str,
@@ -18,7 +18,8 @@ pub struct MatrixTable<'a> {
 }
 
 impl<'a> MatrixTable<'a> {
-    /// Begins a table at `path`, a `.csv` or `.parquet`. `facts` is what a Parquet file tells of itself.
+    /// Begins a table at `path`, a `.csv` or `.parquet`. `facts` is what a Parquet file tells of
+    /// itself.
     ///
     /// # Errors
     /// If the file cannot be written.

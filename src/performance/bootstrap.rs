@@ -1,10 +1,10 @@
 //! How far the figures could be from what the strategy would earn on the long run, by resampling.
 //!
 //! Trade statistics: trades are drawn with replacement, as if they were independent (Efron and
-//! Tibshirani, *An Introduction to the Bootstrap*, 1993). Sharpe ratio: blocks of days are drawn, of
-//! geometrically distributed length with mean √days, so that dependence between neighbouring days is
-//! kept (stationary bootstrap, Politis and Romano 1994). Limits are percentiles of the resampled
-//! values.
+//! Tibshirani, *An Introduction to the Bootstrap*, 1993). Sharpe ratio: blocks of days are drawn,
+//! of geometrically distributed length with mean √days, so that dependence between neighbouring
+//! days is kept (stationary bootstrap, Politis and Romano 1994). Limits are percentiles of the
+//! resampled values.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,8 @@ pub struct Interval {
 }
 
 /// Bootstrap confidence intervals of a run's figures, each as in [`super::Statistics`]. `None` with
-/// fewer than ten trades (for [`Intervals::sharpe`]: days on which equity changed), or where the figure itself is undefined.
+/// fewer than ten trades (for [`Intervals::sharpe`]: days on which equity changed), or where the
+/// figure itself is undefined.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intervals {
     /// Share of cases in which an interval shall hold the true figure, such as 0.95.

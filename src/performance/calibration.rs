@@ -7,9 +7,10 @@ const BINS: usize = 15;
 
 /// Confidence against what came of it, in bins of equally many decisions.
 ///
-/// The expected calibration error is the mean distance of a bin's confidence from its frequency of good outcomes,
-/// weighted by decisions: C. Guo et al., "On Calibration of Modern Neural Networks" (2017), with bins of equal mass as in
-/// K. Nguyen and B. O'Connor, "Posterior calibration and exploratory analysis" (2015).
+/// The expected calibration error is the mean distance of a bin's confidence from its frequency of
+/// good outcomes, weighted by decisions: C. Guo et al., "On Calibration of Modern Neural Networks"
+/// (2017), with bins of equal mass as in K. Nguyen and B. O'Connor, "Posterior calibration and
+/// exploratory analysis" (2015).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reliability {
     /// Bins in order of confidence, 1 to 15, none empty.
@@ -30,8 +31,9 @@ pub struct ReliabilityBin {
 }
 
 impl Reliability {
-    /// From confidence, 0 to 1, and whether it came out well, of each decision; `None` without any. Of equal
-    /// confidences those given first come first; where the number does not divide, the first bins are one larger.
+    /// From confidence, 0 to 1, and whether it came out well, of each decision; `None` without any.
+    /// Of equal confidences those given first come first; where the number does not divide, the
+    /// first bins are one larger.
     pub fn of(decisions: &[(f64, bool)]) -> Option<Reliability> {
         if decisions.is_empty() {
             return None;

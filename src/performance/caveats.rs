@@ -1,4 +1,5 @@
-//! What a reader must know before believing the figures: the one list that summary, report and terminal show.
+//! What a reader must know before believing the figures: the one list that summary, report and
+//! terminal show.
 
 use super::report::format::{count, dollars};
 use super::{DecisionSummary, RunRecord, Summary};
@@ -15,12 +16,13 @@ pub const NOTHING_TO_DECIDE: &str = "Nothing could be decided: the history, or e
 /// Below this, a handful of trades decides the outcome.
 const FEW_TRADES: u64 = 100;
 
-/// The caveats of a run, a sentence or two each, the gravest first: what makes the figures wrong, or may, then what they
-/// are not about, then how little carries them, then what is known of data and settings. `summary` is the run's own, but
-/// for the caveats.
+/// The caveats of a run, a sentence or two each, the gravest first: what makes the figures wrong,
+/// or may, then what they are not about, then how little carries them, then what is known of data
+/// and settings. `summary` is the run's own, but for the caveats.
 pub(super) fn caveats(record: &RunRecord, summary: &Summary) -> Vec<String> {
     let mut list = wrong(record, summary);
-    // A note that ends with a question doubts the data; elsewhere in it a file's name may have a question mark.
+    // A note that ends with a question doubts the data; elsewhere in it a file's name may have a
+    // question mark.
     let (doubts, facts): (Vec<_>, Vec<_>) =
         summary.data_notes.iter().cloned().partition(|note| note.ends_with('?'));
     list.extend(doubts);

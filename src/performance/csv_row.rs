@@ -51,7 +51,8 @@ impl Row<'_> {
     }
 }
 
-/// Reads the table that stands at `path`, whose first columns must be `columns`, and gives each row to `take`.
+/// Reads the table that stands at `path`, whose first columns must be `columns`, and gives each row
+/// to `take`.
 pub(super) fn read_table<T>(
     path: &Path,
     bytes: &[u8],

@@ -20,15 +20,17 @@ pub struct DecisionSummary {
     pub decided_by: DecidedBy,
     /// Questions.
     pub asked: u64,
-    /// Those at which an entry was decided. The desk may refuse it, or have one of the same side on its way.
+    /// Those at which an entry was decided. The desk may refuse it, or have one of the same side on
+    /// its way.
     pub executed: u64,
     /// The highest confidence of any vote, 0 to 1; `None` without votes.
     #[serde(default)]
     pub highest_confidence: Option<f64>,
-    /// Those that each reason refused, of the reasons that refused any; one question can have several.
+    /// Those that each reason refused, of the reasons that refused any; one question can have
+    /// several.
     pub refused: Vec<(String, u64)>,
-    /// Confidence against whether the trade that came of it earned more than it cost; `None` with fewer than
-    /// fifty trades.
+    /// Confidence against whether the trade that came of it earned more than it cost; `None` with
+    /// fewer than fifty trades.
     pub reliability: Option<Reliability>,
 }
 
@@ -56,8 +58,8 @@ impl DecisionSummary {
     }
 }
 
-/// Confidence of the decision behind each trade, and whether the trade's net profit was above zero. Behind a trade is the
-/// last decision of its side before its entry.
+/// Confidence of the decision behind each trade, and whether the trade's net profit was above zero.
+/// Behind a trade is the last decision of its side before its entry.
 pub(super) fn outcomes(decisions: &[DecisionRecord], trades: &[Trade]) -> Vec<(f64, bool)> {
     let executed: Vec<_> = decisions
         .iter()

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::report::format::{count, nanoseconds};
 use crate::latency::{LONGEST, LatencyRecord, Load, Span, SpanRecord};
 
-/// Points of a percentile curve for each halving of the distance to 100 %: with 10⁸ samples, which halve 27 times,
-/// some 110 points.
+/// Points of a percentile curve for each halving of the distance to 100 %: with 10⁸ samples, which
+/// halve 27 times, some 110 points.
 const POINTS_A_HALVING: u32 = 4;
 
 /// What the measured latency amounts to.
@@ -48,8 +48,8 @@ pub struct SpanSummary {
     pub max: u64,
     /// Samples longer than [`LONGEST`], which count as that.
     pub beyond: u64,
-    /// Points of the percentile curve, ascending: a fraction of the samples (0 ≤ it < 1) and the nanoseconds that
-    /// it does not exceed. The last point is the longest sample.
+    /// Points of the percentile curve, ascending: a fraction of the samples (0 ≤ it < 1) and the
+    /// nanoseconds that it does not exceed. The last point is the longest sample.
     pub curve: Vec<(f64, u64)>,
 }
 
@@ -69,7 +69,8 @@ impl LatencySummary {
         }
     }
 
-    /// What a reader must know of the figures, in sentences: how the ticks were offered, and what is missing.
+    /// What a reader must know of the figures, in sentences: how the ticks were offered, and what
+    /// is missing.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = vec![self.load.description()];
         if self.spans.is_empty() {
@@ -92,7 +93,8 @@ impl LatencySummary {
         notes
     }
 
-    /// The table and what must be known of it, for a terminal: lines of equal columns, then the notes.
+    /// The table and what must be known of it, for a terminal: lines of equal columns, then the
+    /// notes.
     pub fn lines(&self) -> Vec<String> {
         let header = COLUMNS.map(str::to_owned);
         let rows: Vec<_> =
@@ -144,8 +146,8 @@ impl SpanSummary {
     }
 }
 
-/// Percentile by percentile, ever finer towards the longest sample, without 100 %, which a scale of 1 ÷ (1 − it)
-/// cannot show.
+/// Percentile by percentile, ever finer towards the longest sample, without 100 %, which a scale of
+/// 1 ÷ (1 − it) cannot show.
 fn curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
     histogram
         .iter_quantiles(POINTS_A_HALVING)
@@ -198,7 +200,8 @@ mod tests {
             ] {
                 prop_assert!(found.abs_diff(expected) <= expected / 1_000, "{} {}", found, expected);
             }
-            // The curve: each fraction of the samples is within its time, and fewer are within less.
+            // The curve: each fraction of the samples is within its time, and fewer are within
+            // less.
             prop_assert!(it.curve.is_sorted() && it.curve.len() <= 60, "{}", it.curve.len());
             prop_assert_eq!((it.curve[0].0, it.curve[it.curve.len() - 1].1), (0.0, it.max));
             for &(fraction, nanos) in &it.curve {

@@ -15,12 +15,12 @@
 //! | `run.journal` | every event and action, if the run keeps them; see [`crate::journal`] |
 //! | `manifest.json` | version, input, its hash, seed, when the run was, and SHA-256 and rows of the other files; written last |
 //!
-//! The spans' files are only there if the run measured them; those of an earlier run are taken away.
-//! Each file appears under its name only when it is whole.
+//! The spans' files are only there if the run measured them; those of an earlier run are taken
+//! away. Each file appears under its name only when it is whole.
 //!
-//! A directory with a manifest holds one whole run. The first thing that a new run does to it is to take the manifest
-//! away, and to leave a mark, `.algospace-run`, until it has written its own. A directory that is not empty and has
-//! neither is not a run's, and nothing is written into it.
+//! A directory with a manifest holds one whole run. The first thing that a new run does to it is to
+//! take the manifest away, and to leave a mark, `.algospace-run`, until it has written its own. A
+//! directory that is not empty and has neither is not a run's, and nothing is written into it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -241,8 +241,8 @@ struct Manifest {
     seed: u64,
     started: String,
     finished: String,
-    /// The other files by name, but for the journal, whose records have checksums of their own. Manifests of earlier
-    /// versions have none.
+    /// The other files by name, but for the journal, whose records have checksums of their own.
+    /// Manifests of earlier versions have none.
     #[serde(default)]
     files: BTreeMap<String, FileFacts>,
 }
@@ -303,7 +303,8 @@ fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A file of a run. Links are not followed: a directory that came from elsewhere may have some to other files.
+/// A file of a run. Links are not followed: a directory that came from elsewhere may have some to
+/// other files.
 fn read(directory: &Path, name: &str) -> Result<Vec<u8>, RunDirectoryError> {
     let path = directory.join(name);
     let bytes = fs::symlink_metadata(&path).and_then(|found| match found.is_file() {
@@ -313,10 +314,12 @@ fn read(directory: &Path, name: &str) -> Result<Vec<u8>, RunDirectoryError> {
     bytes.map_err(|source| RunDirectoryError::Io { path, action: "read", source })
 }
 
-/// Makes sure, before a long run, that its directory can be made and written to, and is no one else's. Leaves no trace.
+/// Makes sure, before a long run, that its directory can be made and written to, and is no one
+/// else's. Leaves no trace.
 ///
 /// # Errors
-/// If the directory, or the nearest one above it that exists, cannot be written to, or it holds what no run wrote.
+/// If the directory, or the nearest one above it that exists, cannot be written to, or it holds
+/// what no run wrote.
 pub fn check_run_directory(directory: &Path) -> Result<(), RunDirectoryError> {
     let existing = directory.ancestors().find(|ancestor| ancestor.exists());
     tempfile::tempfile_in(existing.unwrap_or(Path::new("."))).map(drop).map_err(|source| {
@@ -348,8 +351,8 @@ fn check_owner(directory: &Path) -> Result<(), RunDirectoryError> {
     Ok(())
 }
 
-/// A run directory that no other run writes into. Dropped, it takes away the directories that were made for it and
-/// in which nothing was left.
+/// A run directory that no other run writes into. Dropped, it takes away the directories that were
+/// made for it and in which nothing was left.
 #[derive(Debug)]
 pub struct HeldDirectory {
     path: PathBuf,
@@ -423,8 +426,9 @@ impl HeldDirectory {
         &self.swept
     }
 
-    /// Makes it the new run's, before the first byte of that is written: the manifest of an earlier run goes, and
-    /// then what this run may have nothing to replace with. Does nothing after the first call.
+    /// Makes it the new run's, before the first byte of that is written: the manifest of an earlier
+    /// run goes, and then what this run may have nothing to replace with. Does nothing after the
+    /// first call.
     ///
     /// # Errors
     /// If a file cannot be removed.
@@ -448,8 +452,8 @@ impl HeldDirectory {
         Ok(())
     }
 
-    /// Makes sure that `command`, which makes results of runs' files, replaces no run: neither a journal, which it
-    /// never needs, nor whole results that are not its own.
+    /// Makes sure that `command`, which makes results of runs' files, replaces no run: neither a
+    /// journal, which it never needs, nor whole results that are not its own.
     ///
     /// # Errors
     /// If there are such, or a manifest that cannot be read.
@@ -495,7 +499,8 @@ impl HeldDirectory {
         })
     }
 
-    /// Writes everything that a run leaves, its manifest last, which names `maker`. Gives the summary back.
+    /// Writes everything that a run leaves, its manifest last, which names `maker`. Gives the
+    /// summary back.
     ///
     /// # Errors
     /// If a file cannot be written; the files written before are kept.
@@ -599,8 +604,8 @@ impl Files<'_> {
     }
 }
 
-/// Holds `directory`, which is made if need be, and writes everything that a backtest leaves into it:
-/// [`HeldDirectory::write`].
+/// Holds `directory`, which is made if need be, and writes everything that a backtest leaves into
+/// it: [`HeldDirectory::write`].
 ///
 /// # Errors
 /// If the directory cannot be held, or a file not be written; the files written before are kept.
@@ -612,8 +617,8 @@ pub fn write_run_directory(
     hold_run_directory(directory)?.write(Maker::Run, record, times)
 }
 
-/// Whether a path names one of the files of a run in its folder, there or not yet: a run that has begun has no
-/// manifest, and writes most of its files at its end.
+/// Whether a path names one of the files of a run in its folder, there or not yet: a run that has
+/// begun has no manifest, and writes most of its files at its end.
 pub fn belongs_to_a_run(path: &Path) -> bool {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = whole_file::folder_of(&real);
@@ -637,8 +642,8 @@ pub fn write_trades_file(path: &Path, record: &RunRecord) -> Result<(), RunDirec
 /// it if the version is the same. Gives its path back.
 ///
 /// # Errors
-/// If a run is at work in it, a file is missing, cannot be read, or is not the one that the run left; the old report is
-/// kept.
+/// If a run is at work in it, a file is missing, cannot be read, or is not the one that the run
+/// left; the old report is kept.
 pub fn render_report_again(directory: &Path) -> Result<PathBuf, RunDirectoryError> {
     let _lock = lock(directory, File::try_lock)?;
     let FinishedRun { summary, trades, equity, decisions, configuration, mut manifest } =
@@ -674,7 +679,8 @@ impl FinishedRun {
     /// Reads a run's directory.
     ///
     /// # Errors
-    /// If there is no manifest, or a file is missing, cannot be read, or is not the one that the run left.
+    /// If there is no manifest, or a file is missing, cannot be read, or is not the one that the
+    /// run left.
     pub fn read(directory: &Path) -> Result<FinishedRun, RunDirectoryError> {
         let manifest = Manifest::read(directory)?;
         let path = |name| directory.join(name);

@@ -71,8 +71,8 @@ pub struct RunRecord {
     pub ticks: u64,
     /// Ticks before the first trading day, of which bars and features were made, but no decision.
     pub warm_up_ticks: u64,
-    /// When something could first be decided: the first close at which the strategy had seen all that it must. `None`
-    /// if that never was.
+    /// When something could first be decided: the first close at which the strategy had seen all
+    /// that it must. `None` if that never was.
     pub decides_from: Option<Timestamp>,
     /// Closed bars of each timeframe, in order of timeframe, those of the warm-up apart.
     pub bars: Vec<(Timeframe, u64)>,
@@ -116,7 +116,8 @@ pub struct RunRecord {
     pub bootstrap_resamples: u32,
     /// Picoseconds of processing a tick, averaged over batches.
     pub processing_time: Histogram<u64>,
-    /// Times on the way from tick to order, if the run measured them: that of the pinned pipeline does.
+    /// Times on the way from tick to order, if the run measured them: that of the pinned pipeline
+    /// does.
     pub latency: Option<LatencyRecord>,
     /// The machine on which all that was measured, such as its processor's name.
     pub machine: String,

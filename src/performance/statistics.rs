@@ -15,14 +15,15 @@ const FEWEST_LOSING_DAYS: usize = 10;
 
 /// What a run's trades and equity amount to. Money is in dollars.
 ///
-/// A value that is not defined for the run, or that it cannot carry, is `None` (`null` in JSON), never 0 and never
-/// NaN; [`Statistics::undefined`] says why.
+/// A value that is not defined for the run, or that it cannot carry, is `None` (`null` in JSON),
+/// never 0 and never NaN; [`Statistics::undefined`] says why.
 ///
-/// *Day*: a session of the instrument's calendar, by its trade date; *year*: [`crate::market::Calendar::sessions_a_year`]
-/// of them. *Daily return*: the change of equity from one day's last point to the next day's, over the equity before;
-/// the first day counts from the initial capital. Days without any equity point are no days, and neither are those
-/// before anything could be decided. All that rests on daily returns is `None` if the account was ever at or below zero
-/// at a day's close.
+/// *Day*: a session of the instrument's calendar, by its trade date; *year*:
+/// [`crate::market::Calendar::sessions_a_year`] of them. *Daily return*: the change of equity from
+/// one day's last point to the next day's, over the equity before; the first day counts from the
+/// initial capital. Days without any equity point are no days, and neither are those before
+/// anything could be decided. All that rests on daily returns is `None` if the account was ever at
+/// or below zero at a day's close.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     /// Round trips.
@@ -39,28 +40,28 @@ pub struct Statistics {
     pub final_equity: Option<f64>,
     /// Days with an equity point, from the first on which something could be decided.
     pub days: u64,
-    /// Mean daily return over its standard deviation (n − 1), times √(days a year). Risk-free rate 0. None
-    /// with fewer than two days or without variance.
+    /// Mean daily return over its standard deviation (n − 1), times √(days a year). Risk-free rate 0.
+    /// None with fewer than two days or without variance.
     pub sharpe: Option<f64>,
-    /// Mean daily return over √(mean of min(return, 0)²), times √(days a year) (Sortino and Price 1994,
-    /// target 0). None with fewer days than half a year has, or fewer than ten losing ones.
+    /// Mean daily return over √(mean of min(return, 0)²), times √(days a year) (Sortino and Price
+    /// 1994, target 0). None with fewer days than half a year has, or fewer than ten losing ones.
     pub sortino: Option<f64>,
-    /// [`Statistics::cagr`] over the largest drawdown, in percent of the peak, at days' closes. None
-    /// without such a drawdown, or with fewer days than half a year has.
+    /// [`Statistics::cagr`] over the largest drawdown, in percent of the peak, at days' closes.
+    /// None without such a drawdown, or with fewer days than half a year has.
     pub calmar: Option<f64>,
-    /// Compound growth a year: (final ÷ initial)^(days a year ÷ days) − 1, as a fraction. None with fewer days than
-    /// half a year has.
+    /// Compound growth a year: (final ÷ initial)^(days a year ÷ days) − 1, as a fraction. None with
+    /// fewer days than half a year has.
     pub cagr: Option<f64>,
-    /// Standard deviation (n − 1) of daily returns, times √(days a year), as a fraction. None with fewer than
-    /// two days.
+    /// Standard deviation (n − 1) of daily returns, times √(days a year), as a fraction. None with
+    /// fewer than two days.
     pub volatility: Option<f64>,
     /// Largest fall of equity from its highest point before (the initial capital counts), over all
     /// equity points, in dollars (≥ 0). None without equity points.
     pub max_drawdown: Option<f64>,
     /// Largest such fall as a fraction of that highest point (≥ 0).
     pub max_drawdown_fraction: Option<f64>,
-    /// Seconds of the longest time from a highest point to the first point that reaches it again, or
-    /// to the last point.
+    /// Seconds of the longest time from a highest point to the first point that reaches it again,
+    /// or to the last point.
     pub max_drawdown_seconds: Option<f64>,
     /// Trades with a net profit over all trades, 0 to 1.
     pub win_rate: Option<f64>,

@@ -1,7 +1,7 @@
 //! One run of several that follow each other in time, such as the tests of a walk-forward.
 //!
-//! Each run began with an account of its own. In the whole, equity goes on where the run before ended:
-//! capital + profit so far + the run's own profit.
+//! Each run began with an account of its own. In the whole, equity goes on where the run before
+//! ended: capital + profit so far + the run's own profit.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -93,8 +93,8 @@ pub enum StitchError {
 /// One run of those in `directories`, in the order of their days, in whatever order they are given.
 ///
 /// # Errors
-/// If a run is at work in one, one cannot be read or is not whole, they differ in more than their days, their days overlap, or
-/// money does not hold the account of the whole.
+/// If a run is at work in one, one cannot be read or is not whole, they differ in more than their
+/// days, their days overlap, or money does not hold the account of the whole.
 pub fn stitch_runs(directories: &[PathBuf]) -> Result<RunRecord, StitchError> {
     let mut parts = directories.iter().map(Part::read).collect::<Result<Vec<_>, _>>()?;
     parts.sort_by_key(|part| part.begins);
@@ -116,8 +116,9 @@ pub fn stitch_runs(directories: &[PathBuf]) -> Result<RunRecord, StitchError> {
     whole(&parts)
 }
 
-/// Sections of the configuration, and keys of some, that say nothing of how a run trades: days and histories, networks
-/// (a walk-forward has others for every part), folders, threads, seeds and the report.
+/// Sections of the configuration, and keys of some, that say nothing of how a run trades: days and
+/// histories, networks (a walk-forward has others for every part), folders, threads, seeds and the
+/// report.
 const MAY_DIFFER: [(&str, Option<&str>); 7] = [
     ("data_handler", None),
     ("marl_core", Some("model_set")),

@@ -74,8 +74,8 @@ pub struct Summary {
     pub counters: Vec<(String, u64)>,
     /// What a reader must know of the data.
     pub data_notes: Vec<String>,
-    /// All that a reader must know before believing the figures, the gravest first; what is known of the data is among
-    /// it.
+    /// All that a reader must know before believing the figures, the gravest first; what is known
+    /// of the data is among it.
     pub caveats: Vec<String>,
     /// The simulator's order latency and fill settings.
     pub simulated_latency: String,

@@ -14,7 +14,8 @@ pub(super) fn exchange_time(calendar: Calendar, time: Timestamp) -> DateTime {
 
 /// The account at the end of each session that has equity points, in order, by trade date.
 ///
-/// A point at the instant at which a session closes is its last, also where the next one opens at once.
+/// A point at the instant at which a session closes is its last, also where the next one opens at
+/// once.
 pub(super) fn daily_closes(calendar: Calendar, equity: &[EquityPoint]) -> Vec<(Date, Money)> {
     let mut closes: Vec<(Date, Money)> = Vec::new();
     let mut session = Session::NEVER;
@@ -30,7 +31,8 @@ pub(super) fn daily_closes(calendar: Calendar, equity: &[EquityPoint]) -> Vec<(D
     closes
 }
 
-/// The same from the session on in which something could first be decided; empty if nothing ever could.
+/// The same from the session on in which something could first be decided; empty if nothing ever
+/// could.
 pub(super) fn decidable_closes(
     calendar: Calendar,
     equity: &[EquityPoint],

@@ -17,11 +17,12 @@
 //! | 80..4096 | zeros |
 //! | 4096.. | the records, then [`TickFileDescription`] as JSON |
 //!
-//! Version 1, which is read too, has the xxh3-64 of the records at 24..32 and the description in the header, from byte 64 on.
+//! Version 1, which is read too, has the xxh3-64 of the records at 24..32 and the description in
+//! the header, from byte 64 on.
 //!
-//! Who opens a file reads every byte once: for the checksum, and to hold every tick against [`TickRule`], which
-//! the writer does too. A checksum that fits shows that no byte changed by accident; anybody can compute one, so it does not
-//! show who wrote the file.
+//! Who opens a file reads every byte once: for the checksum, and to hold every tick against
+//! [`TickRule`], which the writer does too. A checksum that fits shows that no byte changed by
+//! accident; anybody can compute one, so it does not show who wrote the file.
 //!
 //! The file appears under its name only when it is whole: the writer fills a temporary file beside
 //! it and renames that at the end.
@@ -118,7 +119,8 @@ impl Adjustment {
 }
 
 impl TickFileDescription {
-    /// Whether the ticks are of a synthetic market: `synth` says so in [`TickFileDescription::origin`].
+    /// Whether the ticks are of a synthetic market: `synth` says so in
+    /// [`TickFileDescription::origin`].
     pub fn is_made_up(&self) -> bool {
         self.origin.starts_with(MADE_UP)
     }
@@ -273,8 +275,8 @@ pub enum TickFileError {
 /// Bytes between two early syncs.
 const SYNC_EVERY: u64 = 16 << 20;
 
-/// Sends written bytes to the disk while more are being made, so that the sync at the end finds little
-/// left to do.
+/// Sends written bytes to the disk while more are being made, so that the sync at the end finds
+/// little left to do.
 struct EarlySync {
     wake: SyncSender<()>,
     thread: JoinHandle<io::Result<()>>,
@@ -399,7 +401,8 @@ impl TickFileWriter {
     /// Adds description and header and puts the file in its place.
     ///
     /// # Errors
-    /// If a tick names a contract that is not in the description, that cannot be, or the disk is full.
+    /// If a tick names a contract that is not in the description, that cannot be, or the disk is
+    /// full.
     pub fn finish(mut self) -> Result<u64, TickFileError> {
         let fault = |fault| TickFileError::Description { path: self.path.clone(), fault };
         self.description.tick_rule().map_err(fault)?;
@@ -464,7 +467,8 @@ impl TickFile {
     /// Maps the file and verifies its header, its length, every byte and every tick.
     ///
     /// # Errors
-    /// By name: a foreign file, another version, a truncated or a corrupted one, one whose ticks cannot be.
+    /// By name: a foreign file, another version, a truncated or a corrupted one, one whose ticks
+    /// cannot be.
     pub fn open(path: &Path) -> Result<TickFile, TickFileError> {
         let io = |action, source| TickFileError::Io { path: path.to_owned(), action, source };
         let corrupted = |what: String| TickFileError::Corrupted { path: path.to_owned(), what };
@@ -574,9 +578,10 @@ impl TickFile {
         bytemuck::cast_slice(&self.map[HEADER_BYTES..HEADER_BYTES + self.records])
     }
 
-    /// The file's name among all files, in hexadecimal: the SHA-256 of its header, which holds the checksum of everything
-    /// else (`head -c 4096 FILE | sha256sum`). Two files that differ by accident have different names; whoever wants to
-    /// can make another file of the same name, since the checksum is none of cryptography.
+    /// The file's name among all files, in hexadecimal: the SHA-256 of its header, which holds the
+    /// checksum of everything else (`head -c 4096 FILE | sha256sum`). Two files that differ by
+    /// accident have different names; whoever wants to can make another file of the same name,
+    /// since the checksum is none of cryptography.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
@@ -668,7 +673,8 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    /// A file of version 1 or 2 with good checksums, whatever is in it, as the table at the top has it.
+    /// A file of version 1 or 2 with good checksums, whatever is in it, as the table at the top has
+    /// it.
     fn sealed(version: u32, description: &str, ticks: &[Tick]) -> Vec<u8> {
         let records: &[u8] = bytemuck::cast_slice(ticks);
         let mut header = vec![0; 4096];

@@ -44,10 +44,11 @@ pub enum ColumnKind {
     Instant,
     /// A whole number of 64 bits.
     Integer,
-    /// A 64-bit float: in CSV the shortest decimal that reads back as the same bits. NaN is no value.
+    /// A 64-bit float: in CSV the shortest decimal that reads back as the same bits. NaN is no
+    /// value.
     Real,
-    /// An exact price: its shortest decimal in CSV, a decimal of 18 digits, 9 of them after the point,
-    /// in Parquet, which holds prices below 10⁹ points.
+    /// An exact price: its shortest decimal in CSV, a decimal of 18 digits, 9 of them after the
+    /// point, in Parquet, which holds prices below 10⁹ points.
     Price,
 }
 
@@ -116,8 +117,8 @@ pub enum TableError {
     },
 }
 
-/// A table that is being written. The file appears under its name with [`TableWriter::finish`], whole,
-/// or never: not if anything failed, and not if the writer is dropped.
+/// A table that is being written. The file appears under its name with [`TableWriter::finish`],
+/// whole, or never: not if anything failed, and not if the writer is dropped.
 pub struct TableWriter {
     path: PathBuf,
     format: TableFormat,
@@ -133,13 +134,13 @@ enum File {
 }
 
 impl TableWriter {
-    /// Begins a table with these columns, in the format of [`TableFormat::of`] the path. `facts` are
-    /// what a reader should know of the whole table, by name: metadata of a Parquet file; a CSV file
-    /// has no place for them.
+    /// Begins a table with these columns, in the format of [`TableFormat::of`] the path. `facts`
+    /// are what a reader should know of the whole table, by name: metadata of a Parquet file; a CSV
+    /// file has no place for them.
     ///
     /// # Errors
-    /// If the ending is not known, something else than a table of this kind stands at `path`, or the folder cannot
-    /// be written to.
+    /// If the ending is not known, something else than a table of this kind stands at `path`, or
+    /// the folder cannot be written to.
     pub fn begin(
         path: &Path,
         columns: Vec<Column>,
@@ -193,11 +194,12 @@ impl TableWriter {
         Ok(())
     }
 
-    /// Puts the whole file in its place and returns how many rows it has. A table of this kind that stood there
-    /// before is replaced.
+    /// Puts the whole file in its place and returns how many rows it has. A table of this kind that
+    /// stood there before is replaced.
     ///
     /// # Errors
-    /// If an earlier row failed, something else stands there by now, the disk is full, or the name cannot be given.
+    /// If an earlier row failed, something else stands there by now, the disk is full, or the name
+    /// cannot be given.
     pub fn finish(self) -> Result<u64, TableError> {
         let finished = match self.file {
             Some(File::Csv(file)) => file.finish(),
@@ -215,8 +217,8 @@ impl TableWriter {
     }
 }
 
-/// What may be replaced by a table of these columns: one whose first columns are the same. The others depend on
-/// the configuration.
+/// What may be replaced by a table of these columns: one whose first columns are the same. The
+/// others depend on the configuration.
 fn with_kind<T>(format: TableFormat, columns: &[Column], use_it: impl FnOnce(&Kind) -> T) -> T {
     let names: Vec<&str> = columns.iter().take(4).map(|column| column.name.as_str()).collect();
     let header = names.join(",");

@@ -1,5 +1,5 @@
-//! The agents in a whole run: the same decisions under every runner and on replay, and the user's own settings on
-//! real days.
+//! The agents in a whole run: the same decisions under every runner and on replay, and the user's
+//! own settings on real days.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -37,8 +37,8 @@ fn thoughts(config: &Config) -> Vec<DecisionRecord> {
     journal.records().filter_map(|record| thought(Entry::of(&record))).collect()
 }
 
-/// Inline, encodings are computed beforehand over threads; pinned, each when its row comes. The decisions are the
-/// same bits, and a replay makes them again.
+/// Inline, encodings are computed beforehand over threads; pinned, each when its row comes. The
+/// decisions are the same bits, and a replay makes them again.
 #[test]
 fn every_runner_and_a_replay_decide_the_same() {
     let folder = tempfile::tempdir().unwrap();
@@ -140,7 +140,8 @@ output: {{ directory: {}/{days} }}
     assert_eq!(shorter[..same], longer[..same]);
 }
 
-/// A session is cut out of a history: in those after it, as many as the agents need at first, nothing is decided.
+/// A session is cut out of a history: in those after it, as many as the agents need at first,
+/// nothing is decided.
 #[test]
 fn after_a_hole_agents_are_not_ready_before_their_matrices_are_whole_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -209,7 +210,8 @@ output: {{ directory: {}/run }}
         folder.path().display()
     ));
     let decided = thoughts(&config);
-    // Days lie weeks apart but for a week from October 6 on, at whose end the matrices become whole.
+    // Days lie weeks apart but for a week from October 6 on, at whose end the matrices become
+    // whole.
     let [from, to] = ["2013-10-14T12:00:00Z", "2013-10-15T12:00:00Z"].map(|at| at.parse().unwrap());
     let ready = decided.iter().filter(|record| !record.reasons.has(Reason::NotReady));
     let ready: Vec<Timestamp> = ready.map(|record| record.bar_end).collect();

@@ -1,5 +1,5 @@
-//! What a history of bars does to positions, orders and the account: nothing that depends on which of high
-//! and low came first, and nothing that no path through the bar could have done.
+//! What a history of bars does to positions, orders and the account: nothing that depends on which
+//! of high and low came first, and nothing that no path through the bar could have done.
 
 use algospace_hft::execution::{Bracket, Decision, ExitReason, Slippage, Target, Trade};
 use algospace_hft::market::{Bar, Money, Tick, TickFlags, Timeframe, Timestamp};
@@ -56,7 +56,8 @@ fn enter_once(target: Target, quantity: u32) -> impl Strategy {
     })
 }
 
-/// Runs the bars long and their mirror image short, and returns the one after having compared the two.
+/// Runs the bars long and their mirror image short, and returns the one after having compared the
+/// two.
 fn both_ways(setup: &Setup, bars: &[Prices], quantity: u32) -> Run {
     let long = setup.run(enter_once(Target::Long, quantity), &ticks_of(bars));
     let short = setup.run(enter_once(Target::Short, quantity), &ticks_of(&mirrored(bars)));
@@ -126,7 +127,8 @@ fn a_position_is_marked_no_further_than_its_exit() {
     }
 }
 
-/// A limit of 1 % is 80 ticks of one contract. With a stop farther away the day is locked inside the bar.
+/// A limit of 1 % is 80 ticks of one contract. With a stop farther away the day is locked inside
+/// the bar.
 #[test]
 fn the_day_is_locked_by_a_price_that_the_position_has_seen() {
     let mut setup = setup();
@@ -141,7 +143,8 @@ fn the_day_is_locked_by_a_price_that_the_position_has_seen() {
     };
     let calm = [0, 0, 0, 0];
     for (bar, gross) in [
-        // The bar has passed the limit on its way, whatever its close is, and its best price came later.
+        // The bar has passed the limit on its way, whatever its close is, and its best price came
+        // later.
         ([0, 200, -90, -20], -80.0),
         ([0, 200, -90, 150], -80.0),
         ([0, 400, -90, 350], -80.0),

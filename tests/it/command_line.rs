@@ -255,8 +255,8 @@ fn check_refuses_what_a_run_refuses_and_tells_what_it_would_see() {
     assert_eq!(names(folder), before, "check left something");
 }
 
-/// A market is made up wherever its file says so, however the configuration comes by it; report, terminal and summary
-/// have one list of caveats.
+/// A market is made up wherever its file says so, however the configuration comes by it; report,
+/// terminal and summary have one list of caveats.
 #[test]
 fn what_is_known_of_a_run_is_told_everywhere() {
     let folder = folder_with_market();
@@ -351,7 +351,8 @@ fn a_parquet_table_is_read_as_the_same_table_in_csv() {
     assert!(printed.contains("bars.parquet"), "{printed}");
 }
 
-/// What a preset leaves open is said by the configuration, and a file that is imported already has no use for it.
+/// What a preset leaves open is said by the configuration, and a file that is imported already has
+/// no use for it.
 #[test]
 fn a_run_reads_a_file_whose_layout_its_configuration_says() {
     let directory = folder_with_market();
@@ -398,7 +399,8 @@ fn a_run_reads_a_file_whose_layout_its_configuration_says() {
     }
 }
 
-/// The headers are those of the documentation, in its order, and a matrix has as many rows as its bars.
+/// The headers are those of the documentation, in its order, and a matrix has as many rows as its
+/// bars.
 #[test]
 fn inspect_writes_the_features_and_matrices_that_are_documented() {
     let directory = folder_with_market();
@@ -552,9 +554,9 @@ fn send(signal: &str, child: &Child) {
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
 }
 
-/// Interrupts a command on a market of 300 days while that is being generated, which leaves a second
-/// or more before there would be nothing left to stop. (That a replay stops in its midst is tested
-/// beside the rules.)
+/// Interrupts a command on a market of 300 days while that is being generated, which leaves a
+/// second or more before there would be nothing left to stop. (That a replay stops in its midst is
+/// tested beside the rules.)
 #[cfg(unix)]
 fn interrupt(folder: &Path, line: &str) -> Ran {
     let config = "data_handler: { backtest_settings: { synthetic: { market: martingale, days: 300, \

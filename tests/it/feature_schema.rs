@@ -4,7 +4,8 @@ use algospace_hft::agents::model_set::{FeatureSchema, ModelSet};
 use algospace_hft::features::IndicatorSettings;
 use algospace_hft::matrix::MatricesSettings;
 
-/// `training/algospace_train/feature_schema.json` holds the schema of the default configuration, as it is.
+/// `training/algospace_train/feature_schema.json` holds the schema of the default configuration, as
+/// it is.
 #[test]
 fn the_training_has_the_engines_schema() {
     let schema = FeatureSchema::of(&IndicatorSettings::default(), &MatricesSettings::default());

@@ -46,8 +46,8 @@ fn features_of(ticks: &[Tick], names: &'static [&'static str]) -> Vec<(Bar, Vec<
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// The profile of each bar is that of an indicator that is given the bar with its trades, and moved
-    /// when the contract changes.
+    /// The profile of each bar is that of an indicator that is given the bar with its trades, and
+    /// moved when the contract changes.
     #[test]
     fn the_profile_is_that_of_the_bars_own_trades(
         steps in prop::collection::vec(any_step(), 1..400),
@@ -84,8 +84,8 @@ proptest! {
     }
 }
 
-/// A market that stands still in two contracts moves in neither, though the series jumps between them,
-/// in the middle of a bar and after a silence.
+/// A market that stands still in two contracts moves in neither, though the series jumps between
+/// them, in the middle of a bar and after a silence.
 #[test]
 fn a_contract_change_within_a_session_is_no_move() {
     let open = at("2024-01-04T15:00:00Z");
@@ -130,8 +130,9 @@ fn session(open: &str, first_price: i64, slope: i64) -> Vec<Tick> {
     (0..20).map(minute).collect()
 }
 
-/// Two histories that differ in nothing but what lies before a hole have the same windows after it, and none of them
-/// before as many bars have passed as at the history's start. Over a mere night windows go on.
+/// Two histories that differ in nothing but what lies before a hole have the same windows after it,
+/// and none of them before as many bars have passed as at the history's start. Over a mere night
+/// windows go on.
 #[test]
 fn no_window_mixes_both_sides_of_a_hole() {
     let windows = |before: Vec<Tick>, after: &str| {

@@ -25,8 +25,8 @@ fn es() -> Instrument {
     Instrument::built_in("ES").unwrap()
 }
 
-/// Five-minute bars of a market that trends and rests by turns, and their thirty-minute bars, in the
-/// order in which they close.
+/// Five-minute bars of a market that trends and rests by turns, and their thirty-minute bars, in
+/// the order in which they close.
 fn market(seed: u64, sessions: usize) -> Vec<Bar> {
     let mut random = Random::new(seed, 0);
     let calendar = Calendar::CmeEquityIndex;
@@ -130,9 +130,9 @@ proptest! {
         }
     }
 
-    /// A market that is higher by a constant has the same features, but for prices, which are higher by
-    /// it, and for logarithms of prices. An engine that is shifted when the market jumps to another contract
-    /// goes on as if it had been there all along.
+    /// A market that is higher by a constant has the same features, but for prices, which are
+    /// higher by it, and for logarithms of prices. An engine that is shifted when the market jumps
+    /// to another contract goes on as if it had been there all along.
     #[test]
     fn a_higher_market_looks_the_same(seed in any::<u64>(), rows in 1i64..200, cut in any::<prop::sample::Index>()) {
         // Whole rows of the volume profile, whose grid is fixed.
@@ -213,7 +213,8 @@ fn every_field_begins_where_its_documentation_says() {
         let exact = !late.iter().any(|name| field.name.starts_with(name));
         assert!(first >= field.first_valid, "{} at {first}", field.name);
         assert!(!exact || first == field.first_valid, "{} at {first}", field.name);
-        // The market's age is always new on its own bars and the fill of the nearest zone rarely changes.
+        // The market's age is always new on its own bars and the fill of the nearest zone rarely
+        // changes.
         let moves = !field.name.starts_with("age_5m");
         assert!(!moves || seen.len() > 1, "{} is always the same", field.name);
     }
@@ -401,7 +402,8 @@ fn by_hand(settings: &MatrixSettings, engine: &FeatureEngine) -> Vec<f64> {
         .collect()
 }
 
-/// `docs/features.md` holds the table of the default layout and of the default matrices, as they are.
+/// `docs/features.md` holds the table of the default layout and of the default matrices, as they
+/// are.
 #[test]
 fn the_documentation_is_the_table() {
     let layout = FeatureLayout::new(&IndicatorSettings::default(), &TIMEFRAMES).unwrap();
@@ -441,8 +443,8 @@ fn the_documentation_is_the_table() {
     }
 }
 
-/// The profile that the stage keeps from a market's ticks is the sum of the trades of its bars, on each
-/// of several timeframes.
+/// The profile that the stage keeps from a market's ticks is the sum of the trades of its bars, on
+/// each of several timeframes.
 #[test]
 fn the_profile_is_made_of_the_trades() {
     let mut settings = IndicatorSettings::default();

@@ -161,8 +161,8 @@ fn one_file_under_two_names_is_one_file() {
     assert_eq!(report.imported, 2);
 }
 
-/// Whatever stands in a line that is too long to be read whole is none of the rows, and the lines after it keep their
-/// numbers.
+/// Whatever stands in a line that is too long to be read whole is none of the rows, and the lines
+/// after it keep their numbers.
 #[test]
 fn a_long_line_is_refused_once_and_nothing_in_it_is_a_row() {
     let row = "2013-10-07 14:00:00,9999.25,7";

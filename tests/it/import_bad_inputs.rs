@@ -1,5 +1,5 @@
-//! Bad inputs, and what each of them gets. `docs/import.md` shows the same table to users; this test
-//! holds the two together.
+//! Bad inputs, and what each of them gets. `docs/import.md` shows the same table to users; this
+//! test holds the two together.
 
 use std::fs;
 use std::path::Path;

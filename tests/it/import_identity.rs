@@ -308,7 +308,8 @@ fn gold_rolls_past_months_in_which_little_trades() {
     assert!(error.contains("GCH24, GCK24 are of months in which little trades"), "{error}");
 }
 
-/// Two contracts of one file, told by a column: December until the roll of 11 December 2023, March all along.
+/// Two contracts of one file, told by a column: December until the roll of 11 December 2023, March
+/// all along.
 fn column(name: &str, december: &str, march: &str) -> String {
     let mut text = format!("ts_event,price,size,extra,{name}\n");
     for (day, size) in [(7, 10), (8, 10), (11, 1), (12, 1)] {

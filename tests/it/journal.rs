@@ -8,15 +8,16 @@ use algospace_hft::journal::{End, Journal, JournalError, Writer};
 
 /// Where a child writes; tests that find none are not children.
 const CHILD: &str = "JOURNAL_OF_THE_CHILD";
-/// Bytes that a process with little room can write to a file, in the shell's blocks of 512: one window and a part. Where
-/// a shell's blocks are larger, there is more room, and more is written.
+/// Bytes that a process with little room can write to a file, in the shell's blocks of 512: one
+/// window and a part. Where a shell's blocks are larger, there is more room, and more is written.
 const BLOCKS: u32 = (40 << 20) / 512;
 
 fn payload(number: u64) -> [u8; 32] {
     std::array::from_fn(|place| (number as u8).wrapping_mul(31).wrapping_add(place as u8) | 1)
 }
 
-/// Runs the ignored test `name` of this module as a process of its own, with little room for files if so wanted.
+/// Runs the ignored test `name` of this module as a process of its own, with little room for files
+/// if so wanted.
 fn child(name: &str, journal: &Path, with_little_room: bool) -> Output {
     let program = std::env::current_exe().unwrap();
     let name = format!("journal::{name}");
@@ -25,7 +26,8 @@ fn child(name: &str, journal: &Path, with_little_room: bool) -> Output {
     command.args(arguments).env(CHILD, journal).output().unwrap()
 }
 
-/// A command that the system refuses to let a file grow, with an error instead of the signal that would end it.
+/// A command that the system refuses to let a file grow, with an error instead of the signal that
+/// would end it.
 fn little_room(program: &Path) -> Command {
     let mut command = Command::new("sh");
     let script = format!("trap '' XFSZ && ulimit -f {BLOCKS} && exec \"$0\" \"$@\"");

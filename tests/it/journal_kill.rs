@@ -1,5 +1,5 @@
-//! Killed at any point of a pinned replay, a run's journal is a prefix of what the whole run writes, and it
-//! replays.
+//! Killed at any point of a pinned replay, a run's journal is a prefix of what the whole run
+//! writes, and it replays.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -24,7 +24,8 @@ fn program(folder: &Path) -> Command {
     command
 }
 
-/// Writes the configuration of a run and gives the command that begins it, and where its journal will be.
+/// Writes the configuration of a run and gives the command that begins it, and where its journal
+/// will be.
 fn backtest(folder: &Path, name: &str, layout: &str, pace: &str) -> (Command, PathBuf) {
     let configuration = format!(
         "data_handler: {{ backtest_settings: {{ file_path: es.ticks }} }}
@@ -41,8 +42,8 @@ output: {{ directory: {name} }}
     (command, folder.join(name).join("run.journal"))
 }
 
-/// Waits until something is written at byte `place` of a child's journal or behind it, then kills it; gives
-/// false if it ended before.
+/// Waits until something is written at byte `place` of a child's journal or behind it, then kills
+/// it; gives false if it ended before.
 fn kill_at(child: &mut Child, journal: &Path, place: u64) -> bool {
     let mut file = None;
     loop {
@@ -67,7 +68,8 @@ fn is_action(record: &Record<'_>) -> bool {
     matches!(Entry::of(record), Some(Entry::Action(..)))
 }
 
-/// Whether the records of `part` that are actions, or those that are not, are the first of those of `whole`.
+/// Whether the records of `part` that are actions, or those that are not, are the first of those of
+/// `whole`.
 fn assert_is_prefix(part: &Journal, whole: &Journal, actions: bool, what: &str) -> u64 {
     let of = |journal| {
         let journal: &Journal = journal;
@@ -136,7 +138,8 @@ fn a_run_that_is_killed_leaves_a_journal_that_is_a_prefix_of_the_whole_one_and_r
             killed += 1;
             events += of_events;
             actions += of_actions;
-            // Nothing whole is behind the end, and everything that was seen before the kill is before it.
+            // Nothing whole is behind the end, and everything that was seen before the kill is
+            // before it.
             let at = match end {
                 End::Open { at, .. } => at,
                 End::Damaged { at, left_out, .. } => {

@@ -1,4 +1,5 @@
-//! What the program must not destroy: files of others, devices, its own inputs, runs that are whole.
+//! What the program must not destroy: files of others, devices, its own inputs, runs that are
+//! whole.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, symlink};
@@ -463,7 +464,8 @@ fn no_other_command_replaces_a_file_of_a_finished_run() {
     );
 }
 
-/// The files of a directory that a run holds, and has begun to write into, when it is ended by force.
+/// The files of a directory that a run holds, and has begun to write into, when it is ended by
+/// force.
 #[test]
 fn a_directory_says_that_it_is_whole_only_while_it_holds_one_whole_run() {
     let folder = folder_with_market();
@@ -614,7 +616,8 @@ fn what_could_not_be_compared_is_not_verified() {
     journal(&path, header, &records, true);
     let ran = verify();
     assert_eq!(ran.status, 0, "{}", ran.error);
-    // Nothing but the header, a part, all but the end of the run: with and without the writer's end.
+    // Nothing but the header, a part, all but the end of the run: with and without the writer's
+    // end.
     let behind_end = records.iter().position(is_end).unwrap();
     let parts = [&[][..], &records[..records.len() / 2], &records[..behind_end]];
     for (part, is_ended) in parts.into_iter().flat_map(|part| [(part, false), (part, true)]) {

@@ -1,6 +1,8 @@
-//! The integration tests, as one program: it is compiled and linked once, and its tests run side by side.
+//! The integration tests, as one program: it is compiled and linked once, and its tests run side by
+//! side.
 //!
-//! What counts allocations has an allocator of its own and is a program of its own, `tests/no_allocation`.
+//! What counts allocations has an allocator of its own and is a program of its own,
+//! `tests/no_allocation`.
 
 mod agents;
 mod assembly;

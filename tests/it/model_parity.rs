@@ -1,8 +1,8 @@
 //! What every backend gives, against PyTorch: a pinned fixture of random inputs, and, for
 //! `tests/oracles/models_oracle.py --compare`, everything that the engine computes on many more.
 //!
-//! With `MODEL_PARITY_OUTPUT=FOLDER` the second test writes 1,000 random cases of each graph, and 1,000 cases whose
-//! matrices are windows of real ES minutes where the shared data is there.
+//! With `MODEL_PARITY_OUTPUT=FOLDER` the second test writes 1,000 random cases of each graph, and
+//! 1,000 cases whose matrices are windows of real ES minutes where the shared data is there.
 
 use std::collections::HashMap;
 use std::path::Path;

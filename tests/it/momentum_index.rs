@@ -1,5 +1,5 @@
-//! The momentum index against PyneCore, against a plain reading of its definition, and what must hold
-//! of it whatever the market does.
+//! The momentum index against PyneCore, against a plain reading of its definition, and what must
+//! hold of it whatever the market does.
 //!
 //! `tests/oracles/mlmi_oracle.py` made the fixture.
 
@@ -215,8 +215,9 @@ fn values_begin_at_the_documented_bars() {
     }
 }
 
-/// While all vote, the forward vote is the vote without the first label, which no crossing before could
-/// wait for; a next label that was used before its crossing would show, and so would a missing one.
+/// While all vote, the forward vote is the vote without the first label, which no crossing before
+/// could wait for; a next label that was used before its crossing would show, and so would a
+/// missing one.
 #[test]
 fn a_next_label_counts_from_its_crossing_on_and_not_before() {
     let mut index = index(Source::Ohlc4, 500, 2048);

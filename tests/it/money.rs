@@ -75,8 +75,8 @@ fn positions_worth_more_than_nine_billion_dollars_are_booked_exactly() {
     }
 }
 
-/// Ten points of ten thousand such contracts are a hundred billion dollars. The journal of such a run is whole, and its
-/// replay is refused as the run was.
+/// Ten points of ten thousand such contracts are a hundred billion dollars. The journal of such a
+/// run is whole, and its replay is refused as the run was.
 #[test]
 fn an_account_that_money_cannot_count_is_refused() {
     for last in ["155", "135"] {

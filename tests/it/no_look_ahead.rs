@@ -128,8 +128,8 @@ proptest! {
         prop_assert_eq!(run(&setup, &ticks), run(&setup, &ticks));
     }
 
-    /// With an order on every bar: each fills on the first tick that comes after the one that caused
-    /// it and no earlier than the latency allows, at that tick's price.
+    /// With an order on every bar: each fills on the first tick that comes after the one that
+    /// caused it and no earlier than the latency allows, at that tick's price.
     #[test]
     fn an_order_fills_on_the_first_tick_that_it_can_reach(
         steps in prop::collection::vec(any_step(), 1..300),

@@ -1,9 +1,10 @@
 //! On a market without an edge nothing is earned, and with costs exactly the costs are lost.
 //!
-//! The martingale's expected gross profit is exactly zero for two conventions of `docs/synthetic.md`:
-//! market orders at later prints with the bid-ask bounce on, and brackets too with it off. Both are
-//! measured over 200 seeds, or a sample of 50. Seeds are independent, trades of one seed are not, so
-//! intervals are made of seeds. The controls earn a known edge in the same way and show that the intervals would see it.
+//! The martingale's expected gross profit is exactly zero for two conventions of
+//! `docs/synthetic.md`: market orders at later prints with the bid-ask bounce on, and brackets too
+//! with it off. Both are measured over 200 seeds, or a sample of 50. Seeds are independent, trades
+//! of one seed are not, so intervals are made of seeds. The controls earn a known edge in the same
+//! way and show that the intervals would see it.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,8 +20,8 @@ use algospace_hft::strategy::{
 use crate::assembly::{Log, Run, Setup, TICK_SIZE, market};
 use crate::sampling::runs;
 
-/// Returns the number of seeds, and Student's t of one degree of freedom less, 99 % two-sided (R: `qt(0.995, 49)`,
-/// `qt(0.995, 199)`).
+/// Returns the number of seeds, and Student's t of one degree of freedom less, 99 % two-sided (R:
+/// `qt(0.995, 49)`, `qt(0.995, 199)`).
 fn sample() -> (u64, f64) {
     match runs(50, 200) {
         50 => (50, 2.6800),
@@ -253,7 +254,8 @@ fn fade(ticks: &[Tick], ahead: usize) -> Vec<Trade> {
 }
 
 /// An order without latency fills on the very next print. Whoever knew which side of the fair price
-/// that is would earn a seventh of a tick or so; the print that a decision is made on tells nothing.
+/// that is would earn a seventh of a tick or so; the print that a decision is made on tells
+/// nothing.
 #[test]
 fn a_peek_of_one_tick_would_show() {
     let results = over_seeds(|seed| {

@@ -111,7 +111,8 @@ fn a_ruined_account_has_no_returns_and_a_steady_one_no_sharpe_ratio() {
     assert_eq!((one_day.sharpe, one_day.cagr), (None, None));
 }
 
-/// An account that gains a thousandth a day, but loses one on every `loses`-th, from the given first day on.
+/// An account that gains a thousandth a day, but loses one on every `loses`-th, from the given
+/// first day on.
 fn account_of(calendar: Calendar, days: i64, loses: i64, first_result: i64) -> RunRecord {
     let mut run = empty_run();
     run.calendar = calendar;

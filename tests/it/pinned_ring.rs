@@ -1,5 +1,6 @@
-//! The pinned runner when something goes wrong or slow: full rings, failing threads, slow decisions, a
-//! stop in the middle. Threads are held up by what the test sees happen, never by time.
+//! The pinned runner when something goes wrong or slow: full rings, failing threads, slow
+//! decisions, a stop in the middle. Threads are held up by what the test sees happen, never by
+//! time.
 //!
 //! The traps of the `disruptor` crate, and what is done about each:
 //!
@@ -114,8 +115,8 @@ fn recorded(events: Vec<Event>) -> Fed<impl FnMut() -> Polled + Send> {
     Fed(move || events.next().map_or(Polled::Ended, Polled::Event))
 }
 
-/// A trade at the start of each minute, and one half a minute later; the n-th minute's first, n from 1 on,
-/// is event `2 n`, closes bar `n` and asks question `n`.
+/// A trade at the start of each minute, and one half a minute later; the n-th minute's first, n
+/// from 1 on, is event `2 n`, closes bar `n` and asks question `n`.
 fn minutes(count: i64) -> Vec<Tick> {
     let start = at("2024-01-04T15:00:00Z");
     let tick =
@@ -586,11 +587,13 @@ fn run_with_a_stuck_seat(queue_slots: usize, bars: i64) -> (Setup, Vec<Output>, 
 
 #[test]
 fn a_stuck_decision_delays_no_stop_and_a_full_queue_is_counted() {
-    // Of 23 questions one is answered, one is stuck and one waits; the seat is free again at the last two.
+    // Of 23 questions one is answered, one is stuck and one waits; the seat is free again at the
+    // last two.
     for (queue_slots, bars, unasked) in [(64, 20, 0..=0), (1, 20, 18..=20)] {
         let (setup, told, (kept, actions), counted) = run_with_a_stuck_seat(queue_slots, bars);
         assert!(unasked.contains(&counted), "{counted} questions were not asked");
-        // All that the feed gave came through, and the answer stands where it arrived: after the last tick.
+        // All that the feed gave came through, and the answer stands where it arrived: after the
+        // last tick.
         let ticks = kept.iter().filter(|event| matches!(event, Event::Tick(_))).count();
         assert_eq!(ticks as i64, 2 * (bars + 3));
         let second = kept.iter().position(
@@ -809,8 +812,9 @@ proptest! {
             &mut told, &mut |_| {}, &AtomicBool::new(false),
         );
         left.run.unwrap();
-        // Where a session's end and a new contract come with one tick, a timer between them lets the answer to
-        // the last bar's question, too late in any case, be told before the old contract's position closes.
+        // Where a session's end and a new contract come with one tick, a timer between them lets
+        // the answer to the last bar's question, too late in any case, be told before the old
+        // contract's position closes.
         let is_decision = |o: &Output| matches!(o, Output::Action(Action::Decision { .. }));
         let parted = |all: Vec<Output>| all.into_iter().partition::<Vec<_>, _>(is_decision);
         prop_assert_eq!(parted(told.all()), parted(expected));
@@ -875,8 +879,8 @@ proptest! {
         let (told, stop) = (Told::default(), AtomicBool::new(false));
         let (mut given, seen, flag, script) = (0, told.clone(), &stop, ticks.clone());
         let feed = Fed(move || {
-            // Live, an entry must have come through before there is something to close: the answer comes
-            // when it comes, and its order fills on a later tick.
+            // Live, an entry must have come through before there is something to close: the answer
+            // comes when it comes, and its order fills on a later tick.
             let is_submitted = |o: Output| submitted(o).is_some();
             let is_fill = |o: &Output| {
                 matches!(o, Output::Action(Action::Report(Report { kind: ReportKind::Filled(_), .. })))
@@ -1010,8 +1014,8 @@ fn fill_of(order: Order, time: Timestamp) -> Report {
     Report { arrives: time, kind: ReportKind::Filled(fill) }
 }
 
-/// Trap 11: what a reader takes as a batch is seen by nobody before the batch's end, so the stages must not
-/// take what is not there yet for company.
+/// Trap 11: what a reader takes as a batch is seen by nobody before the batch's end, so the stages
+/// must not take what is not there yet for company.
 #[test]
 fn live_every_event_is_acted_on_before_the_next_one_comes() {
     for layout in LAYOUTS {
@@ -1047,7 +1051,8 @@ fn minute(tick: &Tick) -> i64 {
     tick.time.nanos() / Timestamp::MINUTE
 }
 
-/// Live, an answer that took longer than the seat's budget does nothing, is counted, and is in the journal.
+/// Live, an answer that took longer than the seat's budget does nothing, is counted, and is in the
+/// journal.
 #[test]
 fn an_overdue_decision_is_none() {
     for (budget, orders) in [(Duration::ZERO, false), (Duration::MAX, true)] {

@@ -1,8 +1,8 @@
 //! Indicators on real ES bars against what other libraries make of the same bars.
 //!
-//! `tests/oracles/real_es_oracle.py` made the fixture, which holds no price: samples relative to the
-//! close, and events as bar numbers that are negative where the event points down. Skipped where the
-//! shared data is absent.
+//! `tests/oracles/real_es_oracle.py` made the fixture, which holds no price: samples relative to
+//! the close, and events as bar numbers that are negative where the event points down. Skipped
+//! where the shared data is absent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,14 +58,15 @@ struct ExpectedMomentumIndex {
 /// A bar, and a value for each of the fields.
 type Sample = Vec<Option<f64>>;
 
-/// Bar at which it is known, direction, top and bottom less that bar's close, bar that first touches it.
+/// Bar at which it is known, direction, top and bottom less that bar's close, bar that first
+/// touches it.
 type Gap = (usize, i64, i64, i64, Option<usize>);
 
 /// Price less the close, strength and prominence.
 type Node = Option<[f64; 3]>;
 
-/// Last bar; the nearest node, the one above, the one below; number of nodes; the point of control and
-/// the value area's upper and lower edge, less the last bar's close.
+/// Last bar; the nearest node, the one above, the one below; number of nodes; the point of control
+/// and the value area's upper and lower edge, less the last bar's close.
 type Window = (usize, Node, Node, Node, u32, f64, f64, f64);
 
 /// The bars of one contract, by the minutes in them; `None` where the data is absent.
@@ -167,8 +168,8 @@ fn check_price_indicators(name: &str, bars: &[TickBar], fields: &[String], expec
     assert_eq!(events(crosses.into_iter()), expected.crosses, "{name}: crosses of the estimates");
 }
 
-/// smartmoneyconcepts wants the middle bar to point the gap's way, we want it to close beyond the gap's
-/// far edge; where both hold, the gaps and the bars that first touch them are the same.
+/// smartmoneyconcepts wants the middle bar to point the gap's way, we want it to close beyond the
+/// gap's far edge; where both hold, the gaps and the bars that first touch them are the same.
 fn check_gaps(name: &str, bars: &[TickBar], expected: &[Gap]) {
     let theirs: BTreeMap<usize, &Gap> = expected.iter().map(|gap| (gap.0, gap)).collect();
     let settings = FairValueGapSettings { max_age: 0, ..Default::default() };

@@ -1,5 +1,5 @@
-//! Real history through import, bars and backtest, against aggregations made here from the raw files
-//! by nothing of ours. Skipped where the shared data is absent.
+//! Real history through import, bars and backtest, against aggregations made here from the raw
+//! files by nothing of ours. Skipped where the shared data is absent.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -145,8 +145,8 @@ fn fourteen_days_of_es_minutes_across_the_december_roll() {
     let path = output.path().join("es.ticks");
     let (report, file) = import("lean", folder.clone(), "ES", true, &path);
     assert_eq!(report.contracts, ["ESZ13", "ESH14"]);
-    // 18 December is the first session of the data in which March traded more than December; so from
-    // the next one on, which opens at 23:00 UTC, the series shows March, and not before.
+    // 18 December is the first session of the data in which March traded more than December; so
+    // from the next one on, which opens at 23:00 UTC, the series shows March, and not before.
     let roll: Timestamp = "2013-12-18T23:00:00Z".parse().unwrap();
     let time = |(midnight, row): &(i64, Vec<String>)| {
         midnight + row[0].parse::<i64>().unwrap() * 1_000_000

@@ -86,8 +86,8 @@ fn losses_of_several_trades_add_up_to_the_daily_drawdown() {
     assert_eq!(run.log.equity.last().unwrap().equity, CAPITAL - dollars(120.0));
 }
 
-/// The entry alone costs more than the day allows; the market comes back a little before anything is done
-/// about it.
+/// The entry alone costs more than the day allows; the market comes back a little before anything
+/// is done about it.
 #[test]
 fn a_fill_that_takes_the_account_to_the_day_s_limit_is_closed_at_the_next_trade() {
     let mut setup = Setup::free();
@@ -130,7 +130,8 @@ fn nothing_enters_while_the_account_is_under_the_day_s_limit() {
         Some(Decision { bracket, ..market(Target::Long, 1) })
     });
     setup.exchange.commission_per_side = dollars(40.0);
-    // The gap of 35 ticks closes a bar. It costs $437.50, and its fills $80, of the $500 that are allowed.
+    // The gap of 35 ticks closes a bar. It costs $437.50, and its fills $80, of the $500 that are
+    // allowed.
     let prices = flat(2, 19_000).chain([18_965; 30]);
     let run = setup.run(strategy, &trades_from(OPEN, prices));
     let [trade] = &run.log.trades[..] else { panic!("{:?}", run.log.trades) };
@@ -316,7 +317,8 @@ fn an_expired_contract_is_settled_and_not_entered_again() {
     assert!(run.count("refused: contract_expired") > 400);
 }
 
-/// Prints inside a halt, of which the first comes before anything else: the run is as if they were not there.
+/// Prints inside a halt, of which the first comes before anything else: the run is as if they were
+/// not there.
 #[test]
 fn prints_inside_a_halt_build_no_bar_and_fill_nothing() {
     for timeframe in [Timeframe::MINUTE_1, Timeframe::MINUTES_30] {

@@ -318,7 +318,8 @@ fn confidence_is_not_judged_by_a_few_trades() {
     assert_eq!(why, "too few trades of decisions: 0 of the 50 that it takes");
 }
 
-/// After a ruin there are no returns: that is the reason of all that rests on them, and nothing is extrapolated from them.
+/// After a ruin there are no returns: that is the reason of all that rests on them, and nothing is
+/// extrapolated from them.
 #[test]
 fn what_a_ruined_account_has_not_is_said_for_its_own_reason() {
     let mut run = sample_run(20);
@@ -336,7 +337,8 @@ fn what_a_ruined_account_has_not_is_said_for_its_own_reason() {
     }
 }
 
-/// A note that asks doubts the data, and comes before how little there is of it; a file's name asks nothing.
+/// A note that asks doubts the data, and comes before how little there is of it; a file's name asks
+/// nothing.
 #[test]
 fn a_question_mark_in_a_file_s_name_makes_no_doubt_of_a_fact() {
     let mut run = sample_run(10);

@@ -269,8 +269,8 @@ fn bars(first_close: std::ops::Range<i64>) -> impl Strategy<Value = Vec<TickBar>
     })
 }
 
-/// ES between 4,250 and 8,000 points: prices whose floats all have the same spacing, before and after a
-/// move of at most 400 ticks.
+/// ES between 4,250 and 8,000 points: prices whose floats all have the same spacing, before and
+/// after a move of at most 400 ticks.
 const ES: std::ops::Range<i64> = 20_000..29_000;
 
 /// The text of a value, which tells every float from every other and NaN from none.
@@ -288,8 +288,8 @@ fn moved(bar: &TickBar, by: i64) -> TickBar {
     }
 }
 
-/// A look ahead changes nothing, tells what follows, and a state that was written out and read back goes on
-/// as if nothing had happened.
+/// A look ahead changes nothing, tells what follows, and a state that was written out and read back
+/// goes on as if nothing had happened.
 fn looks_ahead_and_restarts<I>(new: I, bars: &[TickBar], restart: usize)
 where
     I: Indicator<Output: Debug> + Clone + Debug + PartialEq + Serialize + DeserializeOwned,
@@ -312,8 +312,8 @@ where
     }
 }
 
-/// Outputs of a run over `bars`, and of one that goes on `by` ticks higher from bar `roll`; the first
-/// with its prices moved by as much.
+/// Outputs of a run over `bars`, and of one that goes on `by` ticks higher from bar `roll`; the
+/// first with its prices moved by as much.
 fn over_a_roll<I: Indicator>(
     new: impl Fn() -> I,
     bars: &[TickBar],
@@ -341,8 +341,8 @@ fn assert_same<T: Debug>(pairs: Vec<(T, T)>) {
     }
 }
 
-/// An indicator that begins `start` inputs after another is equal to it after `window` more, and goes on with
-/// the same bits.
+/// An indicator that begins `start` inputs after another is equal to it after `window` more, and
+/// goes on with the same bits.
 fn forgets_its_beginning<T, S: Clone + Debug + PartialEq, V: Debug>(
     new: S,
     inputs: &[T],
@@ -380,8 +380,9 @@ fn walk(count: usize) -> Vec<TickBar> {
     (0..count).map(bar).collect()
 }
 
-/// What never forgets by its definition does so by rounding: a start counts for less and less, until it counts
-/// for nothing. It could fail where a market hardly moves, but none of these thousands of starts does.
+/// What never forgets by its definition does so by rounding: a start counts for less and less,
+/// until it counts for nothing. It could fail where a market hardly moves, but none of these
+/// thousands of starts does.
 #[test]
 fn recursions_forget_where_they_began() {
     let bars = walk(4_000);

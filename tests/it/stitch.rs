@@ -51,7 +51,8 @@ fn the_parts_of_a_run_are_the_run() {
     assert_eq!(stitched.input_sha256, whole.input_sha256);
     assert_eq!(stitched.time_in_market, whole.time_in_market);
     assert_eq!(stitched.initial_capital, whole.initial_capital);
-    // Every point of the one curve is on the other, but for the minutes at the end of the parts' last sessions.
+    // Every point of the one curve is on the other, but for the minutes at the end of the parts'
+    // last sessions.
     let missing: Vec<_> =
         whole.equity.iter().filter(|point| !stitched.equity.contains(point)).collect();
     assert!(missing.len() < 12, "{}", missing.len());

@@ -1,5 +1,5 @@
-//! The first and the last trading day: what comes before warms up, what comes after is not replayed, and neither changes
-//! anything in between.
+//! The first and the last trading day: what comes before warms up, what comes after is not
+//! replayed, and neither changes anything in between.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -76,14 +76,15 @@ fn days_before_and_after_change_nothing_in_between() {
         assert!(later.first_tick.unwrap() >= opens && later.first_tick > earlier.last_tick);
         for ((bars, of_later), of_earlier) in whole.bars.iter().zip(&later.bars).zip(&earlier.bars)
         {
-            // The last session of a run ends with its last tick, and without the flat bars up to its close.
+            // The last session of a run ends with its last tick, and without the flat bars up to
+            // its close.
             assert!(bars.1 - of_later.1 - of_earlier.1 < 4, "{}", bars.0);
         }
         let sessions = |of: &RunRecord| of.counters.iter().find(|it| it.0 == "sessions").unwrap().1;
         assert_eq!(sessions(&whole), sessions(&later) + sessions(&earlier));
 
-        // Both together are the whole, and so are the times that were open; a run ends with its last tick, minutes
-        // before its last session does.
+        // Both together are the whole, and so are the times that were open; a run ends with its
+        // last tick, minutes before its last session does.
         assert_eq!(later.time_in_market + earlier.time_in_market, whole.time_in_market);
         let open = later.open_market_time + earlier.open_market_time;
         assert!(open <= whole.open_market_time);
@@ -118,7 +119,8 @@ fn what_agents_think_during_the_warm_up_is_no_decision() {
     }
 }
 
-/// Before the first day nothing is thought of, and what is thought in it is what would be thought anyway.
+/// Before the first day nothing is thought of, and what is thought in it is what would be thought
+/// anyway.
 #[test]
 fn agents_that_only_watched_the_warm_up_think_the_same() {
     let folder = tempfile::tempdir().unwrap();
@@ -146,8 +148,8 @@ output: {{ directory: {} }}
     assert_eq!(later.decides_from, Some(first.bar_end));
 }
 
-/// When a rule that needs 50 bars of five minutes could first decide, where each day of January has 40 in this contract;
-/// every runner, `check` and the journal's replay agree.
+/// When a rule that needs 50 bars of five minutes could first decide, where each day of January has
+/// 40 in this contract; every runner, `check` and the journal's replay agree.
 fn a_rule_decides_from(days: &[(u32, u16)]) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("es.ticks");

@@ -102,7 +102,8 @@ fn revert_puts_back_exactly_what_the_first_apply_found() {
     tuned.extend(TUNED.map(|(path, text)| (path, text.to_owned())));
     assert_eq!(machine.files(), tuned);
 
-    // Something else changes a setting; the second run sets it again, but remembers the first one's.
+    // Something else changes a setting; the second run sets it again, but remembers the first
+    // one's.
     fs::write(machine.path("proc/sys/vm/swappiness"), "30\n").unwrap();
     assert!(machine.run("apply.sh", &[]).status.success());
     assert_eq!(machine.files(), tuned);

@@ -1,6 +1,6 @@
 //! Fair value gaps and low-volume nodes against other programs' figures
-//! (`tests/oracles/zones_oracle.py` made them), and on real history against the definitions, computed
-//! here anew for every bar.
+//! (`tests/oracles/zones_oracle.py` made them), and on real history against the definitions,
+//! computed here anew for every bar.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -219,8 +219,8 @@ fn upside_down(bar: &TickBar) -> TickBar {
     }
 }
 
-/// Values of a profile given by price, in units: rows sorted into a map, every row held against every
-/// other one in reach.
+/// Values of a profile given by price, in units: rows sorted into a map, every row held against
+/// every other one in reach.
 fn naive_nodes(
     prices: &BTreeMap<i64, u64>,
     close: i64,

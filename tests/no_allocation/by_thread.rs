@@ -51,8 +51,8 @@ impl Sink for Counts {
     }
 }
 
-/// Six sessions over a weekend, each of another contract, with hours of silence, stretches without a trade, ticks
-/// that come late, ticks out of hours and history bars.
+/// Six sessions over a weekend, each of another contract, with hours of silence, stretches without
+/// a trade, ticks that come late, ticks out of hours and history bars.
 fn market() -> Vec<Vec<Tick>> {
     let martingale = SyntheticMarket::Martingale(MartingaleSettings::default());
     let mut settings = Settings::new(martingale, 3);
@@ -175,7 +175,8 @@ fn random_entries_allocate_nothing() {
     }
 }
 
-/// Every kind of order, refused and cancelled ones among them, positions over the break and the roll.
+/// Every kind of order, refused and cancelled ones among them, positions over the break and the
+/// roll.
 #[test]
 fn every_kind_of_order_allocates_nothing() {
     let mut setup = setup();
@@ -256,8 +257,8 @@ impl Backend for Here {
     }
 }
 
-/// Both stages of a decision, from the rows of all matrices to the bracket, allocate nothing: what a decision
-/// allocates is its backend's, which `cargo bench --bench decision` counts.
+/// Both stages of a decision, from the rows of all matrices to the bracket, allocate nothing: what
+/// a decision allocates is its backend's, which `cargo bench --bench decision` counts.
 #[test]
 fn a_decision_of_the_agents_allocates_nothing_but_what_its_backend_does() {
     let still = |inputs: &[usize], outputs: &[usize]| -> Box<dyn Graph> {

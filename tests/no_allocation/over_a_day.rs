@@ -1,7 +1,8 @@
-//! Neither the inline runner nor any thread of the pinned runner allocates anything on the second of three
-//! full days.
+//! Neither the inline runner nor any thread of the pinned runner allocates anything on the second
+//! of three full days.
 //!
-//! Whatever any thread of the process allocates is counted, so the count is taken in a process of its own.
+//! Whatever any thread of the process allocates is counted, so the count is taken in a process of
+//! its own.
 
 use std::backtrace::Backtrace;
 use std::cell::Cell;
@@ -51,8 +52,8 @@ pub fn count() {
     IS_COUNTING.set(false);
 }
 
-/// Arms the counter where the second day begins, and disarms it when so much of the third was given that
-/// every thread is done with the second.
+/// Arms the counter where the second day begins, and disarms it when so much of the third was given
+/// that every thread is done with the second.
 struct Armed<'a> {
     feed: Recorded<'a>,
     given: usize,

@@ -16,8 +16,8 @@ fn comparable(values: &FairValueGapValues) -> String {
     format!("{values:?}")
 }
 
-/// The definition, said again without the sorted zones: a list, looked through on every bar, and each
-/// direction written out.
+/// The definition, said again without the sorted zones: a list, looked through on every bar, and
+/// each direction written out.
 struct List {
     settings: FairValueGapSettings,
     bars: Vec<TickBar>,

@@ -38,8 +38,8 @@ pub(super) struct Zone {
     pub bottom: i64,
     /// The bar that confirmed it.
     pub formed: u64,
-    /// The lowest low since it was confirmed. Inside [`Zones`] only of bars on which this zone was the
-    /// last: the lowest since it was confirmed is then the least of its own and all behind it.
+    /// The lowest low since it was confirmed. Inside [`Zones`] only of bars on which this zone was
+    /// the last: the lowest since it was confirmed is then the least of its own and all behind it.
     lowest: i64,
 }
 
@@ -67,10 +67,10 @@ impl Zone {
 
 /// The active bullish zones as they formed, which is also by rising bottom.
 ///
-/// For the bottom of a zone that forms now is the high of two bars ago. That is not below the close of
-/// two bars ago, which every zone active then survived; and the zone of the bar before now, if there
-/// is one, was confirmed only because that close is above its bottom. So a new zone goes to the back,
-/// fills are taken from the back, and the oldest zone is in front.
+/// For the bottom of a zone that forms now is the high of two bars ago. That is not below the close
+/// of two bars ago, which every zone active then survived; and the zone of the bar before now, if
+/// there is one, was confirmed only because that close is above its bottom. So a new zone goes to
+/// the back, fills are taken from the back, and the oldest zone is in front.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "SavedZones", into = "SavedZones")]
 pub(super) struct Zones {
@@ -151,8 +151,8 @@ impl Zones {
         Step { drops_oldest, filled: before - kept, kept, lowest, confirms }
     }
 
-    /// The active zone with the highest bottom after a step; of equals, the newest. `new` is the zone
-    /// that the bar confirms if it does.
+    /// The active zone with the highest bottom after a step; of equals, the newest. `new` is the
+    /// zone that the bar confirms if it does.
     #[inline]
     pub fn nearest(&self, step: &Step, new: Zone) -> Option<Zone> {
         if step.confirms {
@@ -173,7 +173,8 @@ impl Zones {
         })
     }
 
-    /// The zones by what still matters of them at bar `now`: when they formed does only as their age.
+    /// The zones by what still matters of them at bar `now`: when they formed does only as their
+    /// age.
     pub fn aged(&self, now: u64) -> impl Iterator<Item = Zone> {
         self.zones.iter().map(move |zone| Zone { formed: now - zone.formed, ..*zone })
     }

@@ -61,7 +61,8 @@ fn nodes_of_a_profile_made_by_hand() {
     assert_eq!(values.nearest.strength, 1.0 - 3.0 / 20.0);
     assert_eq!(values.nearest.prominence, (9.0 - 3.0) / 20.0);
     assert_eq!(values.point_of_control, 4.5);
-    // 77 contracts, 53.9 wanted: 20, then 28, 35 (8 and 7), 44, 50, 58 (9, 6, 8; before it 3 below).
+    // 77 contracts, 53.9 wanted: 20, then 28, 35 (8 and 7), 44, 50, 58 (9, 6, 8; before it 3
+    // below).
     assert_eq!((values.value_area_low, values.value_area_high), (3.0, 9.0));
 }
 
@@ -184,8 +185,8 @@ fn a_bar_far_out_is_left_out() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(250, 1500)))]
 
-    /// However many bars came and went, on whatever path, the profile is that of the window's bars, to
-    /// the last unit; peek is the update that follows; a restart goes unseen.
+    /// However many bars came and went, on whatever path, the profile is that of the window's bars,
+    /// to the last unit; peek is the update that follows; a restart goes unseen.
     #[test]
     fn the_profile_is_its_bars(
         bars in bars(1..120),

@@ -12,7 +12,8 @@ pub(super) struct Crossing {
     pub slow: f64,
     /// Smoothed quick RSI at the crossing, 0 to 100.
     pub quick: f64,
-    /// +1 if the price was at or above that of the crossing before, else -1; 0 only in the sentinel.
+    /// +1 if the price was at or above that of the crossing before, else -1; 0 only in the
+    /// sentinel.
     pub label: i8,
     /// The label of the crossing after this one, 0 while that is not known.
     pub next_label: i8,
@@ -26,8 +27,8 @@ impl Crossing {
         self.label == 0
     }
 
-    /// 1, `next_label` + 1 and `label` + 1 side by side in one number, so that one addition counts a
-    /// point and adds both its labels.
+    /// 1, `next_label` + 1 and `label` + 1 side by side in one number, so that one addition counts
+    /// a point and adds both its labels.
     fn ballot(&self) -> u64 {
         let shifted = |label: i8| (i64::from(label) + 1) as u64;
         1 << (2 * FIELD) | shifted(self.next_label) << FIELD | shifted(self.label)
@@ -61,8 +62,9 @@ pub(super) struct Newcomer {
 
 /// The latest crossings, at most so many; the oldest makes place for the newest.
 ///
-/// They are held twice: in the order of time, and as columns in the order of the quick feature, whose
-/// values spread most. A vote looks only at the strip of columns that is near enough in that feature.
+/// They are held twice: in the order of time, and as columns in the order of the quick feature,
+/// whose values spread most. A vote looks only at the strip of columns that is near enough in that
+/// feature.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "Remembered", try_from = "Remembered")]
 pub(super) struct Crossings {
@@ -191,8 +193,8 @@ impl Crossings {
         (self.count() + 1).min(self.capacity)
     }
 
-    /// Remembers a crossing, whose label is the outcome of the one before. Forgets the oldest point if
-    /// there is no more place.
+    /// Remembers a crossing, whose label is the outcome of the one before. Forgets the oldest point
+    /// if there is no more place.
     pub fn push(&mut self, slow: f64, quick: f64, label: i8) {
         if let Some(&last) = self.in_time.back()
             && !last.is_sentinel()
@@ -233,8 +235,8 @@ impl Crossings {
         first + offset.expect("what is remembered is in the columns")
     }
 
-    /// The vote of the `neighbours` (≥ 1) points nearest to (`slow`, `quick`), and of all others that
-    /// are exactly as far as the farthest of these; of all points if they are fewer.
+    /// The vote of the `neighbours` (≥ 1) points nearest to (`slow`, `quick`), and of all others
+    /// that are exactly as far as the farthest of these; of all points if they are fewer.
     ///
     /// With a `newcomer` it is the vote after [`Crossings::push`] of that crossing at this point.
     pub fn vote(
@@ -250,7 +252,8 @@ impl Crossings {
         let oldest = self.in_time.front().filter(|_| self.in_time.len() == self.capacity);
         let forgotten = oldest.map(|oldest| self.position(oldest));
         let others = self.in_time.len() - usize::from(forgotten.is_some());
-        // The newcomer is the nearest of all, so that one neighbour less is sought among the others.
+        // The newcomer is the nearest of all, so that one neighbour less is sought among the
+        // others.
         let mut vote = if neighbours == 1 || others == 0 {
             self.vote_within(slow, quick, 0.0, forgotten)
         } else {
@@ -268,7 +271,8 @@ impl Crossings {
         vote
     }
 
-    /// Tells where to look first in the next vote: this bar's square radius, and on as it last moved.
+    /// Tells where to look first in the next vote: this bar's square radius, and on as it last
+    /// moved.
     pub fn expect_near(&mut self, square_radius: f64) {
         let growth = square_radius / self.last_square_radius.max(f64::MIN_POSITIVE);
         self.expected_square_radius = square_radius * growth.clamp(0.5, 2.0);
@@ -334,8 +338,8 @@ impl Crossings {
             } else if band.low == band.high {
                 return self.vote_within(slow, quick, band.low, skipped);
             } else {
-                // Too many candidates: halve the band. Floats that are not negative are in the order
-                // of their bits, so this ends.
+                // Too many candidates: halve the band. Floats that are not negative are in the
+                // order of their bits, so this ends.
                 (floor, ceiling) = (band.low, band.high);
                 band.high = f64::from_bits(band.low.to_bits().midpoint(band.high.to_bits()));
             }
@@ -345,8 +349,8 @@ impl Crossings {
     /// Finds the points in a band and sums the nearer ones, without the one at `skipped`.
     fn fill(&self, band: &mut Band, slow: f64, quick: f64, skipped: Option<usize>) {
         (band.nearer, band.found) = (0, 0);
-        // A square distance, rounded, is never below the rounded square of its quick part alone: what
-        // is left out here lies beyond the band exactly.
+        // A square distance, rounded, is never below the rounded square of its quick part alone:
+        // what is left out here lies beyond the band exactly.
         let high = band.high;
         let too_far = |other: f64| (other - quick) * (other - quick) > high;
         let start = self.quick.partition_point(|&other| (other < quick) & too_far(other));
@@ -367,8 +371,8 @@ impl Crossings {
         let quicks = &self.quick[strip.clone()];
         let ballots = &self.ballots[strip];
         let Band { low, high, mut nearer, mut found, .. } = *band;
-        // Floats that are not negative are in the order of their bits, and whole numbers are compared
-        // without branches, which would often be mispredicted.
+        // Floats that are not negative are in the order of their bits, and whole numbers are
+        // compared without branches, which would often be mispredicted.
         let width = high.to_bits().wrapping_sub(low.to_bits());
         let mut squares = [0.0; BLOCK];
         let blocks = slows.chunks(BLOCK).zip(quicks.chunks(BLOCK)).zip(ballots.chunks(BLOCK));
@@ -406,8 +410,8 @@ fn count(ballots: u64) -> usize {
     (ballots >> (2 * FIELD)) as usize
 }
 
-/// Not fused: a fused multiplication is a slow call where the target has no instruction for it (on plain
-/// x86-64 it doubles the time of a vote). Either gives the same bits on every machine.
+/// Not fused: a fused multiplication is a slow call where the target has no instruction for it (on
+/// plain x86-64 it doubles the time of a vote). Either gives the same bits on every machine.
 fn square_distance(slow: f64, quick: f64) -> f64 {
     slow * slow + quick * quick
 }

@@ -3,13 +3,13 @@
 //!
 //! Definition: Zeiierman, "Machine Learning Momentum Index (MLMI)", TradingView, rebuilt from its
 //! published description. Whenever the 5- and the 20-bar weighted averages of the price cross, the
-//! smoothed relative strength of that bar over 20 (slow) and 5 (quick) bars is remembered, labelled +1
-//! if the price is at or above that of the crossing before, else −1. On every bar the K remembered
-//! crossings nearest to the present in (slow, quick) vote with their labels.
+//! smoothed relative strength of that bar over 20 (slow) and 5 (quick) bars is remembered, labelled
+//! +1 if the price is at or above that of the crossing before, else −1. On every bar the K
+//! remembered crossings nearest to the present in (slow, quick) vote with their labels.
 //!
-//! The published label looks back: it says how the move that *led to* a crossing turned out, so the index
-//! is an oscillator. [`MomentumIndexValues::forward`] is the vote of the same crossings with what came
-//! *after* each, as far as it is known: the variant that predicts.
+//! The published label looks back: it says how the move that *led to* a crossing turned out, so the
+//! index is an oscillator. [`MomentumIndexValues::forward`] is the vote of the same crossings with
+//! what came *after* each, as far as it is known: the variant that predicts.
 
 mod crossings;
 mod rolling_range;
@@ -36,8 +36,8 @@ const VOTE_AVERAGE: usize = 20;
 /// Bars over which the bands are the extremes of the vote.
 const BAND_WINDOW: u64 = 2000;
 
-/// What can be chosen of a [`MomentumIndex`]. The defaults are the published ones, but for the price and
-/// the bounded store.
+/// What can be chosen of a [`MomentumIndex`]. The defaults are the published ones, but for the
+/// price and the bounded store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MomentumIndexSettings {
@@ -45,7 +45,8 @@ pub struct MomentumIndexSettings {
     pub source: Source,
     /// K, the crossings that vote, at least 1 (published: "Prediction Data").
     pub neighbours: usize,
-    /// Bars over which the relative strengths are smoothed, 1 to 10,000 (published: "Trend Length").
+    /// Bars over which the relative strengths are smoothed, 1 to 10,000 (published: "Trend
+    /// Length").
     pub trend_length: usize,
     /// Crossings remembered at most, from `neighbours` to 2^20; the oldest is forgotten first. The
     /// published script never forgets: a capacity above the number of crossings gives the same.
@@ -125,10 +126,11 @@ pub struct MomentumIndexValues {
     pub vote_normalized: f64,
     /// The 20-bar weighted average of `vote`. From bar 58. Column `mlmi_ma`.
     pub vote_average: f64,
-    /// The vote with the labels of the crossings that followed; 0 for one that none has followed yet.
-    /// From bar 39. Column `mlmi_fwd`.
+    /// The vote with the labels of the crossings that followed; 0 for one that none has followed
+    /// yet. From bar 39. Column `mlmi_fwd`.
     pub forward: f64,
-    /// `forward` / min(K, `crossings`). From bar 39 and the first crossing on. Column `mlmi_fwd_norm`.
+    /// `forward` / min(K, `crossings`). From bar 39 and the first crossing on. Column
+    /// `mlmi_fwd_norm`.
     pub forward_normalized: f64,
     /// The greatest `vote` of the last 2000 bars. From bar 1999. Column `mlmi_upper`.
     pub upper: f64,
@@ -139,19 +141,20 @@ pub struct MomentumIndexValues {
     pub crossing: i8,
     /// Crossings remembered. Column `mlmi_n`.
     pub crossings: usize,
-    /// The distance of the farthest voter in points of relative strength: how new the present is. From
-    /// bar 39. Column `mlmi_radius`.
+    /// The distance of the farthest voter in points of relative strength: how new the present is.
+    /// From bar 39. Column `mlmi_radius`.
     pub radius: f64,
 }
 
 /// The machine learning momentum index; see the module.
 ///
-/// It allocates nothing after construction. Its serde state holds all of it: what is restored goes on
-/// with the same bits.
+/// It allocates nothing after construction. Its serde state holds all of it: what is restored goes
+/// on with the same bits.
 ///
-/// Two are equal if they give the same values for whatever comes. One that began later is equal to the
-/// other when all this has passed: the relative strengths have forgotten their beginnings (to the last
-/// bit after about 750 bars), the crossings from before have left the store, and then 2000 bars.
+/// Two are equal if they give the same values for whatever comes. One that began later is equal to
+/// the other when all this has passed: the relative strengths have forgotten their beginnings (to
+/// the last bit after about 750 bars), the crossings from before have left the store, and then 2000
+/// bars.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MomentumIndex {
     settings: MomentumIndexSettings,
@@ -227,8 +230,8 @@ impl MomentumIndex {
         }
     }
 
-    /// The vote with the present crossing already remembered, if it can be: one before the features are
-    /// defined is not, and only its price counts.
+    /// The vote with the present crossing already remembered, if it can be: one before the features
+    /// are defined is not, and only its price counts.
     fn outcome(&self, present: &Present, crossing: i8) -> Option<Outcome> {
         if !present.is_whole() {
             return None;
@@ -294,8 +297,8 @@ impl MomentumIndex {
     }
 }
 
-/// 210 (fast − slow average) from the numerators: 14/210 = 1/15. Exact, so that averages that are equal
-/// never cross.
+/// 210 (fast − slow average) from the numerators: 14/210 = 1/15. Exact, so that averages that are
+/// equal never cross.
 fn difference(fast: Option<i64>, slow: Option<i64>) -> Option<i64> {
     const RATIO: i64 =
         (SLOW_AVERAGE * (SLOW_AVERAGE + 1) / (FAST_AVERAGE * (FAST_AVERAGE + 1))) as i64;
@@ -365,8 +368,8 @@ impl Indicator for MomentumIndex {
         self.values(crossing, outcome, vote_average, self.band.peek(vote))
     }
 
-    /// The first bar on which every value is defined, if there was a crossing before it: 1999, or later
-    /// for a trend length beyond 1961.
+    /// The first bar on which every value is defined, if there was a crossing before it: 1999, or
+    /// later for a trend length beyond 1961.
     fn first_valid(&self) -> usize {
         MomentumIndexSettings::FIRST_BAND.max(self.settings.first_vote_average())
     }

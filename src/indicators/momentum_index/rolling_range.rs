@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// The greatest and the least value of the last `window` bars, in amortised constant time.
 ///
-/// Each side keeps only the values that may still become the extreme: of two, the older one only if it
-/// is more extreme. The extreme stands in front.
+/// Each side keeps only the values that may still become the extreme: of two, the older one only if
+/// it is more extreme. The extreme stands in front.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "SavedRange")]
 pub(super) struct RollingRange {

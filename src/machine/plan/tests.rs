@@ -12,7 +12,8 @@ fn machine(allowed: impl IntoIterator<Item = usize>) -> Machine {
     Machine { allowed: allowed.into_iter().collect(), ..Machine::default() }
 }
 
-/// A machine with `cores` physical cores of two hardware threads, numbered as Intel and AMD do: N and N + `cores`.
+/// A machine with `cores` physical cores of two hardware threads, numbered as Intel and AMD do: N
+/// and N + `cores`.
 fn machine_with_siblings(cores: usize) -> Machine {
     let siblings = (0..2 * cores).map(|cpu| (cpu, vec![cpu % cores, cpu % cores + cores]));
     Machine { siblings: siblings.collect(), ..machine(0..2 * cores) }
@@ -38,7 +39,8 @@ fn live() -> [Request; 6] {
     ]
 }
 
-/// A plan in short: `sequencer 2 busy_spin, journal - sleep | 0 3`, cores by CPU; or why it is inline.
+/// A plan in short: `sequencer 2 busy_spin, journal - sleep | 0 3`, cores by CPU; or why it is
+/// inline.
 fn short(machine: &Machine, requests: &[Request]) -> String {
     match plan(machine, requests).unwrap() {
         Plan::Inline { why } => why,
@@ -336,7 +338,8 @@ proptest! {
         }
         // Threads without a core have somewhere to run.
         prop_assert_eq!(placed.len() == threads.len(), shared.is_empty());
-        // No spinning is given up without need: with a core for each thread and nothing requested, all stays.
+        // No spinning is given up without need: with a core for each thread and nothing requested,
+        // all stays.
         if machine.allowed.len() >= requests.len() && requests.iter().all(|request| request.core.is_none()) {
             prop_assert!(threads.iter().zip(&requests).all(|(thread, request)| thread.wait == request.wait));
         }

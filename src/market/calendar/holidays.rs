@@ -1,8 +1,8 @@
 //! The days on which the exchange is closed or closes early.
 //!
 //! Times are in Chicago. Those of the equity index are checked day by day against LEAN's table in
-//! the tests. Those of metals and currencies come from the exchange's holiday notices of 2007, 2013,
-//! 2024 and 2026, as brokers and data vendors repeat them, and are filled in between.
+//! the tests. Those of metals and currencies come from the exchange's holiday notices of 2007,
+//! 2013, 2024 and 2026, as brokers and data vendors repeat them, and are filled in between.
 
 use jiff::civil::{Date, Time, Weekday, date, time};
 

@@ -67,8 +67,8 @@ impl Session {
 static CHICAGO: LazyLock<TimeZone> =
     LazyLock::new(|| time_zone("America/Chicago").expect("the bundled database has Chicago"));
 
-/// The zone of that IANA name, such as `America/Chicago`. Every zone of the program comes from here: from the database
-/// inside it, never from the machine's, which may be another, or not there.
+/// The zone of that IANA name, such as `America/Chicago`. Every zone of the program comes from
+/// here: from the database inside it, never from the machine's, which may be another, or not there.
 pub fn time_zone(name: &str) -> Option<TimeZone> {
     TimeZoneDatabase::bundled().get(name).ok()
 }
@@ -176,8 +176,8 @@ impl Calendar {
         Timestamp::from_nanos(nanos as i64)
     }
 
-    /// Sessions in a year, as statistics count them: 252 on an exchange, as most of the industry has it; every day
-    /// where there is always one.
+    /// Sessions in a year, as statistics count them: 252 on an exchange, as most of the industry
+    /// has it; every day where there is always one.
     pub const fn sessions_a_year(self) -> u32 {
         match self {
             Self::AlwaysOpen => 365,

@@ -409,7 +409,8 @@ pub(super) fn latency(run: &Run) -> Option<String> {
     Some(draw("latency", "half", 280, &mut plot))
 }
 
-/// The percentile curve of each span: each step to the right leaves a tenth of the samples of the step before.
+/// The percentile curve of each span: each step to the right leaves a tenth of the samples of the
+/// step before.
 pub(super) fn latency_percentiles(latency: &LatencySummary) -> Option<String> {
     let points = || latency.spans.iter().flat_map(|span| &span.curve);
     let slowest = points().map(|point| point.1).max()?;

@@ -1,7 +1,7 @@
 //! `report.html`: one file that opens offline, with interactive charts.
 //!
-//! It is a pure function of a run's summary, trades, equity, decisions and configuration, so a run directory
-//! can always be rendered again.
+//! It is a pure function of a run's summary, trades, equity, decisions and configuration, so a run
+//! directory can always be rendered again.
 
 mod charts;
 mod decision_charts;
@@ -31,7 +31,8 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// What the exchange's clocks show then, as milliseconds since 1970: the charts know no zone but UTC.
+    /// What the exchange's clocks show then, as milliseconds since 1970: the charts know no zone
+    /// but UTC.
     fn clock(&self, time: Timestamp) -> i64 {
         plot::clock(exchange_time(self.summary.calendar, time))
     }

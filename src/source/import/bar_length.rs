@@ -15,11 +15,11 @@ use crate::market::Timestamp;
 const BARS: usize = 1_000;
 /// One step in so many is rare.
 const RARE: u32 = 10;
-/// A run of steps counts for nothing where bars of the right length make one as long by accident more
-/// often than once in so many files.
+/// A run of steps counts for nothing where bars of the right length make one as long by accident
+/// more often than once in so many files.
 const ONCE_IN: f64 = 1_000.0;
-/// The same where nearly all bars follow the one before at once. In half a million real bars of five
-/// minutes, no stretch is less likely than one in 150 by accident.
+/// The same where nearly all bars follow the one before at once. In half a million real bars of
+/// five minutes, no stretch is less likely than one in 150 by accident.
 const ONCE_IN_DENSE: f64 = 10_000.0;
 /// Steps from which that is known.
 const FEWEST_STEPS: u64 = 500;
@@ -31,9 +31,9 @@ const FEWEST_BARS: u64 = 1_000;
 const INSIDE: u32 = 10;
 
 /// The shortest step between the first bars of which nearly all are multiples, if it is not rare
-/// beside the most frequent one: bars that start a minute apart are no longer than that, however many
-/// minutes are missing. Otherwise the most frequent one; `None` for trades, and where fewer than two
-/// bars can be read.
+/// beside the most frequent one: bars that start a minute apart are no longer than that, however
+/// many minutes are missing. Otherwise the most frequent one; `None` for trades, and where fewer
+/// than two bars can be read.
 pub(super) fn infer(text: &[u8], format: &TextFormat) -> Option<i64> {
     let starts = first_starts(text, format.clone());
     let mut steps = BTreeMap::new();
@@ -115,9 +115,9 @@ pub(super) struct OtherLength {
 
 /// Tells bars that are not as long as they are taken for by where they start, in order of time.
 ///
-/// A gap is no other length: bars of a minute that trade seldom start on any minute. But if all starts
-/// of a stretch of `n` steps lie on every fifth minute, that is an accident of one in 5ⁿ, and if they
-/// are five minutes apart most of the time, they are bars of five minutes.
+/// A gap is no other length: bars of a minute that trade seldom start on any minute. But if all
+/// starts of a stretch of `n` steps lie on every fifth minute, that is an accident of one in 5ⁿ,
+/// and if they are five minutes apart most of the time, they are bars of five minutes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LengthWatch {
     /// Start, place and trade date of the bar before.

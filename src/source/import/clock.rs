@@ -12,10 +12,10 @@ const QUARTER: i64 = 15 * Timestamp::MINUTE;
 
 /// Reads the times of one file, in the file's order.
 ///
-/// A local time in an hour that the clocks go through twice is taken as its first occurrence, unless
-/// that is before the row before it; then as the second. Where the newest row comes first it is taken
-/// as the second, unless that is after the row before it; then as the first. One in an hour that the clocks leave out
-/// is no time at all.
+/// A local time in an hour that the clocks go through twice is taken as its first occurrence,
+/// unless that is before the row before it; then as the second. Where the newest row comes first it
+/// is taken as the second, unless that is after the row before it; then as the first. One in an
+/// hour that the clocks leave out is no time at all.
 pub(super) struct Clock {
     pattern: TimePattern,
     zone: TimeZone,
@@ -27,14 +27,14 @@ pub(super) struct Clock {
     date: (i64, i64, i64),
     last_date: LastDate,
     last: i64,
-    /// Whether ten digits are a date and an hour, not seconds since 1970: the file's first such time
-    /// decides.
+    /// Whether ten digits are a date and an hour, not seconds since 1970: the file's first such
+    /// time decides.
     ten_digits_are_a_date: Option<bool>,
     summary: TextSummary,
 }
 
-/// A date as it was written: other dates of the file are written alike, so that equal text is an equal
-/// date.
+/// A date as it was written: other dates of the file are written alike, so that equal text is an
+/// equal date.
 pub(super) struct LastDate {
     /// Its bytes, the first one lowest.
     pub text: u128,
@@ -211,8 +211,8 @@ impl Clock {
 
     /// Whether leading digits are a date and a time of day in one, such as `201310071330`.
     ///
-    /// Taken for a time since 1970, such a number would lie in 1976 or after 2249, where there is no
-    /// history; ten digits lie in 2030 to 2041, so they must be a possible date and hour.
+    /// Taken for a time since 1970, such a number would lie in 1976 or after 2249, where there is
+    /// no history; ten digits lie in 2030 to 2041, so they must be a possible date and hour.
     fn is_date_and_time(&mut self, text: &[u8], digits: usize) -> bool {
         let value = |from: usize, to: usize| number(&mut &text[from..to]).1.unwrap_or(0);
         if !(1900..=2249).contains(&value(0, 4)) {
@@ -321,8 +321,8 @@ impl Clock {
         Ok(self.last_date.midnight)
     }
 
-    /// Nanoseconds since midnight. `is_glued`: the time stands right behind the digits of a date, and
-    /// may then be an hour alone.
+    /// Nanoseconds since midnight. `is_glued`: the time stands right behind the digits of a date,
+    /// and may then be an hour alone.
     fn time_of_day(&self, rest: &mut &[u8], whole: &[u8], is_glued: bool) -> Result<i64, String> {
         let wrong = || unlike(whole, self.expected());
         let (hour, minute, second);

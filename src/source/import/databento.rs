@@ -78,15 +78,15 @@ pub enum DatabentoError {
 /// Lines count records. [`RowSink::select`] is called whenever the contract changes, so more than
 /// once for a contract where several trade at the same time, and with the instrument's number where
 /// the symbol is that of a series, such as `ES.c.0`. A contract is named by its symbol on the
-/// record's day as the file tells it, or `id-` and its number where the file does not. Spreads (a `-`
-/// or a blank in the symbol) are passed over, and so are records without trades or bars. A file
+/// record's day as the file tells it, or `id-` and its number where the file does not. Spreads (a
+/// `-` or a blank in the symbol) are passed over, and so are records without trades or bars. A file
 /// without a schema, as a live session records it, is read for the first kind of record in it that
 /// has trades or bars, and records of another such kind, which would count the same trades again,
 /// are refused.
 ///
 /// # Errors
-/// If the file cannot be read, is not DBN, is of a schema that has no trades or bars, is truncated or
-/// damaged, or the sink says so.
+/// If the file cannot be read, is not DBN, is of a schema that has no trades or bars, is truncated
+/// or damaged, or the sink says so.
 pub fn read_databento<S: RowSink>(path: &Path, sink: &mut S) -> Result<(), ReadError<S::Error>> {
     let file = File::open(path).map_err(|source| ReadError::io(path, source))?;
     decode_databento(file, path, sink)
@@ -103,9 +103,9 @@ pub fn decode_databento<R: Read, S: RowSink>(
 ) -> Result<(), ReadError<S::Error>> {
     let fail = |failure: Failure| failure.at(path);
     let mut input = Input::open(bytes).map_err(fail)?;
-    // The state machine is driven here, not by dbn's reader, which takes a truncated file for a whole
-    // one and cannot bear reads shorter than the metadata. Records stay as they are: those with rows
-    // are the same in every version, and dbn panics where it upgrades a damaged one.
+    // The state machine is driven here, not by dbn's reader, which takes a truncated file for a
+    // whole one and cannot bear reads shorter than the metadata. Records stay as they are: those
+    // with rows are the same in every version, and dbn panics where it upgrades a damaged one.
     let mut fsm = DbnFsm::builder()
         .upgrade_policy(VersionUpgradePolicy::AsIs)
         .build()
@@ -119,8 +119,8 @@ pub fn decode_databento<R: Read, S: RowSink>(
     let mut wanted = false;
     let mut line = 0;
     loop {
-        // A length of an odd number of 4-byte words would put the next record where dbn must not read
-        // its 8-byte fields.
+        // A length of an odd number of 4-byte words would put the next record where dbn must not
+        // read its 8-byte fields.
         if fsm.has_decoded_metadata() && fsm.data().first().is_some_and(|words| words % 2 == 1) {
             let reason = "a record of an odd length".to_owned();
             return Err(fail(Failure::Format(DatabentoError::Damaged { records: line, reason })));

@@ -10,17 +10,17 @@
 //! | close | start + D − 1 ns | [`TickFlags::BAR_CLOSE`] |
 //!
 //! always in this order, whatever the bar did, so that the order tells nothing about the future.
-//! `[start, start + D)` is the part of the bar that lies in its session, and a halt inside it counts for
-//! nothing, so that no tick lies where nothing can trade.
-//! That is honest because of who looks at which tick: decisions are taken at the closes of bars, on
-//! the close tick; market orders fill on open and close ticks only; resting orders see the extremes,
-//! and the simulator itself assumes the stop before the target.
+//! `[start, start + D)` is the part of the bar that lies in its session, and a halt inside it
+//! counts for nothing, so that no tick lies where nothing can trade. That is honest because of who
+//! looks at which tick: decisions are taken at the closes of bars, on the close tick; market orders
+//! fill on open and close ticks only; resting orders see the extremes, and the simulator itself
+//! assumes the stop before the target.
 //!
 //! The sizes add up to the bar's volume, as equal as whole numbers can be, the earlier ticks taking
 //! the rest. A bar of fewer than four contracts gets the ticks that it needs: its open, its close,
-//! and an extreme where that is neither; a bar of one contract gets one tick with both flags, at its
-//! end. A size beyond `u32` is split into several ticks of one time and price; still only the bar's
-//! first tick carries the open's flag and only its last one the close's.
+//! and an extreme where that is neither; a bar of one contract gets one tick with both flags, at
+//! its end. A size beyond `u32` is split into several ticks of one time and price; still only the
+//! bar's first tick carries the open's flag and only its last one the close's.
 
 use super::row::BarRow;
 use crate::market::{Price, Tick, TickFlags, Timestamp};
@@ -73,8 +73,8 @@ fn least_trades(bar: &BarRow) -> i64 {
     2 + i64::from(!inside(bar.high)) + i64::from(!inside(bar.low))
 }
 
-/// Hands the ticks of a bar to `emit`, in order. [`check_bar`] must have found nothing. A `halt` lies
-/// inside the bar, with trading before and after it.
+/// Hands the ticks of a bar to `emit`, in order. [`check_bar`] must have found nothing. A `halt`
+/// lies inside the bar, with trading before and after it.
 pub fn expand_bar(bar: &BarRow, halt: Option<(Timestamp, Timestamp)>, mut emit: impl FnMut(Tick)) {
     let halted = halt.map_or(0, |(from, to)| to - from);
     let at = |quarters: i64| {

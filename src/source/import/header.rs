@@ -6,9 +6,9 @@ use super::layout::{Column, Layout, meanings, name, normalise};
 /// where a trade's columns stand if the header does not tell.
 ///
 /// Columns go by name. Trades whose header has unknown names go by position, as many files name the
-/// columns in words of their own, if there are as many as a layout has, unless a name contradicts its
-/// position. Columns of unknown names are not read; `is_vendors` says that the header's order is the
-/// vendor's, so that such columns may stand before those that are read.
+/// columns in words of their own, if there are as many as a layout has, unless a name contradicts
+/// its position. Columns of unknown names are not read; `is_vendors` says that the header's order
+/// is the vendor's, so that such columns may stand before those that are read.
 pub(super) fn layout(
     fields: &[&[u8]],
     layouts: &[Layout],

@@ -35,7 +35,8 @@ pub type RollChoice = Box<dyn Fn(&[ContractStream]) -> Result<JoinPlan, String>>
 pub struct ImportOptions {
     /// The layout of the input: the name of a preset.
     pub format: String,
-    /// Files, or folders whose files of the format's usual endings are read in order of their names.
+    /// Files, or folders whose files of the format's usual endings are read in order of their
+    /// names.
     pub inputs: Vec<PathBuf>,
     /// The native file to write; what stands there is kept until the new one is whole.
     pub output: PathBuf,
@@ -103,8 +104,8 @@ impl ImportOptions {
     }
 }
 
-/// How far an import is. Starts again from 0 where everything must be read a second time, to sort it
-/// or to tell contracts apart.
+/// How far an import is. Starts again from 0 where everything must be read a second time, to sort
+/// it or to tell contracts apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Bytes of the input files that were read.
@@ -198,7 +199,8 @@ pub enum ImportError {
         /// The file.
         path: PathBuf,
     },
-    /// So many rows are refused that the input must have another layout, or be of another instrument.
+    /// So many rows are refused that the input must have another layout, or be of another
+    /// instrument.
     #[error("{input}: this does not look like `{format}` of {instrument}: {refused} of the first {rows} rows are refused; line {line}: {reason}: `{text}`; expected {expected}{hint}", input = first.input, line = first.line, reason = first.reason, text = first.text)]
     WrongFormat {
         /// The format that was asked for.

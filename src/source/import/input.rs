@@ -102,8 +102,8 @@ pub(super) fn members(path: &Path) -> Vec<String> {
     }
 }
 
-/// Reads a text file, plain or packed, or a Parquet file. The bar length is found in the file if it is not known yet,
-/// and then holds for the files after it.
+/// Reads a text file, plain or packed, or a Parquet file. The bar length is found in the file if it
+/// is not known yet, and then holds for the files after it.
 pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
     path: &Path,
     format: &mut TextFormat,

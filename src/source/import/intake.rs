@@ -115,7 +115,8 @@ pub(super) struct Intake<'i> {
     /// Whether there are several contracts.
     several: bool,
     before: Before,
-    /// The greatest common divisor of the prices, in ticks, and how often a new price was looked at.
+    /// The greatest common divisor of the prices, in ticks, and how often a new price was looked
+    /// at.
     price_grid: (i64, u32),
     description: TickFileDescription,
     output: TickOutput,
@@ -529,7 +530,8 @@ impl<'i> Intake<'i> {
         }
     }
 
-    /// Refuses bars that are not as long as they are taken for, if the source does not say how long.
+    /// Refuses bars that are not as long as they are taken for, if the source does not say how
+    /// long.
     fn check_length(&mut self) -> Result<(), Stop> {
         let Some(length) = self.kind.filter(|&kind| kind > 0 && kind < DAY && !self.says_length)
         else {

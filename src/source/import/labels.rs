@@ -15,8 +15,8 @@ pub(super) enum Identity {
     Unnamed,
     /// One contract, with its full expiry.
     Contract(Contract),
-    /// A name that is no contract's, such as a series that the source joined; each instrument number
-    /// behind it is a contract of its own.
+    /// A name that is no contract's, such as a series that the source joined; each instrument
+    /// number behind it is a contract of its own.
     Series { name: String, number: Option<u32> },
 }
 

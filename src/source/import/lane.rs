@@ -301,7 +301,8 @@ fn find(window: &Window, mut at: usize, marked: impl Fn(u64) -> u64) -> Option<u
     }
 }
 
-/// Marks each byte that is this one. Only the lowest mark is true: a borrow can mark bytes above it.
+/// Marks each byte that is this one. Only the lowest mark is true: a borrow can mark bytes above
+/// it.
 #[inline(always)]
 fn marks(text: u64, byte: u8) -> u64 {
     let zero = text ^ (LOW_BITS * u64::from(byte));

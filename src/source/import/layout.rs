@@ -34,7 +34,8 @@ pub enum Column {
     Contract,
     /// The source's number of the instrument, such as Databento's.
     InstrumentId,
-    /// What happened in the book, such as Databento's `T`: rows of anything but a trade are no rows.
+    /// What happened in the book, such as Databento's `T`: rows of anything but a trade are no
+    /// rows.
     Action,
     /// First price of a bar.
     Open,
@@ -46,8 +47,8 @@ pub enum Column {
     Close,
 }
 
-/// What headers and `--columns` call a column, in lower case letters and digits only; the first name
-/// is the one that messages use.
+/// What headers and `--columns` call a column, in lower case letters and digits only; the first
+/// name is the one that messages use.
 pub(super) const NAMES: &[(Column, &[&str])] = &[
     (Column::Unread, UNREAD),
     (Column::Time, &["timestamp", "datetime", "tsevent", "gmttime", "start", "indexlevel0"]),

@@ -1,5 +1,5 @@
-//! LEAN's futures archives: one zip a day (tick, second, minute) or a product (hour, daily), with one
-//! CSV member a contract.
+//! LEAN's futures archives: one zip a day (tick, second, minute) or a product (hour, daily), with
+//! one CSV member a contract.
 //!
 //! | archive | member | row |
 //! | --- | --- | --- |
@@ -8,7 +8,8 @@
 //! | `daily/es_trade.zip`, `hour/es_trade.zip` | `es_trade_201312.csv` | `YYYYMMDD HH:mm,open,high,low,close,volume` |
 //!
 //! `ms` is milliseconds, with or without decimals, since midnight of the date in the member's name.
-//! Bars are labelled with their start. A member's name may end in the expiry: `…_201312_20131220.csv`.
+//! Bars are labelled with their start. A member's name may end in the expiry:
+//! `…_201312_20131220.csv`.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};

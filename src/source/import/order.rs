@@ -28,8 +28,8 @@ pub(super) fn sort<T>(rows: &mut [(T, Place)], time: impl Fn(&T) -> Timestamp) {
 /// Drops and counts the trades that an earlier input has too, where inputs overlap in time by more
 /// than one instant. `rows` are sorted.
 ///
-/// Two trades of one input can be the same in every field and are two trades. So the n-th of such in
-/// an input is dropped where an input before it, which overlaps with it, has n of them or more.
+/// Two trades of one input can be the same in every field and are two trades. So the n-th of such
+/// in an input is dropped where an input before it, which overlaps with it, has n of them or more.
 pub(super) fn drop_repeated(rows: &mut Vec<(Tick, Place)>, ledger: &mut Ledger) {
     let mut spans: BTreeMap<u32, (Timestamp, Timestamp)> = BTreeMap::new();
     for (tick, place) in &*rows {

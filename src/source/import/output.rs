@@ -86,8 +86,8 @@ impl TickOutput {
         self.join().map(drop)
     }
 
-    /// Hands over the rest and gives the writer back, with the times of the first and the last tick and
-    /// the lowest and the highest price.
+    /// Hands over the rest and gives the writer back, with the times of the first and the last tick
+    /// and the lowest and the highest price.
     pub(super) fn into_writer(
         mut self,
     ) -> Result<(TickFileWriter, [Timestamp; 2], [Price; 2]), TickFileError> {

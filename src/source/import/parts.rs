@@ -2,9 +2,9 @@
 
 use crate::market::Price;
 
-/// Reads whole points and parts behind `'` or `-`: two digits are 32nds, a third one is what it says
-/// of the next (`2` a quarter, `5` a half, `7` three quarters, `+` a half, the odd eighths cut to one
-/// digit), and a single digit is eighths. `None` if the text is nothing of the kind.
+/// Reads whole points and parts behind `'` or `-`: two digits are 32nds, a third one is what it
+/// says of the next (`2` a quarter, `5` a half, `7` three quarters, `+` a half, the odd eighths cut
+/// to one digit), and a single digit is eighths. `None` if the text is nothing of the kind.
 ///
 /// `110'165` is 110 and 16.5 32nds; `110-17` 110 and 17 32nds; `452'6` 452 and six eighths.
 pub(super) fn read(text: &[u8]) -> Option<Price> {

@@ -1,9 +1,10 @@
 //! Where a history bar lies in trading time.
 //!
-//! Nothing trades outside a session or in its halt, so what a bar tells of happened in the part of its
-//! interval that lies in trading time: that part holds its ticks, and with its end all of the bar is
-//! known. Product bars are counted from the session's open ([`crate::bars`]). A bar that begins between
-//! two of them, or that holds trades of two sessions, would mix one product bar with the next.
+//! Nothing trades outside a session or in its halt, so what a bar tells of happened in the part of
+//! its interval that lies in trading time: that part holds its ticks, and with its end all of the
+//! bar is known. Product bars are counted from the session's open ([`crate::bars`]). A bar that
+//! begins between two of them, or that holds trades of two sessions, would mix one product bar with
+//! the next.
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
@@ -220,7 +221,8 @@ mod tests {
             ("2014-03-11T21:00:00Z", 30, "2014-03-11T21:00", "2014-03-11T21:15"),
             // 12:00 to 12:30 on the eve of Independence Day, which closes at 12:15.
             ("2024-07-03T17:00:00Z", 30, "2024-07-03T17:00", "2024-07-03T17:15"),
-            // The halt from 15:15 to 15:30 of 2014: at the end, at the start, inside, and all of it.
+            // The halt from 15:15 to 15:30 of 2014: at the end, at the start, inside, and all of
+            // it.
             ("2014-03-11T20:00:00Z", 30, "2014-03-11T20:00", "2014-03-11T20:15"),
             ("2014-03-11T20:15:00Z", 15, "2014-03-11T20:15", "2014-03-11T20:30"),
             ("2014-03-11T20:00:00Z", 60, "2014-03-11T20:00", "2014-03-11T21:00"),

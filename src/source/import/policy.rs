@@ -5,8 +5,8 @@ use clap::ValueEnum;
 /// What happens to a row whose time is before that of a row before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LateRows {
-    /// Everything is read into memory (48 bytes a trade) and sorted by time; rows of one time stay in
-    /// the order in which they were read. Input files may overlap.
+    /// Everything is read into memory (48 bytes a trade) and sorted by time; rows of one time stay
+    /// in the order in which they were read. Input files may overlap.
     #[default]
     Sort,
     /// The row is left out.
@@ -35,8 +35,8 @@ pub enum IdenticalTrades {
     Drop,
 }
 
-/// What happens to a row whose prices its neighbours contradict: far from those before and after it, or
-/// the session's whole range on the first bar after a halt.
+/// What happens to a row whose prices its neighbours contradict: far from those before and after
+/// it, or the session's whole range on the first bar after a halt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ImplausiblePrices {
     /// The row is refused.
@@ -52,7 +52,8 @@ pub enum PricesBelowZero {
     /// The row is refused: index futures cannot trade there.
     #[default]
     RefuseRow,
-    /// It is a price like any other, as oil's was on 20 April 2020, and those of spreads and power are.
+    /// It is a price like any other, as oil's was on 20 April 2020, and those of spreads and power
+    /// are.
     Keep,
 }
 
@@ -69,9 +70,9 @@ pub struct Policies {
     pub identical_trades: IdenticalTrades,
     /// Prices that their neighbours contradict.
     pub implausible_prices: ImplausiblePrices,
-    /// The import fails if more than this part of all rows, 0 to 1, is refused. Half by default: the
-    /// good rows of a bad file are kept, and the report tells how many were not. More than half refused
-    /// rows are another format, whatever stands here.
+    /// The import fails if more than this part of all rows, 0 to 1, is refused. Half by default:
+    /// the good rows of a bad file are kept, and the report tells how many were not. More than half
+    /// refused rows are another format, whatever stands here.
     pub max_refused: f64,
 }
 

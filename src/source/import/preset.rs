@@ -218,8 +218,8 @@ impl Preset {
         PRESETS.into_iter().find(|preset| preset.name == name)
     }
 
-    /// Which setting of the vendor's program the zone of the times depends on, where it does. Then the
-    /// zone must be given.
+    /// Which setting of the vendor's program the zone of the times depends on, where it does. Then
+    /// the zone must be given.
     pub fn zone_depends_on(self) -> Option<&'static str> {
         match self.zone {
             Zone::Ask(setting) => Some(setting),
@@ -227,8 +227,8 @@ impl Preset {
         }
     }
 
-    /// Whether the end of the interval that a bar is labelled with depends on a setting of the vendor's
-    /// program. Then it must be given.
+    /// Whether the end of the interval that a bar is labelled with depends on a setting of the
+    /// vendor's program. Then it must be given.
     pub fn stamp_depends(self) -> bool {
         self.stamp.is_none()
     }

@@ -1,14 +1,15 @@
 //! Prices that no market can have made, told by their neighbours.
 //!
-//! A price is *astray* if it is not between half and twice the prices before it, nor within 1,000 ticks
-//! of them. Where prices are not above zero no ratio tells anything, and nothing is astray. Rows astray wait
-//! until it is clear what they are: if a price comes back within 100 rows, both neighbours contradict
-//! them; if none does, the price has *jumped*, as in files in two scales. A step of more than a tenth, as
-//! joins of contracts make, is a jump too. The first three rows are held against the median of the three.
-//! An import may look at both neighbours; a run never judges a print.
+//! A price is *astray* if it is not between half and twice the prices before it, nor within 1,000
+//! ticks of them. Where prices are not above zero no ratio tells anything, and nothing is astray.
+//! Rows astray wait until it is clear what they are: if a price comes back within 100 rows, both
+//! neighbours contradict them; if none does, the price has *jumped*, as in files in two scales. A
+//! step of more than a tenth, as joins of contracts make, is a jump too. The first three rows are
+//! held against the median of the three. An import may look at both neighbours; a run never judges
+//! a print.
 //!
-//! Some vendors' first bar after a halt has the session's whole range for its own. [`SessionRange`] tells
-//! it by what is before it alone.
+//! Some vendors' first bar after a halt has the session's whole range for its own. [`SessionRange`]
+//! tells it by what is before it alone.
 
 use std::collections::VecDeque;
 
@@ -132,7 +133,8 @@ impl PriceWatch {
         self.calm.0 <= low && high <= self.calm.1
     }
 
-    /// Takes a row after one that ended at `before`; gives what is now clear, of it and of those before it.
+    /// Takes a row after one that ended at `before`; gives what is now clear, of it and of those
+    /// before it.
     pub(super) fn take(
         &mut self,
         row: Candidate,
@@ -251,8 +253,8 @@ pub(super) struct SessionRange {
 
 impl SessionRange {
     /// Says what is wrong with a bar that stands for the session and not for itself: the first one
-    /// after the halt, whose high or low is exactly the session's, farther from its own open and close
-    /// than any of the 15 bars before the halt went. Another one is added to the session.
+    /// after the halt, whose high or low is exactly the session's, farther from its own open and
+    /// close than any of the 15 bars before the halt went. Another one is added to the session.
     pub(super) fn see(
         &mut self,
         placed: &PlacedBar,

@@ -312,7 +312,8 @@ impl fmt::Display for ImportReport {
                 Effect::Kept => "kept",
             };
             writeln!(f, "  {effect} {}: {}", count.rows, finding.words())?;
-            // Of rows whose place or price was put right, and of whole contracts, the number says enough.
+            // Of rows whose place or price was put right, and of whole contracts, the number says
+            // enough.
             let number_says_enough = matches!(
                 finding,
                 Finding::LateSorted | Finding::IdenticalTradeKept | Finding::Rounded

@@ -10,8 +10,8 @@ use crate::source::native::Adjustment;
 
 /// Shows the contract that `rule` calls for, with prices joined as `adjustment` says.
 ///
-/// The gap of a roll is the difference of the two contracts' last prices at the last moment before it
-/// at which both had traded in one session; back-adjustment is refused where there is none.
+/// The gap of a roll is the difference of the two contracts' last prices at the last moment before
+/// it at which both had traded in one session; back-adjustment is refused where there is none.
 pub fn roll_choice(rule: RollRule, adjustment: Adjustment, calendar: Calendar) -> RollChoice {
     Box::new(move |streams| choose(streams, rule, adjustment, calendar))
 }

@@ -85,8 +85,8 @@ pub enum Refusal {
 pub struct Label<'a> {
     /// As the source writes it, such as `ESZ3` or `ES 12-23`; empty if it has a number only.
     pub name: &'a str,
-    /// The source's number of the instrument. It tells contracts apart where the name stands for one
-    /// after the other, as `ES.c.0` does.
+    /// The source's number of the instrument. It tells contracts apart where the name stands for
+    /// one after the other, as `ES.c.0` does.
     pub number: Option<u32>,
     /// When the first of the rows traded, which tells the decade of a year of one digit.
     pub at: Timestamp,

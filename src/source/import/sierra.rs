@@ -18,7 +18,8 @@
 //! | 28..40 | total volume, volume at the bid, volume at the ask, `u32` each |
 //!
 //! A record is one trade where its open is 0 or one of the two marks of a trade that the exchange
-//! reported in parts; then high is the ask, low the bid, close the price. Any other record is a bar.
+//! reported in parts; then high is the ask, low the bid, close the price. Any other record is a
+//! bar.
 
 use std::fs::File;
 use std::io::Read;
@@ -97,8 +98,8 @@ pub enum SierraError {
 /// Reads a `.scid` file into `sink`.
 ///
 /// Every record goes to [`RowSink::row`] or [`RowSink::refuse`]. Sierra Chart may be writing the
-/// file: bytes after the last whole record are one refusal. The file says nothing of its contract but
-/// by its name (`ESZ23_FUT_CME.scid`), which is the importer's to read.
+/// file: bytes after the last whole record are one refusal. The file says nothing of its contract
+/// but by its name (`ESZ23_FUT_CME.scid`), which is the importer's to read.
 ///
 /// # Errors
 /// If the file cannot be read, is of another kind or version, holds bars of unknown length, or the

@@ -20,13 +20,13 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// How a text file is laid out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextFormat {
-    /// Between two columns; `None`: whichever of comma, semicolon, tab and `|` makes the most columns
-    /// of the first line.
+    /// Between two columns; `None`: whichever of comma, semicolon, tab and `|` makes the most
+    /// columns of the first line.
     pub delimiter: Option<u8>,
     /// What a header is taken for.
     pub header: Header,
-    /// Which column is what. A row uses the first layout that fits its number of columns; the header,
-    /// where there is one, takes their place.
+    /// Which column is what. A row uses the first layout that fits its number of columns; the
+    /// header, where there is one, takes their place.
     pub layouts: Vec<Layout>,
     /// How a time is written.
     pub time: TimePattern,
@@ -53,13 +53,13 @@ pub enum Header {
 
 /// How a time is written: the order of day and month, which nothing in a file tells.
 ///
-/// A date may also be written `yyyyMMdd`, and a time of day `HHmm` or `HHmmss` with a fraction after
-/// a point, a space or nothing.
+/// A date may also be written `yyyyMMdd`, and a time of day `HHmm` or `HHmmss` with a fraction
+/// after a point, a space or nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimePattern {
-    /// `yyyy-MM-dd[T ]HH:mm[:ss[.fraction]]` with or without an offset; `yyyyMMddHH[mm[ss[fraction]]]`;
-    /// or an integer since 1970 in seconds (9 to 11 digits), milli- (12 to 14), micro- (15 to 17) or
-    /// nanoseconds (18, 19).
+    /// `yyyy-MM-dd[T ]HH:mm[:ss[.fraction]]` with or without an offset;
+    /// `yyyyMMddHH[mm[ss[fraction]]]`; or an integer since 1970 in seconds (9 to 11 digits), milli-
+    /// (12 to 14), micro- (15 to 17) or nanoseconds (18, 19).
     Iso,
     /// `d/M/yyyy H:mm[:ss[.fraction]]`.
     DayFirst,
@@ -231,7 +231,8 @@ impl<'f> TextReader<'f> {
         Ok(())
     }
 
-    /// Refuses a line that does not fit into memory and begins like `start`. A comment is no row, however long.
+    /// Refuses a line that does not fit into memory and begins like `start`. A comment is no row,
+    /// however long.
     pub(super) fn refuse_long_line<S: RowSink>(
         &mut self,
         start: &[u8],
@@ -927,8 +928,8 @@ mod tests {
         assert!(seen.0[1].contains("does not exist in America/New_York"), "{}", seen.0[1]);
     }
 
-    /// Lines near what the fast lane takes, and what it must leave alone. The lane takes times on the
-    /// date of the line before, so there are few dates.
+    /// Lines near what the fast lane takes, and what it must leave alone. The lane takes times on
+    /// the date of the line before, so there are few dates.
     fn line(columns: &'static str, delimiter: char) -> impl Strategy<Value = String> {
         let clock = prop_oneof![
             4 => (0u8..26, 0u8..62, 0u8..62).prop_map(|(h, m, s)| format!("{h:02}:{m:02}:{s:02}")),

@@ -1,12 +1,13 @@
 //! The fair price F and how trades print around it.
 
-/// The fair price, on a grid of a fraction of a tick, and the quote of one tick's width that holds it.
+/// The fair price, on a grid of a fraction of a tick, and the quote of one tick's width that holds
+/// it.
 ///
-/// F takes at most one step an event. Whether it steps depends on where it stands between the quotes;
-/// which way, on a coin alone. F is slow at whole ticks and quick between, so that it stands close to
-/// the bid or to the ask most of the time: that gives ES's rare price changes (15 % of trades) and
-/// their frequent reversals (86 %) though every print is an unbiased sign of F. When F steps beyond
-/// a quote, both quotes move by a tick.
+/// F takes at most one step an event. Whether it steps depends on where it stands between the
+/// quotes; which way, on a coin alone. F is slow at whole ticks and quick between, so that it
+/// stands close to the bid or to the ask most of the time: that gives ES's rare price changes (15 %
+/// of trades) and their frequent reversals (86 %) though every print is an unbiased sign of F. When
+/// F steps beyond a quote, both quotes move by a tick.
 #[derive(Clone, Debug)]
 pub(super) struct FairPrice {
     /// In ticks.
@@ -47,8 +48,8 @@ pub(super) const DRIFT_SCALE: i64 = 1024 * COIN_HALF as i64;
 
 impl Grid {
     /// Mean chance of a step in an event on a calm market, once F has settled: F stands at each
-    /// position in inverse proportion to the chance of leaving it, so this is the harmonic mean over
-    /// one tick's positions.
+    /// position in inverse proportion to the chance of leaving it, so this is the harmonic mean
+    /// over one tick's positions.
     pub fn mean_step_chance(&self) -> f64 {
         let waits =
             self.calm[..self.units_per_tick].iter().map(|&chance| 1024.0 / f64::from(chance));

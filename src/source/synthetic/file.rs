@@ -45,15 +45,16 @@ pub fn regimes_path(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Writes the market as a native tick file, with the settings and the oracle's profit among its facts,
-/// and the regimes beside it if they are asked for. `progress` is told the sessions made and all of
-/// them, after each session. Holds one session in memory.
+/// Writes the market as a native tick file, with the settings and the oracle's profit among its
+/// facts, and the regimes beside it if they are asked for. `progress` is told the sessions made and
+/// all of them, after each session. Holds one session in memory.
 ///
-/// The file of regimes has the columns `start_utc,regime,drift_ticks_per_hour,hours`: the drift is the
-/// expected one of that stretch, an hour of trading.
+/// The file of regimes has the columns `start_utc,regime,drift_ticks_per_hour,hours`: the drift is
+/// the expected one of that stretch, an hour of trading.
 ///
 /// # Errors
-/// If a setting cannot be, a file cannot be written, or `stop` is set; what stood at `path` is kept then.
+/// If a setting cannot be, a file cannot be written, or `stop` is set; what stood at `path` is kept
+/// then.
 pub fn write_file(
     settings: Settings,
     path: &Path,

@@ -10,8 +10,8 @@ use super::regimes::{Regime, RegimeProcess, RegimeStretch};
 use super::settings::{RegimesSettings, Settings, SyntheticError, SyntheticMarket};
 use super::{Purpose, sizes, stream};
 
-/// Chances that the fair price has to step in a day of average activity, whatever the number of trades
-/// that are printed: at the default of 340,000 trades, one before each trade.
+/// Chances that the fair price has to step in a day of average activity, whatever the number of
+/// trades that are printed: at the default of 340,000 trades, one before each trade.
 const EVENTS_PER_DAY: u32 = 340_000;
 
 /// A share of trades, in 2⁻³⁰, sees the quote away from it stand a tick farther: 1.2 %, as the ES
@@ -82,8 +82,8 @@ impl Generator {
         })
     }
 
-    /// Fills `ticks` with the next session's ticks, in order of time, in place of what it held; `None`
-    /// after the last session.
+    /// Fills `ticks` with the next session's ticks, in order of time, in place of what it held;
+    /// `None` after the last session.
     pub fn next_session(&mut self, ticks: &mut Vec<Tick>) -> Option<Session> {
         ticks.clear();
         if self.sessions_made == self.settings.days {

@@ -4,15 +4,15 @@
 //!
 //! * [`SyntheticMarket::Martingale`]: no edge exists. The fair price moves by fair coins that are
 //!   independent of everything else.
-//! * [`SyntheticMarket::Regimes`]: hidden trends and ranges carry a known edge, and the generator says
-//!   what an oracle would have earned with it.
+//! * [`SyntheticMarket::Regimes`]: hidden trends and ranges carry a known edge, and the generator
+//!   says what an oracle would have earned with it.
 //!
 //! # In what sense the martingale has no edge
 //!
-//! Let F be the fair price, which no tick shows. F moves by fair coins, and a trade prints at the bid
-//! or at the ask around F, at the ask with probability (F − bid) / (ask − bid) by a coin of its own.
-//! So whatever has been seen, the expected price of the next print is F, and the expected F at any
-//! later time is F as well. When and how large trades are is independent of all prices. Hence:
+//! Let F be the fair price, which no tick shows. F moves by fair coins, and a trade prints at the
+//! bid or at the ask around F, at the ask with probability (F − bid) / (ask − bid) by a coin of its
+//! own. So whatever has been seen, the expected price of the next print is F, and the expected F at
+//! any later time is F as well. When and how large trades are is independent of all prices. Hence:
 //!
 //! | fill convention | expected gross profit, any strategy |
 //! | --- | --- |
@@ -22,19 +22,19 @@
 //! | market order fills at the print that was decided on | **not 0**: a print at the bid is below F, one at the ask above |
 //! | stop or limit fills at the print that reached it | **not 0**: the fill tick itself was chosen by its price; a stop loses and a limit gains up to one tick |
 //!
-//! With [`MartingaleSettings::bid_ask_bounce`] off, every print is at F itself and the prints are an
-//! exact martingale with steps of one tick within a session: by optional stopping *every* rule of
-//! entry, stop, target and exit that fills at prints, even at the print that triggered it, has an
-//! expected gross profit of exactly 0 (for a position that is bounded and closed within a bounded
-//! time). A stop passed over by the gap between two sessions must fill at the print, not at its own
-//! price; a limit that fills at its own price where the print is better loses by that.
+//! With [`MartingaleSettings::bid_ask_bounce`] off, every print is at F itself and the prints are
+//! an exact martingale with steps of one tick within a session: by optional stopping *every* rule
+//! of entry, stop, target and exit that fills at prints, even at the print that triggered it, has
+//! an expected gross profit of exactly 0 (for a position that is bounded and closed within a
+//! bounded time). A stop passed over by the gap between two sessions must fill at the print, not at
+//! its own price; a limit that fills at its own price where the print is better loses by that.
 //! Quotes and aggressors are left unknown then.
 //!
 //! # Reproducibility
 //!
-//! The ticks are a function of [`Settings`] alone, bit for bit on every machine: integers, and floats
-//! made only with operations that IEEE 754 defines exactly. Session number k is the same however many
-//! sessions are asked for.
+//! The ticks are a function of [`Settings`] alone, bit for bit on every machine: integers, and
+//! floats made only with operations that IEEE 754 defines exactly. Session number k is the same
+//! however many sessions are asked for.
 
 mod arrivals;
 mod fair_price;

@@ -21,8 +21,8 @@ pub struct OracleResult {
     pub costs: Money,
     /// Expected profit after costs: the sum, over every step of the fair price, of the oracle's
     /// position times the step's expectation given all that was before it, less the costs. It knows
-    /// the path's regimes but is free of the luck of its coins; this is what is reported as the best
-    /// attainable profit.
+    /// the path's regimes but is free of the luck of its coins; this is what is reported as the
+    /// best attainable profit.
     pub expected_net: Money,
     /// What its trades came to at the prints, after costs: `expected_net` plus luck of mean 0.
     pub realized_net: Money,
@@ -71,8 +71,8 @@ impl Oracle {
         }
     }
 
-    /// A trade printed at `print` ticks, after F moved with the expectation `drift`. What the oracle
-    /// wanted before the trade fills at it.
+    /// A trade printed at `print` ticks, after F moved with the expectation `drift`. What the
+    /// oracle wanted before the trade fills at it.
     #[inline]
     pub fn trade(&mut self, print: i64, drift: i64) {
         if self.position != 0 {

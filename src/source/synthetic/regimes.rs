@@ -32,9 +32,9 @@ impl Regime {
 
     /// The regime that follows, by the low bits of `word`.
     ///
-    /// Embedded chain: trend → the other trend ¼, range ½, volatile ¼; range → each trend ⅜, volatile
-    /// ¼; volatile → each trend ¼, range ½. In the long run 7 of 15 regimes are trends, 5 ranges, 3
-    /// volatile.
+    /// Embedded chain: trend → the other trend ¼, range ½, volatile ¼; range → each trend ⅜,
+    /// volatile ¼; volatile → each trend ¼, range ½. In the long run 7 of 15 regimes are trends, 5
+    /// ranges, 3 volatile.
     fn next(self, word: u32) -> Regime {
         let eighth = word & 7;
         match (self, eighth) {
@@ -67,16 +67,16 @@ pub struct RegimeStretch {
     pub regime: Regime,
     /// Hours of trading that it lasted; for the last one, so far.
     pub hours: f64,
-    /// The fair price's expected move in it, in ticks: the sum of every step's expectation given all
-    /// that was before the step.
+    /// The fair price's expected move in it, in ticks: the sum of every step's expectation given
+    /// all that was before the step.
     pub drift_ticks: f64,
 }
 
 /// However far F is from the anchor, the coin keeps a quarter for the way that leads farther away.
 const LARGEST_BIAS: i64 = COIN_HALF as i64 / 2;
 
-/// Events in half an hour of average activity in a regular session: a thirteenth of three quarters of
-/// 340,000, to the nearest thousand.
+/// Events in half an hour of average activity in a regular session: a thirteenth of three quarters
+/// of 340,000, to the nearest thousand.
 const EVENTS_PER_HALF_HOUR: f64 = 20_000.0;
 
 /// The regimes of a market, in order of time.

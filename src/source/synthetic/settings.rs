@@ -58,14 +58,15 @@ pub struct RegimesSettings {
     pub range_hours: f64,
     /// Mean length of a volatile stretch in hours of trading (> 0, default 2).
     pub volatile_hours: f64,
-    /// How far a trend carries the fair price, in ticks per half hour of a regular session's average
-    /// activity (0 to 100, default 12). Quieter hours carry it less far, busier ones farther.
+    /// How far a trend carries the fair price, in ticks per half hour of a regular session's
+    /// average activity (0 to 100, default 12). Quieter hours carry it less far, busier ones
+    /// farther.
     pub trend_ticks_per_half_hour: f64,
     /// Standard deviation, in ticks, of the fair price around a range's anchor once it has settled
     /// (2 to 1000, default 12).
     pub range_deviation_ticks: f64,
-    /// What the oracle pays for each contract it buys or sells (≥ 0, default $8.50: half a tick of ES
-    /// and a commission of $2.25). It enters the reported profit only, not the ticks.
+    /// What the oracle pays for each contract it buys or sells (≥ 0, default $8.50: half a tick of
+    /// ES and a commission of $2.25). It enters the reported profit only, not the ticks.
     pub oracle_cost_per_side: Money,
     /// Whether [`super::write_file`] also writes the hidden regimes, to `<output>.regimes.csv`
     /// (default true).
@@ -102,8 +103,8 @@ pub struct Settings {
     pub days: u32,
     /// Seed of every random draw.
     pub seed: u64,
-    /// Trades of an average full session (1 to 20,000,000). The fair price moves as much whatever this
-    /// is, up to 340,000: fewer trades show the same path at fewer points.
+    /// Trades of an average full session (1 to 20,000,000). The fair price moves as much whatever
+    /// this is, up to 340,000: fewer trades show the same path at fewer points.
     pub trades_per_day: u32,
 }
 

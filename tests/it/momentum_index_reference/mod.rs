@@ -1,5 +1,5 @@
-//! The momentum index as its definition reads, without any economy: every store scanned and sorted on
-//! every bar. What the tests compare with, and the bench.
+//! The momentum index as its definition reads, without any economy: every store scanned and sorted
+//! on every bar. What the tests compare with, and the bench.
 
 /// Prices and settings; prices are in any unit that makes them whole.
 pub struct Reference {

@@ -177,7 +177,8 @@ pub fn sample_run(days: i64) -> RunRecord {
     run
 }
 
-/// A second of ticks, a bar each thousand of them, an order at one bar in ten; only the decision is never timed.
+/// A second of ticks, a bar each thousand of them, an order at one bar in ten; only the decision is
+/// never timed.
 fn sample_latency(numbers: &mut Numbers) -> LatencyRecord {
     let mut recorder = Recorder::new(wall_times().started, Load::OpenLoop);
     for tick in 0..100_000_i64 {
@@ -207,7 +208,8 @@ fn sample_latency(numbers: &mut Numbers) -> LatencyRecord {
     latency
 }
 
-/// The same run as if agents had decided it: a question every five minutes, an entry before each trade.
+/// The same run as if agents had decided it: a question every five minutes, an entry before each
+/// trade.
 #[allow(dead_code, reason = "not every test has agents")]
 pub fn run_of_agents(days: i64) -> RunRecord {
     let mut run = sample_run(days);

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// A file or folder of the shared market data; `None`, with a word on the terminal, where it is absent.
+/// A file or folder of the shared market data; `None`, with a word on the terminal, where it is
+/// absent.
 pub fn shared_data(path: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
     if !path.exists() {

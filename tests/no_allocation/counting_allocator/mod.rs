@@ -3,8 +3,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// Calls its function at each allocation. That must neither allocate, unless it sees to it that it is not called
-/// again meanwhile, nor unwind.
+/// Calls its function at each allocation. That must neither allocate, unless it sees to it that it
+/// is not called again meanwhile, nor unwind.
 pub struct Counting(pub fn());
 
 thread_local! {
@@ -22,8 +22,8 @@ pub fn allocations() -> u64 {
     ALLOCATIONS.get()
 }
 
-// SAFETY: every call goes to the system's allocator unchanged; the function keeps its rules, so that it
-// neither comes back here without end nor unwinds.
+// SAFETY: every call goes to the system's allocator unchanged; the function keeps its rules, so
+// that it neither comes back here without end nor unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         (self.0)();

@@ -14,9 +14,10 @@ use crate::market::Market;
 
 /// Episodes over spans of sessions, side by side.
 ///
-/// `spans` are (place of the market, first session, session after the last). With a seed an episode takes a span at random,
-/// and another when it is over; without, each span comes once, in order. A step begins an episode in every slot that has
-/// none (`is_first`: its action is not looked at), so that the first step begins all.
+/// `spans` are (place of the market, first session, session after the last). With a seed an episode
+/// takes a span at random, and another when it is over; without, each span comes once, in order. A
+/// step begins an episode in every slot that has none (`is_first`: its action is not looked at), so
+/// that the first step begins all.
 #[pyclass(module = "algospace_train._engine")]
 pub struct VectorEnvironment {
     inner: environment::VectorEnvironment,
@@ -109,9 +110,10 @@ impl VectorEnvironment {
         self.inner.reset(seed);
     }
 
-    /// Takes a step in every slot: `direction` int8 [slots] (-1 enters short, 1 long, 0 leaves things as they are), `wish`
-    /// float32 [slots, 3] (size, stop, reward; one out of range does nothing). The arrays say where things stand then. With
-    /// `chosen`, bool [slots], only in the slots where it says so; the arrays of the others stay as they are.
+    /// Takes a step in every slot: `direction` int8 [slots] (-1 enters short, 1 long, 0 leaves
+    /// things as they are), `wish` float32 [slots, 3] (size, stop, reward; one out of range does
+    /// nothing). The arrays say where things stand then. With `chosen`, bool [slots], only in the
+    /// slots where it says so; the arrays of the others stay as they are.
     #[pyo3(signature = (direction, wish, chosen = None))]
     fn step(
         &mut self,
@@ -158,9 +160,10 @@ impl VectorEnvironment {
         self.inner.take_trades();
     }
 
-    /// The round trips that ended since this was asked last, a column an array: `slot`, `market`, `close` (of the decision),
-    /// `side` (1 long, -1 short), `quantity`, `net`, `gross`, `costs`, `slippage` (dollars), `entry_time`, `exit_time` (nanoseconds since
-    /// 1970), `bars`, `exit` (names).
+    /// The round trips that ended since this was asked last, a column an array: `slot`, `market`,
+    /// `close` (of the decision), `side` (1 long, -1 short), `quantity`, `net`, `gross`, `costs`,
+    /// `slippage` (dollars), `entry_time`, `exit_time` (nanoseconds since 1970), `bars`, `exit`
+    /// (names).
     fn take_trades<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let trades = self.inner.take_trades();
         let dict = PyDict::new(py);

@@ -1,6 +1,7 @@
 //! `algospace_train._engine`: the engine's environment in Python.
 //!
-//! Markets, episodes and their rules are [`algospace_hft::environment`]'s; here they only change their dress.
+//! Markets, episodes and their rules are [`algospace_hft::environment`]'s; here they only change
+//! their dress.
 
 mod environment;
 mod market;

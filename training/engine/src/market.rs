@@ -19,8 +19,9 @@ use pyo3::types::PyDict;
 
 /// A history, prepared: its closes, its sessions, and every row of the four matrices.
 ///
-/// `Market(path)` reads a configuration file of the engine, `Market(text=...)` the same from a string; its history,
-/// instrument, costs and rules are what the environment has. Preparing takes the history through the feature stage once.
+/// `Market(path)` reads a configuration file of the engine, `Market(text=...)` the same from a
+/// string; its history, instrument, costs and rules are what the environment has. Preparing takes
+/// the history through the feature stage once.
 #[pyclass(frozen, module = "algospace_train._engine")]
 pub struct Market {
     pub inner: Arc<environment::Market>,
@@ -96,22 +97,25 @@ impl Market {
         Ok(self.inner.rows(kind(matrix)?).window)
     }
 
-    /// Every row of a matrix, scaled, oldest first: float32 [rows, columns], a view that cannot be written to. The window
-    /// at a close is the rows up to the close's `newest`, that one not included, as it counts from 1.
+    /// Every row of a matrix, scaled, oldest first: float32 [rows, columns], a view that cannot be
+    /// written to. The window at a close is the rows up to the close's `newest`, that one not
+    /// included, as it counts from 1.
     fn rows<'py>(slf: &Bound<'py, Self>, matrix: &str) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let rows = slf.get().inner.rows(kind(matrix)?);
         let shape = (rows.count(), rows.width);
         let view = ArrayView2::from_shape(shape, &rows.cells).map_err(refused)?;
-        // SAFETY: the market is immutable and owned by the array's base, `slf`, so the cells outlive the array; the array
-        // cannot be written to. Measured: a copy of 250 days' rows takes 1.6 MB and a millisecond, for each view.
+        // SAFETY: the market is immutable and owned by the array's base, `slf`, so the cells
+        // outlive the array; the array cannot be written to. Measured: a copy of 250 days' rows
+        // takes 1.6 MB and a millisecond, for each view.
         let array = unsafe { PyArray2::borrow_from_array(&view, slf.clone().into_any()) };
         array.readwrite().make_nonwriteable();
         Ok(array)
     }
 
-    /// The closes at which something is asked: `bar_end` (int64 nanoseconds since 1970), `newest` (int64 [closes, 4], of
-    /// structure, tactical, regime and context), `is_ready`, `volatility` (float32), `session` (int64), and of the bar that
-    /// closes `price` (float64) and `ticks` (int64).
+    /// The closes at which something is asked: `bar_end` (int64 nanoseconds since 1970), `newest`
+    /// (int64 [closes, 4], of structure, tactical, regime and context), `is_ready`, `volatility`
+    /// (float32), `session` (int64), and of the bar that closes `price` (float64) and `ticks`
+    /// (int64).
     fn closes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let closes = self.inner.closes();
         let newest: Vec<Vec<i64>> =
@@ -135,7 +139,8 @@ impl Market {
         Ok(dict)
     }
 
-    /// The sessions that have ticks: `open` (int64 nanoseconds since 1970), `first_close` (int64), `is_ready`.
+    /// The sessions that have ticks: `open` (int64 nanoseconds since 1970), `first_close` (int64),
+    /// `is_ready`.
     fn sessions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let sessions = self.inner.sessions();
         let dict = PyDict::new(py);
@@ -148,9 +153,10 @@ impl Market {
         Ok(dict)
     }
 
-    /// What one entry short and one long come to at every close of these sessions, each alone: `close` (int64), `net`,
-    /// `gross` (float64 [closes, 2], dollars; NaN where the rules leave no contract), `bars` (int64). `wish` is float32
-    /// [3], or [closes, 3] for every close of the market its own. They look ahead: labels to learn from.
+    /// What one entry short and one long come to at every close of these sessions, each alone:
+    /// `close` (int64), `net`, `gross` (float64 [closes, 2], dollars; NaN where the rules leave no
+    /// contract), `bars` (int64). `wish` is float32 [3], or [closes, 3] for every close of the
+    /// market its own. They look ahead: labels to learn from.
     fn outcomes<'py>(
         &self,
         py: Python<'py>,

@@ -10,10 +10,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// Writes a synthetic market, `regimes` or `martingale`, as a native tick file, with the hidden regimes beside it. The
-/// keywords after `trades_per_day` are of `regimes` only; `docs/synthetic.md` says what they are. Returns what was written:
-/// `ticks`, `sessions`, and for `regimes` the oracle's `oracle_expected_net` and `oracle_realized_net` in dollars a contract
-/// and its `oracle_sides`.
+/// Writes a synthetic market, `regimes` or `martingale`, as a native tick file, with the hidden
+/// regimes beside it. The keywords after `trades_per_day` are of `regimes` only;
+/// `docs/synthetic.md` says what they are. Returns what was written: `ticks`, `sessions`, and for
+/// `regimes` the oracle's `oracle_expected_net` and `oracle_realized_net` in dollars a contract and
+/// its `oracle_sides`.
 #[pyfunction]
 #[pyo3(signature = (path, *, market, seed, days, trades_per_day = 340_000, trend_hours = None, range_hours = None, volatile_hours = None, trend_ticks_per_half_hour = None, range_deviation_ticks = None))]
 #[allow(clippy::too_many_arguments, reason = "they are keywords")]

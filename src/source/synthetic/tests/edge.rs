@@ -4,8 +4,8 @@ use super::*;
 use crate::market::Money;
 use crate::sampling::runs;
 
-/// Profit in ticks of positions held between prints; `position(index)` is held from print `index` to
-/// the next.
+/// Profit in ticks of positions held between prints; `position(index)` is held from print `index`
+/// to the next.
 fn profit(ticks: &[Tick], mut position: impl FnMut(usize) -> i64) -> f64 {
     let moves = ticks
         .windows(2)
@@ -62,7 +62,8 @@ fn fills_at_the_next_print_earn_nothing_on_the_bouncing_martingale_and_other_fil
     let (mut next_print, mut same_print, mut mid) = (Vec::new(), Vec::new(), Vec::new());
     for seed in 0..60 {
         let ticks = all_ticks(settings(martingale(true), seed, 1, 20_000));
-        // Long after a print at the ask, short after one at the bid: with the print, or a print later.
+        // Long after a print at the ask, short after one at the bid: with the print, or a print
+        // later.
         let side = |index: usize| ticks[index].aggressor().unwrap().sign();
         next_print.push(profit(&ticks, |index| if index == 0 { 0 } else { side(index - 1) }));
         same_print.push(profit(&ticks, side));
@@ -117,8 +118,8 @@ fn price_changes_of_the_martingale_are_uncorrelated() {
             ticks.iter().step_by(every).map(|tick| in_ticks(tick.price)).collect();
         prices.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect()
     };
-    // Print by print without the bounce; over some minutes with it, where the bounce is too small to
-    // be seen. Each is a standard normal deviate.
+    // Print by print without the bounce; over some minutes with it, where the bounce is too small
+    // to be seen. Each is a standard normal deviate.
     let plain = all_ticks(settings(martingale(false), 8, 2, 340_000));
     let bouncing = all_ticks(settings(martingale(true), 8, 40, 20_000));
     for lag in 1..=5 {
@@ -132,8 +133,8 @@ fn price_changes_of_the_martingale_are_uncorrelated() {
     assert!(autocorrelation(&changes(&bouncing, 1), 1) < -10.0, "print by print, the bounce shows");
 }
 
-/// The oracle's rule, told again from the labels and the prints alone: the fair price is taken as the
-/// print.
+/// The oracle's rule, told again from the labels and the prints alone: the fair price is taken as
+/// the print.
 fn follow_the_regimes(ticks: &[Tick], regimes: &[RegimeStretch]) -> f64 {
     let (mut at, mut target, mut anchor) = (0, 0, in_ticks(ticks[0].price));
     let mut held = 0;
@@ -197,8 +198,8 @@ fn an_oracle_earns_what_is_reported_and_nothing_on_the_martingale() {
     assert!(a_seed > 4.0 * luck.error, "{expected} {luck:?}");
 }
 
-/// Daily profits, in ticks before costs, of holding the direction of the last `bars` half-hour bars,
-/// filled at the print after a bar's close.
+/// Daily profits, in ticks before costs, of holding the direction of the last `bars` half-hour
+/// bars, filled at the print after a bar's close.
 fn momentum(sessions: &[(Session, Vec<Tick>)], bars: usize) -> Vec<f64> {
     let daily = |(session, ticks): &(Session, Vec<Tick>)| {
         let mut closes = Vec::new();
