@@ -6,7 +6,7 @@ use super::{Indicator, TickBar};
 
 /// ln(close / close before).
 ///
-/// NaN at the first bar, and wherever one of the two prices is not positive, as oil's was in April 2020.
+/// NaN at the first bar, and where one of the two prices is not positive.
 /// It is the one price statistic that the level of prices changes, so continue a series in another
 /// contract with [`Indicator::shift`]: the return over the roll is then that of the new contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -21,7 +21,7 @@ impl TickDivision {
         let units = tick_size.units().unsigned_abs();
         let shift = units.trailing_zeros();
         let odd = units >> shift;
-        // Newton's iteration: each step doubles the bits that are right, of which an odd number has 3.
+        // Newton's iteration: each step doubles the correct bits; an odd number begins with 3.
         let mut inverse = odd;
         for _ in 0..5 {
             inverse = inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)));

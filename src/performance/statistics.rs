@@ -40,7 +40,8 @@ pub struct Statistics {
     pub final_equity: Option<f64>,
     /// Days with an equity point, from the first on which something could be decided.
     pub days: u64,
-    /// Mean daily return over its standard deviation (n − 1), times √(days a year). Risk-free rate 0.
+    /// Mean daily return over its standard deviation (n − 1), times √(days a year); the risk-free
+    /// rate is 0.
     /// None with fewer than two days or without variance.
     pub sharpe: Option<f64>,
     /// Mean daily return over √(mean of min(return, 0)²), times √(days a year) (Sortino and Price

@@ -79,7 +79,7 @@ fn dollars(amount: f64) -> Money {
 /// The closing order comes inside the bar, before or after the ticks of its high and low.
 #[test]
 fn an_exit_that_the_bar_has_reached_cannot_be_cancelled() {
-    // The session ends with the sixth bar; bought at 0, out at the target of 8 ticks or the stop of 8.
+    // The session ends with the sixth bar. Bought at 0; target and stop are 8 ticks away.
     let calm = [0, 0, 0, 0];
     for (last, gross, reason) in [
         ([1, 80, -2, 72], 100.0, ExitReason::ProfitTarget),

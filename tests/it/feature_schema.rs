@@ -17,7 +17,7 @@ fn the_training_has_the_engines_schema() {
     assert_eq!(
         std::fs::read_to_string(path).unwrap_or_default(),
         text,
-        "out of date: run UPDATE_FEATURE_SCHEMA=1 cargo test --test feature_schema, then export the models again"
+        "out of date: run UPDATE_FEATURE_SCHEMA=1 cargo test --test it feature_schema::, then export the models again"
     );
 }
 

@@ -438,7 +438,7 @@ fn the_documentation_is_the_table() {
     } else {
         assert!(
             rest == tables,
-            "docs/features.md is out of date: run UPDATE_DOCS=1 cargo test --test features"
+            "docs/features.md is out of date: run UPDATE_DOCS=1 cargo test --test it features::"
         );
     }
 }

@@ -47,6 +47,7 @@ mod shared_data;
 mod smooth_indicators;
 mod stitch;
 mod tape_walk;
+mod tidy;
 mod time_zones;
 mod trading_days;
 mod tune;

@@ -54,7 +54,7 @@ fn trades_of(bar: &TickBar, seed: u64) -> TradedVolume {
 fn nodes_of_a_profile_made_by_hand() {
     //                     0  1  2  3  4   5  6  7  8  9
     let values = of_rows(&[5, 9, 3, 8, 20, 7, 9, 6, 8, 2], 5);
-    // Row 2 is less than rows 0, 1, 3, 4. Row 5 is not less than row 7; row 7 is not less than row 9.
+    // Row 2 is less than rows 0, 1, 3, 4. Row 5 is not less than row 7, nor row 7 than row 9.
     assert_eq!(values.count, 1);
     assert_eq!((values.nearest.price, values.below.price, values.distance), (2.5, 2.5, -2.5));
     assert!(values.above.price.is_nan());
