@@ -175,7 +175,8 @@ fn brackets_at_work() -> u64 {
             let side = if entries % 2 == 0 { Side::Buy } else { Side::Sell };
             let bracket = Bracket { stop_loss_ticks: 8, profit_target_ticks: 12 };
             let (kind, purpose) = (OrderKind::Market, Purpose::Entry(bracket));
-            let order = Order { id: OrderId(entries), side, quantity: 2, kind, purpose };
+            let order =
+                Order { id: OrderId(entries), contract: 0, side, quantity: 2, kind, purpose };
             exchange.send(OrderMessage::Submit(order), tick.time);
         }
     };
@@ -213,7 +214,8 @@ fn decisions() -> u64 {
             desk.on_decision(&black_box(decision), now, &mut port);
             if let Some(id) = port.0.take() {
                 sent += 1;
-                desk.on_report(&Report { arrives: now, kind: ReportKind::Cancelled(id) });
+                let report = Report { arrives: now, kind: ReportKind::Cancelled(id) };
+                desk.on_report(&report, &mut port);
             }
         }
     });

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::Answer;
 use super::sink::Sink;
-use crate::execution::{EquityPoint, OrderMessage, Report, Trade};
+use crate::execution::{EquityPoint, OrderMessage, Refusal, Report, Trade};
 use crate::market::{Bar, Timestamp};
 use crate::strategy::DecisionRecord;
 
@@ -44,6 +44,13 @@ pub enum Action {
     Trade(Trade),
     /// The decision seat had thought this of a question when its answer came.
     Considered(DecisionRecord),
+    /// The rules refused a decision, or a close failed too often.
+    Refused {
+        /// Reason.
+        refusal: Refusal,
+        /// Market time.
+        time: Timestamp,
+    },
 }
 
 impl Output {
@@ -58,6 +65,7 @@ impl Output {
             Output::Action(Action::Report(report)) => sink.report(report),
             Output::Action(Action::Trade(trade)) => sink.trade(trade),
             Output::Action(Action::Considered(record)) => sink.considered(record),
+            Output::Action(action @ Action::Refused { .. }) => sink.action(*action),
         }
     }
 }

@@ -5,10 +5,12 @@ use std::collections::VecDeque;
 
 use super::decision::{Answer, Break, DecisionTiming, Downstream, Question};
 use super::event::Event;
+use super::output::Action;
 use super::sink::Sink;
 use crate::bars::{BarBuilder, TickCounts};
 use crate::execution::{
-    Account, Desk, ExitReason, OrderMessage, OrderPort, Report, ReportKind, SimulatedExchange,
+    Account, Desk, ExitReason, OrderMessage, OrderPort, Refusal, Report, ReportKind,
+    SimulatedExchange,
 };
 use crate::market::{Bar, Calendar, Price, Session, Tick, TickFlags, Timeframe, Timestamp};
 
@@ -496,6 +498,8 @@ impl TradingStage {
                 self.closing_time = Timestamp::MAX;
                 let Books { desk, exchange, .. } = &mut self.books;
                 desk.on_closing_time(due, &mut Told { exchange, sink });
+            } else if self.books.desk.next_deadline() == due {
+                self.books.desk.on_silence(due);
             } else if self.session.is_some_and(|session| session.close == due) {
                 self.close_session(due, downstream, sink);
             } else if let Some(answer) = self.pending.pop_front() {
@@ -511,7 +515,7 @@ impl TradingStage {
             .front()
             .and_then(|answer| self.settings.decisions.due(answer.question.asked));
         let decision = decision.unwrap_or(Timestamp::MAX);
-        let report = self.books.exchange.next_report();
+        let report = self.books.exchange.next_report().min(self.books.desk.next_deadline());
         report.min(self.expiry).min(self.closing_time).min(close).min(decision)
     }
 
@@ -577,6 +581,7 @@ impl TradingStage {
             sink.restart();
         }
         self.contract = tick.contract;
+        self.books.desk.on_contract(tick.contract);
         self.expiry = self.expiry_of(tick.contract);
     }
 
@@ -628,8 +633,8 @@ impl TradingStage {
         }
         let last =
             Tick::new(self.last_time, self.books.desk.last_price(), 1).with_contract(self.contract);
-        let id = self.books.desk.new_order_id();
-        if let Some(fill) = self.books.exchange.force_close(id, reason, &last, now, slip) {
+        let close = self.books.desk.close_out(reason, now);
+        if let Some(fill) = self.books.exchange.force_close(&close, &last, now, slip) {
             let kind = ReportKind::Filled(fill);
             self.books.on_report(&Report { arrives: now, kind }, sink);
         }
@@ -693,20 +698,20 @@ impl Books {
         }
         let in_time = answer.question.stretch == self.stretch;
         sink.decision(answer, in_time);
+        let Books { desk, exchange, .. } = self;
+        let mut port = Told { exchange, sink };
         match &answer.decision {
-            None if answer.is_overdue => self.desk.on_overdue_decision(),
+            None if answer.is_overdue => desk.on_overdue_decision(now, &mut port),
             None => {}
-            Some(_) if !in_time => self.desk.on_late_decision(),
-            Some(decision) => {
-                let Books { desk, exchange, .. } = self;
-                desk.on_decision(decision, now, &mut Told { exchange, sink });
-            }
+            Some(_) if !in_time => desk.on_late_decision(now, &mut port),
+            Some(decision) => desk.on_decision(decision, now, &mut port),
         }
     }
 
     fn on_report(&mut self, report: &Report, sink: &mut impl Sink) {
         sink.report(report);
-        if let Some(trade) = self.desk.on_report(report) {
+        let Books { desk, exchange, .. } = self;
+        if let Some(trade) = desk.on_report(report, &mut Told { exchange, sink }) {
             sink.trade(&trade);
         }
     }
@@ -731,5 +736,9 @@ impl<K: Sink> OrderPort for Told<'_, K> {
     fn send(&mut self, message: OrderMessage, now: Timestamp) {
         self.sink.order(&message, now);
         self.exchange.send(message, now);
+    }
+
+    fn refuse(&mut self, refusal: Refusal, now: Timestamp) {
+        self.sink.action(Action::Refused { refusal, time: now });
     }
 }

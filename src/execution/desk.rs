@@ -6,9 +6,11 @@ use super::account::Account;
 use super::exchange::Marks;
 use super::ledger::Ledger;
 use super::order::{
-    Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, Report, ReportKind,
+    Bracket, ClosePosition, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose,
+    Report, ReportKind,
 };
 use super::rules::{OrderRate, Refusal, RuleConstraints, within_collar};
+use super::working_orders::{Reported, WorkingOrders};
 use crate::execution::{EquityPoint, ExitReason, Trade};
 use crate::market::{Money, Price, Side, Tick, TickFlags, Timestamp};
 
@@ -46,6 +48,19 @@ impl Decision {
     };
 }
 
+/// Times that a close which failed is sent for one reason, the first included.
+const MOST_CLOSES: u32 = 3;
+/// Rejections in a row after which nothing is entered until the next session.
+const MOST_REJECTIONS: u32 = 3;
+
+/// A position that is to be closed.
+#[derive(Clone, Copy, Debug)]
+struct ToClose {
+    reason: ExitReason,
+    /// Closes that failed in a row.
+    failed: u32,
+}
+
 /// Turns decisions into orders, keeps the account, enforces the rules.
 #[derive(Clone, Debug)]
 pub struct Desk {
@@ -57,12 +72,19 @@ pub struct Desk {
     /// What an exit inside a history bar was filled at, until its report is here.
     exit: Option<Price>,
     next_id: u64,
+    /// Contract that is traded.
+    contract: u16,
+    orders: WorkingOrders,
     /// Why nothing may be entered now, if so.
     blocked: Option<Refusal>,
     /// The entry that was sent last, while it may fill or its position is open, and its side.
     entry: Option<(OrderId, Side)>,
     /// The order to close everything that is on its way.
     closing: Option<OrderId>,
+    /// What is to be closed until nothing is held.
+    to_close: Option<ToClose>,
+    /// Orders rejected since the last one that was accepted or filled.
+    rejected_in_a_row: u32,
     /// Equity when the session began.
     day_open: Money,
     /// Highest equity since the session began.
@@ -85,6 +107,10 @@ struct Counts {
     fills: u64,
     rejected: u64,
     cancelled: u64,
+    told_again: u64,
+    unknown: u64,
+    unanswered: u64,
+    closed_again: u64,
     refused: [u64; Refusal::ALL.len()],
 }
 
@@ -105,9 +131,13 @@ impl Desk {
             last_price: Price::ZERO,
             exit: None,
             next_id: 1,
+            contract: 0,
+            orders: WorkingOrders::new(i64::MAX),
             blocked: Some(Refusal::SessionClosing),
             entry: None,
             closing: None,
+            to_close: None,
+            rejected_in_a_row: 0,
             day_open: initial_capital,
             day_high: initial_capital,
             streak: 0,
@@ -116,6 +146,13 @@ impl Desk {
             is_out_of_range: false,
             counts: Counts::default(),
         }
+    }
+
+    /// Makes an order unanswered if nothing is reported of it within so many nanoseconds. Without this
+    /// the desk waits for every answer, as it may where the venue is simulated.
+    pub fn with_answers_within(mut self, nanoseconds: i64) -> Desk {
+        self.orders = WorkingOrders::new(nanoseconds);
+        self
     }
 
     /// The account.
@@ -179,25 +216,46 @@ impl Desk {
 
     /// What was sent, filled, rejected, cancelled and refused, by name, in a fixed order.
     pub fn counters(&self) -> Vec<(String, u64)> {
-        let Counts { orders, fills, rejected, cancelled, refused } = self.counts;
+        let counts = &self.counts;
         let totals = [
-            ("orders", orders),
-            ("fills", fills),
-            ("rejected by the exchange", rejected),
-            ("cancelled", cancelled),
+            ("orders", counts.orders),
+            ("fills", counts.fills),
+            ("rejected by the exchange", counts.rejected),
+            ("cancelled", counts.cancelled),
+            ("fills told again", counts.told_again),
+            ("reports of unknown orders", counts.unknown),
+            ("orders without an answer", counts.unanswered),
+            ("closes sent again", counts.closed_again),
         ];
         let refusals = Refusal::ALL
             .iter()
-            .zip(refused)
+            .zip(counts.refused)
             .map(|(refusal, count)| (format!("refused: {}", refusal.name()), count));
         totals.iter().map(|&(name, count)| (name.to_owned(), count)).chain(refusals).collect()
     }
 
-    /// A name for an order that the desk does not send itself.
-    pub fn new_order_id(&mut self) -> OrderId {
+    fn new_order_id(&mut self) -> OrderId {
         let id = OrderId(self.next_id);
         self.next_id += 1;
         id
+    }
+
+    /// Sets the contract that orders are for from now on, as in [`Tick::contract`].
+    pub fn on_contract(&mut self, contract: u16) {
+        self.contract = contract;
+    }
+
+    /// Returns when the next order becomes unanswered, see [`Desk::on_silence`]; `Timestamp::MAX` if
+    /// none waits for an answer.
+    pub fn next_deadline(&self) -> Timestamp {
+        self.orders.deadline()
+    }
+
+    /// Marks the orders of which nothing was reported in time as unanswered. Such an order is neither
+    /// believed to work nor to be gone: no other is sent in its place, and nothing is entered, until a
+    /// report tells what became of it.
+    pub fn on_silence(&mut self, now: Timestamp) {
+        self.counts.unanswered += self.orders.on_time(now);
     }
 
     /// Prices (inclusive) within which equity makes no new high of the day and does not reach the
@@ -262,6 +320,9 @@ impl Desk {
         self.blocked = None;
         self.day_open = self.ledger.equity(self.mark());
         self.day_high = self.day_open;
+        if let Some(to_close) = &mut self.to_close {
+            to_close.failed = 0;
+        }
         self.watch();
     }
 
@@ -277,11 +338,20 @@ impl Desk {
         self.entry = None;
     }
 
+    /// Returns an order that closes the position for a reason that no order can wait for.
+    pub fn close_out(&mut self, reason: ExitReason, now: Timestamp) -> ClosePosition {
+        let close = self.new_close(reason);
+        self.orders.send(close.id, close.quantity, now);
+        close
+    }
+
     /// Whatever was sent is gone without a report, and so is the position: there is nothing to wait
     /// for.
     pub fn on_orders_dropped(&mut self) {
         self.entry = None;
         self.closing = None;
+        self.to_close = None;
+        self.orders.end_all();
         self.watch();
     }
 
@@ -312,50 +382,96 @@ impl Desk {
             self.close(ExitReason::Signal, now, port);
         }
         if let Some(refusal) = self.refusal(decision, now) {
-            self.counts.refused[refusal as usize] += 1;
-            return;
+            return self.refuse(refusal, now, port);
         }
         let id = self.new_order_id();
-        self.rate.record(now);
-        self.counts.orders += 1;
         self.entry = Some((id, side));
-        let purpose = Purpose::Entry(decision.bracket);
-        let (quantity, kind) = (decision.quantity, decision.entry);
-        port.send(OrderMessage::Submit(Order { id, side, quantity, kind, purpose }), now);
+        let order = Order {
+            id,
+            contract: self.contract,
+            side,
+            quantity: decision.quantity,
+            kind: decision.entry,
+            purpose: Purpose::Entry(decision.bracket),
+        };
+        self.send(id, order.quantity, OrderMessage::Submit(order), now, port);
     }
 
-    /// Counts a decision whose session, or contract, has ended since it was asked for.
-    pub fn on_late_decision(&mut self) {
-        self.counts.refused[Refusal::Late as usize] += 1;
+    /// Refuses a decision whose session, or contract, has ended since it was asked for.
+    pub fn on_late_decision(&mut self, now: Timestamp, port: &mut impl OrderPort) {
+        self.refuse(Refusal::Late, now, port);
     }
 
-    /// Counts a decision that took longer than its budget.
-    pub fn on_overdue_decision(&mut self) {
-        self.counts.refused[Refusal::Overdue as usize] += 1;
+    /// Refuses a decision that took longer than its budget.
+    pub fn on_overdue_decision(&mut self, now: Timestamp, port: &mut impl OrderPort) {
+        self.refuse(Refusal::Overdue, now, port);
     }
 
-    /// Takes news from the exchange; returns the round trip that it completes, if it does.
-    pub fn on_report(&mut self, report: &Report) -> Option<Trade> {
+    /// Takes news from the exchange; returns the round trip that it completes, if it does. A close that
+    /// has failed is sent again.
+    pub fn on_report(&mut self, report: &Report, port: &mut impl OrderPort) -> Option<Trade> {
         match report.kind {
-            ReportKind::Accepted(_) => {}
-            ReportKind::Rejected(id, _) => {
-                self.counts.rejected += 1;
-                self.forget(id);
-                self.watch();
-            }
-            ReportKind::Cancelled(id) => {
+            ReportKind::Accepted(id) => self.on_accepted(id),
+            ReportKind::Rejected(id, _) => self.on_rejected(id, report.arrives, port),
+            ReportKind::Cancelled(id) if self.orders.end(id) => {
                 self.counts.cancelled += 1;
-                self.forget(id);
-                self.watch();
+                self.on_ended(id, report.arrives, port);
             }
-            ReportKind::Filled(fill) => return self.on_fill(&fill),
+            ReportKind::Cancelled(_) => self.counts.unknown += 1,
+            ReportKind::Filled(fill) => match self.orders.fill(&fill) {
+                Reported::New => return self.on_fill(&fill),
+                Reported::Again => self.counts.told_again += 1,
+                Reported::Unknown => self.counts.unknown += 1,
+            },
         }
         None
     }
 
+    fn on_accepted(&mut self, id: OrderId) {
+        if self.orders.accept(id) {
+            self.rejected_in_a_row = 0;
+        } else {
+            self.counts.unknown += 1;
+        }
+    }
+
+    fn on_rejected(&mut self, id: OrderId, now: Timestamp, port: &mut impl OrderPort) {
+        if !self.orders.end(id) {
+            self.counts.unknown += 1;
+            return;
+        }
+        self.counts.rejected += 1;
+        self.rejected_in_a_row += 1;
+        if self.rejected_in_a_row >= MOST_REJECTIONS {
+            self.block(Refusal::Rejections);
+        }
+        self.on_ended(id, now, port);
+    }
+
+    /// An order is gone. If it was to close what is still held, another is sent.
+    fn on_ended(&mut self, id: OrderId, now: Timestamp, port: &mut impl OrderPort) {
+        let was_closing = self.closing == Some(id);
+        self.forget(id);
+        if was_closing
+            && self.ledger.position() != 0
+            && let Some(to_close) = &mut self.to_close
+        {
+            to_close.failed += 1;
+            let ToClose { reason, failed } = *to_close;
+            if failed < MOST_CLOSES {
+                self.counts.closed_again += 1;
+                self.send_close(reason, now, port);
+            } else {
+                self.refuse(Refusal::CloseFailed, now, port);
+            }
+        }
+        self.watch();
+    }
+
     /// Books a fill; returns the round trip that it completes, if it does.
-    pub fn on_fill(&mut self, fill: &Fill) -> Option<Trade> {
+    fn on_fill(&mut self, fill: &Fill) -> Option<Trade> {
         self.counts.fills += 1;
+        self.rejected_in_a_row = 0;
         let trade = self.ledger.on_fill(fill, self.mark());
         self.is_out_of_range |= !self.ledger.is_in_range(self.mark());
         if self.ledger.position() == 0 {
@@ -369,6 +485,9 @@ impl Desk {
             let exited = fill.order.entry();
             self.entry = self.entry.filter(|&(entry, _)| entry > exited);
             self.closing = self.closing.filter(|&closing| closing > exited);
+            if self.closing.is_none() {
+                self.to_close = None;
+            }
         }
         self.watch();
         trade
@@ -397,6 +516,8 @@ impl Desk {
         };
         if self.blocked.is_some() {
             self.blocked
+        } else if self.orders.has_unanswered() {
+            Some(Refusal::Unanswered)
         } else if self.ledger.equity(self.mark()) <= self.day_limit() {
             // A fill has taken it there; what we hold is closed at the next trade.
             Some(Refusal::DailyDrawdown)
@@ -411,18 +532,65 @@ impl Desk {
         }
     }
 
-    /// Closes the position and cancels what works, if there is anything and it is not on its way.
+    /// Closes the position and cancels what works, if there is anything and it is not on its way. A
+    /// close that has failed too often for one reason is sent again for another.
     fn close(&mut self, reason: ExitReason, now: Timestamp, port: &mut impl OrderPort) {
         let is_on_its_way =
             self.closing.is_some_and(|closing| self.entry.is_none_or(|(entry, _)| entry < closing));
         if is_on_its_way || (self.ledger.position() == 0 && self.entry.is_none()) {
             return;
         }
-        let id = self.new_order_id();
-        self.closing = Some(id);
+        let failed_before = self.to_close.filter(|to_close| to_close.reason == reason);
+        // The day's limit is met again at every trade, and is one reason all the same.
+        let has_failed = failed_before.is_some_and(|to_close| to_close.failed >= MOST_CLOSES);
+        if has_failed && reason == ExitReason::DailyDrawdown {
+            return;
+        }
+        self.to_close = Some(ToClose { reason, failed: 0 });
+        self.send_close(reason, now, port);
+    }
+
+    fn send_close(&mut self, reason: ExitReason, now: Timestamp, port: &mut impl OrderPort) {
+        let close = self.new_close(reason);
+        self.closing = Some(close.id);
+        self.send(close.id, close.quantity, OrderMessage::ClosePosition(close), now, port);
+    }
+
+    fn new_close(&mut self, reason: ExitReason) -> ClosePosition {
+        let position = self.ledger.position();
+        let entering = self.entry.map_or(Side::Buy, |(_, side)| side);
+        let held = match position.signum() {
+            0 => entering,
+            1 => Side::Buy,
+            _ => Side::Sell,
+        };
+        ClosePosition {
+            id: self.new_order_id(),
+            contract: self.contract,
+            side: held.opposite(),
+            quantity: position.unsigned_abs() as u32,
+            reason,
+        }
+    }
+
+    /// Sends an order, which counts towards the rate.
+    fn send(
+        &mut self,
+        id: OrderId,
+        quantity: u32,
+        message: OrderMessage,
+        now: Timestamp,
+        port: &mut impl OrderPort,
+    ) {
         self.rate.record(now);
         self.counts.orders += 1;
-        port.send(OrderMessage::ClosePosition(id, reason), now);
+        self.orders.send(id, quantity, now);
+        port.send(message, now);
+    }
+
+    fn refuse(&mut self, refusal: Refusal, now: Timestamp, port: &mut impl OrderPort) {
+        self.counts.refused[refusal as usize] += 1;
+        port.refuse(refusal, now);
     }
 
     fn block(&mut self, refusal: Refusal) {
@@ -457,7 +625,8 @@ impl Desk {
         let position = self.ledger.position();
         let is_exposed = position != 0 || self.entry.is_some();
         if self.blocked == Some(Refusal::DailyDrawdown) {
-            if is_exposed && self.closing.is_none() {
+            let has_failed = self.to_close.is_some_and(|to_close| to_close.failed >= MOST_CLOSES);
+            if is_exposed && self.closing.is_none() && !has_failed {
                 // The next trade, whatever its price.
                 (self.watch_from, self.watch_to) = (Price::MAX, Price::MIN);
             }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::order::{
-    Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, RejectReason,
-    Report, ReportKind,
+    Bracket, ClosePosition, Fill, FillId, Order, OrderId, OrderKind, OrderMessage, OrderPort,
+    Purpose, RejectReason, Report, ReportKind,
 };
 use crate::execution::ExitReason;
 use crate::market::{Money, Price, Quoted, Side, Tick, TickFlags, Timestamp};
@@ -72,6 +72,8 @@ pub struct SimulatedExchange {
     impossible_quotes: u64,
     /// Price of our last fill.
     last_fill: Price,
+    /// Fills so far; the last one has this number.
+    fills: u64,
     bar: PlayedBar,
 }
 
@@ -153,23 +155,6 @@ struct WorkingOrder {
     done: bool,
 }
 
-impl OrderId {
-    /// The stop of the bracket that came with this entry.
-    pub const fn stop_loss(self) -> OrderId {
-        OrderId(self.0 | 1 << 62)
-    }
-
-    /// The target of the bracket that came with this entry.
-    pub const fn profit_target(self) -> OrderId {
-        OrderId(self.0 | 1 << 63)
-    }
-
-    /// The entry that a bracket's order came with; any other order itself.
-    pub const fn entry(self) -> OrderId {
-        OrderId(self.0 & !(3 << 62))
-    }
-}
-
 impl SimulatedExchange {
     /// An exchange without orders.
     pub fn new(settings: ExchangeSettings) -> SimulatedExchange {
@@ -185,6 +170,7 @@ impl SimulatedExchange {
             matched: 0,
             impossible_quotes: 0,
             last_fill: Price::ZERO,
+            fills: 0,
             bar: PlayedBar::NONE,
         }
     }
@@ -247,8 +233,7 @@ impl SimulatedExchange {
     /// Returns the closing fill, if there was a position.
     pub fn force_close(
         &mut self,
-        id: OrderId,
-        reason: ExitReason,
+        close: &ClosePosition,
         last: &Tick,
         now: Timestamp,
         slip: bool,
@@ -264,15 +249,16 @@ impl SimulatedExchange {
         let price = if slip { self.market_price(side, last) } else { last.price };
         self.position = 0;
         Some(Fill {
-            order: id,
+            id: self.next_fill(),
+            order: close.id,
             side,
             quantity,
             price,
             slippage: self.cost(side, last.price, price, quantity),
             commission: self.settings.commission_per_side * i64::from(quantity),
             time: now,
-            purpose: Purpose::Exit(reason),
-            contract: last.contract,
+            purpose: Purpose::Exit(close.reason),
+            contract: close.contract,
         })
     }
 
@@ -422,7 +408,7 @@ impl SimulatedExchange {
                 }
                 self.sweep(now);
             }
-            OrderMessage::ClosePosition(id, reason) => {
+            OrderMessage::ClosePosition(ClosePosition { id, contract, reason, .. }) => {
                 for working in &mut self.working {
                     working.done = true;
                 }
@@ -433,7 +419,8 @@ impl SimulatedExchange {
                 if quantity == 0 {
                     self.report(now, ReportKind::Cancelled(id));
                 } else {
-                    self.accept(Order { id, side, quantity, kind, purpose }, now, late);
+                    let order = Order { id, contract, side, quantity, kind, purpose };
+                    self.accept(order, now, late);
                 }
             }
         }
@@ -658,9 +645,11 @@ impl SimulatedExchange {
         self.working[index].remaining -= quantity;
         self.position += order.side.sign() * i64::from(quantity);
         self.last_fill = price;
+        let id = self.next_fill();
         self.report(
             tick.time,
             ReportKind::Filled(Fill {
+                id,
                 order: order.id,
                 side: order.side,
                 quantity,
@@ -669,7 +658,7 @@ impl SimulatedExchange {
                 commission: self.settings.commission_per_side * i64::from(quantity),
                 time: tick.time,
                 purpose: order.purpose,
-                contract: tick.contract,
+                contract: order.contract,
             }),
         );
         if let Some(sibling) = sibling
@@ -728,6 +717,7 @@ impl SimulatedExchange {
             self.working.push(WorkingOrder {
                 order: Order {
                     id,
+                    contract: entry.contract,
                     side: entry.side.opposite(),
                     quantity,
                     kind,
@@ -803,6 +793,11 @@ impl SimulatedExchange {
                 self.quiet_from = self.quiet_from.max(Price::from_units(active_from.units() + 1));
             }
         }
+    }
+
+    fn next_fill(&mut self) -> FillId {
+        self.fills += 1;
+        FillId(self.fills)
     }
 
     fn report(&mut self, now: Timestamp, kind: ReportKind) {

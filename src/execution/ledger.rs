@@ -280,13 +280,14 @@ fn share(amount: Money, part: i64, whole: i64) -> Money {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{Bracket, OrderId};
+    use crate::execution::{Bracket, FillId, OrderId};
     use proptest::prelude::*;
 
     const POINT_VALUE: Money = Money::from_dollars(50);
 
     fn fill(side: Side, quantity: u32, price: &str) -> Fill {
         Fill {
+            id: FillId(1),
             order: OrderId(1),
             side,
             quantity,

@@ -38,17 +38,20 @@ mod ledger;
 mod order;
 mod rules;
 mod trade;
+mod working_orders;
 
 pub use account::Account;
 pub use desk::{Decision, Desk, Target};
 pub use exchange::{ExchangeSettings, LimitFill, Marks, SimulatedExchange, Slippage};
 pub use ledger::Ledger;
 pub use order::{
-    Bracket, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose, RejectReason,
-    Report, ReportKind,
+    Bracket, ClosePosition, Fill, FillId, Order, OrderId, OrderKind, OrderMessage, OrderPort,
+    Purpose, RejectReason, Report, ReportKind,
 };
 pub use rules::{Refusal, RuleConstraints};
 pub use trade::{EquityPoint, ExitReason, Trade};
 
+#[cfg(test)]
+mod broker_tests;
 #[cfg(test)]
 mod tests;

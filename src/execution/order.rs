@@ -2,12 +2,36 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rules::Refusal;
 use crate::execution::ExitReason;
 use crate::market::{Money, Price, Side, Timestamp};
 
 /// Names an order; 1, 2, 3, … in the order in which they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OrderId(pub u64);
+
+impl OrderId {
+    /// Returns the stop of the bracket that came with this entry.
+    pub const fn stop_loss(self) -> OrderId {
+        OrderId(self.0 | 1 << 62)
+    }
+
+    /// Returns the target of the bracket that came with this entry.
+    pub const fn profit_target(self) -> OrderId {
+        OrderId(self.0 | 1 << 63)
+    }
+
+    /// Returns the entry that a bracket's order came with, and any other order itself.
+    pub const fn entry(self) -> OrderId {
+        OrderId(self.0 & !(3 << 62))
+    }
+}
+
+/// The identity of a fill: two reports with the same one tell of the same contracts.
+///
+/// The simulated exchange numbers its fills 1, 2, 3, …; a broker's are made from what it calls them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FillId(pub u64);
 
 /// At what price an order may fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +82,8 @@ pub enum Purpose {
 pub struct Order {
     /// Its name.
     pub id: OrderId,
+    /// Contract to trade, as in [`crate::market::Tick::contract`].
+    pub contract: u16,
     /// Buy or sell.
     pub side: Side,
     /// Contracts (≥ 1).
@@ -68,6 +94,21 @@ pub struct Order {
     pub purpose: Purpose,
 }
 
+/// A request to be flat: cancel every order that works, then close the position at the market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosePosition {
+    /// Name of the order that closes.
+    pub id: OrderId,
+    /// Contract of the position, as in [`crate::market::Tick::contract`].
+    pub contract: u16,
+    /// Side that closes: opposite to the position, or to the entry that works if nothing is held.
+    pub side: Side,
+    /// Contracts held as far as the desk knows; 0 if only an entry works.
+    pub quantity: u32,
+    /// Reason for the exit.
+    pub reason: ExitReason,
+}
+
 /// What the desk sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderMessage {
@@ -75,20 +116,25 @@ pub enum OrderMessage {
     Submit(Order),
     /// Cancel an order; without effect if it is no longer working when that arrives.
     Cancel(OrderId),
-    /// Cancel every working order and close the position at the market with the order of this name;
-    /// without effect on orders that are sent later.
-    ClosePosition(OrderId, ExitReason),
+    /// Cancel every working order and close the position; without effect on orders that are sent
+    /// later.
+    ClosePosition(ClosePosition),
 }
 
 /// Where the desk sends: the simulated exchange, or a broker.
 pub trait OrderPort {
     /// Sends a message at time `now`.
     fn send(&mut self, message: OrderMessage, now: Timestamp);
+
+    /// Notes that the rules refused something at time `now`. A port that keeps no record ignores it.
+    fn refuse(&mut self, _refusal: Refusal, _now: Timestamp) {}
 }
 
 /// Contracts bought or sold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
+    /// Its identity.
+    pub id: FillId,
     /// Of which order.
     pub order: OrderId,
     /// Bought or sold.
@@ -117,6 +163,10 @@ pub enum RejectReason {
     TooManyOrders,
     /// Zero contracts.
     NoQuantity,
+    /// The venue refused it for a reason of its own.
+    Venue,
+    /// It is proven that the order never reached the venue.
+    NeverArrived,
 }
 
 /// What happened to an order.

@@ -1,5 +1,7 @@
 //! Rule constraints: what no decision can override.
 
+use serde::{Deserialize, Serialize};
+
 use crate::market::{Price, Timestamp};
 
 /// Limits that stand in front of every order.
@@ -17,7 +19,7 @@ pub struct RuleConstraints {
 }
 
 /// Why a decision did not become an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Refusal {
     /// More contracts than `max_position_size`.
     PositionSize,
@@ -35,11 +37,17 @@ pub enum Refusal {
     Late,
     /// The decision took longer than its budget.
     Overdue,
+    /// Nothing was reported of an order that was sent before.
+    Unanswered,
+    /// The venue rejected several orders in a row.
+    Rejections,
+    /// The venue took no order to close the position, however often it was sent.
+    CloseFailed,
 }
 
 impl Refusal {
     /// Every refusal, in a fixed order.
-    pub const ALL: [Refusal; 8] = [
+    pub const ALL: [Refusal; 11] = [
         Self::PositionSize,
         Self::DailyDrawdown,
         Self::OrderRate,
@@ -48,6 +56,9 @@ impl Refusal {
         Self::ContractExpired,
         Self::Late,
         Self::Overdue,
+        Self::Unanswered,
+        Self::Rejections,
+        Self::CloseFailed,
     ];
 
     /// As written to reports.
@@ -61,6 +72,9 @@ impl Refusal {
             Self::ContractExpired => "contract_expired",
             Self::Late => "late",
             Self::Overdue => "overdue",
+            Self::Unanswered => "order_unanswered",
+            Self::Rejections => "orders_rejected",
+            Self::CloseFailed => "close_failed",
         }
     }
 }

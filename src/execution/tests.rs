@@ -37,7 +37,14 @@ fn tick(time: i64, ticks: i64, size: u32) -> Tick {
 const NO_BRACKET: Bracket = Bracket { stop_loss_ticks: 0, profit_target_ticks: 0 };
 
 fn order(id: u64, side: Side, quantity: u32, kind: OrderKind) -> Order {
-    Order { id: OrderId(id), side, quantity, kind, purpose: Purpose::Entry(NO_BRACKET) }
+    Order {
+        id: OrderId(id),
+        contract: 0,
+        side,
+        quantity,
+        kind,
+        purpose: Purpose::Entry(NO_BRACKET),
+    }
 }
 
 fn bracketed(id: u64, side: Side, quantity: u32, stop: u32, target: u32) -> Order {
@@ -73,6 +80,11 @@ fn exchange_with(orders: &[Order]) -> SimulatedExchange {
         exchange.send(OrderMessage::Submit(order), at(0));
     }
     exchange
+}
+
+fn close(id: u64, side: Side, quantity: u32) -> OrderMessage {
+    let (id, reason) = (OrderId(id), ExitReason::Signal);
+    OrderMessage::ClosePosition(ClosePosition { id, contract: 0, side, quantity, reason })
 }
 
 const BUY: Side = Side::Buy;
@@ -275,7 +287,7 @@ fn in_a_history_bar_an_entry_does_not_overtake_the_close_before_it() {
     let mut bar = history_bar(30, 100, 110, 90, 104);
     // Too thin for the close.
     bar[0].size = 1;
-    exchange.send(OrderMessage::ClosePosition(OrderId(2), ExitReason::Signal), at(15));
+    exchange.send(close(2, BUY, 2), at(15));
     exchange.send(
         OrderMessage::Submit(order(3, BUY, 3, OrderKind::Stop { trigger: price(105) })),
         at(15),
@@ -431,7 +443,7 @@ fn entries_end_with_the_session_and_exits_stay() {
 #[test]
 fn closing_the_position_cancels_what_works_and_leaves_later_orders_alone() {
     let mut exchange = exchange_with(&[bracketed(1, BUY, 3, 4, 4)]);
-    exchange.send(OrderMessage::ClosePosition(OrderId(2), ExitReason::Signal), at(5));
+    exchange.send(close(2, SELL, 0), at(5));
     exchange.send(OrderMessage::Submit(order(3, SELL, 2, OrderKind::Market)), at(5));
     let ticks = [tick(10, 100, 9), tick(15, 101, 1), tick(16, 102, 9)];
     assert_eq!(fills(&mut exchange, &ticks), [(1, 3, 100), (2, 1, 101), (2, 2, 102), (3, 2, 102)]);
@@ -453,11 +465,11 @@ fn an_entry_that_is_refused_while_the_old_position_closes_can_be_sent_again() {
     desk.on_decision(&decision(Target::Long), at(0), &mut exchange);
     exchange.on_tick(&tick(10, 100, 9));
     for report in drain(&mut exchange) {
-        desk.on_report(&report);
+        desk.on_report(&report, &mut exchange);
     }
     desk.on_decision(&decision(Target::Short), at(20), &mut exchange);
     let refused = ReportKind::Rejected(OrderId(3), RejectReason::TooManyOrders);
-    desk.on_report(&Report { arrives: at(30), kind: refused });
+    desk.on_report(&Report { arrives: at(30), kind: refused }, &mut exchange);
     let before = exchange.orders();
     desk.on_decision(&decision(Target::Short), at(40), &mut exchange);
     assert_eq!(exchange.orders(), before + 1);
@@ -533,12 +545,12 @@ proptest! {
             match action {
                 Some(Action::Submit(side, quantity, kind, bracket)) => {
                     let purpose = Purpose::Entry(bracket);
-                    sent.push(Order { id: OrderId(id), side, quantity, kind, purpose });
+                    sent.push(Order { id: OrderId(id), contract: 0, side, quantity, kind, purpose });
                     exchange.send(OrderMessage::Submit(*sent.last().unwrap()), at(now));
                 }
                 Some(Action::Cancel(other)) => exchange.send(OrderMessage::Cancel(OrderId(other)), at(now)),
                 Some(Action::Close) => {
-                    exchange.send(OrderMessage::ClosePosition(OrderId(id), ExitReason::Signal), at(now));
+                    exchange.send(close(id, SELL, 0), at(now));
                 }
                 Some(Action::SessionEnd) => exchange.on_session_end(at(now)),
                 None => {}

@@ -4,7 +4,7 @@
 //! | bytes | what |
 //! | --- | --- |
 //! | 8 | `ALGOJRNL` |
-//! | 4 | version of the format, little-endian like every number: 1 |
+//! | 4 | version of the format, little-endian like every number: 2 |
 //! | 4 | length of the header |
 //! | 8 | XXH3 of the 16 bytes before and of the header |
 //! | … | the header, and zeros up to a multiple of 8 |
@@ -16,6 +16,8 @@
 //! place in the file, of everything behind it. The last record of a journal that was ended in order
 //! is of kind 255 and holds how many were before it. Where a writer was killed, the reserved rest
 //! of the file is zeros.
+//!
+//! Only version 2 is read. In version 1 a run's orders had no contract and its fills no identity.
 
 mod reader;
 mod writer;
@@ -81,7 +83,7 @@ pub enum JournalError {
 pub const LONGEST: usize = 1 << 16;
 
 pub(crate) const MAGIC: [u8; 8] = *b"ALGOJRNL";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes before the header.
 const HEAD: usize = 24;
 /// Bytes of a record before its payload.

@@ -33,8 +33,8 @@ use algospace_hft::engine::{
     Pipeline, Question, Quote, Sink, TradingStage,
 };
 use algospace_hft::execution::{
-    Account, Bracket, Decision, Desk, EquityPoint, ExitReason, Fill, Order, OrderKind,
-    OrderMessage, Purpose, Report, ReportKind, SimulatedExchange, Target, Trade,
+    Account, Bracket, Decision, Desk, EquityPoint, ExitReason, Fill, FillId, Order, OrderKind,
+    OrderMessage, Purpose, Refusal, Report, ReportKind, SimulatedExchange, Target, Trade,
 };
 use algospace_hft::journal::{End, Journal};
 use algospace_hft::machine::{Machine, Role, Wait, pin_current_thread};
@@ -1001,6 +1001,7 @@ fn submitted(output: Output) -> Option<Order> {
 
 fn fill_of(order: Order, time: Timestamp) -> Report {
     let fill = Fill {
+        id: FillId(1),
         order: order.id,
         side: Side::Buy,
         quantity: order.quantity,
@@ -1088,6 +1089,10 @@ fn an_overdue_decision_is_none() {
             let counters = pipeline.desk().counters();
             let counted = counters.iter().find(|(name, _)| overdue(name)).unwrap().1;
             assert_eq!(counted > 0, !orders);
+            let is_refused = |&&(_, action): &&(u64, Action)| {
+                matches!(action, Action::Refused { refusal: Refusal::Overdue, .. })
+            };
+            assert_eq!(left.actions.iter().filter(is_refused).count() as u64, counted);
             let kept = left.events.iter().filter(
                 |event| matches!(event, Event::Answer(answer) if answer.is_overdue && answer.decision.is_none()),
             );

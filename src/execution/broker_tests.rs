@@ -1,0 +1,299 @@
+//! The desk before a broker that says no, says things twice, or says nothing.
+
+use super::*;
+use crate::market::{Money, Price, Side, Tick, Timestamp};
+
+const TICK_SIZE: Price = Price::from_units(250_000_000);
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_nanos(seconds * Timestamp::SECOND)
+}
+
+fn price(points: i64) -> Price {
+    Price::from_units(points * Price::SCALE)
+}
+
+/// A broker that does nothing by itself: it keeps what it is sent and what the rules refuse.
+#[derive(Default)]
+struct Broker {
+    sent: Vec<OrderMessage>,
+    refused: Vec<Refusal>,
+}
+
+impl OrderPort for Broker {
+    fn send(&mut self, message: OrderMessage, _now: Timestamp) {
+        self.sent.push(message);
+    }
+
+    fn refuse(&mut self, refusal: Refusal, _now: Timestamp) {
+        self.refused.push(refusal);
+    }
+}
+
+/// A desk with $100,000, limits of 5 contracts and 1 % a day, and a broker.
+struct Scene {
+    desk: Desk,
+    broker: Broker,
+    now: i64,
+    fills: u64,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let rules = RuleConstraints {
+            max_position_size: 5,
+            max_daily_drawdown: 0.01,
+            max_orders_per_second: 100,
+            price_collar_ticks: 80,
+        };
+        let desk =
+            Desk::new(Money::from_dollars(100_000), TICK_SIZE, Money::from_dollars(50), rules)
+                .with_answers_within(10 * Timestamp::SECOND);
+        let mut scene = Scene { desk, broker: Broker::default(), now: 0, fills: 0 };
+        scene.desk.on_contract(3);
+        scene.desk.on_session_open();
+        scene.trade(4_500);
+        scene
+    }
+
+    /// A desk that holds 5 contracts bought at 4,500.
+    fn long() -> Scene {
+        let mut scene = Scene::new();
+        scene.decide(Target::Long);
+        let id = scene.submitted().id;
+        scene.report(ReportKind::Accepted(id));
+        scene.fill(id, Side::Buy, 5, 4_500);
+        assert_eq!(scene.desk.ledger().position(), 5);
+        scene
+    }
+
+    fn wait(&mut self, seconds: i64) {
+        self.now += seconds;
+        if self.desk.next_deadline() <= at(self.now) {
+            self.desk.on_silence(at(self.now));
+        }
+    }
+
+    fn trade(&mut self, points: i64) {
+        self.wait(1);
+        self.desk.on_tick(&Tick::new(at(self.now), price(points), 1), &mut self.broker);
+    }
+
+    fn decide(&mut self, target: Target) {
+        self.wait(1);
+        let decision = Decision { target, quantity: 5, ..Decision::FLAT };
+        self.desk.on_decision(&decision, at(self.now), &mut self.broker);
+    }
+
+    fn report(&mut self, kind: ReportKind) {
+        self.desk.on_report(&Report { arrives: at(self.now), kind }, &mut self.broker);
+    }
+
+    fn reject(&mut self, id: OrderId) {
+        self.report(ReportKind::Rejected(id, RejectReason::Venue));
+    }
+
+    fn fill(&mut self, order: OrderId, side: Side, quantity: u32, points: i64) -> Fill {
+        self.fills += 1;
+        let fill = Fill {
+            id: FillId(self.fills),
+            order,
+            side,
+            quantity,
+            price: price(points),
+            slippage: Money::ZERO,
+            commission: Money::ZERO,
+            time: at(self.now),
+            purpose: Purpose::Exit(ExitReason::Signal),
+            contract: 3,
+        };
+        self.report(ReportKind::Filled(fill));
+        fill
+    }
+
+    /// The only message since the last look, an order.
+    fn submitted(&mut self) -> Order {
+        match self.broker.sent.drain(..).collect::<Vec<_>>()[..] {
+            [OrderMessage::Submit(order)] => order,
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    /// The only message since the last look, a close.
+    fn close(&mut self) -> ClosePosition {
+        match self.broker.sent.drain(..).collect::<Vec<_>>()[..] {
+            [OrderMessage::ClosePosition(close)] => close,
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    fn count(&self, name: &str) -> u64 {
+        let counters = self.desk.counters();
+        counters.iter().find(|counter| counter.0 == name).expect("a counter of the desk").1
+    }
+}
+
+#[test]
+fn a_close_says_which_contract_side_and_quantity() {
+    let mut scene = Scene::long();
+    scene.decide(Target::Flat);
+    let close = scene.close();
+    assert_eq!((close.contract, close.side, close.quantity), (3, Side::Sell, 5));
+    assert_eq!(close.reason, ExitReason::Signal);
+}
+
+/// Case 1: the same fill, told twice.
+#[test]
+fn a_fill_that_is_told_twice_is_booked_once() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    let fill = scene.fill(id, Side::Buy, 5, 4_500);
+    let equity = scene.desk.account().equity;
+    scene.report(ReportKind::Filled(fill));
+    assert_eq!(scene.desk.ledger().position(), 5);
+    assert_eq!(scene.desk.account().equity, equity);
+    assert_eq!((scene.count("fills"), scene.count("fills told again")), (1, 1));
+    // Another fill of the same order at the same price and time is another one.
+    let mut parts = Scene::new();
+    parts.decide(Target::Long);
+    let id = parts.submitted().id;
+    parts.fill(id, Side::Buy, 2, 4_500);
+    parts.fill(id, Side::Buy, 2, 4_500);
+    assert_eq!(parts.desk.ledger().position(), 4);
+}
+
+/// Case 2: a fill of an order that was never sent.
+#[test]
+fn a_fill_of_an_order_that_was_not_sent_is_not_booked() {
+    let mut scene = Scene::new();
+    scene.fill(OrderId(77), Side::Buy, 5, 4_500);
+    assert_eq!((scene.desk.ledger().position(), scene.count("reports of unknown orders")), (0, 1));
+    scene.report(ReportKind::Cancelled(OrderId(77)));
+    scene.reject(OrderId(77));
+    assert_eq!(scene.count("reports of unknown orders"), 3);
+    assert_eq!((scene.count("cancelled"), scene.count("rejected by the exchange")), (0, 0));
+}
+
+/// A fill that crosses the cancellation is ours all the same.
+#[test]
+fn a_fill_after_its_order_was_cancelled_is_booked() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    scene.report(ReportKind::Cancelled(id));
+    scene.fill(id, Side::Buy, 1, 4_500);
+    assert_eq!(scene.desk.ledger().position(), 1);
+}
+
+/// Case 3: the close for the day's drawdown is rejected.
+#[test]
+fn a_rejected_drawdown_close_is_sent_again_a_limited_number_of_times() {
+    let mut scene = Scene::long();
+    // 1 % are $1,000: 4 points of 5 contracts.
+    scene.trade(4_495);
+    let first = scene.close();
+    assert_eq!((first.reason, first.quantity), (ExitReason::DailyDrawdown, 5));
+    scene.reject(first.id);
+    let second = scene.close();
+    assert_eq!((second.reason, second.quantity), (ExitReason::DailyDrawdown, 5));
+    assert_eq!(scene.count("closes sent again"), 1);
+    // Part of it fills before the rest is cancelled.
+    scene.report(ReportKind::Accepted(second.id));
+    scene.fill(second.id, Side::Sell, 2, 4_495);
+    scene.report(ReportKind::Cancelled(second.id));
+    let third = scene.close();
+    assert_eq!(third.quantity, 3);
+    scene.reject(third.id);
+    assert_eq!(scene.broker.refused, [Refusal::CloseFailed]);
+    scene.trade(4_494);
+    assert_eq!(scene.broker.sent, []);
+    // Another reason is another attempt.
+    scene.wait(1);
+    scene.desk.on_closing_time(at(scene.now), &mut scene.broker);
+    let fourth = scene.close();
+    scene.fill(fourth.id, Side::Sell, 3, 4_494);
+    assert_eq!(scene.desk.ledger().position(), 0);
+}
+
+/// Case 4: nothing is heard of a close.
+#[test]
+fn silence_about_a_close_is_neither_taken_for_a_close_nor_for_none() {
+    let mut scene = Scene::long();
+    scene.decide(Target::Flat);
+    let close = scene.close();
+    scene.wait(10);
+    assert_eq!(scene.count("orders without an answer"), 1);
+    // A second close could sell the contracts twice.
+    scene.decide(Target::Flat);
+    scene.trade(4_400);
+    scene.desk.on_closing_time(at(scene.now), &mut scene.broker);
+    assert_eq!(scene.broker.sent, []);
+    // What became of it is known: it never arrived.
+    scene.report(ReportKind::Rejected(close.id, RejectReason::NeverArrived));
+    let again = scene.close();
+    scene.fill(again.id, Side::Sell, 5, 4_400);
+    assert_eq!(scene.desk.ledger().position(), 0);
+}
+
+#[test]
+fn nothing_is_entered_while_an_order_is_unanswered() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    scene.wait(9);
+    assert_eq!(scene.count("orders without an answer"), 0);
+    scene.wait(1);
+    assert_eq!(scene.count("orders without an answer"), 1);
+    // To cancel it is always allowed.
+    scene.decide(Target::Short);
+    assert_eq!(scene.close().quantity, 0);
+    assert_eq!(scene.broker.refused, [Refusal::Unanswered]);
+    scene.desk.on_orders_dropped();
+    // The drop is an answer; so is anything that is reported of an order.
+    scene.decide(Target::Long);
+    let second = scene.submitted().id;
+    assert_ne!(second, id);
+    scene.wait(10);
+    scene.report(ReportKind::Accepted(second));
+    scene.report(ReportKind::Cancelled(second));
+    scene.decide(Target::Short);
+    assert_eq!(scene.submitted().side, Side::Sell);
+    assert_eq!(scene.broker.refused, [Refusal::Unanswered]);
+}
+
+/// Case 5: the close before the session's end is rejected.
+#[test]
+fn a_rejected_flatten_is_sent_again() {
+    let mut scene = Scene::long();
+    scene.wait(1);
+    scene.desk.on_closing_time(at(scene.now), &mut scene.broker);
+    let first = scene.close();
+    scene.reject(first.id);
+    let second = scene.close();
+    assert_eq!((second.reason, second.quantity), (ExitReason::SessionClose, 5));
+    scene.fill(second.id, Side::Sell, 5, 4_500);
+    scene.desk.on_session_end();
+    assert_eq!(scene.desk.ledger().position(), 0);
+}
+
+/// Case 7: every order is rejected.
+#[test]
+fn rejections_in_a_row_stop_entries_until_the_next_session() {
+    let mut scene = Scene::new();
+    for _ in 0..3 {
+        scene.decide(Target::Long);
+        let id = scene.submitted().id;
+        scene.reject(id);
+    }
+    for _ in 0..207 {
+        scene.decide(Target::Long);
+    }
+    assert_eq!(scene.broker.sent, []);
+    assert_eq!(scene.broker.refused, [Refusal::Rejections; 207]);
+    assert_eq!(scene.count("refused: orders_rejected"), 207);
+    scene.desk.on_session_open();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    scene.report(ReportKind::Accepted(id));
+}

@@ -1,0 +1,276 @@
+//! The orders that were sent, and what is known of each: a table without effects.
+
+use super::order::{Fill, FillId, OrderId};
+use crate::market::Timestamp;
+
+/// Orders that are remembered.
+const MOST_ORDERS: usize = 64;
+/// Fills by whose identity one that is told again is recognised.
+const MOST_FILLS: usize = 1024;
+
+/// What is known of an order, which is what was reported and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OrderState {
+    /// Sent, and nothing was reported since.
+    Sent,
+    /// Nothing was reported for longer than an answer takes. The order may work, may have filled, and
+    /// may never have arrived.
+    Unanswered,
+    /// The venue has it.
+    Working,
+    /// Filled whole, cancelled or rejected. A fill that is reported later still counts.
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct WorkingOrder {
+    id: OrderId,
+    quantity: u32,
+    filled: u32,
+    state: OrderState,
+    sent: Timestamp,
+}
+
+/// What a reported fill is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reported {
+    /// A fill of an order of ours.
+    New,
+    /// A fill that was reported before.
+    Again,
+    /// A fill of an order that was not sent from here, or is no longer remembered.
+    Unknown,
+}
+
+/// The orders sent last, and the fills reported last.
+#[derive(Clone, Debug)]
+pub(super) struct WorkingOrders {
+    orders: Vec<WorkingOrder>,
+    /// Place of the order sent last.
+    last: usize,
+    unanswered: usize,
+    fills: Vec<FillId>,
+    /// Place of the next fill, once there are [`MOST_FILLS`].
+    next_fill: usize,
+    /// Nanoseconds after which an order of which nothing was reported is unanswered.
+    answers_within: i64,
+    deadline: Timestamp,
+}
+
+impl WorkingOrders {
+    /// Creates an empty table. `i64::MAX` waits for every answer.
+    pub(super) fn new(answers_within: i64) -> WorkingOrders {
+        WorkingOrders {
+            orders: Vec::with_capacity(MOST_ORDERS),
+            last: 0,
+            unanswered: 0,
+            fills: Vec::with_capacity(MOST_FILLS),
+            next_fill: 0,
+            answers_within,
+            deadline: Timestamp::MAX,
+        }
+    }
+
+    /// Returns when the next order becomes unanswered; `Timestamp::MAX` if none waits for an answer.
+    #[inline]
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.deadline
+    }
+
+    /// Returns whether an order is unanswered.
+    pub(super) fn has_unanswered(&self) -> bool {
+        self.unanswered > 0
+    }
+
+    /// Returns the state of an order; `None` if it is not remembered.
+    #[cfg(test)]
+    pub(super) fn state(&self, id: OrderId) -> Option<OrderState> {
+        self.orders.iter().find(|order| order.id == id).map(|order| order.state)
+    }
+
+    /// Takes an order that is being sent. It replaces the oldest that has ended, or else the oldest.
+    pub(super) fn send(&mut self, id: OrderId, quantity: u32, now: Timestamp) {
+        let order = WorkingOrder { id, quantity, filled: 0, state: OrderState::Sent, sent: now };
+        if self.orders.len() < MOST_ORDERS {
+            self.last = self.orders.len();
+            self.orders.push(order);
+        } else {
+            let mut places = (1..=MOST_ORDERS).map(|step| (self.last + step) % MOST_ORDERS);
+            let oldest = (self.last + 1) % MOST_ORDERS;
+            let has_ended = |&place: &usize| self.orders[place].state == OrderState::Ended;
+            self.last = places.find(has_ended).unwrap_or(oldest);
+            self.orders[self.last] = order;
+        }
+        self.count();
+    }
+
+    /// Marks an order as working. Returns whether it is known; one that has ended stays so.
+    pub(super) fn accept(&mut self, id: OrderId) -> bool {
+        self.answer(id, OrderState::Working)
+    }
+
+    /// Marks an order as ended. Returns whether it, or the entry whose bracket it belongs to, is known.
+    pub(super) fn end(&mut self, id: OrderId) -> bool {
+        self.answer(id, OrderState::Ended)
+    }
+
+    /// Marks all orders as ended.
+    pub(super) fn end_all(&mut self) {
+        for order in &mut self.orders {
+            order.state = OrderState::Ended;
+        }
+        self.count();
+    }
+
+    /// Takes a reported fill.
+    pub(super) fn fill(&mut self, fill: &Fill) -> Reported {
+        if self.fills.contains(&fill.id) {
+            return Reported::Again;
+        }
+        let parent = fill.order.entry();
+        let Some(order) = self.find(parent) else {
+            return Reported::Unknown;
+        };
+        if order.id == fill.order {
+            order.filled = order.filled.saturating_add(fill.quantity);
+            if order.filled >= order.quantity {
+                order.state = OrderState::Ended;
+            } else if order.state != OrderState::Ended {
+                order.state = OrderState::Working;
+            }
+        }
+        if self.fills.len() < MOST_FILLS {
+            self.fills.push(fill.id);
+        } else {
+            self.fills[self.next_fill] = fill.id;
+            self.next_fill = (self.next_fill + 1) % MOST_FILLS;
+        }
+        self.count();
+        Reported::New
+    }
+
+    /// Marks the orders as unanswered whose time is over at `now`, and returns their number.
+    pub(super) fn on_time(&mut self, now: Timestamp) -> u64 {
+        let within = self.answers_within;
+        let silent = self.orders.iter_mut().filter(|order| {
+            order.state == OrderState::Sent && order.sent.saturating_add(within) <= now
+        });
+        let mut count = 0;
+        for order in silent {
+            order.state = OrderState::Unanswered;
+            count += 1;
+        }
+        self.count();
+        count
+    }
+
+    fn answer(&mut self, id: OrderId, state: OrderState) -> bool {
+        let parent = id.entry();
+        let Some(order) = self.find(parent) else {
+            return false;
+        };
+        if order.id == id && order.state != OrderState::Ended {
+            order.state = state;
+        }
+        self.count();
+        true
+    }
+
+    /// Returns the order of this name. It is nearly always one of the last.
+    fn find(&mut self, id: OrderId) -> Option<&mut WorkingOrder> {
+        let count = self.orders.len();
+        let mut newest_first = (0..count).map(|step| (self.last + count - step) % count);
+        let place = newest_first.find(|&place| self.orders[place].id == id)?;
+        Some(&mut self.orders[place])
+    }
+
+    /// Counts what is unanswered, and works out the next deadline.
+    fn count(&mut self) {
+        if self.answers_within == i64::MAX {
+            return;
+        }
+        let has = |state| move |order: &&WorkingOrder| order.state == state;
+        self.unanswered = self.orders.iter().filter(has(OrderState::Unanswered)).count();
+        let sent = self.orders.iter().filter(has(OrderState::Sent)).map(|order| order.sent).min();
+        let deadline = sent.map(|sent| sent.saturating_add(self.answers_within));
+        self.deadline = deadline.unwrap_or(Timestamp::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execution::{Bracket, Purpose};
+    use crate::market::{Money, Price, Side};
+
+    fn at(nanos: i64) -> Timestamp {
+        Timestamp::from_nanos(nanos)
+    }
+
+    fn fill(id: u64, order: OrderId, quantity: u32) -> Fill {
+        Fill {
+            id: FillId(id),
+            order,
+            side: Side::Buy,
+            quantity,
+            price: Price::ZERO,
+            slippage: Money::ZERO,
+            commission: Money::ZERO,
+            time: at(0),
+            purpose: Purpose::Entry(Bracket::default()),
+            contract: 0,
+        }
+    }
+
+    #[test]
+    fn an_order_goes_from_sent_over_working_to_ended_and_never_back() {
+        let id = OrderId(1);
+        let mut orders = WorkingOrders::new(10);
+        assert!(!orders.accept(id));
+        orders.send(id, 3, at(0));
+        assert_eq!((orders.state(id), orders.deadline()), (Some(OrderState::Sent), at(10)));
+        assert_eq!(orders.on_time(at(9)), 0);
+        assert_eq!(orders.on_time(at(10)), 1);
+        assert_eq!((orders.has_unanswered(), orders.deadline()), (true, Timestamp::MAX));
+        assert!(orders.accept(id));
+        assert_eq!((orders.has_unanswered(), orders.on_time(at(99))), (false, 0));
+        assert_eq!(orders.fill(&fill(1, id, 2)), Reported::New);
+        assert_eq!(orders.state(id), Some(OrderState::Working));
+        // A bracket's order is known by its entry, and tells nothing of it.
+        assert!(orders.end(id.stop_loss()));
+        assert_eq!(orders.fill(&fill(2, id.profit_target(), 2)), Reported::New);
+        assert_eq!(orders.state(id), Some(OrderState::Working));
+        assert_eq!(orders.fill(&fill(3, id, 1)), Reported::New);
+        assert_eq!(orders.state(id), Some(OrderState::Ended));
+        assert!(orders.accept(id));
+        assert_eq!(orders.state(id), Some(OrderState::Ended));
+    }
+
+    #[test]
+    fn a_fill_counts_once_and_only_if_its_order_is_known() {
+        let mut orders = WorkingOrders::new(i64::MAX);
+        orders.send(OrderId(1), 5_000, at(0));
+        assert_eq!(orders.fill(&fill(7, OrderId(2), 1)), Reported::Unknown);
+        assert_eq!(orders.fill(&fill(7, OrderId(1), 1)), Reported::New);
+        assert_eq!(orders.fill(&fill(7, OrderId(1), 1)), Reported::Again);
+        // Two fills of the same quantity at the same time are two.
+        for id in 8..8 + 2 * MOST_FILLS as u64 {
+            assert_eq!(orders.fill(&fill(id, OrderId(1), 1)), Reported::New);
+            assert_eq!(orders.fill(&fill(id - 1, OrderId(1), 1)), Reported::Again);
+        }
+    }
+
+    /// What works is remembered longer than what has ended.
+    #[test]
+    fn the_oldest_order_that_has_ended_makes_room() {
+        let mut orders = WorkingOrders::new(i64::MAX);
+        for id in 1..=MOST_ORDERS as u64 {
+            orders.send(OrderId(id), 1, at(0));
+        }
+        orders.end(OrderId(3));
+        orders.end(OrderId(2));
+        orders.send(OrderId(65), 1, at(0));
+        assert!(!orders.accept(OrderId(2)));
+        assert!(orders.accept(OrderId(1)) && orders.accept(OrderId(3)));
+    }
+}
