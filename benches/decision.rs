@@ -1,6 +1,6 @@
 //! A decision of the agents: how long it takes, and what of it, on every backend.
 //!
-//! `cargo bench --bench decision -- [decisions]`: so many decisions (default 5,000) on a 5-minute
+//! `cargo bench --bench decision -- [decisions]`: the number of decisions (default 5,000) on a 5-minute
 //! close, where the tactical encoder runs, and on a 30-minute close, where all encoders do; with
 //! the built-in set, 30 passes, and thresholds at 0, so that both stages run. All of it is on the
 //! backend's thread, pinned to one core, as in the pinned pipeline; masks are filled after the

@@ -20,7 +20,7 @@ use quanta::Clock;
 const STOLEN: u64 = 1_000;
 /// The longest gap that is told apart: ten seconds, in nanoseconds.
 const LONGEST: u64 = 10_000_000_000;
-/// So many of the largest gaps are listed.
+/// Number of the largest gaps that are listed.
 const LISTED: usize = 5;
 
 fn main() -> ExitCode {

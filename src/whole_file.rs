@@ -13,36 +13,36 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
-/// What begins the name of a file that is being written. No name that a person would choose: it is
-/// swept away.
+/// The beginning of the name of a file that is being written. No name that a person would choose:
+/// it is swept away.
 const UNFINISHED: &str = ".algospace-unfinished-";
 
-/// What begins the name of a [`WorkingFolder`].
+/// The beginning of the name of a [`WorkingFolder`].
 const WORKING: &str = ".algospace-history-";
 
-/// What a preparation makes in its [`WorkingFolder`].
+/// The files that a preparation makes in its [`WorkingFolder`].
 const PREPARED: [&str; 3] = ["history.ticks", "synthetic.ticks", "rejects.csv"];
 
 /// A kind of file that the program writes.
 pub(crate) struct Kind<'a> {
     /// In words, such as "a tick file".
     pub what: &'a str,
-    /// Whether an existing file is of this kind, so that it may be replaced.
+    /// Returns whether an existing file is of this kind, so that it may be replaced.
     pub is_ours: &'a dyn Fn(&mut File) -> bool,
 }
 
 impl Kind<'_> {
-    /// A file in a folder that is known to be the program's own, whatever it holds.
+    /// A file in a folder that is known to be the program's own, with any content.
     pub const IN_OUR_FOLDER: Kind<'static> = Kind { what: "a regular file", is_ours: &|_| true };
 }
 
-/// Whether a file begins with these bytes.
+/// Returns whether a file begins with these bytes.
 pub(crate) fn begins_with(file: &mut File, beginning: &[u8]) -> bool {
     let mut found = Vec::with_capacity(beginning.len());
     file.take(beginning.len() as u64).read_to_end(&mut found).is_ok() && found == beginning
 }
 
-/// What a path names, however it is spelled.
+/// The file that a path names, however it is spelled.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Identity {
     /// A file that exists, by device and inode: links of any kind are the file itself.
@@ -61,14 +61,14 @@ impl Identity {
         Some(Identity::Free(folder.dev(), folder.ino(), path.file_name()?.to_owned()))
     }
 
-    /// Whether two paths name one file, there or not.
+    /// Returns whether two paths name one file, there or not.
     pub fn is_same(one: &Path, other: &Path) -> bool {
         let one = Identity::of(one);
         one.is_some() && one == Identity::of(other)
     }
 }
 
-/// Where a file goes.
+/// The destination of a file.
 enum Target {
     /// To a name in a folder, whose file it replaces if there is one.
     Name(PathBuf),
@@ -84,7 +84,7 @@ pub(crate) fn check(path: &Path, kind: &Kind) -> io::Result<()> {
     target(path, kind).map(drop)
 }
 
-/// Whether a file of this kind stands at `path`.
+/// Returns whether a file of this kind stands at `path`.
 pub(crate) fn is_there(path: &Path, kind: &Kind) -> bool {
     let is_file = |found: Metadata| found.is_file();
     fs::metadata(path).is_ok_and(is_file)
@@ -225,8 +225,8 @@ pub(crate) fn sweep(folder: &Path) -> Vec<PathBuf> {
     paths.filter(|path| is_unfinished(path) && remove_abandoned(path).is_ok()).collect()
 }
 
-/// Whether something is what this module leaves unfinished: by its name and type, and a folder by
-/// all that is in it.
+/// Returns whether something is what this module leaves unfinished: by its name and type, and a
+/// folder by all that is in it.
 pub(crate) fn is_unfinished(path: &Path) -> bool {
     if is_unfinished_file(path) {
         return true;

@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench gate` exits with status 1 on a regression; `perf/README.md` says how to
 //! read it. `-- WORD` runs the rows whose names contain the word, and no ratio. `PERF_UPDATE=1`
-//! writes the baseline anew.
+//! rewrites the baseline.
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -76,7 +76,7 @@ fn run(word: &str, is_update: bool) -> Result<bool, String> {
     Ok(passes)
 }
 
-/// Counts the rows' allocations; whether there are none.
+/// Counts the rows' allocations; returns whether no row made any.
 fn allocations(chosen: &[usize]) -> bool {
     let mut passes = true;
     for &(name, row) in chosen.iter().map(|&row| &ROWS[row]) {

@@ -3,13 +3,13 @@
 //!
 //! No crate known to us has a streaming list of fair value gaps, so the yardstick is the plain way
 //! to write it: a vector of zones, looked through on every bar, without age, depth or taps.
-//! wickra's `HighLowVolumeNodes` is a rolling profile that is built anew for every bar, with as
+//! wickra's `HighLowVolumeNodes` is a rolling profile that is rebuilt for every bar, with as
 //! many rows as ours spans on average; it finds the one least traded row, where ours finds all
 //! valleys, their depths, the point of control and the value area. Traded volume is beside the map
 //! that one would otherwise use.
 //!
 //! `cargo bench -p algospace-hft-peers --bench zones -- [bars]`: that many bars (default 10,000).
-//! Runs alternate; each figure is the least of many short ones, since whatever else the machine
+//! Runs alternate; each figure is the least of many short ones, since everything else that the machine
 //! does only adds.
 
 use std::collections::HashMap;

@@ -3,7 +3,7 @@
 use super::fold::{BarFold, interval};
 use crate::market::{Bar, BarFlags, Calendar, Session, Tick, TickFlags, Timeframe, Timestamp};
 
-/// How many ticks the bar stage saw and left out.
+/// Counts of ticks that the bar stage saw and left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TickCounts {
     /// Left out: their bar was already closed.
@@ -37,7 +37,7 @@ pub struct BarBuilder {
     /// Time of the last tick in the session; `Timestamp::MIN` before the first.
     last_time: Timestamp,
     seen_any: bool,
-    /// Whether the next bar begins within the interval of one that a contract change cut off.
+    /// `true` if the next bar begins within the interval of one that a contract change cut off.
     cut: bool,
     counts: TickCounts,
 }
@@ -53,7 +53,7 @@ impl BarBuilder {
         let divisor = sorted.iter().fold(0, |divisor, timeframe| {
             greatest_common_divisor(divisor, u32::from(timeframe.minutes()))
         });
-        // Daily bars alone are sessions, whatever their length, and need no finer bar; any base
+        // Daily bars alone are sessions, of any length, and need no finer bar; any base
         // that divides a day serves them.
         let base = Timeframe::from_minutes(divisor).unwrap_or(Timeframe::MINUTE_1);
         let emit_base = sorted.first() == Some(&base);
@@ -260,8 +260,8 @@ impl BarBuilder {
         self.last_time = tick.time;
     }
 
-    /// When a silence before `tick` ended: with the start of the history bar whose first tick it
-    /// is.
+    /// Returns the end of a silence before `tick`: with the start of the history bar whose first
+    /// tick it is.
     fn began(&self, tick: &Tick) -> Timestamp {
         let back = match (tick.flags.any(TickFlags::BAR_OPEN), tick.flags.any(TickFlags::BAR_CLOSE))
         {
@@ -323,7 +323,7 @@ impl BarBuilder {
 
     /// Hands out the base bar and folds it into the coarser ones.
     fn close_base(&mut self, emit: &mut impl FnMut(&Bar)) {
-        // Whatever the coarser bars hold from before this bar ends first.
+        // What the coarser bars hold from before this bar ends first.
         let start = self.bar.start;
         self.close_coarse_by(start, emit);
         if self.emit_base {

@@ -43,8 +43,8 @@ impl BarFold {
         self.bar.take()
     }
 
-    /// Adds a finer bar, which lies within one bar of this timeframe. Whatever ended before it must
-    /// have been taken out with [`BarFold::close_by`].
+    /// Adds a finer bar, which lies within one bar of this timeframe. Every bar that ended before
+    /// it must have been taken out with [`BarFold::close_by`].
     pub(super) fn add(&mut self, finer: &Bar, session: &Session) {
         match &mut self.bar {
             None => {

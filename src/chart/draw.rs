@@ -124,7 +124,7 @@ fn time_axis(frame: &Frame, bars: &[ChartBar]) -> Axis {
         .spike_color(GREY)
 }
 
-/// What the price axis shows: the candles and the estimate, not a level from days ago.
+/// Returns the range of the price axis: the candles and the estimate, not a level from days ago.
 fn price_range(input: &ChartInput) -> Vec<Option<f64>> {
     let candles = input.bars.iter().flat_map(|bar| [bar.low, bar.high]);
     let estimates = input.slow_points.iter().map(|point| point.estimate);
@@ -294,7 +294,7 @@ fn levels(plot: &mut Plot, frame: &Frame, points: &[SlowPoint]) {
     }
 }
 
-/// For each point and each of its prices a short level line; `None` if there is none.
+/// Returns a short level line for each point and each of its prices; `None` without points.
 fn segments(
     frame: &Frame,
     points: &[SlowPoint],

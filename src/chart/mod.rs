@@ -18,7 +18,7 @@ use crate::market::{Bar, Timeframe, Timestamp};
 use crate::page::{PAGE, escape, page};
 use crate::whole_file;
 
-/// What a chart shows. Prices are in points; NaN is no value.
+/// The content of a chart. Prices are in points; NaN is no value.
 #[derive(Clone, Debug)]
 pub struct ChartInput {
     /// Symbol of the product, such as `ES`.
@@ -40,16 +40,16 @@ pub struct ChartInput {
     /// Values of the slow indicators, in order of time. The first may be of before the bars: it
     /// holds until the second.
     pub slow_points: Vec<SlowPoint>,
-    /// What a reader should know, a sentence each.
+    /// Notes for the reader, a sentence each.
     pub notes: Vec<String>,
 }
 
 /// A candle.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChartBar {
-    /// When it starts.
+    /// Its start.
     pub start: Timestamp,
-    /// When it ends.
+    /// Its end.
     pub end: Timestamp,
     /// First price.
     pub open: f64,
@@ -82,9 +82,9 @@ impl From<&Bar> for ChartBar {
 pub struct ChartGap {
     /// Below the price; else bearish, above it.
     pub bullish: bool,
-    /// When it was confirmed.
+    /// Time at which it was confirmed.
     pub from: Timestamp,
-    /// When it was filled or dropped; `None` if it was still open at the end.
+    /// Time at which it was filled or dropped; `None` if it was still open at the end.
     pub until: Option<Timestamp>,
     /// Upper edge.
     pub top: f64,
@@ -95,7 +95,7 @@ pub struct ChartGap {
 /// The slow indicators' values of one bar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlowPoint {
-    /// When they became known.
+    /// Time at which they became known.
     pub known: Timestamp,
     /// The Nadaraya-Watson estimate.
     pub estimate: f64,
@@ -137,7 +137,7 @@ pub enum ChartError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// Cause.
         source: io::Error,
     },
 }

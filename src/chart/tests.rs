@@ -8,7 +8,7 @@ fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// Where the axis has an instant whose Chicago clock shows this.
+/// Returns the axis's value of an instant whose Chicago clock shows this.
 fn place(chicago: &str) -> Value {
     let shown: jiff::civil::DateTime = chicago.parse().unwrap();
     shown.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_millisecond().into()
@@ -59,7 +59,7 @@ fn two_sessions() -> ChartInput {
     }
 }
 
-/// What the page gives to the library that draws.
+/// Returns the data that the page gives to the library that draws.
 fn plot(input: &ChartInput) -> Value {
     let html = render(input).unwrap();
     let start = html.find("Plotly.newPlot(\"chart-session\", ").unwrap();
@@ -177,7 +177,7 @@ fn slow_values_stand_where_they_became_known_and_levels_hold_until_the_next() {
     );
     let vote = traces(&plot, "Vote")[0];
     assert_eq!((&vote["y"], &vote["yaxis"]), (&serde_json::json!([3.0, 3.0]), &"y2".into()));
-    // The crossing before the first bar is none of this chart's.
+    // The crossing before the first bar is not on this chart.
     assert_eq!(traces(&plot, "Crossing down")[0]["x"], Value::from(vec![known[1].clone()]));
     // What has no value is not in the legend either.
     for name in ["Crossing up", "Value area", "Vote’s average", "Upper band of the vote"] {

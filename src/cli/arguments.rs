@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The arguments of the command line.
 
 use std::path::PathBuf;
 
@@ -46,7 +46,7 @@ pub(super) enum Command {
     Synth(SynthArguments),
     /// Write what a stage makes of the history to a table, or draw it
     Inspect {
-        /// What to write
+        /// Output to write
         what: Inspected,
         /// The configuration file: its history, bars and strategy
         #[arg(long, value_name = "FILE")]
@@ -80,7 +80,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR")]
         output: PathBuf,
     },
-    /// Make report.html of a finished run anew, from the other files of its directory
+    /// Rebuild report.html of a finished run from the other files of its directory
     Report {
         /// The run's output directory
         run_dir: PathBuf,
@@ -131,7 +131,7 @@ pub(super) struct ImportArguments {
     /// Join several contracts: when to move to the next one
     #[arg(long, value_enum)]
     pub(super) roll: Option<Roll>,
-    /// How the prices of joined contracts meet
+    /// Adjustment of the prices of joined contracts
     #[arg(long, value_enum, default_value_t = Adjust::None, requires = "roll")]
     pub(super) adjust: Adjust,
     /// IANA zone of times without an offset, such as America/Chicago [default: the preset's]
@@ -140,11 +140,11 @@ pub(super) struct ImportArguments {
     /// Seconds in a bar [default: the preset's, or told from the first bars]
     #[arg(long, value_name = "SECONDS")]
     pub(super) bar_seconds: Option<u32>,
-    /// What the columns of a text file hold, such as date,time,price,-,size; `-` is not read, `...`
+    /// Contents of a text file's columns, such as date,time,price,-,size; `-` is not read, `...`
     /// at the end lets more follow [default: the preset's, or the header's]
     #[arg(long, value_name = "NAMES")]
     pub(super) columns: Option<Layout>,
-    /// What stands between the columns of a text file: one character, or `tab` [default: the
+    /// Separator of a text file's columns: one character, or `tab` [default: the
     /// preset's]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     pub(super) delimiter: Option<u8>,
@@ -172,7 +172,7 @@ pub(super) struct ImportArguments {
     /// Fail if more than this part of all rows (0 to 0.5) is refused; 0 takes a whole file or none
     #[arg(long, value_name = "FRACTION", default_value_t = 0.5)]
     pub(super) max_refused: f64,
-    /// Where refused rows go [default: OUTPUT.rejects.csv]
+    /// File for refused rows [default: OUTPUT.rejects.csv]
     #[arg(long, value_name = "FILE")]
     pub(super) rejects: Option<PathBuf>,
 }
@@ -214,7 +214,7 @@ pub(super) struct SynthArguments {
     /// Trades of an average day
     #[arg(long, default_value_t = 340_000)]
     pub(super) trades_per_day: u32,
-    /// How strong the edge of `regimes` is: ticks that a trend drifts in half an hour of a regular
+    /// Strength of the edge of `regimes`: ticks that a trend drifts in half an hour of a regular
     /// session
     #[arg(long, default_value_t = 12.0)]
     pub(super) trend_ticks_per_half_hour: f64,

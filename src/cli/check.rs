@@ -15,7 +15,7 @@ use crate::performance::{
 use crate::run::{Missing, Survey, open_backend, open_model_set, survey};
 use crate::whole_file::Identity;
 
-/// So many holes are listed to people.
+/// Most holes that are listed to people.
 const MOST_HOLES: usize = 10;
 
 /// Reads a configuration; anything wrong with it is bad usage.
@@ -90,7 +90,7 @@ pub(super) fn load_backtest(path: &Path) -> Result<(Config, Instrument), Failure
     }
 }
 
-/// Refuses every output of a run that cannot be.
+/// Refuses every invalid output of a run.
 pub(super) fn check_outputs(path: &Path, config: &Config) -> Result<(), Failure> {
     let directory = &config.output.directory;
     let files: Vec<_> = RUN_FILES.iter().map(|name| directory.join(name)).collect();
@@ -139,7 +139,7 @@ fn survey_apart(config: &Config) -> Result<Survey, Failure> {
     survey.map_err(Failure::usage)
 }
 
-/// What a run would warn of, as far as it is known before.
+/// Returns the warnings of a run, as far as they are known before it.
 fn caveats(survey: &Survey) -> impl Iterator<Item = String> {
     let made_up = survey.made_up.then(|| MADE_UP_MARKET.to_owned());
     let never = survey.decides_from.is_none().then(|| NOTHING_TO_DECIDE.to_owned());
@@ -156,7 +156,7 @@ fn second(time: Timestamp) -> String {
     text.split_once('.').map_or_else(|| text.clone(), |(seconds, _)| format!("{seconds}Z"))
 }
 
-/// What the run would see, for people.
+/// Returns what the run would see, for people.
 fn lines(config: &Config, survey: &Survey) -> Vec<String> {
     let kind = match survey.is_prepared {
         false => "native".to_owned(),

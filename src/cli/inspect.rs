@@ -55,7 +55,7 @@ pub(super) fn inspect(
     }
 }
 
-/// What the stages write, as a table.
+/// The rows that the stages write, as a table.
 enum Rows<'a> {
     Bars(BarTable<'a>),
     Features(FeatureTable<'a>),
@@ -149,7 +149,7 @@ fn table(
     Ok(())
 }
 
-/// What a table is made of, as in a run's manifest.
+/// Returns the facts about a table's origin, as in a run's manifest.
 fn facts(config: &Config, history: &History) -> Result<Vec<(String, String)>, HistoryError> {
     Ok(facts_of(config, &history.name, &history.sha256()?))
 }

@@ -26,7 +26,7 @@ use arguments::{Arguments, Command};
 use crate::printable::printable;
 use crate::run::BacktestError;
 
-/// Why a command ended without what was asked for.
+/// The reason why a command failed.
 #[derive(Debug)]
 enum Failure {
     /// The command line or the configuration is not right: exit status 2.
@@ -130,7 +130,7 @@ fn said(done: io::Result<()>) {
     }
 }
 
-/// Why not everything that was said has arrived.
+/// Returns the error that kept output from arriving, if any.
 fn standard_output_failure() -> Option<io::Error> {
     said(io::stdout().flush());
     UNSAID.lock().unwrap_or_else(PoisonError::into_inner).take()

@@ -1,4 +1,4 @@
-//! How long work shows that it goes on: a bar on a terminal, a line every tenth otherwise.
+//! Progress of long work: a bar on a terminal, a line every tenth otherwise.
 
 use std::io::IsTerminal;
 

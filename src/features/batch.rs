@@ -2,14 +2,14 @@
 
 use std::num::NonZeroUsize;
 
-/// What `step` makes of items `0..count`, one after the other, starting from `fresh`: the same bits
-/// as in one thread, computed in chunks on `threads`.
+/// Returns what `step` makes of items `0..count`, one after the other, starting from `fresh`: the
+/// same bits as in one thread, computed in chunks on `threads`.
 ///
 /// A chunk cannot know what the chunk before it leaves behind. So each begins `overlap` items early
 /// with a fresh state, which by the time its own items come should be equal to the true one: an
 /// indicator forgets. When all chunks are done, their beginnings are compared with the ends of the
 /// chunks before, and a chunk whose beginning was wrong is computed again from the true state.
-/// Equal must mean "gives the same for whatever comes"; then the result does not depend on
+/// Equal must mean "gives the same for every later item"; then the result does not depend on
 /// `overlap` or `threads`, only the time does.
 pub fn in_chunks<S, T>(
     fresh: &S,

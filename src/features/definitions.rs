@@ -9,9 +9,9 @@ use crate::indicators::{
 
 /// An indicator whose values are columns of the feature row.
 pub(super) trait Columns: Indicator {
-    /// What the indicator is made from.
+    /// The indicator's settings.
     type Settings: Copy;
-    /// How many columns.
+    /// Number of columns.
     const COUNT: usize;
     /// The columns, in order.
     fn definitions(settings: &Self::Settings) -> Vec<FieldDefinition>;

@@ -14,7 +14,7 @@ use crate::market::{Bar, Calendar, Instrument, Price, Session, Timeframe, Timest
 /// All indicators of all timeframes, and the row they write.
 ///
 /// Bars are counted on, without a reset at the daily break or over missing data, as charts do. When
-/// the series goes on in another contract, [`FeatureEngine::shift`] moves what is remembered.
+/// the series continues in another contract, [`FeatureEngine::shift`] moves what is remembered.
 ///
 /// After construction an update allocates nothing, except that the volume profile grows when prices
 /// spread wider than ever before.
@@ -32,11 +32,11 @@ pub struct FeatureEngine {
     disagreeing_trades: u64,
 }
 
-/// All that a [`FeatureEngine`] remembers: with it, an engine of the same settings goes on bit for
-/// bit.
+/// All that a [`FeatureEngine`] remembers: with it, an engine of the same settings continues bit
+/// for bit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FeatureState {
-    /// What it was computed with, so that it is not taken for something else.
+    /// Settings that it was computed with, so that it is not taken for something else.
     settings: IndicatorSettings,
     bars: Vec<Timeframe>,
     symbol: String,
@@ -141,8 +141,8 @@ impl FeatureEngine {
         self.state.timeframes.iter_mut().for_each(TimeframeIndicators::begin_anew);
     }
 
-    /// Takes a closed bar and writes the row anew; `None` if no indicator stands on its timeframe.
-    /// `traded` is what traded at each of its prices, where that is known.
+    /// Takes a closed bar and rewrites the row; `None` if no indicator is computed on its
+    /// timeframe. `traded` is what traded at each of its prices, where that is known.
     ///
     /// # Errors
     /// If no market can have made the bar; nothing is changed then.
@@ -178,7 +178,7 @@ impl FeatureEngine {
         Ok(Some(row))
     }
 
-    /// Moves all remembered prices by `ticks`: the series goes on in a contract whose price is so
+    /// Moves all remembered prices by `ticks`: the series continues in a contract whose price is so
     /// much higher.
     pub fn shift(&mut self, ticks: i64) {
         for timeframe in &mut self.state.timeframes {
@@ -192,13 +192,13 @@ impl FeatureEngine {
         }
     }
 
-    /// What it remembers.
+    /// Returns its memory.
     pub fn save(&self) -> FeatureState {
         let held = self.row.values[..self.layout.fields().len()].iter().map(|v| v.to_bits());
         FeatureState { held: held.collect(), ..self.state.clone() }
     }
 
-    /// Goes on from what another engine remembered.
+    /// Continues from another engine's memory.
     ///
     /// # Errors
     /// If that engine had other settings or another instrument; nothing is changed then.
@@ -227,7 +227,7 @@ impl FeatureEngine {
     }
 }
 
-/// Two engines are equal if they make the same rows of whatever comes.
+/// Two engines are equal if they make the same rows of all later bars.
 impl PartialEq for FeatureEngine {
     fn eq(&self, other: &FeatureEngine) -> bool {
         let bits = |engine: &FeatureEngine| engine.row.values.map(f64::to_bits);

@@ -1,10 +1,10 @@
-//! What a feature is: its name, unit, range and first valid bar.
+//! A feature's name, unit, range and first valid bar.
 
 use std::fmt;
 
 use crate::market::Timeframe;
 
-/// What a feature's number means.
+/// The unit of a feature's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// A price in points: it moves with the market's level, and with the contract at a roll.
@@ -19,7 +19,7 @@ pub enum Unit {
     Number,
     /// −1, 0 or 1.
     Direction,
-    /// How many.
+    /// A count.
     Count,
     /// Votes of remembered crossings.
     Votes,
@@ -32,7 +32,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// What a value of an indicator, which counts prices in ticks, is multiplied by.
+    /// Returns the factor of an indicator's value, which counts prices in ticks.
     #[inline(always)]
     pub(super) fn factor(self, tick_size: f64) -> f64 {
         match self {
@@ -60,7 +60,7 @@ impl fmt::Display for Unit {
     }
 }
 
-/// A feature of an indicator, on whatever timeframe.
+/// A feature of an indicator, on any timeframe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FieldDefinition {
     pub(super) name: &'static str,
@@ -77,13 +77,13 @@ pub struct Field {
     pub name: String,
     /// The bars on whose close it is computed; `None` if it is new on every row.
     pub timeframe: Option<Timeframe>,
-    /// What the number means.
+    /// The number's unit.
     pub unit: Unit,
     /// From where to where it goes, in words.
     pub range: &'static str,
     /// The first bar of its timeframe, counted from 0, that can have a value. A later bar may have
     /// none, as the distance to a gap where there is no gap.
     pub first_valid: usize,
-    /// What it is, in a sentence.
+    /// Its meaning, in a sentence.
     pub meaning: &'static str,
 }

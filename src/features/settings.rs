@@ -16,7 +16,7 @@ pub struct IndicatorSettings {
     pub timeframes: IndicatorTimeframes,
     /// Windows of the moving statistics, in bars.
     pub moving_statistics: MovingStatisticsLengths,
-    /// What counts as a fair value gap.
+    /// The definition of a fair value gap.
     pub fair_value_gap: FairValueGapSettings,
     /// The momentum index.
     pub momentum_index: MomentumIndexSettings,
@@ -97,7 +97,7 @@ impl IndicatorTimeframes {
         .filter_map(|(key, list)| Some((key, list.as_deref()?)))
     }
 
-    /// What is computed on the bars of `timeframe`.
+    /// Returns the indicators that are computed on the bars of `timeframe`.
     pub(super) fn chosen(&self, timeframe: Timeframe) -> Chosen {
         let on = |list: &Option<Vec<Timeframe>>, default: &[Timeframe]| {
             list.as_deref().unwrap_or(default).contains(&timeframe)

@@ -1,4 +1,4 @@
-//! How much each return resembles the one before.
+//! Autocorrelation: the resemblance of each return to the one before.
 
 use serde::{Deserialize, Serialize};
 
@@ -104,7 +104,7 @@ impl Autocorrelation {
         value
     }
 
-    /// What [`Autocorrelation::update`] would return.
+    /// Returns what [`Autocorrelation::update`] would return, and changes nothing.
     #[inline]
     pub fn peek(&self, log_return: f64) -> f64 {
         if log_return.is_nan() {
@@ -119,7 +119,7 @@ impl Autocorrelation {
         self.earlier.length()
     }
 
-    /// Whether the next return gives a value; nothing older than the window counts.
+    /// Returns whether the next return gives a value; nothing older than the window counts.
     pub fn is_ready(&self) -> bool {
         self.earlier.is_full()
     }

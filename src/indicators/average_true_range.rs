@@ -48,7 +48,7 @@ impl Indicator for AverageTrueRange {
         self.average.length() - 1
     }
 
-    /// Whether the mean of the first ranges counts for less than a millionth.
+    /// Returns whether the mean of the first ranges counts for less than a millionth.
     fn is_ready(&self) -> bool {
         self.average.is_settled()
     }

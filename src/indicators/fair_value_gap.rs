@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Indicator, SettingOutOfRange, TickBar};
 use zones::{Prices, Step, Zone, Zones};
 
-/// What counts as a gap, and how long it is kept.
+/// The definition of a gap, and its longest life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FairValueGapSettings {
@@ -30,7 +30,7 @@ impl Default for FairValueGapSettings {
 }
 
 impl FairValueGapSettings {
-    /// Whether every setting is in its range.
+    /// Checks that every setting is in its range.
     ///
     /// # Errors
     /// Naming the first that is not.
@@ -60,7 +60,7 @@ impl FairValueGapSettings {
 /// An update takes amortised constant time and never allocates. [`FairValueGap::is_ready`] is true
 /// from the third bar on: a zone from before the first bar cannot be known.
 ///
-/// Two are equal if they give the same values for whatever comes: when their bars began makes no
+/// Two are equal if they give the same values for all later bars: when their bars began makes no
 /// difference. With an age limit, one that began later is equal to the other `max_age` + 3 bars
 /// after.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,8 +93,8 @@ pub struct FairValueGapValues {
     pub bull: FairValueGapSide,
     /// The bearish side: zones above the price.
     pub bear: FairValueGapSide,
-    /// Width of the gap confirmed last, in ticks, negative if bearish, whatever became of its zone.
-    /// NaN if there is none, or it is older than `max_age`.
+    /// Width of the gap confirmed last, in ticks, negative if bearish, even if its zone is gone.
+    /// NaN before the first gap, or if it is older than `max_age`.
     pub newest_size: f64,
     /// Bars since that gap was confirmed, 0 with the bar that confirms it; NaN as `newest_size`.
     pub newest_age: f64,
@@ -109,7 +109,7 @@ impl FairValueGapValues {
     }
 }
 
-/// One side's zones at a bar. The floats describe the nearest zone and are NaN if there is none.
+/// One side's zones at a bar. The floats describe the nearest zone and are NaN without a zone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FairValueGapSide {
     /// Zones active after this bar.
@@ -124,9 +124,9 @@ pub struct FairValueGapSide {
     pub distance: f64,
     /// Bars since it was confirmed: 0 ≤ age ≤ `max_age`.
     pub age: f64,
-    /// How deep prices have come into it since: 0 untouched, 1 down to the far edge or beyond.
+    /// Depth that prices have reached in it since: 0 untouched, 1 down to the far edge or beyond.
     pub fill: f64,
-    /// Whether a later bar has reached its near edge; false if there is no zone.
+    /// `true` if a later bar has reached its near edge; false if there is no zone.
     pub tapped: bool,
 }
 
@@ -141,11 +141,11 @@ pub struct FairValueGapZone {
     pub top: i64,
     /// Lower edge in ticks.
     pub bottom: i64,
-    /// Whether a later bar has reached its near edge.
+    /// `true` if a later bar has reached its near edge.
     pub tapped: bool,
 }
 
-/// What one bar does to each side, with the zone that it confirms there if it does.
+/// The effect of one bar on each side, with the zone that it confirms there, if any.
 struct Change {
     bull: (Step, Zone),
     bear: (Step, Zone),

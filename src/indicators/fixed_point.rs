@@ -23,7 +23,7 @@ impl FixedPoint {
         FixedPoint { bound, steps, anchor: 1.5 * 2f64.powi(52) / steps }
     }
 
-    /// How many steps make one.
+    /// Returns the number of steps in one.
     pub fn steps(self) -> f64 {
         self.steps
     }

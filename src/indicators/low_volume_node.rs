@@ -40,7 +40,7 @@ impl Default for LowVolumeNodeSettings {
 }
 
 impl LowVolumeNodeSettings {
-    /// Whether every setting is in its range.
+    /// Checks that every setting is in its range.
     ///
     /// # Errors
     /// Naming the first that is not.
@@ -93,7 +93,8 @@ pub struct TradesDisagree {
 ///
 /// A node is a row that has strictly less volume than each of the `order` rows above and below it,
 /// as far as there are rows, and more than `min_ratio` of the busiest row's. The lowest and the
-/// highest row with volume are none. This is `scipy.signal.argrelextrema(numpy.less, mode="clip")`.
+/// highest row with volume are not nodes. This is
+/// `scipy.signal.argrelextrema(numpy.less, mode="clip")`.
 ///
 /// **Rows** lie on a fixed grid, whole multiples of `row_ticks`. [`Indicator::shift`] moves the
 /// grid too, so every value moves exactly, by any number of ticks; unless that is a multiple of
@@ -104,7 +105,7 @@ pub struct TradesDisagree {
 /// of 2²⁸ contracts or more, is left out, and there are no values until it has left the window. An
 /// update allocates only when the window spans more rows, or its bars touch more, than ever before.
 ///
-/// Two are equal if they give the same values for whatever comes: one that began later is equal to
+/// Two are equal if they give the same values for all later bars: one that began later is equal to
 /// the other after `window` bars, unless a bar was left out by one of them, or a shift by a part of
 /// a row moved the grid of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -135,14 +136,14 @@ pub struct LowVolumeNodeValues {
     pub value_area_low: f64,
 }
 
-/// A node of low volume; all NaN if there is none.
+/// A node of low volume; all NaN if absent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VolumeNode {
     /// Centre of its row, in ticks (half a tick off the grid if a row is an odd number of ticks).
     pub price: f64,
-    /// How much less volume it has than the busiest row, as a share of that: 0 < strength < 1.
+    /// Volume missing to the busiest row's, as a share of that: 0 < strength < 1.
     pub strength: f64,
-    /// How deep the valley is: the lower of its two sides, each the most volume before a row with
+    /// Depth of the valley: the lower of its two sides, each the most volume before a row with
     /// less than the node's, less the node's volume, as a share of the busiest row's: 0 <
     /// prominence < 1. This is `scipy.signal.peak_prominences` of the negated profile.
     pub prominence: f64,

@@ -4,7 +4,7 @@
 //! prices as whole ticks. Outputs that are prices, or differences of prices, are in ticks too. "No
 //! value" is NaN in a smooth field, never zero.
 //!
-//! Two indicators are equal when they give the same values for whatever comes.
+//! Two indicators are equal when they give the same values for all later bars.
 
 mod autocorrelation;
 mod average_true_range;
@@ -56,7 +56,7 @@ pub use volume_balance::VolumeBalance;
 pub use volume_statistics::{VolumeStatistics, VolumeValues};
 pub use weighted_average::{ExactWeightedAverage, WeightedAverage};
 
-/// What all indicators have in common.
+/// The interface of every indicator.
 ///
 /// Bars are counted from 0. Values of bar `t` depend on bars up to `t` only.
 pub trait Indicator {
@@ -72,9 +72,9 @@ pub trait Indicator {
     /// The first bar at which the formula is defined for every output (0 = the first bar).
     fn first_valid(&self) -> usize;
 
-    /// Whether enough bars were taken that the beginning of the data no longer shows.
+    /// Returns whether enough bars were taken that the beginning of the data no longer shows.
     fn is_ready(&self) -> bool;
 
-    /// Moves every stored price by `ticks`, for a series that goes on in another contract.
+    /// Moves every stored price by `ticks`, for a series that continues in another contract.
     fn shift(&mut self, ticks: i64);
 }

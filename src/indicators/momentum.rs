@@ -12,8 +12,8 @@ pub struct Momentum {
     last: SlidingWindow<Past>,
 }
 
-/// What a bar leaves behind, in ticks; NaN where there is none, so that what follows from it is NaN
-/// without a question. Whole numbers below 2⁵³ are exact.
+/// State that a bar leaves behind, in ticks; NaN where undefined, so that what follows from it is
+/// NaN without a question. Whole numbers below 2⁵³ are exact.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(into = "[u64; 2]", from = "[u64; 2]")]
 struct Past {
@@ -66,7 +66,7 @@ impl Momentum {
         Momentum { last: SlidingWindow::new(span) }
     }
 
-    /// What the bar makes, and its values.
+    /// Returns the state after the bar, and its values.
     #[inline]
     fn after(&self, bar: &TickBar) -> (Past, MomentumValues) {
         let before = self.last.oldest();

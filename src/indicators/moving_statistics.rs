@@ -16,7 +16,7 @@ use super::volume_statistics::{VolumeStatistics, VolumeValues};
 use super::weighted_average::ExactWeightedAverage;
 use super::{Indicator, SettingOutOfRange, TickBar};
 
-/// What every length may be: long enough for skewness, short enough that exact sums fit.
+/// The range of every length: long enough for skewness, short enough that exact sums fit.
 const LENGTHS: RangeInclusive<usize> = 3..=1000;
 
 /// Windows in bars, each 3 to 1,000.
@@ -58,7 +58,7 @@ impl Default for MovingStatisticsLengths {
 }
 
 impl MovingStatisticsLengths {
-    /// Whether every length is in its range.
+    /// Checks that every length is in its range.
     ///
     /// # Errors
     /// Naming the first that is not.
@@ -100,7 +100,7 @@ pub struct MovingStatistics {
     balance: VolumeBalance,
 }
 
-/// The values of one bar; NaN while there is none.
+/// The values of one bar; NaN while undefined.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MovingStatisticsValues {
     /// The Heiken Ashi candle, in ticks.

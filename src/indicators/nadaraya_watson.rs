@@ -30,8 +30,8 @@ pub struct NadarayaWatson {
     taps: usize,
     /// W(j) by j.
     weights: Vec<Pair>,
-    /// What the changes so far add to the deviation of the next bar, of the one after it, and so
-    /// on.
+    /// Amounts that the changes so far add to the deviation of the next bar, of the one after it,
+    /// and so on.
     to_come: Vec<Pair>,
     /// Bars taken, counted until all that is told of a bar is defined.
     bars: usize,
@@ -47,7 +47,7 @@ pub struct NadarayaWatson {
 /// An estimate with bandwidth h, and one with h - lag: side by side, for the processor's vectors.
 type Pair = [f64; 2];
 
-/// What shapes the estimate.
+/// The settings of the estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NadarayaWatsonSettings {
@@ -72,7 +72,7 @@ impl Default for NadarayaWatsonSettings {
 }
 
 impl NadarayaWatsonSettings {
-    /// Whether every setting is in its range.
+    /// Checks that every setting is in its range.
     ///
     /// # Errors
     /// Naming the first that is not.
@@ -143,7 +143,7 @@ fn plus_product(sums: Pair, weights: Pair, change: f64) -> Pair {
     [sums[0] + weights[0] * change, sums[1] + weights[1] * change]
 }
 
-/// What a bar leaves behind.
+/// State that a bar leaves behind.
 struct Step {
     source: i64,
     change: f64,

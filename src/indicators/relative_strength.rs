@@ -46,7 +46,7 @@ impl RelativeStrengthIndex {
         self.index()
     }
 
-    /// What [`RelativeStrengthIndex::update`] would return.
+    /// Returns what [`RelativeStrengthIndex::update`] would return, and changes nothing.
     #[inline]
     pub fn peek(&self, value: i64) -> f64 {
         let mut next = *self;
@@ -58,7 +58,7 @@ impl RelativeStrengthIndex {
         self.rises.length()
     }
 
-    /// Whether the mean of the first changes counts for less than a millionth.
+    /// Returns whether the mean of the first changes counts for less than a millionth.
     pub fn is_ready(&self) -> bool {
         self.rises.is_settled()
     }

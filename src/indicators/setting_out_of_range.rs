@@ -10,7 +10,7 @@ pub struct SettingOutOfRange {
     pub setting: &'static str,
     /// Its value.
     pub value: f64,
-    /// What it may be, in words.
+    /// Its range, in words.
     pub range: String,
 }
 

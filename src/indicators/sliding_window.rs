@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct SlidingWindow<T> {
     /// A ring.
     values: Vec<T>,
-    /// Where the oldest value stands, and the next one will.
+    /// Place of the oldest value, which the next one takes.
     next: usize,
     filled: usize,
 }
@@ -18,19 +18,19 @@ impl<T: Copy + Default> SlidingWindow<T> {
         SlidingWindow { values: vec![T::default(); length], next: 0, filled: 0 }
     }
 
-    /// How many values it holds when it is full.
+    /// Returns the number of values that it holds when full.
     #[inline]
     pub fn length(&self) -> usize {
         self.values.len()
     }
 
-    /// How many values were pushed since the window was empty, at most its length.
+    /// Returns the number of values pushed since the window was empty, at most its length.
     #[inline]
     pub fn filled(&self) -> usize {
         self.filled
     }
 
-    /// Whether as many values were pushed as the window holds.
+    /// Returns whether as many values were pushed as the window holds.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.filled == self.values.len()

@@ -1,4 +1,4 @@
-//! What traded at each price of a bar.
+//! The volume traded at each price of a bar.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ pub struct TradedVolume {
     base: i64,
 }
 
-/// Whether the same was traded; room makes no difference.
+/// Compares the trades; room makes no difference.
 impl PartialEq for TradedVolume {
     fn eq(&self, other: &TradedVolume) -> bool {
         self.range() == other.range() && self.used() == other.used()

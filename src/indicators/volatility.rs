@@ -49,7 +49,7 @@ impl Sums {
     }
 }
 
-/// The values of one bar, in the unit of the returns; NaN while there is none.
+/// The values of one bar, in the unit of the returns; NaN while undefined.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VolatilityValues {
     /// √(Σ r² / n).
@@ -132,7 +132,7 @@ impl RealisedVolatility {
         VolatilityValues { realised, of_volatility }
     }
 
-    /// What [`RealisedVolatility::update`] would return.
+    /// Returns what [`RealisedVolatility::update`] would return, and changes nothing.
     #[inline]
     pub fn peek(&self, log_return: f64) -> VolatilityValues {
         if log_return.is_nan() {
@@ -152,7 +152,7 @@ impl RealisedVolatility {
         self.returns.length() + self.volatilities.length()
     }
 
-    /// Whether the next return gives both values; nothing older than the windows counts.
+    /// Returns whether the next return gives both values; nothing older than the windows counts.
     pub fn is_ready(&self) -> bool {
         self.volatilities.is_full()
     }

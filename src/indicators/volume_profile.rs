@@ -37,11 +37,11 @@ pub(super) struct VolumeProfile {
     /// Length of the window in bars.
     window: usize,
     row_ticks: i64,
-    /// Where row 0 starts, in ticks.
+    /// Start of row 0, in ticks.
     origin: i64,
     /// Oldest first.
     bars: VecDeque<BookedBar>,
-    /// What each of `bars` put on each of its rows, oldest first.
+    /// Volume that each of `bars` put on each of its rows, oldest first.
     booked: VecDeque<u64>,
     /// Volumes of the rows from `base` on; 0 outside `first..end`.
     buffer: Vec<u64>,
@@ -64,7 +64,7 @@ struct BookedBar {
     left_out: bool,
 }
 
-/// How a bar's volume lies on its prices.
+/// The distribution of a bar's volume over its prices.
 #[derive(Clone, Copy)]
 pub(super) enum Allocation<'a> {
     /// Evenly.
@@ -75,10 +75,10 @@ pub(super) enum Allocation<'a> {
         ticks: u64,
         /// Units on each price.
         share: u64,
-        /// How many prices from the low up get one more.
+        /// Number of prices from the low up that get one more.
         remainder: u64,
     },
-    /// Where it traded.
+    /// At the prices at which it traded.
     Traded(&'a TradedVolume),
 }
 
@@ -150,7 +150,7 @@ impl<F: Fn(usize) -> u64> Rows<F> {
     }
 }
 
-/// Whether the same bars lie on the same grid. All else follows from these, or is room.
+/// Compares the bars and the grid. All else follows from these, or is room.
 impl PartialEq for VolumeProfile {
     fn eq(&self, other: &VolumeProfile) -> bool {
         // The same grid may be numbered from another row.
@@ -186,7 +186,7 @@ impl VolumeProfile {
         }
     }
 
-    /// Whether the window is full.
+    /// Returns whether the window is full.
     pub fn is_full(&self) -> bool {
         self.bars.len() == self.window
     }
@@ -289,7 +289,7 @@ impl VolumeProfile {
         (self.first, self.end) = trimmed(self.first, self.end, |row| self.volume(row));
     }
 
-    /// Where a bar goes beside the volume on rows `first..end`.
+    /// Returns a bar's place beside the volume on rows `first..end`.
     fn book(&self, bar: &TickBar, first: i64, end: i64) -> BookedBar {
         let row = |price: i64| (price - self.origin).div_euclid(self.row_ticks);
         let (low, high) = (row(bar.low), row(bar.high));

@@ -42,7 +42,7 @@ impl ExactWeightedAverage {
         self.average(self.numerator())
     }
 
-    /// What [`ExactWeightedAverage::update`] would return.
+    /// Returns what [`ExactWeightedAverage::update`] would return, and changes nothing.
     #[inline]
     pub fn peek(&self, value: i64) -> f64 {
         self.average(self.peek_numerator(value))
@@ -61,7 +61,7 @@ impl ExactWeightedAverage {
         self.window.is_full().then_some(self.numerator)
     }
 
-    /// What [`ExactWeightedAverage::numerator`] would be after `value`.
+    /// Returns [`ExactWeightedAverage::numerator`] as it would be after `value`.
     #[inline]
     pub fn peek_numerator(&self, value: i64) -> Option<i64> {
         (self.window.filled() + 1 >= self.length as usize)
@@ -79,7 +79,7 @@ impl ExactWeightedAverage {
         self.length as usize - 1
     }
 
-    /// Whether there is an average; nothing older than the window counts.
+    /// Returns whether there is an average; nothing older than the window counts.
     pub fn is_ready(&self) -> bool {
         self.window.is_full()
     }
@@ -131,7 +131,7 @@ impl WeightedAverage {
         self.average(self.steps.numerator())
     }
 
-    /// What [`WeightedAverage::update`] would return.
+    /// Returns what [`WeightedAverage::update`] would return, and changes nothing.
     #[inline]
     pub fn peek(&self, value: f64) -> f64 {
         self.average(self.steps.peek_numerator(self.fixed_point.of(value)))
@@ -142,7 +142,7 @@ impl WeightedAverage {
         self.steps.first_valid()
     }
 
-    /// Whether there is an average; nothing older than the window counts.
+    /// Returns whether there is an average; nothing older than the window counts.
     pub fn is_ready(&self) -> bool {
         self.steps.is_ready()
     }

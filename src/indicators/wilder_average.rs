@@ -63,8 +63,8 @@ impl WilderAverage {
         (self.seen >= self.length).then_some(self.value)
     }
 
-    /// Whether the mean it began with counts for less than a millionth: (1 - 1/length)^(14 length)
-    /// < 1e-6.
+    /// Returns whether the mean it began with counts for less than a millionth: (1 - 1/length)^(14
+    /// length) < 1e-6.
     #[inline]
     pub fn is_settled(&self) -> bool {
         self.seen >= 15 * self.length

@@ -1,5 +1,5 @@
 //! A file of records that are only ever added: framed, checksummed, memory-mapped, and readable up
-//! to the last whole record whatever ended its writer.
+//! to the last whole record after any end of its writer.
 //!
 //! | bytes | what |
 //! | --- | --- |
@@ -28,7 +28,7 @@ pub use writer::Writer;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a journal cannot be written or read.
+/// The reason why a journal cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The operating system refused.
@@ -36,9 +36,9 @@ pub enum JournalError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What was tried.
+        /// Attempted action.
         action: &'static str,
-        /// Why not.
+        /// Cause.
         source: io::Error,
     },
     /// There is no room for more; everything up to here is in the file.
@@ -52,7 +52,7 @@ pub enum JournalError {
         records: u64,
         /// Bytes written.
         bytes: u64,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
     /// A payload is longer than a record can be.
@@ -74,7 +74,7 @@ pub enum JournalError {
     NoJournal {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Fault that was found.
         reason: &'static str,
     },
 }
@@ -103,7 +103,7 @@ fn head_check(head: &[u8], header: &[u8]) -> u64 {
 /// padding.
 #[inline]
 fn record_check(word: u32, place: u64, rest: &[u8]) -> u32 {
-    // So a good record at another place is none.
+    // So a good record at another place is invalid there.
     xxhash_rust::xxh3::xxh3_64_with_seed(rest, u64::from(word) ^ place.rotate_left(32)) as u32
 }
 

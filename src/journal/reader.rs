@@ -21,15 +21,15 @@ pub struct Journal {
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// What it is, 1 to 254.
+    /// Its kind, 1 to 254.
     pub kind: u8,
-    /// What its writer gave it.
+    /// The sequence that its writer gave it.
     pub sequence: u64,
     /// Its content.
     pub payload: &'a [u8],
 }
 
-/// How a journal ends, behind its last whole record.
+/// The end of a journal, behind its last whole record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// As its writer ended it.
@@ -41,7 +41,7 @@ pub enum End {
     Open {
         /// Whole records.
         records: u64,
-        /// Where the last of them ends.
+        /// End of the last of them.
         at: u64,
     },
     /// With bytes that are no whole record, or not the one that was written: everything from here
@@ -49,7 +49,7 @@ pub enum End {
     Damaged {
         /// Whole records before it.
         records: u64,
-        /// Where the damage begins.
+        /// Start of the damage.
         at: u64,
         /// Bytes from there on that are left out, without the zeros at the end.
         left_out: u64,
@@ -64,7 +64,7 @@ impl End {
         records
     }
 
-    /// Whether its writer ended it, so that it holds everything.
+    /// Returns whether its writer ended it, so that it holds everything.
     pub fn is_finished(self) -> bool {
         matches!(self, End::Finished { .. })
     }
@@ -94,9 +94,9 @@ impl Journal {
     pub fn open(path: &Path) -> Result<Journal, JournalError> {
         let fail = |source| JournalError::Io { path: path.to_owned(), action: "read", source };
         let file = File::open(path).map_err(fail)?;
-        // SAFETY: The map is only read. A writer that is at work only adds to the file; whoever
-        // cuts it meanwhile makes the process end by a signal. Journals are larger than memory:
-        // they are not read whole.
+        // SAFETY: The map is only read. A writer that is at work only adds to the file; a process
+        // that cuts it meanwhile ends ours by a signal. Journals are larger than memory: they are
+        // not read whole.
         let map = unsafe { Mmap::map(&file) }.map_err(fail)?;
         let none = |reason| JournalError::NoJournal { path: path.to_owned(), reason };
         let head =
@@ -143,12 +143,12 @@ pub struct Records<'a> {
 }
 
 impl Records<'_> {
-    /// How the journal ends, once every record is read.
+    /// Returns the journal's end, once every record is read.
     pub fn end(&self) -> Option<End> {
         self.end
     }
 
-    /// What is behind the last whole record.
+    /// Returns what is behind the last whole record.
     fn find_end(&self) -> End {
         let (records, at) = (self.records, self.at as u64);
         let rest = self.bytes.get(self.at..).unwrap_or_default();
@@ -185,8 +185,8 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// The record at byte `place` of a file, and how many bytes it takes; `None` if it is none, or not
-/// whole.
+/// Returns the record at byte `place` of a file and its length in bytes; `None` if it is invalid,
+/// or not whole.
 fn whole_record(file: &[u8], place: usize) -> Option<(Record<'_>, usize)> {
     let bytes = file.get(place..)?;
     let word = number(bytes.get(..4)?) as u32;

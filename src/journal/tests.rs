@@ -1,4 +1,4 @@
-//! What is written is read, up to any cut.
+//! Every record that is written is read, up to any cut.
 
 use std::fs;
 use std::path::Path;

@@ -29,9 +29,9 @@ pub struct Writer {
     path: PathBuf,
     file: File,
     map: MmapMut,
-    /// Where the mapped window begins in the file.
+    /// Start of the mapped window in the file.
     window: u64,
-    /// Where the next record goes in the window.
+    /// Place of the next record in the window.
     at: usize,
     window_bytes: usize,
     records: u64,

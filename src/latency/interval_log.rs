@@ -40,7 +40,7 @@ impl IntervalLog {
         (from, to): (Duration, Duration),
         samples: &Histogram<u64>,
     ) {
-        // Without a header it writes nothing of its own, and so goes on in the same log.
+        // Without a header it writes nothing of its own, and so continues the same log.
         IntervalLogWriterBuilder::new()
             .begin_log_with(&mut self.bytes, &mut self.serializer)
             .and_then(|mut writer| {

@@ -1,18 +1,18 @@
-//! How the ticks were offered.
+//! The offered load.
 
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
-/// How the ticks were offered, and hence what a time of the distribution means.
+/// The way in which ticks were offered, which gives a time of the distribution its meaning.
 ///
-/// *Coordinated omission* (Gil Tene): whoever sends the next only when the last is done sends
+/// *Coordinated omission* (Gil Tene): a sender that waits for the last to be done sends
 /// nothing during a stall, so that a stall of two seconds counts as one slow sample instead of the
 /// thousands that would have waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Load {
-    /// Every tick had its instant, whatever became of the ticks before, and its times count from
+    /// Every tick had its instant, independent of the ticks before, and its times count from
     /// that instant. Nothing is omitted, so nothing is corrected.
     OpenLoop,
     /// The next tick was sent when there was room for it; its times count from when it was sent.
@@ -27,7 +27,7 @@ pub enum Load {
 }
 
 impl Load {
-    /// What it was and what that means, in one or two sentences.
+    /// Returns a description of the load and its meaning, in one or two sentences.
     pub fn description(self) -> String {
         match self {
             Load::OpenLoop => "Paced load (open loop): times count from the instant at which each \

@@ -1,4 +1,4 @@
-//! How long the way from tick to order takes, measured where it runs.
+//! The latency from tick to order, measured where it runs.
 //!
 //! The pinned pipeline takes time stamps at each hand-over and sends the time between two of them
 //! as a [`Sample`] of a [`Span`] through a queue. A [`Recorder`], off the hot path, counts them in

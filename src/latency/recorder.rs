@@ -30,7 +30,7 @@ pub struct Recorder {
     /// In the order of [`Span::ALL`].
     spans: [SpanRecorder; Span::ALL.len()],
     log: IntervalLog,
-    /// When the interval began, from the start of the log.
+    /// Start of the interval, from the start of the log.
     interval_start: Duration,
 }
 
@@ -52,10 +52,10 @@ pub struct SpanRecord {
     pub beyond: u64,
 }
 
-/// What was measured in a run.
+/// The latency measured in a run.
 #[derive(Clone, Debug)]
 pub struct LatencyRecord {
-    /// How the ticks were offered.
+    /// The offered load.
     pub load: Load,
     /// In the order of [`Span::ALL`], those without samples too.
     pub spans: Vec<SpanRecord>,
@@ -63,8 +63,8 @@ pub struct LatencyRecord {
     pub dropped: u64,
     /// The intervals as an `.hlog` file, one tag a span; intervals without samples are left out.
     pub interval_log: Vec<u8>,
-    /// What a reader must know of the machine and the load, each in a few words: isolated cores,
-    /// clock source, which thread ran on which core, how the load was paced. Whoever ran the
+    /// Facts about the machine and the load, each in a few words: isolated cores,
+    /// clock source, which thread ran on which core, how the load was paced. The code that ran the
     /// pipeline fills it.
     pub facts: Vec<String>,
 }

@@ -19,12 +19,12 @@ pub enum Span {
     TickToBar,
     /// Bar close → the feature row and the matrices that go on by it are written.
     BarToFeatures,
-    /// Bar close → the answer of whoever decides is back, be it that nothing is to be done.
+    /// Bar close → the strategy has answered, which includes "do nothing".
     BarToDecision,
-    /// Bar close → the order that follows is handed to whoever carries it out, checks of the rules
+    /// Bar close → the order that follows is handed to the venue, checks of the rules
     /// behind it.
     BarToOrder,
-    /// Tick in → the order that follows is handed to whoever carries it out.
+    /// Tick in → the order that follows is handed to the venue.
     TickToOrder,
 }
 
@@ -63,7 +63,8 @@ impl Span {
         }
     }
 
-    /// Whether every tick gives a sample, so that a gap between samples is a gap between ticks.
+    /// Returns whether every tick gives a sample, so that a gap between samples is a gap between
+    /// ticks.
     pub(super) fn is_of_every_tick(self) -> bool {
         matches!(self, Span::HandOver | Span::TickToBar)
     }

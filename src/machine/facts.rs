@@ -1,4 +1,4 @@
-//! What this machine is, as its kernel tells.
+//! Facts about this machine, as its kernel reports them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +27,7 @@ impl fmt::Display for Core {
     }
 }
 
-/// What is known of the machine. A fact that the system does not tell is absent.
+/// The known facts about the machine. A fact that the system does not tell is absent.
 ///
 /// Inside a virtual machine the kernel knows what the host chose to tell: siblings may be missing,
 /// and a core may be taken away at any time.
@@ -49,10 +49,10 @@ pub struct Machine {
     pub quota: Option<f64>,
     /// The kernel's clock source, such as `tsc`.
     pub clock_source: Option<String>,
-    /// Whether the time stamp counter runs at one speed, in every sleep state. Absent on other
+    /// `true` if the time stamp counter runs at one speed, in every sleep state. Absent on other
     /// processors than x86.
     pub invariant_time_stamps: Option<bool>,
-    /// Whether this is a virtual machine. Absent on other processors than x86.
+    /// `true` if this is a virtual machine. Absent on other processors than x86.
     pub virtual_machine: Option<bool>,
     /// Which memory gets transparent huge pages: `always`, `madvise` or `never`.
     pub transparent_huge_pages: Option<String>,
@@ -116,13 +116,14 @@ impl Machine {
         self.allowed.iter().enumerate().map(|(index, &cpu)| Core { index, cpu })
     }
 
-    /// Whether `one` and `other` are hardware threads of one physical core. Not known means no.
+    /// Returns whether `one` and `other` are hardware threads of one physical core. Not known means
+    /// no.
     pub fn are_siblings(&self, one: Core, other: Core) -> bool {
         one.cpu != other.cpu
             && self.siblings.get(&one.cpu).is_some_and(|cpus| cpus.contains(&other.cpu))
     }
 
-    /// Whether the scheduler leaves `core` alone.
+    /// Returns whether the scheduler leaves `core` alone.
     pub fn is_isolated(&self, core: Core) -> bool {
         self.isolated.contains(&core.cpu)
     }
@@ -133,7 +134,7 @@ impl Machine {
         format!("{processor}, {}", count(self.allowed.len(), "core"))
     }
 
-    /// What bears on latency, a fact a line, in plain words.
+    /// Returns the facts that bear on latency, one a line, in plain words.
     pub fn facts(&self) -> Vec<String> {
         let mut facts = vec![format!("allowed CPUs: {}", cpu_list::write(&self.allowed))];
         facts.push(match self.isolated.as_slice() {

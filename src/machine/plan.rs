@@ -17,7 +17,7 @@ use super::wait::Wait;
 #[cfg(test)]
 mod tests;
 
-/// What a thread does.
+/// The role of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -50,7 +50,7 @@ impl fmt::Display for Role {
 }
 
 impl Role {
-    /// Whether every tick passes this thread.
+    /// Returns whether every tick passes this thread.
     fn is_hot(self) -> bool {
         matches!(self, Role::Sequencer | Role::Stages)
     }
@@ -63,9 +63,9 @@ const BY_URGENCY: [Role; 6] =
 /// A thread that the runner wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What it does. Each role at most once.
+    /// Its role; each at most once.
     pub role: Role,
-    /// How it would like to wait.
+    /// Its preferred way of waiting.
     pub wait: Wait,
     /// Index of its core among the cores that this process may use (see [`Core`]), or none to leave
     /// it to the plan.
@@ -75,33 +75,33 @@ pub struct Request {
 /// A thread that has its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// What it does.
+    /// Its role.
     pub role: Role,
     /// The core to pin it to; without one it runs on the plan's [`shared`](Plan::Pinned::shared)
     /// cores.
     pub core: Option<Core>,
-    /// How it waits: as requested, or adaptively where the cores do not suffice for spinning.
+    /// Its way of waiting: as requested, or adaptively where the cores do not suffice for spinning.
     pub wait: Wait,
 }
 
-/// How to run.
+/// The plan of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
     /// Threads on their cores.
     Pinned {
         /// One a request, in the order of the requests.
         threads: Vec<Placed>,
-        /// Where threads without a core of their own may run; no thread spins there. Empty if every
+        /// Cores for threads without one of their own; no thread spins there. Empty if every
         /// thread has its core. A thread spawned by a pinned one inherits its single core, so give
         /// these to each thread that is not pinned.
         shared: Vec<Core>,
-        /// What to tell the user, a plain line each: first the plan, then what was changed, then
+        /// Lines for the user, each plain text: first the plan, then what was changed, then
         /// warnings.
         lines: Vec<String>,
     },
     /// Everything in one thread.
     Inline {
-        /// What to tell the user, in one line.
+        /// One line for the user.
         why: String,
     },
 }
@@ -121,7 +121,7 @@ pub enum PlanError {
          or allow more CPUs (`taskset`, CPUAffinity= of the unit)"
     )]
     CoreNotAllowed {
-        /// Who asks.
+        /// The role that asks.
         role: Role,
         /// For which index.
         index: usize,
@@ -276,9 +276,9 @@ impl<'a> Layout<'a> {
             && (sharing.is_empty() || spinning.len() < not_spun_on)
     }
 
-    /// Why the control groups leave too little processor time. A spinning thread uses up its core's
-    /// time whether or not there is work, and who has used up the quota stands still for the rest
-    /// of a period: tens of milliseconds, for all threads together.
+    /// Returns why the control groups leave too little processor time, if they do. A spinning
+    /// thread uses up its core's time whether or not there is work, and who has used up the quota
+    /// stands still for the rest of a period: tens of milliseconds, for all threads together.
     fn quota_shortage(&self) -> Option<String> {
         let quota = self.machine.quota?;
         let spinning = self.spinning().count();
@@ -431,7 +431,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// Why `given_up` do not spin, in one line.
+/// Returns why `given_up` do not spin, in one line.
 fn too_few_cores(cores: usize, requests: &[Request], given_up: &[Role]) -> String {
     let spinning = requests.iter().filter(|request| request.wait.spins()).count();
     let others = match requests.len() - spinning {

@@ -1,4 +1,4 @@
-//! How much processor time the control groups leave to this process.
+//! The processor time that the control groups leave to this process.
 //!
 //! A group may be limited itself or by any group above it, in the first version of control groups
 //! (`cpu.cfs_quota_us`) or the second (`cpu.max`):
@@ -22,12 +22,12 @@ pub(super) fn read(root: &Path) -> Option<f64> {
     limits.reduce(f64::min)
 }
 
-/// Where a hierarchy of control groups that can limit processor time is mounted.
+/// The mount point of a hierarchy of control groups that can limit processor time.
 struct Mount {
     /// The group that the mount point shows: inside a container, often not the topmost.
     shown: PathBuf,
     point: PathBuf,
-    /// Whether it is the second version's only hierarchy.
+    /// `true` if it is the second version's only hierarchy.
     unified: bool,
 }
 

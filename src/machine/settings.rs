@@ -1,4 +1,4 @@
-//! What the system is asked for. All of it is best effort: a run goes on without, and its log says
+//! Requests to the system. All of it is best effort: a run continues without, and its log says
 //! what came of it.
 //!
 //! Policy, core set and priority are the calling thread's, and a thread that it spawns later
@@ -17,7 +17,7 @@ use thread_priority::{
 
 use super::facts::Core;
 
-/// What came of a request to the system, in one plain line for the log.
+/// The outcome of a request to the system, in one plain line for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
@@ -28,7 +28,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether it is so.
+    /// Returns whether it is so.
     pub fn is_done(&self) -> bool {
         matches!(self, Outcome::Done(_))
     }
@@ -133,9 +133,9 @@ pub fn lock_memory() -> Outcome {
     }
 }
 
-/// Whether the process's memory lies in huge pages, which take fewer entries of the processor's
-/// address cache. Which memory does is the allocator's and the kernel's business: this only tells,
-/// and says how to ask for it.
+/// Returns whether the process's memory lies in huge pages, which take fewer entries of the
+/// processor's address cache. Which memory does is the allocator's and the kernel's business: this
+/// only tells, and says how to ask for it.
 pub fn huge_pages() -> Outcome {
     const REMEDY: &str = "set GLIBC_TUNABLES=glibc.malloc.hugetlb=1 in its environment, with madvise or always in \
                           /sys/kernel/mm/transparent_hugepage/enabled";

@@ -1,4 +1,4 @@
-//! What a thread does while it has nothing to do.
+//! Waiting for work.
 
 use std::fmt;
 use std::hint;
@@ -14,8 +14,8 @@ const YIELDS: u32 = 50;
 /// A sleep asked for. The kernel may add as much again (its timer slack is 50 µs by default).
 const NAP: Duration = Duration::from_micros(50);
 
-/// How a thread waits for work. A hop to a waiting thread was seen to take, at the median, from the
-/// first to the last: 0.1 µs, 0.1 µs, 0.3 µs, 0.1 to 0.5 µs (60 µs once it sleeps), 60 µs.
+/// A thread's way of waiting for work. A hop to a waiting thread was seen to take, at the median,
+/// from the first to the last: 0.1 µs, 0.1 µs, 0.3 µs, 0.1 to 0.5 µs (60 µs once it sleeps), 60 µs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wait {
@@ -33,8 +33,8 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// Whether it never gives its core to another thread. Two such threads on one core stop each
-    /// other for whole time slices of the scheduler: milliseconds a hop.
+    /// Returns whether it never gives its core to another thread. Two such threads on one core stop
+    /// each other for whole time slices of the scheduler: milliseconds a hop.
     pub fn spins(self) -> bool {
         matches!(self, Wait::BusySpin | Wait::SpinHint)
     }
@@ -101,7 +101,7 @@ impl Waiter {
         }
     }
 
-    /// Work was found: an adaptive wait begins anew.
+    /// Work was found: an adaptive wait starts over.
     #[inline]
     pub fn reset(&mut self) {
         self.idle = 0;

@@ -57,7 +57,7 @@ impl Timeframe {
         self.0 as i64 * Timestamp::MINUTE
     }
 
-    /// Whether one bar stands for a whole trading session.
+    /// Returns whether one bar stands for a whole trading session.
     #[inline]
     pub const fn is_daily(self) -> bool {
         self.0 == Self::SESSION
@@ -140,7 +140,7 @@ impl BarFlags {
     /// Made from coarser history bars, not from trades.
     pub const FROM_BARS: BarFlags = BarFlags(4);
 
-    /// Whether any bit of `other` is set.
+    /// Returns whether any bit of `other` is set.
     #[inline]
     pub const fn any(self, other: BarFlags) -> bool {
         self.0 & other.0 != 0
@@ -181,9 +181,9 @@ impl fmt::Display for BarFlags {
 /// Open, high, low, close and volume of `[start, end)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bar {
-    /// When the interval starts: the bar's label.
+    /// Start of the interval: the bar's label.
     pub start: Timestamp,
-    /// When the interval ends: `start` plus the timeframe; for a daily bar the session's end.
+    /// End of the interval: `start` plus the timeframe; for a daily bar the session's end.
     pub end: Timestamp,
     /// First price.
     pub open: Price,

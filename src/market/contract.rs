@@ -23,7 +23,7 @@ pub struct Contract {
     month: u8,
 }
 
-/// A contract that cannot be.
+/// An invalid contract.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContractError {
     /// The product is empty, too long, or has other characters.
@@ -41,7 +41,7 @@ impl Contract {
     /// The contract of `product` that expires in `month` (1 to 12) of `year` (1700 to 2199).
     ///
     /// # Errors
-    /// If the product, the year or the month cannot be.
+    /// If the product, the year or the month is invalid.
     pub fn from_year_month(product: &str, year: i16, month: u8) -> Result<Contract, ContractError> {
         let product_is_good = (1..=7).contains(&product.len())
             && product.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
@@ -72,7 +72,7 @@ impl Contract {
         self.month
     }
 
-    /// When the contract stops trading: the first instant at which it no longer does.
+    /// Returns the contract's expiry: the first instant at which it no longer trades.
     ///
     /// Rules of the CME rulebook for the products that each calendar is for: equity index, 08:30 in
     /// Chicago on the third Friday, or on the business day before a Friday that is a holiday; gold,

@@ -1,4 +1,4 @@
-//! What is traded: tick size, point value, session.
+//! An instrument: tick size, point value, session.
 
 use super::{Calendar, Money, Price};
 
@@ -7,17 +7,17 @@ use super::{Calendar, Money, Price};
 pub struct Instrument {
     /// The product's symbol, such as `ES`: 1 to 7 upper-case letters or digits.
     pub symbol: String,
-    /// What it is, for people.
+    /// A description for people.
     pub description: String,
     /// The smallest price step (> 0).
     pub tick_size: Price,
     /// Money for one contract when the price moves one whole point (> 0).
     pub point_value: Money,
-    /// When it trades.
+    /// The hours in which it trades.
     pub calendar: Calendar,
 }
 
-/// An instrument that cannot be.
+/// An invalid instrument.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InstrumentError {
     /// No built-in instrument has that symbol.
@@ -31,7 +31,7 @@ pub enum InstrumentError {
     TickSize {
         /// The instrument.
         symbol: String,
-        /// What was given.
+        /// Value that was given.
         tick_size: Price,
     },
     /// The point value is zero or negative.
@@ -39,7 +39,7 @@ pub enum InstrumentError {
     PointValue {
         /// The instrument.
         symbol: String,
-        /// What was given.
+        /// Value that was given.
         point_value: Money,
     },
     /// One tick's value is not a whole number of nano-dollars.
@@ -70,7 +70,7 @@ impl Instrument {
     /// An instrument of the user's own.
     ///
     /// # Errors
-    /// If the symbol, the tick size or the point value cannot be.
+    /// If the symbol, the tick size or the point value is invalid.
     pub fn new(
         symbol: &str,
         description: &str,
@@ -101,7 +101,7 @@ impl Instrument {
     /// The built-in instrument of that symbol.
     ///
     /// # Errors
-    /// If there is none.
+    /// If no such instrument exists.
     pub fn built_in(symbol: &str) -> Result<Instrument, InstrumentError> {
         let &(symbol, description, tick_size, point_value, calendar) = BUILT_IN
             .iter()

@@ -1,4 +1,4 @@
-//! What sources call contracts: `ESZ23`, `ES 12-23`, `ES_202312`, `@ES#`, and many more.
+//! Names that sources give to contracts: `ESZ23`, `ES 12-23`, `ES_202312`, `@ES#`, and many more.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ const MONTH_NAMES: [&str; 12] =
 /// The longest symbol of a product that is told from a word.
 const LONGEST_ROOT: usize = 5;
 
-/// What a source's name for what it holds means.
+/// The meaning of a name that a source gives to its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Naming {
     /// One contract.
@@ -52,7 +52,7 @@ impl ContractName {
         &self.root
     }
 
-    /// Whether the year has one digit, so that the contract depends on when it traded.
+    /// Returns whether the year has one digit, so that the contract depends on when it traded.
     pub fn is_of_a_decade(&self) -> bool {
         self.digits == 1
     }
@@ -83,13 +83,13 @@ impl ContractName {
         Contract::from_year_month(product, year, self.month).ok()
     }
 
-    /// Whether that contract may be written so, whatever the product is called.
+    /// Returns whether that contract may be written so, by any name of the product.
     pub fn may_mean(&self, contract: &Contract) -> bool {
         let cycle = 10i16.pow(self.digits as u32);
         self.month == contract.month() && self.year == contract.year() % cycle
     }
 
-    /// Whether both may be one contract.
+    /// Returns whether both may be one contract.
     pub(crate) fn may_be(&self, other: &ContractName) -> bool {
         let cycle = 10i16.pow(self.digits.min(other.digits) as u32);
         self.root == other.root
@@ -211,7 +211,8 @@ impl<'t> Words<'t> {
         Words(words)
     }
 
-    /// Whether the month and year of a name are rather the length of bars: `ES_M5`, `NQ H4`.
+    /// Returns whether the month and year of a name are rather the length of bars: `ES_M5`,
+    /// `NQ H4`.
     fn is_bar_length(&self, name: &ContractName) -> bool {
         let is_length = |word: &Word| {
             let minutes_or_hours = word.text.strip_prefix(['M', 'H']);
@@ -221,10 +222,10 @@ impl<'t> Words<'t> {
         name.digits <= 2 && self.0.get(1).is_some_and(is_length)
     }
 
-    /// Whether the month and year of a name are rather a version, a quarter or the like: `ES_v2`,
-    /// `NQ_Q4`. A code apart from its root is a contract's if the product trades in that month, and
-    /// either the year has two digits or the letter means nothing else; in another month it needs
-    /// both.
+    /// Returns whether the month and year of a name are rather a version, a quarter or the like:
+    /// `ES_v2`, `NQ_Q4`. A code apart from its root is a contract's if the product trades in that
+    /// month, and either the year has two digits or the letter means nothing else; in another month
+    /// it needs both.
     fn is_version(&self, name: &ContractName) -> bool {
         let root = self.0.iter().position(|word| word.text == name.root);
         let code = root.and_then(|root| self.0.get(root + 1));
@@ -304,8 +305,8 @@ fn read(words: &Words) -> Naming {
     product(root).map_or(Naming::Unknown, Naming::Product)
 }
 
-/// Whether a word after a contract makes it a part of something else: `ESZ3-ESH4`, `ESH4-M4`,
-/// `ESZ3 C4600`.
+/// Returns whether a word after a contract makes it a part of something else: `ESZ3-ESH4`,
+/// `ESH4-M4`, `ESZ3 C4600`.
 fn is_leg(word: &Word) -> bool {
     let strike = word.text.strip_prefix(['C', 'P']);
     coded(word.text).is_some()

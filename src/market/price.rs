@@ -31,7 +31,7 @@ use super::Money;
 #[repr(transparent)]
 pub struct Price(i64);
 
-/// Why a text is not a [`Price`].
+/// The reason why a text is not a [`Price`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PriceError {
     /// The text is empty, or holds something else than a plain decimal number.
@@ -83,7 +83,7 @@ impl Price {
         (scaled.is_finite() && scaled.abs() < i64::MAX as f64).then_some(Price(scaled as i64))
     }
 
-    /// Whether this price is a whole number of ticks of `tick_size` (> 0).
+    /// Returns whether this price is a whole number of ticks of `tick_size` (> 0).
     #[inline]
     pub const fn is_on_tick(self, tick_size: Price) -> bool {
         self.0 % tick_size.0 == 0

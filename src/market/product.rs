@@ -1,6 +1,6 @@
 //! Futures products that sources name: their months, and what else they are called.
 
-/// What is known of a product beside its [`super::Instrument`].
+/// Facts about a product beside its [`super::Instrument`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Product {
     /// The exchange's symbol, such as `ES`.
@@ -8,7 +8,7 @@ pub struct Product {
     /// Letters of the delivery months in which it trades in earnest; other months are listed but
     /// thin. A series rolls along these.
     pub months: &'static str,
-    /// What vendors call it instead.
+    /// Names that vendors use instead.
     pub also: &'static [&'static str],
 }
 
@@ -97,7 +97,7 @@ impl Product {
         PRODUCTS.iter().find(|known| known.symbol == name || known.also.contains(&name))
     }
 
-    /// Whether contracts of that month (1 to 12) trade in earnest.
+    /// Returns whether contracts of that month (1 to 12) trade in earnest.
     pub fn trades_in(&self, month: u8) -> bool {
         let letter = MONTHLY.as_bytes().get(usize::from(month).wrapping_sub(1));
         letter.is_some_and(|letter| self.months.as_bytes().contains(letter))

@@ -1,11 +1,11 @@
-//! When a series moves from one contract to the next, and how its prices are joined.
+//! Rolls: the moves of a series from one contract to the next, and the joining of their prices.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::{Calendar, Contract, Price, Session, Timestamp};
 
-/// How the contract that a series follows is chosen.
+/// The rule that chooses the contract that a series follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RollRule {
     /// At the open of the first session whose trade date is at most that many calendar days before
@@ -43,7 +43,7 @@ impl Default for RollRule {
     }
 }
 
-/// What each contract traded in one session.
+/// The volume of each contract in one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionVolumes {
     /// The session.
@@ -90,9 +90,9 @@ pub enum RollError {
     VolumeCount {
         /// The session's trade date.
         trade_date: Date,
-        /// How many volumes it has.
+        /// Number of volumes.
         found: usize,
-        /// How many contracts there are.
+        /// Number of contracts.
         expected: usize,
     },
     /// A session that is not after the one before it.
@@ -106,9 +106,9 @@ pub enum RollError {
     /// A gap is missing, or one too many.
     #[error("{found} price gaps for {expected} rolls: give one for each")]
     GapCount {
-        /// How many gaps were given.
+        /// Number of gaps given.
         found: usize,
-        /// How many rolls there are.
+        /// Number of rolls.
         expected: usize,
     },
     /// The gaps add up to more than a price can hold.
@@ -182,14 +182,15 @@ impl RollSchedule {
         self.steps[..begun].last().map(|step| step.contract)
     }
 
-    /// What to add to the prices of each step's contract so that the series has no jump at the
-    /// rolls and the last contract keeps its prices ("Panama" back-adjustment).
+    /// Returns what to add to the prices of each step's contract so that the series has no jump at
+    /// the rolls and the last contract keeps its prices ("Panama" back-adjustment).
     ///
     /// `gaps` holds for each roll, in order, the new contract's price less the old one's, at the
     /// last moment before the roll at which both are known.
     ///
     /// # Errors
-    /// If there is not one gap for each roll, or the sums are beyond what a price can hold.
+    /// If the number of gaps is not that of the rolls, or the sums are beyond what a price can
+    /// hold.
     pub fn back_adjustment(&self, gaps: &[Price]) -> Result<Vec<Price>, RollError> {
         let expected = self.steps.len().saturating_sub(1);
         if gaps.len() != expected {

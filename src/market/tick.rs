@@ -64,7 +64,7 @@ impl TickFlags {
     /// Any of the three that stand for a history bar.
     pub const OF_BAR: TickFlags = TickFlags(1 | 2 | 4);
 
-    /// Whether any bit of `other` is set.
+    /// Returns whether any bit of `other` is set.
     #[inline]
     pub const fn any(self, other: TickFlags) -> bool {
         self.0 & other.0 != 0
@@ -82,11 +82,11 @@ impl TickFlags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Tick {
-    /// When the exchange traded.
+    /// Time of the trade at the exchange.
     pub time: Timestamp,
     /// At what price; always a whole number of the instrument's ticks.
     pub price: Price,
-    /// How many contracts (≥ 1).
+    /// Contracts traded (≥ 1).
     pub size: u32,
     receive_delay: i32,
     bid_offset: i16,
@@ -105,7 +105,7 @@ const UNKNOWN_QUOTE: i16 = i16::MIN;
 /// The source names a quote that a tick cannot hold.
 const UNUSABLE_QUOTE: i16 = i16::MIN + 1;
 
-/// What a tick says of the price on one side of the market.
+/// A tick's quote for one side of the market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quoted {
     /// A price.
@@ -190,7 +190,7 @@ impl Tick {
         }
     }
 
-    /// When we received the trade, where the source tells.
+    /// Returns the time of receipt, where the source tells it.
     #[inline]
     pub fn receive_time(&self) -> Option<Timestamp> {
         (self.receive_delay != UNKNOWN_DELAY).then(|| self.time + i64::from(self.receive_delay))
@@ -210,7 +210,8 @@ impl Tick {
             .then(|| self.price.offset_ticks(i64::from(self.ask_offset), tick_size))
     }
 
-    /// What an order on `side` that takes liquidity finds: the ask for a buy, the bid for a sell.
+    /// Returns the quote that an order on `side` that takes liquidity meets: the ask for a buy, the
+    /// bid for a sell.
     ///
     /// A quote is impossible that is off the tick grid, at zero or below it while the trade is
     /// above, farther from the trade than a tenth of its price and a hundred ticks (a stub for

@@ -1,8 +1,9 @@
-//! What a tick must be before any stage sees it. Importer, tick file and journal ask the same rule.
+//! The rule for every tick before a stage sees it. Importer, tick file and journal ask the same
+//! rule.
 
 use super::{Price, Tick, TickDivision, TickFlags, Timestamp};
 
-/// What is wrong with a tick.
+/// A fault of a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TickFault {
     /// Computing with its time could leave what a [`Timestamp`] holds.
@@ -35,7 +36,7 @@ pub enum TickFault {
     Contract {
         /// Its index.
         contract: u16,
-        /// How many there are.
+        /// Number of contracts.
         contracts: usize,
     },
     /// Its side or one of its flags has no meaning.
@@ -43,7 +44,7 @@ pub enum TickFault {
     Meaning,
 }
 
-/// What [`Tick::with_aggressor`] makes of a sale; there is nothing above it.
+/// The side bits that [`Tick::with_aggressor`] writes for a sale, the highest value in use.
 const HIGHEST_SIDE: u8 = 2;
 
 /// The rule for the ticks of one series.
@@ -57,7 +58,7 @@ pub struct TickRule {
 }
 
 impl TickRule {
-    /// For an instrument of this tick size (> 0) and so many contracts.
+    /// Creates the rule for an instrument of this tick size (> 0) with this number of contracts.
     pub fn new(tick_size: Price, contracts: usize) -> TickRule {
         TickRule {
             tick_size,
@@ -67,13 +68,13 @@ impl TickRule {
         }
     }
 
-    /// The same rule for so many contracts.
+    /// Returns the same rule for another number of contracts.
     pub fn with_contracts(self, contracts: usize) -> TickRule {
         TickRule { contracts, ..self }
     }
 
-    /// The first of `ticks` that cannot be, and why; `before` is the time of the tick before them,
-    /// or [`Timestamp::MIN`].
+    /// Returns the first invalid tick of `ticks`, and its fault; `before` is the time of the tick
+    /// before them, or [`Timestamp::MIN`].
     ///
     /// Some twenty instructions a tick without a branch: everything is looked at before anything is
     /// named.

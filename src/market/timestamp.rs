@@ -47,8 +47,8 @@ impl Timestamp {
     /// Nanoseconds in one hour.
     pub const HOUR: i64 = 60 * Self::MINUTE;
 
-    /// Whether it is in the years 1970 to 2199, the only ones in which a market is traded here:
-    /// computing with it stays far from [`Timestamp::MIN`] and [`Timestamp::MAX`].
+    /// Returns whether it is in the years 1970 to 2199, the only ones in which a market is traded
+    /// here: computing with it stays far from [`Timestamp::MIN`] and [`Timestamp::MAX`].
     #[inline]
     pub const fn is_in_market_years(self) -> bool {
         // The start of 2200. A time before 1970 becomes a number above it.

@@ -29,7 +29,7 @@ struct Column {
     per: Option<usize>,
 }
 
-/// A matrix that cannot be.
+/// An invalid matrix.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MatrixError {
     /// No such feature is computed.
@@ -41,7 +41,7 @@ pub enum MatrixError {
         matrix: &'static str,
         /// The column, counted from 0.
         column: usize,
-        /// What it asks for.
+        /// The name that it asks for.
         feature: String,
     },
     /// A price says nothing by itself, and jumps at every contract roll.
@@ -53,7 +53,7 @@ pub enum MatrixError {
         matrix: &'static str,
         /// The column, counted from 0.
         column: usize,
-        /// What it asks for.
+        /// The name that it asks for.
         feature: String,
     },
     /// Nothing is computed on its bars.
@@ -73,12 +73,12 @@ pub enum MatrixError {
         matrix: &'static str,
         /// `rows` or the number of columns.
         what: &'static str,
-        /// How many are asked for.
+        /// Number asked for.
         value: usize,
-        /// How many there can be.
+        /// Largest number allowed.
         most: usize,
     },
-    /// A scale cannot be.
+    /// A scale is invalid.
     #[error("matrices.{matrix}.columns[{column}]: {source}")]
     Scale {
         /// The matrix.
@@ -168,7 +168,7 @@ impl FeatureMatrix {
         self.kind
     }
 
-    /// What it is made of.
+    /// Returns its settings.
     pub fn settings(&self) -> &MatrixSettings {
         &self.settings
     }
@@ -197,8 +197,8 @@ impl FeatureMatrix {
         true
     }
 
-    /// Forgets its rows: they lie before a hole. A number is left out, so that whoever keeps rows
-    /// sees it too.
+    /// Forgets its rows: they lie before a hole. A number is left out, so that a reader that keeps
+    /// rows sees it too.
     pub fn begin_anew(&mut self) {
         self.rows += 1;
         self.window.begin_anew();

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 /// Scaled values are cut to ± this.
 pub const CLIP: f64 = 3.0;
 
-/// How a column is scaled; travels with the model that was trained on it.
+/// The scale of a column; travels with the model that was trained on it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Scale {
     /// `value / divisor`.
     Fixed {
-        /// What a typical value is (> 0).
+        /// A typical value (> 0).
         divisor: f64,
     },
     /// `(value − mean) / deviation`, both exponentially weighted over the values **before** this
@@ -27,7 +27,7 @@ pub enum Scale {
     },
 }
 
-/// A scale that cannot be.
+/// An invalid scale.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("a normaliser's {what} must be finite and above 0, not {value}")]
 pub struct ScaleError {
@@ -39,7 +39,7 @@ pub struct ScaleError {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normaliser {
     scale: Scale,
-    /// What is left of a weight after one more value, for the weighted scale.
+    /// Share of a weight that is left after one more value, for the weighted scale.
     keep: f64,
     /// Sum of all weights.
     weight: f64,
@@ -111,7 +111,7 @@ mod tests {
     }
 
     proptest! {
-        /// The recursion against sums over all values before, weighted anew for every value.
+        /// The recursion against sums over all values before, with new weights for every value.
         #[test]
         fn weighted_values_are_distances_from_the_weighted_past(
             values in prop::collection::vec(prop::option::weighted(0.9, -50.0f64..50.0), 1..80),

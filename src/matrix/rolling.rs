@@ -4,20 +4,20 @@ use super::normaliser::Normaliser;
 
 /// A window of the last N rows of F numbers.
 ///
-/// Rows are kept twice, N apart, in a ring of 2N rows: whatever the newest row's place, the last N
+/// Rows are kept twice, N apart, in a ring of 2N rows: wherever the newest row is, the last N
 /// rows are one contiguous block. A row costs two small copies and no allocation.
 #[derive(Clone, Debug)]
 pub struct Window {
     rows: usize,
     width: usize,
     ring: Box<[f32]>,
-    /// Where the next row goes, 0 to N − 1.
+    /// Place of the next row, 0 to N − 1.
     next: usize,
-    /// Whether the last rows, up to N of them, had a value wherever one was due; counts them.
+    /// Number of newest rows, up to N, without a break, that had every value that was due.
     whole: usize,
 }
 
-/// Why a window cannot be handed out.
+/// The reason why a window cannot be handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the matrix holds {whole} of {rows} rows in which every feature is past its first valid bar"
@@ -144,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The window is the last rows, scaled one by one, whatever the ring's state.
+        /// The window is the last rows, scaled one by one, in any state of the ring.
         #[test]
         fn the_window_is_the_last_rows_in_order(
             rows in 1usize..7,

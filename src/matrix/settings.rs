@@ -1,4 +1,4 @@
-//! What a matrix is made of: part of the contract of the model that sees it.
+//! The columns and rows of a matrix: part of the contract of the model that sees it.
 
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ pub struct ColumnSettings {
     /// A feature that it is divided by, such as `atr_30m`; where that is zero there is no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per: Option<String>,
-    /// How the result is scaled.
+    /// Scale of the result.
     pub scale: Scale,
 }
 
@@ -79,7 +79,7 @@ pub struct MatricesSettings {
     pub tactical: Option<MatrixSettings>,
     /// The regime engine's: 100×12 on 30 minutes.
     pub regime: Option<MatrixSettings>,
-    /// What all agents see of the volume profile: 1×5 on 30 minutes.
+    /// The part of the volume profile that all agents see: 1×5 on 30 minutes.
     pub context: Option<MatrixSettings>,
 }
 
@@ -104,7 +104,8 @@ impl MatrixSettings {
         }
     }
 
-    /// Where the price stands in the market's structure: 48 bars of 30 minutes, a day of ES.
+    /// Returns the matrix of the price's place in the market's structure: 48 bars of 30 minutes, a
+    /// day of ES.
     pub fn structure() -> MatrixSettings {
         const ATR: Option<&str> = Some("atr_30m");
         MatrixSettings {
@@ -123,7 +124,7 @@ impl MatrixSettings {
         }
     }
 
-    /// What prices just did: 60 bars of 5 minutes.
+    /// Returns the matrix of the latest prices: 60 bars of 5 minutes.
     pub fn tactical() -> MatrixSettings {
         const ATR: Option<&str> = Some("atr_5m");
         MatrixSettings {
@@ -141,8 +142,8 @@ impl MatrixSettings {
         }
     }
 
-    /// How the market has been: 100 bars of 30 minutes, two days of ES. What has no natural size is
-    /// measured by its own past, of which a week (230 bars) weighs half.
+    /// Returns the matrix of the market's past days: 100 bars of 30 minutes, two days of ES. What
+    /// has no natural size is measured by its own past, of which a week (230 bars) weighs half.
     pub fn regime() -> MatrixSettings {
         const ATR: Option<&str> = Some("atr_30m");
         const WEEK: f64 = 230.0;
@@ -166,7 +167,7 @@ impl MatrixSettings {
         }
     }
 
-    /// Where the price stands in the volume profile: the last close of 30 minutes.
+    /// Returns the matrix of the price's place in the volume profile: the last close of 30 minutes.
     pub fn context() -> MatrixSettings {
         MatrixSettings {
             timeframe: Timeframe::MINUTES_30,

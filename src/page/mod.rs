@@ -4,15 +4,15 @@ pub(crate) mod plot;
 
 use crate::whole_file::{self, Kind};
 
-/// The browser itself refuses every request to a network, whatever the scripts would try.
+/// The browser itself refuses every request to a network, whichever script makes it.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                       img-src data: blob:";
 
-/// What every page begins with.
+/// The beginning of every page.
 const BEGINNING: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
                          <meta http-equiv=\"Content-Security-Policy\" content=\"";
 
-/// What may be replaced by a page.
+/// The files that a page may replace.
 pub(crate) const PAGE: Kind = Kind {
     what: "a page",
     is_ours: &|file| whole_file::begins_with(file, [BEGINNING, POLICY].concat().as_bytes()),

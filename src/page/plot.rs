@@ -1,4 +1,4 @@
-//! What all charts have in common.
+//! The parts that all charts share.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;

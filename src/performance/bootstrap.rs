@@ -1,4 +1,4 @@
-//! How far the figures could be from what the strategy would earn on the long run, by resampling.
+//! Confidence intervals: the distance of the figures from long-run earnings, by resampling.
 //!
 //! Trade statistics: trades are drawn with replacement, as if they were independent (Efron and
 //! Tibshirani, *An Introduction to the Bootstrap*, 1993). Sharpe ratio: blocks of days are drawn,
@@ -31,7 +31,7 @@ pub struct Interval {
 pub struct Intervals {
     /// Share of cases in which an interval shall hold the true figure, such as 0.95.
     pub level: f64,
-    /// How many times trades and days were resampled.
+    /// Number of resamples of trades and of days.
     pub resamples: u32,
     /// Of [`super::Statistics::expectancy`], dollars.
     pub expectancy: Option<Interval>,

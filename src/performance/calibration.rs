@@ -1,4 +1,4 @@
-//! How well confidence foretells outcomes.
+//! Calibration: confidence compared with outcomes.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,15 +1,15 @@
-//! What a reader must know before believing the figures: the one list that summary, report and
+//! Caveats: facts to know before believing the figures, the one list that summary, report and
 //! terminal show.
 
 use super::report::format::{count, dollars};
 use super::{DecisionSummary, RunRecord, Summary};
 use crate::market::Money;
 
-/// What is said of a synthetic market.
+/// The caveat for a synthetic market.
 pub const MADE_UP_MARKET: &str =
     "The market is made up: no result here says anything of a real one.";
 
-/// What is said where the strategy never saw enough.
+/// The caveat where the strategy never saw enough.
 pub const NOTHING_TO_DECIDE: &str = "Nothing could be decided: the history, or every stretch of it between holes and contracts, is \
      too short for what the strategy must see first.";
 
@@ -39,7 +39,7 @@ pub(super) fn caveats(record: &RunRecord, summary: &Summary) -> Vec<String> {
     told
 }
 
-/// What makes the figures wrong.
+/// Returns what makes the figures wrong.
 fn wrong(record: &RunRecord, summary: &Summary) -> Vec<String> {
     let mut list = Vec::new();
     if summary.interrupted {
@@ -64,7 +64,7 @@ fn wrong(record: &RunRecord, summary: &Summary) -> Vec<String> {
     list
 }
 
-/// What the figures are not about: a real market, or what the networks were made for.
+/// Returns what the figures do not describe: a real market, or what the networks were made for.
 fn elsewhere(summary: &Summary) -> Vec<String> {
     let mut list = Vec::new();
     if summary.input_description.made_up {
@@ -94,7 +94,7 @@ fn elsewhere(summary: &Summary) -> Vec<String> {
     list
 }
 
-/// How little carries the figures.
+/// Returns caveats about figures that rest on few observations.
 fn thin(record: &RunRecord, summary: &Summary) -> Vec<String> {
     let statistics = &summary.statistics;
     let mut list = Vec::new();
@@ -157,7 +157,7 @@ fn unsure(decisions: &DecisionSummary) -> Option<String> {
     })
 }
 
-/// What a real account would have paid besides.
+/// Returns the costs that only a real account would have paid.
 fn costless(summary: &Summary) -> Vec<String> {
     let statistics = &summary.statistics;
     let mut list = Vec::new();

@@ -1,4 +1,4 @@
-//! What the agents decided, in figures.
+//! The agents' decisions in figures.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::strategy::{DecisionRecord, Reason};
 /// Of fewer trades nobody can say whether confidence foretells.
 pub(super) const FEWEST_FORETOLD: usize = 50;
 
-/// What the agents decided, in figures.
+/// The agents' decisions in figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DecisionSummary {
     /// The networks that decided.

@@ -1,4 +1,4 @@
-//! How far and how long equity was below its highest point.
+//! Drawdowns: depth and length of equity below its highest point.
 
 use crate::execution::EquityPoint;
 use crate::market::Money;

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use hdrhistogram::Histogram;
 
-/// Writes the distribution in nanoseconds; the histogram's unit is so small that so many are
-/// `in_a_nanosecond`.
+/// Writes the distribution in nanoseconds; `in_a_nanosecond` is the number of the histogram's units
+/// in one.
 pub(super) fn write_percentiles(
     mut writer: impl Write,
     histogram: &Histogram<u64>,

@@ -1,4 +1,4 @@
-//! What the measured latency amounts to.
+//! The summary of the measured latency.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -10,14 +10,14 @@ use crate::latency::{LONGEST, LatencyRecord, Load, Span, SpanRecord};
 /// halve 27 times, some 110 points.
 const POINTS_A_HALVING: u32 = 4;
 
-/// What the measured latency amounts to.
+/// The summary of the measured latency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencySummary {
-    /// How the ticks were offered.
+    /// The offered load.
     pub load: Load,
     /// Samples that were thrown away because the queue to the recorder was full.
     pub dropped: u64,
-    /// What a reader must know of the machine and the load, each in a few words.
+    /// Facts about the machine and the load, each in a few words.
     pub facts: Vec<String>,
     /// Spans that have samples, along the way.
     pub spans: Vec<SpanSummary>,
@@ -53,7 +53,7 @@ pub struct SpanSummary {
     pub curve: Vec<(f64, u64)>,
 }
 
-/// What [`SpanSummary::cells`] shows.
+/// Headings of [`SpanSummary::cells`].
 pub(super) const COLUMNS: [&str; 9] =
     ["Span", "Count", "Min", "p50", "p90", "p99", "p99.9", "p99.99", "Max"];
 
@@ -69,7 +69,7 @@ impl LatencySummary {
         }
     }
 
-    /// What a reader must know of the figures, in sentences: how the ticks were offered, and what
+    /// Returns notes on the figures, in sentences: the offered load, and what
     /// is missing.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = vec![self.load.description()];
@@ -174,7 +174,7 @@ mod tests {
         LatencySummary::of(&recorder.finish(Duration::from_secs(1), dropped))
     }
 
-    /// The smallest of the sorted times that so many of 10,000 do not exceed.
+    /// Returns the smallest of the sorted times that `of_10_000` of 10,000 do not exceed.
     fn by_rank(sorted: &[u64], of_10_000: usize) -> u64 {
         sorted[(sorted.len() * of_10_000).div_ceil(10_000).max(1) - 1]
     }

@@ -2,7 +2,7 @@
 //!
 //! A finished run is a [`RunRecord`]. [`write_run_directory`] computes its [`Statistics`] and
 //! leaves a directory of files for people and scripts, with `report.html` among them;
-//! [`render_report_again`] makes `report.html` anew from the other files alone, and [`stitch_runs`]
+//! [`render_report_again`] rebuilds `report.html` from the other files alone, and [`stitch_runs`]
 //! one run of several.
 
 mod bootstrap;

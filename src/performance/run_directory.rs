@@ -103,9 +103,9 @@ pub enum RunDirectoryError {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What was tried.
+        /// Attempted action.
         action: &'static str,
-        /// Why not.
+        /// Cause.
         source: io::Error,
     },
     /// Another run writes into it.
@@ -138,9 +138,10 @@ pub enum RunDirectoryError {
     HoldsOther {
         /// The directory.
         path: PathBuf,
-        /// Who made them. `None` if their manifest does not say, as those of earlier versions.
+        /// The command that made them. `None` if their manifest does not say, as those of earlier
+        /// versions.
         maker: Option<Maker>,
-        /// Who would replace them.
+        /// The command that would replace them.
         command: Maker,
     },
     /// It holds a journal, from which a run can be made again, and which cannot be made again.
@@ -166,7 +167,7 @@ pub enum RunDirectoryError {
     Changed {
         /// The file.
         path: PathBuf,
-        /// What differs.
+        /// The difference.
         problem: String,
     },
     /// `summary.json` or `manifest.json` is not what a run writes.
@@ -174,7 +175,7 @@ pub enum RunDirectoryError {
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with line and column.
+        /// Fault that was found, with line and column.
         source: serde_json::Error,
     },
     /// A line of a table is not what a run writes.
@@ -184,7 +185,7 @@ pub enum RunDirectoryError {
         path: PathBuf,
         /// The line, from 1.
         line: u64,
-        /// What is wrong.
+        /// Fault that was found.
         problem: String,
     },
 }
@@ -219,12 +220,12 @@ fn made_by(maker: Option<Maker>) -> String {
     }
 }
 
-/// When a run was, by the wall clock.
+/// Start and end of a run, by the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WallTimes {
-    /// When it started.
+    /// Its start.
     pub started: Timestamp,
-    /// When it finished.
+    /// Its end.
     pub finished: Timestamp,
 }
 
@@ -247,7 +248,7 @@ struct Manifest {
     files: BTreeMap<String, FileFacts>,
 }
 
-/// What a file of a run must be.
+/// Facts that a file of a run must match.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct FileFacts {
     sha256: String,
@@ -359,7 +360,7 @@ pub struct HeldDirectory {
     _lock: File,
     /// The innermost first.
     made: Vec<PathBuf>,
-    /// Whether it is the new run's by now.
+    /// `true` if it is the new run's by now.
     is_begun: AtomicBool,
     swept: Vec<PathBuf>,
 }
@@ -416,12 +417,12 @@ pub(super) fn lock(
 }
 
 impl HeldDirectory {
-    /// Where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What killed runs had left unfinished in it, and is gone.
+    /// Returns the unfinished files that killed runs had left in it and that were removed.
     pub fn swept(&self) -> &[PathBuf] {
         &self.swept
     }
@@ -585,7 +586,7 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// Writes a file of so many rows.
+    /// Writes a file with this number of rows.
     fn put(
         &mut self,
         name: &str,
@@ -596,7 +597,7 @@ impl Files<'_> {
         self.keep(name, rows)
     }
 
-    /// Takes a file of so many rows into the manifest.
+    /// Takes a file with this number of rows into the manifest.
     fn keep(&mut self, name: &str, rows: Option<usize>) -> Result<(), RunDirectoryError> {
         let sha256 = sha256(&read(self.directory, name)?);
         self.facts.insert(name.to_owned(), FileFacts { sha256, rows });
@@ -617,8 +618,8 @@ pub fn write_run_directory(
     hold_run_directory(directory)?.write(Maker::Run, record, times)
 }
 
-/// Whether a path names one of the files of a run in its folder, there or not yet: a run that has
-/// begun has no manifest, and writes most of its files at its end.
+/// Returns whether a path names one of the files of a run in its folder, there or not yet: a run
+/// that has begun has no manifest, and writes most of its files at its end.
 pub fn belongs_to_a_run(path: &Path) -> bool {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = whole_file::folder_of(&real);
@@ -638,7 +639,7 @@ pub fn write_trades_file(path: &Path, record: &RunRecord) -> Result<(), RunDirec
     })
 }
 
-/// Makes `report.html` of a run directory anew from its other files, byte for byte as the run made
+/// Rebuilds `report.html` of a run directory from its other files, byte for byte as the run made
 /// it if the version is the same. Gives its path back.
 ///
 /// # Errors
@@ -665,7 +666,7 @@ pub fn render_report_again(directory: &Path) -> Result<PathBuf, RunDirectoryErro
     Ok(directory.join(REPORT))
 }
 
-/// What can be read back of a run: all that its report shows.
+/// The part of a run that can be read back: all that its report shows.
 pub(super) struct FinishedRun {
     pub summary: Summary,
     pub trades: Vec<Trade>,
@@ -707,7 +708,7 @@ impl FinishedRun {
         }
         // Last, so that a line that cannot be read is told by its number.
         files.iter().try_for_each(|(name, bytes)| manifest.vouch(directory, name, bytes))?;
-        // The rest is not shown, and the report is made anew.
+        // The rest is not shown, and the report is rebuilt.
         let is_left =
             |name: &&String| *name != REPORT && !files.iter().any(|file| file.0 == **name);
         for name in manifest.files.keys().filter(is_left) {

@@ -9,17 +9,17 @@ use crate::latency::LatencyRecord;
 use crate::market::{Calendar, Money, Price, Timeframe, Timestamp};
 use crate::strategy::DecisionRecord;
 
-/// What the input says of itself.
+/// The input's description of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct InputDescription {
-    /// Where the ticks came from, for people: format, files, seed.
+    /// Origin of the ticks, for people: format, files, seed.
     pub origin: String,
-    /// Whether the market is a synthetic one, by what the input itself says.
+    /// `true` if the market is a synthetic one, by what the input itself says.
     #[serde(default)]
     pub made_up: bool,
     /// Set if the ticks were made from history bars of this many seconds, not from trades.
     pub expanded_from_bars_of_seconds: Option<u32>,
-    /// How prices of several contracts were joined: `none` or `back`.
+    /// Method by which prices of several contracts were joined: `none` or `back`.
     pub adjustment: String,
     /// Free facts by name, such as a synthetic market's best attainable profit.
     pub facts: BTreeMap<String, String>,
@@ -30,18 +30,18 @@ pub struct InputDescription {
 pub struct DecidedBy {
     /// The model set's name, where it is, its hash and whether it is trained, for people.
     pub model_set: String,
-    /// Whether it is trained.
+    /// `true` if it is trained.
     pub trained: bool,
-    /// What it says of itself, such as which markets it has seen.
+    /// Its description of itself, such as the markets that it has seen.
     #[serde(default)]
     pub description: String,
-    /// What ran the networks, such as `cpu`.
+    /// Backend that ran the networks, such as `cpu`.
     pub backend: String,
     /// Confidence from which a vote was an opportunity, 0 to 1.
     pub confidence_threshold: f64,
 }
 
-/// Everything that a finished run leaves. Whoever runs the pipeline fills it;
+/// Everything that a finished run leaves. The code that runs the pipeline fills it;
 /// [`super::write_run_directory`] turns it into files.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
@@ -55,11 +55,11 @@ pub struct RunRecord {
     pub input: String,
     /// SHA-256 of the input file, 64 lower-case hexadecimal digits.
     pub input_sha256: String,
-    /// What the input says of itself.
+    /// The input's description of itself.
     pub input_description: InputDescription,
     /// The instrument's symbol, such as `ES`.
     pub instrument: String,
-    /// When it trades: what a day is, and how many a year has.
+    /// Its hours of trading, which define a day and the days in a year.
     pub calendar: Calendar,
     /// Smallest price step.
     pub tick_size: Price,
@@ -71,7 +71,7 @@ pub struct RunRecord {
     pub ticks: u64,
     /// Ticks before the first trading day, of which bars and features were made, but no decision.
     pub warm_up_ticks: u64,
-    /// When something could first be decided: the first close at which the strategy had seen all
+    /// Time of the first possible decision: the first close at which the strategy had seen all
     /// that it must. `None` if that never was.
     pub decides_from: Option<Timestamp>,
     /// Closed bars of each timeframe, in order of timeframe, those of the warm-up apart.
@@ -90,7 +90,7 @@ pub struct RunRecord {
     pub equity: Vec<EquityPoint>,
     /// The networks that decided; `None` for other strategies.
     pub decided_by: Option<DecidedBy>,
-    /// What the agents thought of every question, in order; empty for other strategies.
+    /// The agents' record of every question, in order; empty for other strategies.
     pub decisions: Vec<DecisionRecord>,
     /// Nanoseconds of open market with a position held.
     pub time_in_market: u64,
@@ -99,12 +99,12 @@ pub struct RunRecord {
     /// Counts of what happened (orders sent, fills, orders refused by reason), in the order in
     /// which they shall be shown.
     pub counters: Vec<(String, u64)>,
-    /// What a reader must know of the data, a sentence each: `3 bars are incomplete`. They are
+    /// Notes on the data, a sentence each: `3 bars are incomplete`. They are
     /// shown at the top of the report.
     pub data_notes: Vec<String>,
     /// The simulator's order latency and fill settings, for people.
     pub simulated_latency: String,
-    /// The resolved configuration as YAML, without secrets; empty if there is none.
+    /// The resolved configuration as YAML, without secrets; empty if absent.
     pub configuration: String,
     /// Seconds of wall time that the replay took.
     pub elapsed_seconds: f64,
@@ -112,7 +112,7 @@ pub struct RunRecord {
     pub ticks_per_second: f64,
     /// Confidence level of the intervals (0 to 1, exclusive).
     pub confidence_level: f64,
-    /// How many times trades and days are resampled for them (≥ 1).
+    /// Number of resamples of trades and of days for them (≥ 1).
     pub bootstrap_resamples: u32,
     /// Picoseconds of processing a tick, averaged over batches.
     pub processing_time: Histogram<u64>,
@@ -121,6 +121,6 @@ pub struct RunRecord {
     pub latency: Option<LatencyRecord>,
     /// The machine on which all that was measured, such as its processor's name.
     pub machine: String,
-    /// Whether the run was stopped before the input's end.
+    /// `true` if the run was stopped before the input's end.
     pub interrupted: bool,
 }

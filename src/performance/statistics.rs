@@ -1,4 +1,4 @@
-//! What a run's trades and equity amount to.
+//! Statistics of a run's trades and equity.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::market::{Money, Timestamp};
 /// Fewer losing days than this say nothing of how bad they are.
 const FEWEST_LOSING_DAYS: usize = 10;
 
-/// What a run's trades and equity amount to. Money is in dollars.
+/// Statistics of a run's trades and equity. Money is in dollars.
 ///
 /// A value that is not defined for the run, or that it cannot carry, is `None` (`null` in JSON),
 /// never 0 and never NaN; [`Statistics::undefined`] says why.
@@ -34,7 +34,7 @@ pub struct Statistics {
     pub gross_pnl: f64,
     /// Commissions of all fills (≥ 0).
     pub costs: f64,
-    /// What slippage cost (≥ 0); already inside `gross_pnl`.
+    /// Cost of slippage (≥ 0); already inside `gross_pnl`.
     pub slippage: f64,
     /// Equity at the last point.
     pub final_equity: Option<f64>,
@@ -108,7 +108,7 @@ pub struct Statistics {
 pub struct ExitReasonStatistics {
     /// As [`ExitReason::name`].
     pub reason: String,
-    /// How many trades.
+    /// Number of trades.
     pub trades: u64,
     /// Those with a net profit.
     pub wins: u64,
@@ -226,7 +226,7 @@ impl Statistics {
     }
 }
 
-/// A value, or why there is none.
+/// A value, or the reason why it is undefined.
 type Figure = Result<f64, String>;
 
 /// Equity at the end of each day, from the first on which something could be decided.
@@ -264,7 +264,7 @@ pub(super) fn too_few(what: &str, found: usize, needed: usize) -> String {
     format!("too few {what}: {found} of the {needed} that it takes")
 }
 
-/// What rests on daily returns.
+/// Figures that rest on daily returns.
 struct Daily {
     sharpe: Figure,
     sortino: Figure,

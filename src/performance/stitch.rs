@@ -1,6 +1,6 @@
 //! One run of several that follow each other in time, such as the tests of a walk-forward.
 //!
-//! Each run began with an account of its own. In the whole, equity goes on where the run before
+//! Each run began with an account of its own. In the whole, equity continues where the run before
 //! ended: capital + profit so far + the run's own profit.
 
 use std::collections::BTreeMap;
@@ -43,9 +43,9 @@ pub enum StitchError {
         before: PathBuf,
         /// In what.
         what: String,
-        /// What it is here.
+        /// Value in this run.
         this: String,
-        /// What it is there.
+        /// Value in the other run.
         other: String,
     },
     /// Two hold the same days.
@@ -83,14 +83,14 @@ pub enum StitchError {
     Unreadable {
         /// The run's directory.
         path: PathBuf,
-        /// What.
+        /// The amount that is out of range.
         what: &'static str,
         /// As it stands there.
         text: String,
     },
 }
 
-/// One run of those in `directories`, in the order of their days, in whatever order they are given.
+/// One run of those in `directories`, in the order of their days, given in any order.
 ///
 /// # Errors
 /// If a run is at work in one, one cannot be read or is not whole, they differ in more than their
@@ -165,7 +165,7 @@ impl Part<'_> {
         }
     }
 
-    /// Whether a whole can have this and `first`.
+    /// Checks that this part and `first` can belong to one whole.
     fn fits(&self, first: &Part) -> Result<(), StitchError> {
         let facts = |summary: &Summary| {
             [
@@ -363,7 +363,7 @@ fn counters(parts: &[Part]) -> Vec<(String, u64)> {
     counters
 }
 
-/// How the whole was made, and what the runs had to say.
+/// Returns notes on how the whole was made, and the notes of its runs.
 fn notes(parts: &[Part]) -> Vec<String> {
     let days: Vec<_> = parts
         .iter()

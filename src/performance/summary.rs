@@ -24,17 +24,17 @@ pub struct Summary {
     pub input: String,
     /// SHA-256 of the input file.
     pub input_sha256: String,
-    /// What the input says of itself.
+    /// The input's description of itself.
     pub input_description: InputDescription,
     /// Version of the program.
     pub version: String,
     /// Seed of every random draw.
     pub seed: u64,
-    /// Whether the run was stopped before the input's end.
+    /// `true` if the run was stopped before the input's end.
     pub interrupted: bool,
     /// The instrument's symbol.
     pub instrument: String,
-    /// When it trades: what a day is, and how many a year has.
+    /// Its hours of trading, which define a day and the days in a year.
     pub calendar: Calendar,
     /// Smallest price step, as a decimal.
     pub tick_size: String,
@@ -46,7 +46,7 @@ pub struct Summary {
     pub ticks: u64,
     /// Ticks before the first trading day, of which bars and features were made, but no decision.
     pub warm_up_ticks: u64,
-    /// When something could first be decided.
+    /// Time of the first possible decision.
     pub decides_from: Option<String>,
     /// Closed bars by minutes of their timeframe, those of the warm-up apart.
     pub bars: BTreeMap<u16, u64>,
@@ -67,12 +67,12 @@ pub struct Summary {
     pub open_market_nanoseconds: u64,
     /// Confidence intervals of some of the statistics.
     pub confidence_intervals: Intervals,
-    /// What the agents decided; `None` if others did.
+    /// The agents' decisions; `None` for other strategies.
     #[serde(default)]
     pub decisions: Option<DecisionSummary>,
     /// Counts of what happened.
     pub counters: Vec<(String, u64)>,
-    /// What a reader must know of the data.
+    /// Notes on the data.
     pub data_notes: Vec<String>,
     /// All that a reader must know before believing the figures, the gravest first; what is known
     /// of the data is among it.
@@ -168,7 +168,7 @@ impl Summary {
         summary
     }
 
-    /// What is `None` beside the statistics, and why.
+    /// Returns the values that are `None` beside the statistics, with their reasons.
     fn why_missing(&self, record: &RunRecord) -> Vec<(String, String)> {
         let trades = record.trades.len();
         let mut missing = Vec::new();

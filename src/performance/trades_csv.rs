@@ -30,7 +30,7 @@ const COLUMNS: [&str; 17] = [
     "contract",
 ];
 
-/// What may be replaced by a table of trades outside a run directory.
+/// The files that a table of trades may replace outside a run directory.
 pub(crate) const TRADES_FILE: Kind = Kind {
     what: "a table of trades",
     is_ours: &|file| whole_file::begins_with(file, COLUMNS[..9].join(",").as_bytes()),

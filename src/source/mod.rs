@@ -1,4 +1,4 @@
-//! Where ticks come from: the native tick file, imported files, synthetic markets.
+//! Sources of ticks: the native tick file, imported files, synthetic markets.
 
 pub mod import;
 pub mod native;

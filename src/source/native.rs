@@ -51,16 +51,16 @@ pub const HEADER_BYTES: usize = 4096;
 /// The longest history bar: 31 days, in seconds.
 pub const LONGEST_BAR: u32 = 31 * 24 * 3600;
 
-/// How the origin of a synthetic market begins; no import's does.
+/// The beginning of the origin of a synthetic market, and of no import's.
 pub(super) const MADE_UP: &str = "synthetic ";
 
 const HEADER_HASH_AT: usize = 32;
-/// Where the checksum stands, in version 1 the description.
+/// Offset of the checksum, in version 1 of the description.
 const BEHIND_FIXED: usize = 64;
 /// Contracts that an index can tell apart.
 const MOST_CONTRACTS: usize = 1 << 16;
 
-/// What a tick file holds, in words a person can read with `tail -c 1000`.
+/// The content of a tick file, in words that a person can read with `tail -c 1000`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TickFileDescription {
@@ -72,9 +72,9 @@ pub struct TickFileDescription {
     pub point_value: String,
     /// The contracts in the file, in order of time; [`Tick::contract`] is an index into these.
     pub contracts: Vec<ContractEntry>,
-    /// How prices of several contracts were joined.
+    /// Method by which prices of several contracts were joined.
     pub adjustment: Adjustment,
-    /// Where the ticks came from, for people: format, files, seed.
+    /// Origin of the ticks, for people: format, files, seed.
     pub origin: String,
     /// Set if the ticks were made from history bars of this many seconds, not from trades.
     pub expanded_from_bars_of_seconds: Option<u32>,
@@ -91,13 +91,13 @@ pub struct TickFileDescription {
 pub struct ContractEntry {
     /// Such as `ESZ3`; the product's symbol where the source does not tell.
     pub symbol: String,
-    /// When it stops trading, ISO-8601 UTC, where known.
+    /// Its expiry, ISO-8601 UTC, where known.
     pub expiry: Option<String>,
-    /// What was added to its prices to join them to the last contract's, as a decimal.
+    /// Amount added to its prices to join them to the last contract's, as a decimal.
     pub price_offset: String,
 }
 
-/// How prices of several contracts were joined.
+/// The method by which prices of several contracts were joined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Adjustment {
@@ -119,7 +119,7 @@ impl Adjustment {
 }
 
 impl TickFileDescription {
-    /// Whether the ticks are of a synthetic market: `synth` says so in
+    /// Returns whether the ticks are of a synthetic market: `synth` says so in
     /// [`TickFileDescription::origin`].
     pub fn is_made_up(&self) -> bool {
         self.origin.starts_with(MADE_UP)
@@ -144,10 +144,10 @@ impl TickFileDescription {
         }
     }
 
-    /// What the ticks of such a file must be.
+    /// Returns the rule for the ticks of such a file.
     ///
     /// # Errors
-    /// What in the description cannot be.
+    /// The first invalid statement of the description.
     pub fn tick_rule(&self) -> Result<TickRule, DescriptionFault> {
         let positive = |what, text: &str| match text.parse() {
             Ok(number) if number > Price::ZERO => Ok(number),
@@ -168,7 +168,7 @@ impl TickFileDescription {
     }
 }
 
-/// What a description says that cannot be.
+/// An invalid statement of a description.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DescriptionFault {
     /// A number that must be above 0.
@@ -176,7 +176,7 @@ pub enum DescriptionFault {
     Number {
         /// Which.
         what: &'static str,
-        /// What stands there.
+        /// The text found there.
         text: String,
     },
     /// Too few contracts, or more than ticks can name.
@@ -187,7 +187,7 @@ pub enum DescriptionFault {
     Bars(u32),
 }
 
-/// Why a native tick file cannot be read or written.
+/// The reason why a native tick file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum TickFileError {
     /// The operating system said no.
@@ -195,9 +195,9 @@ pub enum TickFileError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What was tried.
+        /// Attempted action.
         action: &'static str,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// The file does not start with the magic of a tick file.
@@ -237,7 +237,7 @@ pub enum TickFileError {
     Corrupted {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Fault that was found.
         what: String,
     },
     /// The checksum fits, but no import writes such a tick.
@@ -249,7 +249,7 @@ pub enum TickFileError {
         path: PathBuf,
         /// Its place, from 1.
         number: u64,
-        /// What is wrong.
+        /// Fault that was found.
         fault: TickFault,
     },
     /// A tick that cannot be is to be written.
@@ -259,15 +259,15 @@ pub enum TickFileError {
         path: PathBuf,
         /// Its place, from 1.
         number: u64,
-        /// What is wrong.
+        /// Fault that was found.
         fault: TickFault,
     },
-    /// What the file is to say of itself cannot be.
+    /// The file's description is invalid.
     #[error("{path}: cannot be written with {fault}")]
     Description {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Fault that was found.
         fault: DescriptionFault,
     },
 }
@@ -325,7 +325,7 @@ impl TickFileWriter {
     /// what stands at `path` is kept.
     ///
     /// # Errors
-    /// If the folder cannot be written to, or the description cannot be.
+    /// If the folder cannot be written to, or the description is invalid.
     pub fn create(
         path: &Path,
         description: TickFileDescription,
@@ -393,7 +393,7 @@ impl TickFileWriter {
         &mut self.description
     }
 
-    /// How many ticks were written.
+    /// Returns the number of ticks written.
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -401,7 +401,7 @@ impl TickFileWriter {
     /// Adds description and header and puts the file in its place.
     ///
     /// # Errors
-    /// If a tick names a contract that is not in the description, that cannot be, or the disk is
+    /// If a tick names a contract that is not in the description, that is invalid, or the disk is
     /// full.
     pub fn finish(mut self) -> Result<u64, TickFileError> {
         let fault = |fault| TickFileError::Description { path: self.path.clone(), fault };
@@ -448,7 +448,7 @@ impl TickFileWriter {
     }
 }
 
-/// What may be replaced by a tick file.
+/// The files that a tick file may replace.
 pub(crate) const TICK_FILE: Kind =
     Kind { what: "a tick file", is_ours: &|file| whole_file::begins_with(file, &MAGIC) };
 
@@ -557,18 +557,18 @@ impl TickFile {
         if (number(40) as i64, number(48) as i64) != (time(ticks.first()), time(ticks.last())) {
             return Err(corrupted("its first or last time is not that of its ticks".to_owned()));
         }
-        // Of the header that was verified, whatever becomes of the file.
+        // Of the header that was verified, even if the file changes later.
         let sha256 = Sha256::digest(header);
         let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(TickFile { path: path.to_owned(), map, records, description, sha256 })
     }
 
-    /// Where the file is.
+    /// Returns the file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the file says of itself.
+    /// Returns the file's description of itself.
     pub fn description(&self) -> &TickFileDescription {
         &self.description
     }
@@ -580,14 +580,14 @@ impl TickFile {
 
     /// The file's name among all files, in hexadecimal: the SHA-256 of its header, which holds the
     /// checksum of everything else (`head -c 4096 FILE | sha256sum`). Two files that differ by
-    /// accident have different names; whoever wants to can make another file of the same name,
-    /// since the checksum is none of cryptography.
+    /// accident have different names; it is possible to make another file of the same name,
+    /// since the checksum is not a cryptographic one.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
 }
 
-/// Reads everything behind the header once: its hash, and the first tick that cannot be.
+/// Reads everything behind the header once: its hash, and the first invalid tick.
 fn read_all(ticks: &[Tick], behind: &[u8], rule: &TickRule) -> (Xxh3, Option<(usize, TickFault)>) {
     /// Stays in the processor's cache between the hash and the rule.
     const BLOCK: usize = (64 << 10) / size_of::<Tick>();
@@ -673,7 +673,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    /// A file of version 1 or 2 with good checksums, whatever is in it, as the table at the top has
+    /// A file of version 1 or 2 with good checksums and any content, as the table at the top has
     /// it.
     fn sealed(version: u32, description: &str, ticks: &[Tick]) -> Vec<u8> {
         let records: &[u8] = bytemuck::cast_slice(ticks);

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::market::{Price, Timestamp};
 use crate::whole_file::{self, Kind};
 
-/// How a table is stored.
+/// The format of a table's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableFormat {
     /// Text, a line a row, for people and spreadsheets.
@@ -35,7 +35,7 @@ impl TableFormat {
     }
 }
 
-/// What the cells of a column are.
+/// The type of a column's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind {
     /// Text; UTF-8 in Parquet.
@@ -57,7 +57,7 @@ pub enum ColumnKind {
 pub struct Column {
     /// Its name, in the first line of a CSV file. No two columns of a table share one.
     pub name: String,
-    /// What its cells are.
+    /// Type of its cells.
     pub kind: ColumnKind,
 }
 
@@ -112,7 +112,7 @@ pub enum TableError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
 }
@@ -217,8 +217,8 @@ impl TableWriter {
     }
 }
 
-/// What may be replaced by a table of these columns: one whose first columns are the same. The
-/// others depend on the configuration.
+/// Calls `use_it` with the files that a table of these columns may replace: one whose first columns
+/// are the same. The others depend on the configuration.
 fn with_kind<T>(format: TableFormat, columns: &[Column], use_it: impl FnOnce(&Kind) -> T) -> T {
     let names: Vec<&str> = columns.iter().take(4).map(|column| column.name.as_str()).collect();
     let header = names.join(",");

@@ -24,10 +24,10 @@ const PRICE_DIGITS: i32 = 18;
 const PRICE_DECIMALS: i32 = 9;
 const PRICE_LIMIT: u64 = 10_u64.pow(PRICE_DIGITS as u32);
 
-/// What our files name as their maker.
+/// The maker that our files name.
 const CREATED_BY: &str = concat!("algospace-hft version ", env!("CARGO_PKG_VERSION"));
 
-/// Whether a file is a Parquet file that the program made, in whatever version.
+/// Returns whether a file is a Parquet file that any version of the program made.
 pub(super) fn is_ours(file: &mut File) -> bool {
     let reader =
         file.try_clone().and_then(|file| SerializedFileReader::new(file).map_err(io_error));
@@ -53,7 +53,7 @@ struct ColumnBuffer {
 
 /// The values of those cells that have one.
 enum Values {
-    /// Where each text ends in the bytes of all.
+    /// Texts, by the end of each in the bytes of all.
     Text {
         bytes: Vec<u8>,
         ends: Vec<usize>,

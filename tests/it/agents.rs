@@ -219,7 +219,7 @@ output: {{ directory: {}/run }}
     assert!(ready.iter().all(|end| (from..to).contains(end)), "{ready:?}");
     assert_eq!(record.decides_from, Some(ready[0]));
     assert!(record.ticks > 10_000);
-    // Cash and position add up, whatever was traded.
+    // Cash and position add up after any trades.
     let last = record.equity.last().unwrap();
     let earned = record.trades.iter().map(|trade| trade.net_pnl()).sum();
     assert_eq!((last.position, last.equity), (0, record.initial_capital + earned));

@@ -143,7 +143,7 @@ fn the_day_is_locked_by_a_price_that_the_position_has_seen() {
     };
     let calm = [0, 0, 0, 0];
     for (bar, gross) in [
-        // The bar has passed the limit on its way, whatever its close is, and its best price came
+        // The bar has passed the limit on its way to any close, and its best price came
         // later.
         ([0, 200, -90, -20], -80.0),
         ([0, 200, -90, 150], -80.0),

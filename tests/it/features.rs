@@ -132,7 +132,7 @@ proptest! {
 
     /// A market that is higher by a constant has the same features, but for prices, which are
     /// higher by it, and for logarithms of prices. An engine that is shifted when the market jumps
-    /// to another contract goes on as if it had been there all along.
+    /// to another contract continues as if it had been there all along.
     #[test]
     fn a_higher_market_looks_the_same(seed in any::<u64>(), rows in 1i64..200, cut in any::<prop::sample::Index>()) {
         // Whole rows of the volume profile, whose grid is fixed.

@@ -224,7 +224,7 @@ fn days_that_are_no_sessions_are_refused() {
     assert!(error.contains("3 of 3 bars") && error.contains("two sessions"), "{error}");
 }
 
-/// `count` times from 02:00 UTC on, `step` minutes apart, so many days after 8 January 2024.
+/// `count` times from 02:00 UTC on, `step` minutes apart, that number of days after 8 January 2024.
 fn times(day: i64, count: i64, step: i64) -> impl Iterator<Item = String> {
     let from = 28_411_320 + day * 1440;
     let text = |minute: i64| {
@@ -246,7 +246,7 @@ fn bars_have_one_length_and_the_one_that_was_said() {
     let error = import("bar-csv", &text, 60, same).unwrap_err();
     assert!(error.contains("bars.csv:1202: bars are taken to be of 60 s"), "{error}");
     assert!(error.contains("from here on they are 300 s apart"), "{error}");
-    // Fives, then minutes; and so many fives that their length is taken for that of all.
+    // Fives, then minutes; and enough fives that their length is taken for that of all.
     let text = csv_of(times(0, 120, 5).chain(times(1, 100, 1)));
     let error = import("bar-csv", &text, 60, same).unwrap_err();
     assert!(error.contains("bars.csv:2: bars are taken to be of 60 s"), "{error}");
@@ -300,7 +300,7 @@ fn a_price_a_hundred_times_its_neighbours_is_refused_and_told() {
     let (report, _) = import("tick-csv", &text, 5, keep).unwrap();
     assert_eq!((report.imported, report.count(Finding::ImplausibleKept).rows), (6, 2));
     assert!(report.to_string().contains("\n  prices from 47 to 470050\n"), "{report}");
-    // A file that goes on in another scale.
+    // A file that continues in another scale.
     let text = ticks(&["4700", "4700.25", "4700.5", "470050", "470075"]);
     let (report, _) = import("tick-csv", &text, 5, none).unwrap();
     let jump = &report.count(Finding::PriceJump).examples[0];
@@ -310,7 +310,7 @@ fn a_price_a_hundred_times_its_neighbours_is_refused_and_told() {
                 2024-01-09 14:30:03,47,1\n2024-01-09 14:30:06,4702,1\n";
     let (report, _) = import("tick-csv", text, 5, none).unwrap();
     assert_eq!(report.count(Finding::Implausible).examples[0].line, 3);
-    // A bar with one extreme that cannot be.
+    // A bar with one impossible extreme.
     let bar =
         |minute: i64, high: &str| format!("2024-01-09 14:{minute},4700,{high},4699,4700.25,90\n");
     let text: String =

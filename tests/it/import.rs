@@ -97,7 +97,7 @@ proptest! {
         ));
     }
 
-    /// Whatever the bytes are, every row is accounted for.
+    /// Every row of any bytes is accounted for.
     #[test]
     fn no_row_is_lost(
         lines in prop::collection::vec(
@@ -161,7 +161,7 @@ fn one_file_under_two_names_is_one_file() {
     assert_eq!(report.imported, 2);
 }
 
-/// Whatever stands in a line that is too long to be read whole is none of the rows, and the lines
+/// The content of a line that is too long to be read whole is not a row, and the lines
 /// after it keep their numbers.
 #[test]
 fn a_long_line_is_refused_once_and_nothing_in_it_is_a_row() {

@@ -13,7 +13,7 @@ use algospace_hft::source::native::{TickFile, TickFileDescription, TickFileWrite
 
 /// What an input gets.
 enum Outcome {
-    /// So many rows of so many are imported.
+    /// Rows imported, of how many.
     Imported(u64, u64),
     /// Nothing is written.
     Failed,

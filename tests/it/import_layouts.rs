@@ -48,7 +48,7 @@ fn shown(ticks: &[Tick], tick_size: Price) -> Vec<String> {
     ticks.iter().map(show).collect()
 }
 
-/// Two bars of a minute from 13:30 UTC, whatever they are labelled with.
+/// Two bars of a minute from 13:30 UTC, with any label.
 const BARS: [&str; 8] = [
     "13:30:15 1684.25 300",
     "13:30:30 1685 300",

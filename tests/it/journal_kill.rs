@@ -50,7 +50,7 @@ fn kill_at(child: &mut Child, journal: &Path, place: u64) -> bool {
         if file.is_none() {
             file = File::open(journal).ok();
         }
-        // No record has so many zeros in a row; the file may still be shorter.
+        // No record has that many zeros in a row; the file may still be shorter.
         let mut bytes = [0; 64];
         let read = file.as_ref().map_or(0, |file| file.read_at(&mut bytes, place).unwrap());
         if bytes[..read].iter().any(|&byte| byte != 0) {

@@ -681,7 +681,7 @@ fn output_that_did_not_arrive_is_a_failure() {
         let error = String::from_utf8(ran.stderr).unwrap();
         assert_eq!(ran.status.code(), Some(1), "{line}: {error}");
         assert!(error.contains("No space left"), "{line}: {error}");
-        // A reader that has seen enough is none.
+        // A reader that has seen enough is not an error.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let ran = program(at).args(line.split(' ')).stdout(writer).output().unwrap();

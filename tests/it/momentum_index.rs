@@ -1,5 +1,5 @@
 //! The momentum index against PyneCore, against a plain reading of its definition, and what must
-//! hold of it whatever the market does.
+//! hold of it on any market.
 //!
 //! `tests/oracles/mlmi_oracle.py` made the fixture.
 
@@ -235,7 +235,7 @@ fn a_next_label_counts_from_its_crossing_on_and_not_before() {
     assert!((200..500).contains(&crossings));
 }
 
-/// At any bar, values are those of a series that ends there, or goes on otherwise.
+/// At any bar, values are those of a series that ends there, or continues otherwise.
 #[test]
 fn what_comes_later_changes_nothing_before() {
     let series = |bars: &[TickBar]| {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::assembly::random::{any_setup, any_step, market_of, restless};
 use crate::assembly::{By, Setup, market};
 
-/// Whatever leaves the stages, in order.
+/// Everything that leaves the stages, in order.
 #[derive(Clone, Debug, PartialEq)]
 enum Event {
     Bar(Bar),
@@ -75,7 +75,7 @@ fn run(setup: &Setup, ticks: &[Tick]) -> (Vec<Event>, Vec<usize>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(250, 1000)))]
 
-    /// A history cut off after tick `k`, and one that goes on differently, give the same bars,
+    /// A history cut off after tick `k`, and one that continues differently, give the same bars,
     /// decisions, trades and equity until then as the whole one.
     #[test]
     fn the_future_changes_nothing_of_the_past(

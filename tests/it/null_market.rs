@@ -253,7 +253,7 @@ fn fade(ticks: &[Tick], ahead: usize) -> Vec<Trade> {
     log.trades
 }
 
-/// An order without latency fills on the very next print. Whoever knew which side of the fair price
+/// An order without latency fills on the very next print. A trader who knew which side of the fair price
 /// that is would earn a seventh of a tick or so; the print that a decision is made on tells
 /// nothing.
 #[test]

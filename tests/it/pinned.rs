@@ -1,5 +1,5 @@
 //! The pinned runner against the inline runner: the same features, decisions, orders and trades,
-//! bit for bit, whatever the threads' timing.
+//! bit for bit, under any timing of the threads.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;

@@ -1,4 +1,4 @@
-//! Files from somebody else: checksums that anybody can compute fit, and what is in them cannot be.
+//! Files from somebody else: checksums that anybody can compute fit, but their content is impossible.
 
 use std::path::Path;
 use std::sync::Arc;

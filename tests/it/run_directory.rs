@@ -68,7 +68,7 @@ fn no_latency_of_an_earlier_run_is_left() {
     let mut run = sample_run(10);
     write(folder.path(), &run);
     let measured = files(folder.path());
-    // Whoever guards a file against a run must know of every name that it may replace or take away.
+    // Code that guards a file against a run must know every name that it may replace or remove.
     assert!(measured.iter().all(|name| RUN_FILES.contains(&name.as_str())), "{measured:?}");
     run.latency = None;
     write(folder.path(), &run);
@@ -115,7 +115,7 @@ fn the_measured_latency_is_in_the_files_and_on_the_page() {
 fn a_run_that_cannot_be_written_whole_leaves_no_manifest_of_an_earlier_one() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &sample_run(10));
-    // A folder in the place of the report: the files before it are replaced, it cannot be.
+    // A folder in the place of the report: the files before it are replaced, the folder is not.
     fs::remove_file(folder.path().join("report.html")).unwrap();
     fs::create_dir_all(folder.path().join("report.html/inside")).unwrap();
     assert!(write_run_directory(folder.path(), &sample_run(20), wall_times()).is_err());

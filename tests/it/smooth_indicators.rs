@@ -1,4 +1,4 @@
-//! Indicators against other libraries, and what must hold of each whatever the market does.
+//! Indicators against other libraries, and what must hold of each on any market.
 //!
 //! `tests/oracles/smooth_oracle.py` made the fixture.
 
@@ -289,7 +289,7 @@ fn moved(bar: &TickBar, by: i64) -> TickBar {
 }
 
 /// A look ahead changes nothing, tells what follows, and a state that was written out and read back
-/// goes on as if nothing had happened.
+/// continues as if nothing had happened.
 fn looks_ahead_and_restarts<I>(new: I, bars: &[TickBar], restart: usize)
 where
     I: Indicator<Output: Debug> + Clone + Debug + PartialEq + Serialize + DeserializeOwned,
@@ -312,7 +312,7 @@ where
     }
 }
 
-/// Outputs of a run over `bars`, and of one that goes on `by` ticks higher from bar `roll`; the
+/// Outputs of a run over `bars`, and of one that continues `by` ticks higher from bar `roll`; the
 /// first with its prices moved by as much.
 fn over_a_roll<I: Indicator>(
     new: impl Fn() -> I,
@@ -342,7 +342,7 @@ fn assert_same<T: Debug>(pairs: Vec<(T, T)>) {
 }
 
 /// An indicator that begins `start` inputs after another is equal to it after `window` more, and
-/// goes on with the same bits.
+/// continues with the same bits.
 fn forgets_its_beginning<T, S: Clone + Debug + PartialEq, V: Debug>(
     new: S,
     inputs: &[T],

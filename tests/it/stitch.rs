@@ -43,7 +43,7 @@ fn the_parts_of_a_run_are_the_run() {
     let (_, second) =
         run(at, "2", "first_trading_day: 2024-01-08, last_trading_day: 2024-01-11", RULE);
     let (_, third) = run(at, "3", "first_trading_day: 2024-01-12", RULE);
-    // In whatever order they are given.
+    // Given in any order.
     let stitched = stitch_runs(&[third.clone(), first.clone(), second.clone()]).unwrap();
 
     assert!(whole.trades.len() > 20, "{}", whole.trades.len());

@@ -1,4 +1,4 @@
-//! The program's own time zones, whatever the machine has.
+//! The program's own time zones, independent of the machine's.
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Fair value gaps and low-volume nodes against other programs' figures
 //! (`tests/oracles/zones_oracle.py` made them), and on real history against the definitions,
-//! computed here anew for every bar.
+//! computed here from scratch for every bar.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,7 +123,7 @@ fn nodes_and_value_area_are_those_of_scipy_and_numpy() {
     assert!(windows.next().is_none());
 }
 
-/// At any bar, values are those of a series that ends there, or goes on otherwise.
+/// At any bar, values are those of a series that ends there, or continues otherwise.
 #[test]
 fn what_comes_later_changes_nothing_before() {
     let (_, bars) = fixture();

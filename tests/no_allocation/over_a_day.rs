@@ -1,7 +1,7 @@
 //! Neither the inline runner nor any thread of the pinned runner allocates anything on the second
 //! of three full days.
 //!
-//! Whatever any thread of the process allocates is counted, so the count is taken in a process of
+//! Every allocation of any thread of the process is counted, so the count is taken in a process of
 //! its own.
 
 use std::backtrace::Backtrace;

@@ -1,4 +1,4 @@
-//! What the features of all bars leave to be drawn of one session.
+//! The drawing of one session, collected from the features of all bars.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const MOST_LISTED: usize = 20;
 
 /// Watches the features of all bars, and keeps what is to be drawn of one session.
 pub(super) struct Sessions {
-    /// The session to draw; the last whole one if it is none.
+    /// The session to draw; the last whole one if absent.
     day: Option<Date>,
     calendar: Calendar,
     points_in_a_tick: f64,
@@ -79,7 +79,7 @@ impl Columns {
     }
 }
 
-/// What a chart shows of a session.
+/// The content of a session's chart.
 pub(super) struct Drawing {
     pub(super) session: Session,
     /// Of its last bar.
@@ -88,12 +88,12 @@ pub(super) struct Drawing {
     pub(super) gaps: Vec<ChartGap>,
     pub(super) slow_points: Vec<SlowPoint>,
     pub(super) notes: Vec<String>,
-    /// Whether a bar is known to lack data.
+    /// `true` if a bar is known to lack data.
     lacks_data: bool,
 }
 
 impl Drawing {
-    /// Whether the history has all of the session.
+    /// Returns whether the history has all of the session.
     fn is_whole(&self) -> bool {
         let ends = (self.bars.first().map(|bar| bar.start), self.bars.last().map(|bar| bar.end));
         !self.lacks_data && ends == (Some(self.session.open), Some(self.session.close))
@@ -146,7 +146,7 @@ impl Sessions {
         let mut before = std::mem::take(&mut self.active);
         for zone in engine.fair_value_gap(FAST).expect("they are computed").zones() {
             let from = before.remove(&zone.formed).map_or(bar.end, |gap| gap.from);
-            // The edges anew: they move when the series goes on in another contract.
+            // The edges again: they move when the series continues in another contract.
             let gap = ChartGap {
                 bullish: zone.bullish,
                 from,

@@ -57,7 +57,7 @@ impl Zone {
         self.lowest <= self.top
     }
 
-    /// How deep prices have come into it, 0 to 1.
+    /// Returns the depth that prices have reached in it, 0 to 1.
     #[inline]
     pub fn fill(&self) -> f64 {
         let depth = self.top - self.lowest.max(self.bottom).min(self.top);
@@ -103,10 +103,10 @@ impl From<Zones> for SavedZones {
     }
 }
 
-/// What one bar does to the zones.
+/// The effect of one bar on the zones.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    /// Whether the oldest zone expires, or makes room.
+    /// `true` if the oldest zone expires, or makes room.
     drops_oldest: bool,
     /// Zones filled, which are the last ones.
     pub filled: usize,
@@ -114,7 +114,7 @@ pub(super) struct Step {
     kept: usize,
     /// The lowest low since the last of them was confirmed.
     lowest: i64,
-    /// Whether a zone is confirmed.
+    /// `true` if a zone is confirmed.
     pub confirms: bool,
 }
 
@@ -131,7 +131,7 @@ impl Zones {
         Zones { max_age, capacity, zones: VecDeque::with_capacity(capacity) }
     }
 
-    /// What bar number `now` does, which may confirm a zone.
+    /// Returns the effect of bar number `now`, which may confirm a zone.
     #[inline]
     pub fn step(&self, bar: Prices, confirms: bool, now: u64) -> Step {
         // At most one zone forms on a bar, so at most one expires, and that makes room enough.

@@ -185,7 +185,7 @@ fn a_bar_far_out_is_left_out() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(250, 1500)))]
 
-    /// However many bars came and went, on whatever path, the profile is that of the window's bars,
+    /// For any number of bars on any path, the profile is that of the window's bars,
     /// to the last unit; peek is the update that follows; a restart goes unseen.
     #[test]
     fn the_profile_is_its_bars(

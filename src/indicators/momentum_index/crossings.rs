@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// What one crossing of the averages left behind.
+/// The memory of one crossing of the averages.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Crossing {
     /// Smoothed slow RSI at the crossing, 0 to 100.
@@ -41,7 +41,7 @@ const FIELD: u32 = 21;
 /// The most crossings that can be remembered.
 pub(super) const MOST: usize = 1 << 20;
 
-/// How the nearest crossings voted.
+/// The vote of the nearest crossings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Vote {
     /// Sum of their labels.
@@ -60,7 +60,7 @@ pub(super) struct Newcomer {
     pub label: i8,
 }
 
-/// The latest crossings, at most so many; the oldest makes place for the newest.
+/// The latest crossings, up to a limit; the oldest makes place for the newest.
 ///
 /// They are held twice: in the order of time, and as columns in the order of the quick feature,
 /// whose values spread most. A vote looks only at the strip of columns that is near enough in that
@@ -73,7 +73,7 @@ pub(super) struct Crossings {
     quick: Vec<f64>,
     slow: Vec<f64>,
     ballots: Vec<u64>,
-    /// Where to look first, without influence on any result.
+    /// First guess of the search, without influence on any result.
     expected_square_radius: f64,
     last_square_radius: f64,
 }
@@ -85,7 +85,7 @@ impl PartialEq for Crossings {
     }
 }
 
-/// What is saved of [`Crossings`]; the rest follows from it.
+/// The saved part of [`Crossings`]; the rest follows from it.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
     capacity: usize,
@@ -134,11 +134,11 @@ impl TryFrom<Remembered> for Crossings {
 /// Candidates that a search sorts at once.
 const CANDIDATES: usize = 256;
 
-/// Where a square radius is sought first, in parts of the expected one.
+/// Lower end of the first search for a square radius, in parts of the expected one.
 const LOWER: f64 = 0.84;
 const UPPER: f64 = 1.19;
 
-/// How far off, as a factor, a square radius may be that is estimated from a band that missed it.
+/// Largest error, as a factor, of a square radius that is estimated from a band that missed it.
 const ESTIMATE: f64 = 1.12;
 
 /// Estimates before all that is left is searched.
@@ -183,7 +183,7 @@ impl Crossings {
         }
     }
 
-    /// Crossings remembered; the sentinel is none.
+    /// Crossings remembered, without the sentinel.
     pub fn count(&self) -> usize {
         self.in_time.len() - usize::from(self.in_time.front().is_some_and(Crossing::is_sentinel))
     }
@@ -224,7 +224,8 @@ impl Crossings {
         self.ballots.insert(position, crossing.ballot());
     }
 
-    /// Where a remembered crossing, or one equal to it in everything, stands in the columns.
+    /// Returns the place in the columns of a remembered crossing, or of one equal to it in
+    /// everything.
     fn position(&self, crossing: &Crossing) -> usize {
         let first = self.quick.partition_point(|&quick| quick < crossing.quick);
         let ballot = crossing.ballot();

@@ -36,7 +36,7 @@ const VOTE_AVERAGE: usize = 20;
 /// Bars over which the bands are the extremes of the vote.
 const BAND_WINDOW: u64 = 2000;
 
-/// What can be chosen of a [`MomentumIndex`]. The defaults are the published ones, but for the
+/// The settings of a [`MomentumIndex`]. The defaults are the published ones, but for the
 /// price and the bounded store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -65,7 +65,7 @@ impl Default for MomentumIndexSettings {
 }
 
 impl MomentumIndexSettings {
-    /// Whether every setting is in its range.
+    /// Checks that every setting is in its range.
     ///
     /// # Errors
     /// Naming the first that is not.
@@ -151,7 +151,7 @@ pub struct MomentumIndexValues {
 /// It allocates nothing after construction. Its serde state holds all of it: what is restored goes
 /// on with the same bits.
 ///
-/// Two are equal if they give the same values for whatever comes. One that began later is equal to
+/// Two are equal if they give the same values for all later bars. One that began later is equal to
 /// the other when all this has passed: the relative strengths have forgotten their beginnings (to
 /// the last bit after about 750 bars), the crossings from before have left the store, and then 2000
 /// bars.
@@ -173,7 +173,7 @@ pub struct MomentumIndex {
     band: RollingRange,
 }
 
-/// What a bar brings, before anyone votes.
+/// The facts of a bar, before the vote.
 struct Present {
     /// In quarter ticks.
     price: i64,
@@ -185,7 +185,7 @@ struct Present {
 }
 
 impl Present {
-    /// Whether both features are defined.
+    /// Returns whether both features are defined.
     fn is_whole(&self) -> bool {
         !self.slow.is_nan() && !self.quick.is_nan()
     }
@@ -305,7 +305,7 @@ fn difference(fast: Option<i64>, slow: Option<i64>) -> Option<i64> {
     Some(RATIO * fast? - slow?)
 }
 
-/// What follows from a value; NaN while that is NaN.
+/// Returns what follows from a value; NaN while that is NaN.
 fn when_defined(value: f64, follow: impl FnOnce(f64) -> f64) -> f64 {
     if value.is_nan() { value } else { follow(value) }
 }
@@ -374,7 +374,7 @@ impl Indicator for MomentumIndex {
         MomentumIndexSettings::FIRST_BAND.max(self.settings.first_vote_average())
     }
 
-    /// Whether K crossings are remembered. Until then the vote is the sum of all labels.
+    /// Returns whether K crossings are remembered. Until then the vote is the sum of all labels.
     fn is_ready(&self) -> bool {
         self.crossings.count() >= self.settings.neighbours
     }

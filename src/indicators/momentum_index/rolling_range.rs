@@ -36,7 +36,7 @@ impl From<SavedRange> for RollingRange {
     }
 }
 
-/// Whether they give the same for whatever comes: bars count by their age, and how many there were
+/// Compares what they will return: bars count by their age, and how many there were
 /// only until the window is full.
 impl PartialEq for RollingRange {
     fn eq(&self, other: &RollingRange) -> bool {
@@ -79,7 +79,7 @@ impl RollingRange {
         result
     }
 
-    /// What [`RollingRange::update`] would return.
+    /// Returns what [`RollingRange::update`] would return, and changes nothing.
     pub fn peek(&self, value: Option<i64>) -> Option<(i64, i64)> {
         if self.bars + 1 < self.window {
             return None;

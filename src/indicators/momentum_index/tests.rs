@@ -77,7 +77,7 @@ proptest! {
         }
     }
 
-    /// Whatever was pushed before, and wherever the search was told to look.
+    /// For any values pushed before, and any first guess of the search.
     #[test]
     fn stores_that_hold_the_same_are_equal(
         capacity in 1..20_usize,

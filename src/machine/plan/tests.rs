@@ -27,7 +27,7 @@ fn on(role: Role, wait: Wait, core: usize) -> Request {
     Request { role, wait, core: Some(core) }
 }
 
-/// What a live run asks for: the hot threads spin.
+/// Returns the requests of a live run: the hot threads spin.
 fn live() -> [Request; 6] {
     [
         request(Role::Sequencer, Wait::BusySpin),

@@ -8,7 +8,7 @@ use jiff::civil::{Date, Time, Weekday, date, time};
 
 use super::{Calendar, tomorrow, yesterday};
 
-/// How long a calendar trades on a date.
+/// The part of a date on which a calendar trades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TradingDay {
     /// Until the ordinary close.
@@ -44,7 +44,7 @@ const UNPLANNED_EQUITY_INDEX: [(Date, Time); 4] = [
     (date(2025, 1, 9), time(8, 30, 0, 0)),
 ];
 
-/// How long `calendar` trades on `day`.
+/// Returns the part of `day` in which `calendar` trades.
 pub(super) fn trading_day(calendar: Calendar, day: Date) -> TradingDay {
     if is_weekend(day) {
         return TradingDay::None;
@@ -101,7 +101,7 @@ fn is_weekend(day: Date) -> bool {
     matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday)
 }
 
-/// What a weekday is, if not an ordinary one.
+/// Returns the holiday of a weekday, if it is one.
 fn holiday(day: Date) -> Option<Holiday> {
     let month = day.month();
     // A New Year on Saturday is not moved into the old year.
@@ -136,13 +136,13 @@ fn holiday(day: Date) -> Option<Holiday> {
     (after_thanksgiving || (month == 12 && day.day() == 24)).then_some(Holiday::ShortDay)
 }
 
-/// Whether the day is the `nth` such weekday of its month; -1 is the last.
+/// Returns whether the day is the `nth` such weekday of its month; -1 is the last.
 fn is_nth(day: Date, nth: i8, weekday: Weekday) -> bool {
     day.nth_weekday_of_month(nth, weekday).is_ok_and(|found| found == day)
 }
 
-/// Whether a holiday of fixed date is kept on that weekday: a Saturday's on Friday, a Sunday's on
-/// Monday.
+/// Returns whether a holiday of fixed date is kept on that weekday: a Saturday's on Friday, a
+/// Sunday's on Monday.
 fn is_observed(day: Date, month: i8, day_of_month: i8) -> bool {
     let falls_on = |day: Date| (day.month(), day.day()) == (month, day_of_month);
     falls_on(day)

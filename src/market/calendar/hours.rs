@@ -4,7 +4,7 @@ use jiff::civil::{Date, Time, date, time};
 
 use super::Calendar;
 
-/// What the clocks in Chicago show.
+/// A time on the clocks in Chicago.
 #[derive(Clone, Copy)]
 pub(super) enum Clock {
     /// On the day before the trade date.
@@ -21,7 +21,7 @@ pub(super) struct Hours {
     pub close: Clock,
 }
 
-/// When every session opens that does not follow right after an ordinary day: Sunday evening, and
+/// The open of each session that does not follow right after an ordinary day: Sunday evening, and
 /// the evening after a holiday or an early close.
 pub(super) const EVENING_OPEN: Clock = Clock::DayBefore(time(17, 0, 0, 0));
 

@@ -19,7 +19,7 @@ use super::Timestamp;
 use holidays::TradingDay;
 use hours::{Clock, EVENING_OPEN};
 
-/// When a product trades.
+/// The hours in which a product trades.
 ///
 /// Hours are those of CME Globex from 2008 on; earlier dates get the rules of 2008. A future year
 /// gets the newest rules, so a change that the exchange announces later has to be added here.
@@ -74,7 +74,7 @@ pub fn time_zone(name: &str) -> Option<TimeZone> {
 }
 
 impl Session {
-    /// Whether `time` is inside the session and not in its halt.
+    /// Returns whether `time` is inside the session and not in its halt.
     pub fn is_trading_at(&self, time: Timestamp) -> bool {
         let halted = self.halt.is_some_and(|(start, end)| start <= time && time < end);
         self.open <= time && time < self.close && !halted
@@ -157,8 +157,8 @@ impl Calendar {
         Some(Session { trade_date: date, open, close, halt })
     }
 
-    /// Whether the exchange settles on that date: a weekday that is no holiday. Expiries count in
-    /// these days.
+    /// Returns whether the exchange settles on that date: a weekday that is no holiday. Expiries
+    /// count in these days.
     pub(super) fn is_business_day(date: Date) -> bool {
         holidays::is_business_day(date)
     }

@@ -26,7 +26,7 @@ fn utc(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// What the clocks in Chicago show.
+/// Returns the time on the clocks in Chicago.
 fn chicago(time: Timestamp) -> DateTime {
     jiff::Timestamp::from_nanosecond(i128::from(time.nanos()))
         .unwrap()
@@ -181,7 +181,7 @@ fn sessions_from_2008_to_2030_are_disjoint_and_in_order() {
     }
 }
 
-/// What LEAN's table says of one date, with its clocks set from New York to Chicago.
+/// One date of LEAN's table, with its clocks set from New York to Chicago.
 struct LeanDay {
     holiday: bool,
     early_close: Option<Time>,

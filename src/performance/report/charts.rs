@@ -25,7 +25,7 @@ const RED: &str = "#b93a32";
 pub(super) const ORANGE: &str = "#c9791b";
 /// One for each span of the latency.
 const SPAN_COLORS: [&str; Span::ALL.len()] = [BLUE, ORANGE, GREEN, RED, "#7b4fa3", "#1f8f9a"];
-/// The price line has at most so many points.
+/// Most points of the price line.
 const MOST_PRICE_POINTS: usize = 20_000;
 
 pub(super) fn time_axis() -> Axis {
@@ -282,7 +282,7 @@ pub(super) fn hours(run: &Run) -> Option<String> {
     Some(draw("hours", "", 280, &mut plot))
 }
 
-/// How many trades ended with which net profit.
+/// Draws the number of trades by net profit.
 pub(super) fn distribution(run: &Run) -> Option<String> {
     let nets: Vec<f64> = run.trades.iter().map(|trade| cents(trade.net_pnl())).collect();
     let lowest = nets.iter().copied().reduce(f64::min)?;

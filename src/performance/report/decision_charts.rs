@@ -14,7 +14,7 @@ use crate::page::plot::{GREY, axis, draw, layout};
 use crate::performance::DecisionSummary;
 use crate::strategy::{AGENTS, DecisionRecord, Opportunity};
 
-/// A line has at most so many points.
+/// Most points of a line.
 const MOST_POINTS: usize = 5_000;
 
 /// One for each agent.
@@ -28,7 +28,7 @@ fn voted<'a>(run: &Run<'a>) -> (Vec<(&'a DecisionRecord, &'a Opportunity)>, usiz
     (all.into_iter().step_by(step).collect(), step)
 }
 
-/// What the charts leave out, as a sentence; empty if they show every vote.
+/// Returns what the charts leave out, as a sentence; empty if they show every vote.
 pub(super) fn thinning_note(run: &Run) -> String {
     match voted(run).1 {
         1 => String::new(),
@@ -143,7 +143,7 @@ pub(super) fn regime(run: &Run) -> Option<String> {
     Some(draw("regime", "time", 300, &mut plot))
 }
 
-/// How many questions each reason refused.
+/// Draws the number of questions that each reason refused.
 pub(super) fn refusals(summary: &DecisionSummary) -> Option<String> {
     if summary.refused.is_empty() {
         return None;

@@ -1,6 +1,6 @@
 //! Figures and texts as a reader wants them.
 
-/// What stands for a value that is not defined.
+/// The sign for a value that is not defined.
 pub(super) const UNDEFINED: &str = "–";
 
 /// `12,345,678`.
@@ -19,7 +19,7 @@ fn grouped(digits: &str) -> String {
     text
 }
 
-/// `−1,234.50` with so many decimals; never `−0.00`.
+/// Returns `−1,234.50` with that number of decimals; never `−0.00`.
 pub(super) fn number(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return UNDEFINED.to_owned();

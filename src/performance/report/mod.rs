@@ -16,7 +16,7 @@ use crate::market::Timestamp;
 use crate::page::{page, plot};
 use crate::strategy::DecisionRecord;
 
-/// What the report shows.
+/// The content of the report.
 pub(super) struct Run<'a> {
     /// Facts and figures.
     pub summary: &'a Summary,
@@ -24,15 +24,15 @@ pub(super) struct Run<'a> {
     pub trades: &'a [Trade],
     /// The account in order of time.
     pub equity: &'a [EquityPoint],
-    /// What the agents thought, in order.
+    /// The agents' records, in order.
     pub decisions: &'a [DecisionRecord],
     /// The resolved configuration; may be empty.
     pub configuration: &'a str,
 }
 
 impl Run<'_> {
-    /// What the exchange's clocks show then, as milliseconds since 1970: the charts know no zone
-    /// but UTC.
+    /// Returns the time on the exchange's clocks, as milliseconds since 1970: the charts know no
+    /// zone but UTC.
     fn clock(&self, time: Timestamp) -> i64 {
         plot::clock(exchange_time(self.summary.calendar, time))
     }

@@ -18,7 +18,7 @@ fn columns(left: &str, right: &str) -> String {
     format!("<div class=\"columns\"><div>{left}</div><div>{right}</div></div>")
 }
 
-/// What was run on what, in one line.
+/// Returns the strategy and its input, in one line.
 pub(super) fn title(summary: &Summary) -> String {
     let market = if summary.input_description.made_up { ", a made-up market" } else { "" };
     format!("{}: {} of {}{market}", summary.strategy, summary.mode, summary.instrument)
@@ -110,7 +110,7 @@ pub(super) fn cards(run: &Run) -> String {
     format!("<div class=\"cards\">\n{}</div>", cards.concat())
 }
 
-/// What a reader must know first.
+/// Writes the facts to know first.
 pub(super) fn caveats(run: &Run) -> String {
     let list: String =
         run.summary.caveats.iter().map(|caveat| format!("<li>{}</li>\n", escape(caveat))).collect();
@@ -161,7 +161,7 @@ pub(super) fn returns(run: &Run) -> String {
     section("", "Returns by month and hour", "", &body)
 }
 
-/// How single trades went.
+/// Writes the outcomes of single trades.
 pub(super) fn trade_outcomes(run: &Run) -> String {
     let Some((distribution, excursions)) = charts::distribution(run).zip(charts::excursions(run))
     else {
@@ -177,7 +177,7 @@ pub(super) fn trade_outcomes(run: &Run) -> String {
     section("", "Single trades", "", &columns(&left, &right))
 }
 
-/// Why trades ended and what they cost.
+/// Writes the reasons for exits, and costs.
 pub(super) fn exits_and_costs(run: &Run) -> String {
     let Some(chart) = charts::exit_reasons(run) else {
         return String::new();
@@ -191,7 +191,7 @@ pub(super) fn exits_and_costs(run: &Run) -> String {
     section("", "Exits and costs", "", &columns(&left, &right))
 }
 
-/// What the agents thought; empty if none decided.
+/// Writes the agents' decisions; empty if no agents decided.
 pub(super) fn decisions(run: &Run) -> String {
     let Some(summary) = &run.summary.decisions else {
         return String::new();
@@ -300,7 +300,7 @@ fn way_to_the_order(run: &Run) -> Option<String> {
     Some(format!("<h3>From tick to order</h3><p class=\"note\">{notes}</p>{facts}{figures}\n"))
 }
 
-/// How long a tick took, if it was measured.
+/// Writes the processing time of a tick, if it was measured.
 fn processing_time(run: &Run) -> Option<String> {
     let (measured, chart) = run.summary.processing_time.as_ref().zip(charts::latency(run))?;
     Some(format!(
@@ -326,7 +326,7 @@ pub(super) fn statistics(run: &Run) -> String {
     section("long", "Statistics", &note, &tables::statistics(run))
 }
 
-/// What ran on what.
+/// Writes the facts of the run.
 pub(super) fn facts(run: &Run) -> String {
     let mut body = tables::facts(run);
     if !run.configuration.is_empty() {

@@ -104,7 +104,7 @@ pub(super) fn exit_reasons(run: &Run) -> String {
     table("", &["Reason", "Trades", "Won", "Net P&amp;L", "Per trade"], &rows)
 }
 
-/// How many questions each reason refused.
+/// Writes the number of questions that each reason refused.
 pub(super) fn refusals(summary: &DecisionSummary) -> String {
     let share = |number: u64| match summary.asked {
         0 => UNDEFINED.to_owned(),
@@ -318,7 +318,7 @@ fn some_count(value: u64) -> String {
     if value == 0 { String::new() } else { count(value) }
 }
 
-/// What ran on what.
+/// Writes the facts of the run.
 pub(super) fn facts(run: &Run) -> String {
     let it = run.summary;
     let list = |values: Vec<String>| values.join(", ");

@@ -1,4 +1,4 @@
-//! How long the bars of a file are: where nobody says so, and whether it is true.
+//! The length of a file's bars: found where it is not given, checked where it is.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::market::Timestamp;
 
 /// Bars that are looked at.
 const BARS: usize = 1_000;
-/// One step in so many is rare.
+/// One step in this number is rare.
 const RARE: u32 = 10;
 /// A run of steps counts for nothing where bars of the right length make one as long by accident
-/// more often than once in so many files.
+/// more often than once in this number of files.
 const ONCE_IN: f64 = 1_000.0;
 /// The same where nearly all bars follow the one before at once. In half a million real bars of
 /// five minutes, no stretch is less likely than one in 150 by accident.
@@ -27,7 +27,7 @@ const FEWEST_STEPS: u64 = 500;
 const ONCE_IN_WHOLE: f64 = 100.0;
 /// Bars that are compared at least.
 const FEWEST_BARS: u64 = 1_000;
-/// So many bars in a row that start inside the one before are shorter ones.
+/// Bars in a row, each starting inside the one before, that show a shorter length.
 const INSIDE: u32 = 10;
 
 /// The shortest step between the first bars of which nearly all are multiples, if it is not rare
@@ -56,14 +56,14 @@ pub(super) fn infer(text: &[u8], format: &TextFormat) -> Option<i64> {
     i64::try_from(step).ok()
 }
 
-/// Whether the first bars carry dates without times of day, which mean the same in every zone, also
-/// where the clocks leave a midnight out.
+/// Returns whether the first bars carry dates without times of day, which mean the same in every
+/// zone, also where the clocks leave a midnight out.
 pub(super) fn are_dates(text: &[u8], format: &TextFormat) -> bool {
     let starts = first_starts(text, TextFormat { zone: TimeZone::UTC, ..format.clone() });
     starts.iter().all(|start| start % DAY == 0)
 }
 
-/// Where the first bars start, in nanoseconds, or end.
+/// Returns the starts, or ends, of the first bars, in nanoseconds.
 fn first_starts(text: &[u8], mut format: TextFormat) -> Vec<i64> {
     // Any length does.
     format.bar_length = Some(0);
@@ -107,7 +107,7 @@ impl RowSink for Starts {
 /// Bars that are not as long as they are taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OtherLength {
-    /// Where they begin.
+    /// Place of the first of them.
     pub(super) place: Place,
     /// Nanoseconds from one to the next.
     pub(super) step: i64,

@@ -27,7 +27,7 @@ pub(super) struct Clock {
     date: (i64, i64, i64),
     last_date: LastDate,
     last: i64,
-    /// Whether ten digits are a date and an hour, not seconds since 1970: the file's first such
+    /// `true` if ten digits are a date and an hour, not seconds since 1970: the file's first such
     /// time decides.
     ten_digits_are_a_date: Option<bool>,
     summary: TextSummary,
@@ -38,11 +38,11 @@ pub(super) struct Clock {
 pub(super) struct LastDate {
     /// Its bytes, the first one lowest.
     pub text: u128,
-    /// The bits of so many bytes.
+    /// Returns the bits of this number of bytes.
     pub mask: u128,
     /// Bytes.
     pub length: usize,
-    /// Whether all of them are digits.
+    /// `true` if all of them are digits.
     pub is_digits: bool,
     /// Local nanoseconds of its midnight.
     pub midnight: i64,
@@ -209,7 +209,7 @@ impl Clock {
         }
     }
 
-    /// Whether leading digits are a date and a time of day in one, such as `201310071330`.
+    /// Returns whether leading digits are a date and a time of day in one, such as `201310071330`.
     ///
     /// Taken for a time since 1970, such a number would lie in 1976 or after 2249, where there is
     /// no history; ten digits lie in 2030 to 2041, so they must be a possible date and hour.
@@ -373,7 +373,7 @@ fn two_digits(rest: &mut &[u8]) -> Option<i64> {
     value.filter(|_| digits <= 2)
 }
 
-/// Takes leading digits: how many, and their value unless there are none or too many.
+/// Takes leading digits: their number, and their value if there are some and not too many.
 fn number(rest: &mut &[u8]) -> (usize, Option<i64>) {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let value = rest[..digits]

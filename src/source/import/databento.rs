@@ -36,7 +36,7 @@ const NEWEST_VERSION: u8 = 3;
 /// The symbols of every instrument of CME for ten years take less.
 const LARGEST_METADATA: u32 = 1 << 28;
 
-/// Why a DBN file cannot be read as a whole.
+/// The reason why a DBN file cannot be read as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabentoError {
     /// Neither DBN nor DBN in Zstandard.
@@ -68,7 +68,7 @@ pub enum DatabentoError {
     Damaged {
         /// Records before the damage.
         records: u64,
-        /// What the decoder says.
+        /// The decoder's error.
         reason: String,
     },
 }
@@ -223,7 +223,7 @@ fn record_type(schema: Schema) -> Option<u8> {
     })
 }
 
-/// What the records that may tell of a trade have in common.
+/// The fields that all records of trades share.
 struct Trade<'a> {
     header: &'a RecordHeader,
     received: u64,

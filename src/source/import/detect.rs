@@ -1,4 +1,4 @@
-//! What kind of history a file holds, by its first bytes.
+//! The kind of history in a file, by its first bytes.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,7 +15,7 @@ use super::sierra::SIERRA_MAGIC;
 use super::text::{TextFormat, TextReader};
 use crate::source::native;
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detected {
     /// A native tick file, to be used as it is.
@@ -32,7 +32,7 @@ pub enum DetectError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// It may be several things, or nothing that is known.
@@ -40,7 +40,7 @@ pub enum DetectError {
     Unclear {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         reason: String,
     },
 }
@@ -155,7 +155,7 @@ const FOREIGN: &[(&[u8], &str)] = &[
     (&native::MAGIC, "a native tick file, which needs no import"),
 ];
 
-/// What a file that begins so is, if it is a known one that is no text.
+/// Returns the name of a known binary format that begins so.
 pub(super) fn foreign(head: &[u8]) -> Option<String> {
     let found = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic))?;
     Some(format!("the file is {}", found.1))

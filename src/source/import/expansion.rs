@@ -9,7 +9,7 @@
 //! | low | start + 3D/4 | [`TickFlags::BAR_EXTREME`] |
 //! | close | start + D − 1 ns | [`TickFlags::BAR_CLOSE`] |
 //!
-//! always in this order, whatever the bar did, so that the order tells nothing about the future.
+//! always in this order, for every bar, so that the order tells nothing about the future.
 //! `[start, start + D)` is the part of the bar that lies in its session, and a halt inside it
 //! counts for nothing, so that no tick lies where nothing can trade. That is honest because of who
 //! looks at which tick: decisions are taken at the closes of bars, on the close tick; market orders
@@ -42,7 +42,7 @@ pub enum ImpossibleBar {
         /// Last price.
         close: Price,
     },
-    /// So few contracts cannot have traded at so many prices.
+    /// The bar has more prices than contracts that traded.
     #[error("a volume of {volume} cannot have made the {trades} trades that these prices need")]
     Volume {
         /// The bar's volume.
@@ -52,7 +52,7 @@ pub enum ImpossibleBar {
     },
 }
 
-/// Whether trades can have made this bar; its volume must be above 0.
+/// Checks that trades can have made this bar; its volume must be above 0.
 ///
 /// # Errors
 /// What is wrong with it.

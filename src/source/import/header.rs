@@ -1,4 +1,4 @@
-//! What a header line says about the columns.
+//! The columns as a header line names them.
 
 use super::layout::{Column, Layout, meanings, name, normalise};
 

@@ -31,7 +31,7 @@ use crate::whole_file::{self, Identity};
 /// Chooses which of several contracts is shown when.
 pub type RollChoice = Box<dyn Fn(&[ContractStream]) -> Result<JoinPlan, String>>;
 
-/// What to import, and how.
+/// The input of an import, and its options.
 pub struct ImportOptions {
     /// The layout of the input: the name of a preset.
     pub format: String,
@@ -40,19 +40,19 @@ pub struct ImportOptions {
     pub inputs: Vec<PathBuf>,
     /// The native file to write; what stands there is kept until the new one is whole.
     pub output: PathBuf,
-    /// What is traded.
+    /// The instrument.
     pub instrument: Instrument,
     /// The one contract to take where the input tells contracts apart; otherwise the name that the
     /// output gives to it.
     pub contract: Option<String>,
-    /// How several contracts become one series.
+    /// The rule that makes one series of several contracts.
     pub roll: Option<RollChoice>,
     /// IANA name of the zone of times without an offset; `None`: the preset's.
     pub time_zone: Option<String>,
     /// Seconds in a bar; `None`: the preset's, or else what the steps between the first bars tell.
     pub bar_seconds: Option<u32>,
-    /// What the columns of a text file hold, a header or not; `None`: what the preset or the header
-    /// says.
+    /// Contents of a text file's columns, with a header or without; `None`: what the preset or the
+    /// header says.
     pub columns: Option<Layout>,
     /// Between two columns of a text file; `None`: the preset's.
     pub delimiter: Option<u8>,
@@ -60,11 +60,11 @@ pub struct ImportOptions {
     pub stamp: Option<Stamp>,
     /// Stored prices × this = prices, for Sierra Chart files, some of which hold prices × 100.
     pub price_multiplier: Price,
-    /// What happens to rows that are not as they should be.
+    /// The treatment of irregular rows.
     pub policies: Policies,
     /// Ends the import when it is set; nothing is written then.
     pub stop: Arc<AtomicBool>,
-    /// Where refused rows go; `None`: the output's name with `.rejects.csv` after it.
+    /// File for refused rows; `None`: the output's name with `.rejects.csv` after it.
     pub rejects: Option<PathBuf>,
 }
 
@@ -104,8 +104,8 @@ impl ImportOptions {
     }
 }
 
-/// How far an import is. Starts again from 0 where everything must be read a second time, to sort
-/// it or to tell contracts apart.
+/// The progress of an import. It starts again from 0 where everything must be read a second time,
+/// to sort it or to tell contracts apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Bytes of the input files that were read.
@@ -116,15 +116,15 @@ pub struct Progress {
     pub rows: u64,
 }
 
-/// Why nothing was imported. What stood at the output before is still there.
+/// The reason why nothing was imported. What stood at the output before is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// No layout of that name.
     #[error("there is no format `{name}`; there are: {known}")]
     Format {
-        /// What was asked for.
+        /// Value that was asked for.
         name: String,
-        /// What there is.
+        /// Values that exist.
         known: String,
     },
     /// The user stopped it.
@@ -155,7 +155,7 @@ pub enum ImportError {
     ZoneNeeded {
         /// The format.
         format: &'static str,
-        /// What decides.
+        /// The setting that decides.
         setting: &'static str,
     },
     /// The user of the vendor's program has chosen how bars are labelled.
@@ -166,7 +166,7 @@ pub enum ImportError {
         /// The format.
         format: &'static str,
     },
-    /// A bar length that cannot be.
+    /// An invalid bar length.
     #[error(
         "bars of {nanos} ns: a bar must be of whole seconds, from 1 second to 31 days; give its length (`--bar-seconds`) if it was guessed wrong"
     )]
@@ -182,7 +182,7 @@ pub enum ImportError {
     Input {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// A folder has no file that could be meant.
@@ -199,7 +199,7 @@ pub enum ImportError {
         /// The file.
         path: PathBuf,
     },
-    /// So many rows are refused that the input must have another layout, or be of another
+    /// Too many rows are refused: the input must have another layout, or be of another
     /// instrument.
     #[error("{input}: this does not look like `{format}` of {instrument}: {refused} of the first {rows} rows are refused; line {line}: {reason}: `{text}`; expected {expected}{hint}", input = first.input, line = first.line, reason = first.reason, text = first.text)]
     WrongFormat {
@@ -215,7 +215,7 @@ pub enum ImportError {
         first: Box<Example>,
         /// The format's columns and a line of it.
         expected: String,
-        /// What may be the matter.
+        /// A guess at the cause.
         hint: String,
     },
     /// More rows are refused than allowed.
@@ -265,7 +265,7 @@ pub enum ImportError {
         input: String,
         /// The line.
         line: u64,
-        /// What is mixed.
+        /// The kinds that are mixed.
         what: &'static str,
     },
     /// Bars are not as long as was said or found.
@@ -334,7 +334,7 @@ pub enum ImportError {
         /// Two contracts that other files are named after.
         named: [String; 2],
     },
-    /// What stands where contracts are named are no contracts.
+    /// The names found are not those of contracts.
     #[error(
         "{input}: more than {most} contracts: is the column of their names one of contracts? Say what the columns hold (`--columns`)"
     )]
@@ -347,20 +347,20 @@ pub enum ImportError {
     /// The chosen contract is not in the input.
     #[error("contract {wanted} is not in the input, which holds {}", seen.join(", "))]
     NoSuchContract {
-        /// What was asked for.
+        /// Value that was asked for.
         wanted: String,
-        /// What there is.
+        /// Values that exist.
         seen: Vec<String>,
     },
     /// The choice means several contracts of the input.
     #[error("contract {wanted} means {} of the input: write the year in full", seen.join(" or "))]
     AmbiguousContract {
-        /// What was asked for.
+        /// Value that was asked for.
         wanted: String,
-        /// What it may mean.
+        /// The contracts that it may mean.
         seen: Vec<String>,
     },
-    /// What the input says that it holds is not the instrument.
+    /// The input names another instrument.
     #[error(
         "the input holds `{name}`, which is {product}, and the instrument is {instrument}: prices, tick and point value would be wrong; choose what it holds (`--instrument {product}`, or `instrument: {product}` in the configuration; one that is not built in is described under `instruments`), or mend the name if that is wrong"
     )]
@@ -377,7 +377,7 @@ pub enum ImportError {
         "`--roll` can have no effect: the input holds {}, which {}; leave `--roll` (`roll` in the configuration) out, or give a history that tells its contracts apart, by a column, by the files' names or by the format", names.join(" and "), if names.len() == 1 { "is no contract whose month is known" } else { "are not all contracts whose months are known" }
     )]
     NothingToRoll {
-        /// What the input holds.
+        /// Names in the input.
         names: Vec<String>,
     },
     /// A setting that the format does not know.
@@ -385,7 +385,7 @@ pub enum ImportError {
     NoEffect {
         /// The setting, as on the command line.
         setting: &'static str,
-        /// Why it has none.
+        /// The reason why it has none.
         why: &'static str,
     },
     /// The contracts cannot be joined.
@@ -402,12 +402,12 @@ pub enum ImportError {
     Rejects {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         reason: String,
     },
 }
 
-/// What stops a decoder.
+/// The reason why a decoder stops.
 #[derive(Debug)]
 pub enum Stop {
     /// Rows are out of order or of several contracts: everything must be read again and collected.
@@ -423,7 +423,7 @@ impl<E: Into<ImportError>> From<E> for Stop {
     }
 }
 
-/// How the input is read.
+/// The format of the input.
 enum Format {
     Text(TextFormat),
     Databento,
@@ -524,7 +524,7 @@ impl Format {
         }
     }
 
-    /// How daily bars are dated.
+    /// Returns the way in which daily bars are dated.
     fn dated(&self) -> Option<Dated> {
         match self {
             Format::Text(text) => Some(Dated {
@@ -561,7 +561,7 @@ impl Format {
         }
     }
 
-    /// What may be the matter with a line that cannot be read.
+    /// Returns a guess at the fault of a line that cannot be read.
     fn hint(&self, line: &str) -> String {
         match self {
             Format::Text(text) => text_hint(text, line),

@@ -62,7 +62,7 @@ pub(super) enum Text {
     Table(ParquetText),
 }
 
-/// Opens a text file, whatever its name says: plain, packed by gzip, Zstandard or zip, or Parquet.
+/// Opens a text file of any name: plain, packed by gzip, Zstandard or zip, or Parquet.
 pub(super) fn open_text(mut file: File) -> io::Result<Text> {
     let mut magic = [0; 4];
     let count = fill(&mut file, &mut magic)?;

@@ -24,7 +24,7 @@ use super::text::TextSummary;
 use crate::market::{Instrument, Naming, Price, Tick, TickFault, TickFlags, Timestamp};
 use crate::source::native::{self, Adjustment, ContractEntry, TickFileDescription};
 
-/// An input is of another layout if it starts with so many refused rows.
+/// Refused rows at the start of an input that show another layout.
 const ALL_REFUSED: u64 = 100;
 /// The longest bar, in seconds.
 const LONGEST_BAR: i64 = native::LONGEST_BAR as i64;
@@ -45,7 +45,7 @@ struct Stream {
     bars: Vec<(BarRow, Place)>,
 }
 
-/// How several contracts become one series.
+/// The plan that makes one series of several contracts.
 enum Plan {
     /// As the user's rule says.
     ByRule,
@@ -53,7 +53,7 @@ enum Plan {
     AsTheyCome,
 }
 
-/// Whether contracts follow one another in time, so that there is nothing to choose.
+/// Returns whether contracts follow one another in time, so that there is nothing to choose.
 fn is_sequence(streams: &[Stream]) -> bool {
     let times = |stream: &Stream| {
         let ticks = stream.ticks.iter().map(|(tick, _)| tick.time);
@@ -90,7 +90,7 @@ pub(super) struct Intake<'i> {
     options: &'i ImportOptions,
     policies: Policies,
     tick_size: Price,
-    /// Whether rows are kept in memory until all are read.
+    /// `true` if rows are kept in memory until all are read.
     collect: bool,
     ledger: Ledger,
     streams: Vec<Stream>,
@@ -108,11 +108,11 @@ pub(super) struct Intake<'i> {
     good_price: Option<Price>,
     /// The bars' length, or 0 for trades; unknown before the first row.
     kind: Option<i64>,
-    /// How the source dates its daily bars; `None` where they are instants.
+    /// The source's way of dating daily bars; `None` where they are instants.
     pub(super) dated: Option<Dated>,
-    /// Whether the source says how long each bar is.
+    /// `true` if the source says how long each bar is.
     pub(super) says_length: bool,
-    /// Whether there are several contracts.
+    /// `true` if there are several contracts.
     several: bool,
     before: Before,
     /// The greatest common divisor of the prices, in ticks, and how often a new price was looked
@@ -125,7 +125,7 @@ pub(super) struct Intake<'i> {
     bytes_total: u64,
 }
 
-/// Where the rows that follow go.
+/// The destination of the rows that follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RowsGo {
     /// To [`Intake::current`].
@@ -331,7 +331,7 @@ impl<'i> Intake<'i> {
         ImportError::TooManyContracts { input: self.ledger.input().to_owned(), most }.into()
     }
 
-    /// Whether a row is taken that does not simply go to the current stream.
+    /// Returns whether a row is taken that does not simply go to the current stream.
     #[cold]
     fn place(&mut self, line: u64, row: &Row) -> Result<bool, Stop> {
         if self.rows_go == RowsGo::ByFile {
@@ -587,7 +587,7 @@ impl<'i> Intake<'i> {
         Err(ImportError::Mixed { input, line, what }.into())
     }
 
-    /// Whether a row that goes back in time is taken.
+    /// Returns whether a row that goes back in time is taken.
     #[cold]
     fn late(&mut self, line: u64, time: Timestamp) -> Result<bool, Stop> {
         let last = self.streams[self.current].latest;
@@ -711,7 +711,7 @@ impl<'i> Intake<'i> {
         })
     }
 
-    /// How the contracts that were found become one series; `None`: there is one at most.
+    /// Returns the plan that makes one series of the contracts found; `None`: there is one at most.
     fn plan(&self, streams: &[Stream]) -> Result<Option<Plan>, Stop> {
         let symbol = &self.options.instrument.symbol;
         let wanted = || self.options.contract.clone().unwrap_or_default();
@@ -739,7 +739,7 @@ impl<'i> Intake<'i> {
             .into())
     }
 
-    /// What the output says of the only contract.
+    /// Returns the output's entry for the only contract.
     fn entry(&self, stream: &Stream) -> ContractEntry {
         let instrument = &self.options.instrument;
         let contract = match (&stream.identity, &self.options.contract) {
@@ -840,7 +840,7 @@ impl<'i> Intake<'i> {
         self.check_length()
     }
 
-    /// Whether the rows that were taken are enough.
+    /// Checks that enough rows were taken.
     fn judge(&mut self) -> Result<(), Stop> {
         let rows = self.ledger.rows;
         let refused = self.ledger.total(Effect::Refused);
@@ -903,7 +903,7 @@ impl RowSink for Intake<'_> {
         }
         if !self.known.get(self.last_known).is_some_and(|known| known.is(&label)) {
             if !label.at.is_in_market_years() {
-                // Such a row is refused, whatever its contract.
+                // Such a row is refused for any contract.
                 self.rows_go = RowsGo::ByFile;
                 return Ok(true);
             }

@@ -19,7 +19,7 @@ pub struct ContractStream {
 pub struct JoinPlan {
     /// The contracts that are shown, in order of time; each until the next one starts.
     pub stints: Vec<Stint>,
-    /// How the offsets were chosen.
+    /// The method that chose the offsets.
     pub adjustment: Adjustment,
 }
 
@@ -30,9 +30,9 @@ pub struct Stint {
     pub from: Timestamp,
     /// Which of the streams.
     pub stream: usize,
-    /// When the contract stops trading, where known.
+    /// The contract's expiry, where known.
     pub expiry: Option<Timestamp>,
-    /// What is added to its prices; a whole number of ticks.
+    /// Offset added to its prices; a whole number of ticks.
     pub offset: Price,
 }
 
@@ -62,7 +62,7 @@ pub enum JoinError {
         symbol: String,
         /// The price.
         price: Price,
-        /// What was to be added.
+        /// Offset that was to be added.
         offset: Price,
     },
 }

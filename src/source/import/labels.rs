@@ -1,4 +1,4 @@
-//! What the names that sources give to contracts mean for an import.
+//! Labels: the meaning for an import of the names that sources give to contracts.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(super) enum Identity {
 }
 
 impl Identity {
-    /// What the output calls it; `unnamed` is for what the source does not name.
+    /// Returns its name in the output; `unnamed` is for what the source does not name.
     pub(super) fn name(&self, unnamed: &str) -> String {
         match self {
             Identity::Unnamed => unnamed.to_owned(),
@@ -50,7 +50,7 @@ impl Identity {
 /// Contracts that were not asked for and that an error may name.
 const NAMED: usize = 100;
 
-/// What becomes of the rows of a label.
+/// The treatment of a label's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Take(Identity),
@@ -84,7 +84,8 @@ impl Labels {
         labels
     }
 
-    /// What a symbol means. The instrument's own is no contract, even if it reads as one: `HK50`.
+    /// Returns the meaning of a symbol. The instrument's own is no contract, even if it reads as
+    /// one: `HK50`.
     pub(super) fn naming(&self, name: &str) -> Naming {
         if name.trim().eq_ignore_ascii_case(&self.symbol) {
             return Naming::Unknown;
@@ -164,11 +165,11 @@ impl Labels {
     }
 }
 
-/// What the names of all inputs say: files, and members of archives.
+/// The meaning of the names of all inputs: files, and members of archives.
 pub(super) struct FileNames {
     symbol: String,
     namings: HashMap<String, Naming>,
-    /// Whether all name their contracts.
+    /// `true` if all name their contracts.
     are_contracts: bool,
     /// A name of a contract, and one of another.
     named: Vec<ContractName>,
@@ -202,7 +203,7 @@ impl FileNames {
         }
     }
 
-    /// What counts of an input's name.
+    /// Returns the part of an input's name that counts.
     ///
     /// # Errors
     /// It tells no contract, and others tell several: its rows are nobody's.

@@ -1,6 +1,6 @@
 //! The fast lane: one plain line in a single pass, by the columns of its layout.
 //!
-//! Eight bytes at a time are looked at as one integer. Whatever is out of the ordinary is left to
+//! Eight bytes at a time are looked at as one integer. Every unusual line is left to
 //! the general reader, so that this one may be short; a test holds the two against each other.
 
 use super::clock::{Clock, LATEST};
@@ -18,7 +18,7 @@ const POWERS: [u64; 10] =
 
 /// `0` or `:` at the places of `HH:MM:SS`, first byte lowest.
 const CLOCK_SHAPE: u64 = u64::from_le_bytes(*b"00:00:00");
-/// What brings a byte to 0x80 when a digit's place holds more than 9, or a colon's more than 0.
+/// Added to a byte, brings it to 0x80 if a digit's place holds more than 9, or a colon's more than 0.
 const CLOCK_LIMIT: u64 = u64::from_le_bytes([0x76, 0x76, 0x7F, 0x76, 0x76, 0x7F, 0x76, 0x76]);
 /// The bytes of `HH:MM`.
 const FIVE_BYTES: u64 = 0xFF_FFFF_FFFF;
@@ -30,20 +30,20 @@ const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const DATES_BEGIN: u64 = 1_900_000_000;
 const DATES_END: u64 = 2_250_000_000;
 
-/// How the lines of a file are read.
+/// The reader of a file's lines.
 pub(super) struct Lane {
     columns: Vec<Column>,
     /// The last price of each column.
     last_prices: Vec<LastPrice>,
-    /// Whether more columns may follow.
+    /// `true` if more columns may follow.
     more: bool,
     delimiter: u8,
     line_end: u8,
-    /// Whether times may be since 1970, or have an offset.
+    /// `true` if times may be since 1970, or have an offset.
     is_iso: bool,
-    /// Whether prices without a point are in units of 1e-9.
+    /// `true` if prices without a point are in units of 1e-9.
     nano_prices: bool,
-    /// Whether its rows are bars.
+    /// `true` if its rows are bars.
     pub(super) is_bar: bool,
 }
 
@@ -148,7 +148,7 @@ impl Lane {
                     values.instrument = u32::try_from(count).ok();
                     at
                 }
-                // Whatever is no trade is the general reader's to pass over.
+                // The general reader passes over what is not a trade.
                 Column::Action if window.get(at)? | 0x20 == b't' => at + 1,
                 Column::Action => return None,
                 Column::Unread => self.skip(window, at)?,
@@ -267,7 +267,7 @@ impl Lane {
         Some(at)
     }
 
-    /// Whether a column ends before this byte.
+    /// Returns whether a column ends before this byte.
     #[inline(always)]
     fn is_end(&self, byte: u8) -> bool {
         byte == self.delimiter || byte == self.line_end || byte == b'\r'
@@ -488,7 +488,7 @@ fn decimals(window: &Window, at: usize) -> Option<(u64, usize)> {
     Some((value * POWERS[9 - count], count))
 }
 
-/// How many of the next eight bytes are digits before the first that is not, and their value.
+/// Returns the number of digits at the start of the next eight bytes, and their value.
 #[inline(always)]
 fn digits(window: &Window, at: usize) -> Option<(usize, u64)> {
     let text = eight(window, at)? ^ 0x3030_3030_3030_3030;

@@ -1,11 +1,11 @@
-//! What the columns of a text row hold.
+//! The layout of a text row: the contents of its columns.
 
 use std::str::FromStr;
 
 /// Columns of a row that can be told apart; more are counted only.
 pub(super) const COLUMN_LIMIT: usize = 64;
 
-/// What a column holds.
+/// The content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
     /// Something that is not read.
@@ -34,7 +34,7 @@ pub enum Column {
     Contract,
     /// The source's number of the instrument, such as Databento's.
     InstrumentId,
-    /// What happened in the book, such as Databento's `T`: rows of anything but a trade are no
+    /// The event in the book, such as Databento's `T`: rows of anything but a trade are no
     /// rows.
     Action,
     /// First price of a bar.
@@ -47,7 +47,7 @@ pub enum Column {
     Close,
 }
 
-/// What headers and `--columns` call a column, in lower case letters and digits only; the first
+/// Names of columns in headers and `--columns`, in lower case letters and digits only; the first
 /// name is the one that messages use.
 pub(super) const NAMES: &[(Column, &[&str])] = &[
     (Column::Unread, UNREAD),
@@ -102,24 +102,24 @@ const CONTRACTS: &[&str] = &[
 /// The columns of one kind of row, from the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// What each column holds.
+    /// Content of each column.
     pub columns: Vec<Column>,
-    /// Whether more columns may follow; they are not read.
+    /// `true` if more columns may follow; they are not read.
     pub more: bool,
 }
 
 impl Layout {
-    /// Whether a row is a bar; a trade otherwise.
+    /// Returns whether a row is a bar; a trade otherwise.
     pub fn is_bar(&self) -> bool {
         self.columns.contains(&Column::Open)
     }
 
-    /// Whether a row of so many columns can be read by it.
+    /// Returns whether it can read a row with this number of columns.
     pub(super) fn fits(&self, count: usize) -> bool {
         self.columns.len() == count || (self.more && self.columns.len() < count)
     }
 
-    /// What is amiss with it, if anything.
+    /// Returns its fault, if it has one.
     pub(super) fn problem(&self) -> Option<String> {
         let count = |column| self.columns.iter().filter(|&&other| other == column).count();
         let needed: &[Column] = match self.is_bar() {
@@ -158,9 +158,9 @@ impl Layout {
     "columns `{columns}`: {reason}; name every column in order, such as `time,price,size` or `date,time,open,high,low,close,volume`, with `-` for one that is not to be read and `...` at the end if more may follow"
 )]
 pub struct LayoutError {
-    /// What was given.
+    /// Value that was given.
     pub columns: String,
-    /// What is wrong with it.
+    /// Fault that was found.
     pub reason: String,
 }
 
@@ -192,12 +192,12 @@ impl FromStr for Layout {
     }
 }
 
-/// What messages call a column.
+/// Returns a column's name in messages.
 pub(super) fn name(column: Column) -> &'static str {
     NAMES.iter().find(|row| row.0 == column).map_or("-", |row| row.1[0])
 }
 
-/// What columns of these names hold; `None` where the name is unknown.
+/// Returns the contents of columns of these names; `None` where the name is unknown.
 pub(super) fn meanings(names: &[String]) -> Vec<Option<Column>> {
     let known =
         |name: &String| NAMES.iter().find(|row| row.1.contains(&name.as_str())).map(|row| row.0);

@@ -32,7 +32,7 @@ pub const ZIP_MAGIC: [u8; 4] = *b"PK\x03\x04";
 const LONGEST_LINE: u64 = 1024;
 const MILLISECONDS_A_DAY: i64 = 86_400_000;
 
-/// How to read a LEAN archive.
+/// The options for reading a LEAN archive.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LeanOptions {
     /// The zone of dates and times. LEAN keeps CME and COMEX data in UTC.
@@ -46,7 +46,7 @@ impl Default for LeanOptions {
     }
 }
 
-/// Why a LEAN archive cannot be read as a whole.
+/// The reason why a LEAN archive cannot be read as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum LeanError {
     /// Not a zip archive, or a damaged one.
@@ -57,7 +57,7 @@ pub enum LeanError {
     Member {
         /// The member.
         member: String,
-        /// What is wrong with it.
+        /// Fault that was found.
         source: io::Error,
     },
     /// A member whose name LEAN would not give.
@@ -180,7 +180,7 @@ fn read_member<S: RowSink>(
     Ok(())
 }
 
-/// What the name of a member of trades tells.
+/// The facts in the name of a member with trades.
 #[derive(Debug, PartialEq, Eq)]
 struct Member {
     contract: String,
@@ -197,7 +197,7 @@ enum Rows {
     DatedBars(i64),
 }
 
-/// Whether a member of an archive is named as LEAN names those of its futures data.
+/// Returns whether a member of an archive is named as LEAN names those of its futures data.
 pub(super) fn is_member(name: &str) -> bool {
     Member::from_name(name, Some("daily")).is_ok()
 }

@@ -12,13 +12,13 @@ use crate::whole_file::{self, Kind};
 /// The first line of a file of refused rows.
 const HEADER: &str = "input,line,reason,text\n";
 
-/// What may be replaced or removed where refused rows go.
+/// The files that the file of refused rows may replace.
 pub(crate) const REJECTS_FILE: Kind = Kind {
     what: "a file of refused rows",
     is_ours: &|file| whole_file::begins_with(file, HEADER.as_bytes()),
 };
 
-/// Where a row stands.
+/// The place of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     line: u64,
@@ -123,7 +123,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// The first refused row of the current input, if that has so many rows and all are refused.
+    /// Returns the first refused row of the current input, if it has that number of rows and all
+    /// are refused.
     pub(super) fn only_refused(&self, rows: u64) -> Option<Example> {
         let refused = self.total(Effect::Refused) - self.refused_before;
         let all = refused == rows && self.rows - self.rows_before == rows;

@@ -19,7 +19,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use crate::market::Timestamp;
 
-/// What a Parquet file begins with.
+/// The first bytes of a Parquet file.
 pub(super) const PARQUET_MAGIC: [u8; 4] = *b"PAR1";
 /// Between two columns.
 pub(super) const DELIMITER: u8 = b',';
@@ -41,20 +41,21 @@ pub(super) struct ParquetText {
     rows_read: Rc<Cell<u64>>,
 }
 
-/// What the values of a column are.
+/// The type of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Written as they are.
     Plain,
     /// Integers without a sign.
     Unsigned,
-    /// Instants of so many nanoseconds; of UTC, or of a clock that the file does not name.
+    /// Instants in units of this number of nanoseconds; of UTC, or of a clock that the file does
+    /// not name.
     Instant { unit: i64, is_utc: bool },
     /// Days since 1970.
     Date,
-    /// Times of day of so many nanoseconds.
+    /// Times of day in units of this number of nanoseconds.
     TimeOfDay { unit: i64 },
-    /// Integers of so many decimals.
+    /// Integers with this number of decimals.
     Decimal { scale: usize },
 }
 
@@ -110,12 +111,12 @@ impl ParquetText {
         })
     }
 
-    /// Whether a column holds typed instants, which are ISO times in the text.
+    /// Returns whether a column holds typed instants, which are ISO times in the text.
     pub(super) fn has_instants(&self) -> bool {
         self.columns.iter().any(|(kind, _)| matches!(kind, Kind::Instant { .. } | Kind::Date))
     }
 
-    /// How many rows there are, and a count of those read that keeps up with the reader.
+    /// Returns the number of rows, and a count of rows read that the reader keeps current.
     pub(super) fn progress(&self) -> (u64, Rc<Cell<u64>>) {
         let rows = self.reader.metadata().file_metadata().num_rows();
         (u64::try_from(rows).unwrap_or(0), Rc::clone(&self.rows_read))
@@ -256,7 +257,7 @@ impl Kind {
         }
     }
 
-    /// Reads so many fields of a column; `level` is the definition level of a value that is there.
+    /// Reads `rows` fields of a column; `level` is the definition level of a value that is there.
     fn read(self, reader: &mut ColumnReader, rows: usize, level: i16) -> io::Result<Fields> {
         match reader {
             ColumnReader::BoolColumnReader(reader) => read(reader, rows, level, |value, text| {
@@ -347,7 +348,7 @@ fn push(text: &mut Vec<u8>, value: impl std::fmt::Display) {
     write!(text, "{value}").expect("memory takes whatever is written");
 }
 
-/// Writes a number of so many decimals, without zeros at its end.
+/// Writes `value` × 10^−`scale`, without zeros at its end.
 fn push_decimal(text: &mut Vec<u8>, value: i128, scale: usize) {
     let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale + 1);
     let (whole, decimals) = digits.split_at(digits.len() - scale);
@@ -357,7 +358,7 @@ fn push_decimal(text: &mut Vec<u8>, value: i128, scale: usize) {
     push(text, format_args!("{sign}{whole}{point}{decimals}"));
 }
 
-/// Reads so many fields of a column, and writes those that are there.
+/// Reads `rows` fields of a column, and writes those that are there.
 fn read<T: DataType>(
     reader: &mut ColumnReaderImpl<T>,
     rows: usize,

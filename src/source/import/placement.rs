@@ -1,4 +1,4 @@
-//! Where a history bar lies in trading time.
+//! The place of a history bar in trading time.
 //!
 //! Nothing trades outside a session or in its halt, so what a bar tells of happened in the part of
 //! its interval that lies in trading time: that part holds its ticks, and with its end all of the
@@ -25,7 +25,7 @@ pub(super) struct PlacedBar {
     pub(super) session: Option<Date>,
 }
 
-/// Why a bar has no place.
+/// The reason why a bar has no place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Misplaced {
     #[error(
@@ -44,7 +44,7 @@ pub(super) enum Misplaced {
     NotASession { start: Timestamp, open: Timestamp },
 }
 
-/// How the source dates its daily bars.
+/// The source's way of dating daily bars.
 #[derive(Clone, Debug)]
 pub(super) struct Dated {
     /// The zone in which a row's date was read.
@@ -106,7 +106,7 @@ pub(super) fn date_bar(
     Ok(BarRow { start: session.open, duration: session.close - session.open, ..*bar })
 }
 
-/// Whether that is a day on which no session market trades.
+/// Returns whether that is a day on which no session market trades.
 pub(super) fn is_weekend(date: Date) -> bool {
     matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday)
 }

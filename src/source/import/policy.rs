@@ -1,8 +1,8 @@
-//! What happens to rows that are not as they should be.
+//! Policies for irregular rows.
 
 use clap::ValueEnum;
 
-/// What happens to a row whose time is before that of a row before it.
+/// The policy for a row whose time is before that of a row before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LateRows {
     /// Everything is read into memory (48 bytes a trade) and sorted by time; rows of one time stay
@@ -15,7 +15,7 @@ pub enum LateRows {
     Refuse,
 }
 
-/// What happens to a row whose price is not a whole number of the instrument's ticks.
+/// The policy for a row whose price is not a whole number of the instrument's ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OffTickPrices {
     /// The row is refused.
@@ -25,7 +25,7 @@ pub enum OffTickPrices {
     Round,
 }
 
-/// What happens to a trade that is the same as the trade before it in every field.
+/// The policy for a trade that is the same as the trade before it in every field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum IdenticalTrades {
     /// It is kept: a third of all trades share a time with the one before, many a price and a size.
@@ -35,7 +35,7 @@ pub enum IdenticalTrades {
     Drop,
 }
 
-/// What happens to a row whose prices its neighbours contradict: far from those before and after
+/// The policy for a row whose prices its neighbours contradict: far from those before and after
 /// it, or the session's whole range on the first bar after a halt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ImplausiblePrices {
@@ -46,7 +46,7 @@ pub enum ImplausiblePrices {
     Keep,
 }
 
-/// What happens to a row with a price of zero or below.
+/// The policy for a row with a price of zero or below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum PricesBelowZero {
     /// The row is refused: index futures cannot trade there.
@@ -57,7 +57,7 @@ pub enum PricesBelowZero {
     Keep,
 }
 
-/// How an import treats rows that are not as they should be.
+/// An import's policies for irregular rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policies {
     /// Rows that go back in time.
@@ -72,7 +72,7 @@ pub struct Policies {
     pub implausible_prices: ImplausiblePrices,
     /// The import fails if more than this part of all rows, 0 to 1, is refused. Half by default:
     /// the good rows of a bad file are kept, and the report tells how many were not. More than half
-    /// refused rows are another format, whatever stands here.
+    /// refused rows are another format at any setting.
     pub max_refused: f64,
 }
 

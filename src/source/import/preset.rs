@@ -8,9 +8,9 @@ use crate::market::{Timestamp, time_zone};
 /// A layout by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
-    /// What `--format` takes.
+    /// The value of `--format`.
     pub name: &'static str,
-    /// What the columns are and in which zone the times, for people.
+    /// The columns and the zone of the times, for people.
     pub columns: &'static str,
     /// A line of it.
     pub example: &'static str,
@@ -28,7 +28,7 @@ pub struct Preset {
     nano_prices: bool,
 }
 
-/// Where the clocks hung that a vendor's times are read from.
+/// The zone of a vendor's clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Zone {
     Utc,
@@ -181,7 +181,7 @@ const BAR: &str = "time,open,high,low,close,volume";
 const BAR_WITH_CLOCK: &str = "date,time,open,high,low,close,volume";
 const BARS: &[&str] = &[BAR, BAR_WITH_CLOCK];
 
-/// What `--format` takes, for people.
+/// Returns the values of `--format`, for people.
 pub fn preset_names() -> String {
     let names: Vec<_> = PRESETS.iter().chain(&BINARY_PRESETS).map(|preset| preset.name).collect();
     names.join(", ")
@@ -227,8 +227,8 @@ impl Preset {
         }
     }
 
-    /// Whether the end of the interval that a bar is labelled with depends on a setting of the
-    /// vendor's program. Then it must be given.
+    /// Returns whether the end of the interval that a bar is labelled with depends on a setting of
+    /// the vendor's program. Then it must be given.
     pub fn stamp_depends(self) -> bool {
         self.stamp.is_none()
     }

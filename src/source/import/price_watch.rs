@@ -27,7 +27,7 @@ use crate::market::{Price, Tick, Timestamp};
 const PATIENCE: usize = 100;
 /// Rows that are looked at before the first one is taken.
 const OPENING: usize = 3;
-/// Nearer than so many ticks nothing is astray.
+/// Distance in ticks below which nothing is astray.
 const REACH: i64 = 1_000;
 /// Bars before a halt whose ranges are compared.
 const BARS: usize = 15;
@@ -89,7 +89,7 @@ impl Candidate {
     }
 }
 
-/// What a row turned out to be.
+/// The verdict on a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum PriceVerdict {
     Good,
@@ -126,8 +126,8 @@ impl PriceWatch {
         PriceWatch { reach, anchor: None, calm: NOWHERE, waiting: Vec::new() }
     }
 
-    /// Whether a row with prices from `low` to `high` is good as it stands; otherwise it must be
-    /// given to [`PriceWatch::take`].
+    /// Returns whether a row with prices from `low` to `high` is good as it stands; otherwise it
+    /// must be given to [`PriceWatch::take`].
     #[inline(always)]
     pub(super) fn is_calm(&self, low: Price, high: Price) -> bool {
         self.calm.0 <= low && high <= self.calm.1
@@ -311,7 +311,7 @@ mod tests {
         Price::from_units(points * Price::SCALE)
     }
 
-    /// What becomes of trades at these prices: `g`ood, `a`stray or a `j`ump.
+    /// Returns the verdicts on trades at these prices: `g`ood, `a`stray or a `j`ump.
     fn verdicts(points: &[i64]) -> String {
         let mut watch = PriceWatch::new("0.25".parse().unwrap());
         let ledger = Ledger::new("rejects.csv".into());

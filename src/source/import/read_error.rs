@@ -1,4 +1,4 @@
-//! Why a source cannot be read as a whole.
+//! The reason why a source cannot be read as a whole.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use super::databento::DatabentoError;
 use super::lean::LeanError;
 use super::sierra::SierraError;
 
-/// What ends the reading of a source. `E` is the error of the sink that takes the rows; the rows
-/// before the error have been handed to it.
+/// The error that ends the reading of a source. `E` is the error of the sink that takes the rows;
+/// the rows before the error have been handed to it.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError<E> {
     /// The operating system said no.
@@ -16,7 +16,7 @@ pub enum ReadError<E> {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// Not a Sierra Chart file that this program reads.
@@ -24,7 +24,7 @@ pub enum ReadError<E> {
     Sierra {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Fault that was found.
         source: SierraError,
     },
     /// Not a LEAN archive that this program reads.
@@ -32,7 +32,7 @@ pub enum ReadError<E> {
     Lean {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Fault that was found.
         source: LeanError,
     },
     /// Not a Databento file that this program reads.
@@ -40,7 +40,7 @@ pub enum ReadError<E> {
     Databento {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Fault that was found.
         source: DatabentoError,
     },
     /// The sink wants no more.

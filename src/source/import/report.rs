@@ -1,4 +1,4 @@
-//! What an import did with every row.
+//! The report of an import on every row.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -67,7 +67,7 @@ pub enum Finding {
     PriceJump,
 }
 
-/// What a finding did to its row.
+/// The effect of a finding on its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The row is not in the output and stands in the file of refused rows.
@@ -110,7 +110,7 @@ impl Finding {
         Finding::PriceJump,
     ];
 
-    /// What it does to its row.
+    /// Returns its effect on its row.
     pub const fn effect(self) -> Effect {
         match self {
             Finding::Unreadable
@@ -184,13 +184,13 @@ pub struct Example {
     pub input: String,
     /// Line from 1; a binary format counts records.
     pub line: u64,
-    /// What was found.
+    /// The finding.
     pub reason: String,
     /// The row, as it stands or as it was understood.
     pub text: String,
 }
 
-/// How often something was found.
+/// The count of a finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     /// Rows.
@@ -199,7 +199,7 @@ pub struct Count {
     pub examples: Vec<Example>,
 }
 
-/// What an import did.
+/// The report of an import.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImportReport {
     /// The native file that was written.
@@ -242,12 +242,12 @@ pub struct ImportReport {
 }
 
 impl ImportReport {
-    /// How often something was found.
+    /// Returns the count of a finding.
     pub fn count(&self, finding: Finding) -> &Count {
         &self.counts[finding as usize]
     }
 
-    /// What the prices say of the instrument, if it is not this one.
+    /// Returns a warning if the prices fit another instrument.
     pub fn tick_warning(&self) -> Option<String> {
         let tick = self.coarser_tick?;
         Some(format!(

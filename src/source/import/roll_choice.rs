@@ -11,7 +11,7 @@ use crate::source::native::Adjustment;
 /// Shows the contract that `rule` calls for, with prices joined as `adjustment` says.
 ///
 /// The gap of a roll is the difference of the two contracts' last prices at the last moment before
-/// it at which both had traded in one session; back-adjustment is refused where there is none.
+/// it at which both had traded in one session; back-adjustment is refused without one.
 pub fn roll_choice(rule: RollRule, adjustment: Adjustment, calendar: Calendar) -> RollChoice {
     Box::new(move |streams| choose(streams, rule, adjustment, calendar))
 }
@@ -78,7 +78,7 @@ fn choose(
     Ok(JoinPlan { stints, adjustment })
 }
 
-/// What each contract traded in each session in which any did.
+/// Returns the volume of each contract in each session in which any traded.
 fn session_volumes<'a>(
     contracts: usize,
     ticks_of: &impl Fn(usize) -> &'a [Tick],

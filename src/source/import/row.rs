@@ -1,4 +1,4 @@
-//! What a decoder hands to the importer: rows as the source has them, before any policy.
+//! Rows from a decoder to the importer, as the source has them, before any policy.
 
 use crate::market::{Price, Side, Timestamp};
 
@@ -50,7 +50,7 @@ pub enum Row {
 }
 
 impl Row {
-    /// When it traded: a trade's time, a bar's start.
+    /// Returns its time: a trade's time, a bar's start.
     pub const fn time(&self) -> Timestamp {
         match self {
             Row::Trade(trade) => trade.time,
@@ -59,7 +59,7 @@ impl Row {
     }
 }
 
-/// Why a row was not taken as it stands.
+/// The reason why a row was not taken as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The row does not have the columns that the format asks for.
@@ -75,12 +75,12 @@ pub enum Refusal {
     Field {
         /// The field's name.
         field: &'static str,
-        /// What is wrong with it.
+        /// Fault that was found.
         reason: String,
     },
 }
 
-/// What a source says of the contract that rows belong to.
+/// The source's name for the contract of its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Label<'a> {
     /// As the source writes it, such as `ESZ3` or `ES 12-23`; empty if it has a number only.
@@ -88,13 +88,13 @@ pub struct Label<'a> {
     /// The source's number of the instrument. It tells contracts apart where the name stands for
     /// one after the other, as `ES.c.0` does.
     pub number: Option<u32>,
-    /// When the first of the rows traded, which tells the decade of a year of one digit.
+    /// Time of the first of the rows, which gives the decade of a year of one digit.
     pub at: Timestamp,
 }
 
 /// Takes rows from a decoder. Line numbers are 1-based; a binary format counts records.
 pub trait RowSink {
-    /// What stops an import as a whole.
+    /// The error that stops an import as a whole.
     type Error;
 
     /// The rows that follow come from `input`: a path, or `archive.zip/member.csv`.
@@ -127,7 +127,7 @@ pub trait RowSink {
     /// What stops the import.
     fn refuse(&mut self, line: u64, refusal: Refusal, text: &str) -> Result<(), Self::Error>;
 
-    /// For the progress bar: so many bytes more of the input have been read.
+    /// Reports, for the progress bar, the number of further bytes read from the input.
     ///
     /// # Errors
     /// What stops the import, such as the user.

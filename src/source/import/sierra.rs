@@ -43,7 +43,7 @@ const UNIX_EPOCH_MICROS: i64 = 25_569 * 86_400_000_000;
 #[expect(clippy::excessive_precision, reason = "as Sierra Chart writes them")]
 const TRADE_MARKS: [f32; 3] = [0.0, -1.999_000_95e37, -1.999_001_97e37];
 
-/// How to read a `.scid` file.
+/// The options for reading a `.scid` file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SierraOptions {
     /// Stored prices × this = prices (> 0). Sierra Chart stores some CME prices × 100: 0.01.
@@ -59,7 +59,7 @@ impl Default for SierraOptions {
     }
 }
 
-/// Why a `.scid` file cannot be read as a whole.
+/// The reason why a `.scid` file cannot be read as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SierraError {
     /// The first bytes are not [`SIERRA_MAGIC`].

@@ -14,21 +14,21 @@ use crate::market::{Price, Side, Timestamp};
 
 /// Bytes of a refused row that are kept.
 const SHOWN: usize = 200;
-/// What may stand between two columns, where the format does not say.
+/// Separators of columns, where the format does not name one.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// How a text file is laid out.
+/// The format of a text file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextFormat {
     /// Between two columns; `None`: whichever of comma, semicolon, tab and `|` makes the most
     /// columns of the first line.
     pub delimiter: Option<u8>,
-    /// What a header is taken for.
+    /// The treatment of a header.
     pub header: Header,
     /// Which column is what. A row uses the first layout that fits its number of columns; the
     /// header, where there is one, takes their place.
     pub layouts: Vec<Layout>,
-    /// How a time is written.
+    /// The pattern of times.
     pub time: TimePattern,
     /// The zone of times that do not carry an offset of their own.
     pub zone: TimeZone,
@@ -36,11 +36,12 @@ pub struct TextFormat {
     pub stamp: Stamp,
     /// Nanoseconds in a bar; `None`: the most frequent step between the first bars of the file.
     pub bar_length: Option<i64>,
-    /// Whether a price without a point is in units of 1e-9.
+    /// `true` if a price without a point is in units of 1e-9.
     pub nano_prices: bool,
 }
 
-/// What a first line that starts with a letter, and has no digit where a time stands, is taken for.
+/// The treatment of a first line that starts with a letter and has no digit in the column of the
+/// time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
     /// The names of the columns.
@@ -51,7 +52,7 @@ pub enum Header {
     Skip,
 }
 
-/// How a time is written: the order of day and month, which nothing in a file tells.
+/// The pattern of times: the order of day and month, which nothing in a file tells.
 ///
 /// A date may also be written `yyyyMMdd`, and a time of day `HHmm` or `HHmmss` with a fraction
 /// after a point, a space or nothing.
@@ -78,7 +79,7 @@ pub enum Stamp {
     End,
 }
 
-/// What was given for a delimiter is none.
+/// The value given is not a delimiter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("give one character, such as `,` or `;`, or the word `tab`, not `{0}`")]
 pub struct DelimiterError(String);
@@ -97,7 +98,7 @@ pub fn delimiter(text: &str) -> Result<u8, DelimiterError> {
     }
 }
 
-/// What [`read_text`] saw beside the rows.
+/// Facts that [`read_text`] saw beside the rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextSummary {
     /// Rows in an hour that the clocks went through twice.
@@ -136,7 +137,7 @@ pub(super) struct TextReader<'f> {
     clock: Clock,
     delimiter: u8,
     layouts: Vec<Layout>,
-    /// Why no row of this file can be read.
+    /// The reason why no row of this file can be read.
     problem: Option<Refusal>,
     started: bool,
     named: bool,
@@ -145,7 +146,7 @@ pub(super) struct TextReader<'f> {
     lane: Option<Lane>,
     /// Which of the layouts that is.
     lane_layout: usize,
-    /// Whether every row goes to the general reader.
+    /// `true` if every row goes to the general reader.
     is_slow: bool,
     line_end: u8,
     line: u64,
@@ -186,7 +187,7 @@ impl<'f> TextReader<'f> {
         TextSummary { unread_columns: self.unread_columns.clone(), ..self.clock.summary() }
     }
 
-    /// Whether the file had a header.
+    /// Returns whether the file had a header.
     pub(super) fn is_named(&self) -> bool {
         self.named
     }
@@ -345,7 +346,8 @@ impl<'f> TextReader<'f> {
         self.named
     }
 
-    /// Whether a line has a number where the time stands, so that it is a row, not a header.
+    /// Returns whether a line has a number where the time stands, so that it is a row, not a
+    /// header.
     fn has_time(&self, fields: &[&[u8]], count: usize) -> bool {
         let is_number = |field: &&[u8]| field.first().is_some_and(u8::is_ascii_digit);
         match self.layouts.iter().find(|layout| layout.fits(count)) {
@@ -471,7 +473,7 @@ fn bare(field: &[u8]) -> &[u8] {
     }
 }
 
-/// What the columns of a row say.
+/// The values of a row's columns.
 #[derive(Default)]
 pub(super) struct Values {
     pub time: Timestamp,
@@ -484,7 +486,8 @@ pub(super) struct Values {
     pub bid: Option<Price>,
     pub ask: Option<Price>,
     pub side: Option<Side>,
-    /// Where the fast lane found the contract: its first byte in the line and the one after it.
+    /// Place of the contract, found by the fast lane: its first byte in the line and the one after
+    /// it.
     pub contract: Option<(usize, usize)>,
     /// The source's number of the instrument.
     pub instrument: Option<u32>,
@@ -515,8 +518,8 @@ impl Values {
     }
 }
 
-/// What ends a line of this text: a carriage return where no line feed is before or right after the
-/// first, as old spreadsheets write them.
+/// Returns the byte that ends a line of this text: a carriage return where no line feed is before
+/// or right after the first, as old spreadsheets write them.
 pub(super) fn line_end(text: &[u8]) -> u8 {
     match text.iter().position(|&byte| byte == b'\n' || byte == b'\r') {
         // A block may hold one line only, so what is behind it need not be there.
@@ -588,7 +591,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What a reader handed over, as text, and the numbers of the instruments.
+    /// Rows that a reader handed over, as text, and the numbers of the instruments.
     #[derive(Default, Debug, PartialEq)]
     struct Seen(Vec<String>, Vec<u32>);
 
@@ -848,7 +851,7 @@ mod tests {
         }
     }
 
-    /// Where `--columns` says what the columns are, the first line may be a header or a row.
+    /// If the columns are given by `--columns`, the first line may be a header or a row.
     #[test]
     fn a_first_row_that_begins_with_letters_is_no_header() {
         let seen = |columns: &str, text: &str| {

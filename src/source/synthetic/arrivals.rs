@@ -1,4 +1,4 @@
-//! When trades happen: bursts within the second, and the shape of the day.
+//! Times of trades: bursts within the second, and the shape of the day.
 
 use jiff::tz::TimeZone;
 

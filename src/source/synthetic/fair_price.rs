@@ -17,7 +17,7 @@ pub(super) struct FairPrice {
     grid: &'static Grid,
 }
 
-/// How F moves between the quotes.
+/// The grid on which F moves between the quotes.
 #[derive(Debug)]
 pub(super) struct Grid {
     /// Grid units in a tick; a power of two.
@@ -43,7 +43,7 @@ pub(super) const PLAIN: Grid =
 /// size is its mean.
 pub(super) const COIN_HALF: i32 = 1 << 21;
 
-/// What a step's drift is counted in: F's units × this.
+/// The unit of a step's drift: F's units × this.
 pub(super) const DRIFT_SCALE: i64 = 1024 * COIN_HALF as i64;
 
 impl Grid {
@@ -62,7 +62,8 @@ impl Grid {
         unit * unit * self.mean_step_chance()
     }
 
-    /// The coin's bias that makes F drift by so many ticks an event on a calm market.
+    /// Returns the coin's bias that makes F drift by this number of ticks an event on a calm
+    /// market.
     pub fn bias_for(&self, ticks_per_event: f64) -> f64 {
         let unit = 1.0 / self.units_per_tick as f64;
         ticks_per_event * f64::from(COIN_HALF) / (unit * self.mean_step_chance())
@@ -118,8 +119,8 @@ impl FairPrice {
         self.bid
     }
 
-    /// Whether a trade prints at the ask, by the low bits of `word`: with probability F − bid in
-    /// ticks, so that the expected print is F.
+    /// Returns whether a trade prints at the ask, by the low bits of `word`: with probability F −
+    /// bid in ticks, so that the expected print is F.
     #[inline]
     pub fn prints_at_ask(&self, word: u32) -> bool {
         (word as usize & (self.grid.units_per_tick - 1)) < self.position

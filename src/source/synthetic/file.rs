@@ -15,13 +15,13 @@ use super::settings::{Settings, SyntheticError, SyntheticMarket};
 
 const REGIMES_HEADER: &str = "start_utc,regime,drift_ticks_per_hour,hours\n";
 
-/// What may be replaced by a file of regimes.
+/// The files that a file of regimes may replace.
 const REGIMES_FILE: Kind = Kind {
     what: "a file of regimes",
     is_ours: &|file| whole_file::begins_with(file, REGIMES_HEADER.as_bytes()),
 };
 
-/// What was written.
+/// The summary of a written file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// Ticks.
@@ -34,11 +34,12 @@ pub struct Summary {
     pub end: Timestamp,
     /// The oracle's profit, where the market has an edge.
     pub oracle: Option<OracleResult>,
-    /// Where the hidden regimes were written, if they were.
+    /// Path of the hidden regimes, if they were written.
     pub regimes_path: Option<PathBuf>,
 }
 
-/// Where [`write_file`] writes the regimes of a tick file: `<path>.regimes.csv`.
+/// Returns the path to which [`write_file`] writes the regimes of a tick file:
+/// `<path>.regimes.csv`.
 pub fn regimes_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".regimes.csv");
@@ -53,8 +54,8 @@ pub fn regimes_path(path: &Path) -> PathBuf {
 /// the expected one of that stretch, an hour of trading.
 ///
 /// # Errors
-/// If a setting cannot be, a file cannot be written, or `stop` is set; what stood at `path` is kept
-/// then.
+/// If a setting is invalid, a file cannot be written, or `stop` is set; what stood at `path` is
+/// kept then.
 pub fn write_file(
     settings: Settings,
     path: &Path,

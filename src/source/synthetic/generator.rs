@@ -10,7 +10,7 @@ use super::regimes::{Regime, RegimeProcess, RegimeStretch};
 use super::settings::{RegimesSettings, Settings, SyntheticError, SyntheticMarket};
 use super::{Purpose, sizes, stream};
 
-/// Chances that the fair price has to step in a day of average activity, whatever the number of
+/// Chances that the fair price has to step in a day of average activity, for any number of
 /// trades that are printed: at the default of 340,000 trades, one before each trade.
 const EVENTS_PER_DAY: u32 = 340_000;
 
@@ -18,8 +18,8 @@ const EVENTS_PER_DAY: u32 = 340_000;
 /// spread is 1 tick 98.8 % of the time.
 const WIDE_SPREAD: u32 = 12_884_902;
 
-/// The gap between two sessions is the sum of so many × 32 fair coins of half a tick: a standard
-/// deviation of 8 ticks over the daily break, 32 over a weekend or a holiday.
+/// The gap between two sessions is the sum of this number × 32 fair coins of half a tick: a
+/// standard deviation of 8 ticks over the daily break, 32 over a weekend or a holiday.
 const OVERNIGHT_GAP_WORDS: u32 = 8;
 const WEEKEND_GAP_WORDS: u32 = 128;
 /// A break longer than this is a weekend or a holiday.
@@ -58,7 +58,7 @@ struct Stretch {
 
 impl Generator {
     /// # Errors
-    /// If a setting cannot be, by name.
+    /// If a setting is invalid, by name.
     pub fn new(settings: Settings) -> Result<Generator, SyntheticError> {
         settings.check()?;
         let grid = if settings.market.bid_ask_bounce() { &BOUNCING } else { &PLAIN };
@@ -192,7 +192,7 @@ impl Generator {
         session
     }
 
-    /// What the oracle has earned so far; `None` for a market without an edge.
+    /// Returns the oracle's earnings so far; `None` for a market without an edge.
     pub fn oracle(&self) -> Option<OracleResult> {
         let SyntheticMarket::Regimes(market) = &self.settings.market else { return None };
         let oracle = &self.regimes.as_ref()?.oracle;

@@ -11,8 +11,9 @@
 //!
 //! Let F be the fair price, which no tick shows. F moves by fair coins, and a trade prints at the
 //! bid or at the ask around F, at the ask with probability (F − bid) / (ask − bid) by a coin of its
-//! own. So whatever has been seen, the expected price of the next print is F, and the expected F at
-//! any later time is F as well. When and how large trades are is independent of all prices. Hence:
+//! own. So, whichever past has been seen, the expected price of the next print is F, and the
+//! expected F at any later time is F as well. When and how large trades are is independent of all
+//! prices. Hence:
 //!
 //! | fill convention | expected gross profit, any strategy |
 //! | --- | --- |
@@ -55,17 +56,17 @@ pub use settings::{
     MartingaleSettings, RegimesSettings, Settings, SyntheticError, SyntheticMarket,
 };
 
-/// What a stream of random numbers is for. Each session has streams of its own, so that a draw for
-/// one purpose never moves those for another.
+/// The purpose of a stream of random numbers. Each session has streams of its own, so that a draw
+/// for one purpose never moves those for another.
 #[derive(Clone, Copy)]
 enum Purpose {
     /// The session's activity and its opening gap.
     Session,
-    /// When trades happen.
+    /// Times of trades.
     Arrivals,
     /// The fair price's steps, and at which quote each trade prints.
     Price,
-    /// How many contracts.
+    /// Contracts of a trade.
     Size,
     /// The hidden regimes; one stream for the whole market.
     Regimes,

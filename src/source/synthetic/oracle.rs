@@ -1,4 +1,4 @@
-//! What one contract earns for a trader who sees the hidden regimes.
+//! The oracle: one contract's earnings for a trader who sees the hidden regimes.
 
 use crate::market::{Instrument, Money};
 
@@ -24,7 +24,7 @@ pub struct OracleResult {
     /// the path's regimes but is free of the luck of its coins; this is what is reported as the
     /// best attainable profit.
     pub expected_net: Money,
-    /// What its trades came to at the prints, after costs: `expected_net` plus luck of mean 0.
+    /// Profit of its trades at the prints, after costs: `expected_net` plus luck of mean 0.
     pub realized_net: Money,
 }
 
@@ -63,7 +63,7 @@ impl Oracle {
         };
     }
 
-    /// In a range, with F so many units above the anchor.
+    /// In a range, with F this number of units above the anchor.
     #[inline]
     pub fn in_range(&mut self, above_anchor: i64) {
         if above_anchor.abs() >= self.band_units {

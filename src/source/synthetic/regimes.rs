@@ -6,7 +6,7 @@ use crate::random::Random;
 use super::fair_price::{COIN_HALF, Grid};
 use super::settings::RegimesSettings;
 
-/// How the market moves for some hours.
+/// The market's behaviour for some hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Regime {
     /// The fair price drifts up.
@@ -89,7 +89,7 @@ pub(super) struct RegimeProcess {
     /// Bias of the coin in a range for each unit of F below the anchor, in 1024ths.
     range_bias: i64,
     regime: Regime,
-    /// Where F was when the regime began, in its units.
+    /// F at the start of the regime, in its units.
     anchor: i64,
     change_at: Timestamp,
     /// Trading time left at the last session's close, in nanoseconds.
@@ -157,12 +157,12 @@ impl RegimeProcess {
         self.left = self.change_at - session.close;
     }
 
-    /// The fair price jumped by so many units between sessions: a range goes with it.
+    /// Moves a range with the fair price, which jumped by this number of units between sessions.
     pub fn gap(&mut self, units: i64) {
         self.anchor += units;
     }
 
-    /// Goes on to the regime of `time`; `changed` is called with each new regime and its start.
+    /// Advances to the regime of `time`; `changed` is called with each new regime and its start.
     pub fn advance(
         &mut self,
         time: Timestamp,

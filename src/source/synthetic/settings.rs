@@ -1,4 +1,4 @@
-//! What a synthetic market is made of.
+//! The settings of a synthetic market.
 
 use std::path::PathBuf;
 
@@ -36,8 +36,8 @@ impl SyntheticMarket {
 /// The market without an edge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MartingaleSettings {
-    /// Whether trades print at the bid or the ask around the fair price (default), with quotes and
-    /// aggressors known, or at the fair price itself, with both unknown.
+    /// `true` if trades print at the bid or the ask around the fair price (default), with quotes
+    /// and aggressors known, or at the fair price itself, with both unknown.
     pub bid_ask_bounce: bool,
 }
 
@@ -58,17 +58,17 @@ pub struct RegimesSettings {
     pub range_hours: f64,
     /// Mean length of a volatile stretch in hours of trading (> 0, default 2).
     pub volatile_hours: f64,
-    /// How far a trend carries the fair price, in ticks per half hour of a regular session's
+    /// Distance that a trend carries the fair price, in ticks per half hour of a regular session's
     /// average activity (0 to 100, default 12). Quieter hours carry it less far, busier ones
     /// farther.
     pub trend_ticks_per_half_hour: f64,
     /// Standard deviation, in ticks, of the fair price around a range's anchor once it has settled
     /// (2 to 1000, default 12).
     pub range_deviation_ticks: f64,
-    /// What the oracle pays for each contract it buys or sells (≥ 0, default $8.50: half a tick of
+    /// The oracle's cost of each contract it buys or sells (≥ 0, default $8.50: half a tick of
     /// ES and a commission of $2.25). It enters the reported profit only, not the ticks.
     pub oracle_cost_per_side: Money,
-    /// Whether [`super::write_file`] also writes the hidden regimes, to `<output>.regimes.csv`
+    /// `true` if [`super::write_file`] also writes the hidden regimes, to `<output>.regimes.csv`
     /// (default true).
     pub write_regimes: bool,
 }
@@ -88,23 +88,23 @@ impl Default for RegimesSettings {
     }
 }
 
-/// What to generate. Equal settings give equal ticks.
+/// A market to generate. Equal settings give equal ticks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Which market.
     pub market: SyntheticMarket,
-    /// What is traded: tick size, point value and sessions.
+    /// The instrument: tick size, point value and sessions.
     pub instrument: Instrument,
     /// The first session is the first whose trade date is this one or later.
     pub first_trade_date: Date,
     /// The fair price before the first trade; on the tick grid.
     pub first_price: Price,
-    /// How many sessions (≥ 1).
+    /// Number of sessions (≥ 1).
     pub days: u32,
     /// Seed of every random draw.
     pub seed: u64,
-    /// Trades of an average full session (1 to 20,000,000). The fair price moves as much whatever
-    /// this is, up to 340,000: fewer trades show the same path at fewer points.
+    /// Trades of an average full session (1 to 20,000,000). The fair price moves as much for any
+    /// value of this up to 340,000: fewer trades show the same path at fewer points.
     pub trades_per_day: u32,
 }
 
@@ -123,7 +123,7 @@ impl Settings {
     }
 
     /// # Errors
-    /// The first setting that cannot be, by name.
+    /// The first invalid setting, by name.
     pub(super) fn check(&self) -> Result<(), SyntheticError> {
         fn check(
             name: &'static str,
@@ -161,7 +161,7 @@ impl Settings {
     }
 }
 
-/// Why a synthetic market cannot be made.
+/// The reason why a synthetic market cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SyntheticError {
     /// A setting is out of its range.
@@ -169,7 +169,7 @@ pub enum SyntheticError {
     Setting {
         /// Its name.
         name: &'static str,
-        /// What was given.
+        /// Value that was given.
         value: String,
         /// The least that can be.
         low: f64,
@@ -181,7 +181,7 @@ pub enum SyntheticError {
         "synthetic market: first_price {price} is not a whole number of ticks of {tick_size}; round it to one"
     )]
     FirstPrice {
-        /// What was given.
+        /// Value that was given.
         price: Price,
         /// The instrument's.
         tick_size: Price,
@@ -197,7 +197,7 @@ pub enum SyntheticError {
     Regimes {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
 }

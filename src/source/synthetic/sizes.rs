@@ -1,4 +1,4 @@
-//! How many contracts a trade is of.
+//! Sizes of trades, in contracts.
 
 use crate::random::Random;
 

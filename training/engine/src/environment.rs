@@ -27,7 +27,7 @@ pub struct VectorEnvironment {
     arrays: Arrays,
 }
 
-/// Where the episodes stand, written anew by every step.
+/// The state of the episodes, rewritten by every step.
 struct Arrays {
     market: Py<PyArray1<i64>>,
     close: Py<PyArray1<i64>>,
@@ -104,7 +104,7 @@ impl VectorEnvironment {
         Ok(VectorEnvironment { inner, actions, chosen, arrays: Arrays::new(py, slots) })
     }
 
-    /// Begins anew, under another seed if one is given and spans are drawn.
+    /// Starts over, under another seed if one is given and spans are drawn.
     #[pyo3(signature = (seed = None))]
     fn reset(&mut self, seed: Option<u64>) {
         self.inner.reset(seed);

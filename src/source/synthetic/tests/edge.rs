@@ -1,4 +1,4 @@
-//! What can be earned: nothing on the martingale, the planted edge on the regimes.
+//! Possible earnings: nothing on the martingale, the planted edge on the regimes.
 
 use super::*;
 use crate::market::Money;

@@ -96,7 +96,7 @@ fn statistics(sessions: &[(Session, Vec<Tick>)]) -> Statistics {
     }
 }
 
-/// How trades cluster between 08:30 and 12:00.
+/// The clustering of trades between 08:30 and 12:00.
 #[derive(Debug)]
 struct Clustering {
     trades_a_second: f64,
