@@ -50,6 +50,7 @@ pub mod random;
 pub mod run;
 #[cfg(test)]
 mod sampling;
+pub mod settings;
 pub mod source;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod strategy;

@@ -31,7 +31,8 @@ impl Config {
         Config::parse(&text, &path.display().to_string(), variables)
     }
 
-    /// `system.mode` as the file spells it, whatever else is wrong with the file; `None` where it cannot be told.
+    /// `system.mode` as the file spells it, whatever else is wrong with the file; `None` where it
+    /// cannot be told.
     pub fn written_mode(path: &Path) -> Option<String> {
         let text = fs::read_to_string(path).ok()?;
         let value: serde_json::Value =

@@ -1,9 +1,9 @@
 //! The user's settings.
 //!
 //! One YAML file, described key by key in `docs/configuration.md`. [`Config::load`] reads it, puts
-//! environment variables in (`${NAME}`, `${NAME:-default}`, `${NAME:?message}`), and refuses unknown
-//! keys, wrong types and impossible values with file, line, column and remedy. Everything that the
-//! file leaves out has a documented default.
+//! environment variables in (`${NAME}`, `${NAME:-default}`, `${NAME:?message}`), and refuses
+//! unknown keys, wrong types and impossible values with file, line, column and remedy. Everything
+//! that the file leaves out has a documented default.
 
 mod error;
 mod load;

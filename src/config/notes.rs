@@ -9,12 +9,7 @@ impl Config {
     /// this mode and with this strategy. Empty for a configuration that was not loaded.
     pub fn notes(&self) -> Vec<String> {
         let kind = self.strategy.kind;
-        let kind_name = match kind {
-            StrategyKind::Baseline => "baseline",
-            StrategyKind::RandomEntries => "random_entries",
-            StrategyKind::Marl => "marl",
-        };
-        let under_kind = format!("under strategy.kind: {kind_name}");
+        let under_kind = format!("under strategy.kind: {kind}");
         let backtest = self.system.mode == Mode::Backtest;
         let synthetic = self.data_handler.backtest_settings.synthetic.is_some();
         let mut notes = Vec::new();
@@ -70,8 +65,9 @@ impl Config {
         notes
     }
 
-    /// One plain sentence on each default matrix that the indicators have no features for, so that it is left out. Only
-    /// who inspects matrices misses it: agents have those of their model set, and rules look at none.
+    /// One plain sentence on each default matrix that the indicators have no features for, so that
+    /// it is left out. Only who inspects matrices misses it: agents have those of their model set,
+    /// and rules look at none.
     pub fn matrix_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if let Ok(layout) = FeatureLayout::new(&self.indicators, &self.bars.timeframes) {

@@ -1,12 +1,11 @@
-//! Every key of the configuration file, its unit, range and default.
+//! Every key of the configuration file.
 //!
-//! The same is told to users in `docs/configuration.md`; the ranges are enforced in `validate.rs`.
+//! The tables of `docs/configuration.md` are generated from here and from the rooms' own tables.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
 
 use super::Secret;
 use super::source::WrittenKeys;
@@ -16,322 +15,275 @@ use crate::features::IndicatorSettings;
 use crate::machine::Wait;
 use crate::market::{Calendar, Money, Price, Timeframe};
 use crate::matrix::MatricesSettings;
+use crate::settings::{Fraction, names, settings};
 
-/// The whole configuration. Every section may be left out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// What the program does.
-    pub system: SystemSettings,
-    /// Symbol of the instrument to trade: a built-in one or one of `instruments`. Default `ES`.
-    pub instrument: String,
-    /// Instruments of the user's own, beside the built-in ones. Default none.
-    pub instruments: Vec<InstrumentSettings>,
-    /// Where ticks come from.
-    pub data_handler: DataHandlerSettings,
-    /// Which bars are built.
-    pub bars: BarSettings,
-    /// Which indicators are computed, on which bars.
-    pub indicators: IndicatorSettings,
-    /// What the agents see of them.
-    pub matrices: MatricesSettings,
-    /// Who decides.
-    pub strategy: StrategySettings,
-    /// How orders are filled and what they cost.
-    pub execution: ExecutionSettings,
-    /// Limits that no decision can pass.
-    pub risk_management: RiskSettings,
-    /// The account.
-    pub account: AccountSettings,
-    /// The agents' core. No effect unless `strategy.kind` is `marl`.
-    pub marl_core: MarlCoreSettings,
-    /// The regime engine. No effect unless `strategy.kind` is `marl`.
-    pub rde: RegimeSettings,
-    /// What runs the networks. No effect unless `strategy.kind` is `marl`.
-    pub inference: InferenceSettings,
-    /// How the stages run.
-    pub pipeline: PipelineSettings,
-    /// Statistics of the report.
-    pub performance: PerformanceSettings,
-    /// Where a run's results go.
-    pub output: OutputSettings,
-    /// Which keys the file had, for [`Config::notes`].
-    #[serde(skip)]
-    pub(super) written: WrittenKeys,
-}
-
-impl Default for Config {
-    fn default() -> Config {
-        Config {
-            system: SystemSettings::default(),
-            instrument: "ES".to_owned(),
-            instruments: Vec::new(),
-            data_handler: DataHandlerSettings::default(),
-            bars: BarSettings::default(),
-            indicators: IndicatorSettings::default(),
-            matrices: MatricesSettings::default(),
-            strategy: StrategySettings::default(),
-            execution: ExecutionSettings::default(),
-            risk_management: RiskSettings::default(),
-            account: AccountSettings::default(),
-            marl_core: MarlCoreSettings::default(),
-            rde: RegimeSettings::default(),
-            inference: InferenceSettings::default(),
-            pipeline: PipelineSettings::default(),
-            performance: PerformanceSettings::default(),
-            output: OutputSettings::default(),
-            written: WrittenKeys::default(),
-        }
+settings! {
+    /// The whole configuration. Every section may be left out.
+    pub struct Config {
+        /// Mode and seed.
+        pub system: SystemSettings;
+        /// Symbol of the instrument to trade. Built in are ES, MES, NQ, MNQ, YM, MYM, RTY, M2K, GC
+        /// and 6E.
+        pub instrument: String = "ES".to_owned(), "a built-in symbol or one of `instruments`";
+        /// Instruments of the user's own, beside the built-in ones.
+        pub instruments: Vec<InstrumentSettings>;
+        /// Sources of ticks.
+        pub data_handler: DataHandlerSettings;
+        /// Bars that are built.
+        pub bars: BarSettings;
+        /// Indicators, and the bars that each is computed on.
+        pub indicators: IndicatorSettings;
+        /// Windows of features for the agents.
+        pub matrices: MatricesSettings;
+        /// The strategy.
+        pub strategy: StrategySettings;
+        /// Fills and costs of orders.
+        pub execution: ExecutionSettings;
+        /// Limits that no decision can pass.
+        pub risk_management: RiskSettings;
+        /// The account.
+        pub account: AccountSettings;
+        /// The agents' core. No effect unless `strategy.kind` is `marl`.
+        pub marl_core: MarlCoreSettings;
+        /// The regime engine. No effect unless `strategy.kind` is `marl`.
+        pub rde: RegimeSettings;
+        /// The backend of the networks. No effect unless `strategy.kind` is `marl`.
+        pub inference: InferenceSettings;
+        /// Runner, threads and pace of the stages.
+        pub pipeline: PipelineSettings;
+        /// Statistics of the report.
+        pub performance: PerformanceSettings;
+        /// Place of a run's results.
+        pub output: OutputSettings;
+        /// Keys that the file had, for [`Config::notes`].
+        #[serde(skip)]
+        pub(super) written: WrittenKeys;
     }
 }
 
-/// `system`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SystemSettings {
-    /// What to do. Default `backtest`.
-    pub mode: Mode,
-    /// Seed of every random draw. Any whole number from 0 to 2⁶⁴ − 1. Default 42.
-    pub seed: u64,
-}
-
-impl Default for SystemSettings {
-    fn default() -> SystemSettings {
-        SystemSettings { mode: Mode::Backtest, seed: 42 }
+settings! {
+    /// `system`
+    #[derive(Copy, Eq)]
+    pub struct SystemSettings {
+        /// Mode of the program.
+        pub mode: Mode = Mode::Backtest;
+        /// Seed of every random draw.
+        pub seed: u64 = 42, 0..=u64::MAX;
     }
 }
 
-/// `system.mode`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Replay history with simulated fills.
-    #[default]
-    Backtest,
-    /// Live data with simulated fills.
-    Paper,
-    /// Live data and real orders.
-    Live,
-}
-
-/// One entry of `instruments`: a futures product that is not built in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InstrumentSettings {
-    /// 1 to 7 upper-case letters or digits; not a built-in symbol. Required.
-    pub symbol: String,
-    /// What it is, for people. Default empty.
-    #[serde(default)]
-    pub description: String,
-    /// The smallest price step, in points, above 0, at most 9 decimals. Required.
-    #[serde(with = "value::price")]
-    pub tick_size: Price,
-    /// Dollars for one contract when the price moves one point, above 0. Required.
-    #[serde(with = "value::money")]
-    pub point_value: Money,
-    /// When it trades: `cme_equity_index`, `comex_metals`, `cme_fx` or `always_open`. Required.
-    #[serde(with = "value::calendar")]
-    pub calendar: Calendar,
-}
-
-/// `data_handler`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataHandlerSettings {
-    /// The live feed. No effect in a backtest.
-    pub live_settings: LiveSettings,
-    /// The history. No effect in paper and live trading.
-    pub backtest_settings: BacktestSettings,
-}
-
-/// `data_handler.live_settings`
-///
-/// The four texts are kept out of every print-out; an empty one counts as absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LiveSettings {
-    /// Whose feed. Default `rithmic`, the only one.
-    pub provider: Provider,
-    /// Login name. Default absent.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub user: Option<Secret>,
-    /// Password. Default absent.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub password: Option<Secret>,
-    /// Address of the gateway, such as `wss://host:port`. Default absent.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub gateway: Option<Secret>,
-    /// Name of the system to log in to. Default absent.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub system_name: Option<Secret>,
-}
-
-/// `data_handler.live_settings.provider`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    /// Rithmic R|Protocol.
-    #[default]
-    Rithmic,
-}
-
-/// `data_handler.backtest_settings`
-///
-/// A backtest needs exactly one of `file_path` and `synthetic`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BacktestSettings {
-    /// The history, relative to the current directory. Default absent.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub file_path: Option<PathBuf>,
-    /// A made-up market instead of a file. Default absent.
-    pub synthetic: Option<SyntheticSettings>,
-    /// Import preset of the file. Default absent: told from the file itself.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub format: Option<String>,
-    /// IANA time zone of the file's times, such as `America/Chicago`. Default absent: the preset's.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub time_zone: Option<String>,
-    /// What the columns of a text file hold, such as `date,time,price,-,size`, as `import --columns` takes it. Default absent:
-    /// what the preset or the header says.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub columns: Option<String>,
-    /// What stands between the columns of a text file: one character, or `tab`. Default absent: the preset's.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub delimiter: Option<String>,
-    /// Which end of its interval a bar of a text file is labelled with. Default absent: the preset's.
-    pub stamp: Option<BarStamp>,
-    /// Seconds in a bar, 1 to 2,678,400. Default absent: the preset's, or told from the first bars.
-    pub bar_seconds: Option<u32>,
-    /// What becomes of a row with a price of zero or below. Default `refuse_row`.
-    pub prices_below_zero: BelowZero,
-    /// Contract of the file's ticks, such as `ESZ3`. Default absent: told from the file.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub contract: Option<String>,
-    /// When the series moves to the next contract. Default absent: the file holds one contract or
-    /// is joined already.
-    pub roll: Option<RollSetting>,
-    /// The first trading day: the session that closes on this date, or the next one. What the history has before it warms
-    /// indicators and matrices up and nothing is decided. Default absent: the history's first.
-    pub first_trading_day: Option<Date>,
-    /// The last trading day: the session that closes on this date, or the one before. What the history has after it is not
-    /// replayed. Default absent: the history's last.
-    pub last_trading_day: Option<Date>,
-}
-
-/// `data_handler.backtest_settings.stamp`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BarStamp {
-    /// A bar is labelled with its first instant.
-    Start,
-    /// A bar is labelled with the first instant after it.
-    End,
-}
-
-/// `data_handler.backtest_settings.prices_below_zero`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BelowZero {
-    /// The row is refused.
-    #[default]
-    RefuseRow,
-    /// A price like any other.
-    Keep,
-}
-
-/// `data_handler.backtest_settings.synthetic`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SyntheticSettings {
-    /// Which market. Default `regimes`.
-    pub market: SyntheticMarket,
-    /// Trading days, 1 to 10,000. Default 20.
-    pub days: u32,
-    /// Seed of this market. Default absent: `system.seed`; see [`Config::synthetic_seed`].
-    pub seed: Option<u64>,
-    /// Trades on an average day, 1 to 10,000,000. Default 340,000, as ES has.
-    pub trades_per_day: u32,
-    /// How strong the edge of `regimes` is: ticks that a trend drifts in half an hour of a regular session, 0 to 100.
-    /// Default 12. No effect on `martingale`.
-    pub trend_ticks_per_half_hour: f64,
-    /// Mean length of a trend of `regimes` in hours of trading, 0.01 to 10,000: how long there is to find it out. Default 3.
-    /// No effect on `martingale`.
-    pub trend_hours: f64,
-    /// Likewise of a range.
-    pub range_hours: f64,
-}
-
-impl Default for SyntheticSettings {
-    fn default() -> SyntheticSettings {
-        SyntheticSettings {
-            market: SyntheticMarket::Regimes,
-            days: 20,
-            seed: None,
-            trades_per_day: 340_000,
-            trend_ticks_per_half_hour: 12.0,
-            trend_hours: 3.0,
-            range_hours: 3.0,
-        }
+names! {
+    /// `system.mode`
+    pub enum Mode {
+        /// Replay history with simulated fills.
+        Backtest = "backtest",
+        /// Live data with simulated fills.
+        Paper = "paper",
+        /// Live data and real orders.
+        Live = "live",
     }
 }
 
-/// `data_handler.backtest_settings.synthetic.market`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SyntheticMarket {
-    /// A fair game: no strategy can profit before costs.
-    Martingale,
-    /// Trends, ranges and shocks by turns.
-    #[default]
-    Regimes,
-}
-
-/// `data_handler.backtest_settings.roll`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RollSetting {
-    /// On the customary day.
-    Calendar,
-    /// When the next contract trades more.
-    Volume,
-}
-
-/// `bars`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BarSettings {
-    /// Minutes that divide a day, or `daily`: 1 to 16 different ones, of which the strategy's must be
-    /// one. Written in any order, held from the shortest to the longest. Default 5 and 30.
-    pub timeframes: Vec<Timeframe>,
-    /// Longest silence inside a session that is filled with flat bars, in minutes, 0 (never) to
-    /// 1,440. Default 60.
-    pub fill_gaps_up_to_minutes: u32,
-}
-
-impl Default for BarSettings {
-    fn default() -> BarSettings {
-        BarSettings {
-            timeframes: vec![Timeframe::MINUTES_5, Timeframe::MINUTES_30],
-            fill_gaps_up_to_minutes: 60,
-        }
+settings! {
+    /// One entry of `instruments`: a futures product that is not built in.
+    #[derive(Eq)]
+    pub struct InstrumentSettings {
+        /// Its name in `instrument`; not a built-in symbol.
+        pub symbol: String = else "required", "1 to 7 upper-case letters or digits";
+        /// Description for people.
+        #[serde(default)]
+        pub description: String = else "empty", "any";
+        /// The smallest price step.
+        #[serde(with = "value::price")]
+        pub tick_size: Price = else "required", "above 0", "points";
+        /// Money for one contract when the price moves one point.
+        #[serde(with = "value::money")]
+        pub point_value: Money = else "required", "above 0", "dollars";
+        /// Its trading hours.
+        #[serde(with = "value::calendar")]
+        pub calendar: Calendar = else "required";
     }
 }
 
-/// `strategy`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StrategySettings {
-    /// Who decides. Default `marl`.
-    pub kind: StrategyKind,
-    /// The rule strategy. No effect unless `kind` is `baseline`.
-    pub baseline: BaselineSettings,
-    /// Entries at random. No effect unless `kind` is `random_entries`.
-    pub random_entries: RandomEntriesSettings,
+settings! {
+    /// `data_handler`
+    pub struct DataHandlerSettings {
+        /// The live feed. No effect in a backtest.
+        pub live_settings: LiveSettings;
+        /// The history. No effect in paper and live trading.
+        pub backtest_settings: BacktestSettings;
+    }
+}
+
+settings! {
+    /// `data_handler.live_settings`
+    ///
+    /// The four texts are kept out of every print-out; an empty one counts as absent.
+    #[derive(Eq)]
+    pub struct LiveSettings {
+        /// Vendor of the feed.
+        pub provider: Provider = Provider::Rithmic;
+        /// Login name.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub user: Option<Secret> = None;
+        /// Password.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub password: Option<Secret> = None;
+        /// Address of the gateway, such as `wss://host:port`.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub gateway: Option<Secret> = None;
+        /// Name of the system to log in to.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub system_name: Option<Secret> = None;
+    }
+}
+
+names! {
+    /// `data_handler.live_settings.provider`
+    pub enum Provider {
+        /// Rithmic.
+        Rithmic = "rithmic",
+    }
+}
+
+settings! {
+    /// `data_handler.backtest_settings`
+    ///
+    /// A backtest needs exactly one of `file_path` and `synthetic`.
+    pub struct BacktestSettings {
+        /// The history: a native tick file, or one that an import preset reads. Relative to the
+        /// current directory.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub file_path: Option<PathBuf> = None, "a file";
+        /// A made-up market instead of a file.
+        pub synthetic: Option<SyntheticSettings>;
+        /// Import preset of the file; `null`: told from the file. A native file that does not hold
+        /// it is refused.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub format: Option<String> = None, "an import preset";
+        /// Time zone of the file's times, such as `America/Chicago`; `null`: the preset's.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub time_zone: Option<String> = None, "an IANA time zone";
+        /// Contents of the columns of a text file, such as `date,time,price,-,size`, as
+        /// `import --columns` takes it; `null`: what the preset or the header says.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub columns: Option<String> = None, "names";
+        /// Separator of the columns of a text file; `null`: the preset's.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub delimiter: Option<String> = None, "one character, or `tab`";
+        /// End of its interval that a bar of a text file is labelled with; `null`: the preset's.
+        pub stamp: Option<BarStamp> = None;
+        /// Length of the file's bars; `null`: the preset's, or told from the first bars.
+        pub bar_seconds: Option<u32> = None, 1..=31 * 86_400, "seconds";
+        /// Treatment of a row with a price of zero or below.
+        pub prices_below_zero: BelowZero = BelowZero::RefuseRow;
+        /// Contract of the file's ticks, such as `ESZ3`; `null`: told from the file.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub contract: Option<String> = None, "a contract";
+        /// Rule by which the series moves to the next contract; `null`: the file holds one contract
+        /// or is joined already.
+        pub roll: Option<RollSetting> = None;
+        /// The first trading day: the session that closes on this date, such as `2024-01-15`, or
+        /// the next one. What the history has before it warms indicators and matrices up, and
+        /// nothing is decided; `null`: the history's first.
+        pub first_trading_day: Option<Date> = None, "years 1970 to 2199";
+        /// The last trading day: the session that closes on this date, or the one before. What the
+        /// history has after it is not replayed; `null`: the history's last.
+        pub last_trading_day: Option<Date> = None, "years 1970 to 2199, not before the first";
+    }
+}
+
+names! {
+    /// `data_handler.backtest_settings.stamp`
+    pub enum BarStamp {
+        /// Its first instant.
+        Start = "start",
+        /// The first instant after it.
+        End = "end",
+    }
+}
+
+names! {
+    /// `data_handler.backtest_settings.prices_below_zero`
+    pub enum BelowZero {
+        /// The row is refused.
+        RefuseRow = "refuse_row",
+        /// A price like any other.
+        Keep = "keep",
+    }
+}
+
+settings! {
+    /// `data_handler.backtest_settings.synthetic`
+    #[derive(Copy)]
+    pub struct SyntheticSettings {
+        /// The market.
+        pub market: SyntheticMarket = SyntheticMarket::Regimes;
+        /// Length.
+        pub days: u32 = 20, 1..=10_000, "trading days";
+        /// Seed of this market; `null`: `system.seed`.
+        pub seed: Option<u64> = None, 0..=u64::MAX;
+        /// Trades on an average day.
+        pub trades_per_day: u32 = 340_000, 1..=10_000_000, "trades";
+        /// Drift of a trend of `regimes` in half an hour of a regular session: the strength of the
+        /// planted edge.
+        pub trend_ticks_per_half_hour: f64 = 12.0, 0.0..=100.0, "ticks";
+        /// Mean length of a trend of `regimes` in hours of trading: how long there is to find it.
+        pub trend_hours: f64 = 3.0, 0.01..=10_000.0, "hours";
+        /// Mean length of a range of `regimes` in hours of trading.
+        pub range_hours: f64 = 3.0, 0.01..=10_000.0, "hours";
+    }
+}
+
+names! {
+    /// `data_handler.backtest_settings.synthetic.market`
+    pub enum SyntheticMarket {
+        /// A fair game: no strategy can profit before costs.
+        Martingale = "martingale",
+        /// Trends, ranges and shocks by turns.
+        Regimes = "regimes",
+    }
+}
+
+names! {
+    /// `data_handler.backtest_settings.roll`
+    pub enum RollSetting {
+        /// On the customary day.
+        Calendar = "calendar",
+        /// As soon as the next contract trades more.
+        Volume = "volume",
+    }
+}
+
+settings! {
+    /// `bars`
+    #[derive(Eq)]
+    pub struct BarSettings {
+        /// Which bars are built, in any order; `daily` is a trading session. They are held from the
+        /// shortest to the longest.
+        pub timeframes: Vec<Timeframe> = vec![Timeframe::MINUTES_5, Timeframe::MINUTES_30],
+            "1 to 16 different divisors of 1440", "minutes, or `daily`";
+        /// Longest silence inside a session that is filled with flat bars; 0 fills none.
+        pub fill_gaps_up_to_minutes: u32 = 60, 0..=1440, "minutes";
+    }
+}
+
+settings! {
+    /// `strategy`
+    #[derive(Copy, Eq)]
+    pub struct StrategySettings {
+        /// The strategy that decides.
+        pub kind: StrategyKind = StrategyKind::Marl;
+        /// The rule strategy. No effect unless `kind` is `baseline`.
+        pub baseline: BaselineSettings;
+        /// Entries at random. No effect unless `kind` is `random_entries`.
+        pub random_entries: RandomEntriesSettings;
+    }
 }
 
 impl StrategySettings {
-    /// Timeframe on whose bars the chosen strategy decides; `None` for `marl`, where the model set says it.
+    /// Returns the timeframe on whose bars the chosen strategy decides; `None` for `marl`, where
+    /// the model set says it.
     pub fn timeframe(&self) -> Option<Timeframe> {
         match self.kind {
             StrategyKind::Baseline => Some(self.baseline.timeframe),
@@ -341,387 +293,285 @@ impl StrategySettings {
     }
 }
 
-/// `strategy.kind`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StrategyKind {
-    /// Two moving averages.
-    Baseline,
-    /// Entries at random: what luck alone earns under the same costs.
-    RandomEntries,
-    /// The team of agents.
-    #[default]
-    Marl,
-}
-
-/// `strategy.baseline`: long while the fast average is above the slow one, short while it is below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BaselineSettings {
-    /// Bars on whose close it decides: one of `bars.timeframes`. Default 5.
-    pub timeframe: Timeframe,
-    /// Bars in the fast average, 1 to 9,999, below `slow_period`. Default 10.
-    pub fast_period: u32,
-    /// Bars in the slow average, 2 to 10,000. Default 30.
-    pub slow_period: u32,
-    /// Contracts an entry, 1 to 10,000, at most `risk_management.max_position_size`. Default 1.
-    pub quantity: u32,
-    /// Distance of the stop from the entry in ticks, 1 to 100,000. Default 16.
-    pub stop_loss_ticks: u32,
-    /// Distance of the target from the entry in ticks, 1 to 100,000. Default 32.
-    pub profit_target_ticks: u32,
-    /// No position while the averages are this near to each other, in ticks, 0 to 100,000.
-    /// Default 0.
-    pub flat_band_ticks: u32,
-}
-
-impl Default for BaselineSettings {
-    fn default() -> BaselineSettings {
-        BaselineSettings {
-            timeframe: Timeframe::MINUTES_5,
-            fast_period: 10,
-            slow_period: 30,
-            quantity: 1,
-            stop_loss_ticks: 16,
-            profit_target_ticks: 32,
-            flat_band_ticks: 0,
-        }
+names! {
+    /// `strategy.kind`
+    pub enum StrategyKind {
+        /// Two moving averages.
+        Baseline = "baseline",
+        /// Entries at random: what luck alone earns under the same costs.
+        RandomEntries = "random_entries",
+        /// The team of agents.
+        Marl = "marl",
     }
 }
 
-/// `strategy.random_entries`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RandomEntriesSettings {
-    /// Bars on whose close it decides: one of `bars.timeframes`. Default 5.
-    pub timeframe: Timeframe,
-    /// Entries for every hundred bars on average, 1 to 100. Default 5.
-    pub entries_per_hundred_bars: u32,
-    /// Contracts an entry, 1 to 10,000, at most `risk_management.max_position_size`. Default 1.
-    pub quantity: u32,
-    /// Bars until the position is closed, 1 to 10,000. Default 12.
-    pub hold_bars: u32,
-    /// Distance of the stop from the entry in ticks, 1 to 100,000. Default 16.
-    pub stop_loss_ticks: u32,
-    /// Distance of the target from the entry in ticks, 1 to 100,000. Default 32.
-    pub profit_target_ticks: u32,
-}
-
-impl Default for RandomEntriesSettings {
-    fn default() -> RandomEntriesSettings {
-        RandomEntriesSettings {
-            timeframe: Timeframe::MINUTES_5,
-            entries_per_hundred_bars: 5,
-            quantity: 1,
-            hold_bars: 12,
-            stop_loss_ticks: 16,
-            profit_target_ticks: 32,
-        }
+settings! {
+    /// `strategy.baseline`: long while the fast average is above the slow one, short while below.
+    #[derive(Copy, Eq)]
+    pub struct BaselineSettings {
+        /// Bars on whose close it decides.
+        pub timeframe: Timeframe = Timeframe::MINUTES_5, "one of `bars.timeframes`",
+            "minutes, or `daily`";
+        /// Length of the fast average; below `slow_period`.
+        pub fast_period: u32 = 10, 1..=9999, "bars";
+        /// Length of the slow average.
+        pub slow_period: u32 = 30, 2..=10_000, "bars";
+        /// Size of an entry; at most `risk_management.max_position_size`.
+        pub quantity: u32 = 1, 1..=10_000, "contracts";
+        /// Distance of the stop from the entry.
+        pub stop_loss_ticks: u32 = 16, 1..=100_000, "ticks";
+        /// Distance of the target from the entry.
+        pub profit_target_ticks: u32 = 32, 1..=100_000, "ticks";
+        /// No position while the averages are this near to each other.
+        pub flat_band_ticks: u32 = 0, 0..=100_000, "ticks";
     }
 }
 
-/// `execution`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ExecutionSettings {
-    /// From the close of a bar to the decision on it, in microseconds of market time, 0 to
-    /// 60,000,000: what the decision seat is given to think. Default 0.
-    pub decision_latency_microseconds: u32,
-    /// From the decision to the simulated exchange, in microseconds, 0 to 60,000,000. Default 2,000.
-    pub order_latency_microseconds: u32,
-    /// From the simulated exchange back to us, in microseconds, 0 to 60,000,000. Default 2,000.
-    pub acknowledgement_latency_microseconds: u32,
-    /// All fees for one contract bought or sold, in dollars, 0 to 1,000. Default 2.25.
-    #[serde(with = "value::money")]
-    pub commission_per_side: Money,
-    /// What market and stop orders lose against the traded price.
-    pub slippage: SlippageSettings,
-    /// When a resting limit order fills. Default `through`.
-    pub limit_fill: LimitFill,
-    /// Positions are closed this many minutes before the session's end, 1 to 1,380. Default 5;
-    /// `null` holds them overnight.
-    pub flatten_before_close_minutes: Option<u32>,
-}
-
-impl Default for ExecutionSettings {
-    fn default() -> ExecutionSettings {
-        ExecutionSettings {
-            decision_latency_microseconds: 0,
-            order_latency_microseconds: 2000,
-            acknowledgement_latency_microseconds: 2000,
-            commission_per_side: Money::from_nanos(2_250_000_000),
-            slippage: SlippageSettings::default(),
-            limit_fill: LimitFill::Through,
-            flatten_before_close_minutes: Some(5),
-        }
+settings! {
+    /// `strategy.random_entries`
+    #[derive(Copy, Eq)]
+    pub struct RandomEntriesSettings {
+        /// Bars on whose close it decides.
+        pub timeframe: Timeframe = Timeframe::MINUTES_5, "one of `bars.timeframes`",
+            "minutes, or `daily`";
+        /// Entries for every hundred bars, on average.
+        pub entries_per_hundred_bars: u32 = 5, 1..=100, "entries";
+        /// Size of an entry; at most `risk_management.max_position_size`.
+        pub quantity: u32 = 1, 1..=10_000, "contracts";
+        /// Bars until the position is closed.
+        pub hold_bars: u32 = 12, 1..=10_000, "bars";
+        /// Distance of the stop from the entry.
+        pub stop_loss_ticks: u32 = 16, 1..=100_000, "ticks";
+        /// Distance of the target from the entry.
+        pub profit_target_ticks: u32 = 32, 1..=100_000, "ticks";
     }
 }
 
-/// `execution.slippage`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SlippageSettings {
-    /// Ticks lost on every market or stop fill, 0 to 1,000. Default 0.
-    pub ticks: u32,
-    /// Whether such a fill also pays the spread. Default true.
-    pub cross_spread: bool,
-    /// The spread in ticks where the history has no quotes, 1 to 1,000. Default 1. No effect unless
-    /// `cross_spread`.
-    pub assumed_spread_ticks: u32,
-}
-
-impl Default for SlippageSettings {
-    fn default() -> SlippageSettings {
-        SlippageSettings { ticks: 0, cross_spread: true, assumed_spread_ticks: 1 }
+settings! {
+    /// `execution`
+    #[derive(Copy, Eq)]
+    pub struct ExecutionSettings {
+        /// Market time from the close of a bar until the decision on it counts.
+        pub decision_latency_microseconds: u32 = 0, 0..=60_000_000, "microseconds";
+        /// From the decision to the simulated exchange.
+        pub order_latency_microseconds: u32 = 2000, 0..=60_000_000, "microseconds";
+        /// From the simulated exchange back to us.
+        pub acknowledgement_latency_microseconds: u32 = 2000, 0..=60_000_000, "microseconds";
+        /// All fees for one contract bought or sold.
+        #[serde(with = "value::money")]
+        pub commission_per_side: Money = Money::from_nanos(2_250_000_000),
+            Money::ZERO..=Money::from_dollars(1000), "dollars";
+        /// Losses of market and stop orders against the traded price.
+        pub slippage: SlippageSettings;
+        /// Condition on which a resting limit order fills.
+        pub limit_fill: LimitFill = LimitFill::Through;
+        /// Positions are closed this long before the session's end.
+        pub flatten_before_close_minutes: Option<u32> = Some(5), 1..=1380,
+            "minutes, or null to hold overnight";
     }
 }
 
-/// `execution.limit_fill`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LimitFill {
-    /// When the market trades through its price: the queue before it is assumed long.
-    #[default]
-    Through,
-    /// When the market trades at its price: the queue before it is assumed empty.
-    Touch,
-}
-
-/// `risk_management`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RiskSettings {
-    /// Most contracts held, long or short, 1 to 10,000. Default 5.
-    pub max_position_size: u32,
-    /// Loss from the day's highest equity at which trading stops for the day, as a fraction of that
-    /// equity, above 0 to 1. Default 0.05.
-    pub max_daily_drawdown: f64,
-    /// Most that a trade of the agents may lose at its stop, costs apart, as a fraction of equity, above 0 to 1.
-    /// Default 0.01. No effect unless `strategy.kind` is `marl`.
-    pub max_risk_per_trade: f64,
-    /// Most orders in any one second, 1 to 500. Default 10.
-    pub max_orders_per_second: u32,
-    /// Farthest that an order's price may be from the last trade, in ticks, 1 to 100,000. Default 80.
-    pub price_collar_ticks: u32,
-}
-
-impl Default for RiskSettings {
-    fn default() -> RiskSettings {
-        RiskSettings {
-            max_position_size: 5,
-            max_daily_drawdown: 0.05,
-            max_risk_per_trade: 0.01,
-            max_orders_per_second: 10,
-            price_collar_ticks: 80,
-        }
+settings! {
+    /// `execution.slippage`
+    #[derive(Copy, Eq)]
+    pub struct SlippageSettings {
+        /// Lost on every fill of a market or stop order.
+        pub ticks: u32 = 0, 0..=1000, "ticks";
+        /// Charge the spread to such a fill, too.
+        pub cross_spread: bool = true;
+        /// The spread where the history has no quotes. No effect without `cross_spread`.
+        pub assumed_spread_ticks: u32 = 1, 1..=1000, "ticks";
     }
 }
 
-/// `account`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AccountSettings {
-    /// Money at the start, in dollars, 1 to 1,000,000,000. Default 100,000.
-    #[serde(with = "value::money")]
-    pub initial_capital: Money,
-}
-
-impl Default for AccountSettings {
-    fn default() -> AccountSettings {
-        AccountSettings { initial_capital: Money::from_dollars(100_000) }
+names! {
+    /// `execution.limit_fill`
+    pub enum LimitFill {
+        /// The market trades through its price: the queue before it is assumed long.
+        Through = "through",
+        /// The market trades at its price: the queue before it is assumed empty.
+        Touch = "touch",
     }
 }
 
-/// `marl_core`. No effect unless `strategy.kind` is `marl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MarlCoreSettings {
-    /// Folder of the model set, relative to the current directory. Default absent: the set that is built into the
-    /// program.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub model_set: Option<PathBuf>,
-    /// The vote of repeated passes with dropout.
-    pub mc_dropout: McDropoutSettings,
-    /// Probability that the decision gate must give to an opportunity, 0 to 1. Default 0.5.
-    pub gate_threshold: f64,
-    /// From the close of a bar to the decision on it, in milliseconds of the wall clock, 1 to 60,000; a decision that
-    /// takes longer does nothing. No effect in a backtest, whose clock is the market's. Default 20.
-    pub decision_budget_milliseconds: u32,
-}
-
-impl Default for MarlCoreSettings {
-    fn default() -> MarlCoreSettings {
-        MarlCoreSettings {
-            model_set: None,
-            mc_dropout: McDropoutSettings::default(),
-            gate_threshold: 0.5,
-            decision_budget_milliseconds: 20,
-        }
+settings! {
+    /// `risk_management`
+    #[derive(Copy)]
+    pub struct RiskSettings {
+        /// Most contracts held, long or short.
+        pub max_position_size: u32 = 5, 1..=10_000, "contracts";
+        /// Loss from the day's highest equity, as a fraction of it, at which trading stops for the
+        /// day.
+        pub max_daily_drawdown: f64 = 0.05, Fraction, "fraction";
+        /// Most that a trade of the agents may lose at its stop, costs apart, as a fraction of
+        /// equity. No effect unless `strategy.kind` is `marl`.
+        pub max_risk_per_trade: f64 = 0.01, Fraction, "fraction";
+        /// Most orders in any one second.
+        pub max_orders_per_second: u32 = 10, 1..=500, "orders";
+        /// Farthest that an order's price may be from the last trade.
+        pub price_collar_ticks: u32 = 80, 1..=100_000, "ticks";
     }
 }
 
-/// `marl_core.mc_dropout`. No effect unless `strategy.kind` is `marl`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct McDropoutSettings {
-    /// Passes for one decision, 1 to 1,000. Default 30.
-    pub iterations: u32,
-    /// Share of certainty below which there is no trade, 0 to 1. Default 0.8.
-    pub confidence_threshold: f64,
-    /// Epistemic uncertainty (what the passes disagree on) above which there is no trade, in nats, 0 to 1.1; the most
-    /// there can be is ln 3. Default 0.3.
-    pub maximum_epistemic: f64,
-    /// Share of all passes' votes for the direction below which there is no trade, 0 to 1. Default 0.5.
-    pub minimum_agreement: f64,
-}
-
-impl Default for McDropoutSettings {
-    fn default() -> McDropoutSettings {
-        McDropoutSettings {
-            iterations: 30,
-            confidence_threshold: 0.8,
-            maximum_epistemic: 0.3,
-            minimum_agreement: 0.5,
-        }
+settings! {
+    /// `account`
+    #[derive(Copy, Eq)]
+    pub struct AccountSettings {
+        /// Money at the start.
+        #[serde(with = "value::money")]
+        pub initial_capital: Money = Money::from_dollars(100_000),
+            Money::from_dollars(1)..=Money::from_dollars(1_000_000_000), "dollars";
     }
 }
 
-/// `inference`. No effect unless `strategy.kind` is `marl`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct InferenceSettings {
-    /// What runs the networks. Default `cpu`.
-    pub backend: InferenceBackend,
-    /// The backend's library; default absent: sought by its name where the system keeps libraries. No effect under
-    /// `cpu`, which needs none.
-    #[serde(deserialize_with = "value::optional_text")]
-    pub library: Option<PathBuf>,
-}
-
-/// `inference.backend`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum InferenceBackend {
-    /// The embedded one.
-    #[default]
-    Cpu,
-    /// ONNX Runtime, from a library that the user installs.
-    OnnxRuntime,
-}
-
-/// `rde`: the regime detection engine. No effect unless `strategy.kind` is `marl`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RegimeSettings {
-    /// Numbers that describe a regime, 1 to 1,024. Default 8.
-    pub latent_dim: u32,
-    /// Bars that it looks back on, 2 to 100,000. Default 100.
-    pub lookback_window: u32,
-}
-
-impl Default for RegimeSettings {
-    fn default() -> RegimeSettings {
-        RegimeSettings { latent_dim: 8, lookback_window: 100 }
+settings! {
+    /// `marl_core`. No effect unless `strategy.kind` is `marl`.
+    pub struct MarlCoreSettings {
+        /// Folder of the model set, relative to the current directory; `null`: the set that is
+        /// built into the program, which is untrained.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub model_set: Option<PathBuf> = None;
+        /// The vote of repeated passes with dropout.
+        pub mc_dropout: McDropoutSettings;
+        /// Probability that the decision gate must give to an opportunity.
+        pub gate_threshold: f64 = 0.5, 0.0..=1.0;
+        /// Wall-clock time from the close of a bar to the decision on it, live and on paper; a
+        /// decision that takes longer does nothing. No effect in a backtest, whose clock is the
+        /// market's.
+        pub decision_budget_milliseconds: u32 = 20, 1..=60_000, "milliseconds";
     }
 }
 
-/// `pipeline`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PipelineSettings {
-    /// Who calls the stages. Default `inline`.
-    pub runner: Runner,
-    /// Whether every event, decision, order and fill is written to `run.journal` in the run's folder.
-    /// Default absent: with the pinned runner only.
-    pub journal: Option<bool>,
-    /// Which stages have a thread of their own. Default `decision_apart`.
-    pub layout: ThreadLayout,
-    /// Slots of the ring, a power of two from 64 to 1,048,576. Default 8,192.
-    pub ring_slots: u32,
-    /// Messages that each queue beside the ring holds, 64 to 1,048,576. Default 8,192.
-    pub queue_slots: u32,
-    /// How sequencer, stages, features and decision wait for work. Default `adaptive`.
-    pub wait: Wait,
-    /// How journal and metrics wait for work. Default `sleep`.
-    pub background_wait: Wait,
-    /// Which core each thread runs on.
-    pub cores: CoreSettings,
-    /// Keeps the program's memory from being swapped out (`mlockall`). Default false.
-    pub lock_memory: bool,
-    /// Priority of the sequencer's and the stages' threads under `SCHED_FIFO`, 1 to 99. Default absent: the
-    /// system's ordinary scheduling.
-    pub real_time_priority: Option<u8>,
-    /// How fast ticks are replayed.
-    pub pace: PaceSettings,
-    /// Without a pace, the times of one tick of so many are taken, 1 to 1,000,000. Default 64.
-    pub latency_sample_every: u32,
-}
-
-impl Default for PipelineSettings {
-    fn default() -> PipelineSettings {
-        PipelineSettings {
-            runner: Runner::Inline,
-            journal: None,
-            layout: ThreadLayout::DecisionApart,
-            ring_slots: 8192,
-            queue_slots: 8192,
-            wait: Wait::Adaptive,
-            background_wait: Wait::Sleep,
-            cores: CoreSettings::default(),
-            lock_memory: false,
-            real_time_priority: None,
-            pace: PaceSettings::default(),
-            latency_sample_every: 64,
-        }
+settings! {
+    /// `marl_core.mc_dropout`. No effect unless `strategy.kind` is `marl`.
+    #[derive(Copy)]
+    pub struct McDropoutSettings {
+        /// Passes with dropout for one decision.
+        pub iterations: u32 = 30, 1..=1000, "passes";
+        /// No trade below this mean probability of its direction.
+        pub confidence_threshold: f64 = 0.8, 0.0..=1.0;
+        /// No trade above this epistemic uncertainty: what the passes disagree on. The most there
+        /// can be is ln 3.
+        pub maximum_epistemic: f64 = 0.3, 0.0..=1.1, "nats";
+        /// No trade below this share of all passes' votes for the direction.
+        pub minimum_agreement: f64 = 0.5, 0.0..=1.0;
     }
 }
 
-/// `pipeline.runner`. Both give the same results, bit for bit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Runner {
-    /// All stages on one thread: the fastest for a backtest.
-    #[default]
-    Inline,
-    /// Stages on pinned threads around a ring: for paper and live trading, and to measure latency.
-    Pinned,
+settings! {
+    /// `inference`. No effect unless `strategy.kind` is `marl`.
+    #[derive(Eq)]
+    pub struct InferenceSettings {
+        /// The backend of the networks. The outputs of two backends differ in the last digits.
+        pub backend: InferenceBackend = InferenceBackend::Cpu;
+        /// ONNX Runtime's library, 1.24 or later; `null`: `libonnxruntime.so`, sought where the
+        /// system keeps libraries. No effect under `cpu`.
+        #[serde(deserialize_with = "value::optional_text")]
+        pub library: Option<PathBuf> = None;
+    }
 }
 
-/// `pipeline.cores`: each the place of a core among those that this process may use, 0 to 1,023. Default absent:
-/// placed by the plan that is made at the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CoreSettings {
-    /// The thread that puts all events into one order.
-    pub sequencer: Option<u32>,
-    /// Bars and orders, with whatever has no thread of its own.
-    pub stages: Option<u32>,
-    /// Features and matrices. No effect unless `layout` is `all_apart`.
-    pub features: Option<u32>,
-    /// The decision seat. No effect if `layout` is `fused`.
-    pub decision: Option<u32>,
-    /// The journal.
-    pub journal: Option<u32>,
-    /// Results and times.
-    pub metrics: Option<u32>,
+names! {
+    /// `inference.backend`
+    pub enum InferenceBackend {
+        /// The embedded backend.
+        Cpu = "cpu",
+        /// ONNX Runtime, from a library that you install.
+        OnnxRuntime = "onnxruntime",
+    }
 }
 
-/// `pipeline.pace`. No effect with the inline runner.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PaceSettings {
-    /// When each tick is due. Default `unpaced`.
-    pub mode: PaceMode,
-    /// So many times faster than recorded, 0.001 to 1,000,000. Default 1. No effect unless `recorded`.
-    pub speed: f64,
-    /// Longest time between two ticks, in seconds of the wall clock, 0.001 to 86,400. Default 1. No effect
-    /// unless `recorded`.
-    pub longest_pause_seconds: f64,
-    /// Ticks in the millisecond of a burst, 1 to 1,000. Default 40. No effect unless `bursts`.
-    pub burst_ticks: u32,
-    /// From one burst's start to the next one's, in milliseconds, 2 to 60,000. Default 20. No effect unless
-    /// `bursts`.
-    pub burst_every_milliseconds: u32,
+settings! {
+    /// `rde`: the regime detection engine. No effect unless `strategy.kind` is `marl`.
+    #[derive(Copy, Eq)]
+    pub struct RegimeSettings {
+        /// Numbers that describe a regime; refused unless the model set has as many.
+        pub latent_dim: u32 = 8, 1..=16, "numbers";
+        /// Bars that the regime engine looks back on; refused unless the model set does.
+        pub lookback_window: u32 = 100, 2..=100_000, "bars";
+    }
+}
+
+settings! {
+    /// `pipeline`
+    #[derive(Copy)]
+    pub struct PipelineSettings {
+        /// Runner of the stages. Both give the same results, bit for bit.
+        pub runner: Runner = Runner::Inline;
+        /// Write every event, decision, order and fill to `run.journal`; `null`: with the pinned
+        /// runner only.
+        pub journal: Option<bool> = None;
+        /// Stages that have a thread of their own.
+        pub layout: ThreadLayout = ThreadLayout::DecisionApart;
+        /// Size of the ring.
+        pub ring_slots: u32 = 8192, 64..=1_048_576, "slots, a power of two";
+        /// Size of each queue beside the ring.
+        pub queue_slots: u32 = 8192, 64..=1_048_576, "messages";
+        /// Waiting of sequencer, stages, features and decision for work.
+        pub wait: Wait = Wait::Adaptive;
+        /// Waiting of journal and metrics for work.
+        pub background_wait: Wait = Wait::Sleep;
+        /// Cores of the threads.
+        pub cores: CoreSettings;
+        /// Keep the program's memory from being swapped out (`mlockall`).
+        pub lock_memory: bool = false;
+        /// Priority of the sequencer's and the stages' threads under `SCHED_FIFO`; `null`: the
+        /// system's ordinary scheduling.
+        pub real_time_priority: Option<u8> = None, 1..=99;
+        /// Pace of the ticks.
+        pub pace: PaceSettings;
+        /// Without a pace, one tick in this many has its latency taken.
+        pub latency_sample_every: u32 = 64, 1..=1_000_000, "ticks";
+    }
+}
+
+names! {
+    /// `pipeline.runner`. Both give the same results, bit for bit.
+    pub enum Runner {
+        /// All stages on one thread, the fastest for a backtest.
+        Inline = "inline",
+        /// Stages on pinned threads around a ring: for paper and live trading, and to measure
+        /// latency.
+        Pinned = "pinned",
+    }
+}
+
+settings! {
+    /// `pipeline.cores`: each the place of a core among those that the process may use; `null`:
+    /// planned at the start.
+    #[derive(Copy, Eq)]
+    pub struct CoreSettings {
+        /// Core of the thread that puts all events into one order: its place among the cores that
+        /// the process may use; `null`: planned at the start, as for the others.
+        pub sequencer: Option<u32> = None, 0..=1023;
+        /// Core of bars and orders, with all that has no thread of its own.
+        pub stages: Option<u32> = None, 0..=1023;
+        /// Core of features and matrices. No effect unless `layout` is `all_apart`.
+        pub features: Option<u32> = None, 0..=1023;
+        /// Core of the decision. No effect if `layout` is `fused`.
+        pub decision: Option<u32> = None, 0..=1023;
+        /// Core of the journal.
+        pub journal: Option<u32> = None, 0..=1023;
+        /// Core of results and times.
+        pub metrics: Option<u32> = None, 0..=1023;
+    }
+}
+
+settings! {
+    /// `pipeline.pace`. No effect with the inline runner.
+    #[derive(Copy)]
+    pub struct PaceSettings {
+        /// Schedule of the ticks with the pinned runner.
+        pub mode: PaceMode = PaceMode::Unpaced;
+        /// Times faster than recorded. No effect unless `recorded`.
+        pub speed: f64 = 1.0, 0.001..=1_000_000.0;
+        /// Longest wall-clock time between two ticks. No effect unless `recorded`.
+        pub longest_pause_seconds: f64 = 1.0, 0.001..=86_400.0, "seconds";
+        /// Ticks in the millisecond of a burst. No effect unless `bursts`.
+        pub burst_ticks: u32 = 40, 1..=1000, "ticks";
+        /// From one burst's start to the next one's. No effect unless `bursts`.
+        pub burst_every_milliseconds: u32 = 20, 2..=60_000, "milliseconds";
+    }
 }
 
 impl fmt::Display for PaceSettings {
@@ -737,57 +587,35 @@ impl fmt::Display for PaceSettings {
     }
 }
 
-impl Default for PaceSettings {
-    fn default() -> PaceSettings {
-        PaceSettings {
-            mode: PaceMode::Unpaced,
-            speed: 1.0,
-            longest_pause_seconds: 1.0,
-            burst_ticks: 40,
-            burst_every_milliseconds: 20,
-        }
+names! {
+    /// `pipeline.pace.mode`
+    pub enum PaceMode {
+        /// As fast as they are taken.
+        Unpaced = "unpaced",
+        /// As they were recorded, times `speed`.
+        Recorded = "recorded",
+        /// In bursts, evenly within one millisecond.
+        Bursts = "bursts",
     }
 }
 
-/// `pipeline.pace.mode`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PaceMode {
-    /// As fast as they are taken.
-    #[default]
-    Unpaced,
-    /// As they were recorded, times `speed`.
-    Recorded,
-    /// In bursts, evenly within one millisecond.
-    Bursts,
-}
-
-/// `performance`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PerformanceSettings {
-    /// Resamples behind each confidence interval, 100 to 1,000,000. Default 2,000.
-    pub bootstrap_resamples: u32,
-    /// Probability that an interval covers, 0.5 to 0.999. Default 0.95.
-    pub confidence_level: f64,
-}
-
-impl Default for PerformanceSettings {
-    fn default() -> PerformanceSettings {
-        PerformanceSettings { bootstrap_resamples: 2000, confidence_level: 0.95 }
+settings! {
+    /// `performance`
+    #[derive(Copy)]
+    pub struct PerformanceSettings {
+        /// Resamples behind each confidence interval.
+        pub bootstrap_resamples: u32 = 2000, 100..=1_000_000, "resamples";
+        /// Probability that a confidence interval covers.
+        pub confidence_level: f64 = 0.95, 0.5..=0.999;
     }
 }
 
-/// `output`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OutputSettings {
-    /// Folder of the run's results, relative to the current directory. Default `runs/latest`.
-    pub directory: PathBuf,
-}
-
-impl Default for OutputSettings {
-    fn default() -> OutputSettings {
-        OutputSettings { directory: PathBuf::from("runs/latest") }
+settings! {
+    /// `output`
+    #[derive(Eq)]
+    pub struct OutputSettings {
+        /// Folder of the run's results, relative to the current directory: new, empty, or of an
+        /// earlier run, which is replaced.
+        pub directory: PathBuf = PathBuf::from("runs/latest"), "not empty";
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::settings::Value;
+
 /// A text that is never printed: neither by `Debug` nor into the resolved configuration.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
@@ -34,5 +36,14 @@ impl fmt::Debug for Secret {
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(Self::REDACTED)
+    }
+}
+
+impl Value for Secret {
+    fn kind() -> String {
+        String::kind()
+    }
+    fn shown(&self) -> String {
+        Self::REDACTED.to_owned()
     }
 }

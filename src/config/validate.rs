@@ -1,25 +1,26 @@
-//! Which values can be.
-
-use std::fmt::Display;
-use std::ops::RangeInclusive;
+//! Checks of values: the ranges of the tables, and what no table can say.
 
 use super::error::Problem;
-use super::schema::{Config, CoreSettings, Mode, StrategyKind};
+use super::schema::{Config, Mode, StrategyKind};
 use super::source::Source;
 use crate::features::FeatureLayout;
-use crate::market::{Instrument, Money};
+use crate::market::Instrument;
 use crate::matrix::{FeatureMatrix, MatrixKind};
+use crate::settings::{Refusal, Section, Setting};
 
-/// Everything in `config` that cannot be, in the order of the file.
+/// Returns every invalid value in `config`, in file order.
 pub(super) fn problems(config: &Config, source: &Source) -> Vec<Problem> {
     let mut check = Check { source, problems: Vec::new() };
+    config.visit("", &mut |Setting { path, refusal, .. }| {
+        if let Some(Refusal { demand, value }) = refusal {
+            check.refuse(&[&path], format!("`{path}` must be {demand}, not {value}"));
+        }
+    });
     instruments(config, &mut check);
     data_handler(config, &mut check);
     bars(config, &mut check);
-    strategy(config, &mut check);
-    execution(config, &mut check);
-    limits(config, &mut check);
     pipeline(config, &mut check);
+    output(config, &mut check);
     if check.problems.is_empty() {
         relations(config, &mut check);
     }
@@ -36,24 +37,6 @@ impl Check<'_> {
     /// `message` at the first of `paths` that the file has.
     fn refuse(&mut self, paths: &[&str], message: String) {
         self.problems.push(self.source.problem_at(paths, &message));
-    }
-
-    /// Not a number is in no range.
-    fn range<T: PartialOrd + Display>(
-        &mut self,
-        path: &str,
-        value: T,
-        range: RangeInclusive<T>,
-        unit: &str,
-    ) {
-        if !range.contains(&value) {
-            let (low, high) = range.into_inner();
-            let space = if unit.is_empty() { "" } else { " " };
-            self.refuse(
-                &[path],
-                format!("`{path}` must be from {low} to {high}{space}{unit}, not {value}"),
-            );
-        }
     }
 }
 
@@ -91,11 +74,8 @@ fn instruments(config: &Config, check: &mut Check) {
 }
 
 fn pipeline(config: &Config, check: &mut Check) {
-    let pipeline = &config.pipeline;
-    let slots = 64..=1_048_576;
-    check.range("pipeline.ring_slots", pipeline.ring_slots, slots.clone(), "slots");
-    if slots.contains(&pipeline.ring_slots) && !pipeline.ring_slots.is_power_of_two() {
-        let (slots, path) = (pipeline.ring_slots, "pipeline.ring_slots");
+    let (slots, path) = (config.pipeline.ring_slots, "pipeline.ring_slots");
+    if slots > 1 && !slots.is_power_of_two() {
         let below = 1 << slots.ilog2();
         let message = format!(
             "`{path}` must be a power of two, not {slots}: {below} and {} are the nearest",
@@ -103,30 +83,6 @@ fn pipeline(config: &Config, check: &mut Check) {
         );
         check.refuse(&[path], message);
     }
-    check.range("pipeline.queue_slots", pipeline.queue_slots, slots, "messages");
-    let every = pipeline.latency_sample_every;
-    check.range("pipeline.latency_sample_every", every, 1..=1_000_000, "ticks");
-    if let Some(priority) = pipeline.real_time_priority {
-        check.range("pipeline.real_time_priority", priority, 1..=99, "");
-    }
-    let CoreSettings { sequencer, stages, features, decision, journal, metrics } = pipeline.cores;
-    for (name, core) in [
-        ("sequencer", sequencer),
-        ("stages", stages),
-        ("features", features),
-        ("decision", decision),
-        ("journal", journal),
-        ("metrics", metrics),
-    ] {
-        check.range(&format!("pipeline.cores.{name}"), core.unwrap_or(0), 0..=1023, "");
-    }
-    let pace = &pipeline.pace;
-    check.range("pipeline.pace.speed", pace.speed, 0.001..=1_000_000.0, "");
-    let pause = pace.longest_pause_seconds;
-    check.range("pipeline.pace.longest_pause_seconds", pause, 0.001..=86_400.0, "seconds");
-    check.range("pipeline.pace.burst_ticks", pace.burst_ticks, 1..=1000, "ticks");
-    let every = pace.burst_every_milliseconds;
-    check.range("pipeline.pace.burst_every_milliseconds", every, 2..=60_000, "milliseconds");
 }
 
 fn data_handler(config: &Config, check: &mut Check) {
@@ -147,26 +103,6 @@ fn data_handler(config: &Config, check: &mut Check) {
         ),
         _ => {}
     }
-    if let Some(market) = &settings.synthetic {
-        check.range(&format!("{synthetic}.days"), market.days, 1..=10_000, "days");
-        check.range(
-            &format!("{synthetic}.trades_per_day"),
-            market.trades_per_day,
-            1..=10_000_000,
-            "trades",
-        );
-        check.range(
-            &format!("{synthetic}.trend_ticks_per_half_hour"),
-            market.trend_ticks_per_half_hour,
-            0.0..=100.0,
-            "ticks",
-        );
-        for (key, hours) in
-            [("trend_hours", market.trend_hours), ("range_hours", market.range_hours)]
-        {
-            check.range(&format!("{synthetic}.{key}"), hours, 0.01..=10_000.0, "hours");
-        }
-    }
     let days = [
         ("first_trading_day", settings.first_trading_day),
         ("last_trading_day", settings.last_trading_day),
@@ -182,9 +118,6 @@ fn data_handler(config: &Config, check: &mut Check) {
     {
         let path = format!("{section}.{last}");
         check.refuse(&[&path], format!("`{path}`: {to} is before `{first}`, {from}"));
-    }
-    if let Some(seconds) = settings.bar_seconds {
-        check.range(&format!("{section}.bar_seconds"), seconds, 1..=31 * 86_400, "seconds");
     }
     if let Some(name) = &settings.time_zone
         && crate::market::time_zone(name).is_none()
@@ -213,145 +146,9 @@ fn bars(config: &Config, check: &mut Check) {
             );
         }
     }
-    let minutes = config.bars.fill_gaps_up_to_minutes;
-    check.range("bars.fill_gaps_up_to_minutes", minutes, 0..=1440, "minutes");
 }
 
-fn strategy(config: &Config, check: &mut Check) {
-    let baseline = &config.strategy.baseline;
-    let random = &config.strategy.random_entries;
-    for (key, value, range, unit) in [
-        ("baseline.fast_period", baseline.fast_period, 1..=9999, "bars"),
-        ("baseline.slow_period", baseline.slow_period, 2..=10_000, "bars"),
-        ("baseline.quantity", baseline.quantity, 1..=10_000, "contracts"),
-        ("baseline.stop_loss_ticks", baseline.stop_loss_ticks, 1..=100_000, "ticks"),
-        ("baseline.profit_target_ticks", baseline.profit_target_ticks, 1..=100_000, "ticks"),
-        ("baseline.flat_band_ticks", baseline.flat_band_ticks, 0..=100_000, "ticks"),
-        (
-            "random_entries.entries_per_hundred_bars",
-            random.entries_per_hundred_bars,
-            1..=100,
-            "entries",
-        ),
-        ("random_entries.quantity", random.quantity, 1..=10_000, "contracts"),
-        ("random_entries.hold_bars", random.hold_bars, 1..=10_000, "bars"),
-        ("random_entries.stop_loss_ticks", random.stop_loss_ticks, 1..=100_000, "ticks"),
-        ("random_entries.profit_target_ticks", random.profit_target_ticks, 1..=100_000, "ticks"),
-    ] {
-        check.range(&format!("strategy.{key}"), value, range, unit);
-    }
-}
-
-fn execution(config: &Config, check: &mut Check) {
-    let execution = &config.execution;
-    let slippage = &execution.slippage;
-    let minute = 60_000_000;
-    for (key, value, range, unit) in [
-        (
-            "decision_latency_microseconds",
-            execution.decision_latency_microseconds,
-            0..=minute,
-            "microseconds",
-        ),
-        (
-            "order_latency_microseconds",
-            execution.order_latency_microseconds,
-            0..=minute,
-            "microseconds",
-        ),
-        (
-            "acknowledgement_latency_microseconds",
-            execution.acknowledgement_latency_microseconds,
-            0..=minute,
-            "microseconds",
-        ),
-        ("slippage.ticks", slippage.ticks, 0..=1000, "ticks"),
-        ("slippage.assumed_spread_ticks", slippage.assumed_spread_ticks, 1..=1000, "ticks"),
-    ] {
-        check.range(&format!("execution.{key}"), value, range, unit);
-    }
-    check.range(
-        "execution.commission_per_side",
-        execution.commission_per_side,
-        Money::ZERO..=Money::from_dollars(1000),
-        "dollars",
-    );
-    if let Some(minutes) = execution.flatten_before_close_minutes {
-        let path = "execution.flatten_before_close_minutes";
-        check.range(path, minutes, 1..=1380, "minutes, or null to hold overnight");
-    }
-}
-
-fn limits(config: &Config, check: &mut Check) {
-    let risk = &config.risk_management;
-    check.range(
-        "risk_management.max_position_size",
-        risk.max_position_size,
-        1..=10_000,
-        "contracts",
-    );
-    for (path, fraction) in [
-        ("risk_management.max_daily_drawdown", risk.max_daily_drawdown),
-        ("risk_management.max_risk_per_trade", risk.max_risk_per_trade),
-    ] {
-        // Not a number fails both comparisons.
-        if !(fraction > 0.0 && fraction <= 1.0) {
-            check.refuse(
-                &[path],
-                format!("`{path}` must be a fraction above 0 and at most 1 (0.05 is 5 %), not {fraction}"),
-            );
-        }
-    }
-    check.range(
-        "risk_management.max_orders_per_second",
-        risk.max_orders_per_second,
-        1..=500,
-        "orders",
-    );
-    check.range(
-        "risk_management.price_collar_ticks",
-        risk.price_collar_ticks,
-        1..=100_000,
-        "ticks",
-    );
-    check.range(
-        "account.initial_capital",
-        config.account.initial_capital,
-        Money::from_dollars(1)..=Money::from_dollars(1_000_000_000),
-        "dollars",
-    );
-    let dropout = &config.marl_core.mc_dropout;
-    check.range("marl_core.mc_dropout.iterations", dropout.iterations, 1..=1000, "passes");
-    check.range(
-        "marl_core.mc_dropout.confidence_threshold",
-        dropout.confidence_threshold,
-        0.0..=1.0,
-        "",
-    );
-    check.range(
-        "marl_core.mc_dropout.maximum_epistemic",
-        dropout.maximum_epistemic,
-        0.0..=1.1,
-        "nats",
-    );
-    check.range("marl_core.mc_dropout.minimum_agreement", dropout.minimum_agreement, 0.0..=1.0, "");
-    check.range("marl_core.gate_threshold", config.marl_core.gate_threshold, 0.0..=1.0, "");
-    check.range(
-        "marl_core.decision_budget_milliseconds",
-        config.marl_core.decision_budget_milliseconds,
-        1..=60_000,
-        "milliseconds",
-    );
-    check.range("rde.latent_dim", config.rde.latent_dim, 1..=16, "numbers");
-    check.range("rde.lookback_window", config.rde.lookback_window, 2..=100_000, "bars");
-    let performance = &config.performance;
-    check.range(
-        "performance.bootstrap_resamples",
-        performance.bootstrap_resamples,
-        100..=1_000_000,
-        "resamples",
-    );
-    check.range("performance.confidence_level", performance.confidence_level, 0.5..=0.999, "");
+fn output(config: &Config, check: &mut Check) {
     if config.output.directory.as_os_str().is_empty() {
         check.refuse(
             &["output.directory"],

@@ -42,30 +42,12 @@ pub(super) mod money {
 pub(super) mod calendar {
     use super::*;
 
-    const NAMES: [(&str, Calendar); 4] = [
-        ("cme_equity_index", Calendar::CmeEquityIndex),
-        ("comex_metals", Calendar::ComexMetals),
-        ("cme_fx", Calendar::CmeFx),
-        ("always_open", Calendar::AlwaysOpen),
-    ];
-
     pub fn serialize<S: Serializer>(calendar: &Calendar, serializer: S) -> Result<S::Ok, S::Error> {
-        let name = match calendar {
-            Calendar::CmeEquityIndex => NAMES[0].0,
-            Calendar::ComexMetals => NAMES[1].0,
-            Calendar::CmeFx => NAMES[2].0,
-            Calendar::AlwaysOpen => NAMES[3].0,
-        };
-        serializer.serialize_str(name)
+        serializer.serialize_str(calendar.name())
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Calendar, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let found = NAMES.iter().find(|(name, _)| *name == text);
-        found.map(|&(_, calendar)| calendar).ok_or_else(|| {
-            let names = NAMES.map(|(name, _)| name).join(", ");
-            D::Error::custom(format!("`{text}` is not a calendar: use one of {names}"))
-        })
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

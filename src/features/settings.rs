@@ -1,29 +1,28 @@
 //! Which indicators are computed, on which bars.
 
-use serde::{Deserialize, Serialize};
-
 use crate::indicators::{
     FairValueGapSettings, LowVolumeNodeSettings, MomentumIndexSettings, MovingStatisticsLengths,
     NadarayaWatsonSettings, SettingOutOfRange,
 };
 use crate::market::Timeframe;
+use crate::settings::settings;
 
-/// `indicators`: the indicators' settings, and the timeframes each is computed on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct IndicatorSettings {
-    /// On which bars each indicator is computed.
-    pub timeframes: IndicatorTimeframes,
-    /// Windows of the moving statistics, in bars.
-    pub moving_statistics: MovingStatisticsLengths,
-    /// The definition of a fair value gap.
-    pub fair_value_gap: FairValueGapSettings,
-    /// The momentum index.
-    pub momentum_index: MomentumIndexSettings,
-    /// The Nadaraya-Watson kernel.
-    pub nadaraya_watson: NadarayaWatsonSettings,
-    /// The volume profile.
-    pub low_volume_node: LowVolumeNodeSettings,
+settings! {
+    /// `indicators`: the indicators' settings, and the timeframes each is computed on.
+    pub struct IndicatorSettings {
+        /// On which bars each indicator is computed.
+        pub timeframes: IndicatorTimeframes;
+        /// Windows of the moving statistics, in bars.
+        pub moving_statistics: MovingStatisticsLengths;
+        /// The fair value gaps.
+        pub fair_value_gap: FairValueGapSettings;
+        /// The momentum index.
+        pub momentum_index: MomentumIndexSettings;
+        /// The Nadaraya-Watson kernel.
+        pub nadaraya_watson: NadarayaWatsonSettings;
+        /// The volume profile.
+        pub low_volume_node: LowVolumeNodeSettings;
+    }
 }
 
 impl IndicatorSettings {
@@ -42,21 +41,23 @@ impl IndicatorSettings {
     }
 }
 
-/// `indicators.timeframes`: for each indicator the bars it is computed on. `None` stands for those
-/// of its defaults that are built; an empty list for none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct IndicatorTimeframes {
-    /// Default 5 and 30 minutes.
-    pub moving_statistics: Option<Vec<Timeframe>>,
-    /// Default 5 minutes.
-    pub fair_value_gap: Option<Vec<Timeframe>>,
-    /// Default 30 minutes.
-    pub momentum_index: Option<Vec<Timeframe>>,
-    /// Default 30 minutes.
-    pub nadaraya_watson: Option<Vec<Timeframe>>,
-    /// Default 30 minutes.
-    pub low_volume_node: Option<Vec<Timeframe>>,
+settings! {
+    /// `indicators.timeframes`: for each indicator the bars it is computed on. `None` stands for
+    /// those of its defaults that are built; an empty list for none.
+    #[derive(Eq)]
+    pub struct IndicatorTimeframes {
+        /// Bars of Heiken Ashi, average true range, relative strength, volatility, momentum and
+        /// volume; `null`: 5 and 30 minutes.
+        pub moving_statistics: Option<Vec<Timeframe>> = None, "of `bars.timeframes`", "minutes";
+        /// Bars of the fair value gaps; `null`: 5 minutes.
+        pub fair_value_gap: Option<Vec<Timeframe>> = None, "of `bars.timeframes`", "minutes";
+        /// Bars of the machine learning momentum index; `null`: 30 minutes.
+        pub momentum_index: Option<Vec<Timeframe>> = None, "of `bars.timeframes`", "minutes";
+        /// Bars of the Nadaraya-Watson regression; `null`: 30 minutes.
+        pub nadaraya_watson: Option<Vec<Timeframe>> = None, "of `bars.timeframes`", "minutes";
+        /// Bars of the volume profile, from trades where the history has them; `null`: 30 minutes.
+        pub low_volume_node: Option<Vec<Timeframe>> = None, "of `bars.timeframes`", "minutes";
+    }
 }
 
 const FAST: &[Timeframe] = &[Timeframe::MINUTES_5];

@@ -8,24 +8,19 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use super::{Indicator, SettingOutOfRange, TickBar};
+use crate::settings::settings;
 use zones::{Prices, Step, Zone, Zones};
 
-/// The definition of a gap, and its longest life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FairValueGapSettings {
-    /// The narrowest gap that counts, 1 to 10,000 ticks. 1 is LuxAlgo's strict inequality.
-    pub min_gap_ticks: u32,
-    /// A zone older than this many bars is dropped; 0 keeps it until it is filled.
-    pub max_age: u32,
-    /// Most zones kept on each side, 1 to 65,535; beyond it the oldest is dropped.
-    pub capacity: usize,
-}
-
-impl Default for FairValueGapSettings {
-    /// One tick, 276 bars (a Globex session of five-minute bars), 512 zones.
-    fn default() -> FairValueGapSettings {
-        FairValueGapSettings { min_gap_ticks: 1, max_age: 276, capacity: 512 }
+settings! {
+    /// Definition of a gap, and limits on how long it is kept.
+    #[derive(Copy, Eq)]
+    pub struct FairValueGapSettings {
+        /// The narrowest gap that counts; 1 is LuxAlgo's strict inequality.
+        pub min_gap_ticks: u32 = 1, 1..=10_000, "ticks";
+        /// Older zones are dropped; 0 keeps them until they are filled.
+        pub max_age: u32 = 276, 0..=u32::MAX, "bars";
+        /// Most zones kept on each side; beyond it the oldest is dropped.
+        pub capacity: usize = 512, 1..=65_535, "zones";
     }
 }
 
@@ -35,14 +30,7 @@ impl FairValueGapSettings {
     /// # Errors
     /// Naming the first that is not.
     pub fn validate(&self) -> Result<(), SettingOutOfRange> {
-        let FairValueGapSettings { min_gap_ticks, capacity, .. } = *self;
-        let within = |good, setting, value, range: &str| {
-            SettingOutOfRange::unless(good, "fair_value_gap", setting, value, range)
-        };
-        let ticks = f64::from(min_gap_ticks);
-        within((1..=10_000).contains(&min_gap_ticks), "min_gap_ticks", ticks, "1 to 10000 ticks")?;
-        let most = usize::from(u16::MAX);
-        within((1..=most).contains(&capacity), "capacity", capacity as f64, "1 to 65535 zones")
+        SettingOutOfRange::first("fair_value_gap", self)
     }
 }
 

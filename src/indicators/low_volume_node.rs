@@ -8,34 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use super::volume_profile::{Allocation, CONTRACT, Rows, VolumeProfile};
 use super::{Indicator, SettingOutOfRange, TickBar, TradedVolume};
+use crate::settings::{Share, settings};
 
-/// The profile, and what counts as a node.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LowVolumeNodeSettings {
-    /// Bars in the profile, 1 to 65,535.
-    pub window: usize,
-    /// Height of a row, 1 to 10,000 ticks.
-    pub row_ticks: u32,
-    /// A node has less volume than each of this many rows on either side, 1 to 10,000.
-    pub order: usize,
-    /// A node has more volume than this share of the busiest row's: 0 ≤ share < 1.
-    pub min_ratio: f64,
-    /// Share of the volume in the value area: 0 < share ≤ 1.
-    pub value_area: f64,
-}
-
-impl Default for LowVolumeNodeSettings {
-    /// 230 bars (five Globex sessions of thirty-minute bars), rows of 4 ticks (one point of ES), 7
-    /// rows, 1 %, 70 %.
-    fn default() -> LowVolumeNodeSettings {
-        LowVolumeNodeSettings {
-            window: 230,
-            row_ticks: 4,
-            order: 7,
-            min_ratio: 0.01,
-            value_area: 0.70,
-        }
+settings! {
+    /// The profile, and what counts as a node.
+    #[derive(Copy)]
+    pub struct LowVolumeNodeSettings {
+        /// Bars in the profile; 230 are five Globex sessions of thirty-minute bars.
+        pub window: usize = 230, 1..=65_535, "bars";
+        /// Height of a row; 4 ticks are one point of ES.
+        pub row_ticks: u32 = 4, 1..=10_000, "ticks";
+        /// A node has less volume than each of this many rows on either side.
+        pub order: usize = 7, 1..=10_000, "rows";
+        /// A node has more volume than this share of the busiest row's.
+        pub min_ratio: f64 = 0.01, 0.0..1.0;
+        /// Share of the volume in the value area.
+        pub value_area: f64 = 0.70, Share;
     }
 }
 
@@ -45,20 +33,7 @@ impl LowVolumeNodeSettings {
     /// # Errors
     /// Naming the first that is not.
     pub fn validate(&self) -> Result<(), SettingOutOfRange> {
-        let LowVolumeNodeSettings { window, row_ticks, order, min_ratio, value_area } = *self;
-        let height = f64::from(row_ticks);
-        for (setting, value, range, good) in [
-            ("window", window as f64, "1 to 65535 bars", (1..=65_535).contains(&window)),
-            ("row_ticks", height, "1 to 10000 ticks", (1..=10_000).contains(&row_ticks)),
-            ("order", order as f64, "1 to 10000 rows", (1..=10_000).contains(&order)),
-            ("min_ratio", min_ratio, "at least 0 and below 1", (0.0..1.0).contains(&min_ratio)),
-            ("value_area", value_area, "above 0 and at most 1", {
-                value_area > 0.0 && value_area <= 1.0
-            }),
-        ] {
-            SettingOutOfRange::unless(good, "low_volume_node", setting, value, range)?;
-        }
-        Ok(())
+        SettingOutOfRange::first("low_volume_node", self)
     }
 }
 

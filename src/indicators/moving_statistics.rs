@@ -15,45 +15,31 @@ use super::volume_balance::VolumeBalance;
 use super::volume_statistics::{VolumeStatistics, VolumeValues};
 use super::weighted_average::ExactWeightedAverage;
 use super::{Indicator, SettingOutOfRange, TickBar};
+use crate::settings::settings;
 
-/// The range of every length: long enough for skewness, short enough that exact sums fit.
+/// Range of every length: long enough for skewness, short enough that exact sums fit.
 const LENGTHS: RangeInclusive<usize> = 3..=1000;
 
-/// Windows in bars, each 3 to 1,000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MovingStatisticsLengths {
-    /// Of the average true range.
-    pub average_true_range: usize,
-    /// Of the relative strength index.
-    pub relative_strength: usize,
-    /// Of the weighted average.
-    pub weighted_average: usize,
-    /// Of momentum and acceleration.
-    pub momentum: usize,
-    /// Of realised volatility.
-    pub volatility: usize,
-    /// Of the volatility of volatility.
-    pub volatility_of_volatility: usize,
-    /// Of return autocorrelation.
-    pub autocorrelation: usize,
-    /// Of volume's ratio, z-score, skewness and balance.
-    pub volume: usize,
-}
-
-impl Default for MovingStatisticsLengths {
-    /// 14, 14, 20, 5, 30, 30, 20, 20.
-    fn default() -> MovingStatisticsLengths {
-        MovingStatisticsLengths {
-            average_true_range: 14,
-            relative_strength: 14,
-            weighted_average: 20,
-            momentum: 5,
-            volatility: 30,
-            volatility_of_volatility: 30,
-            autocorrelation: 20,
-            volume: 20,
-        }
+settings! {
+    /// Windows of the moving statistics.
+    #[derive(Copy, Eq)]
+    pub struct MovingStatisticsLengths {
+        /// Wilder's length of the average true range.
+        pub average_true_range: usize = 14, LENGTHS, "bars";
+        /// Wilder's length of the relative strength index.
+        pub relative_strength: usize = 14, LENGTHS, "bars";
+        /// Window of the linearly weighted average.
+        pub weighted_average: usize = 20, LENGTHS, "bars";
+        /// Distance back to which momentum and acceleration look.
+        pub momentum: usize = 5, LENGTHS, "bars";
+        /// Window of realised volatility.
+        pub volatility: usize = 30, LENGTHS, "bars";
+        /// Window over realised volatility.
+        pub volatility_of_volatility: usize = 30, LENGTHS, "bars";
+        /// Window of return autocorrelation.
+        pub autocorrelation: usize = 20, LENGTHS, "bars";
+        /// Window of volume's ratio, z-score, skewness and balance.
+        pub volume: usize = 20, LENGTHS, "bars";
     }
 }
 
@@ -63,25 +49,7 @@ impl MovingStatisticsLengths {
     /// # Errors
     /// Naming the first that is not.
     pub fn validate(&self) -> Result<(), SettingOutOfRange> {
-        for (length, bars) in [
-            ("average_true_range", self.average_true_range),
-            ("relative_strength", self.relative_strength),
-            ("weighted_average", self.weighted_average),
-            ("momentum", self.momentum),
-            ("volatility", self.volatility),
-            ("volatility_of_volatility", self.volatility_of_volatility),
-            ("autocorrelation", self.autocorrelation),
-            ("volume", self.volume),
-        ] {
-            SettingOutOfRange::unless(
-                LENGTHS.contains(&bars),
-                "moving_statistics",
-                length,
-                bars as f64,
-                format!("{} to {} bars", LENGTHS.start(), LENGTHS.end()),
-            )?;
-        }
-        Ok(())
+        SettingOutOfRange::first("moving_statistics", self)
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Indicator, SettingOutOfRange, Source, TickBar};
+use crate::settings::{Positive, settings};
 
 /// The one-sided Nadaraya-Watson estimate of price with a rational quadratic kernel (NW-RQK).
 ///
@@ -47,27 +48,20 @@ pub struct NadarayaWatson {
 /// An estimate with bandwidth h, and one with h - lag: side by side, for the processor's vectors.
 type Pair = [f64; 2];
 
-/// The settings of the estimate.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NadarayaWatsonSettings {
-    /// h: how far back bars count, > 0.
-    pub bandwidth: f64,
-    /// r: how quickly the weights fall, > 0; towards infinity the kernel becomes Gaussian.
-    pub relative_weight: f64,
-    /// Bars in the window, 2 to 512.
-    pub taps: usize,
-    /// The second, faster estimate has bandwidth h - lag; 0 to below h.
-    pub lag: f64,
-    /// The price that is estimated.
-    pub source: Source,
-}
-
-impl Default for NadarayaWatsonSettings {
-    /// h 8, r 8, 27 taps, lag 2, ohlc4.
-    fn default() -> NadarayaWatsonSettings {
-        let source = Source::default();
-        NadarayaWatsonSettings { bandwidth: 8.0, relative_weight: 8.0, taps: 27, lag: 2.0, source }
+settings! {
+    /// Shape of the kernel.
+    #[derive(Copy)]
+    pub struct NadarayaWatsonSettings {
+        /// h: how far back bars count.
+        pub bandwidth: f64 = 8.0, Positive, "bars";
+        /// r: how quickly the weights fall; towards infinity the kernel becomes Gaussian.
+        pub relative_weight: f64 = 8.0, Positive;
+        /// Bars in the window.
+        pub taps: usize = 27, 2..=512, "bars";
+        /// The second, faster estimate has bandwidth h - lag.
+        pub lag: f64 = 2.0, "0 to below `bandwidth`", "bars";
+        /// The price that is estimated.
+        pub source: Source = Source::Ohlc4;
     }
 }
 
@@ -77,15 +71,12 @@ impl NadarayaWatsonSettings {
     /// # Errors
     /// Naming the first that is not.
     pub fn validate(&self) -> Result<(), SettingOutOfRange> {
-        let NadarayaWatsonSettings { bandwidth, relative_weight, taps, lag, .. } = *self;
-        for (setting, value, range, good) in [
-            ("bandwidth", bandwidth, "above 0", bandwidth > 0.0),
-            ("relative_weight", relative_weight, "above 0", relative_weight > 0.0),
-            ("taps", taps as f64, "2 to 512", (2..=512).contains(&taps)),
-            ("lag", lag, "from 0 to below the bandwidth", (0.0..bandwidth).contains(&lag)),
-        ] {
-            let good = good && value.is_finite();
-            SettingOutOfRange::unless(good, "nadaraya_watson", setting, value, range)?;
+        let indicator = "nadaraya_watson";
+        SettingOutOfRange::first(indicator, self)?;
+        if !(0.0..self.bandwidth).contains(&self.lag) {
+            let range = "from 0 to below the bandwidth".to_owned();
+            let value = self.lag.to_string();
+            return Err(SettingOutOfRange { indicator, setting: "lag", value, range });
         }
         Ok(())
     }

@@ -1,31 +1,33 @@
 //! A setting that an indicator cannot have.
 
+use crate::settings::{Refusal, Section, Setting};
+
 /// A setting outside its range.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{indicator}.{setting} is {value}; it must be {range}")]
 pub struct SettingOutOfRange {
-    /// Whose setting it is, as the configuration's `indicators` section names it.
+    /// The indicator, as the configuration's `indicators` section names it.
     pub indicator: &'static str,
-    /// The name of its field.
+    /// The name of the setting.
     pub setting: &'static str,
     /// Its value.
-    pub value: f64,
-    /// Its range, in words.
+    pub value: String,
+    /// Requirement, in words.
     pub range: String,
 }
 
 impl SettingOutOfRange {
-    /// An error if the setting is not `good`, which NaN never is.
-    pub(super) fn unless(
-        good: bool,
+    /// Returns the first of the indicator's settings that is out of its range as an error.
+    pub(super) fn first(
         indicator: &'static str,
-        setting: &'static str,
-        value: f64,
-        range: impl Into<String>,
+        settings: &impl Section,
     ) -> Result<(), SettingOutOfRange> {
-        if good {
-            return Ok(());
-        }
-        Err(SettingOutOfRange { indicator, setting, value, range: range.into() })
+        let mut first = None;
+        settings.visit("", &mut |Setting { name: setting, refusal, .. }| {
+            if let (None, Some(Refusal { demand: range, value })) = (&first, refusal) {
+                first = Some(SettingOutOfRange { indicator, setting, value, range });
+            }
+        });
+        first.map_or(Ok(()), Err)
     }
 }

@@ -1,18 +1,16 @@
 //! Which price of a bar an indicator looks at.
 
-use serde::{Deserialize, Serialize};
-
 use super::TickBar;
+use crate::settings::names;
 
-/// The price of a bar that an indicator of one price takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// The last price.
-    Close,
-    /// The mean of open, high, low and close, which is the Heiken Ashi close.
-    #[default]
-    Ohlc4,
+names! {
+    /// The price of a bar that an indicator of one price takes.
+    pub enum Source {
+        /// The mean of open, high, low and close, which is the Heiken Ashi close.
+        Ohlc4 = "ohlc4",
+        /// The last price.
+        Close = "close",
+    }
 }
 
 impl Source {

@@ -1,11 +1,10 @@
 //! Waiting for work.
 
-use std::fmt;
 use std::hint;
 use std::thread;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use crate::settings::names;
 
 /// Idle steps of an adaptive wait that only spin.
 const SPINS: u32 = 200;
@@ -14,22 +13,24 @@ const YIELDS: u32 = 50;
 /// A sleep asked for. The kernel may add as much again (its timer slack is 50 µs by default).
 const NAP: Duration = Duration::from_micros(50);
 
-/// A thread's way of waiting for work. A hop to a waiting thread was seen to take, at the median,
-/// from the first to the last: 0.1 µs, 0.1 µs, 0.3 µs, 0.1 to 0.5 µs (60 µs once it sleeps), 60 µs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Wait {
-    /// Looks again at once. Takes its core whole.
-    BusySpin,
-    /// Looks again after the processor's pause for such loops, which spares a sibling thread and
-    /// power. Takes its core whole.
-    SpinHint,
-    /// Lets other threads of the core run first.
-    Yield,
-    /// Spins a little, then yields a little, then sleeps.
-    Adaptive,
-    /// Sleeps 50 µs at a time. Takes next to nothing of its core.
-    Sleep,
+names! {
+    /// Way of waiting for work. The hop to a waiting thread was measured to take, at the median,
+    /// from the first to the last: 0.1 µs, 0.1 µs, 0.3 µs, 0.1 to 0.5 µs (60 µs once it sleeps), 60
+    /// µs.
+    #[derive(Hash)]
+    pub enum Wait {
+        /// Looks again at once. Takes its core whole.
+        BusySpin = "busy_spin",
+        /// Looks again after the processor's pause for such loops, which spares a sibling thread
+        /// and power. Takes its core whole.
+        SpinHint = "spin_hint",
+        /// Lets other threads of the core run first.
+        Yield = "yield",
+        /// Spins a little, then yields a little, then sleeps.
+        Adaptive = "adaptive",
+        /// Sleeps 50 µs at a time. Takes next to nothing of its core.
+        Sleep = "sleep",
+    }
 }
 
 impl Wait {
@@ -37,19 +38,6 @@ impl Wait {
     /// each other for whole time slices of the scheduler: milliseconds a hop.
     pub fn spins(self) -> bool {
         matches!(self, Wait::BusySpin | Wait::SpinHint)
-    }
-}
-
-impl fmt::Display for Wait {
-    /// Its name in the configuration.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Wait::BusySpin => "busy_spin",
-            Wait::SpinHint => "spin_hint",
-            Wait::Yield => "yield",
-            Wait::Adaptive => "adaptive",
-            Wait::Sleep => "sleep",
-        })
     }
 }
 
@@ -131,9 +119,6 @@ impl Waiter {
 mod tests {
     use super::{Step, Wait, Waiter};
 
-    const ALL: [Wait; 5] =
-        [Wait::BusySpin, Wait::SpinHint, Wait::Yield, Wait::Adaptive, Wait::Sleep];
-
     fn steps(waiter: &mut Waiter, number: usize) -> Vec<(Step, usize)> {
         let steps: Vec<Step> = (0..number).map(|_| waiter.step()).collect();
         steps.chunk_by(|before, after| before == after).map(|run| (run[0], run.len())).collect()
@@ -141,7 +126,7 @@ mod tests {
 
     #[test]
     fn only_a_spinning_wait_keeps_its_core() {
-        for wait in ALL {
+        for wait in Wait::ALL {
             let gives_way = steps(&mut Waiter::new(wait), 1_000)
                 .iter()
                 .any(|(step, _)| matches!(step, Step::Yield | Step::Nap));
@@ -160,7 +145,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_configuration() {
-        for wait in ALL {
+        for wait in Wait::ALL {
             let name = serde_json::to_string(&wait).unwrap();
             assert_eq!(name, format!("\"{wait}\""));
             assert_eq!(serde_json::from_str::<Wait>(&name).unwrap(), wait);

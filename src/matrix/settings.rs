@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Scale;
 use crate::market::Timeframe;
+use crate::settings::{Value, settings};
 
 /// Which matrix, in the order in which they are named everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,18 +70,27 @@ impl ColumnSettings {
     }
 }
 
-/// The matrices of the agents; `None` stands for the default one, if its features are computed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MatricesSettings {
-    /// The structure agent's: 48×8 on 30 minutes.
-    pub structure: Option<MatrixSettings>,
-    /// The tactical agent's: 60×7 on 5 minutes.
-    pub tactical: Option<MatrixSettings>,
-    /// The regime engine's: 100×12 on 30 minutes.
-    pub regime: Option<MatrixSettings>,
-    /// The part of the volume profile that all agents see: 1×5 on 30 minutes.
-    pub context: Option<MatrixSettings>,
+settings! {
+    /// The matrices of the agents; `None` stands for the default one, if its features are computed.
+    pub struct MatricesSettings {
+        /// The structure agent's; `null`: 48×8 on 30 minutes.
+        pub structure: Option<MatrixSettings> = None, "as above";
+        /// The tactical agent's; `null`: 60×7 on 5 minutes.
+        pub tactical: Option<MatrixSettings> = None, "as above";
+        /// The regime engine's; `null`: 100×12 on 30 minutes.
+        pub regime: Option<MatrixSettings> = None, "as above";
+        /// The volume profile, for all agents; `null`: 1×5 on 30 minutes.
+        pub context: Option<MatrixSettings> = None, "as above";
+    }
+}
+
+impl Value for MatrixSettings {
+    fn kind() -> String {
+        "matrix".to_owned()
+    }
+    fn shown(&self) -> String {
+        format!("{}×{}", self.rows, self.columns.len())
+    }
 }
 
 fn fixed(feature: &str, per: Option<&str>, divisor: f64) -> ColumnSettings {

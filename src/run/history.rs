@@ -438,7 +438,7 @@ fn check_fixed(
         ("delimiter", settings.delimiter.is_some()),
         ("stamp", settings.stamp.is_some()),
         ("bar_seconds", settings.bar_seconds.is_some()),
-        ("prices_below_zero", settings.prices_below_zero != BelowZero::default()),
+        ("prices_below_zero", settings.prices_below_zero != BelowZero::RefuseRow),
     ];
     without_effect.extend(given.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name));
     let note = |name: &str| {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use algospace_hft::config::{Config, ConfigError, Mode, Problem, StrategyKind, SyntheticMarket};
 use algospace_hft::market::{Calendar, Timeframe};
+use algospace_hft::settings::{Section, Setting};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -394,7 +395,7 @@ fn schema() -> BTreeMap<String, Value> {
     let with_instrument = parse(&all.to_string()).unwrap();
     let mut found = BTreeMap::new();
     leaves("", &value(&with_instrument.to_resolved_yaml()), &mut found);
-    found.insert("data_handler.backtest_settings.synthetic.seed".to_owned(), json!("system.seed"));
+    found.insert("data_handler.backtest_settings.synthetic.seed".to_owned(), Value::Null);
     found
 }
 
@@ -419,15 +420,70 @@ fn backtest_yaml_has_every_key_with_its_default() {
     }
 }
 
-/// The documentation's rows: key, range, default.
-fn documented() -> BTreeMap<String, (String, String)> {
+/// Every setting as its table says it, with its default.
+fn table() -> Vec<Setting> {
+    let mut config = parse(
+        "data_handler: { backtest_settings: { synthetic: {} } }
+instruments: [{ symbol: ZN, tick_size: 1, point_value: 1, calendar: always_open }]",
+    )
+    .unwrap();
+    config.data_handler.backtest_settings.synthetic = Some(Default::default());
+    let mut settings = Vec::new();
+    config.visit("", &mut |mut setting| {
+        if let Some(name) = setting.path.strip_prefix("instruments[0].") {
+            setting.value = if name == "description" { "empty" } else { "required" }.to_owned();
+            setting.path = format!("instruments[].{name}");
+        }
+        settings.push(setting);
+    });
+    settings
+}
+
+#[test]
+fn the_documentation_is_the_table() {
+    let mut settings = table();
+    let mut text = String::new();
+    let mut parts = DOCUMENTATION.split("<!-- settings: ");
+    text += parts.next().unwrap();
+    for part in parts {
+        let (sections, rest) = part.split_once(" -->\n").unwrap();
+        text += &format!("<!-- settings: {sections} -->\n");
+        text += "| key | type | unit | range | default | meaning |\n";
+        text += "| --- | --- | --- | --- | --- | --- |\n";
+        let sections: Vec<&str> = sections.split(", ").collect();
+        settings.retain(|Setting { path, kind, unit, range, value, meaning, .. }| {
+            let here =
+                sections.iter().any(|section| path.split(['.', '[']).next() == Some(section));
+            if here {
+                text +=
+                    &format!("| `{path}` | {kind} | {unit} | {range} | `{value}` | {meaning} |\n");
+            }
+            !here
+        });
+        let old = rest.split_inclusive('\n').take_while(|line| line.starts_with('|'));
+        text += &rest[old.map(str::len).sum::<usize>()..];
+    }
+    assert!(settings.is_empty(), "no place in docs/configuration.md: {settings:?}");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, text).unwrap();
+    } else {
+        assert!(
+            text == DOCUMENTATION,
+            "docs/configuration.md is out of date: run UPDATE_DOCS=1 cargo test --test it configuration::"
+        );
+    }
+}
+
+/// The documentation's rows: key, type, range, default.
+fn documented() -> BTreeMap<String, (String, String, String)> {
     DOCUMENTATION
         .lines()
         .filter_map(|line| {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-            let [_, key, _, _, range, default, _, _] = cells[..] else { return None };
+            let [_, key, kind, _, range, default, _, _] = cells[..] else { return None };
             let key = key.strip_prefix('`')?.strip_suffix('`')?;
-            Some((key.to_owned(), (range.to_owned(), default.to_owned())))
+            Some((key.to_owned(), (kind.to_owned(), range.to_owned(), default.to_owned())))
         })
         .collect()
 }
@@ -438,7 +494,7 @@ fn the_documentation_has_every_key_with_its_default() {
     let schema = schema();
     let keys = |of: Vec<&String>| of.into_iter().cloned().collect::<BTreeSet<String>>();
     assert_eq!(keys(documented.keys().collect()), keys(schema.keys().collect()));
-    for (key, (_, default)) in &documented {
+    for (key, (_, _, default)) in &documented {
         if key.starts_with("instruments[]") {
             continue;
         }
@@ -453,9 +509,13 @@ fn with(path: &str, value: &str) -> Result<Config, ConfigError> {
         ("data_handler.backtest_settings.synthetic.days", "20"),
         ("risk_management.max_position_size", "10000"),
         ("strategy.baseline.fast_period", "1"),
+        ("indicators.momentum_index.neighbours", "1"),
     ]);
     if path.ends_with("fast_period") {
         keys.insert("strategy.baseline.slow_period", "10000");
+    }
+    if path.ends_with("neighbours") {
+        keys.insert("indicators.momentum_index.capacity", "1048576");
     }
     keys.insert(path, value);
     let mut tree = json!({});
@@ -470,7 +530,7 @@ fn with(path: &str, value: &str) -> Result<Config, ConfigError> {
 #[test]
 fn the_documented_ranges_are_those_enforced() {
     let mut ranges = 0;
-    for (key, (range, _)) in documented() {
+    for (key, (kind, range, _)) in documented() {
         let names: Vec<&str> = range.split(", ").collect();
         if names.iter().all(|name| name.len() > 1 && name.starts_with('`')) {
             if key.starts_with("instruments[]") {
@@ -503,12 +563,7 @@ fn the_documented_ranges_are_those_enforced() {
         }
         bad.push("18446744073709551616".to_owned());
         for bad in bad {
-            let nullable = key.ends_with("flatten_before_close_minutes")
-                || key.ends_with("synthetic.seed")
-                || key.ends_with("real_time_priority")
-                || key.ends_with("backtest_settings.bar_seconds")
-                || key.starts_with("pipeline.cores");
-            if bad == "null" && nullable {
+            if bad == "null" && kind.ends_with("or `null`") {
                 continue;
             }
             let problems = problems(with(&key, &bad));
@@ -518,7 +573,7 @@ fn the_documented_ranges_are_those_enforced() {
             assert!(at_value.starts_with(&bad), "{key} {bad}: {problems:?}");
         }
     }
-    assert_eq!(ranges, 73, "ranges in docs/configuration.md that this test understands");
+    assert_eq!(ranges, 76, "ranges in docs/configuration.md that this test understands");
 }
 
 #[test]

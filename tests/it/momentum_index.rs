@@ -180,11 +180,14 @@ fn is_what_its_definition_says_on_real_es_minutes() {
 fn settings_out_of_range_are_refused() {
     let good = MomentumIndexSettings::default();
     for (settings, named) in [
-        (MomentumIndexSettings { neighbours: 0, ..good }, "neighbours is 0; it must be 1 to"),
-        (MomentumIndexSettings { trend_length: 0, ..good }, "trend_length is 0; it must be 1 to"),
+        (MomentumIndexSettings { neighbours: 0, ..good }, "neighbours is 0; it must be from 1 to"),
+        (
+            MomentumIndexSettings { trend_length: 0, ..good },
+            "trend_length is 0; it must be from 1 to",
+        ),
         (
             MomentumIndexSettings { capacity: 199, ..good },
-            "capacity is 199; it must be 200 (neighbours) to 1048576",
+            "capacity is 199; it must be from 200 (neighbours) to 1048576",
         ),
         (MomentumIndexSettings { capacity: 1 << 21, ..good }, "capacity is 2097152"),
     ] {

@@ -212,7 +212,7 @@ fn settings_that_make_no_kernel_are_refused() {
         ),
         (
             NadarayaWatsonSettings { taps: 1, ..good },
-            "nadaraya_watson.taps is 1; it must be 2 to 512",
+            "nadaraya_watson.taps is 1; it must be from 2 to 512 bars",
         ),
         (
             NadarayaWatsonSettings { lag: 8.0, ..good },
@@ -229,11 +229,11 @@ fn lengths_out_of_range_are_refused_by_name() {
     for (lengths, expected) in [
         (
             MovingStatisticsLengths { volume: 2, ..good },
-            "moving_statistics.volume is 2; it must be 3 to 1000 bars",
+            "moving_statistics.volume is 2; it must be from 3 to 1000 bars",
         ),
         (
             MovingStatisticsLengths { relative_strength: 1001, ..good },
-            "moving_statistics.relative_strength is 1001; it must be 3 to 1000 bars",
+            "moving_statistics.relative_strength is 1001; it must be from 3 to 1000 bars",
         ),
     ] {
         assert_eq!(MovingStatistics::new(lengths).unwrap_err().to_string(), expected);

@@ -288,9 +288,9 @@ fn room_never_grows() {
 #[test]
 fn settings_out_of_range_are_refused_by_name() {
     for (text, named) in [
-        (r#"{"min_gap_ticks": 0}"#, "min_gap_ticks is 0; it must be 1 to 10000"),
-        (r#"{"capacity": 0}"#, "capacity is 0; it must be 1 to 65535"),
-        (r#"{"capacity": 65536}"#, "capacity is 65536; it must be 1 to 65535"),
+        (r#"{"min_gap_ticks": 0}"#, "min_gap_ticks is 0; it must be from 1 to 10000"),
+        (r#"{"capacity": 0}"#, "capacity is 0; it must be from 1 to 65535"),
+        (r#"{"capacity": 65536}"#, "capacity is 65536; it must be from 1 to 65535"),
     ] {
         let settings: FairValueGapSettings = serde_json::from_str(text).unwrap();
         let error = FairValueGap::new(settings).unwrap_err().to_string();

@@ -103,10 +103,10 @@ fn settings_out_of_range_are_refused_by_name() {
     let out = |window, row_ticks, order| LowVolumeNodeSettings { window, row_ticks, order, ..good };
     let shares = |min_ratio, value_area| LowVolumeNodeSettings { min_ratio, value_area, ..good };
     for (settings, named) in [
-        (out(0, 4, 7), "window is 0; it must be 1 to 65535 bars"),
+        (out(0, 4, 7), "window is 0; it must be from 1 to 65535 bars"),
         (out(65_536, 4, 7), "window is 65536"),
-        (out(230, 0, 7), "row_ticks is 0; it must be 1 to 10000 ticks"),
-        (out(230, 4, 0), "order is 0; it must be 1 to 10000 rows"),
+        (out(230, 0, 7), "row_ticks is 0; it must be from 1 to 10000 ticks"),
+        (out(230, 4, 0), "order is 0; it must be from 1 to 10000 rows"),
         (shares(-0.1, 0.7), "min_ratio is -0.1; it must be at least 0 and below 1"),
         (shares(1.0, 0.7), "min_ratio is 1"),
         (shares(f64::NAN, 0.7), "min_ratio is NaN"),

@@ -24,6 +24,7 @@ use super::{
     ExactWeightedAverage, Indicator, RelativeStrengthIndex, SettingOutOfRange, Source, TickBar,
     WeightedAverage,
 };
+use crate::settings::settings;
 
 /// Lengths in bars of the two averages that cross.
 const FAST_AVERAGE: usize = 5;
@@ -36,31 +37,20 @@ const VOTE_AVERAGE: usize = 20;
 /// Bars over which the bands are the extremes of the vote.
 const BAND_WINDOW: u64 = 2000;
 
-/// The settings of a [`MomentumIndex`]. The defaults are the published ones, but for the
-/// price and the bounded store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MomentumIndexSettings {
-    /// The price that it looks at.
-    pub source: Source,
-    /// K, the crossings that vote, at least 1 (published: "Prediction Data").
-    pub neighbours: usize,
-    /// Bars over which the relative strengths are smoothed, 1 to 10,000 (published: "Trend
-    /// Length").
-    pub trend_length: usize,
-    /// Crossings remembered at most, from `neighbours` to 2^20; the oldest is forgotten first. The
-    /// published script never forgets: a capacity above the number of crossings gives the same.
-    pub capacity: usize,
-}
-
-impl Default for MomentumIndexSettings {
-    fn default() -> MomentumIndexSettings {
-        MomentumIndexSettings {
-            source: Source::default(),
-            neighbours: 200,
-            trend_length: 20,
-            capacity: 2048,
-        }
+settings! {
+    /// Settings of a [`MomentumIndex`]. The defaults are the published ones, but for the price
+    /// and the bounded store.
+    #[derive(Copy, Eq)]
+    pub struct MomentumIndexSettings {
+        /// The price that it looks at.
+        pub source: Source = Source::Ohlc4;
+        /// Crossings that vote; at most `capacity` (published: "Prediction Data").
+        pub neighbours: usize = 200, 1..=MOST, "crossings";
+        /// Bars over which the relative strengths are smoothed (published: "Trend Length").
+        pub trend_length: usize = 20, 1..=10_000, "bars";
+        /// Most crossings remembered, at least `neighbours`; the oldest is forgotten first. The
+        /// published script never forgets: a capacity above the number of crossings gives the same.
+        pub capacity: usize = 2048, 1..=MOST, "crossings";
     }
 }
 
@@ -70,28 +60,15 @@ impl MomentumIndexSettings {
     /// # Errors
     /// Naming the first that is not.
     pub fn validate(&self) -> Result<(), SettingOutOfRange> {
-        let MomentumIndexSettings { neighbours, trend_length, capacity, .. } = *self;
-        let within = |good, setting, value, range| {
-            SettingOutOfRange::unless(good, "momentum_index", setting, value as f64, range)
-        };
-        within(
-            (1..=MOST).contains(&neighbours),
-            "neighbours",
-            neighbours,
-            format!("1 to {MOST} crossings"),
-        )?;
-        within(
-            (1..=10_000).contains(&trend_length),
-            "trend_length",
-            trend_length,
-            "1 to 10000 bars".to_owned(),
-        )?;
-        within(
-            (neighbours..=MOST).contains(&capacity),
-            "capacity",
-            capacity,
-            format!("{neighbours} (neighbours) to {MOST} crossings"),
-        )
+        let indicator = "momentum_index";
+        SettingOutOfRange::first(indicator, self)?;
+        let MomentumIndexSettings { neighbours, capacity, .. } = *self;
+        if capacity < neighbours {
+            let range = format!("from {neighbours} (neighbours) to {MOST} crossings");
+            let value = capacity.to_string();
+            return Err(SettingOutOfRange { indicator, setting: "capacity", value, range });
+        }
+        Ok(())
     }
 }
 

@@ -82,10 +82,12 @@ impl Session {
 }
 
 impl Calendar {
-    const ALL: [Calendar; 4] =
+    /// Every calendar.
+    pub const ALL: [Calendar; 4] =
         [Self::CmeEquityIndex, Self::ComexMetals, Self::CmeFx, Self::AlwaysOpen];
 
-    const fn name(self) -> &'static str {
+    /// Returns its name in the configuration.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::CmeEquityIndex => "cme_equity_index",
             Self::ComexMetals => "comex_metals",
