@@ -1,3 +1,4 @@
+//! Runs libFuzzer on [`algospace_hft_fuzz::price`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| algospace_hft_fuzz::price(bytes));
