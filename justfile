@@ -21,6 +21,10 @@ test *names:
 tidy:
     cargo test --test it -- tidy::
 
+# Runs a program of examples/: just example features_of_a_day
+example name:
+    cargo run --release --example {{ name }}
+
 # Counts instructions beside perf/baseline.txt; needs valgrind
 gate:
     cargo bench --bench gate

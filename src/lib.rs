@@ -2,13 +2,12 @@
 //! through the same code.
 //!
 //! Read the modules in the order in which data flows:
-//! [`source`] (ticks) → [`bars`] → [`indicators`] → [`features`] (one row at each close) → [`matrix`]
-//! (what the agents see) → [`strategy`] (the decision seat, and in it the [`agents`]) → [`execution`] (orders, fills, positions) →
-//! [`performance`] (statistics and the report). [`market`] is the ground floor that all
-//! of them stand on, [`config`] the user's settings; [`engine`] wires the stages together, and [`run`] goes from a
-//! configuration to everything that a run leaves;
-//! [`machine`] knows which thread belongs on which core; [`table`] and [`chart`] show what they make,
-//! [`latency`] how long it took. [`environment`] lets agents learn on the same stages.
+//! [`source`] (ticks) → [`bars`] → [`indicators`] → [`features`] (one row at each close) →
+//! [`matrix`] (windows of scaled rows) → [`strategy`] and [`agents`] (decisions) → [`execution`]
+//! (orders, fills, positions) → [`performance`] (statistics and the report). [`market`] is the
+//! ground floor. [`engine`] wires the stages together, [`config`] holds the user's settings, and
+//! [`run`] goes from a configuration to everything that a run leaves. [`environment`] lets agents
+//! learn on the same stages. `ARCHITECTURE.md` has the rest.
 //!
 //! Prices, money and time are integers: see [`market::Price`], [`market::Money`] and
 //! [`market::Timestamp`].

@@ -1,7 +1,7 @@
 //! How much of the random tests is run: a sample in `cargo test`, all of it in `.ci/full`.
 
-/// Returns how many random runs a test makes: `all` where the environment says `RANDOM_TESTS=all`, as `.ci/full` does, and
-/// otherwise `sample`, which is enough to see a fault that is not rare.
+/// Returns how many random runs a test makes: `all` where the environment says `RANDOM_TESTS=all`,
+/// as `.ci/full` does, and otherwise `sample`, which is enough to see a fault that is not rare.
 pub fn runs(sample: u32, all: u32) -> u32 {
     match std::env::var("RANDOM_TESTS").as_deref() {
         Ok("all") => all,

@@ -12,13 +12,15 @@ use crate::market::{Bar, Price, Tick, Timestamp};
 /// A question, and what is known at it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Asked {
-    /// Place in [`Market::closes`]; `None` at a close that is not among them, where nothing can be decided.
+    /// Place in [`Market::closes`]; `None` at a close that is not among them, where nothing can be
+    /// decided.
     pub close: Option<usize>,
     /// The account.
     pub account: Account,
 }
 
-/// A run over some sessions of a market that stops at each question. It begins flat, with the initial capital.
+/// A run over some sessions of a market that stops at each question. It begins flat, with the
+/// initial capital.
 ///
 /// Same sessions and same answers give the trades of a backtest over the same ticks, bit for bit.
 #[derive(Clone, Debug)]
@@ -39,7 +41,7 @@ impl Episode {
     /// Over the sessions of these places in [`Market::sessions`].
     ///
     /// # Panics
-    /// If there are none, or the market does not have them.
+    /// If the span is empty, or the market does not have it.
     pub fn new(market: Arc<Market>, sessions: Range<usize>) -> Episode {
         assert!(!sessions.is_empty());
         let all = market.sessions();
@@ -59,7 +61,8 @@ impl Episode {
         }
     }
 
-    /// Goes on to the next question; `None` when the sessions are over, the position closed and every order gone.
+    /// Advances to the next question; `None` when the sessions are over, the position closed and
+    /// every order gone.
     pub fn next_question(&mut self) -> Option<Asked> {
         let Episode { market, trading, questions, made, ticks, .. } = self;
         if questions.asked.is_empty() && !self.is_over {
@@ -76,7 +79,7 @@ impl Episode {
             if questions.asked.is_empty() {
                 trading.on_event(&Event::End(ExitReason::EndOfData), questions, made);
                 self.is_over = true;
-                // Whoever is asked now is not listened to.
+                // An answer now would be ignored.
                 questions.asked.clear();
             }
         }
@@ -89,7 +92,7 @@ impl Episode {
     /// Answers the question that [`Episode::next_question`] gave; `None` leaves things as they are.
     ///
     /// # Panics
-    /// If there is none.
+    /// If no question is open.
     pub fn answer(&mut self, decision: Option<Decision>) {
         let (question, ..) = self.questions.asked.pop_front().expect("a question is open");
         let answer = Answer { question, decision, is_overdue: false };
@@ -101,7 +104,7 @@ impl Episode {
         self.trading.desk()
     }
 
-    /// Whether it is over.
+    /// Returns whether it is over.
     pub fn is_over(&self) -> bool {
         self.is_over
     }

@@ -43,13 +43,13 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// How many there are.
+    /// Returns their number.
     pub fn count(&self) -> usize {
         self.cells.len() / self.width.max(1)
     }
 
-    /// The window whose newest row has this number (1, 2, 3, …), oldest row first; `None` if it begins before the
-    /// first row.
+    /// The window whose newest row has this number (1, 2, 3, …), oldest row first; `None` if it
+    /// begins before the first row.
     pub fn window(&self, newest: u32) -> Option<&[f32]> {
         let end = newest as usize * self.width;
         let start = end.checked_sub(self.window * self.width)?;
@@ -64,9 +64,9 @@ pub struct Close {
     pub bar_end: Timestamp,
     /// Number of each matrix's newest row, by [`MatrixKind`]; 0 before the first.
     pub newest: [u32; MatrixKind::ALL.len()],
-    /// Whether every matrix is whole: no decision comes before.
+    /// `true` if every matrix is whole: no decision comes before.
     pub is_ready: bool,
-    /// What orders are measured by.
+    /// Levels by which orders are measured.
     pub levels: Levels,
     /// The range of the market as the networks see it.
     pub volatility: f32,
@@ -81,17 +81,17 @@ pub struct Close {
 /// The ticks and closes of a session that had ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionSpan {
-    /// When it opens.
+    /// Its open.
     pub open: Timestamp,
     /// Its first tick, from 0.
     pub first_tick: usize,
     /// Its first close, from 0.
     pub first_close: usize,
-    /// Whether a decision may come at one of its closes.
+    /// `true` if a decision may come at one of its closes.
     pub is_ready: bool,
 }
 
-/// Why there is no market.
+/// The reason why the market cannot be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum MarketError {
     /// The configuration or the history cannot be used.
@@ -113,11 +113,13 @@ pub enum MarketError {
 }
 
 impl Market {
-    /// Opens, imports or generates the configured history and takes it through the feature stage. The matrices are
-    /// the configured ones. `progress` is told ticks or units of the preparation, done and in all.
+    /// Opens, imports or generates the configured history and takes it through the feature stage.
+    /// The matrices are the configured ones. `progress` is told ticks or units of the preparation,
+    /// done and in all.
     ///
     /// # Errors
-    /// If configuration or history cannot be used, `stop` is set, or the history is too short to decide in.
+    /// If configuration or history cannot be used, `stop` is set, or the history is too short to
+    /// decide in.
     pub fn prepare(
         config: &Config,
         stop: &Arc<AtomicBool>,
@@ -198,7 +200,8 @@ impl Market {
         Ok(Market { history, schema, rules, beginning, rows, closes, sessions })
     }
 
-    /// What the networks see: a set that is trained here has it in its manifest.
+    /// Returns the schema of what the networks see: a set that is trained here has it in its
+    /// manifest.
     pub fn schema(&self) -> &FeatureSchema {
         &self.schema
     }
@@ -208,12 +211,12 @@ impl Market {
         &self.rules
     }
 
-    /// What the history is, as the user would call it.
+    /// Returns the history's name, as the user would call it.
     pub fn name(&self) -> &str {
         &self.history.name
     }
 
-    /// What its tick file says of it.
+    /// Returns its tick file's description of it.
     pub fn description(&self) -> &TickFileDescription {
         self.history.file.description()
     }
@@ -253,7 +256,8 @@ impl Market {
 
     /// The close of the bar that ends then, looked for from the close of this number on.
     pub(super) fn close_at(&self, bar_end: Timestamp, from: usize) -> Option<usize> {
-        // It is the next one but for gaps: looked for by halves, it took longer than the ticks up to it, in cache misses.
+        // It is the next one but for gaps: looked for by halves, it took longer than the ticks up
+        // to it, in cache misses.
         let place = from + self.closes[from..].iter().position(|close| close.bar_end >= bar_end)?;
         (self.closes[place].bar_end == bar_end).then_some(place)
     }
@@ -277,7 +281,7 @@ fn whole_matrices(config: &Config) -> MatricesSettings {
 struct Recorder {
     timeframe: Timeframe,
     rows: [Rows; MatrixKind::ALL.len()],
-    /// How many of each matrix's newest rows are warm without a break.
+    /// Number of each matrix's newest rows that are warm without a break.
     whole: [usize; MatrixKind::ALL.len()],
     levels: Levels,
     closes: Vec<Close>,

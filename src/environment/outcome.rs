@@ -1,4 +1,4 @@
-//! What an entry comes to, whatever else could have been done.
+//! Outcomes of entries, each judged alone.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::agents::Wish;
 use crate::execution::Decision;
 use crate::market::Money;
 
-/// What became of one entry.
+/// The outcome of one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntryOutcome {
     /// After costs; zero if it was not filled.
@@ -21,8 +21,9 @@ pub struct EntryOutcome {
     pub bars_held: u32,
 }
 
-/// What it comes to if this decision is the answer to the question that `episode` stands at, and nothing is decided
-/// afterwards until it is closed by its bracket, by the session's end or by the episode's. The episode itself does not move.
+/// Returns the outcome if this decision is the answer to the question that `episode` stands at, and
+/// nothing is decided afterwards until it is closed by its bracket, by the session's end or by the
+/// episode's. The episode itself does not move.
 ///
 /// # Panics
 /// If no question is open, or a position is held.
@@ -48,7 +49,7 @@ pub fn entry_outcome(episode: &Episode, decision: &Decision) -> EntryOutcome {
     EntryOutcome { net_pnl: Money::ZERO, gross_pnl: Money::ZERO, bars_held: 0 }
 }
 
-/// What each entry comes to at one close, from a flat position with the initial capital.
+/// The outcomes of each entry at one close, from a flat position with the initial capital.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseOutcomes {
     /// Place in [`Market::closes`].
@@ -57,9 +58,10 @@ pub struct CloseOutcomes {
     pub entries: [Option<EntryOutcome>; 2],
 }
 
-/// What entries come to at every close of some sessions at which something may be decided, each judged alone as by
-/// [`entry_outcome`], within its session; `wish_at` says what the risk sub-system wishes at a close. They look ahead:
-/// labels to learn from, and nothing to decide by.
+/// Returns the outcomes of entries at every close of some sessions at which something may be
+/// decided, each judged alone as by [`entry_outcome`], within its session; `wish_at` says what the
+/// risk sub-system wishes at a close. They look ahead: labels to learn from, and nothing to decide
+/// by.
 ///
 /// # Panics
 /// If the market does not have the sessions.

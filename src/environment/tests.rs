@@ -1,5 +1,5 @@
-//! Environments against backtests: the same answers give the same trades, and what agents see is what the
-//! feature stage makes.
+//! Environments against backtests: the same answers give the same trades, and what agents see is
+//! what the feature stage makes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -277,7 +277,7 @@ fn in_order_each_span_comes_once() {
     assert_eq!(ended, DAYS - 7);
 }
 
-/// What is foretold of an entry is what happens if it is made and nothing else.
+/// The foretold outcome of an entry is what happens if it is made and nothing else.
 #[test]
 fn an_entrys_outcome_is_what_happens() {
     let market = Arc::new(prepared(DAYS, 8));

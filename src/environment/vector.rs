@@ -11,15 +11,16 @@ use crate::execution::{Bracket, Decision, OrderKind, Target, Trade};
 use crate::market::{Money, Side};
 use crate::random::Random;
 
-/// Numbers of the account that agents see; see [`crate::agents::model_set::FeatureSchema::account`].
+/// Numbers of the account that agents see; see
+/// [`crate::agents::model_set::FeatureSchema::account`].
 pub const ACCOUNT_WIDTH: usize = 5;
 
-/// What to do in one episode: enter, or leave things as they are.
+/// The action in one episode: enter, or leave things as they are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Action {
     /// Below zero: enter short; above: enter long; 0: leave things as they are.
     pub direction: i8,
-    /// What the risk sub-system says to it; the rules make a proposal of it.
+    /// The risk sub-system's raw action for it; the rules make a proposal of it.
     pub wish: Wish,
 }
 
@@ -30,24 +31,25 @@ pub struct EpisodeSettings {
     pub spans: Vec<(usize, Range<usize>)>,
     /// Episodes that run side by side (≥ 1).
     pub slots: usize,
-    /// Draws a span for every episode, without end, under this seed; `None` takes each span once, in order.
+    /// Draws a span for every episode, without end, under this seed; `None` takes each span once,
+    /// in order.
     pub seed: Option<u64>,
 }
 
-/// A vector of episodes that cannot be.
+/// The settings do not describe a valid vector of episodes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VectorEnvironmentError {
     /// Nothing to run.
     #[error("{0} must be at least 1")]
     Nothing(&'static str),
-    /// A span names a market that there is not.
+    /// A span refers to a market index that is out of range.
     #[error("span {span} is of market {market}, and there are {markets}")]
     Market {
         /// Its place.
         span: usize,
         /// The market it names.
         market: usize,
-        /// How many there are.
+        /// Number of markets.
         markets: usize,
     },
     /// A span is not inside its market.
@@ -61,7 +63,7 @@ pub enum VectorEnvironmentError {
         start: usize,
         /// After its last session.
         end: usize,
-        /// How many the market has.
+        /// Number of sessions in the market.
         sessions: usize,
     },
     /// No decision may come in it.
@@ -74,7 +76,7 @@ pub enum VectorEnvironmentError {
     },
 }
 
-/// Where an episode stands after a step.
+/// The state of an episode after a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
     /// Place of its market.
@@ -91,7 +93,8 @@ pub struct Step {
     pub profit: f64,
     /// The episode begins with this: the action was not looked at.
     pub is_first: bool,
-    /// The episode ended with this step: there is no question, and the next step begins another episode.
+    /// The episode ended with this step: there is no question, and the next step begins another
+    /// episode.
     pub is_last: bool,
     /// Nothing is left to run here.
     pub is_idle: bool,
@@ -194,7 +197,8 @@ impl VectorEnvironment {
         })
     }
 
-    /// Begins anew: what follows is what followed [`VectorEnvironment::new`], under another seed if one is given.
+    /// Starts over: the same episodes follow as after [`VectorEnvironment::new`], or those of
+    /// another seed.
     pub fn reset(&mut self, seed: Option<u64>) {
         if self.settings.seed.is_some() && seed.is_some() {
             self.settings.seed = seed;
@@ -242,7 +246,7 @@ impl VectorEnvironment {
         }
     }
 
-    /// Where each episode stands after the last step.
+    /// Returns the state of each episode after the last step.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
@@ -259,7 +263,7 @@ impl VectorEnvironment {
 }
 
 impl Slot {
-    /// Begins the next episode; `false` if there is none.
+    /// Begins the next episode; `false` after the last.
     fn begin(
         &mut self,
         markets: &[Arc<Market>],
@@ -299,8 +303,8 @@ impl Slot {
             let market = Arc::clone(episode.market());
             let entries = &mut self.entries;
             trades.extend(episode.take_trades().filter_map(|trade| {
-                // The last that can have made it: one that was refused or never filled has no trade, and one that
-                // was filled in parts may have several.
+                // The last that can have made it: one that was refused or never filled has no
+                // trade, and one that was filled in parts may have several.
                 let made_it = |&(side, close): &(Side, usize)| {
                     side == trade.side && market.closes()[close].bar_end <= trade.entry_time
                 };
@@ -345,7 +349,7 @@ impl Slot {
     }
 }
 
-/// What an action comes to under the rules, as the agents' seat has it.
+/// Returns the decision of an action under the rules, as the agents' seat has it.
 pub(super) fn decide(market: &Market, asked: &Asked, action: &Action) -> Option<Decision> {
     let close = &market.closes()[asked.close?];
     let (target, side) = match action.direction {

@@ -23,17 +23,17 @@ pub struct DecisionRecord {
     pub bar_end: Timestamp,
     /// Contracts held then; positive long.
     pub position: i64,
-    /// How the regime engine describes the market; the first `regime_width` numbers count.
+    /// The regime engine's description of the market; the first `regime_width` numbers count.
     pub regime: [f32; MOST_REGIME],
-    /// Numbers of the regime vector; 0 while there is none.
+    /// Numbers of the regime vector; 0 while absent.
     pub regime_width: u8,
-    /// What the vote of the agents came to; `None` if there was no vote or it failed.
+    /// Outcome of the agents' vote; `None` if there was no vote or it failed.
     pub opportunity: Option<Opportunity>,
-    /// What the risk sub-system proposes; `None` if it was not asked or failed.
+    /// The risk sub-system's proposal; `None` if it was not asked or failed.
     pub proposal: Option<RiskProposal>,
     /// Probability that the gate gives to executing, 0 to 1; `None` if it was not asked or failed.
     pub execute: Option<f32>,
-    /// Why nothing was decided; empty if an entry was.
+    /// Reasons why nothing was decided; empty if an entry was.
     pub reasons: Reasons,
 }
 
@@ -51,7 +51,7 @@ impl DecisionRecord {
         reasons: Reasons::NONE,
     };
 
-    /// Whether an entry was decided. The desk may refuse it still.
+    /// Returns whether an entry was decided. The desk may refuse it still.
     pub fn is_executed(&self) -> bool {
         self.reasons.is_empty() && self.execute.is_some()
     }
@@ -78,14 +78,14 @@ pub struct Opportunity {
     pub agreement: f32,
 }
 
-/// What the risk sub-system proposes, after the rule constraints.
+/// The risk sub-system's proposal, after the rule constraints.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RiskProposal {
-    /// What the network said: share of the most contracts, 0 to 1.
+    /// The network's output: share of the most contracts, 0 to 1.
     pub size: f32,
-    /// What the network said: stop distance in average true ranges, 0.5 to 3.
+    /// The network's output: stop distance in average true ranges, 0.5 to 3.
     pub stop: f32,
-    /// What the network said: reward for one unit of risk, 1 to 5.
+    /// The network's output: reward for one unit of risk, 1 to 5.
     pub reward: f32,
     /// Contracts (0 if the rules leave none).
     pub contracts: u32,
@@ -93,20 +93,20 @@ pub struct RiskProposal {
     pub stop_ticks: u32,
     /// Distance of the target from the entry, in ticks (≥ `stop_ticks`).
     pub target_ticks: u32,
-    /// What is lost if the stop fills at its price, without costs.
+    /// Loss if the stop fills at its price, without costs.
     pub risk: Money,
     /// The same as a share of equity.
     pub risk_share: f32,
-    /// Whether the stop was moved to a strong low-volume node.
+    /// `true` if the stop was moved to a strong low-volume node.
     pub stop_at_node: bool,
 }
 
-/// Why nothing was decided.
+/// The reason why nothing was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// A matrix is not whole yet.
     NotReady,
-    /// A network failed, or gave what is no number or out of its range.
+    /// A network failed, or gave a number that is NaN or out of its range.
     Fault,
     /// Confidence below `marl_core.mc_dropout.confidence_threshold`.
     Confidence,
@@ -118,8 +118,8 @@ pub enum Reason {
     Held,
     /// There is no average true range to measure the stop by.
     NoRange,
-    /// The rules leave no contract: one would risk more than `risk_management.max_risk_per_trade`, or than the
-    /// day's drawdown limit leaves.
+    /// The rules leave no contract: one would risk more than `risk_management.max_risk_per_trade`,
+    /// or than the day's drawdown limit leaves.
     Risk,
     /// The gate's probability is below `marl_core.gate_threshold`.
     Gate,
@@ -168,12 +168,12 @@ impl Reasons {
         self.0 |= 1 << reason as u16;
     }
 
-    /// Whether there is none.
+    /// Returns whether it is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether it holds a reason.
+    /// Returns whether it holds a reason.
     pub fn has(self, reason: Reason) -> bool {
         self.0 >> reason as u16 & 1 == 1
     }

@@ -46,7 +46,8 @@ impl DecisionTable {
         columns().into_iter().map(|column| column.name).collect()
     }
 
-    /// Begins a table at `path`, a `.csv` or `.parquet`; `facts` is what a Parquet file tells of itself.
+    /// Begins a table at `path`, a `.csv` or `.parquet`; `facts` is what a Parquet file tells of
+    /// itself.
     ///
     /// # Errors
     /// If the file cannot be written.

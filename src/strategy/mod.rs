@@ -20,47 +20,48 @@ use crate::execution::{Account, Decision};
 use crate::inference::Backend;
 use crate::market::{Bar, Timeframe};
 
-/// Whoever sits in the decision seat. It sees closed bars only, so it cannot look ahead.
+/// Decides what to hold. It sees closed bars only, so it cannot look ahead.
 pub trait Strategy {
     /// The bars on which it decides.
     fn timeframe(&self) -> Timeframe;
 
-    /// Closes of its timeframe that it must have seen before it can decide anything. What agents must see depends on
-    /// their matrices; they say themselves that they are not ready.
+    /// Closes of its timeframe that it must have seen before it can decide anything. What agents
+    /// must see depends on their matrices; they say themselves that they are not ready.
     fn warm_up(&self) -> u64 {
         0
     }
 
-    /// Whether it wants to be told of features.
+    /// Returns whether it observes features.
     fn observes(&self) -> bool {
         false
     }
 
-    /// Is told of the features at the close of a bar of any timeframe, before it is asked anything on that
-    /// close.
+    /// Is told of the features at the close of a bar of any timeframe, before it is asked anything
+    /// on that close.
     fn observe(&mut self, _observation: &Observation) {}
 
-    /// Takes a closed bar of its timeframe, on which it is asked the question of this number (1, 2, 3, …), and
-    /// what the desk knows of the account. Returns what to do, or `None` to leave things as they are.
+    /// Takes a closed bar of its timeframe, on which it is asked the question of this number (1, 2,
+    /// 3, …), and what the desk knows of the account. Returns what to do, or `None` to leave things
+    /// as they are.
     fn on_bar(&mut self, bar: &Bar, question: u64, account: &Account) -> Option<Decision>;
 
-    /// What it thought of the last question, for those who want to know; once.
+    /// Returns its record of the last question, once.
     fn take_record(&mut self) -> Option<DecisionRecord> {
         None
     }
 
-    /// Does beforehand what the question of this number will need, whatever comes until then. No answer depends on
-    /// whether it was called.
+    /// Does in advance the work for the question of this number that no later event changes. No
+    /// answer depends on whether it was called.
     fn prepare(&mut self, _question: u64) {}
 
-    /// What runs its networks, if it has any. On [`Backend::together`]'s thread it is asked soonest, since nothing
-    /// is handed over then.
+    /// Returns the backend of its networks, if it has any. On [`Backend::together`]'s thread it is
+    /// asked soonest, since nothing is handed over then.
     fn backend(&self) -> Option<Arc<dyn Backend>> {
         None
     }
 
-    /// The series does not go on from the last bar: it moves to another contract, or whole sessions are
-    /// missing.
+    /// The series does not go on from the last bar: it moves to another contract, or whole sessions
+    /// are missing.
     fn restart(&mut self);
 }
 

@@ -1,5 +1,5 @@
-//! The baseline: a moving-average cross with bracket exits. No claim that it earns anything; it keeps
-//! the path complete and is what the agents have to beat.
+//! The baseline: a moving-average cross with bracket exits. No claim that it earns anything; it
+//! keeps the path complete and is what the agents have to beat.
 
 use super::Strategy;
 use crate::execution::{Account, Bracket, Decision, OrderKind, Target};
@@ -14,7 +14,7 @@ pub struct MovingAverageCrossSettings {
     pub fast_period: u32,
     /// Bars in the slow average.
     pub slow_period: u32,
-    /// Within so many ticks of each other the averages want no position.
+    /// Distance in ticks within which the averages want no position.
     pub flat_band_ticks: u32,
     /// Smallest price step.
     pub tick_size: Price,
@@ -24,8 +24,8 @@ pub struct MovingAverageCrossSettings {
     pub bracket: Bracket,
 }
 
-/// Long while the fast simple average of closes is above the slow one, short while it is below, flat
-/// in between. It acts on a change only: after a stop or a target it waits for the next cross.
+/// Long while the fast simple average of closes is above the slow one, short while it is below,
+/// flat in between. It acts on a change only: after a stop or a target it waits for the next cross.
 ///
 /// The averages are compared as integer sums, so there is no rounding at all:
 /// `fast_sum × slow_period` against `slow_sum × fast_period`.
@@ -72,7 +72,7 @@ impl MovingAverageCross {
         self.seen = (self.seen + 1).min(slow);
     }
 
-    /// What the averages want; `None` until the slow one has all its bars.
+    /// Returns the target of the averages; `None` until the slow one has all its bars.
     fn target(&self) -> Option<Target> {
         if self.seen < self.closes.len() {
             return None;
@@ -178,7 +178,7 @@ mod tests {
     }
 
     proptest! {
-        /// The running sums against averages computed anew on every bar.
+        /// The running sums against averages computed from scratch on every bar.
         #[test]
         fn acts_exactly_on_a_change_of_the_averages(
             closes in prop::collection::vec(-40i64..40, 1..150),

@@ -1,9 +1,10 @@
-//! What the decision seat is told of features: it may sit on another thread, so it gets rows and keeps the
-//! windows itself.
+//! Observations: the features that a strategy receives. It may run on another thread, so it gets
+//! rows and keeps the windows itself.
 
 use crate::matrix::MatrixKind;
 
-/// Most numbers that the matrices' rows of one close can have together, for a seat to be told of them.
+/// Most numbers that the matrices' rows of one close can have together, for a seat to be told of
+/// them.
 pub const MOST_CELLS: usize = 128;
 
 /// The rows that matrices went on by at one close, and the levels that orders are measured by.
@@ -12,11 +13,11 @@ pub struct Observation {
     rows: [Place; MatrixKind::ALL.len()],
     cells: [f32; MOST_CELLS],
     used: usize,
-    /// What the row says beside the matrices.
+    /// Levels of the row, beside the matrices.
     pub levels: Levels,
 }
 
-/// Where a row stands among the cells.
+/// The place of a row among the cells.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     number: u64,
@@ -30,18 +31,19 @@ struct Place {
 pub struct ObservedRow<'a> {
     /// 1, 2, 3, … in the order of the matrix's rows: where a number is missing, a row is.
     pub number: u64,
-    /// Whether every feature is past its first valid bar.
+    /// `true` if every feature is past its first valid bar.
     pub is_warm: bool,
     /// Its scaled features.
     pub cells: &'a [f32],
 }
 
-/// Distances and prices in their own units; NaN where there is none.
+/// Distances and prices in their own units; NaN where absent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Levels {
     /// Average true range of the tactical matrix's bars, in points.
     pub average_true_range: f64,
-    /// The nearest low-volume node above the last close of the context's bars, in points, and its strength.
+    /// The nearest low-volume node above the last close of the context's bars, in points, and its
+    /// strength.
     pub above: (f64, f64),
     /// The nearest one below.
     pub below: (f64, f64),

@@ -46,7 +46,8 @@ impl Strategy for RandomEntries {
     }
 
     fn on_bar(&mut self, _: &Bar, _: u64, account: &Account) -> Option<Decision> {
-        // Two draws on every bar, used or not, so that one seed means the same dice at any settings.
+        // Two draws on every bar, used or not, so that one seed means the same dice at any
+        // settings.
         let (chance, side) = (self.dice.below(100), self.dice.below(2));
         if account.position != 0 {
             self.held += 1;

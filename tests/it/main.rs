@@ -12,6 +12,7 @@ mod browser;
 mod chart_in_browser;
 mod command_line;
 mod configuration;
+mod examples;
 mod feature_schema;
 mod feature_stage;
 mod features;

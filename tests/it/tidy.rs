@@ -124,40 +124,35 @@ const STILL_WIDER: &[(&str, usize)] = &[
     ("docs/pipeline.md", 49),
     ("docs/simulation.md", 64),
     ("src/agents", 35),
-    ("src/config", 27),
-    ("src/engine", 57),
-    ("src/environment", 22),
+    ("src/engine", 56),
     ("src/execution", 53),
     ("src/inference", 16),
-    ("src/lib.rs", 4),
     ("src/run", 38),
-    ("src/sampling.rs", 1),
     ("src/source", 2),
-    ("src/strategy", 15),
     ("tests/it", 2),
 ];
 
 /// What comments and documents are not to say, as lower-case phrases of whole words, and how often
 /// they still do.
 const BANNED: &[(&str, usize)] = &[
-    ("anew", 6),
-    ("are none", 5),
-    ("cannot be,", 1),
-    ("cannot be.", 9),
-    ("goes on", 19),
-    ("is no number", 4),
-    ("is none", 20),
-    ("so many", 21),
-    ("there is not", 1),
-    ("whatever", 34),
-    ("whoever", 8),
+    ("anew", 4),
+    ("are none", 4),
+    ("cannot be,", 0),
+    ("cannot be.", 8),
+    ("goes on", 18),
+    ("is no number", 3),
+    ("is none", 15),
+    ("so many", 16),
+    ("there is not", 0),
+    ("whatever", 30),
+    ("whoever", 5),
 ];
 
 /// Words with which no doc comment begins.
 const QUESTIONS: [&str; 9] =
     ["How", "What", "Whatever", "When", "Where", "Whether", "Who", "Whoever", "Why"];
 /// Doc comments that still begin with one of them.
-const STILL_QUESTIONS: usize = 421;
+const STILL_QUESTIONS: usize = 344;
 
 /// A file of the tree.
 struct File {
