@@ -1,8 +1,9 @@
 //! What the encoders give on a history, computed before the run that decides on it.
 //!
-//! Encodings depend on bars alone, and not on the account, so a backtest computes them beforehand and on several
-//! threads: [`foresee`] takes the history once with nobody in the decision seat but a strategy that hands every whole
-//! window to workers. Each window is encoded exactly as live, one at a time, so that the results are the same bits.
+//! Encodings depend on bars alone, and not on the account, so a backtest computes them beforehand
+//! and on several threads: [`foresee`] takes the history once with nobody in the decision seat but
+//! a strategy that hands every whole window to workers. Several windows are encoded at once where
+//! the backend gives the same bits as for each alone, as live.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -16,8 +17,8 @@ use crate::market::{Bar, Timeframe, Timestamp};
 use crate::matrix::{MatrixKind, Window};
 use crate::strategy::{Observation, Strategy};
 
-/// Windows that a worker takes at once.
-const CHUNK: usize = 32;
+/// Windows that a worker takes at once: a multiple of those that share a load of a weight.
+const CHUNK: usize = 36;
 
 /// Chunks that wait for a worker at most: a few megabytes.
 const WAITING: usize = 64;
@@ -37,8 +38,8 @@ struct Encodings {
 }
 
 impl Foreseen {
-    /// What the encoder of a matrix gives after the row of this number; `None` if it failed or the window was not
-    /// whole.
+    /// What the encoder of a matrix gives after the row of this number; `None` if it failed or the
+    /// window was not whole.
     ///
     /// # Panics
     /// For the context, which has no encoder.
@@ -95,7 +96,8 @@ impl Chunk {
 struct Watcher {
     timeframe: Timeframe,
     windows: [(Window, u64, Chunk); 3],
-    /// Nothing is asked on bars that end by then, so only the last windows of before are seen by anybody.
+    /// Nothing is asked on bars that end by then, so only the last windows of before are seen by
+    /// anybody.
     warm_until: Timestamp,
     workers: SyncSender<Chunk>,
 }
@@ -153,9 +155,10 @@ impl Strategy for Watcher {
     fn restart(&mut self) {}
 }
 
-/// Encodes every whole window of a history on `threads` threads (≥ 1), but for those that nobody is asked on because they
-/// end by `warm_until` and others follow before. `walk` takes the history through the stages
-/// with the given strategy in the decision seat, and drops it. The encoders run on backends of the kind of `backend`.
+/// Encodes every whole window of a history on `threads` threads (≥ 1), but for those that nobody is
+/// asked on because they end by `warm_until` and others follow before. `walk` takes the history
+/// through the stages with the given strategy in the decision seat, and drops it. The encoders run
+/// on backends of the kind of `backend`.
 ///
 /// # Errors
 /// If the backend does not take a graph of the set. A window whose encoding fails is left out.
@@ -196,16 +199,49 @@ pub fn foresee<T>(
 /// The encoders of one worker.
 struct Encoders {
     backend: Box<dyn Backend>,
-    graphs: [Box<dyn Graph>; 3],
+    encoders: [Encoder; 3],
+}
+
+/// An encoder, and the same for whole chunks where the backend has one.
+struct Encoder {
+    one: Box<dyn Graph>,
+    many: Option<Box<dyn Graph>>,
+}
+
+impl Encoder {
+    /// Encodes windows; calls `done` with each one's place and encoding, unless it fails.
+    fn encode(&mut self, count: usize, windows: &[f32], mut done: impl FnMut(usize, &[f32])) {
+        if let (Some(many), CHUNK) = (&mut self.many, count) {
+            many.input(0).copy_from_slice(windows);
+            if many.run().is_ok() {
+                let encodings = many.output(0);
+                let each = encodings.chunks(encodings.len() / CHUNK);
+                each.enumerate().for_each(|(place, encoding)| done(place, encoding));
+                return;
+            }
+        }
+        for (place, window) in windows.chunks(windows.len() / count).enumerate() {
+            self.one.input(0).copy_from_slice(window);
+            if self.one.run().is_ok() {
+                done(place, self.one.output(0));
+            }
+        }
+    }
 }
 
 impl Encoders {
     fn load(set: &ModelSet, backend: &dyn Backend) -> Result<Encoders, ModelSetError> {
         let backend = backend.another();
-        let graph = |kind| set.graph(kind, backend.as_ref(), 1);
-        let graphs =
-            [graph(GraphKind::Structure)?, graph(GraphKind::Tactical)?, graph(GraphKind::Regime)?];
-        Ok(Encoders { backend, graphs })
+        let encoder = |kind| {
+            let one = set.graph(kind, backend.as_ref(), 1)?;
+            Ok(Encoder { one, many: set.graph_of_many(kind, backend.as_ref(), CHUNK)? })
+        };
+        let encoders = [
+            encoder(GraphKind::Structure)?,
+            encoder(GraphKind::Tactical)?,
+            encoder(GraphKind::Regime)?,
+        ];
+        Ok(Encoders { backend, encoders })
     }
 
     /// Encodes chunks until there are no more.
@@ -217,16 +253,12 @@ impl Encoders {
             if rows.is_empty() {
                 continue;
             }
-            let graph = &mut self.graphs[matrix as usize];
-            let mut encode = || {
-                for (&row, window) in rows.iter().zip(windows.chunks(windows.len() / rows.len())) {
-                    graph.input(0).copy_from_slice(window);
-                    if graph.run().is_ok() {
-                        done.push((matrix, row, graph.output(0).to_vec()));
-                    }
-                }
-            };
-            self.backend.together(&mut encode);
+            let encoder = &mut self.encoders[matrix as usize];
+            self.backend.together(&mut || {
+                encoder.encode(rows.len(), &windows, |place, encoding| {
+                    done.push((matrix, rows[place], encoding.to_vec()));
+                });
+            });
         }
     }
 }

@@ -546,6 +546,31 @@ fn a_set_whose_graph_gives_something_else_is_refused() {
     assert!(matches!(refused, Problem::Golden { graph: "gate", .. }), "{refused}");
 }
 
+/// Windows that are encoded at once have the bits of each alone.
+#[test]
+fn what_is_foreseen_is_what_the_encoders_give() {
+    let mut random = Random::new(9, 0);
+    let seen: Vec<Observation> = (1..=112).map(|row| observation(&mut random, row)).collect();
+    let walk = |mut watcher: Box<dyn Strategy + Send>| {
+        seen.iter().for_each(|observation| watcher.observe(observation));
+    };
+    let foreseen = foresee(&SET, &Cpu::new(), 2, Timestamp::MIN, walk).unwrap().0;
+    for (matrix, kind) in [
+        (MatrixKind::Structure, GraphKind::Structure),
+        (MatrixKind::Tactical, GraphKind::Tactical),
+        (MatrixKind::Regime, GraphKind::Regime),
+    ] {
+        let mut graph = SET.graph(kind, &Cpu::new(), 1).unwrap();
+        let rows = SET.manifest().feature_schema.matrices.of(matrix).rows;
+        for (window, newest) in seen.windows(rows).zip(rows as u64..) {
+            let cells = |row: &Observation| row.row(matrix).unwrap().cells.to_vec();
+            graph.input(0).copy_from_slice(&window.iter().flat_map(cells).collect::<Vec<_>>());
+            graph.run().unwrap();
+            assert_eq!(foreseen.encoding(matrix, newest), Some(graph.output(0)), "{matrix:?}");
+        }
+    }
+}
+
 /// Counts what the encoders are run on: of a warm-up only the last window of each matrix, which the first question
 /// is about.
 #[test]

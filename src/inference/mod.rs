@@ -1,9 +1,10 @@
 //! Runs ONNX graphs.
 //!
-//! A [`Backend`] loads a graph into a [`Graph`], which owns its inputs and outputs: whoever uses it writes into
-//! the inputs, runs it, and reads the outputs. So a backend can keep them where its device wants them. The
-//! embedded [`Cpu`] backend is pure Rust, one thread, without a library of the system. [`OnnxRuntime`] calls a library
-//! that the user installs and that is loaded when it is asked for.
+//! A [`Backend`] loads a graph into a [`Graph`], which owns its inputs and outputs: whoever uses it
+//! writes into the inputs, runs it, and reads the outputs. So a backend can keep them where its
+//! device wants them. The embedded [`Cpu`] backend is pure Rust, one thread, without a library of
+//! the system. [`OnnxRuntime`] calls a library that the user installs and that is loaded when it is
+//! asked for.
 //!
 //! [`DropoutMasks`] are inputs like any other: dropout is never an operator of a graph.
 
@@ -109,11 +110,27 @@ pub trait Backend: Send + Sync {
     /// Loads an ONNX file with inputs and outputs of these shapes.
     ///
     /// # Errors
-    /// If the file is no graph, has operators that the backend does not know, or other inputs or outputs.
+    /// If the file is no graph, has operators that the backend does not know, or other inputs or
+    /// outputs.
     fn load(&self, onnx: &[u8], signature: &Signature) -> Result<Box<dyn Graph>, InferenceError>;
 
-    /// Does work that runs graphs where they run, so that it is handed over once and not for each: a decision, or
-    /// all that a thread ever does. Nothing else can run them meanwhile.
+    /// Loads an ONNX file with inputs and outputs of these shapes for `count` runs at once, whose
+    /// numbers lie one after the other in every input and output; `None` unless each of them gives
+    /// the same bits as alone.
+    ///
+    /// # Errors
+    /// Those of [`Backend::load`].
+    fn load_many(
+        &self,
+        _onnx: &[u8],
+        _signature: &Signature,
+        _count: usize,
+    ) -> Result<Option<Box<dyn Graph>>, InferenceError> {
+        Ok(None)
+    }
+
+    /// Does work that runs graphs where they run, so that it is handed over once and not for each:
+    /// a decision, or all that a thread ever does. Nothing else can run them meanwhile.
     fn together(&self, work: &mut (dyn FnMut() + Send)) {
         work();
     }
@@ -126,6 +143,15 @@ pub trait Graph: Send {
     /// # Panics
     /// If there is no such input.
     fn input(&mut self, index: usize) -> &mut [f32];
+
+    /// Does what it can of the next run, in which the first input begins with these numbers. No
+    /// output depends on whether it was called.
+    ///
+    /// # Errors
+    /// If the backend fails.
+    fn prepare(&mut self, _beginning: &[f32]) -> Result<(), InferenceError> {
+        Ok(())
+    }
 
     /// Computes the outputs from the inputs.
     ///

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::agents::model_set::{GraphKind, ModelSet};
+use crate::random::Random;
 use crate::strategy::AGENTS;
 
 const PASSES: u32 = 30;
@@ -26,7 +27,7 @@ fn the_built_in_set_gives_its_golden_outputs() {
 #[test]
 fn a_graph_gives_the_same_bits_again_and_on_another_backend() {
     let set = ModelSet::built_in().unwrap();
-    let mut random = crate::random::Random::new(3, 0);
+    let mut random = Random::new(3, 0);
     for kind in GraphKind::ALL {
         let mut graphs =
             [Cpu::new(), Cpu::new()].map(|backend| set.graph(kind, &backend, 7).unwrap());
@@ -51,6 +52,50 @@ fn a_graph_gives_the_same_bits_again_and_on_another_backend() {
     }
 }
 
+/// Outputs of a graph for inputs that are drawn anew by `seed`; masks are of 0 and 1.25.
+fn outputs(set: &ModelSet, kind: GraphKind, backend: &Cpu, passes: usize, seed: u64) -> Vec<f32> {
+    let mut graph = set.graph(kind, backend, passes).unwrap();
+    let mut random = Random::new(seed, 0);
+    for (index, input) in set.manifest().graphs[kind.name()].inputs.iter().enumerate() {
+        let is_mask = input.name.starts_with("mask");
+        graph.input(index).fill_with(|| match random.unit() as f32 {
+            unit if is_mask => {
+                if unit < 0.2 {
+                    0.0
+                } else {
+                    1.25
+                }
+            }
+            unit => unit * 6.0 - 3.0,
+        });
+    }
+    graph.run().unwrap();
+    graph.output(0).to_vec()
+}
+
+/// Our kernels give the bits of rten's operators.
+#[test]
+fn kernels_give_what_rten_gives() {
+    let set = ModelSet::built_in().unwrap();
+    for onnx in [
+        &include_bytes!("../../models/untrained/structure.onnx")[..],
+        include_bytes!("../../models/untrained/tactical.onnx"),
+        include_bytes!("../../models/untrained/core.onnx"),
+    ] {
+        assert!(Cpu::has_kernel(onnx));
+    }
+    let (kernels, rten) = (Cpu::new(), Cpu::without_kernels());
+    for kind in [GraphKind::Structure, GraphKind::Tactical, GraphKind::Core] {
+        let passes: &[usize] = if kind == GraphKind::Core { &[1, 3, 7, 30, 64] } else { &[1] };
+        for (seed, &passes) in (0..5).flat_map(|seed| passes.iter().map(move |p| (seed, p))) {
+            let [ours, theirs] =
+                [&kernels, &rten].map(|backend| outputs(&set, kind, backend, passes, seed));
+            assert_eq!(ours, theirs, "{kind:?}, {passes} passes");
+            assert!(ours.iter().all(|number| number.is_finite()) && ours[0] != ours[1]);
+        }
+    }
+}
+
 #[test]
 fn what_is_no_graph_is_refused() {
     let signature = Signature { inputs: Vec::new(), outputs: Vec::new() };
@@ -61,8 +106,8 @@ fn what_is_no_graph_is_refused() {
 
 #[test]
 fn masks_are_those_of_the_generator() {
-    // Counter 0 under key 0 of the Random123 distribution: 6627e8d5 e169c58d bc57ac4c 9b00dbd8. Dropped are those
-    // below p·2³²: with p = 0.65 (a6666666) the first and the last.
+    // Counter 0 under key 0 of the Random123 distribution: 6627e8d5 e169c58d bc57ac4c 9b00dbd8.
+    // Dropped are those below p·2³²: with p = 0.65 (a6666666) the first and the last.
     let mask = layer(&masks(0, 0.65), 0, 0);
     let kept = (1.0 / 0.35) as f32;
     assert_eq!(mask[..4], [0.0, kept, kept, 0.0]);
@@ -103,7 +148,8 @@ proptest! {
                 mask.chunks(width).map(|row| row.iter().map(|n| n.to_bits()).collect()).collect();
             prop_assert_eq!(rows.len(), 90);
         }
-        // Kept units count 1/(1 − p), so that the mean stays: 34,560 units, within five standard errors.
+        // Kept units count 1/(1 − p), so that the mean stays: 34,560 units, within five standard
+        // errors.
         let sum: f64 = first.iter().chain(&second).map(|&n| f64::from(n)).sum();
         let count = (first.len() + second.len()) as f64;
         prop_assert!((sum / count - 1.0).abs() < 5.0 * (0.25 / count).sqrt(), "{}", sum / count);

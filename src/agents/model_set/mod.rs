@@ -386,6 +386,23 @@ impl ModelSet {
             .map_err(|source| self.refuse(Problem::Inference { graph: kind.name(), source }))
     }
 
+    /// Loads one of its encoders for `windows` windows (≥ 1) at once; `None` unless each gives the
+    /// same bits as alone.
+    ///
+    /// # Errors
+    /// If the backend does not take it.
+    pub fn graph_of_many(
+        &self,
+        kind: GraphKind,
+        backend: &dyn Backend,
+        windows: usize,
+    ) -> Result<Option<Box<dyn Graph>>, ModelSetError> {
+        let signature = signature(&self.manifest.graphs[kind.name()], 1);
+        backend
+            .load_many(&self.graphs[&kind], &signature, windows)
+            .map_err(|source| self.refuse(Problem::Inference { graph: kind.name(), source }))
+    }
+
     /// Runs every graph on its golden inputs; returns the largest difference from the golden outputs.
     ///
     /// # Errors

@@ -1,0 +1,230 @@
+//! A one-layer LSTM whose arithmetic does not depend on how it is cut up.
+//!
+//! Every product of a matrix and a vector is a sum in the order of the vector's numbers, by fused
+//! multiply-adds where the machine has them; lanes hold different sums. So the results are the same
+//! bits for one window or several at once, for a window in one piece or in two, and those of rten
+//! on a whole window.
+
+// Loops over places instead of iterators: the closures of iterators are not compiled for the
+// vectors of the machine at hand, and call each operation as a function.
+#![allow(clippy::needless_range_loop, reason = "see above")]
+
+use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::{Isa, SimdOp, SimdUnaryOp};
+use rten_vecmath::{Sigmoid, Tanh};
+
+/// Gates of a cell: input, output, forget, cell.
+const GATES: usize = 4;
+
+/// Windows that share each load of a weight.
+const TOGETHER: usize = 6;
+
+/// Weights of an LSTM, by number of the input or hidden unit and then by gate and unit.
+pub(super) struct Lstm {
+    columns: usize,
+    hidden: usize,
+    input: Vec<f32>,
+    recurrent: Vec<f32>,
+    input_bias: Vec<f32>,
+    recurrent_bias: Vec<f32>,
+}
+
+/// What a run needs besides the state.
+#[derive(Default)]
+pub(super) struct Scratch {
+    gates: Vec<f32>,
+}
+
+impl Lstm {
+    /// Most columns and hidden units that a sum runs over in one piece, here as in rten.
+    const MOST: usize = 256;
+
+    /// An LSTM of ONNX's tensors: `W` [1, 4 × hidden, columns], `R` [1, 4 × hidden, hidden], `B`
+    /// [1, 8 × hidden];
+    /// `None` where the sizes do not suit the kernel.
+    pub(super) fn new(
+        columns: usize,
+        hidden: usize,
+        w: &[f32],
+        r: &[f32],
+        b: &[f32],
+    ) -> Option<Lstm> {
+        let width = GATES * hidden;
+        let fits = (1..=Self::MOST).contains(&columns)
+            && (1..=Self::MOST).contains(&hidden)
+            && hidden.is_multiple_of(32)
+            && w.len() == width * columns
+            && r.len() == width * hidden
+            && b.len() == 2 * width;
+        let (input_bias, recurrent_bias) = if fits { b.split_at(width) } else { return None };
+        Some(Lstm {
+            columns,
+            hidden,
+            input: transposed(w, columns),
+            recurrent: transposed(r, hidden),
+            input_bias: input_bias.to_vec(),
+            recurrent_bias: recurrent_bias.to_vec(),
+        })
+    }
+
+    /// Numbers of a state's hidden or cell part.
+    pub(super) fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    /// Numbers of a row.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Takes states, one for each window, through `rows` rows of every window.
+    ///
+    /// # Panics
+    /// If the windows and states are not of one number.
+    pub(super) fn run(
+        &self,
+        rows: usize,
+        windows: &[f32],
+        hidden: &mut [f32],
+        cell: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
+        let window = rows * self.columns;
+        assert_eq!(windows.len() * self.hidden, hidden.len() * window);
+        assert_eq!(hidden.len(), cell.len());
+        scratch.gates.resize(TOGETHER * GATES * self.hidden, 0.0);
+        let states = hidden.chunks_mut(TOGETHER * self.hidden);
+        let cells = cell.chunks_mut(TOGETHER * self.hidden);
+        for ((windows, hidden), cell) in windows.chunks(TOGETHER * window).zip(states).zip(cells) {
+            let gates = &mut scratch.gates;
+            Run { lstm: self, rows, windows, hidden, cell, gates }.dispatch();
+        }
+    }
+}
+
+/// Rows of `width` numbers as columns.
+fn transposed(numbers: &[f32], width: usize) -> Vec<f32> {
+    (0..width).flat_map(|column| numbers.iter().skip(column).step_by(width).copied()).collect()
+}
+
+/// Up to [`TOGETHER`] windows.
+struct Run<'a> {
+    lstm: &'a Lstm,
+    rows: usize,
+    windows: &'a [f32],
+    hidden: &'a mut [f32],
+    cell: &'a mut [f32],
+    gates: &'a mut [f32],
+}
+
+impl SimdOp for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let Run { lstm, rows, windows, hidden, cell, gates } = self;
+        let (units, window) = (lstm.hidden, rows * lstm.columns);
+        let width = GATES * units;
+        if hidden.len() == TOGETHER * units {
+            for row in 0..rows {
+                let input = &windows[row * lstm.columns..];
+                // As many sums at once as there are registers for.
+                if isa.f32().len() == 16 {
+                    sum_gates::<I, TOGETHER, 4>(isa, lstm, (input, window), hidden, gates);
+                } else {
+                    sum_gates::<I, TOGETHER, 2>(isa, lstm, (input, window), hidden, gates);
+                }
+                for one in 0..TOGETHER {
+                    let (hidden, cell) = (&mut hidden[one * units..], &mut cell[one * units..]);
+                    step(isa, units, &gates[one * width..][..width], hidden, cell);
+                }
+            }
+            return;
+        }
+        let states = hidden.chunks_exact_mut(units).zip(cell.chunks_exact_mut(units));
+        for (window, (hidden, cell)) in windows.chunks_exact(window).zip(states) {
+            for row in window.chunks_exact(lstm.columns) {
+                // Eight sums at once, since each waits for its last addition.
+                sum_gates::<I, 1, 8>(isa, lstm, (row, 0), hidden, gates);
+                step(isa, units, gates, hidden, cell);
+            }
+        }
+    }
+}
+
+/// Sums what every gate of `N` windows gets from its row and its hidden state, `V` vectors at a
+/// time. Rows are
+/// `stride` apart.
+#[inline(always)]
+fn sum_gates<I: Isa, const N: usize, const V: usize>(
+    isa: I,
+    lstm: &Lstm,
+    (rows, stride): (&[f32], usize),
+    hidden: &[f32],
+    gates: &mut [f32],
+) {
+    let ops = isa.f32();
+    let width = GATES * lstm.hidden;
+    let lanes = ops.len();
+    let mut first = 0;
+    while first < width {
+        let mut inputs = [[ops.zero(); V]; N];
+        for column in 0..lstm.columns {
+            let weights = &lstm.input[column * width + first..][..V * lanes];
+            accumulate(isa, weights, |one| rows[one * stride + column], &mut inputs);
+        }
+        let mut states = [[ops.zero(); V]; N];
+        for unit in 0..lstm.hidden {
+            let weights = &lstm.recurrent[unit * width + first..][..V * lanes];
+            accumulate(isa, weights, |one| hidden[one * lstm.hidden + unit], &mut states);
+        }
+        for one in 0..N {
+            for v in 0..V {
+                let place = first + v * lanes;
+                let bias = ops.load(&lstm.input_bias[place..]);
+                let sum = ops.add(ops.add(inputs[one][v], bias), states[one][v]);
+                let sum = ops.add(sum, ops.load(&lstm.recurrent_bias[place..]));
+                ops.store(sum, &mut gates[one * width + place..]);
+            }
+        }
+        first += V * lanes;
+    }
+}
+
+/// Adds the products of each window's number and the weights to its sums.
+#[inline(always)]
+pub(super) fn accumulate<I: Isa, const N: usize, const V: usize>(
+    isa: I,
+    weights: &[f32],
+    number: impl Fn(usize) -> f32,
+    sums: &mut [[I::F32; V]; N],
+) {
+    let ops = isa.f32();
+    let mut vectors = [ops.zero(); V];
+    for v in 0..V {
+        vectors[v] = ops.load(&weights[v * ops.len()..]);
+    }
+    for one in 0..N {
+        let number = ops.splat(number(one));
+        for v in 0..V {
+            sums[one][v] = ops.mul_add(number, vectors[v], sums[one][v]);
+        }
+    }
+}
+
+/// What the gates make of a state of `units` numbers.
+#[inline(always)]
+fn step<I: Isa>(isa: I, units: usize, gates: &[f32], hidden: &mut [f32], cell: &mut [f32]) {
+    let ops = isa.f32();
+    for unit in (0..units).step_by(ops.len()) {
+        // No closures here: what they call would not be compiled for the machine at hand.
+        let input = Sigmoid::apply(isa, ops.load(&gates[unit..]));
+        let output = Sigmoid::apply(isa, ops.load(&gates[units + unit..]));
+        let forget = Sigmoid::apply(isa, ops.load(&gates[2 * units + unit..]));
+        let candidate = Tanh::apply(isa, ops.load(&gates[3 * units + unit..]));
+        let kept = ops.mul(forget, ops.load(&cell[unit..]));
+        let next = ops.add(kept, ops.mul(input, candidate));
+        ops.store(next, &mut cell[unit..]);
+        ops.store(ops.mul(output, Tanh::apply(isa, next)), &mut hidden[unit..]);
+    }
+}
