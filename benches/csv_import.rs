@@ -1,4 +1,4 @@
-//! How fast text of every kind of layout is read and imported.
+//! The speed of reading and importing text of every kind of layout.
 //!
 //! `cargo bench --bench csv_import [-- ROWS]`. CPU is that of all threads; what stands in brackets
 //! is a layout's time as a multiple of the first one's. The layouts take turns, so that other work

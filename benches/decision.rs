@@ -1,12 +1,12 @@
 //! A decision of the agents: how long it takes, and what of it, on every backend.
 //!
-//! `cargo bench --bench decision -- [decisions]`: the number of decisions (default 5,000) on a 5-minute
-//! close, where the tactical encoder runs, and on a 30-minute close, where all encoders do; with
-//! the built-in set, 30 passes, and thresholds at 0, so that both stages run. All of it is on the
-//! backend's thread, pinned to one core, as in the pinned pipeline; masks are filled after the
-//! answer before, as there. With ONNXRUNTIME_LIBRARY naming the library of ONNX Runtime the same is
-//! timed on ONNX Runtime. With DECISION_PEERS_PYTHON set to a Python that has PyTorch and ONNX
-//! Runtime, the same graphs are timed there right after.
+//! `cargo bench --bench decision -- [decisions]`: the number of decisions (default 5,000) on a
+//! 5-minute close, where the tactical encoder runs, and on a 30-minute close, where all encoders
+//! do; with the built-in set, 30 passes, and thresholds at 0, so that both stages run. All of it is
+//! on the backend's thread, pinned to one core, as in the pinned pipeline; masks are filled after
+//! the answer before, as there. With ONNXRUNTIME_LIBRARY naming the library of ONNX Runtime the
+//! same is timed on ONNX Runtime. With DECISION_PEERS_PYTHON set to a Python that has PyTorch and
+//! ONNX Runtime, the same graphs are timed there right after.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -193,7 +193,7 @@ fn graphs(set: &ModelSet, backend: &dyn Backend, count: u64) {
     }
 }
 
-/// What no backend does.
+/// Measures the work outside of any backend.
 fn masks_and_vote(set: &ModelSet, count: u64) {
     let mut random = Random::new(3, 0);
     let widths = set.manifest().dropout.widths;

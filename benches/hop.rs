@@ -1,4 +1,5 @@
-//! What a hop from one core to another costs: our ring beside `disruptor`, `rtrb` and two channels.
+//! The cost of a hop from one core to another: our ring beside `disruptor`, `rtrb` and two
+//! channels.
 //!
 //! `cargo bench --bench hop [-- ROUNDS]` (default 60): two threads pinned to two cores. In every
 //! round each queue has its turn, since a virtual machine's cores move nearer to and farther from

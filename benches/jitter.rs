@@ -1,4 +1,4 @@
-//! What the machine takes away from a thread that only wants to run: interrupts, other threads, the
+//! Time that the machine takes from a thread that only wants to run: interrupts, other threads, the
 //! host.
 //!
 //! A pinned thread reads the time stamp counter as fast as it can. Two reads lie some 10 to 30 ns
@@ -90,7 +90,7 @@ struct Gaps {
     histogram: Histogram<u64>,
     /// Descending.
     largest: [Gap; LISTED],
-    /// How many gaps were stolen time, and their nanoseconds together.
+    /// Number of gaps of stolen time, and their nanoseconds together.
     stolen: u64,
     stolen_time: u64,
     /// Nanoseconds of the whole probe.

@@ -1,4 +1,4 @@
-//! What the journal takes to append a record of a tick, beside two floors.
+//! The cost of appending a record of a tick to the journal, beside two floors.
 //!
 //! * `copy`: the same 48 bytes a record, copied into an anonymous map whose pages are there
 //!   already. No checksum, no file.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What the committed figures were counted with. Other compilers make other instructions.
+/// The build that the committed figures were counted with. Other compilers make other instructions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// As `rustc -V` says.
@@ -21,7 +21,7 @@ pub struct Baseline {
     pub rows: Vec<(String, f64)>,
 }
 
-/// How far a row may be above its baseline.
+/// The allowed excess of a row over its baseline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
     /// Counted with the same key: callgrind's counts do not vary.
@@ -43,7 +43,7 @@ impl Bound {
     }
 }
 
-/// What is said of a row.
+/// The verdict on a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
     /// Within the bound.
@@ -60,7 +60,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether the gate fails by it.
+    /// Returns whether the gate fails by it.
     pub const fn fails(self) -> bool {
         matches!(self, Verdict::Regressed | Verdict::Unknown)
     }
@@ -77,7 +77,7 @@ impl Verdict {
 }
 
 impl Baseline {
-    /// How far rows counted with the key `now` may be above this baseline.
+    /// Returns the allowed excess over this baseline of rows counted with the key `now`.
     pub fn bound(&self, now: &Key) -> Bound {
         if self.key.target != now.target {
             Bound::OtherTarget
@@ -92,7 +92,7 @@ impl Baseline {
         self.rows.iter().find(|(name, _)| name == row).map(|&(_, instructions)| instructions)
     }
 
-    /// What to say of a row that has `instructions` an operation now.
+    /// Returns the verdict on a row that has `instructions` an operation now.
     pub fn verdict(&self, row: &str, instructions: f64, bound: Bound) -> Verdict {
         let Some(percent) = bound.percent() else { return Verdict::NotCompared };
         let Some(before) = self.get(row) else { return Verdict::Unknown };
@@ -108,7 +108,7 @@ impl Baseline {
     }
 }
 
-/// How much more `now` is than `before`, in percent.
+/// Returns the increase from `before` to `now`, in percent.
 pub fn change_percent(before: f64, now: f64) -> f64 {
     (now / before - 1.0) * 100.0
 }

@@ -9,7 +9,7 @@ use crate::measured::COUNTED_FUNCTION;
 /// else.
 pub const CHILD: &str = "--child";
 
-/// Whether there is a valgrind.
+/// Returns whether valgrind is installed.
 pub fn is_there() -> bool {
     Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success())
 }

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether the gate passes.
+/// Returns whether the gate passes.
 fn run(word: &str, is_update: bool) -> Result<bool, String> {
     let chosen: Vec<usize> = (0..ROWS.len()).filter(|&row| ROWS[row].0.contains(word)).collect();
     if chosen.is_empty() {
@@ -192,7 +192,7 @@ fn ratios() -> bool {
     passes
 }
 
-/// What this program was built with. It was built in the environment in which it runs.
+/// Returns the key of this program's build. It was built in the environment in which it runs.
 fn key() -> Result<Key, String> {
     let rustc = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into())).arg("-V").output();
     let rustc = rustc.map_err(|error| format!("rustc -V: {error}"))?;

@@ -1,4 +1,4 @@
-//! What is measured of a row: the instructions of one function, and its allocations.
+//! The measurement of a row: the instructions of one function, and its allocations.
 
 use std::cell::Cell;
 

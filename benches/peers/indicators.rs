@@ -36,7 +36,7 @@ struct Data {
     ta: Vec<ta::DataItem>,
 }
 
-/// What runs one indicator over all bars and folds its values, so that none is left out.
+/// Runs one indicator over all bars and folds its values, so that each is computed.
 type Run = Box<dyn Fn(&Data) -> f64>;
 
 /// An indicator, and who has it: ours first.

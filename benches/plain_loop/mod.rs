@@ -1,5 +1,5 @@
-//! What one would write by hand for the pipeline's task, and for nothing more: the yardstick of its
-//! speed.
+//! The plain loop that one would write by hand for the pipeline's task, and for nothing more: the
+//! yardstick of its speed.
 
 use std::hint::black_box;
 

@@ -21,7 +21,7 @@ pub const CAPACITY: usize = 1024;
 /// Messages in a batch.
 pub const BATCH: usize = 16;
 
-/// What is sent: a line of cache, as a tick with its time stamps is.
+/// The message that is sent: a line of cache, as a tick with its time stamps is.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
 pub struct Message {
@@ -56,7 +56,7 @@ pub trait Receive: std::marker::Send + 'static {
 /// A kind of queue.
 pub trait Queue {
     const NAME: &'static str;
-    /// Whether it can send many messages at once.
+    /// `true` if it can send many messages at once.
     const BATCHES: bool = true;
     type Sender: Send;
     type Receiver: Receive;

@@ -1,4 +1,4 @@
-//! What every parser is fed with: a function a target, which must come back from any bytes without
+//! The fuzz targets: a function each, which must come back from any bytes without
 //! a panic.
 //!
 //! The fuzzer finds bytes that reach new code (`cargo fuzz run TARGET`); the tests here feed random

@@ -12,7 +12,7 @@ use super::TARGETS;
 
 /// Inputs of each target: some seconds in all.
 const INPUTS: u32 = 10_000;
-/// What text files, configurations and prices are made of.
+/// Pieces of text files, configurations and prices.
 const WORDS: [&str; 24] = [
     "2024-01-04",
     "20240104",

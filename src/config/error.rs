@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, where, and what to do.
+//! Errors of a configuration: fault, place and remedy.
 
 use std::fmt;
 use std::io;
@@ -14,13 +14,13 @@ pub enum ConfigError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
     /// The text is not a configuration.
     #[error("{}", list(problems))]
     Invalid {
-        /// What is wrong: at least one, in the order of the file.
+        /// Faults: at least one, in the order of the file.
         problems: Vec<Problem>,
     },
 }
@@ -34,7 +34,7 @@ pub struct Problem {
     pub line: u64,
     /// In characters, from 1.
     pub column: u64,
-    /// What is wrong with which key, and the remedy.
+    /// Key, fault and remedy.
     pub message: String,
     /// The line itself.
     pub snippet: String,

@@ -34,7 +34,7 @@ impl Config {
         }
     }
 
-    /// Whether a run keeps a journal.
+    /// Returns whether a run keeps a journal.
     pub fn keeps_journal(&self) -> bool {
         self.pipeline.journal.unwrap_or(self.pipeline.runner == Runner::Pinned)
     }

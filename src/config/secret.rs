@@ -12,7 +12,7 @@ use crate::settings::Value;
 pub struct Secret(String);
 
 impl Secret {
-    /// What is printed in its place.
+    /// The text printed in its place.
     pub const REDACTED: &str = "<redacted>";
 
     /// The text, for the login.

@@ -43,7 +43,7 @@ impl Section for WrittenKeys {
 }
 
 impl WrittenKeys {
-    /// Whether the file sets this key.
+    /// Returns whether the file sets this key.
     pub(super) fn contains(&self, path: &str) -> bool {
         self.0.contains(path)
     }
@@ -142,7 +142,7 @@ impl<'a> Source<'a> {
         self.problem(location, message)
     }
 
-    /// What serde-saphyr refused, in our words where its own are for programmers.
+    /// Returns the error of serde-saphyr, reworded where its own words are for programmers.
     pub(super) fn refused(&self, error: &Error) -> Problem {
         let location = error.location().unwrap_or(Location::UNKNOWN);
         let mut message = reason(error);

@@ -1,4 +1,4 @@
-//! How market types are written in YAML.
+//! Market types in YAML.
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::Serializer;

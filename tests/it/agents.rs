@@ -27,7 +27,7 @@ fn run(yaml: &str) -> (Config, RunRecord) {
     (config, record)
 }
 
-/// What the decision seat thought of every question, from a run's journal.
+/// Returns the agents' record of every question, from a run's journal.
 fn thoughts(config: &Config) -> Vec<DecisionRecord> {
     let journal = Journal::open(&journal_path(config)).unwrap();
     let thought = |entry| match entry {

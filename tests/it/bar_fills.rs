@@ -1,5 +1,5 @@
-//! What a history of bars does to positions, orders and the account: nothing that depends on which
-//! of high and low came first, and nothing that no path through the bar could have done.
+//! The effect of a history of bars on positions, orders and the account: nothing that depends on
+//! which of high and low came first, and nothing that no path through the bar could have done.
 
 use algospace_hft::execution::{Bracket, Decision, ExitReason, Slippage, Target, Trade};
 use algospace_hft::market::{Bar, Money, Tick, TickFlags, Timeframe, Timestamp};

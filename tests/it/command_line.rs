@@ -36,7 +36,7 @@ fn program(folder: &Path) -> Command {
     command
 }
 
-/// What a command printed and its exit status.
+/// The output and exit status of a command.
 struct Ran {
     status: i32,
     output: String,
@@ -185,7 +185,7 @@ fn check_tells_good_from_bad() {
     run_badly(folder, "--config bad.yaml", 2);
 }
 
-/// What a run refuses, `check` refuses in the same words, and what is asked before a run is told.
+/// `check` refuses what a run refuses, in the same words, and tells what is asked before a run.
 #[test]
 fn check_refuses_what_a_run_refuses_and_tells_what_it_would_see() {
     let folder = folder_with_market();
@@ -351,7 +351,7 @@ fn a_parquet_table_is_read_as_the_same_table_in_csv() {
     assert!(printed.contains("bars.parquet"), "{printed}");
 }
 
-/// What a preset leaves open is said by the configuration, and a file that is imported already has
+/// The configuration says what a preset leaves open, and a file that is imported already has
 /// no use for it.
 #[test]
 fn a_run_reads_a_file_whose_layout_its_configuration_says() {

@@ -1,4 +1,4 @@
-//! What the engine shows its networks is what the training exports them for.
+//! The engine shows its networks the schema that the training exports them for.
 
 use algospace_hft::agents::model_set::{FeatureSchema, ModelSet};
 use algospace_hft::features::IndicatorSettings;

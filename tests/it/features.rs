@@ -220,7 +220,7 @@ fn every_field_begins_where_its_documentation_says() {
     }
 }
 
-/// What belongs to thirty minutes is held on five-minute rows, and its age says for how long.
+/// Thirty-minute values are held on five-minute rows, and its age says for how long.
 #[test]
 fn slow_features_are_held_with_their_age() {
     let bars = market(3, 6);
@@ -286,8 +286,8 @@ fn a_foreign_state_is_refused() {
     assert!(here == before);
 }
 
-/// What every chunk forgets is computed once, but for the overlap; what none forgets is computed
-/// again from the true state.
+/// State that every chunk forgets is computed once, but for the overlap; state that none forgets is
+/// computed again from the true state.
 #[test]
 fn chunks_are_accepted_when_they_agree_and_computed_again_when_not() {
     let values: Vec<u64> = (0..10_000).map(|at| at * at % 97).collect();

@@ -1,4 +1,4 @@
-//! Where history bars lie: in sessions, in product bars, in days.
+//! Places of history bars: in sessions, in product bars, in days.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use algospace_hft::source::native::{TickFile, TickFileDescription, TickFileWrite
 
 use crate::shared_data::shared_data;
 
-/// What a file is imported to, and its product bars of that many minutes.
+/// Imports a file; returns the report and its product bars of `minutes` minutes.
 fn import(
     format: &str,
     text: &str,

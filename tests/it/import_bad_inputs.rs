@@ -11,7 +11,7 @@ use algospace_hft::source::import::{
 };
 use algospace_hft::source::native::{TickFile, TickFileDescription, TickFileWriter};
 
-/// What an input gets.
+/// The outcome of an input.
 enum Outcome {
     /// Rows imported, of how many.
     Imported(u64, u64),

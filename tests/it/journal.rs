@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use algospace_hft::journal::{End, Journal, JournalError, Writer};
 
-/// Where a child writes; tests that find none are not children.
+/// The variable with a child's path; tests without it are not children.
 const CHILD: &str = "JOURNAL_OF_THE_CHILD";
 /// Bytes that a process with little room can write to a file, in the shell's blocks of 512: one
 /// window and a part. Where a shell's blocks are larger, there is more room, and more is written.

@@ -68,8 +68,8 @@ fn is_action(record: &Record<'_>) -> bool {
     matches!(Entry::of(record), Some(Entry::Action(..)))
 }
 
-/// Whether the records of `part` that are actions, or those that are not, are the first of those of
-/// `whole`.
+/// Asserts that the records of `part` that are actions, or those that are not, are the first of
+/// those of `whole`.
 fn assert_is_prefix(part: &Journal, whole: &Journal, actions: bool, what: &str) -> u64 {
     let of = |journal| {
         let journal: &Journal = journal;

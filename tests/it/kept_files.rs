@@ -1,4 +1,4 @@
-//! What the program must not destroy: files of others, devices, its own inputs, runs that are
+//! Files that the program must not destroy: those of others, devices, its own inputs, runs that are
 //! whole.
 
 use std::fs;
@@ -12,7 +12,7 @@ use algospace_hft::performance::hold_run_directory;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use tempfile::TempDir;
 
-/// What a command printed and its exit status.
+/// The output and exit status of a command.
 struct Ran {
     status: i32,
     output: String,
@@ -78,7 +78,7 @@ output: {{ directory: {directory} }}
     )
 }
 
-/// What every file below a folder holds, by name.
+/// Returns the content of every file below a folder, by name.
 fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     let mut folders = vec![folder.to_owned()];

@@ -1,4 +1,4 @@
-//! What every backend gives, against PyTorch: a pinned fixture of random inputs, and, for
+//! Outputs of every backend, against PyTorch: a pinned fixture of random inputs, and, for
 //! `tests/oracles/models_oracle.py --compare`, everything that the engine computes on many more.
 //!
 //! With `MODEL_PARITY_OUTPUT=FOLDER` the second test writes 1,000 random cases of each graph, and

@@ -69,7 +69,7 @@ fn bits_of(stage: &FeatureStage) -> (Vec<u64>, Vec<u32>) {
 #[derive(Clone, Debug, Default)]
 struct Stalls(Option<Random>);
 
-/// How long a thread was held up makes no two runs different.
+/// Two runs are equal however long a thread was held up.
 impl PartialEq for Stalls {
     fn eq(&self, _: &Stalls) -> bool {
         true

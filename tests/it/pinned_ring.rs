@@ -50,7 +50,7 @@ use crate::assembly::{By, CAPITAL, POINT_VALUE, Setup, TICK_SIZE, at, market, pr
 const LAYOUTS: [ThreadLayout; 3] =
     [ThreadLayout::Fused, ThreadLayout::DecisionApart, ThreadLayout::AllApart];
 
-/// What was told, for everyone to see while the run goes on.
+/// Outputs so far, visible to every thread during the run.
 #[derive(Clone, Default)]
 struct Told(Arc<(Mutex<Vec<Output>>, Condvar)>);
 
@@ -131,7 +131,7 @@ fn events(ticks: &[Tick]) -> Vec<Event> {
 /// A journal's events and actions.
 type Kept = (Vec<Event>, Vec<(u64, Action)>);
 
-/// What a run left behind.
+/// The results of a run.
 struct Left<S> {
     run: Result<PinnedRun<S>, Failure>,
     events: Vec<Event>,
@@ -190,7 +190,7 @@ impl Downstream for Nobody {
     fn on_restart(&mut self, _: Break) {}
 }
 
-/// What the stages make of a journal's events; the answers are among them.
+/// Returns what the stages make of a journal's events; the answers are among them.
 fn replayed(setup: &Setup, events: &[Event]) -> (Vec<Output>, Vec<(u64, Action)>) {
     let desk = Desk::new(CAPITAL, TICK_SIZE, POINT_VALUE, setup.rules);
     let exchange = SimulatedExchange::new(setup.exchange);
@@ -372,7 +372,7 @@ fn a_panicking_log_leaves_no_ring_unread() {
     }
 }
 
-/// Where the calling thread may run.
+/// Returns the cores on which the calling thread may run.
 fn mask() -> String {
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("Cpus_allowed_list")).unwrap();
@@ -684,7 +684,7 @@ fn any_latency() -> impl proptest::strategy::Strategy<Value = i64> {
     prop::sample::select(vec![0, 2_000_000, 5 * Timestamp::MINUTE])
 }
 
-/// What the inline runner makes.
+/// Returns the outputs of the inline runner.
 fn inline(setup: &Setup, events: &[Event]) -> Vec<Output> {
     inline_of(setup, restless(Timeframe::MINUTE_1, |_| {}), events)
 }

@@ -33,7 +33,7 @@ struct Oracle {
     timeframes: BTreeMap<u32, Expected>,
 }
 
-/// What other libraries say of the bars of one timeframe. Prices are in ticks.
+/// Values of other libraries for the bars of one timeframe. Prices are in ticks.
 #[derive(serde::Deserialize)]
 struct Expected {
     bars: usize,

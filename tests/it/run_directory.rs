@@ -1,4 +1,4 @@
-//! What a run leaves on disk.
+//! The files that a run leaves.
 
 use std::fs;
 use std::path::Path;
@@ -241,7 +241,8 @@ fn the_report_puts_its_caveats_into_words() {
     }
 }
 
-/// What agents decided is told, with a warning if they are untrained, and goes when others decide.
+/// Decisions of agents are counted, with a warning if they are untrained, and goes when others
+/// decide.
 #[test]
 fn decisions_of_agents_are_counted_told_and_taken_away() {
     let folder = tempfile::tempdir().unwrap();

@@ -380,8 +380,8 @@ fn walk(count: usize) -> Vec<TickBar> {
     (0..count).map(bar).collect()
 }
 
-/// What never forgets by its definition does so by rounding: a start counts for less and less,
-/// until it counts for nothing. It could fail where a market hardly moves, but none of these
+/// An indicator that never forgets by definition does so by rounding: a start counts for less and
+/// less, until it counts for nothing. It could fail where a market hardly moves, but none of these
 /// thousands of starts does.
 #[test]
 fn recursions_forget_where_they_began() {
@@ -583,7 +583,7 @@ proptest! {
         }
     }
 
-    /// What is bounded stays in its bounds, and nothing is infinite.
+    /// Bounded values stay in their bounds, and nothing is infinite.
     #[test]
     fn values_stay_in_their_ranges(bars in bars(-100..30_000)) {
         let mut statistics = MovingStatistics::new(MovingStatisticsLengths::default()).unwrap();

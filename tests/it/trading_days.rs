@@ -148,8 +148,9 @@ output: {{ directory: {} }}
     assert_eq!(later.decides_from, Some(first.bar_end));
 }
 
-/// When a rule that needs 50 bars of five minutes could first decide, where each day of January has
-/// 40 in this contract; every runner, `check` and the journal's replay agree.
+/// Returns the time at which a rule that needs 50 bars of five minutes could first decide, where
+/// each day of January has 40 in this contract; every runner, `check` and the journal's replay
+/// agree.
 fn a_rule_decides_from(days: &[(u32, u16)]) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("es.ticks");

@@ -33,7 +33,7 @@ const MACHINE: [(&str, &str); 22] = [
     ("sys/kernel/mm/transparent_hugepage/enabled", "always\n"),
 ];
 
-/// What `apply.sh` is to make of it.
+/// Settings after `apply.sh`.
 const TUNED: [(&str, &str); 9] = [
     ("proc/sys/vm/swappiness", "1\n"),
     ("proc/sys/vm/stat_interval", "10\n"),

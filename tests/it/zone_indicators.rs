@@ -287,7 +287,7 @@ fn naive_nodes(
     }
 }
 
-/// What a bar puts on each price when its trades are not known.
+/// Returns what a bar puts on each price if its trades are not known.
 fn spread(bar: &TickBar) -> impl Iterator<Item = (i64, u64)> {
     let (ticks, units) = ((bar.high - bar.low + 1) as u64, bar.volume << 20);
     let low = bar.low;

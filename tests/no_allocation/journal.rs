@@ -1,4 +1,4 @@
-//! What an append to the journal asks of the allocator.
+//! The allocations of an append to the journal.
 
 use algospace_hft::journal::Writer;
 

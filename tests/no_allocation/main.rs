@@ -1,4 +1,4 @@
-//! What must not allocate, under an allocator that counts.
+//! Code that must not allocate, under an allocator that counts.
 
 #[path = "../it/assembly/mod.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]

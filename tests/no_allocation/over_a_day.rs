@@ -30,7 +30,7 @@ static IS_ARMED: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 /// Of the metrics' thread, which writes a line of the interval log every second.
 static BY_METRICS: AtomicU64 = AtomicU64::new(0);
-/// Where the first one came from.
+/// The place of the first allocation.
 static FIRST: Mutex<Option<Backtrace>> = Mutex::new(None);
 
 thread_local! {

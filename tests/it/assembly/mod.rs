@@ -96,7 +96,7 @@ impl Setup {
     }
 }
 
-/// What a run left.
+/// The results of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     pub log: Log,

@@ -31,7 +31,7 @@ pub fn opened(page: &Path) -> Option<String> {
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-/// What the browser made inside the element of a chart.
+/// Returns what the browser made inside the element of a chart.
 pub fn chart<'a>(page: &'a str, name: &str) -> &'a str {
     let id = format!("<div id=\"chart-{name}\"");
     let inside = page.split_once(&id).unwrap_or_else(|| panic!("no chart {name}")).1;

@@ -16,7 +16,7 @@ pub struct Reference {
     votes: Vec<Option<i64>>,
 }
 
-/// What the reference says of one bar.
+/// The reference's values of one bar.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     pub crossing: i8,

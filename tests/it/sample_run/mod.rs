@@ -24,7 +24,7 @@ impl Numbers {
     }
 }
 
-/// When the made-up run was, by the wall clock.
+/// Returns the wall times of the made-up run.
 pub fn wall_times() -> WallTimes {
     let time = |text: &str| text.parse().unwrap();
     WallTimes { started: time("2024-05-01T10:00:00Z"), finished: time("2024-05-01T10:00:02Z") }

@@ -1,4 +1,4 @@
-//! Where the real market data is, if it is here.
+//! The path of the real market data, if it is here.
 
 use std::path::{Path, PathBuf};
 

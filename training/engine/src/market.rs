@@ -51,7 +51,7 @@ impl Market {
         Ok(Market { inner })
     }
 
-    /// What the history is.
+    /// The history's name.
     #[getter]
     fn name(&self) -> &str {
         self.inner.name()
@@ -74,7 +74,7 @@ impl Market {
         self.inner.description().facts.clone()
     }
 
-    /// What the networks see, as JSON: the manifest's `feature_schema`.
+    /// The schema of what the networks see, as JSON: the manifest's `feature_schema`.
     #[getter]
     fn feature_schema(&self) -> String {
         serde_json::to_string(self.inner.schema()).expect("a schema can be written")
@@ -86,7 +86,7 @@ impl Market {
         self.inner.rules().max_position_size
     }
 
-    /// What one contract gains by a tick, in dollars.
+    /// The gain of one contract by a tick, in dollars.
     #[getter]
     fn tick_value(&self) -> f64 {
         self.inner.rules().tick_value.as_f64()
@@ -153,7 +153,7 @@ impl Market {
         Ok(dict)
     }
 
-    /// What one entry short and one long come to at every close of these sessions, each alone:
+    /// The outcomes of one entry short and one long at every close of these sessions, each alone:
     /// `close` (int64), `net`, `gross` (float64 [closes, 2], dollars; NaN where the rules leave no
     /// contract), `bars` (int64). `wish` is float32 [3], or [closes, 3] for every close of the
     /// market its own. They look ahead: labels to learn from.
