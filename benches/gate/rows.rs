@@ -12,7 +12,7 @@ use algospace_hft::engine::Event;
 use algospace_hft::engine::pinned::ring::{BATCH, Slot, ring};
 use algospace_hft::execution::{
     Bracket, Decision, ExitReason, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose,
-    Report, ReportKind, Target,
+    Report, ReportKind, Target, Venue,
 };
 use algospace_hft::features::{FeatureEngine, IndicatorSettings};
 use algospace_hft::indicators::TradedVolume;

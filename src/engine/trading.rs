@@ -9,8 +9,8 @@ use super::output::Action;
 use super::sink::Sink;
 use crate::bars::{BarBuilder, TickCounts};
 use crate::execution::{
-    Account, Desk, ExitReason, OrderMessage, OrderPort, Refusal, Report, ReportKind,
-    SimulatedExchange,
+    Account, ClosedOut, Desk, ExitReason, OrderMessage, OrderPort, Refusal, Report, ReportKind,
+    SimulatedExchange, Venue,
 };
 use crate::market::{Bar, Calendar, Price, Session, Tick, TickFlags, Timeframe, Timestamp};
 
@@ -65,10 +65,10 @@ impl PipelineSettings {
 ///
 /// So an order can fill on later ticks only.
 #[derive(Clone, Debug)]
-pub struct TradingStage {
+pub struct TradingStage<V = SimulatedExchange> {
     settings: PipelineSettings,
     bars: BarBuilder,
-    books: Books,
+    books: Books<V>,
     last_time: Timestamp,
     /// The last timer: what comes after it happens no earlier.
     timer: Timestamp,
@@ -128,7 +128,7 @@ impl Calm {
     }
 }
 
-impl TradingStage {
+impl<V: Venue> TradingStage<V> {
     /// The stage, having seen nothing. The decision seat is asked on bars of `decides_on`.
     ///
     /// # Panics
@@ -137,8 +137,8 @@ impl TradingStage {
         settings: PipelineSettings,
         decides_on: Timeframe,
         desk: Desk,
-        exchange: SimulatedExchange,
-    ) -> TradingStage {
+        venue: V,
+    ) -> TradingStage<V> {
         assert!(settings.timeframes.contains(&decides_on));
         let finest = *settings.timeframes.iter().min().expect("at least one timeframe");
         let bars =
@@ -151,7 +151,7 @@ impl TradingStage {
             bars,
             books: Books {
                 desk,
-                exchange,
+                venue,
                 finest,
                 decides_on,
                 trades_from,
@@ -200,10 +200,10 @@ impl TradingStage {
         self.books.questions
     }
 
-    /// The exchange.
+    /// The venue.
     #[cfg(test)]
-    pub(super) fn exchange(&self) -> &SimulatedExchange {
-        &self.books.exchange
+    pub(super) fn venue(&self) -> &V {
+        &self.books.venue
     }
 
     /// Makes the next tick eventful, whatever it is.
@@ -224,7 +224,7 @@ impl TradingStage {
 
     /// How often an order met quotes that cannot be.
     pub fn impossible_quotes(&self) -> u64 {
-        self.books.exchange.impossible_quotes()
+        self.books.venue.impossible_quotes()
     }
 
     /// Bars that end by then are of the warm-up.
@@ -290,13 +290,13 @@ impl TradingStage {
             // What the timer made happen stays before it.
             let mut heard = *tick;
             heard.time = now;
-            self.books.exchange.on_tick(&heard);
-            let Books { desk, exchange, .. } = &mut self.books;
-            let mut port = Told { exchange, sink };
+            self.books.venue.on_tick(&heard);
+            let Books { desk, venue, .. } = &mut self.books;
+            let mut port = Told { venue, sink };
             if tick.flags.any(TickFlags::OF_BAR) {
-                let marks = port.exchange.marks();
+                let marks = port.venue.marks();
                 if let Some(level) = desk.on_bar_tick(&heard, marks, &mut port) {
-                    port.exchange.on_day_locked(level);
+                    port.venue.on_day_locked(level);
                 }
             } else {
                 desk.on_tick(&heard, &mut port);
@@ -385,7 +385,7 @@ impl TradingStage {
         // A tick in the halt is no calm one.
         let halt = self.session.and_then(|session| session.halt).filter(|halt| from < halt.1);
         let halt = halt.map_or(Timestamp::MAX, |(start, _)| start);
-        let (next_arrival, quiet_from, quiet_to) = self.books.exchange.calm();
+        let (next_arrival, quiet_from, quiet_to) = self.books.venue.calm();
         let (watch_from, watch_to) = self.books.desk.calm();
         Calm {
             from: from.max(self.timer),
@@ -408,7 +408,7 @@ impl TradingStage {
         if let Some(session) = self.session.take() {
             self.count_open_until(now.min(session.close));
         }
-        self.force_close(reason, now, true, sink);
+        self.close_out(reason, now, true, sink);
         self.books.desk.on_session_end();
         // Whatever stood in the account at this instant before, this is how it ends.
         self.books.last_equity = Timestamp::MIN;
@@ -486,18 +486,18 @@ impl TradingStage {
             if due > now || due == Timestamp::MAX {
                 return;
             }
-            if self.books.exchange.next_report() == due {
-                while let Some(report) = self.books.exchange.take_report(due) {
+            if self.books.venue.next_report() == due {
+                while let Some(report) = self.books.venue.take_report(due) {
                     self.books.on_report(&report, sink);
                 }
             } else if self.expiry == due {
                 self.expiry = Timestamp::MAX;
-                self.force_close(ExitReason::Expiry, due, false, sink);
+                self.close_out(ExitReason::Expiry, due, false, sink);
                 self.books.desk.on_expiry();
             } else if self.closing_time == due {
                 self.closing_time = Timestamp::MAX;
-                let Books { desk, exchange, .. } = &mut self.books;
-                desk.on_closing_time(due, &mut Told { exchange, sink });
+                let Books { desk, venue, .. } = &mut self.books;
+                desk.on_closing_time(due, &mut Told { venue, sink });
             } else if self.books.desk.next_deadline() == due {
                 self.books.desk.on_silence(due);
             } else if self.session.is_some_and(|session| session.close == due) {
@@ -515,7 +515,7 @@ impl TradingStage {
             .front()
             .and_then(|answer| self.settings.decisions.due(answer.question.asked));
         let decision = decision.unwrap_or(Timestamp::MAX);
-        let report = self.books.exchange.next_report().min(self.books.desk.next_deadline());
+        let report = self.books.venue.next_report().min(self.books.desk.next_deadline());
         report.min(self.expiry).min(self.closing_time).min(close).min(decision)
     }
 
@@ -530,7 +530,7 @@ impl TradingStage {
         if self.sessions > 0 && self.calendar_open_after_last() < session.open {
             // Nobody knows what happened in between, so nothing is held over it.
             self.holes += u64::from(session.close > self.settings.trades_from);
-            self.force_close(ExitReason::MissingData, self.last_time, true, sink);
+            self.close_out(ExitReason::MissingData, self.last_time, true, sink);
             downstream.on_restart(Break::MissingSessions);
             sink.restart();
         }
@@ -576,7 +576,7 @@ impl TradingStage {
             if !self.settings.prices_are_joined {
                 downstream.on_contract_change(last, tick.price);
             }
-            self.force_close(ExitReason::ContractRoll, now, true, sink);
+            self.close_out(ExitReason::ContractRoll, now, true, sink);
             downstream.on_restart(Break::Contract);
             sink.restart();
         }
@@ -606,7 +606,7 @@ impl TradingStage {
         }
         // A run that ends with a tick after the close ends no earlier than the close.
         self.last_time = self.last_time.max(now);
-        self.books.exchange.on_session_end(now);
+        self.books.venue.on_session_end(now);
         self.books.desk.on_session_end();
         let TradingStage { bars, books, .. } = self;
         bars.on_session_end(now, &mut |bar| books.on_bar(bar, now, downstream, sink));
@@ -620,33 +620,34 @@ impl TradingStage {
         self.books.stretch += 1;
     }
 
-    fn force_close(
-        &mut self,
-        reason: ExitReason,
-        now: Timestamp,
-        slip: bool,
-        sink: &mut impl Sink,
-    ) {
-        // What the exchange did is true even if we have not heard of it yet.
-        while let Some(report) = self.books.exchange.take_report(Timestamp::MAX) {
+    /// Ends what is open where no later tick can.
+    fn close_out(&mut self, reason: ExitReason, now: Timestamp, slip: bool, sink: &mut impl Sink) {
+        // What the venue did is true even if we have not heard of it yet.
+        while let Some(report) = self.books.venue.take_report(Timestamp::MAX) {
             self.books.on_report(&report, sink);
         }
-        let last =
-            Tick::new(self.last_time, self.books.desk.last_price(), 1).with_contract(self.contract);
-        let close = self.books.desk.close_out(reason, now);
-        if let Some(fill) = self.books.exchange.force_close(&close, &last, now, slip) {
-            let kind = ReportKind::Filled(fill);
-            self.books.on_report(&Report { arrives: now, kind }, sink);
+        let Books { desk, venue, .. } = &mut self.books;
+        let last = Tick::new(self.last_time, desk.last_price(), 1).with_contract(self.contract);
+        let close = desk.new_close(reason);
+        match venue.close_out(&close, &last, now, slip) {
+            ClosedOut::AtOnce(fill) => {
+                if let Some(fill) = fill {
+                    desk.on_closed_out(&close, now);
+                    let kind = ReportKind::Filled(fill);
+                    self.books.on_report(&Report { arrives: now, kind }, sink);
+                }
+                self.books.desk.on_orders_dropped();
+            }
+            ClosedOut::ByOrder => desk.close_by_order(close, now, &mut Told { venue, sink }),
         }
-        self.books.desk.on_orders_dropped();
     }
 }
 
 /// Orders, the account, and the questions to the decision seat.
 #[derive(Clone, Debug)]
-struct Books {
+struct Books<V> {
     desk: Desk,
-    exchange: SimulatedExchange,
+    venue: V,
     finest: Timeframe,
     decides_on: Timeframe,
     trades_from: Timestamp,
@@ -658,7 +659,7 @@ struct Books {
     unasked: Option<(Bar, Question, Account)>,
 }
 
-impl Books {
+impl<V: Venue> Books<V> {
     /// A closed bar to everyone who wants it.
     fn on_bar(
         &mut self,
@@ -698,8 +699,8 @@ impl Books {
         }
         let in_time = answer.question.stretch == self.stretch;
         sink.decision(answer, in_time);
-        let Books { desk, exchange, .. } = self;
-        let mut port = Told { exchange, sink };
+        let Books { desk, venue, .. } = self;
+        let mut port = Told { venue, sink };
         match &answer.decision {
             None if answer.is_overdue => desk.on_overdue_decision(now, &mut port),
             None => {}
@@ -710,8 +711,8 @@ impl Books {
 
     fn on_report(&mut self, report: &Report, sink: &mut impl Sink) {
         sink.report(report);
-        let Books { desk, exchange, .. } = self;
-        if let Some(trade) = desk.on_report(report, &mut Told { exchange, sink }) {
+        let Books { desk, venue, .. } = self;
+        if let Some(trade) = desk.on_report(report, &mut Told { venue, sink }) {
             sink.trade(&trade);
         }
     }
@@ -726,19 +727,22 @@ impl Books {
     }
 }
 
-/// The way to the exchange, with a sink that is told of everything that goes.
-struct Told<'a, K> {
-    exchange: &'a mut SimulatedExchange,
+/// The way to the venue, with a sink that is told of everything that goes.
+struct Told<'a, V, K> {
+    venue: &'a mut V,
     sink: &'a mut K,
 }
 
-impl<K: Sink> OrderPort for Told<'_, K> {
+impl<V: Venue, K: Sink> OrderPort for Told<'_, V, K> {
     fn send(&mut self, message: OrderMessage, now: Timestamp) {
         self.sink.order(&message, now);
-        self.exchange.send(message, now);
+        self.venue.send(message, now);
     }
 
     fn refuse(&mut self, refusal: Refusal, now: Timestamp) {
         self.sink.action(Action::Refused { refusal, time: now });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -338,11 +338,10 @@ impl Desk {
         self.entry = None;
     }
 
-    /// Returns an order that closes the position for a reason that no order can wait for.
-    pub fn close_out(&mut self, reason: ExitReason, now: Timestamp) -> ClosePosition {
-        let close = self.new_close(reason);
+    /// Expects the fill of `close`, which the venue made at once. The position, and whatever was sent,
+    /// is gone after it: see [`Desk::on_orders_dropped`].
+    pub fn on_closed_out(&mut self, close: &ClosePosition, now: Timestamp) {
         self.orders.send(close.id, close.quantity, now);
-        close
     }
 
     /// Whatever was sent is gone without a report, and so is the position: there is nothing to wait
@@ -550,13 +549,30 @@ impl Desk {
         self.send_close(reason, now, port);
     }
 
+    /// Sends a close of what is held, until nothing is.
+    pub fn close_by_order(
+        &mut self,
+        close: ClosePosition,
+        now: Timestamp,
+        port: &mut impl OrderPort,
+    ) {
+        self.to_close = Some(ToClose { reason: close.reason, failed: 0 });
+        self.send_this(close, now, port);
+    }
+
     fn send_close(&mut self, reason: ExitReason, now: Timestamp, port: &mut impl OrderPort) {
         let close = self.new_close(reason);
+        self.send_this(close, now, port);
+    }
+
+    /// Sends a close that was made before.
+    fn send_this(&mut self, close: ClosePosition, now: Timestamp, port: &mut impl OrderPort) {
         self.closing = Some(close.id);
         self.send(close.id, close.quantity, OrderMessage::ClosePosition(close), now, port);
     }
 
-    fn new_close(&mut self, reason: ExitReason) -> ClosePosition {
+    /// Returns a close of what is held, which is not sent.
+    pub fn new_close(&mut self, reason: ExitReason) -> ClosePosition {
         let position = self.ledger.position();
         let entering = self.entry.map_or(Side::Buy, |(_, side)| side);
         let held = match position.signum() {

@@ -6,6 +6,7 @@ use super::order::{
     Bracket, ClosePosition, Fill, FillId, Order, OrderId, OrderKind, OrderMessage, OrderPort,
     Purpose, RejectReason, Report, ReportKind,
 };
+use super::venue::{ClosedOut, Venue};
 use crate::execution::ExitReason;
 use crate::market::{Money, Price, Quoted, Side, Tick, TickFlags, Timestamp};
 
@@ -175,132 +176,14 @@ impl SimulatedExchange {
         }
     }
 
-    /// When the next report reaches us; `Timestamp::MAX` if none is under way.
-    #[inline]
-    pub fn next_report(&self) -> Timestamp {
-        self.reports.front().map_or(Timestamp::MAX, |report| report.arrives)
-    }
-
-    /// The next report that has reached us by `now`.
-    pub fn take_report(&mut self, now: Timestamp) -> Option<Report> {
-        self.reports.pop_front_if(|report| report.arrives <= now)
-    }
-
     /// Contracts that the exchange holds for us.
     pub fn position(&self) -> i64 {
         self.position
     }
 
-    /// How often an order of ours met a quote that cannot be one, and paid the assumed spread or, where
-    /// it is known which side took liquidity, what that tells.
-    pub fn impossible_quotes(&self) -> u64 {
-        self.impossible_quotes
-    }
-
     /// Orders in the book or waiting for their trigger, and messages on their way.
     pub fn orders(&self) -> usize {
         self.working.len() + self.under_way.len()
-    }
-
-    /// When the next message arrives, and the prices (inclusive) within which no working order can
-    /// change. A plain trade before the first and within the second need not be shown to the exchange.
-    pub fn calm(&self) -> (Timestamp, Price, Price) {
-        (self.next_arrival, self.quiet_from, self.quiet_to)
-    }
-
-    /// Cancels the entries that wait; exits stay for the next session.
-    pub fn on_session_end(&mut self, now: Timestamp) {
-        for working in &mut self.working {
-            working.done |= matches!(working.order.purpose, Purpose::Entry(_));
-        }
-        self.sweep(now);
-        let arrives = now.saturating_add(self.settings.acknowledgement_latency);
-        let reports = &mut self.reports;
-        self.under_way.retain(|(_, message)| match message {
-            OrderMessage::Submit(Order { id, purpose: Purpose::Entry(_), .. }) => {
-                reports.push_back(Report { arrives, kind: ReportKind::Cancelled(*id) });
-                false
-            }
-            _ => true,
-        });
-        self.settle();
-    }
-
-    /// Ends everything at once, at `price`: working orders and messages are dropped, and the position
-    /// is closed whole. For the ends that no order can wait for: the last tick of the history, of a
-    /// contract, or of its life. `slip` says whether slippage is paid.
-    ///
-    /// Returns the closing fill, if there was a position.
-    pub fn force_close(
-        &mut self,
-        close: &ClosePosition,
-        last: &Tick,
-        now: Timestamp,
-        slip: bool,
-    ) -> Option<Fill> {
-        self.working.clear();
-        self.under_way.clear();
-        self.settle();
-        if self.position == 0 {
-            return None;
-        }
-        let side = if self.position > 0 { Side::Sell } else { Side::Buy };
-        let quantity = self.position.unsigned_abs() as u32;
-        let price = if slip { self.market_price(side, last) } else { last.price };
-        self.position = 0;
-        Some(Fill {
-            id: self.next_fill(),
-            order: close.id,
-            side,
-            quantity,
-            price,
-            slippage: self.cost(side, last.price, price, quantity),
-            commission: self.settings.commission_per_side * i64::from(quantity),
-            time: now,
-            purpose: Purpose::Exit(close.reason),
-            contract: close.contract,
-        })
-    }
-
-    /// What the last tick, which was one of a history bar, values our position at.
-    pub fn marks(&self) -> Marks {
-        self.bar.marks
-    }
-
-    /// The desk closes the position for the day, from `level` inside the history bar that is being played.
-    /// As a stop does that comes before the target; and the close, which fills at the bar's close, fills
-    /// no better than there, since the bar had to pass it.
-    pub fn on_day_locked(&mut self, level: Price) {
-        self.bar.locked_at = Some(level);
-    }
-
-    /// Takes the messages that have arrived, and fills what this trade fills.
-    ///
-    /// What arrives inside a history bar, after its open, is taken at its close, behind what the bar
-    /// has done to the orders that worked before: nobody knows when it did, and an order that the
-    /// market has filled cannot be cancelled.
-    pub fn on_tick(&mut self, tick: &Tick) {
-        let is_of_bar = tick.flags.any(TickFlags::OF_BAR);
-        let is_inside = is_of_bar && !tick.flags.any(TickFlags::BAR_OPEN);
-        self.matched += 1;
-        let mut left = tick.size;
-        if is_of_bar {
-            self.enter_bar(tick);
-        }
-        if !is_inside {
-            self.receive_until(tick.time, false);
-        }
-        self.match_orders(tick, &mut left, false);
-        if is_inside && tick.flags.any(TickFlags::BAR_CLOSE) {
-            self.sweep(tick.time);
-            self.receive_until(tick.time, true);
-            self.match_orders(tick, &mut left, true);
-        }
-        self.sweep(tick.time);
-        self.settle();
-        if is_of_bar {
-            self.mark_bar(tick);
-        }
     }
 
     /// Matches the orders that arrived inside the history bar that ends (`late`), or all others.
@@ -844,6 +727,111 @@ impl SimulatedExchange {
     fn cost(&self, side: Side, expected: Price, price: Price, quantity: u32) -> Money {
         let one = price.value_from(expected, self.settings.point_value) * side.sign();
         one.max(Money::ZERO) * i64::from(quantity)
+    }
+}
+
+impl Venue for SimulatedExchange {
+    #[inline]
+    fn next_report(&self) -> Timestamp {
+        self.reports.front().map_or(Timestamp::MAX, |report| report.arrives)
+    }
+
+    fn take_report(&mut self, now: Timestamp) -> Option<Report> {
+        self.reports.pop_front_if(|report| report.arrives <= now)
+    }
+
+    fn impossible_quotes(&self) -> u64 {
+        self.impossible_quotes
+    }
+
+    fn calm(&self) -> (Timestamp, Price, Price) {
+        (self.next_arrival, self.quiet_from, self.quiet_to)
+    }
+
+    /// Cancels the entries that wait; exits stay for the next session.
+    fn on_session_end(&mut self, now: Timestamp) {
+        for working in &mut self.working {
+            working.done |= matches!(working.order.purpose, Purpose::Entry(_));
+        }
+        self.sweep(now);
+        let arrives = now.saturating_add(self.settings.acknowledgement_latency);
+        let reports = &mut self.reports;
+        self.under_way.retain(|(_, message)| match message {
+            OrderMessage::Submit(Order { id, purpose: Purpose::Entry(_), .. }) => {
+                reports.push_back(Report { arrives, kind: ReportKind::Cancelled(*id) });
+                false
+            }
+            _ => true,
+        });
+        self.settle();
+    }
+
+    fn close_out(
+        &mut self,
+        close: &ClosePosition,
+        last: &Tick,
+        now: Timestamp,
+        slip: bool,
+    ) -> ClosedOut {
+        self.working.clear();
+        self.under_way.clear();
+        self.settle();
+        if self.position == 0 {
+            return ClosedOut::AtOnce(None);
+        }
+        let side = if self.position > 0 { Side::Sell } else { Side::Buy };
+        let quantity = self.position.unsigned_abs() as u32;
+        let price = if slip { self.market_price(side, last) } else { last.price };
+        self.position = 0;
+        ClosedOut::AtOnce(Some(Fill {
+            id: self.next_fill(),
+            order: close.id,
+            side,
+            quantity,
+            price,
+            slippage: self.cost(side, last.price, price, quantity),
+            commission: self.settings.commission_per_side * i64::from(quantity),
+            time: now,
+            purpose: Purpose::Exit(close.reason),
+            contract: close.contract,
+        }))
+    }
+
+    fn marks(&self) -> Marks {
+        self.bar.marks
+    }
+
+    /// As a stop does, the close comes before the target; and it, which fills at the bar's close, fills
+    /// no better than at `level`, since the bar had to pass it.
+    fn on_day_locked(&mut self, level: Price) {
+        self.bar.locked_at = Some(level);
+    }
+
+    /// What arrives inside a history bar, after its open, is taken at its close, behind what the bar
+    /// has done to the orders that worked before: nobody knows when it did, and an order that the
+    /// market has filled cannot be cancelled.
+    fn on_tick(&mut self, tick: &Tick) {
+        let is_of_bar = tick.flags.any(TickFlags::OF_BAR);
+        let is_inside = is_of_bar && !tick.flags.any(TickFlags::BAR_OPEN);
+        self.matched += 1;
+        let mut left = tick.size;
+        if is_of_bar {
+            self.enter_bar(tick);
+        }
+        if !is_inside {
+            self.receive_until(tick.time, false);
+        }
+        self.match_orders(tick, &mut left, false);
+        if is_inside && tick.flags.any(TickFlags::BAR_CLOSE) {
+            self.sweep(tick.time);
+            self.receive_until(tick.time, true);
+            self.match_orders(tick, &mut left, true);
+        }
+        self.sweep(tick.time);
+        self.settle();
+        if is_of_bar {
+            self.mark_bar(tick);
+        }
     }
 }
 

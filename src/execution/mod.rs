@@ -1,8 +1,8 @@
 //! Orders, fills, positions, and the rules in front of them.
 //!
 //! The [`Desk`] stands on our side: it turns decisions into orders, holds the account, and enforces
-//! the rule constraints. The [`SimulatedExchange`] stands on the other side of a line with latency:
-//! orders arrive late, and so do its reports. Both are stages of plain structs; neither allocates
+//! the rule constraints. A [`Venue`] stands behind it. The [`SimulatedExchange`] is one, on the other
+//! side of a line with latency: orders arrive late, and so do its reports. Both are stages of plain structs; neither allocates
 //! after construction.
 //!
 //! # How the simulated exchange fills
@@ -38,6 +38,7 @@ mod ledger;
 mod order;
 mod rules;
 mod trade;
+mod venue;
 mod working_orders;
 
 pub use account::Account;
@@ -50,6 +51,7 @@ pub use order::{
 };
 pub use rules::{Refusal, RuleConstraints};
 pub use trade::{EquityPoint, ExitReason, Trade};
+pub use venue::{ClosedOut, Venue};
 
 #[cfg(test)]
 mod broker_tests;

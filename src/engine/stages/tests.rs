@@ -7,7 +7,7 @@ use super::*;
 use crate::engine::decision::DecisionTiming;
 use crate::execution::{
     Account, Bracket, Decision, EquityPoint, ExchangeSettings, LimitFill, OrderKind,
-    RuleConstraints, Slippage, Target, Trade,
+    RuleConstraints, Slippage, Target, Trade, Venue,
 };
 use crate::features::IndicatorSettings;
 use crate::market::{Calendar, Instrument, Money, Side, TickFlags, Timeframe, Timestamp};
@@ -251,11 +251,11 @@ proptest! {
             fast.on_tick(tick, &mut seen);
             slow.trading.forget_calm();
             slow.on_tick(tick, &mut seen_slowly);
-            prop_assert!(fast.trading.exchange().position().unsigned_abs() <= u64::from(MOST));
-            let nothing_comes = fast.trading.exchange().orders() == 0 && fast.trading.exchange().next_report() == Timestamp::MAX;
+            prop_assert!(fast.trading.venue().position().unsigned_abs() <= u64::from(MOST));
+            let nothing_comes = fast.trading.venue().orders() == 0 && fast.trading.venue().next_report() == Timestamp::MAX;
             if nothing_comes {
-                prop_assert_eq!(fast.trading.desk().ledger().position(), fast.trading.exchange().position());
-                if fast.trading.exchange().position() == 0 {
+                prop_assert_eq!(fast.trading.desk().ledger().position(), fast.trading.venue().position());
+                if fast.trading.venue().position() == 0 {
                     prop_assert!(!fast.trading.desk().is_waiting(), "{:?}", fast.trading.desk());
                 }
             }
