@@ -183,7 +183,7 @@ fn graphs(set: &ModelSet, backend: &dyn Backend, count: u64) {
     let mut random = Random::new(3, 0);
     for kind in GraphKind::ALL {
         let mut graph = set.graph(kind, backend, PASSES as usize).expect("it was verified");
-        for input in 0..set.manifest().graphs[kind.name()].inputs.len() {
+        for input in 0..kind.inputs().len() {
             graph.input(input).fill_with(|| random.unit() as f32 * 2.0 - 1.0);
         }
         timed(&format!("  graph {}", kind.name()), count, |_| {

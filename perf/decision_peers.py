@@ -11,7 +11,8 @@ Prints a JSON line a peer and decision, in microseconds. Decisions:
 
 The opportunity is given, not derived from the logits. Peers:
 
-* onnxruntime: its graphs, every input and output bound beforehand, so that little of the time is Python's;
+* onnxruntime: its graphs, every input and output bound beforehand, so that little of the time is Python's; an LSTM's
+  known rows are run before, as the engine does;
 * pytorch_eager: the same networks and masks;
 * pytorch_loop: what one would write first. For each agent 30 times its embedder and the head with nn.Dropout in
   training mode, which draws its own masks, and regime once.
@@ -31,7 +32,7 @@ from torch.nn.functional import relu
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "training"))
 
-from algospace_train import masks, networks, parity  # noqa: E402
+from algospace_train import masks, networks, parity, two_parts  # noqa: E402
 
 SET = ROOT / "models" / "untrained"
 GRAPHS = {
@@ -51,15 +52,28 @@ class Bound:
         self.state["execute"] = np.zeros((1, 1), np.float32)
         for number, name in enumerate(nets.risk.OUTPUTS):
             self.state[name] = self.state["proposal"][:, number : number + 1]
-        self.runs = {name: self.bind(name, network) for name, network in nets.named_children()}
+        self.runs = {}
+        for name, network in nets.named_children():
+            if name not in two_parts.ENCODERS:
+                self.runs[name] = self.bind(name, name, network.INPUTS, network.OUTPUTS)
+                continue
+            matrix = given[f"{name}_matrix"]
+            _, rows, columns = matrix.shape
+            self.state |= {f"{name}_known": matrix[:, :-1].copy(), f"{name}_row": matrix[:, -1:].copy()}
+            parts = two_parts.shapes(rows, columns, networks.EMBEDDING)
+            self.state |= {f"{name}_{part}": np.zeros((1, 1, networks.EMBEDDING), np.float32) for part in parts["prefix"][1]}
+            # What the known rows give is computed before the close.
+            self.bind(name, f"{name}_prefix", *parts["prefix"])()
+            self.runs[name] = self.bind(name, f"{name}_step", *parts["step"])
 
-    def bind(self, graph, network):
-        session = parity.session((SET / f"{graph}.onnx").read_bytes())
+    def bind(self, name, file, inputs, outputs):
+        session = parity.session((SET / f"{file}.onnx").read_bytes())
         binding = session.io_binding()
-        for name in network.INPUTS:
-            self.place(binding.bind_input, name, f"{graph}_matrix" if name == "matrix" else name)
-        for name in network.OUTPUTS:
-            self.place(binding.bind_output, name, graph if name == "embedding" else name)
+        own = ("matrix", "known", "row", "hidden", "cell")
+        for key in inputs:
+            self.place(binding.bind_input, key, f"{name}_{key}" if key in own else key)
+        for key in outputs:
+            self.place(binding.bind_output, key, name if key == "embedding" else f"{name}_{key}" if key in own else key)
         return lambda: session.run_with_iobinding(binding)
 
     def place(self, bind, name, key):

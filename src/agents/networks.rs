@@ -1,6 +1,6 @@
 //! The six graphs, and what they say.
 
-use super::model_set::{GraphKind, ModelSet, ModelSetError};
+use super::model_set::{GraphKind, ModelSet, ModelSetError, Value};
 use super::risk::Wish;
 use crate::inference::{Backend, Graph, InferenceError};
 use crate::matrix::MatrixKind;
@@ -13,25 +13,12 @@ pub struct Networks {
     pub tactical: Box<dyn Graph>,
     /// `matrix` → `regime`
     pub regime: Box<dyn Graph>,
-    /// `structure`, `tactical`, `regime`, `context`, `account`, `mask_1`, `mask_2` → `logits`
+    /// Embeddings, regime, context, account and masks → `logits`
     pub core: Box<dyn Graph>,
-    /// `regime`, `opportunity`, `volatility`, `context`, `account` → `size`, `stop`, `reward`
+    /// Regime, opportunity, volatility, context and account → `size`, `stop`, `reward`
     pub risk: Box<dyn Graph>,
-    /// `structure`, `tactical`, `regime`, `context`, `account`, `opportunity`, `proposal` → `execute`
+    /// Embeddings, regime, context, account, opportunity and proposal → `execute`
     pub gate: Box<dyn Graph>,
-}
-
-/// Places of the core's inputs.
-struct Core;
-
-impl Core {
-    const STRUCTURE: usize = 0;
-    const TACTICAL: usize = 1;
-    const REGIME: usize = 2;
-    const CONTEXT: usize = 3;
-    const ACCOUNT: usize = 4;
-    const FIRST_MASK: usize = 5;
-    const SECOND_MASK: usize = 6;
 }
 
 /// A number that is none, or a graph that failed: nothing may be done on it.
@@ -65,48 +52,66 @@ impl Networks {
         })
     }
 
-    /// Runs the encoder of a matrix; what it gives is in its output.
-    pub(super) fn encode(&mut self, matrix: MatrixKind, window: &[f32]) -> Result<&[f32], Fault> {
-        let graph = match matrix {
+    /// The encoder of a matrix.
+    fn encoder(&mut self, matrix: MatrixKind) -> &mut dyn Graph {
+        let encoder = match matrix {
             MatrixKind::Structure => &mut self.structure,
             MatrixKind::Tactical => &mut self.tactical,
             MatrixKind::Regime => &mut self.regime,
             MatrixKind::Context => unreachable!("the context is seen as it is"),
         };
+        encoder.as_mut()
+    }
+
+    /// Does what an encoder can do before the newest row of its window is there.
+    pub(super) fn prepare(&mut self, matrix: MatrixKind, known: &[f32]) {
+        // What fails here fails again when the encoder is run.
+        let _ = self.encoder(matrix).prepare(known);
+    }
+
+    /// Runs the encoder of a matrix; what it gives is in its output.
+    pub(super) fn encode(&mut self, matrix: MatrixKind, window: &[f32]) -> Result<&[f32], Fault> {
+        let graph = self.encoder(matrix);
         graph.input(0).copy_from_slice(window);
         graph.run()?;
         sound(graph.output(0))
     }
 
-    /// Shows the core and the gate what an encoder gave.
-    pub(super) fn show(&mut self, matrix: MatrixKind, numbers: &[f32]) {
-        let place = match matrix {
-            MatrixKind::Structure => Core::STRUCTURE,
-            MatrixKind::Tactical => Core::TACTICAL,
-            MatrixKind::Regime => {
-                self.risk.input(0).copy_from_slice(numbers);
-                Core::REGIME
+    /// Shows a value to every graph that takes it.
+    fn show(&mut self, value: Value, numbers: &[f32]) {
+        for (kind, graph) in [
+            (GraphKind::Core, &mut self.core),
+            (GraphKind::Risk, &mut self.risk),
+            (GraphKind::Gate, &mut self.gate),
+        ] {
+            if let Some(place) = kind.place(value) {
+                graph.input(place).copy_from_slice(numbers);
             }
-            MatrixKind::Context => {
-                self.risk.input(3).copy_from_slice(numbers);
-                Core::CONTEXT
-            }
+        }
+    }
+
+    /// Shows what an encoder gave, or the context.
+    pub(super) fn show_matrix(&mut self, matrix: MatrixKind, numbers: &[f32]) {
+        let value = match matrix {
+            MatrixKind::Structure => Value::Structure,
+            MatrixKind::Tactical => Value::Tactical,
+            MatrixKind::Regime => Value::Regime,
+            MatrixKind::Context => Value::Context,
         };
-        self.core.input(place).copy_from_slice(numbers);
-        self.gate.input(place).copy_from_slice(numbers);
+        self.show(value, numbers);
     }
 
     /// Shows everyone the account.
     pub(super) fn show_account(&mut self, account: &[f32]) {
-        self.core.input(Core::ACCOUNT).copy_from_slice(account);
-        self.risk.input(4).copy_from_slice(account);
-        self.gate.input(4).copy_from_slice(account);
+        self.show(Value::Account, account);
     }
 
     /// Lets masks be written, by agent, pass and unit, one layer after the other.
     pub(super) fn write_masks(&mut self, mut write: impl FnMut(usize, &mut [f32])) {
-        for (layer, place) in [Core::FIRST_MASK, Core::SECOND_MASK].into_iter().enumerate() {
-            write(layer, self.core.input(place));
+        for (layer, mask) in [Value::Mask1, Value::Mask2].into_iter().enumerate() {
+            if let Some(place) = GraphKind::Core.place(mask) {
+                write(layer, self.core.input(place));
+            }
         }
     }
 
@@ -118,9 +123,8 @@ impl Networks {
 
     /// What the risk sub-system wishes.
     pub(super) fn wish(&mut self, opportunity: &[f32], volatility: f32) -> Result<Wish, Fault> {
-        self.risk.input(1).copy_from_slice(opportunity);
-        self.risk.input(2)[0] = volatility;
-        self.gate.input(5).copy_from_slice(opportunity);
+        self.show(Value::Opportunity, opportunity);
+        self.show(Value::Volatility, &[volatility]);
         self.risk.run()?;
         let [size, stop, reward] = [0, 1, 2].map(|output| self.risk.output(output)[0]);
         let wish = Wish { size, stop, reward };
@@ -129,7 +133,7 @@ impl Networks {
 
     /// Probability that the gate gives to executing.
     pub(super) fn execute(&mut self, wish: &Wish) -> Result<f32, Fault> {
-        self.gate.input(6).copy_from_slice(&[wish.size, wish.stop, wish.reward]);
+        self.show(Value::Proposal, &[wish.size, wish.stop, wish.reward]);
         self.gate.run()?;
         let execute = self.gate.output(0)[0];
         if (0.0..=1.0).contains(&execute) { Ok(execute) } else { Err(Fault) }

@@ -61,6 +61,8 @@ pub struct Agents {
     foreseen: Option<Arc<Foreseen>>,
     /// Bars that end by then are warm-up: nobody listens to what is thought on them.
     warm_until: Timestamp,
+    /// Whether the last bar was warm-up.
+    is_watching: bool,
     record: Option<DecisionRecord>,
 }
 
@@ -123,12 +125,14 @@ impl Agents {
             levels: Levels::NONE,
             foreseen: None,
             warm_until: Timestamp::MIN,
+            is_watching: false,
             record: None,
             networks,
         }
     }
 
-    /// Looks up what the encoders give instead of running them: it was computed beforehand from the same rows.
+    /// Looks up what the encoders give instead of running them: it was computed beforehand from the
+    /// same rows.
     pub fn foresee(&mut self, foreseen: Arc<Foreseen>) {
         self.foreseen = Some(foreseen);
     }
@@ -169,7 +173,7 @@ impl Agents {
             }
             let window = seen.window.window().map_err(|_| Reason::NotReady)?;
             if kind == MatrixKind::Context {
-                networks.show(kind, window);
+                networks.show_matrix(kind, window);
             } else {
                 let encoding = &mut encodings[kind as usize];
                 let foretold =
@@ -179,11 +183,26 @@ impl Agents {
                     None => networks.encode(kind, window).ok(),
                 };
                 encoding.copy_from_slice(numbers.ok_or(Reason::Fault)?);
-                networks.show(kind, encoding);
+                networks.show_matrix(kind, encoding);
             }
             seen.shown = seen.newest;
         }
         Ok(())
+    }
+
+    /// Lets the encoders see all rows of the next windows but the newest, which is not there yet.
+    fn encode_known(&mut self) {
+        // What was foreseen is not computed again.
+        if self.foreseen.is_some() {
+            return;
+        }
+        for kind in ENCODED {
+            let window = &self.seen[kind as usize].window;
+            if let Ok(whole) = window.window() {
+                let (_, width) = window.shape();
+                self.networks.prepare(kind, &whole[width..]);
+            }
+        }
     }
 
     /// Shows the core the masks of a question, unless it has them.
@@ -289,7 +308,8 @@ impl Strategy for Agents {
     }
 
     fn on_bar(&mut self, bar: &Bar, question: u64, account: &Account) -> Option<Decision> {
-        if bar.end <= self.warm_until && self.warm_until > Timestamp::MIN {
+        self.is_watching = bar.end <= self.warm_until && self.warm_until > Timestamp::MIN;
+        if self.is_watching {
             return None;
         }
         let (bar_end, position) = (bar.end, account.position);
@@ -306,7 +326,14 @@ impl Strategy for Agents {
     }
 
     fn prepare(&mut self, question: u64) {
-        self.write_masks(question);
+        if self.is_watching {
+            return;
+        }
+        let backend = Arc::clone(&self.backend);
+        backend.together(&mut || {
+            self.write_masks(question);
+            self.encode_known();
+        });
     }
 
     fn backend(&self) -> Option<Arc<dyn Backend>> {
@@ -332,7 +359,8 @@ pub(crate) fn account_inputs(account: &Account, most: u32) -> [f32; 5] {
     .map(|number| number.clamp(-CLIP, CLIP) as f32)
 }
 
-/// The market's range as the networks see it; see [`super::model_set::VOLATILITY`]. 0 where there is none.
+/// The market's range as the networks see it; see [`super::model_set::VOLATILITY`]. 0 where there
+/// is none.
 pub(crate) fn volatility_input(levels: &Levels, tick_size: Price) -> f32 {
     let ticks = levels.average_true_range / tick_size.as_f64();
     if ticks > 0.0 { libm::log(ticks / QUIET_RANGE).clamp(-CLIP, CLIP) as f32 } else { 0.0 }

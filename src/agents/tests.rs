@@ -272,14 +272,48 @@ fn the_mean_of_the_passes_converges_as_the_root_of_their_number() {
     }
 }
 
-/// Whether and for which question masks were made beforehand changes nothing.
+/// Whether, when and for which question something was done beforehand changes nothing.
 #[test]
 fn preparing_changes_no_decision() {
     let (mut plain, mut prepared) = (ready(built_in(settings())), ready(built_in(settings())));
+    let mut random = Random::new(10, 0);
     let guesses = [1, 2, 9, 4, 4];
     for (question, guess) in (1..).zip(guesses) {
         prepared.prepare(guess);
+        if question > 2 {
+            let row = observation(&mut random, 98 + question);
+            plain.observe(&row);
+            prepared.observe(&row);
+        }
         assert_eq!(ask(&mut plain, question, &account()), ask(&mut prepared, question, &account()));
+    }
+}
+
+/// The built-in set as it was in format 1: the same weights, each encoder in one graph.
+fn format_1() -> ModelSet {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["tests/fixtures/model_set_format_1", "models/untrained"];
+    let read = |name: &str| {
+        let paths = folders.map(|folder| root.join(folder).join(name));
+        std::fs::read(paths.iter().find(|path| path.exists()).unwrap_or(&paths[0]))
+    };
+    ModelSet::from_files("format 1", &read).unwrap()
+}
+
+#[test]
+fn a_set_of_format_1_decides_the_same() {
+    let old = format_1();
+    assert_eq!((old.manifest().format, SET.manifest().format), (1, 2));
+    old.verify(&Cpu::new()).unwrap();
+    let mut old = ready(Agents::new(&old, Arc::new(Cpu::new()), settings()).unwrap());
+    let mut new = ready(built_in(settings()));
+    let mut random = Random::new(10, 0);
+    for question in 1..4 {
+        let row = observation(&mut random, 100 + question);
+        old.observe(&row);
+        new.observe(&row);
+        assert_eq!(ask(&mut old, question, &account()), ask(&mut new, question, &account()));
+        new.prepare(question + 1);
     }
 }
 
@@ -489,14 +523,17 @@ fn a_set_loads_whole_or_is_refused_by_name() {
         bytes[middle] ^= 1;
         bytes
     };
-    for file in ["structure.onnx", "regime.onnx", "golden.safetensors", "weights.safetensors"] {
+    for file in ["structure_step.onnx", "regime.onnx", "golden.safetensors", "weights.safetensors"]
+    {
         let damaged = changed(file, flipped).unwrap_err();
         assert!(matches!(&damaged, Problem::Damaged { file: of, .. } if of == file), "{damaged}");
     }
     let half = changed("manifest.json", |bytes| bytes[..bytes.len() / 2].to_vec()).unwrap_err();
     assert!(matches!(half, Problem::Manifest(_)), "{half}");
     for (from, to) in [
-        ("\"format\": 1", "\"format\": 2"),
+        ("\"format\": 2", "\"format\": 3"),
+        ("\"format\": 2", "\"format\": 1"),
+        ("\"hidden\"", "\"hiden\""),
         ("\"temperature\": 1.0", "\"temperature\": 0.0"),
         ("\"probability\": 0.2", "\"probability\": 1.0"),
         ("philox4x32-10", "xorshift"),
@@ -522,7 +559,7 @@ fn a_set_loads_whole_or_is_refused_by_name() {
 fn a_set_whose_graph_gives_something_else_is_refused() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/untrained");
     let [tactical, gate] =
-        ["tactical.onnx", "gate.onnx"].map(|file| std::fs::read(folder.join(file)).unwrap());
+        ["tactical_step.onnx", "gate.onnx"].map(|file| std::fs::read(folder.join(file)).unwrap());
     assert_ne!(tactical, gate);
     let hash = |bytes: &[u8]| -> String {
         use sha2::{Digest, Sha256};

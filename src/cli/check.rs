@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::progress::Progress;
 use super::{Failure, say, stop};
-use crate::agents::model_set::{GOLDEN_TOLERANCE, GraphFile, GraphKind, shapes_text};
+use crate::agents::model_set::{GOLDEN_TOLERANCE, GraphFile, shapes_text};
 use crate::config::{Config, Mode, StrategyKind, process_variables};
 use crate::market::{Instrument, Timestamp};
 use crate::performance::{
@@ -247,8 +247,7 @@ fn check_models(config: &Config) -> Result<(Vec<String>, Value), Failure> {
         ),
     ];
     let mut graphs = Vec::new();
-    for kind in GraphKind::ALL {
-        let GraphFile { file, inputs, outputs, .. } = &manifest.graphs[kind.name()];
+    for GraphFile { file, inputs, outputs, .. } in set.files() {
         let (inputs, outputs) = (shapes_text(inputs), shapes_text(outputs));
         lines.push(format!("  {file}: {inputs} → {outputs}"));
         graphs.push(json!({ "file": file, "inputs": inputs, "outputs": outputs }));

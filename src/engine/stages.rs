@@ -109,13 +109,15 @@ pub(crate) struct Deciding<S> {
     answers: VecDeque<Answer>,
     records: VecDeque<DecisionRecord>,
     observes: bool,
+    /// The next question, if nothing was done for it beforehand.
+    unprepared: Option<u64>,
 }
 
 impl<S: Strategy> Deciding<S> {
     pub(crate) fn new(features: FeatureStage, strategy: S, most_answers: usize) -> Deciding<S> {
         let (answers, observes) = (VecDeque::with_capacity(most_answers), strategy.observes());
         let records = VecDeque::with_capacity(if observes { most_answers } else { 0 });
-        Deciding { features, strategy, answers, records, observes }
+        Deciding { features, strategy, answers, records, observes, unprepared: None }
     }
 }
 
@@ -138,10 +140,17 @@ impl<S: Strategy> Downstream for Deciding<S> {
         let decision = self.strategy.on_bar(bar, question.number, account);
         self.records.extend(self.strategy.take_record());
         self.answers.push_back(Answer { question: *question, decision, is_overdue: false });
+        self.unprepared = Some(question.number + 1);
     }
 
     fn take_answer(&mut self) -> Option<Answer> {
-        self.answers.pop_front()
+        let answer = self.answers.pop_front();
+        // All answers were acted on, so there is time.
+        if let (None, Some(question)) = (&answer, self.unprepared) {
+            self.unprepared = None;
+            self.strategy.prepare(question);
+        }
+        answer
     }
 
     fn take_record(&mut self, question: u64) -> Option<DecisionRecord> {

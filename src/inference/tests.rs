@@ -1,7 +1,9 @@
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::agents::model_set::{GraphKind, ModelSet};
+use crate::agents::model_set::{GraphKind, ModelSet, Value};
 use crate::random::Random;
 use crate::strategy::AGENTS;
 
@@ -31,8 +33,7 @@ fn a_graph_gives_the_same_bits_again_and_on_another_backend() {
     for kind in GraphKind::ALL {
         let mut graphs =
             [Cpu::new(), Cpu::new()].map(|backend| set.graph(kind, &backend, 7).unwrap());
-        let inputs = set.manifest().graphs[kind.name()].inputs.len();
-        let outputs = set.manifest().graphs[kind.name()].outputs.len();
+        let (inputs, outputs) = (kind.inputs().len(), kind.outputs().len());
         for input in 0..inputs {
             let numbers = graphs[0].input(input);
             numbers.fill_with(|| random.unit() as f32 * 6.0 - 3.0);
@@ -56,8 +57,8 @@ fn a_graph_gives_the_same_bits_again_and_on_another_backend() {
 fn outputs(set: &ModelSet, kind: GraphKind, backend: &Cpu, passes: usize, seed: u64) -> Vec<f32> {
     let mut graph = set.graph(kind, backend, passes).unwrap();
     let mut random = Random::new(seed, 0);
-    for (index, input) in set.manifest().graphs[kind.name()].inputs.iter().enumerate() {
-        let is_mask = input.name.starts_with("mask");
+    for (index, input) in kind.inputs().iter().enumerate() {
+        let is_mask = matches!(input, Value::Mask1 | Value::Mask2);
         graph.input(index).fill_with(|| match random.unit() as f32 {
             unit if is_mask => {
                 if unit < 0.2 {
@@ -73,25 +74,39 @@ fn outputs(set: &ModelSet, kind: GraphKind, backend: &Cpu, passes: usize, seed: 
     graph.output(0).to_vec()
 }
 
-/// Our kernels give the bits of rten's operators.
+/// The built-in set as it was in format 1, where an LSTM runs over a whole window at once.
+fn format_1() -> ModelSet {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["tests/fixtures/model_set_format_1", "models/untrained"];
+    let read = |name: &str| {
+        let paths = folders.map(|folder| root.join(folder).join(name));
+        std::fs::read(paths.iter().find(|path| path.exists()).unwrap_or(&paths[0]))
+    };
+    ModelSet::from_files("format 1", &read).unwrap()
+}
+
+/// Our kernels give the bits of rten's operators, on whole windows and in two parts.
 #[test]
 fn kernels_give_what_rten_gives() {
-    let set = ModelSet::built_in().unwrap();
     for onnx in [
-        &include_bytes!("../../models/untrained/structure.onnx")[..],
-        include_bytes!("../../models/untrained/tactical.onnx"),
+        &include_bytes!("../../tests/fixtures/model_set_format_1/structure.onnx")[..],
+        include_bytes!("../../models/untrained/structure_prefix.onnx"),
+        include_bytes!("../../models/untrained/structure_step.onnx"),
         include_bytes!("../../models/untrained/core.onnx"),
     ] {
         assert!(Cpu::has_kernel(onnx));
     }
+    let (whole, parts) = (format_1(), ModelSet::built_in().unwrap());
     let (kernels, rten) = (Cpu::new(), Cpu::without_kernels());
     for kind in [GraphKind::Structure, GraphKind::Tactical, GraphKind::Core] {
         let passes: &[usize] = if kind == GraphKind::Core { &[1, 3, 7, 30, 64] } else { &[1] };
         for (seed, &passes) in (0..5).flat_map(|seed| passes.iter().map(move |p| (seed, p))) {
-            let [ours, theirs] =
-                [&kernels, &rten].map(|backend| outputs(&set, kind, backend, passes, seed));
-            assert_eq!(ours, theirs, "{kind:?}, {passes} passes");
-            assert!(ours.iter().all(|number| number.is_finite()) && ours[0] != ours[1]);
+            let theirs = outputs(&whole, kind, &rten, passes, seed);
+            assert!(theirs.iter().all(|number| number.is_finite()) && theirs[0] != theirs[1]);
+            for set in [&whole, &parts] {
+                let ours = outputs(set, kind, &kernels, passes, seed);
+                assert_eq!(ours, theirs, "{kind:?}, {passes} passes");
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ fn every_graph_gives_what_pytorch_gives() {
     for (backend, kind) in
         backends().iter().flat_map(|backend| GraphKind::ALL.map(|kind| (backend, kind)))
     {
-        let described = &set.manifest().graphs[kind.name()];
+        let [inputs, outputs] = kind.shapes(set.manifest());
         let mut loaded: HashMap<usize, Box<dyn Graph>> = HashMap::new();
         let mut largest: f32 = 0.0;
         for case in 0..32 {
@@ -51,11 +51,11 @@ fn every_graph_gives_what_pytorch_gives() {
             let graph = loaded
                 .entry(passes)
                 .or_insert_with(|| set.graph(kind, backend.as_ref(), passes).unwrap());
-            for (index, input) in described.inputs.iter().enumerate() {
+            for (index, input) in inputs.iter().enumerate() {
                 graph.input(index).copy_from_slice(&floats(tensor(&input.name).data()));
             }
             graph.run().unwrap();
-            for (index, output) in described.outputs.iter().enumerate() {
+            for (index, output) in outputs.iter().enumerate() {
                 let expected = floats(tensor(&output.name).data());
                 assert_eq!(expected.len(), graph.output(index).len());
                 for (ours, theirs) in graph.output(index).iter().zip(expected) {
@@ -135,10 +135,10 @@ fn cases(set: &ModelSet, cases: usize, windows: Option<&Windows>) -> Kept {
     // What the encoders gave goes into the graphs behind them.
     let mut encodings: [Vec<Vec<f32>>; 3] = Default::default();
     for kind in GraphKind::ALL {
-        let described = &set.manifest().graphs[kind.name()];
+        let [inputs, outputs] = kind.shapes(set.manifest());
         let mut graph = set.graph(kind, &backend, 3).unwrap();
         for case in 0..cases {
-            for (index, input) in described.inputs.iter().enumerate() {
+            for (index, input) in inputs.iter().enumerate() {
                 let numbers = graph.input(index);
                 let real = |encoded: usize| windows.map(|_| encodings[encoded][case].clone());
                 let given = match (input.name.as_str(), kind) {
@@ -162,7 +162,7 @@ fn cases(set: &ModelSet, cases: usize, windows: Option<&Windows>) -> Kept {
                 kept.keep(format!("{}/{case}/{}", kind.name(), input.name), shape, &numbers);
             }
             graph.run().unwrap();
-            for (index, output) in described.outputs.iter().enumerate() {
+            for (index, output) in outputs.iter().enumerate() {
                 let numbers = graph.output(index);
                 let shape = shape_of(&output.name, numbers.len(), &output.shape.len());
                 kept.keep(format!("{}/{case}/{}", kind.name(), output.name), shape, numbers);

@@ -24,7 +24,7 @@ import torch
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "training"))
 
-from algospace_train import networks, parity  # noqa: E402
+from algospace_train import networks, parity, two_parts  # noqa: E402
 
 UNTRAINED = ROOT / "models" / "untrained"
 FIXTURE = ROOT / "tests" / "fixtures" / "model_parity.safetensors"
@@ -39,12 +39,9 @@ class ModelSet:
         manifest = json.loads((directory / "manifest.json").read_text())
         self.seed = manifest["seed"]
         self.networks = dict(networks.load(directory / manifest["weights"]["file"]).named_children())
-        self.sessions = {
-            name: parity.session((directory / graph["file"]).read_bytes())
-            for name, graph in manifest["graphs"].items()
-        }
-        if list(self.networks) != list(self.sessions):
-            sys.exit(f"{directory} has graphs {list(self.sessions)}; the networks are {list(self.networks)}")
+        self.runs = two_parts.runs(directory, manifest)
+        if list(self.networks) != list(self.runs):
+            sys.exit(f"{directory} has graphs {list(self.runs)}; the networks are {list(self.networks)}")
 
 
 def write(models):
@@ -53,7 +50,7 @@ def write(models):
         cases = parity.random_cases(network, np.random.default_rng([SEED, number]), PASSES, models.seed)
         outputs = parity.pinned(network, cases)
         for inputs, expected in zip(cases, outputs, strict=True):
-            largest = max(largest, parity.difference(expected, parity.onnx_runtime(models.sessions[name], inputs)))
+            largest = max(largest, parity.difference(expected, models.runs[name](inputs)))
         tensors |= parity.tensors(name, [inputs | expected for inputs, expected in zip(cases, outputs, strict=True)])
     if not largest <= parity.TOLERANCE:
         sys.exit(f"ONNX Runtime is {largest} from PyTorch: the fixture is not written")
@@ -78,7 +75,7 @@ def compare(models, files):
             cases[graph] += 1
             for peer, outputs in (
                 ("PyTorch", parity.pytorch(network, inputs)),
-                ("ONNX Runtime", parity.onnx_runtime(models.sessions[graph], inputs)),
+                ("ONNX Runtime", models.runs[graph](inputs)),
             ):
                 worst[graph][peer] = max(worst[graph][peer], parity.difference(engine, outputs))
     if not worst:

@@ -22,7 +22,7 @@ import safetensors.numpy
 import torch
 from torch import nn
 
-from algospace_train import masks, parity
+from algospace_train import masks, parity, two_parts
 from algospace_train.networks import PASSES, Networks, untrained
 from algospace_train.whole_file import write_whole
 
@@ -129,26 +129,31 @@ def export(networks: Networks, directory: Path, card: Card) -> None:
         print(f"{graph_name}: {len(encoded[graph_name]):,} bytes, {largest:.1e} from PyTorch")
 
     weights = {key: value.numpy() for key, value in networks.state_dict().items()}
-    files = {f"{graph_name}.onnx": content for graph_name, content in encoded.items()}
+    graphs: dict[str, tuple[bytes, dict, dict]] = {}
+    for graph_name, network in networks.named_children():
+        if graph_name in two_parts.ENCODERS:
+            (_, rows, columns), (_, units) = network.INPUTS["matrix"], network.OUTPUTS["embedding"]
+            parts = two_parts.split(encoded[graph_name])
+            for part, of in two_parts.shapes(rows, columns, units).items():
+                graphs[f"{graph_name}_{part}"] = (parts[part], *of)
+        else:
+            graphs[graph_name] = (encoded[graph_name], network.INPUTS, network.OUTPUTS)
+    files = {f"{graph_name}.onnx": content for graph_name, (content, _, _) in graphs.items()}
     files["weights.safetensors"] = safetensors.numpy.save(weights)
     files["golden.safetensors"] = safetensors.numpy.save(golden(networks, seed))
 
     def file(of: str) -> dict[str, str]:
         return {"file": of, "sha256": hashlib.sha256(files[of]).hexdigest()}
 
-    def shapes(of: dict) -> list[dict]:
-        return [{"name": key, "shape": list(shape)} for key, shape in of.items()]
-
     manifest = {
-        "format": 1,
+        "format": two_parts.FORMAT,
         "name": card.name,
         "trained": card.trained,
         "description": card.description,
         "feature_schema": json.loads(FEATURE_SCHEMA.read_text()) if FEATURE_SCHEMA.exists() else None,
         "graphs": {
-            graph_name: file(f"{graph_name}.onnx")
-            | {"inputs": shapes(network.INPUTS), "outputs": shapes(network.OUTPUTS)}
-            for graph_name, network in networks.named_children()
+            graph_name: two_parts.described(content, f"{graph_name}.onnx", inputs, outputs)
+            for graph_name, (content, inputs, outputs) in graphs.items()
         },
         "golden": file("golden.safetensors"),
         "weights": file("weights.safetensors"),

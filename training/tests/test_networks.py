@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn.functional import relu
 
-from algospace_train import export, masks, parity
+from algospace_train import export, masks, parity, two_parts
 from algospace_train.networks import Networks, untrained
 
 
@@ -73,6 +73,17 @@ class NetworksKeepTheirPromises(unittest.TestCase):
         graph = export.graph(self.networks.core)
         self.assertEqual(graph, export.graph(untrained(7).core))
         self.assertNotIn(b".py", graph)
+
+    def test_an_encoder_in_two_parts_gives_what_its_network_gives(self):
+        network = self.networks.tactical
+        parts = two_parts.split(export.graph(network))
+        prefix, step = parity.session(parts["prefix"]), parity.session(parts["step"])
+        matrix = parity.random_inputs(network, self.random, ())["matrix"]
+        state = parity.onnx_runtime(prefix, {"known": matrix[:, :-1]})
+        given = parity.onnx_runtime(step, {"row": matrix[:, -1:], **state})
+        self.assertLessEqual(parity.difference(parity.pytorch(network, {"matrix": matrix}), given), parity.TOLERANCE)
+        with self.assertRaises(two_parts.NotAnEncoder):
+            two_parts.split(export.graph(self.networks.gate))
 
     def test_a_value_that_is_not_finite_is_infinitely_far(self):
         right = np.array([0.0, 1.0], dtype=np.float32)

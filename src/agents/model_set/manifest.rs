@@ -1,13 +1,15 @@
 //! `manifest.json`: what a model set says of itself.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use super::schema::FeatureSchema;
 
-/// The version of the manifest that this program reads.
-pub const FORMAT: u32 = 1;
+/// The formats of a set that this program reads: 1 has every encoder in one graph, 2 the LSTMs in
+/// two, of which the second is what remains to be done at a close.
+pub const FORMATS: RangeInclusive<u32> = 1..=2;
 
 /// What a model set says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

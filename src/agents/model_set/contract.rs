@@ -1,0 +1,287 @@
+//! What goes into each graph of a set and what comes out: names, shapes and order, said once.
+
+use super::manifest::{Dimension, GraphFile, Manifest, NamedShape, PassesName};
+use super::schema::{ACCOUNT, OPPORTUNITY, PROPOSAL, VOLATILITY};
+use crate::matrix::MatrixKind;
+use crate::strategy::{AGENTS, CLASSES};
+
+/// The graphs of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GraphKind {
+    /// The structure matrix to its embedding.
+    Structure,
+    /// The tactical matrix to its embedding.
+    Tactical,
+    /// The regime matrix to the regime vector.
+    Regime,
+    /// Embeddings, regime, context, account and masks to the agents' logits.
+    Core,
+    /// The risk sub-system.
+    Risk,
+    /// The decision gate.
+    Gate,
+}
+
+/// A tensor that a graph takes or gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// All rows of a window, oldest first.
+    Matrix,
+    /// All rows but the newest.
+    Known,
+    /// The newest row.
+    Row,
+    /// What an encoder remembers of the known rows: the hidden part.
+    Hidden,
+    /// The other part.
+    Cell,
+    /// What an encoder makes of its matrix.
+    Embedding,
+    /// The embedding of the structure matrix.
+    Structure,
+    /// The embedding of the tactical matrix.
+    Tactical,
+    /// The regime vector.
+    Regime,
+    /// The row of the volume profile.
+    Context,
+    /// See [`ACCOUNT`].
+    Account,
+    /// The dropout mask of the first layer, by agent, pass and unit.
+    Mask1,
+    /// The dropout mask of the second layer.
+    Mask2,
+    /// By agent, pass and class.
+    Logits,
+    /// See [`OPPORTUNITY`].
+    Opportunity,
+    /// See [`VOLATILITY`].
+    Volatility,
+    /// See [`PROPOSAL`].
+    Proposal,
+    /// The first number of a proposal.
+    Size,
+    /// The second.
+    Stop,
+    /// The third.
+    Reward,
+    /// The gate's probability.
+    Execute,
+}
+
+impl Value {
+    /// Its name in the manifest and the ONNX files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Value::Matrix => "matrix",
+            Value::Known => "known",
+            Value::Row => "row",
+            Value::Hidden => "hidden",
+            Value::Cell => "cell",
+            Value::Embedding => "embedding",
+            Value::Structure => "structure",
+            Value::Tactical => "tactical",
+            Value::Regime => "regime",
+            Value::Context => "context",
+            Value::Account => "account",
+            Value::Mask1 => "mask_1",
+            Value::Mask2 => "mask_2",
+            Value::Logits => "logits",
+            Value::Opportunity => "opportunity",
+            Value::Volatility => "volatility",
+            Value::Proposal => "proposal",
+            Value::Size => PROPOSAL[0],
+            Value::Stop => PROPOSAL[1],
+            Value::Reward => PROPOSAL[2],
+            Value::Execute => "execute",
+        }
+    }
+}
+
+impl GraphKind {
+    /// Every graph, in the order in which they run.
+    pub const ALL: [GraphKind; 6] = [
+        GraphKind::Structure,
+        GraphKind::Tactical,
+        GraphKind::Regime,
+        GraphKind::Core,
+        GraphKind::Risk,
+        GraphKind::Gate,
+    ];
+
+    /// Its name in the manifest.
+    pub const fn name(self) -> &'static str {
+        match self {
+            GraphKind::Structure => "structure",
+            GraphKind::Tactical => "tactical",
+            GraphKind::Regime => "regime",
+            GraphKind::Core => "core",
+            GraphKind::Risk => "risk",
+            GraphKind::Gate => "gate",
+        }
+    }
+
+    /// What goes in, in order.
+    pub const fn inputs(self) -> &'static [Value] {
+        use Value::*;
+        match self {
+            GraphKind::Structure | GraphKind::Tactical | GraphKind::Regime => &[Matrix],
+            GraphKind::Core => &[Structure, Tactical, Regime, Context, Account, Mask1, Mask2],
+            GraphKind::Risk => &[Regime, Opportunity, Volatility, Context, Account],
+            GraphKind::Gate => {
+                &[Structure, Tactical, Regime, Context, Account, Opportunity, Proposal]
+            }
+        }
+    }
+
+    /// What comes out, in order.
+    pub const fn outputs(self) -> &'static [Value] {
+        use Value::*;
+        match self {
+            GraphKind::Structure | GraphKind::Tactical => &[Embedding],
+            GraphKind::Regime => &[Regime],
+            GraphKind::Core => &[Logits],
+            GraphKind::Risk => &[Size, Stop, Reward],
+            GraphKind::Gate => &[Execute],
+        }
+    }
+
+    /// The place of an input, if it is one.
+    pub fn place(self, input: Value) -> Option<usize> {
+        self.inputs().iter().position(|&value| value == input)
+    }
+
+    /// The files that it is made of in a set of this format: from format 2 on, an LSTM is in two
+    /// parts.
+    pub(super) fn parts(self, format: u32) -> Vec<Part> {
+        let pieces: &[Piece] = match self {
+            GraphKind::Structure | GraphKind::Tactical if format >= 2 => {
+                &[Piece::Prefix, Piece::Step]
+            }
+            _ => &[Piece::Whole],
+        };
+        pieces.iter().map(|&piece| Part { kind: self, piece }).collect()
+    }
+}
+
+/// How much of a graph a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// All of it.
+    Whole,
+    /// What an encoder makes of the known rows.
+    Prefix,
+    /// What it makes of that and the newest row.
+    Step,
+}
+
+/// A file of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    kind: GraphKind,
+    piece: Piece,
+}
+
+impl Part {
+    /// Every file's graph in a set of this format.
+    pub(super) fn all(format: u32) -> Vec<Part> {
+        GraphKind::ALL.into_iter().flat_map(|kind| kind.parts(format)).collect()
+    }
+
+    /// Its name in the manifest.
+    pub(super) const fn name(self) -> &'static str {
+        match (self.piece, self.kind) {
+            (Piece::Prefix, GraphKind::Structure) => "structure_prefix",
+            (Piece::Step, GraphKind::Structure) => "structure_step",
+            (Piece::Prefix, _) => "tactical_prefix",
+            (Piece::Step, GraphKind::Tactical) => "tactical_step",
+            (_, kind) => kind.name(),
+        }
+    }
+
+    const fn inputs(self) -> &'static [Value] {
+        match self.piece {
+            Piece::Whole => self.kind.inputs(),
+            Piece::Prefix => &[Value::Known],
+            Piece::Step => &[Value::Row, Value::Hidden, Value::Cell],
+        }
+    }
+
+    const fn outputs(self) -> &'static [Value] {
+        match self.piece {
+            Piece::Prefix => &[Value::Hidden, Value::Cell],
+            Piece::Whole | Piece::Step => self.kind.outputs(),
+        }
+    }
+
+    /// Its inputs and outputs by the rest of the manifest.
+    pub(super) fn shapes(self, manifest: &Manifest) -> [Vec<NamedShape>; 2] {
+        [self.inputs(), self.outputs()].map(|values| self.kind.shapes_of(values, manifest))
+    }
+}
+
+impl GraphKind {
+    /// The inputs and outputs of the whole graph by the rest of the manifest. A width that is not
+    /// there is 0.
+    pub fn shapes(self, manifest: &Manifest) -> [Vec<NamedShape>; 2] {
+        [self.inputs(), self.outputs()].map(|values| self.shapes_of(values, manifest))
+    }
+
+    fn shapes_of(self, values: &[Value], manifest: &Manifest) -> Vec<NamedShape> {
+        let shape = |&value: &Value| NamedShape {
+            name: value.name().to_owned(),
+            shape: self.shape(value, manifest),
+        };
+        values.iter().map(shape).collect()
+    }
+
+    fn shape(self, value: Value, manifest: &Manifest) -> Vec<Dimension> {
+        use Dimension::Fixed;
+        let row = |width| vec![Fixed(1), Fixed(width)];
+        let by_pass =
+            |width| vec![Fixed(AGENTS.len()), Dimension::Passes(PassesName::Passes), Fixed(width)];
+        let rows = |rows, columns| vec![Fixed(1), Fixed(rows), Fixed(columns)];
+        let matrices = &manifest.feature_schema.matrices;
+        let matrix = matrices.of(match self {
+            GraphKind::Structure => MatrixKind::Structure,
+            GraphKind::Tactical => MatrixKind::Tactical,
+            _ => MatrixKind::Regime,
+        });
+        match value {
+            Value::Matrix => rows(matrix.rows, matrix.columns.len()),
+            Value::Known => rows(matrix.rows - 1, matrix.columns.len()),
+            Value::Row => rows(1, matrix.columns.len()),
+            Value::Hidden | Value::Cell => {
+                let prefix = Part { kind: self, piece: Piece::Prefix };
+                rows(1, last_of_first(&manifest.graphs[prefix.name()]))
+            }
+            Value::Embedding => row(self.encoding_width(manifest)),
+            Value::Structure => row(GraphKind::Structure.encoding_width(manifest)),
+            Value::Tactical => row(GraphKind::Tactical.encoding_width(manifest)),
+            Value::Regime => row(GraphKind::Regime.encoding_width(manifest)),
+            Value::Context => row(matrices.context.columns.len()),
+            Value::Account => row(ACCOUNT.len()),
+            Value::Mask1 => by_pass(manifest.dropout.widths[0]),
+            Value::Mask2 => by_pass(manifest.dropout.widths[1]),
+            Value::Logits => by_pass(CLASSES.len()),
+            Value::Opportunity => row(OPPORTUNITY.len()),
+            Value::Volatility => row(VOLATILITY.len()),
+            Value::Proposal => row(PROPOSAL.len()),
+            Value::Size | Value::Stop | Value::Reward | Value::Execute => row(1),
+        }
+    }
+
+    /// How many numbers an encoder gives, by its file's own word; 0 where it says none.
+    pub(super) fn encoding_width(self, manifest: &Manifest) -> usize {
+        let parts = self.parts(manifest.format);
+        parts.last().map_or(0, |part| last_of_first(&manifest.graphs[part.name()]))
+    }
+}
+
+/// The last size of a graph's first output; 0 where it is not fixed.
+fn last_of_first(graph: &GraphFile) -> usize {
+    match graph.outputs.first().and_then(|first| first.shape.last()) {
+        Some(Dimension::Fixed(size)) => *size,
+        _ => 0,
+    }
+}
