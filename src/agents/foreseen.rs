@@ -1,4 +1,4 @@
-//! What the encoders give on a history, computed before the run that decides on it.
+//! The encoders' outputs on a history, computed before the run that decides on it.
 //!
 //! Encodings depend on bars alone, and not on the account, so a backtest computes them beforehand
 //! and on several threads: [`foresee`] takes the history once with nobody in the decision seat but
@@ -29,7 +29,7 @@ pub struct Foreseen {
     encodings: [Encodings; 3],
 }
 
-/// Encodings of one matrix, row by row from the first whole window on; NaN where there is none.
+/// Encodings of one matrix, row by row from the first whole window on; NaN where absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Encodings {
     first: u64,
@@ -38,8 +38,8 @@ struct Encodings {
 }
 
 impl Foreseen {
-    /// What the encoder of a matrix gives after the row of this number; `None` if it failed or the
-    /// window was not whole.
+    /// Returns the encoder's output for a matrix after the row of this number; `None` if it failed
+    /// or the window was not whole.
     ///
     /// # Panics
     /// For the context, which has no encoder.

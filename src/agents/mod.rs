@@ -1,10 +1,11 @@
 //! The team of agents in the decision seat.
 //!
-//! On every close of the tactical matrix's bars, [`Agents`] decide in two stages. First each of three agents votes, in
-//! many passes with dropout, on what its encoder made of its matrix; their vote is an opportunity if it is
-//! confident enough, and if they and their passes agree. Then the risk sub-system proposes size, stop and
-//! target, the rules cut it down, and the gate lets it pass or not. What came of it all is a
-//! [`DecisionRecord`](crate::strategy::DecisionRecord). Anything that is missing, fails, or is no number means that nothing is done.
+//! On every close of the tactical matrix's bars, [`Agents`] decide in two stages. First each of
+//! three agents votes, in many passes with dropout, on what its encoder made of its matrix; their
+//! vote is an opportunity if it is confident enough, and if they and their passes agree. Then the
+//! risk sub-system proposes size, stop and target, the rules cut it down, and the gate lets it pass
+//! or not. What came of it all is a [`DecisionRecord`](crate::strategy::DecisionRecord). If an
+//! input is missing, a network fails or an output is NaN, no order is sent.
 //!
 //! The networks come as a [`model_set::ModelSet`], which loads whole or is refused.
 

@@ -21,7 +21,7 @@ pub struct Networks {
     pub gate: Box<dyn Graph>,
 }
 
-/// A number that is none, or a graph that failed: nothing may be done on it.
+/// A NaN, or a graph that failed: nothing may be done on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault;
 
@@ -32,7 +32,7 @@ impl From<InferenceError> for Fault {
 }
 
 impl Networks {
-    /// Loads the graphs of a set for so many passes (≥ 1).
+    /// Loads the graphs of a set for this number of passes (≥ 1).
     ///
     /// # Errors
     /// If the backend does not take one.
@@ -121,7 +121,7 @@ impl Networks {
         sound(self.core.output(0))
     }
 
-    /// What the risk sub-system wishes.
+    /// Returns the risk sub-system's raw action.
     pub(super) fn wish(&mut self, opportunity: &[f32], volatility: f32) -> Result<Wish, Fault> {
         self.show(Value::Opportunity, opportunity);
         self.show(Value::Volatility, &[volatility]);

@@ -1,4 +1,4 @@
-//! What the risk sub-system proposes, under rules that always win.
+//! The risk sub-system's proposal, under rules that always win.
 
 use crate::execution::{Account, Target};
 use crate::market::{Money, Price};
@@ -22,11 +22,11 @@ pub struct RiskRules {
     pub strong_node: f64,
     /// Smallest price step.
     pub tick_size: Price,
-    /// What one contract gains by a tick.
+    /// Gain of one contract by a tick.
     pub tick_value: Money,
 }
 
-/// What the risk sub-system's network said.
+/// The output of the risk sub-system's network.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wish {
     /// Share of the most contracts.
@@ -41,7 +41,7 @@ impl Wish {
     /// Ranges of size, stop and reward.
     pub const RANGES: [(f32, f32); 3] = [(0.0, 1.0), (0.5, 3.0), (1.0, 5.0)];
 
-    /// Whether each number is one, and in its range.
+    /// Returns whether each number is finite and in its range.
     pub fn is_sound(&self) -> bool {
         let numbers = [self.size, self.stop, self.reward];
         let within = |(number, (least, most)): (f32, (f32, f32))| number >= least && number <= most;
@@ -50,13 +50,13 @@ impl Wish {
 }
 
 impl RiskRules {
-    /// A wish that is sound as a proposal to enter in `direction`, with as many contracts as the rules leave, maybe
-    /// none.
+    /// A wish that is sound as a proposal to enter in `direction`, with as many contracts as the
+    /// rules leave, maybe none.
     ///
-    /// The stop lies at the wished distance, or at a strong node beyond it that is no farther than the farthest
-    /// stop that can be wished. Distances are rounded up to ticks, and contracts down: the risk of all
-    /// contracts is at most [`RiskRules::max_risk_per_trade`] of equity, and at most what is left until the day's
-    /// drawdown limit.
+    /// The stop lies at the wished distance, or at a strong node beyond it that is no farther than
+    /// the farthest stop that can be wished. Distances are rounded up to ticks, and contracts down:
+    /// the risk of all contracts is at most [`RiskRules::max_risk_per_trade`] of equity, and at
+    /// most what is left until the day's drawdown limit.
     ///
     /// # Errors
     /// If there is no average true range.

@@ -14,7 +14,7 @@ use crate::matrix::{MatrixKind, Window};
 use crate::strategy::{AGENTS, DecisionRecord, Opportunity, Reason};
 use crate::strategy::{Levels, Observation, Strategy};
 
-/// What the account's and market's numbers are cut to.
+/// Bound to which the account's and market's numbers are cut.
 const CLIP: f64 = 3.0;
 
 /// Range of a quiet market, in ticks: what the volatility input is measured by.
@@ -24,7 +24,7 @@ const QUIET_RANGE: f64 = 8.0;
 pub(super) const ENCODED: [MatrixKind; 3] =
     [MatrixKind::Structure, MatrixKind::Tactical, MatrixKind::Regime];
 
-/// How the agents decide.
+/// The settings of the agents' decisions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AgentSettings {
     /// Passes of each agent (1 to 65,535).
@@ -55,13 +55,13 @@ pub struct Agents {
     timeframe: Timeframe,
     /// The last rows of each matrix, by [`MatrixKind`].
     seen: [Seen; 4],
-    /// What each encoder made of its matrix, by [`ENCODED`].
+    /// Each encoder's output for its matrix, by [`ENCODED`].
     encodings: [Vec<f32>; 3],
     levels: Levels,
     foreseen: Option<Arc<Foreseen>>,
     /// Bars that end by then are warm-up: nobody listens to what is thought on them.
     warm_until: Timestamp,
-    /// Whether the last bar was warm-up.
+    /// `true` if the last bar was warm-up.
     is_watching: bool,
     record: Option<DecisionRecord>,
 }
@@ -268,10 +268,10 @@ impl Agents {
 }
 
 impl AgentSettings {
-    /// Why a vote is no opportunity, if it is none.
+    /// Records why a vote is not an opportunity, if so.
     fn judge(&self, vote: &Opportunity, account: &Account, record: &mut DecisionRecord) {
         let side = if vote.direction == Target::Long { Side::Buy } else { Side::Sell };
-        // Each says what holds of an opportunity, so that what is no number passes nothing.
+        // Each says what holds of an opportunity, so that NaN passes nothing.
         for (reason, holds) in [
             (Reason::Confidence, vote.confidence >= self.confidence_threshold),
             (Reason::Epistemic, vote.epistemic <= self.maximum_epistemic),
@@ -359,8 +359,8 @@ pub(crate) fn account_inputs(account: &Account, most: u32) -> [f32; 5] {
     .map(|number| number.clamp(-CLIP, CLIP) as f32)
 }
 
-/// The market's range as the networks see it; see [`super::model_set::VOLATILITY`]. 0 where there
-/// is none.
+/// The market's range as the networks see it; see [`super::model_set::VOLATILITY`]. 0
+/// where absent.
 pub(crate) fn volatility_input(levels: &Levels, tick_size: Price) -> f32 {
     let ticks = levels.average_true_range / tick_size.as_f64();
     if ticks > 0.0 { libm::log(ticks / QUIET_RANGE).clamp(-CLIP, CLIP) as f32 } else { 0.0 }

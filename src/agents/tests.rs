@@ -206,7 +206,7 @@ fn nothing_is_decided_until_every_window_is_whole_again_after_a_missing_row() {
     assert!(ask(&mut agents, 102, &account()).1.reasons.has(Reason::NotReady));
 }
 
-/// Without dropout every pass says the same: nothing to disagree on, whatever the agents disagree on among themselves.
+/// Without dropout every pass says the same: passes agree, even where the agents do not.
 #[test]
 fn without_dropout_the_passes_of_an_agent_agree() {
     let mut core = SET.graph(GraphKind::Core, &Cpu::new(), 30).unwrap();
@@ -226,8 +226,9 @@ fn without_dropout_the_passes_of_an_agent_agree() {
     }
 }
 
-/// Monte Carlo dropout is Monte Carlo: over many decisions on the same matrices the mean of T passes is off from
-/// the mean of 20,000 by as much as the standard error says, which falls as 1/√T.
+/// Monte Carlo dropout is Monte Carlo: over many decisions on the same matrices the mean of T
+/// passes is off from the mean of 20,000 by as much as the standard error says, which falls as
+/// 1/√T.
 #[test]
 fn the_mean_of_the_passes_converges_as_the_root_of_their_number() {
     const ALL: usize = 20_000;
@@ -262,7 +263,7 @@ fn the_mean_of_the_passes_converges_as_the_root_of_their_number() {
                 agent.chunks_exact(count).map(|some| some.iter().sum::<f64>() / count as f64);
             let groups = (ALL / count) as f64;
             let squares: f64 = means.map(|some| (some - mean).powi(2)).sum::<f64>() / groups;
-            // The sampling error of a variance over so many groups is √(2/groups) of it.
+            // The sampling error of a variance over that many groups is √(2/groups) of it.
             let expected = variance / count as f64;
             assert!(
                 (squares / expected - 1.0).abs() < 5.0 * (2.0 / groups).sqrt(),
@@ -272,7 +273,7 @@ fn the_mean_of_the_passes_converges_as_the_root_of_their_number() {
     }
 }
 
-/// Whether, when and for which question something was done beforehand changes nothing.
+/// Work that was done beforehand, at any time and for any question, changes nothing.
 #[test]
 fn preparing_changes_no_decision() {
     let (mut plain, mut prepared) = (ready(built_in(settings())), ready(built_in(settings())));
@@ -317,7 +318,7 @@ fn a_set_of_format_1_decides_the_same() {
     }
 }
 
-/// A graph that says what it is told to, whatever it sees.
+/// A graph with given outputs for any input.
 struct Says {
     inputs: Vec<Vec<f32>>,
     outputs: Vec<Vec<f32>>,
@@ -356,7 +357,8 @@ impl Backend for Here {
     }
 }
 
-/// What six graphs say: each output's numbers, taken round and round, and which of them fails.
+/// Returns networks of six graphs: each output's numbers, taken round and round, and which of them
+/// fails.
 fn saying(numbers: &[f32], fails: Option<usize>) -> Networks {
     let mut next = numbers.iter().copied().cycle();
     let mut graph = |place: usize, inputs: &[usize], outputs: &[usize]| -> Box<dyn Graph> {
@@ -387,7 +389,7 @@ fn any_level() -> impl proptest::strategy::Strategy<Value = f64> {
     prop_oneof![4 => 0.0f64..40.0, 4 => 4500.0f64..4700.0, 1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, 0.0, -3.0, 1e300])]
 }
 
-/// What a decision must keep, whatever the networks said.
+/// Asserts what a decision must keep for any output of the networks.
 fn assert_within_the_rules(
     decision: &Decision,
     record: &DecisionRecord,
@@ -410,8 +412,8 @@ fn assert_within_the_rules(
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(500, 2000)))]
 
-    /// No combination of what the networks say, of levels and of accounts places what a rule forbids; and what is no
-    /// number places nothing, and reaches no record.
+    /// No combination of what the networks say, of levels and of accounts places what a rule
+    /// forbids; and what is no number places nothing, and reaches no record.
     #[test]
     fn whatever_the_networks_say_the_rules_hold(
         numbers in prop::collection::vec(any_number(), 1..60),
@@ -608,8 +610,8 @@ fn what_is_foreseen_is_what_the_encoders_give() {
     }
 }
 
-/// Counts what the encoders are run on: of a warm-up only the last window of each matrix, which the first question
-/// is about.
+/// Counts what the encoders are run on: of a warm-up only the last window of each matrix, which the
+/// first question is about.
 #[test]
 fn of_a_warm_up_only_the_last_windows_are_encoded() {
     let minutes = |number: u64| Timestamp::from_nanos(number as i64 * 5 * Timestamp::MINUTE);

@@ -1,10 +1,11 @@
 //! Stage one: many passes of several agents into one opportunity.
 //!
-//! With pᵢ the softmax of pass i after calibration and p̄ their mean over passes and agents: confidence is p̄ of the
-//! direction; aleatoric uncertainty the mean entropy of the pᵢ; epistemic uncertainty the mutual information
-//! H(p̄) − mean H(pᵢ), which is what the passes disagree on. Source: Y. Gal, "Uncertainty in Deep Learning" (2016), §3.3;
-//! temperature scaling: C. Guo et al., "On Calibration of Modern Neural Networks" (2017). Logarithms are natural
-//! and the same bits on every machine.
+//! With pᵢ the softmax of pass i after calibration and p̄ their mean over passes and agents:
+//! confidence is p̄ of the direction; aleatoric uncertainty the mean entropy of the pᵢ; epistemic
+//! uncertainty the mutual information H(p̄) − mean H(pᵢ), which is what the passes disagree on.
+//! Source: Y. Gal, "Uncertainty in Deep Learning" (2016), §3.3; temperature scaling: C. Guo et al.,
+//! "On Calibration of Modern Neural Networks" (2017). Logarithms are natural and the same bits on
+//! every machine.
 
 use crate::execution::Target;
 use crate::strategy::{AGENTS, CLASSES, Opportunity};
@@ -12,8 +13,9 @@ use crate::strategy::{AGENTS, CLASSES, Opportunity};
 const SHORT: usize = 0;
 const LONG: usize = 2;
 
-/// What the agents' logits come to: for each agent, for each pass, a number for each class. `None` if one of them
-/// is no finite number, there are none, or the temperature is so small that it leaves none.
+/// Counts the agents' logits: for each agent, for each pass, a number for each class. `None` if one
+/// of them is not finite, if `logits` is empty, or if the temperature is so small that a result is
+/// not finite.
 pub fn count_votes(logits: &[f32], temperature: f64) -> Option<Opportunity> {
     let passes = logits.len() / (AGENTS.len() * CLASSES.len());
     if passes == 0 || !logits.iter().all(|logit| logit.is_finite()) {

@@ -2,7 +2,7 @@
 
 use crate::market::{Money, Price, Side};
 
-/// What the desk knows of the account when a decision is asked for.
+/// The account, as the desk knows it when a decision is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Contracts held: positive long, negative short.
@@ -21,13 +21,13 @@ pub struct Account {
     pub day_high: Money,
     /// Equity at which trading stops for the day.
     pub day_limit: Money,
-    /// Round trips in a row that earned (positive) or lost (negative), the last one included; 0 before the
-    /// first and after one that did neither.
+    /// Round trips in a row that earned (positive) or lost (negative), the last one included; 0
+    /// before the first and after one that did neither.
     pub streak: i32,
 }
 
 impl Account {
-    /// Whether the position, or an entry on its way, has that side.
+    /// Returns whether the position, or an entry on its way, has that side.
     pub fn holds(&self, side: Side) -> bool {
         self.position.signum() == side.sign() || self.entering == Some(side)
     }

@@ -4,18 +4,19 @@ use super::order::{Fill, Purpose};
 use crate::execution::{ExitReason, Trade};
 use crate::market::{Money, Price, Side, Timestamp};
 
-/// Cash and position, exact to the nano-dollar, and wide enough for any price, size and point value:
-/// ten thousand contracts of a yen bond are worth more than [`Money`] holds, their profit is not.
+/// Cash and position, exact to the nano-dollar, and wide enough for any price, size and point
+/// value: ten thousand contracts of a yen bond are worth more than [`Money`] holds, their profit is
+/// not.
 ///
 /// The position is held by average price: its cost basis is the exact sum of what was paid, and a
-/// partial exit takes its share of it, rounded towards zero to the nano-dollar; the rounding stays in
-/// the basis of the rest, so nothing is ever lost:
+/// partial exit takes its share of it, rounded towards zero to the nano-dollar; the rounding stays
+/// in the basis of the rest, so nothing is ever lost:
 ///
 /// `equity = initial capital + Σ sold − Σ bought + position × mark − Σ costs`, to the integer.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    /// Nano-dollars for one price unit and contract, as a fraction in lowest terms: of every built-in
-    /// instrument a whole number, which saves each valuation a division of 128 bits.
+    /// Nano-dollars for one price unit and contract, as a fraction in lowest terms: of every
+    /// built-in instrument a whole number, which saves each valuation a division of 128 bits.
     value_of_unit: (i64, i64),
     /// In nano-dollars, as all that is wide here.
     cash: i128,
@@ -104,7 +105,7 @@ impl Ledger {
         Money::from_wide(self.cash + self.open_profit(mark))
     }
 
-    /// Whether [`Money`] holds cash and equity at `mark`.
+    /// Returns whether [`Money`] holds cash and equity at `mark`.
     pub fn is_in_range(&self, mark: Price) -> bool {
         let holds = |nanos: i128| i64::try_from(nanos).is_ok();
         holds(self.cash) && holds(self.cash + self.open_profit(mark))
@@ -114,7 +115,7 @@ impl Ledger {
         self.value(mark, self.position) - self.basis
     }
 
-    /// When the open round trip began; meaningful while there is a position.
+    /// Returns the start of the open round trip; meaningful while there is a position.
     pub fn entry_time(&self) -> Timestamp {
         self.open.entry_time
     }
@@ -323,7 +324,8 @@ mod tests {
         assert_eq!(equity.to_string(), (100_000.0 - 9.0 * 2.25 + 150.0).to_string());
     }
 
-    /// A resting limit sells one of two while the market is far beyond it: the other is worth the market.
+    /// A resting limit sells one of two while the market is far beyond it: the other is worth the
+    /// market.
     #[test]
     fn what_a_partial_exit_leaves_open_is_valued_at_the_market() {
         let mut ledger = Ledger::new(Money::from_dollars(100_000), POINT_VALUE);

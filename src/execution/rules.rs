@@ -9,16 +9,16 @@ use crate::market::{Price, Timestamp};
 pub struct RuleConstraints {
     /// Most contracts held, long or short, orders on their way counted (≥ 1).
     pub max_position_size: u32,
-    /// Fraction of the trading day's highest equity (0, 1] that may be lost from it; beyond that the
-    /// position is closed and nothing is entered until the next session.
+    /// Fraction of the trading day's highest equity (0, 1] that may be lost from it; beyond that
+    /// the position is closed and nothing is entered until the next session.
     pub max_daily_drawdown: f64,
     /// Most orders sent within any second (≥ 1). Orders that close are never held back, but count.
     pub max_orders_per_second: u32,
-    /// How far a limit or trigger price may lie from the last trade, in ticks (≥ 1).
+    /// Largest distance of a limit or trigger price from the last trade, in ticks (≥ 1).
     pub price_collar_ticks: u32,
 }
 
-/// Why a decision did not become an order.
+/// The reason why a decision did not become an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Refusal {
     /// More contracts than `max_position_size`.
@@ -92,7 +92,7 @@ impl OrderRate {
         OrderRate { sent: vec![Timestamp::MIN; slots].into(), next: 0 }
     }
 
-    /// Whether `orders` more (at most the limit) may be sent at `now`.
+    /// Returns whether `orders` more (at most the limit) may be sent at `now`.
     pub(super) fn allows(&self, orders: usize, now: Timestamp) -> bool {
         let slots = self.sent.len();
         if orders > slots {
@@ -109,7 +109,7 @@ impl OrderRate {
     }
 }
 
-/// Whether `price` lies within `collar_ticks` of the last trade.
+/// Returns whether `price` lies within `collar_ticks` of the last trade.
 pub(super) fn within_collar(
     price: Price,
     last: Price,

@@ -1,10 +1,10 @@
-//! What the desk's account leaves behind: round-trip trades and the equity curve.
+//! Records of the desk's account: round-trip trades and the equity curve.
 
 use serde::{Deserialize, Serialize};
 
 use crate::market::{Money, Price, Side, Timestamp};
 
-/// Why a trade ended.
+/// The reason why a trade ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ExitReason {
     /// The bracket's stop was reached.
@@ -80,7 +80,7 @@ pub struct Trade {
     pub exit_time: Timestamp,
     /// Average exit price, rounded to 1e-9.
     pub exit_price: Price,
-    /// Why it ended (the last exit fill's reason).
+    /// Reason why it ended (the last exit fill's).
     pub exit_reason: ExitReason,
     /// Exact profit or loss before costs. Slippage is inside the fill prices, hence inside this.
     pub gross_pnl: Money,
@@ -92,7 +92,7 @@ pub struct Trade {
     pub mae: Money,
     /// Closed bars of the strategy's timeframe while it was open.
     pub bars_held: u32,
-    /// What slippage cost: the distance of the fills from the traded prices, in money (≥ 0). Already
+    /// Cost of slippage: the distance of the fills from the traded prices, in money (≥ 0). Already
     /// inside `gross_pnl`.
     pub slippage: Money,
 }
@@ -107,7 +107,7 @@ impl Trade {
 /// The account at one instant (every close of the finest bar, and each session's end).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EquityPoint {
-    /// When.
+    /// Time of the point.
     pub time: Timestamp,
     /// Initial capital plus realised profit less costs.
     pub cash: Money,

@@ -4,17 +4,18 @@ use super::exchange::Marks;
 use super::order::{ClosePosition, Fill, OrderPort, Report};
 use crate::market::{Price, Tick, Timestamp};
 
-/// Where orders go: the simulated exchange, or the way to a broker.
+/// The destination of orders: the simulated exchange, or the way to a broker.
 ///
 /// The methods that have a default are those of a venue that lives by market time and fills orders
-/// from ticks. A broker does neither: it takes messages ([`OrderPort`]), and its reports are events of
-/// the run. So the defaults are a broker's.
+/// from ticks. A broker does neither: it takes messages ([`OrderPort`]), and its reports are events
+/// of the run. So the defaults are a broker's.
 pub trait Venue: OrderPort {
     /// Takes a tick that is not calm: messages arrive, and orders fill.
     fn on_tick(&mut self, _tick: &Tick) {}
 
-    /// Returns when the next message arrives, and the prices (inclusive) within which no working order
-    /// can change. A plain trade before the first and within the second need not be shown to the venue.
+    /// Returns when the next message arrives, and the prices (inclusive) within which no working
+    /// order can change. A plain trade before the first and within the second need not be shown to
+    /// the venue.
     fn calm(&self) -> (Timestamp, Price, Price) {
         (Timestamp::MAX, Price::MIN, Price::MAX)
     }
@@ -34,15 +35,16 @@ pub trait Venue: OrderPort {
         Marks::default()
     }
 
-    /// The desk closes the position for the day, from `level` inside the history bar that is played.
+    /// The desk closes the position for the day, from `level` inside the history bar that is
+    /// played.
     fn on_day_locked(&mut self, _level: Price) {}
 
     /// The session is over at `now`.
     fn on_session_end(&mut self, _now: Timestamp) {}
 
-    /// Ends everything at the price of `last`, where the series ends, a contract does, or a part of the
-    /// history is absent: there is no later tick that an order could fill on. `slip` says whether
-    /// slippage is paid. A venue that takes orders only says so, and is sent `close`.
+    /// Ends everything at the price of `last`, where the series ends, a contract does, or a part of
+    /// the history is absent: there is no later tick that an order could fill on. `slip` says
+    /// whether slippage is paid. A venue that takes orders only says so, and is sent `close`.
     fn close_out(
         &mut self,
         _close: &ClosePosition,
@@ -59,7 +61,7 @@ pub trait Venue: OrderPort {
     }
 }
 
-/// How a venue ends a position that no order can end.
+/// The way in which a venue ends a position that no order can end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClosedOut {
     /// Orders and messages are dropped without a report, and the position is closed by this fill if

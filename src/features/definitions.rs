@@ -102,7 +102,7 @@ columns! { FairValueGap, |settings: FairValueGapSettings, values| {
     "fvg_bear_age", Bars, "0 to `max_age`", 2, values.bear.age, "bars since it was confirmed";
     "fvg_bear_fill", Number, "0 to 1", 2, values.bear.fill, "how deep prices have come into it since";
     "fvg_newest_size", Points, "any", 2, values.newest_size,
-        "width of the gap confirmed last, negative if bearish, whatever became of it";
+        "width of the gap confirmed last, negative if bearish, even if its zone is gone";
     "fvg_newest_age", Bars, "0 to `max_age`", 2, values.newest_age, "bars since it was confirmed";
     "fvg_newest_decay", Number, "0 to 1", 2, half_lives_of_an_hour(values.newest_age),
         "2^(−`fvg_newest_age` / 12)";

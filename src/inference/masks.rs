@@ -16,7 +16,7 @@ pub struct DropoutMasks {
     key: [u32; 2],
     /// Words below this are dropped.
     dropped_below: u32,
-    /// What a unit that stays counts.
+    /// Factor of a unit that stays.
     kept: f32,
     agents: u32,
     passes: u32,

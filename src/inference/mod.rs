@@ -1,6 +1,6 @@
 //! Runs ONNX graphs.
 //!
-//! A [`Backend`] loads a graph into a [`Graph`], which owns its inputs and outputs: whoever uses it
+//! A [`Backend`] loads a graph into a [`Graph`], which owns its inputs and outputs: its user
 //! writes into the inputs, runs it, and reads the outputs. So a backend can keep them where its
 //! device wants them. The embedded [`Cpu`] backend is pure Rust, one thread, without a library of
 //! the system. [`OnnxRuntime`] calls a library that the user installs and that is loaded when it is
@@ -28,18 +28,18 @@ pub struct TensorShape {
 }
 
 impl TensorShape {
-    /// How many numbers it holds.
+    /// Returns the number of its values.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Whether it holds none.
+    /// Returns whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// What a graph takes and gives: all of it 32-bit floats.
+/// The inputs and outputs of a graph: all of them 32-bit floats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// Inputs, in the order in which [`Graph::input`] counts them.
@@ -56,7 +56,7 @@ pub enum InferenceError {
     Open {
         /// The backend.
         backend: &'static str,
-        /// Where it was sought.
+        /// Path at which it was sought.
         library: PathBuf,
         /// The backend's words.
         reason: String,
@@ -74,7 +74,7 @@ pub enum InferenceError {
     Name {
         /// `input` or `output`.
         what: &'static str,
-        /// What is missing.
+        /// Name of the missing one.
         name: String,
     },
     /// The graph has another shape there.
@@ -86,7 +86,7 @@ pub enum InferenceError {
         name: String,
         /// The graph's.
         found: String,
-        /// What it should be.
+        /// Expected shape.
         expected: Vec<usize>,
     },
     /// A run failed.

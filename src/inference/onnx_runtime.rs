@@ -21,7 +21,8 @@ pub struct OnnxRuntime {
 }
 
 impl OnnxRuntime {
-    /// Loads the library, `libonnxruntime.so` of ONNX Runtime 1.24 or later, unless the process has loaded it.
+    /// Loads the library, `libonnxruntime.so` of ONNX Runtime 1.24 or later, unless the process has
+    /// loaded it.
     ///
     /// # Errors
     /// If there is no such library there, or it is too old.
@@ -129,7 +130,8 @@ impl Graph for OnnxRuntimeGraph {
     }
 }
 
-/// Checks that a graph has inputs or outputs of these names and shapes; a dimension that it leaves open can be any.
+/// Checks that a graph has inputs or outputs of these names and shapes; a dimension that it leaves
+/// open can be any.
 fn agree(
     what: &'static str,
     wanted: &[TensorShape],

@@ -53,7 +53,7 @@ fn a_graph_gives_the_same_bits_again_and_on_another_backend() {
     }
 }
 
-/// Outputs of a graph for inputs that are drawn anew by `seed`; masks are of 0 and 1.25.
+/// Outputs of a graph for inputs that are drawn by `seed`; masks are of 0 and 1.25.
 fn outputs(set: &ModelSet, kind: GraphKind, backend: &Cpu, passes: usize, seed: u64) -> Vec<f32> {
     let mut graph = set.graph(kind, backend, passes).unwrap();
     let mut random = Random::new(seed, 0);
@@ -129,7 +129,7 @@ fn masks_are_those_of_the_generator() {
 }
 
 proptest! {
-    /// Whatever the width, a unit is what the generator says for its number.
+    /// At any width, a unit is what the generator gives for its number.
     #[test]
     fn every_unit_is_the_generators(seed: u64, decision: u64, widths in prop::array::uniform2(1usize..40)) {
         let widths = widths.map(|blocks| 4 * blocks);

@@ -122,10 +122,8 @@ const STILL_WIDER: &[(&str, usize)] = &[
     ("docs/configuration.md", 18),
     ("docs/pipeline.md", 49),
     ("docs/simulation.md", 64),
-    ("src/agents", 28),
     ("src/engine", 56),
-    ("src/execution", 53),
-    ("src/inference", 2),
+    ("src/execution", 34),
     ("src/random.rs", 1),
     ("src/run", 38),
     ("src/source", 2),
@@ -135,24 +133,24 @@ const STILL_WIDER: &[(&str, usize)] = &[
 /// What comments and documents are not to say, as lower-case phrases of whole words, and how often
 /// they still do.
 const BANNED: &[(&str, usize)] = &[
-    ("anew", 5),
-    ("are none", 5),
+    ("anew", 4),
+    ("are none", 3),
     ("cannot be,", 0),
     ("cannot be.", 8),
-    ("goes on", 17),
-    ("is no number", 3),
-    ("is none", 15),
-    ("so many", 16),
+    ("goes on", 16),
+    ("is no number", 1),
+    ("is none", 7),
+    ("so many", 12),
     ("there is not", 0),
-    ("whatever", 30),
-    ("whoever", 5),
+    ("whatever", 25),
+    ("whoever", 4),
 ];
 
 /// Words with which no doc comment begins.
 const QUESTIONS: [&str; 9] =
     ["How", "What", "Whatever", "When", "Where", "Whether", "Who", "Whoever", "Why"];
 /// Doc comments that still begin with one of them.
-const STILL_QUESTIONS: usize = 275;
+const STILL_QUESTIONS: usize = 206;
 
 /// A file of the tree.
 struct File {

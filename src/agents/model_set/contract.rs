@@ -1,4 +1,4 @@
-//! What goes into each graph of a set and what comes out: names, shapes and order, said once.
+//! The inputs and outputs of each graph of a set: names, shapes and order, said once.
 
 use super::manifest::{Dimension, GraphFile, Manifest, NamedShape, PassesName};
 use super::schema::{ACCOUNT, OPPORTUNITY, PROPOSAL, VOLATILITY};
@@ -31,11 +31,11 @@ pub enum Value {
     Known,
     /// The newest row.
     Row,
-    /// What an encoder remembers of the known rows: the hidden part.
+    /// An encoder's memory of the known rows: the hidden part.
     Hidden,
     /// The other part.
     Cell,
-    /// What an encoder makes of its matrix.
+    /// An encoder's output for its matrix.
     Embedding,
     /// The embedding of the structure matrix.
     Structure,
@@ -121,7 +121,7 @@ impl GraphKind {
         }
     }
 
-    /// What goes in, in order.
+    /// Returns the inputs, in order.
     pub const fn inputs(self) -> &'static [Value] {
         use Value::*;
         match self {
@@ -134,7 +134,7 @@ impl GraphKind {
         }
     }
 
-    /// What comes out, in order.
+    /// Returns the outputs, in order.
     pub const fn outputs(self) -> &'static [Value] {
         use Value::*;
         match self {
@@ -164,14 +164,14 @@ impl GraphKind {
     }
 }
 
-/// How much of a graph a file is.
+/// The part of a graph that a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     /// All of it.
     Whole,
-    /// What an encoder makes of the known rows.
+    /// An encoder's part for the known rows.
     Prefix,
-    /// What it makes of that and the newest row.
+    /// Its part for that and the newest row.
     Step,
 }
 
@@ -271,7 +271,7 @@ impl GraphKind {
         }
     }
 
-    /// How many numbers an encoder gives, by its file's own word; 0 where it says none.
+    /// Returns the number of an encoder's outputs, as its file states it; 0 where it does not.
     pub(super) fn encoding_width(self, manifest: &Manifest) -> usize {
         let parts = self.parts(manifest.format);
         parts.last().map_or(0, |part| last_of_first(&manifest.graphs[part.name()]))

@@ -11,7 +11,7 @@ use super::schema::FeatureSchema;
 /// two, of which the second is what remains to be done at a close.
 pub const FORMATS: RangeInclusive<u32> = 1..=2;
 
-/// What a model set says of itself.
+/// A model set's description of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -19,11 +19,11 @@ pub struct Manifest {
     pub format: u32,
     /// Name of the set.
     pub name: String,
-    /// Whether its networks have learned anything; if not, what they say is noise.
+    /// `true` if its networks are trained; if not, their outputs are noise.
     pub trained: bool,
     /// A sentence on it.
     pub description: String,
-    /// What its networks see.
+    /// The schema of what its networks see.
     pub feature_schema: FeatureSchema,
     /// Its graphs by name.
     pub graphs: BTreeMap<String, GraphFile>,
@@ -33,13 +33,13 @@ pub struct Manifest {
     pub weights: CheckedFile,
     /// Its dropout.
     pub dropout: Dropout,
-    /// How its probabilities are calibrated.
+    /// Calibration of its probabilities.
     pub calibration: Calibration,
-    /// What it was trained on.
+    /// The data that it was trained on.
     pub training: Training,
     /// Seed of its weights and its training.
     pub seed: u64,
-    /// Whatever was measured.
+    /// Measurements.
     pub metrics: BTreeMap<String, f64>,
     /// Revision of the code that made it.
     pub revision: Option<String>,
@@ -87,7 +87,7 @@ pub struct NamedShape {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Dimension {
-    /// So many.
+    /// A fixed number.
     Fixed(usize),
     /// As many as there are passes.
     Passes(PassesName),
@@ -117,7 +117,7 @@ pub struct Dropout {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// What logits are divided by, fitted on the outcomes of trades.
+    /// Divisor of logits, fitted on the outcomes of trades.
     pub temperature: f64,
     /// Expected calibration error without it.
     pub expected_calibration_error_before: Option<f64>,

@@ -53,13 +53,13 @@ const GENERATOR: &str = "philox4x32-10";
 #[derive(Debug, thiserror::Error)]
 #[error("model set {set}: {problem}")]
 pub struct ModelSetError {
-    /// Where the set is.
+    /// Place of the set.
     pub set: String,
-    /// What is wrong with it.
+    /// Its fault.
     pub problem: Box<Problem>,
 }
 
-/// What is wrong with a set.
+/// A fault of a set.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// There is no such folder.
@@ -74,10 +74,10 @@ pub enum Problem {
     Missing {
         /// Which.
         file: String,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
-    /// The manifest is none.
+    /// The manifest is invalid.
     #[error("manifest.json: {0}; export the set again")]
     Manifest(serde_json::Error),
     /// A file name that leads out of the set.
@@ -133,15 +133,15 @@ pub enum Problem {
         what: &'static str,
         /// Its value.
         value: String,
-        /// What it can be.
+        /// Its range.
         range: String,
     },
-    /// A file of tensors is none, or lacks one.
+    /// A file of tensors is invalid, or lacks one.
     #[error("{file}: {reason}; export the set again")]
     Tensors {
         /// Which.
         file: String,
-        /// What is wrong.
+        /// Fault that was found.
         reason: String,
     },
     /// A number is NaN or infinite.
@@ -157,7 +157,7 @@ pub enum Problem {
     Inference {
         /// Which.
         graph: &'static str,
-        /// Why.
+        /// Cause.
         source: InferenceError,
     },
     /// The golden masks are not those that the manifest's seed and dropout give.
@@ -196,7 +196,7 @@ pub enum Problem {
         key: &'static str,
         /// Its value.
         value: String,
-        /// What the set has.
+        /// Value in the set.
         made_for: String,
     },
 }
@@ -312,12 +312,12 @@ impl ModelSet {
         Ok(ModelSet { origin, sha256, manifest, graphs, golden })
     }
 
-    /// Where it is: a folder, or `built-in`.
+    /// Returns its place: a folder, or `built-in`.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// What it says of itself.
+    /// Returns its description of itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -349,7 +349,7 @@ impl ModelSet {
         ModelSetError { set: self.origin.clone(), problem: Box::new(problem) }
     }
 
-    /// Loads one of its graphs for so many passes (≥ 1).
+    /// Loads one of its graphs for this number of passes (≥ 1).
     ///
     /// # Errors
     /// If the backend does not take it.
@@ -397,7 +397,7 @@ impl ModelSet {
         }
     }
 
-    /// The parts of an encoder as one graph for so many windows at once.
+    /// The parts of an encoder as one graph for this number of windows at once.
     fn two_parts(
         &self,
         kind: GraphKind,
@@ -431,8 +431,8 @@ impl ModelSet {
         Ok(largest)
     }
 
-    /// Whether the core's golden masks of a case are those of decision = case under the set's seed:
-    /// they say that the manifest's dropout is that of the exporter.
+    /// Checks that the core's golden masks of a case are those of decision = case under the set's
+    /// seed: they say that the manifest's dropout is that of the exporter.
     fn verify_masks(
         &self,
         case: usize,
@@ -522,7 +522,7 @@ impl ModelSet {
     }
 }
 
-/// Reads a file, unless it is none, or too large for one of a set.
+/// Reads a regular file of at most `LARGEST_FILE` bytes.
 fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let facts = file.metadata()?;

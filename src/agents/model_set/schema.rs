@@ -1,4 +1,4 @@
-//! What the networks see: the part of the contract that is features.
+//! The schema of what the networks see: the part of the contract that is features.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ pub const OPPORTUNITY: [&str; 4] = ["direction", "confidence", "epistemic", "agr
 /// The proposal as the gate sees it.
 pub const PROPOSAL: [&str; 3] = ["size", "stop", "reward"];
 
-/// What the networks of a set see.
+/// The schema of what the networks of a set see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureSchema {
@@ -34,8 +34,8 @@ pub struct FeatureSchema {
     pub version: u32,
     /// The matrices.
     pub matrices: Matrices,
-    /// Settings of the indicators that the matrices are made of; which bars each is computed on follows from the
-    /// matrices and is left as by default.
+    /// Settings of the indicators that the matrices are made of; which bars each is computed on
+    /// follows from the matrices and is left as by default.
     pub indicators: IndicatorSettings,
     /// See [`ACCOUNT`].
     pub account: Vec<String>,
@@ -73,11 +73,11 @@ impl Matrices {
     }
 }
 
-/// Where a set's schema and the engine's part.
+/// The first difference between a set's schema and the engine's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the set was made for {what} {set}, the configuration has {engine}")]
 pub struct SchemaDifference {
-    /// What differs.
+    /// Name of the part that differs.
     pub what: String,
     /// The set's.
     pub set: String,
@@ -86,7 +86,7 @@ pub struct SchemaDifference {
 }
 
 impl FeatureSchema {
-    /// What this engine shows its networks.
+    /// Returns the schema of what this engine shows its networks.
     pub fn of(indicators: &IndicatorSettings, matrices: &MatricesSettings) -> FeatureSchema {
         let matrix = |kind| {
             matrices.given(kind).cloned().unwrap_or_else(|| MatrixSettings::default_of(kind))

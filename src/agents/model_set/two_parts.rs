@@ -15,7 +15,7 @@ pub(super) struct TwoParts {
     window: usize,
     /// Numbers of its known rows.
     known: usize,
-    /// Whether the step has what the prefix makes of what is in its input.
+    /// `true` if the step has what the prefix makes of what is in its input.
     is_prepared: bool,
 }
 

@@ -12,7 +12,7 @@ pub(super) struct LstmGraph {
     pub lstm: Lstm,
     /// The input with the rows.
     pub rows: String,
-    /// The inputs with the hidden and cell state before them; zeros where there are none.
+    /// The inputs with the hidden and cell state before them; zeros where absent.
     pub before: Option<[String; 2]>,
     /// The outputs with the hidden and, where it is one, the cell state after them.
     pub after: [Option<String>; 2],
@@ -78,7 +78,7 @@ pub(super) fn lstm(graph: &GraphProto) -> Option<LstmGraph> {
     Some(LstmGraph { lstm: kernel, rows, before, after })
 }
 
-/// What a `Gather` of the first of `from` gives.
+/// Returns the output of a `Gather` of the first of `from`.
 fn gathered(graph: &GraphProto, gather: &NodeProto, from: &str) -> Option<String> {
     let index = initializer(graph, gather.input.get(1)?)?;
     let is_first = is(gather, "Gather")

@@ -29,7 +29,7 @@ pub(super) struct Lstm {
     recurrent_bias: Vec<f32>,
 }
 
-/// What a run needs besides the state.
+/// Buffers that a run needs besides the state.
 #[derive(Default)]
 pub(super) struct Scratch {
     gates: Vec<f32>,
@@ -212,7 +212,7 @@ pub(super) fn accumulate<I: Isa, const N: usize, const V: usize>(
     }
 }
 
-/// What the gates make of a state of `units` numbers.
+/// Computes what the gates make of a state of `units` numbers.
 #[inline(always)]
 fn step<I: Isa>(isa: I, units: usize, gates: &[f32], hidden: &mut [f32], cell: &mut [f32]) {
     let ops = isa.f32();

@@ -49,7 +49,7 @@ impl Cpu {
         Cpu { has_kernels: false, ..Cpu::new() }
     }
 
-    /// Whether a kernel computes a graph, or the end of it.
+    /// Returns whether a kernel computes a graph, or the end of it.
     #[cfg(test)]
     pub(super) fn has_kernel(onnx: &[u8]) -> bool {
         let graph = known::read(onnx).unwrap();
@@ -287,7 +287,7 @@ impl Run for LstmRun {
     }
 }
 
-/// What our kernel does behind the first mask.
+/// The part that our kernel computes, behind the first mask.
 struct Masked {
     passes: passes::Passes,
     /// The value that rten computes for it.
@@ -365,7 +365,7 @@ fn bind(
     shapes.iter().map(bind).collect()
 }
 
-/// Whether a graph's dimensions can be these: a named one can be any.
+/// Returns whether a graph's dimensions can be these: a named one can be any.
 fn agrees(found: &[Dimension], wanted: &[usize]) -> bool {
     let fits = |(dimension, &size): (&Dimension, &usize)| match dimension {
         Dimension::Fixed(fixed) => *fixed == size,

@@ -29,7 +29,7 @@ pub(super) struct Passes {
     logits_bias: Vec<f32>,
 }
 
-/// What a run needs besides its inputs.
+/// Buffers that a run needs besides its inputs.
 #[derive(Default)]
 pub(super) struct Scratch {
     active: Vec<usize>,
