@@ -158,7 +158,6 @@ fn configuration(history: &Path, folder: &Path) -> String {
         "
 strategy: {{ kind: random_entries, random_entries: {{ entries_per_hundred_bars: 60, hold_bars: 3 }} }}
 bars: {{ timeframes: [5, 30] }}
-performance: {{ bootstrap_resamples: 100 }}
 data_handler: {{ backtest_settings: {{ file_path: {} }} }}
 output: {{ directory: {}/run }}
 ",

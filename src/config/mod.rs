@@ -8,6 +8,7 @@
 mod error;
 mod load;
 mod notes;
+mod removed;
 mod schema;
 mod secret;
 mod source;

@@ -22,6 +22,13 @@ impl Config {
             }
         };
         note(kind != StrategyKind::Marl, &["marl_core", "rde", "inference"], &under_kind);
+        let of_rules = [
+            "strategy.timeframe",
+            "strategy.quantity",
+            "strategy.stop_loss_ticks",
+            "strategy.profit_target_ticks",
+        ];
+        note(kind == StrategyKind::Marl, &of_rules, &under_kind);
         note(kind != StrategyKind::Baseline, &["strategy.baseline"], &under_kind);
         note(kind != StrategyKind::RandomEntries, &["strategy.random_entries"], &under_kind);
         note(

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::civil::Date;
 
@@ -274,6 +275,16 @@ settings! {
     pub struct StrategySettings {
         /// The strategy that decides.
         pub kind: StrategyKind = StrategyKind::Marl;
+        /// Bars on whose close the rules decide. No effect under `marl`, where the model set says
+        /// it; nor have the next three.
+        pub timeframe: Timeframe = Timeframe::MINUTES_5, "one of `bars.timeframes`",
+            "minutes, or `daily`";
+        /// Size of an entry; at most `risk_management.max_position_size`.
+        pub quantity: u32 = 1, 1..=10_000, "contracts";
+        /// Distance of the stop from the entry.
+        pub stop_loss_ticks: u32 = 16, 1..=100_000, "ticks";
+        /// Distance of the target from the entry.
+        pub profit_target_ticks: u32 = 32, 1..=100_000, "ticks";
         /// The rule strategy. No effect unless `kind` is `baseline`.
         pub baseline: BaselineSettings;
         /// Entries at random. No effect unless `kind` is `random_entries`.
@@ -286,8 +297,7 @@ impl StrategySettings {
     /// the model set says it.
     pub fn timeframe(&self) -> Option<Timeframe> {
         match self.kind {
-            StrategyKind::Baseline => Some(self.baseline.timeframe),
-            StrategyKind::RandomEntries => Some(self.random_entries.timeframe),
+            StrategyKind::Baseline | StrategyKind::RandomEntries => Some(self.timeframe),
             StrategyKind::Marl => None,
         }
     }
@@ -309,19 +319,10 @@ settings! {
     /// `strategy.baseline`: long while the fast average is above the slow one, short while below.
     #[derive(Copy, Eq)]
     pub struct BaselineSettings {
-        /// Bars on whose close it decides.
-        pub timeframe: Timeframe = Timeframe::MINUTES_5, "one of `bars.timeframes`",
-            "minutes, or `daily`";
         /// Length of the fast average; below `slow_period`.
         pub fast_period: u32 = 10, 1..=9999, "bars";
         /// Length of the slow average.
         pub slow_period: u32 = 30, 2..=10_000, "bars";
-        /// Size of an entry; at most `risk_management.max_position_size`.
-        pub quantity: u32 = 1, 1..=10_000, "contracts";
-        /// Distance of the stop from the entry.
-        pub stop_loss_ticks: u32 = 16, 1..=100_000, "ticks";
-        /// Distance of the target from the entry.
-        pub profit_target_ticks: u32 = 32, 1..=100_000, "ticks";
         /// No position while the averages are this near to each other.
         pub flat_band_ticks: u32 = 0, 0..=100_000, "ticks";
     }
@@ -331,19 +332,10 @@ settings! {
     /// `strategy.random_entries`
     #[derive(Copy, Eq)]
     pub struct RandomEntriesSettings {
-        /// Bars on whose close it decides.
-        pub timeframe: Timeframe = Timeframe::MINUTES_5, "one of `bars.timeframes`",
-            "minutes, or `daily`";
         /// Entries for every hundred bars, on average.
         pub entries_per_hundred_bars: u32 = 5, 1..=100, "entries";
-        /// Size of an entry; at most `risk_management.max_position_size`.
-        pub quantity: u32 = 1, 1..=10_000, "contracts";
         /// Bars until the position is closed.
         pub hold_bars: u32 = 12, 1..=10_000, "bars";
-        /// Distance of the stop from the entry.
-        pub stop_loss_ticks: u32 = 16, 1..=100_000, "ticks";
-        /// Distance of the target from the entry.
-        pub profit_target_ticks: u32 = 32, 1..=100_000, "ticks";
     }
 }
 
@@ -505,12 +497,8 @@ settings! {
         pub layout: ThreadLayout = ThreadLayout::DecisionApart;
         /// Size of the ring.
         pub ring_slots: u32 = 8192, 64..=1_048_576, "slots, a power of two";
-        /// Size of each queue beside the ring.
-        pub queue_slots: u32 = 8192, 64..=1_048_576, "messages";
         /// Waiting of sequencer, stages, features and decision for work.
         pub wait: Wait = Wait::Adaptive;
-        /// Waiting of journal and metrics for work.
-        pub background_wait: Wait = Wait::Sleep;
         /// Cores of the threads.
         pub cores: CoreSettings;
         /// Keep the program's memory from being swapped out (`mlockall`).
@@ -520,8 +508,6 @@ settings! {
         pub real_time_priority: Option<u8> = None, 1..=99;
         /// Pace of the ticks.
         pub pace: PaceSettings;
-        /// Without a pace, one tick in this many has its latency taken.
-        pub latency_sample_every: u32 = 64, 1..=1_000_000, "ticks";
     }
 }
 
@@ -565,13 +551,16 @@ settings! {
         pub mode: PaceMode = PaceMode::Unpaced;
         /// Times faster than recorded. No effect unless `recorded`.
         pub speed: f64 = 1.0, 0.001..=1_000_000.0;
-        /// Longest wall-clock time between two ticks. No effect unless `recorded`.
-        pub longest_pause_seconds: f64 = 1.0, 0.001..=86_400.0, "seconds";
-        /// Ticks in the millisecond of a burst. No effect unless `bursts`.
-        pub burst_ticks: u32 = 40, 1..=1000, "ticks";
-        /// From one burst's start to the next one's. No effect unless `bursts`.
-        pub burst_every_milliseconds: u32 = 20, 2..=60_000, "milliseconds";
     }
+}
+
+impl PaceSettings {
+    /// Longest wall-clock time between two ticks at recorded pace.
+    pub const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+    /// Ticks in the millisecond of a burst.
+    pub const BURST_TICKS: u32 = 40;
+    /// Time from one burst's start to the next one's.
+    pub const BURST_EVERY: Duration = Duration::from_millis(20);
 }
 
 impl fmt::Display for PaceSettings {
@@ -580,8 +569,8 @@ impl fmt::Display for PaceSettings {
             PaceMode::Unpaced => f.write_str("as fast as ticks are taken"),
             PaceMode::Recorded => write!(f, "recorded, {} times as fast", self.speed),
             PaceMode::Bursts => {
-                let (ticks, every) = (self.burst_ticks, self.burst_every_milliseconds);
-                write!(f, "bursts of {ticks} ticks, one every {every} ms")
+                let (ticks, every) = (PaceSettings::BURST_TICKS, PaceSettings::BURST_EVERY);
+                write!(f, "bursts of {ticks} ticks, one every {} ms", every.as_millis())
             }
         }
     }
@@ -592,9 +581,10 @@ names! {
     pub enum PaceMode {
         /// As fast as they are taken.
         Unpaced = "unpaced",
-        /// As they were recorded, times `speed`.
+        /// As they were recorded, times `speed`; a silence takes a second of the wall clock at
+        /// most.
         Recorded = "recorded",
-        /// In bursts, evenly within one millisecond.
+        /// In bursts of 40 ticks, evenly within one millisecond, every 20 milliseconds.
         Bursts = "bursts",
     }
 }
@@ -603,8 +593,6 @@ settings! {
     /// `performance`
     #[derive(Copy)]
     pub struct PerformanceSettings {
-        /// Resamples behind each confidence interval.
-        pub bootstrap_resamples: u32 = 2000, 100..=1_000_000, "resamples";
         /// Probability that a confidence interval covers.
         pub confidence_level: f64 = 0.95, 0.5..=0.999;
     }

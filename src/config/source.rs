@@ -7,6 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error, Location, MessageFormatter, Options, Spanned, UserMessageFormatter};
 
 use super::error::Problem;
+use super::removed;
 use super::variables;
 use crate::settings::{Section, Setting};
 
@@ -145,6 +146,12 @@ impl<'a> Source<'a> {
     /// Returns the error of serde-saphyr, reworded where its own words are for programmers.
     pub(super) fn refused(&self, error: &Error) -> Problem {
         let location = error.location().unwrap_or(Location::UNKNOWN);
+        if matches!(error, Error::SerdeUnknownField { .. })
+            && let Some(path) = path_at(&self.places.keys, location)
+            && let Some(replacement) = removed::replacement(path)
+        {
+            return self.problem(location, &format!("`{path}` was removed: {replacement}"));
+        }
         let mut message = reason(error);
         if self.line(location).contains("${") && matches!(error, Error::ExternalMessage { .. }) {
             message += "; inside `{ }` and `[ ]` a variable must stand in quotes: \"${NAME}\"";

@@ -1,7 +1,7 @@
 //! Checks of values: the ranges of the tables, and what no table can say.
 
 use super::error::Problem;
-use super::schema::{Config, Mode, StrategyKind};
+use super::schema::{Config, Mode};
 use super::source::Source;
 use crate::features::FeatureLayout;
 use crate::market::Instrument;
@@ -160,7 +160,6 @@ fn output(config: &Config, check: &mut Check) {
 /// Values that are good alone but not together.
 fn relations(config: &Config, check: &mut Check) {
     let baseline = &config.strategy.baseline;
-    let random = &config.strategy.random_entries;
     if baseline.fast_period >= baseline.slow_period {
         let (fast, slow) = ("strategy.baseline.fast_period", "strategy.baseline.slow_period");
         check.refuse(
@@ -174,25 +173,19 @@ fn relations(config: &Config, check: &mut Check) {
 
     features(config, check);
 
-    let (section, timeframe, quantity) = match config.strategy.kind {
-        StrategyKind::Baseline => ("strategy.baseline", baseline.timeframe, baseline.quantity),
-        StrategyKind::RandomEntries => {
-            ("strategy.random_entries", random.timeframe, random.quantity)
-        }
-        StrategyKind::Marl => return,
-    };
+    let Some(timeframe) = config.strategy.timeframe() else { return };
     if !config.bars.timeframes.contains(&timeframe) {
-        let path = format!("{section}.timeframe");
+        let path = "strategy.timeframe";
         check.refuse(
-            &[&path, "bars.timeframes"],
+            &[path, "bars.timeframes"],
             format!("`{path}` ({timeframe}) must be one of `bars.timeframes`: add it there"),
         );
     }
-    let most = config.risk_management.max_position_size;
+    let (quantity, most) = (config.strategy.quantity, config.risk_management.max_position_size);
     if quantity > most {
-        let (path, limit) = (format!("{section}.quantity"), "risk_management.max_position_size");
+        let (path, limit) = ("strategy.quantity", "risk_management.max_position_size");
         check.refuse(
-            &[&path, limit],
+            &[path, limit],
             format!("`{path}` ({quantity}) must be at most `{limit}` ({most}), or no order passes"),
         );
     }

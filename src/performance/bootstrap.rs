@@ -12,6 +12,9 @@ use super::RunRecord;
 use super::statistics::{daily_returns, sharpe};
 use crate::random::Random;
 
+/// Resamples behind each confidence interval of a run.
+pub const BOOTSTRAP_RESAMPLES: u32 = 2000;
+
 /// Fewer trades, or days with a result, than this say too little to be resampled.
 pub(super) const FEWEST: usize = 10;
 

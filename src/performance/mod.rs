@@ -24,7 +24,7 @@ mod summary;
 mod trades_csv;
 mod trading_day;
 
-pub use bootstrap::{Interval, Intervals};
+pub use bootstrap::{BOOTSTRAP_RESAMPLES, Interval, Intervals};
 pub use calibration::{Reliability, ReliabilityBin};
 pub use caveats::{MADE_UP_MARKET, NOTHING_TO_DECIDE};
 pub use decision_summary::DecisionSummary;

@@ -39,12 +39,9 @@ pub enum AssemblyError {
     },
     /// A daily bar closes with its session, when nothing can be entered any more.
     #[error(
-        "strategy.{kind}.timeframe: a strategy cannot decide on daily bars: they close with the session, when nothing can be entered; choose a timeframe in minutes"
+        "strategy.timeframe: a strategy cannot decide on daily bars: they close with the session, when nothing can be entered; choose a timeframe in minutes"
     )]
-    DailyDecisions {
-        /// The strategy.
-        kind: &'static str,
-    },
+    DailyDecisions,
     /// The agents' model set cannot be used.
     #[error(transparent)]
     ModelSet(#[from] ModelSetError),

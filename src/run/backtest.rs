@@ -21,7 +21,8 @@ use crate::market::{
     Bar, BarFlags, Calendar, Instrument, InstrumentError, Money, Timeframe, Timestamp,
 };
 use crate::performance::{
-    DecidedBy, HeldDirectory, InputDescription, RunDirectoryError, RunRecord, hold_run_directory,
+    BOOTSTRAP_RESAMPLES, DecidedBy, HeldDirectory, InputDescription, RunDirectoryError, RunRecord,
+    hold_run_directory,
 };
 use crate::source::native::TickFileDescription;
 use crate::strategy::{DecisionRecord, Observer, Reason, Strategy};
@@ -565,7 +566,7 @@ pub(super) fn record(
         elapsed_seconds: seconds,
         ticks_per_second: if seconds > 0.0 { run.ticks as f64 / seconds } else { 0.0 },
         confidence_level: config.performance.confidence_level,
-        bootstrap_resamples: config.performance.bootstrap_resamples,
+        bootstrap_resamples: BOOTSTRAP_RESAMPLES,
         processing_time: run.picoseconds_per_tick,
         latency: run.latency,
         machine: Machine::read().summary(),
@@ -701,27 +702,27 @@ fn count_notes<S: Strategy>(stages: &Pipeline<S>, ticks: u64) -> Vec<String> {
 fn strategy_text(config: &Config, decided_by: Option<&DecidedBy>) -> String {
     match config.strategy.kind {
         StrategyKind::RandomEntries => {
-            let random = &config.strategy.random_entries;
+            let (strategy, random) = (&config.strategy, &config.strategy.random_entries);
             format!(
                 "random entries on {} bars, {} % a bar, {} contracts, out after {} bars, stop {} and target {} ticks",
-                random.timeframe,
+                strategy.timeframe,
                 random.entries_per_hundred_bars,
-                random.quantity,
+                strategy.quantity,
                 random.hold_bars,
-                random.stop_loss_ticks,
-                random.profit_target_ticks
+                strategy.stop_loss_ticks,
+                strategy.profit_target_ticks
             )
         }
         StrategyKind::Baseline => {
-            let baseline = &config.strategy.baseline;
+            let (strategy, baseline) = (&config.strategy, &config.strategy.baseline);
             format!(
                 "baseline: moving averages {} × {} on {} closes, {} contracts, stop {} and target {} ticks",
                 baseline.fast_period,
                 baseline.slow_period,
-                baseline.timeframe,
-                baseline.quantity,
-                baseline.stop_loss_ticks,
-                baseline.profit_target_ticks
+                strategy.timeframe,
+                strategy.quantity,
+                strategy.stop_loss_ticks,
+                strategy.profit_target_ticks
             )
         }
         StrategyKind::Marl => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quanta::Clock;
 
-use crate::config::{self, Config, PaceMode};
+use crate::config::{self, Config, PaceMode, PaceSettings};
 use crate::engine::pinned::{
     Feed, Full, Pace, Paced, PinnedRun, PinnedSettings, Polled, Recorded, ThreadLayout, Waits,
 };
@@ -15,9 +15,14 @@ use crate::engine::{
 use crate::execution::{EquityPoint, Trade};
 use crate::journal::JournalError;
 use crate::latency::Load;
-use crate::machine::{Machine, Plan, PlanError, Request, Role, lock_memory, plan};
+use crate::machine::{Machine, Plan, PlanError, Request, Role, Wait, lock_memory, plan};
 use crate::market::{Bar, Tick};
 use crate::strategy::{DecisionRecord, Strategy};
+
+/// Messages that each queue beside the ring holds.
+const QUEUE_SLOTS: usize = 8192;
+/// Without a pace, one tick in this many has its latency taken.
+const SAMPLE_EVERY: u32 = 64;
 
 /// Who takes the ticks through the stages.
 pub(super) enum Runner {
@@ -45,8 +50,8 @@ impl Runner {
                 Role::Stages => (cores.stages, pipeline.wait),
                 Role::Features => (cores.features, pipeline.wait),
                 Role::Decision => (cores.decision, pipeline.wait),
-                Role::Journal => (cores.journal, pipeline.background_wait),
-                Role::Metrics => (cores.metrics, pipeline.background_wait),
+                Role::Journal => (cores.journal, Wait::Sleep),
+                Role::Metrics => (cores.metrics, Wait::Sleep),
             };
             Request { role, wait, core: core.map(|core| core as usize) }
         };
@@ -85,11 +90,11 @@ impl Runner {
                 let settings = PinnedSettings {
                     layout: pipeline.layout,
                     ring_slots: pipeline.ring_slots as usize,
-                    queue_slots: pipeline.queue_slots as usize,
+                    queue_slots: QUEUE_SLOTS,
                     threads,
                     shared,
                     real_time_priority: pipeline.real_time_priority,
-                    sample_every: pipeline.latency_sample_every,
+                    sample_every: SAMPLE_EVERY,
                     load,
                     decision_budget: Duration::from_millis(
                         config.marl_core.decision_budget_milliseconds.into(),
@@ -119,11 +124,11 @@ impl<'a> Replayed<'a> {
             PaceMode::Unpaced => return Replayed::Unpaced(Recorded::new(ticks)),
             PaceMode::Recorded => Pace::Recorded {
                 speed: pace.speed,
-                longest_pause: (pace.longest_pause_seconds * 1e9) as u64,
+                longest_pause: PaceSettings::LONGEST_PAUSE.as_nanos() as u64,
             },
             PaceMode::Bursts => Pace::Bursts {
-                ticks: pace.burst_ticks,
-                every: u64::from(pace.burst_every_milliseconds) * 1_000_000,
+                ticks: PaceSettings::BURST_TICKS,
+                every: PaceSettings::BURST_EVERY.as_nanos() as u64,
             },
         };
         Replayed::Paced(Box::new(Paced::new(ticks, pace, Clock::new())))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::assembly::{AssemblyError, trades_from};
 use crate::agents::model_set::{FeatureSchema, ModelSet, ModelSetError, Problem};
 use crate::agents::{AgentSettings, Agents, Foreseen, RiskRules, STRONG_NODE};
-use crate::config::{Config, InferenceBackend, StrategyKind};
+use crate::config::{Config, InferenceBackend, StrategyKind, StrategySettings};
 use crate::execution::Bracket;
 use crate::inference::{Backend, Cpu, InferenceError};
 use crate::market::Instrument;
@@ -30,16 +30,16 @@ impl Seat {
     /// # Errors
     /// If it is to decide on daily bars, or the model set cannot be used.
     pub(super) fn new(config: &Config, instrument: &Instrument) -> Result<Seat, AssemblyError> {
-        let (kind, strategy): (_, Box<dyn Strategy + Send>) = match config.strategy.kind {
-            StrategyKind::RandomEntries => ("random_entries", Box::new(random_entries(config))),
-            StrategyKind::Baseline => ("baseline", Box::new(baseline(config, instrument))),
+        let strategy: Box<dyn Strategy + Send> = match config.strategy.kind {
+            StrategyKind::RandomEntries => Box::new(random_entries(config)),
+            StrategyKind::Baseline => Box::new(baseline(config, instrument)),
             StrategyKind::Marl => {
                 let (agents, set) = agents(config, instrument)?;
                 return Ok(Seat::Agents(Box::new(agents), Box::new(set)));
             }
         };
         if strategy.timeframe().is_daily() {
-            return Err(AssemblyError::DailyDecisions { kind });
+            return Err(AssemblyError::DailyDecisions);
         }
         Ok(Seat::Rule(strategy))
     }
@@ -183,35 +183,35 @@ pub(crate) fn risk_rules(config: &Config, instrument: &Instrument) -> RiskRules 
     }
 }
 
+/// The exits of every rule, as configured.
+fn bracket(strategy: &StrategySettings) -> Bracket {
+    let &StrategySettings { stop_loss_ticks, profit_target_ticks, .. } = strategy;
+    Bracket { stop_loss_ticks, profit_target_ticks }
+}
+
 /// The baseline as configured.
 fn baseline(config: &Config, instrument: &Instrument) -> MovingAverageCross {
-    let baseline = &config.strategy.baseline;
+    let (strategy, baseline) = (&config.strategy, &config.strategy.baseline);
     MovingAverageCross::new(MovingAverageCrossSettings {
-        timeframe: baseline.timeframe,
+        timeframe: strategy.timeframe,
         fast_period: baseline.fast_period,
         slow_period: baseline.slow_period,
         flat_band_ticks: baseline.flat_band_ticks,
         tick_size: instrument.tick_size,
-        quantity: baseline.quantity,
-        bracket: Bracket {
-            stop_loss_ticks: baseline.stop_loss_ticks,
-            profit_target_ticks: baseline.profit_target_ticks,
-        },
+        quantity: strategy.quantity,
+        bracket: bracket(strategy),
     })
 }
 
 /// Random entries as configured.
 fn random_entries(config: &Config) -> RandomEntries {
-    let random = &config.strategy.random_entries;
+    let (strategy, random) = (&config.strategy, &config.strategy.random_entries);
     RandomEntries::new(RandomEntriesSettings {
-        timeframe: random.timeframe,
+        timeframe: strategy.timeframe,
         seed: config.system.seed,
         entries_per_hundred_bars: random.entries_per_hundred_bars,
         hold_bars: random.hold_bars,
-        quantity: random.quantity,
-        bracket: Bracket {
-            stop_loss_ticks: random.stop_loss_ticks,
-            profit_target_ticks: random.profit_target_ticks,
-        },
+        quantity: strategy.quantity,
+        bracket: bracket(strategy),
     })
 }

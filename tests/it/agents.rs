@@ -48,7 +48,6 @@ fn every_runner_and_a_replay_decide_the_same() {
             "system: {{ seed: {seed} }}
 data_handler: {{ backtest_settings: {{ synthetic: {{ days: {days}, seed: 5, trades_per_day: 6000 }} }} }}
 {EAGER}
-performance: {{ bootstrap_resamples: 100 }}
 pipeline: {{ journal: true, {pipeline} }}
 output: {{ directory: {}/{name} }}
 ",
@@ -100,7 +99,6 @@ fn a_replay_with_other_networks_is_refused() {
     let (config, _) = run(&format!(
         "data_handler: {{ backtest_settings: {{ synthetic: {{ days: 2, seed: 3, trades_per_day: 2000 }} }} }}
 marl_core: {{ model_set: {} }}
-performance: {{ bootstrap_resamples: 100 }}
 pipeline: {{ journal: true }}
 output: {{ directory: {}/run }}
 ",
@@ -125,7 +123,6 @@ fn a_shorter_history_has_the_same_decisions_as_far_as_it_goes() {
         let (config, _) = run(&format!(
             "data_handler: {{ backtest_settings: {{ synthetic: {{ days: {days}, seed: 3, trades_per_day: 4000 }} }} }}
 {EAGER}
-performance: {{ bootstrap_resamples: 100 }}
 pipeline: {{ journal: true }}
 output: {{ directory: {}/{days} }}
 ",
@@ -168,7 +165,6 @@ fn after_a_hole_agents_are_not_ready_before_their_matrices_are_whole_again() {
     let (_, record) = run(&format!(
         "data_handler: {{ backtest_settings: {{ file_path: {} }} }}
 marl_core: {{ mc_dropout: {{ iterations: 1 }} }}
-performance: {{ bootstrap_resamples: 100 }}
 output: {{ directory: {}/run }}
 ",
         cut.display(),

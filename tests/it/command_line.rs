@@ -23,11 +23,10 @@ rde: { latent_dim: 8, lookback_window: 100 }
 risk_management: { max_position_size: 5, max_daily_drawdown: 0.05 }
 "#;
 
-/// A backtest of `es.ticks`, and few resamples, to be quick.
+/// A backtest of `es.ticks`.
 const BACKTEST: &str = r#"
 data_handler: { backtest_settings: { file_path: es.ticks } }
 strategy: { kind: baseline }
-performance: { bootstrap_resamples: 100 }
 "#;
 
 fn program(folder: &Path) -> Command {
@@ -560,7 +559,7 @@ fn send(signal: &str, child: &Child) {
 #[cfg(unix)]
 fn interrupt(folder: &Path, line: &str) -> Ran {
     let config = "data_handler: { backtest_settings: { synthetic: { market: martingale, days: 300, \
-                  trades_per_day: 1000 } } }\nperformance: { bootstrap_resamples: 100 }\n";
+                  trades_per_day: 1000 } } }\n";
     fs::write(folder.join("long.yaml"), config).unwrap();
     let (child, mut messages) = start(folder, line);
     assert!(messages.any(|line| line.starts_with("preparing: ")), "no progress was shown");
@@ -667,7 +666,7 @@ fn a_pinned_run_that_is_interrupted_closes_its_position_and_ends_well() {
     let folder = folder_with_market();
     let folder = folder.path();
     // At this pace it would take half a minute.
-    let pace = "pace: { mode: bursts, burst_ticks: 1, burst_every_milliseconds: 2 }";
+    let pace = "pace: { mode: recorded, speed: 8000 }";
     let interrupt = |layout: &str, signal: &str| {
         let line = pinned(folder, layout, &format!("layout: {layout}, {pace}"));
         let (mut child, mut messages) = start(folder, &line);

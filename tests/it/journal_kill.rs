@@ -14,7 +14,7 @@ use algospace_hft::random::Random;
 use algospace_hft::run::replay_journal;
 
 const LAYOUTS: [&str; 3] = ["fused", "decision_apart", "all_apart"];
-const PACES: [&str; 2] = ["unpaced", "bursts, burst_ticks: 1000, burst_every_milliseconds: 2"];
+const PACES: [&str; 2] = ["unpaced", "recorded, speed: 1000000"];
 /// More than any record takes.
 const RECORD: u64 = 600;
 
@@ -32,7 +32,6 @@ fn backtest(folder: &Path, name: &str, layout: &str, pace: &str) -> (Command, Pa
 strategy: {{ kind: random_entries, random_entries: {{ entries_per_hundred_bars: 60, hold_bars: 3 }} }}
 execution: {{ decision_latency_microseconds: 60000000 }}
 pipeline: {{ runner: pinned, layout: {layout}, wait: sleep, pace: {{ mode: {pace} }} }}
-performance: {{ bootstrap_resamples: 100 }}
 output: {{ directory: {name} }}
 "
     );
@@ -180,10 +179,9 @@ fn a_journal_that_was_cut_behind_its_last_event_lacks_no_action() {
     assert!(program(folder).args(synth.split(' ')).status().unwrap().success());
     // A position is open at the end and closed there.
     let configuration = "data_handler: { backtest_settings: { file_path: es.ticks } }
-strategy: { kind: random_entries, random_entries: { entries_per_hundred_bars: 100, hold_bars: 1000, stop_loss_ticks: 4000, profit_target_ticks: 4000 } }
+strategy: { kind: random_entries, stop_loss_ticks: 4000, profit_target_ticks: 4000, random_entries: { entries_per_hundred_bars: 100, hold_bars: 1000 } }
 execution: { flatten_before_close_minutes: null }
 pipeline: { runner: inline, journal: true }
-performance: { bootstrap_resamples: 100 }
 output: { directory: whole }
 ";
     fs::write(folder.join("run.yaml"), configuration).unwrap();

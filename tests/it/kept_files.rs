@@ -71,7 +71,6 @@ fn backtest(history: &str, directory: &str, others: &str) -> String {
     format!(
         "data_handler: {{ backtest_settings: {{ file_path: {history} }} }}
 strategy: {{ kind: baseline }}
-performance: {{ bootstrap_resamples: 100 }}
 output: {{ directory: {directory} }}
 {others}
 "

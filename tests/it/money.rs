@@ -10,9 +10,9 @@ fn configuration(point_value: u32, tick_size: &str, quantity: u32) -> String {
     format!(
         "{{instrument: NIY, instruments: [{{symbol: NIY, tick_size: {tick_size}, point_value: {point_value}, calendar: cme_equity_index}}],
 data_handler: {{backtest_settings: {{file_path: t.csv, format: tick-csv}}}},
-bars: {{timeframes: [1]}}, performance: {{bootstrap_resamples: 100}},
+bars: {{timeframes: [1]}},
 indicators: {{timeframes: {{moving_statistics: [], fair_value_gap: [], momentum_index: [], nadaraya_watson: [], low_volume_node: []}}}},
-strategy: {{kind: baseline, baseline: {{timeframe: 1, fast_period: 1, slow_period: 2, quantity: {quantity}, stop_loss_ticks: 90000, profit_target_ticks: 90000}}}},
+strategy: {{kind: baseline, timeframe: 1, quantity: {quantity}, stop_loss_ticks: 90000, profit_target_ticks: 90000, baseline: {{fast_period: 1, slow_period: 2}}}},
 execution: {{slippage: {{cross_spread: false}}, commission_per_side: 0, flatten_before_close_minutes: null}},
 account: {{initial_capital: 1000000000}},
 risk_management: {{max_daily_drawdown: 1.0, max_position_size: 10000}},

@@ -118,7 +118,7 @@ fn backtest(file: &Path, instrument: &str, timeframe: u32) -> u64 {
         "instrument: {instrument}
 data_handler: {{ backtest_settings: {{ file_path: {} }} }}
 bars: {{ timeframes: [{timeframe}, 30] }}
-strategy: {{ kind: baseline, baseline: {{ timeframe: {timeframe}, fast_period: 3, slow_period: 8 }} }}
+strategy: {{ kind: baseline, timeframe: {timeframe}, baseline: {{ fast_period: 3, slow_period: 8 }} }}
 ",
         file.display()
     );

@@ -14,7 +14,6 @@ fn configuration(history: &Path, folder: &Path) -> String {
     format!(
         "
 strategy: {{ kind: random_entries, random_entries: {{ entries_per_hundred_bars: 60, hold_bars: 3 }} }}
-performance: {{ bootstrap_resamples: 100 }}
 data_handler: {{ backtest_settings: {{ file_path: {} }} }}
 output: {{ directory: {}/run }}
 ",

@@ -17,7 +17,6 @@ fn run(folder: &Path, name: &str, days: &str, others: &str) -> (RunRecord, PathB
     let yaml = format!(
         "data_handler: {{ backtest_settings: {{
   synthetic: {{ days: 14, seed: 5, trades_per_day: 20000 }}, {days} }} }}
-performance: {{ bootstrap_resamples: 100 }}
 output: {{ directory: {} }}
 {others}
 ",

@@ -18,7 +18,7 @@ fn run_well(folder: &Path, line: &str, zones: Option<&str>) {
 
 fn configure(folder: &Path, name: &str) {
     let yaml = format!(
-        "data_handler: {{ backtest_settings: {{ file_path: es.ticks }} }}\nperformance: {{ bootstrap_resamples: 100 }}\noutput: {{ directory: {name} }}\n"
+        "data_handler: {{ backtest_settings: {{ file_path: es.ticks }} }}\noutput: {{ directory: {name} }}\n"
     );
     fs::write(folder.join(format!("{name}.yaml")), yaml).unwrap();
 }

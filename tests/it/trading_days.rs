@@ -27,7 +27,6 @@ fn run(
   synthetic: {{ days: 12, seed: 5, trades_per_day: 6000 }}, {days} }} }}
 strategy: {{ kind: {strategy} }}
 marl_core: {DECIDE_READILY}
-performance: {{ bootstrap_resamples: 100 }}
 pipeline: {{ runner: {runner} }}
 output: {{ directory: {} }}
 ",
@@ -129,7 +128,6 @@ fn agents_that_only_watched_the_warm_up_think_the_same() {
             "data_handler: {{ backtest_settings: {{
   synthetic: {{ days: 9, seed: 5, trades_per_day: 1000 }}, {days} }} }}
 marl_core: {{ mc_dropout: {{ iterations: 2, confidence_threshold: 1.0 }} }}
-performance: {{ bootstrap_resamples: 100 }}
 output: {{ directory: {} }}
 ",
             folder.path().join("run").display()
@@ -181,7 +179,6 @@ fn a_rule_decides_from(days: &[(u32, u16)]) -> Option<String> {
             "data_handler: {{ backtest_settings: {{ file_path: {} }} }}
 bars: {{ fill_gaps_up_to_minutes: 0 }}
 strategy: {{ kind: baseline, baseline: {{ slow_period: 50 }} }}
-performance: {{ bootstrap_resamples: 100 }}
 pipeline: {{ runner: {runner}, journal: true }}
 output: {{ directory: {}/{runner} }}
 ",
