@@ -1,11 +1,19 @@
 //! Indicators and matrices as a stage: trades and closed bars in, feature rows and matrices out.
 
-use super::decision::Break;
 use crate::features::{FeatureEngine, FeatureRow, IndicatorSettings, SettingsError};
 use crate::indicators::TradedVolume;
 use crate::market::{Bar, Instrument, Price, Tick, TickDivision, Timeframe};
 use crate::matrix::{FeatureMatrix, MatricesSettings, MatrixError, MatrixKind, MatrixSettings};
 use crate::strategy::{Levels, Observation};
+
+/// Why a series does not go on from its last bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// It moves to another contract, at whose prices what is remembered goes on.
+    Contract,
+    /// Whole sessions are missing, and nobody knows what happened in them.
+    MissingSessions,
+}
 
 /// Why the stage cannot be set up.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::event::Event;
+use super::message::Event;
 use super::sink::Sink;
 use super::stages::Pipeline;
 use crate::execution::ExitReason;

@@ -2,23 +2,21 @@
 //! and [`pinned`] on several. The engine knows no configuration and no file: [`run`](crate::run) builds it from the one and
 //! keeps what it makes in the other.
 
-mod decision;
-mod event;
+mod downstream;
 mod feature_stage;
 mod inline;
-mod output;
+mod message;
 pub mod pinned;
 mod run_journal;
 mod sink;
 mod stages;
 mod trading;
 
-pub use decision::{Answer, Break, DecisionTiming, Downstream, Question};
-pub use event::{Event, Quote};
-pub use feature_stage::{FeatureCounts, FeatureStage, FeatureStageError};
+pub use downstream::Downstream;
+pub use feature_stage::{Break, FeatureCounts, FeatureStage, FeatureStageError};
 pub(crate) use inline::no_times;
 pub use inline::{Replay, replay};
-pub use output::{Action, Output};
+pub use message::{Action, Answer, DecisionTiming, Event, Output, Question, Quote};
 pub use run_journal::{Entry, RunJournal};
 pub use sink::Sink;
 pub(crate) use stages::Deciding;

@@ -6,8 +6,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::event::Event;
-use super::output::Action;
+use super::message::{Action, Event};
 use crate::journal::{JournalError, Record, Writer};
 use crate::market::Tick;
 

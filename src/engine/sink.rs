@@ -1,9 +1,7 @@
 //! What the stages make, for whoever keeps it.
 
-use super::decision::Answer;
-use super::event::Event;
 use super::feature_stage::FeatureStage;
-use super::output::Action;
+use super::message::{Action, Answer, Event, Output};
 use crate::execution::{EquityPoint, OrderMessage, Report, Trade};
 use crate::market::{Bar, Timestamp};
 use crate::strategy::DecisionRecord;
@@ -43,4 +41,21 @@ pub trait Sink {
     }
     /// Something was done about orders; a trade only comes as [`Sink::trade`].
     fn action(&mut self, _action: Action) {}
+}
+
+impl Output {
+    /// Tells a sink.
+    pub fn tell(&self, sink: &mut impl Sink) {
+        match self {
+            Output::Bar(bar) => sink.bar(bar),
+            Output::Equity(point) => sink.equity(point),
+            Output::Restart => sink.restart(),
+            Output::Action(Action::Decision { answer, in_time }) => sink.decision(answer, *in_time),
+            Output::Action(Action::Order { message, time }) => sink.order(message, *time),
+            Output::Action(Action::Report(report)) => sink.report(report),
+            Output::Action(Action::Trade(trade)) => sink.trade(trade),
+            Output::Action(Action::Considered(record)) => sink.considered(record),
+            Output::Action(action @ Action::Refused { .. }) => sink.action(*action),
+        }
+    }
 }

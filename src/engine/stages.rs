@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::decision::{Answer, Break, Downstream, Question};
-use super::event::Event;
-use super::feature_stage::FeatureStage;
+use super::downstream::Downstream;
+use super::feature_stage::{Break, FeatureStage};
+use super::message::{Answer, Event, Question};
 use super::sink::Sink;
 use super::trading::{PipelineSettings, TradingStage};
 use crate::bars::TickCounts;

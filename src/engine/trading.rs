@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::decision::{Answer, Break, DecisionTiming, Downstream, Question};
-use super::event::Event;
-use super::output::Action;
+use super::downstream::Downstream;
+use super::feature_stage::Break;
+use super::message::{Action, Answer, DecisionTiming, Event, Question};
 use super::sink::Sink;
 use crate::bars::{BarBuilder, TickCounts};
 use crate::execution::{

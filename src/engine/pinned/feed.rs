@@ -2,7 +2,7 @@
 
 use quanta::Clock;
 
-use crate::engine::event::Event;
+use crate::engine::message::Event;
 use crate::market::{Tick, Timestamp};
 
 /// What a feed has.

@@ -5,7 +5,7 @@ use rtrb::Consumer;
 
 use super::failure::{Failure, Failures, without_unwinding};
 use super::ring::{BATCH, Reader};
-use crate::engine::output::Action;
+use crate::engine::message::Action;
 use crate::engine::run_journal::RunJournal;
 use crate::machine::{Role, Wait, Waiter};
 

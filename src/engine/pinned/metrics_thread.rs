@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rtrb::Consumer;
 
 use super::failure::Failures;
-use crate::engine::output::Output;
+use crate::engine::message::Output;
 use crate::engine::sink::Sink;
 use crate::latency::{LatencyRecord, Recorder, Sample};
 use crate::machine::{Role, Wait, Waiter};

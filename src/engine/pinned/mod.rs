@@ -41,9 +41,9 @@ pub use feed::{Feed, Pace, Paced, Polled, Recorded};
 pub use layout::ThreadLayout;
 pub use ring::Full;
 
-use super::decision::{Answer, Break, DecisionTiming, Downstream, Question};
-use super::feature_stage::FeatureStage;
-use super::output::{Action, Output};
+use super::downstream::Downstream;
+use super::feature_stage::{Break, FeatureStage};
+use super::message::{Action, Answer, DecisionTiming, Output, Question};
 use super::run_journal::RunJournal;
 use super::sink::Sink;
 use super::stages::{Deciding, Pipeline};

@@ -2,9 +2,8 @@
 
 use super::queue::Outlet;
 use super::stopwatch::Stopwatch;
-use crate::engine::decision::Answer;
 use crate::engine::feature_stage::FeatureStage;
-use crate::engine::output::{Action, Output};
+use crate::engine::message::{Action, Answer, Output};
 use crate::engine::sink::Sink;
 use crate::execution::{EquityPoint, OrderMessage, Trade};
 use crate::latency::Span;

@@ -12,7 +12,7 @@ use disruptor::{
     build_single_producer,
 };
 
-use crate::engine::event::Event;
+use crate::engine::message::Event;
 use crate::machine::{Wait, Waiter};
 use crate::market::Timestamp;
 

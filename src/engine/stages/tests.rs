@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::strategy::Strategy;
 
 use super::*;
-use crate::engine::decision::DecisionTiming;
+use crate::engine::message::DecisionTiming;
 use crate::execution::{
     Account, Bracket, Decision, EquityPoint, ExchangeSettings, LimitFill, OrderKind,
     RuleConstraints, Slippage, Target, Trade, Venue,
