@@ -1,13 +1,15 @@
 //! The whole pipeline, put together by hand as a backtest with the default costs and rules has it,
 //! for the benches that measure it.
 
-use algospace_hft::engine::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
+use algospace_hft::engine::{
+    Action, DecisionTiming, FeatureStage, Output, Pipeline, PipelineSettings, Sink,
+};
 use algospace_hft::execution::{
-    Bracket, Desk, EquityPoint, ExchangeSettings, ExitReason, LimitFill, RuleConstraints,
-    SimulatedExchange, Slippage, Trade,
+    Bracket, Desk, ExchangeSettings, ExitReason, LimitFill, RuleConstraints, SimulatedExchange,
+    Slippage,
 };
 use algospace_hft::features::IndicatorSettings;
-use algospace_hft::market::{Bar, Calendar, Instrument, Money, Tick, Timeframe, Timestamp};
+use algospace_hft::market::{Calendar, Instrument, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::matrix::MatricesSettings;
 use algospace_hft::strategy::{MovingAverageCross, MovingAverageCrossSettings};
 
@@ -90,15 +92,16 @@ pub struct Counts {
 }
 
 impl Sink for Counts {
-    fn bar(&mut self, _: &Bar) {
-        self.bars += 1;
-    }
-    fn trade(&mut self, trade: &Trade) {
-        self.trades += 1;
-        self.net += trade.net_pnl();
-    }
-    fn equity(&mut self, _: &EquityPoint) {
-        self.points += 1;
+    fn output(&mut self, output: &Output<'_>) {
+        match output {
+            Output::Bar(_) => self.bars += 1,
+            Output::Action(Action::Trade(trade)) => {
+                self.trades += 1;
+                self.net += trade.net_pnl();
+            }
+            Output::Equity(_) => self.points += 1,
+            _ => {}
+        }
     }
 }
 

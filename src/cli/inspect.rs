@@ -11,10 +11,10 @@ use super::progress::Progress;
 use super::{Failure, chart, check, say, stop};
 use crate::bars::BarTable;
 use crate::config::{Config, StrategyKind};
-use crate::engine::{FeatureStage, Sink};
-use crate::execution::{EquityPoint, Trade};
+use crate::engine::{Output, Sink};
+
 use crate::features::FeatureTable;
-use crate::market::{Bar, Timestamp};
+use crate::market::Timestamp;
 use crate::matrix::MatrixTable;
 use crate::performance::{RunRecord, TRADES_FILE, write_trades_file};
 use crate::run::history::{History, HistoryError};
@@ -70,24 +70,23 @@ struct TableSink<'a> {
 }
 
 impl Sink for TableSink<'_> {
-    fn bar(&mut self, bar: &Bar) {
-        if let (Rows::Bars(table), Ok(())) = (&mut self.rows, &self.written)
-            && bar.end > self.from
-        {
-            self.written = table.write(bar);
+    fn output(&mut self, output: &Output<'_>) {
+        let end = match output {
+            Output::Bar(bar) => bar.end,
+            Output::Features(stage) => stage.engine().row().bar.end,
+            _ => return,
+        };
+        if self.written.is_err() || end <= self.from {
+            return;
         }
-    }
-    fn trade(&mut self, _: &Trade) {}
-    fn equity(&mut self, _: &EquityPoint) {}
-    fn features(&mut self, stage: &FeatureStage) {
-        let row = stage.engine().row();
-        if self.written.is_ok() && row.bar.end > self.from {
-            self.written = match &mut self.rows {
-                Rows::Bars(_) => Ok(()),
-                Rows::Features(table) => table.write(row),
-                Rows::Matrices(table) => table.write(&row.bar, stage.matrices()),
-            };
-        }
+        self.written = match (&mut self.rows, output) {
+            (Rows::Bars(table), Output::Bar(bar)) => table.write(bar),
+            (Rows::Features(table), Output::Features(stage)) => table.write(stage.engine().row()),
+            (Rows::Matrices(table), Output::Features(stage)) => {
+                table.write(&stage.engine().row().bar, stage.matrices())
+            }
+            _ => Ok(()),
+        };
     }
 }
 

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::message::Event;
+use super::message::{Event, Output};
+use super::run_journal::RunJournal;
 use super::sink::Sink;
 use super::stages::Pipeline;
 use crate::execution::ExitReason;
+use crate::journal::JournalError;
 use crate::latency::LatencyRecord;
 use crate::market::Tick;
 use crate::strategy::Strategy;
@@ -74,6 +76,67 @@ pub fn replay<S: Strategy>(
     let elapsed = start.elapsed();
     progress(done);
     Replay { ticks: done, elapsed, picoseconds_per_tick: histogram, interrupted, latency: None }
+}
+
+/// Takes ticks through the stages as [`replay`] does, and keeps a journal if there is one.
+///
+/// # Errors
+/// If the journal cannot be written; the run is stopped then.
+pub(crate) fn run_inline<S: Strategy>(
+    mut stages: Pipeline<S>,
+    ticks: &[Tick],
+    mut sink: impl Sink,
+    journal: Option<RunJournal>,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Pipeline<S>, Replay), JournalError> {
+    let Some(journal) = journal else {
+        let run = replay(&mut stages, ticks, &mut sink, stop, progress);
+        return Ok((stages, run));
+    };
+    let mut sink = Journaled { sink, journal, events: 0, written: Ok(()), stop };
+    let run = replay(&mut stages, ticks, &mut sink, stop, progress);
+    sink.written?;
+    sink.journal.finish()?;
+    Ok((stages, run))
+}
+
+/// Writes events and actions to a journal in front of another sink. A failure stops the run.
+struct Journaled<'a, K> {
+    sink: K,
+    journal: RunJournal,
+    /// Events so far; the last of them is the one that an action belongs to.
+    events: u64,
+    written: Result<(), JournalError>,
+    stop: &'a AtomicBool,
+}
+
+impl<K> Journaled<'_, K> {
+    fn write(&mut self, write: impl FnOnce(&mut RunJournal) -> Result<(), JournalError>) {
+        if self.written.is_ok() {
+            self.written = write(&mut self.journal);
+            if self.written.is_err() {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl<K: Sink> Sink for Journaled<'_, K> {
+    fn event(&mut self, event: &Event) {
+        let number = self.events;
+        self.events += 1;
+        self.write(|journal| journal.event(number, event));
+        self.sink.event(event);
+    }
+
+    fn output(&mut self, output: &Output<'_>) {
+        if let Output::Action(action) = output {
+            let event = self.events - 1;
+            self.write(|journal| journal.action(event, action));
+        }
+        self.sink.output(output);
+    }
 }
 
 /// An empty histogram of picoseconds.

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::feature_stage::FeatureStage;
 use crate::execution::{Decision, EquityPoint, ExitReason, OrderMessage, Refusal, Report, Trade};
 use crate::market::{Bar, Price, Tick, Timestamp};
 use crate::strategy::DecisionRecord;
@@ -96,17 +97,51 @@ impl DecisionTiming {
     }
 }
 
-/// Output of the trading stage, as a value that can be queued and kept.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Output {
+/// Output of the stages.
+#[derive(Clone, Copy, Debug)]
+pub enum Output<'a> {
     /// A bar closed.
     Bar(Bar),
-    /// The account.
+    /// A feature row was written, and the matrices of its timeframe moved on by a row.
+    Features(&'a FeatureStage),
+    /// The account, at every close of the finest bar and at each session's end.
     Equity(EquityPoint),
-    /// The series does not continue from the last bar.
+    /// The series does not continue from the last bar: a rule forgets what it has seen.
     Restart,
+    /// An answer of the decision seat has come; it takes effect at its time.
+    Answer(Answer),
     /// Something was done.
     Action(Action),
+}
+
+impl PartialEq for Output<'_> {
+    /// Compares values; features are equal if they are a view of the same stage.
+    fn eq(&self, other: &Output<'_>) -> bool {
+        match (self, other) {
+            (Output::Bar(bar), Output::Bar(other)) => bar == other,
+            (Output::Features(stage), Output::Features(other)) => std::ptr::eq(*stage, *other),
+            (Output::Equity(point), Output::Equity(other)) => point == other,
+            (Output::Restart, Output::Restart) => true,
+            (Output::Answer(answer), Output::Answer(other)) => answer == other,
+            (Output::Action(action), Output::Action(other)) => action == other,
+            _ => false,
+        }
+    }
+}
+
+impl Output<'_> {
+    /// Returns the output as a value that can be queued and kept. `None` for features, which are a
+    /// view of their stage, and for an answer, which comes at another time where the decision seat
+    /// has a thread of its own.
+    pub fn kept(&self) -> Option<Output<'static>> {
+        Some(match *self {
+            Output::Bar(bar) => Output::Bar(bar),
+            Output::Features(_) | Output::Answer(_) => return None,
+            Output::Equity(point) => Output::Equity(point),
+            Output::Restart => Output::Restart,
+            Output::Action(action) => Output::Action(action),
+        })
+    }
 }
 
 /// What was done about orders.

@@ -14,11 +14,11 @@ mod trading;
 
 pub use downstream::Downstream;
 pub use feature_stage::{Break, FeatureCounts, FeatureStage, FeatureStageError};
-pub(crate) use inline::no_times;
 pub use inline::{Replay, replay};
+pub(crate) use inline::{no_times, run_inline};
 pub use message::{Action, Answer, DecisionTiming, Event, Output, Question, Quote};
 pub use run_journal::{Entry, RunJournal};
-pub use sink::Sink;
+pub use sink::{NullSink, Sink};
 pub(crate) use stages::Deciding;
 pub use stages::Pipeline;
 pub use trading::{PipelineSettings, TradingStage};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::downstream::Downstream;
 use super::feature_stage::{Break, FeatureStage};
-use super::message::{Answer, Event, Question};
+use super::message::{Answer, Event, Output, Question};
 use super::sink::Sink;
 use super::trading::{PipelineSettings, TradingStage};
 use crate::bars::TickCounts;
@@ -132,7 +132,7 @@ impl<S: Strategy> Downstream for Deciding<S> {
             if self.observes {
                 self.strategy.observe(&self.features.observation());
             }
-            sink.features(&self.features);
+            sink.output(&Output::Features(&self.features));
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::downstream::Downstream;
 use super::feature_stage::Break;
-use super::message::{Action, Answer, DecisionTiming, Event, Question};
+use super::message::{Action, Answer, DecisionTiming, Event, Output, Question};
 use super::sink::Sink;
 use crate::bars::{BarBuilder, TickCounts};
 use crate::execution::{
@@ -329,12 +329,12 @@ impl<V: Venue> TradingStage<V> {
         if self.has_ended {
             return;
         }
-        sink.answer(answer);
+        sink.output(&Output::Answer(*answer));
         // During the warm-up whatever was thought of was not to be done.
         if let Some(record) = downstream.take_record(answer.question.number)
             && answer.question.asked > self.settings.trades_from
         {
-            sink.considered(&record);
+            sink.output(&Output::Action(Action::Considered(record)));
         }
         let now = self.now();
         let due = self.settings.decisions.due(answer.question.asked).unwrap_or(now);
@@ -532,7 +532,7 @@ impl<V: Venue> TradingStage<V> {
             self.holes += u64::from(session.close > self.settings.trades_from);
             self.close_out(ExitReason::MissingData, self.last_time, true, sink);
             downstream.on_restart(Break::MissingSessions);
-            sink.restart();
+            sink.output(&Output::Restart);
         }
         // The first session counts from where the data begins.
         self.open_from = if self.sessions == 0 { tick.time } else { session.open };
@@ -578,7 +578,7 @@ impl<V: Venue> TradingStage<V> {
             }
             self.close_out(ExitReason::ContractRoll, now, true, sink);
             downstream.on_restart(Break::Contract);
-            sink.restart();
+            sink.output(&Output::Restart);
         }
         self.contract = tick.contract;
         self.books.desk.on_contract(tick.contract);
@@ -672,7 +672,7 @@ impl<V: Venue> Books<V> {
         if is_decided_on {
             self.ask(downstream);
         }
-        sink.bar(bar);
+        sink.output(&Output::Bar(*bar));
         downstream.on_bar(bar, sink);
         if bar.timeframe == self.finest {
             self.record_equity(now, sink);
@@ -698,7 +698,7 @@ impl<V: Venue> Books<V> {
             return;
         }
         let in_time = answer.question.stretch == self.stretch;
-        sink.decision(answer, in_time);
+        sink.output(&Output::Action(Action::Decision { answer: *answer, in_time }));
         let Books { desk, venue, .. } = self;
         let mut port = Told { venue, sink };
         match &answer.decision {
@@ -710,10 +710,10 @@ impl<V: Venue> Books<V> {
     }
 
     fn on_report(&mut self, report: &Report, sink: &mut impl Sink) {
-        sink.report(report);
+        sink.output(&Output::Action(Action::Report(*report)));
         let Books { desk, venue, .. } = self;
         if let Some(trade) = desk.on_report(report, &mut Told { venue, sink }) {
-            sink.trade(&trade);
+            sink.output(&Output::Action(Action::Trade(trade)));
         }
     }
 
@@ -723,7 +723,7 @@ impl<V: Venue> Books<V> {
             return;
         }
         self.last_equity = now;
-        sink.equity(&self.desk.equity_point(now));
+        sink.output(&Output::Equity(self.desk.equity_point(now)));
     }
 }
 
@@ -735,12 +735,12 @@ struct Told<'a, V, K> {
 
 impl<V: Venue, K: Sink> OrderPort for Told<'_, V, K> {
     fn send(&mut self, message: OrderMessage, now: Timestamp) {
-        self.sink.order(&message, now);
+        self.sink.output(&Output::Action(Action::Order { message, time: now }));
         self.venue.send(message, now);
     }
 
     fn refuse(&mut self, refusal: Refusal, now: Timestamp) {
-        self.sink.action(Action::Refused { refusal, time: now });
+        self.sink.output(&Output::Action(Action::Refused { refusal, time: now }));
     }
 }
 

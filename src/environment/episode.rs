@@ -5,8 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::market::Market;
-use crate::engine::{Answer, Break, Downstream, Event, Question, Sink, TradingStage};
-use crate::execution::{Account, Decision, Desk, EquityPoint, ExitReason, Trade};
+use crate::engine::{
+    Action, Answer, Break, Downstream, Event, Output, Question, Sink, TradingStage,
+};
+use crate::execution::{Account, Decision, Desk, ExitReason, Trade};
 use crate::market::{Bar, Price, Tick, Timestamp};
 
 /// A question, and what is known at it.
@@ -143,9 +145,9 @@ struct Made {
 }
 
 impl Sink for Made {
-    fn bar(&mut self, _: &Bar) {}
-    fn trade(&mut self, trade: &Trade) {
-        self.trades.push(*trade);
+    fn output(&mut self, output: &Output<'_>) {
+        if let Output::Action(Action::Trade(trade)) = output {
+            self.trades.push(*trade);
+        }
     }
-    fn equity(&mut self, _: &EquityPoint) {}
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::agents::model_set::FeatureSchema;
 use crate::agents::{RiskRules, volatility_input};
 use crate::config::Config;
-use crate::engine::{Sink, TradingStage};
-use crate::execution::{Account, Decision, EquityPoint, ExitReason, Trade};
+use crate::engine::{NullSink, TradingStage};
+use crate::execution::{Account, Decision, ExitReason};
 use crate::market::{Bar, Price, Session, Tick, Timeframe, Timestamp};
 use crate::matrix::{MatricesSettings, MatrixKind, MatrixSettings};
 use crate::run::history::{History, HistoryError, Preparation};
@@ -172,11 +172,11 @@ impl Market {
                         close = session.close;
                     }
                 }
-                stages.on_tick(tick, &mut Unheard);
+                stages.on_tick(tick, &mut NullSink);
             }
             progress((start + batch.len()) as u64, total);
         }
-        stages.finish(ExitReason::EndOfData, &mut Unheard);
+        stages.finish(ExitReason::EndOfData, &mut NullSink);
         let (_, _, recorder) = stages.into_parts();
         let Recorder { rows, mut closes, .. } = recorder;
         let mut sessions = Vec::with_capacity(starts.len());
@@ -327,13 +327,4 @@ impl Strategy for Recorder {
     }
 
     fn restart(&mut self) {}
-}
-
-/// A sink that nobody reads.
-struct Unheard;
-
-impl Sink for Unheard {
-    fn bar(&mut self, _: &Bar) {}
-    fn trade(&mut self, _: &Trade) {}
-    fn equity(&mut self, _: &EquityPoint) {}
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use super::*;
 use crate::agents::Wish;
 use crate::config::Config;
-use crate::engine::{FeatureStage, Sink};
+use crate::engine::{self, Output, Sink};
 use crate::execution::{
     Account, Bracket, Decision, EquityPoint, ExitReason, OrderKind, Target, Trade,
 };
@@ -75,18 +75,18 @@ struct Backtested {
 }
 
 impl Sink for Backtested {
-    fn bar(&mut self, _: &Bar) {}
-    fn trade(&mut self, trade: &Trade) {
-        self.trades.push(*trade);
-    }
-    fn equity(&mut self, point: &EquityPoint) {
-        self.equity = Some(*point);
-    }
-    fn features(&mut self, stage: &FeatureStage) {
-        for matrix in stage.matrices() {
-            if let Ok(window) = matrix.window() {
-                self.windows.insert((matrix.name(), matrix.newest().0), window.to_vec());
+    fn output(&mut self, output: &Output<'_>) {
+        match output {
+            Output::Action(engine::Action::Trade(trade)) => self.trades.push(*trade),
+            Output::Equity(point) => self.equity = Some(*point),
+            Output::Features(stage) => {
+                for matrix in stage.matrices() {
+                    if let Ok(window) = matrix.window() {
+                        self.windows.insert((matrix.name(), matrix.newest().0), window.to_vec());
+                    }
+                }
             }
+            _ => {}
         }
     }
 }

@@ -8,12 +8,15 @@ use std::thread::available_parallelism;
 use super::assembly::{self, AssemblyError, trades_from};
 use super::history::{History, HistoryError, Preparation};
 use super::journal_file::begin_journal;
-use super::runner::{self, Replayed, Runner, run_inline};
+use super::runner::{self, Replayed, Runner};
 use super::seat::Seat;
 use crate::agents::foresee;
 use crate::config::{self, Config, ConfigError, StrategyKind};
 use crate::engine::pinned::{self, Failure, Wiring};
-use crate::engine::{FeatureCounts, FeatureStage, Pipeline, Replay, Sink, replay};
+use crate::engine::{
+    Action, FeatureCounts, FeatureStage, NullSink, Output, Pipeline, Replay, Sink, replay,
+    run_inline,
+};
 use crate::execution::{EquityPoint, Trade};
 use crate::journal::JournalError;
 use crate::machine::{Machine, PlanError};
@@ -85,15 +88,6 @@ pub enum Place<'a> {
     Scratch(&'a Path),
 }
 
-/// A sink that nobody reads.
-struct Unheard;
-
-impl Sink for Unheard {
-    fn bar(&mut self, _: &Bar) {}
-    fn trade(&mut self, _: &Trade) {}
-    fn equity(&mut self, _: &EquityPoint) {}
-}
-
 /// A history that is open, and the stages for it.
 pub struct Prepared {
     instrument: Instrument,
@@ -133,7 +127,7 @@ impl Prepared {
             let mut on_ticks = |done| progress(Backtest::Foreseeing(done, total));
             let walk = |strategy| {
                 let mut stages = stages(strategy)?;
-                replay(&mut stages, ticks, &mut Unheard, stop, &mut on_ticks);
+                replay(&mut stages, ticks, &mut NullSink, stop, &mut on_ticks);
                 Ok(())
             };
             let (foreseen, walked) = foresee(set, backend.as_ref(), threads, warm_until, walk)
@@ -371,23 +365,11 @@ pub(super) struct Keeping<'a> {
 }
 
 impl Sink for Keeping<'_> {
-    fn bar(&mut self, bar: &Bar) {
-        self.results.bar(bar);
-    }
-    fn trade(&mut self, trade: &Trade) {
-        self.results.trade(trade);
-    }
-    fn equity(&mut self, point: &EquityPoint) {
-        self.results.equity(point);
-    }
-    fn restart(&mut self) {
-        self.results.restart();
-    }
-    fn features(&mut self, stage: &FeatureStage) {
-        self.readiness.see(stage);
-    }
-    fn considered(&mut self, record: &DecisionRecord) {
-        self.results.considered(record);
+    fn output(&mut self, output: &Output<'_>) {
+        match output {
+            Output::Features(stage) => self.readiness.see(stage),
+            output => self.results.output(output),
+        }
     }
 }
 
@@ -433,10 +415,8 @@ impl Recording {
     pub(super) fn decides_from(&self) -> Option<Timestamp> {
         self.decides_from
     }
-}
 
-impl Sink for Recording {
-    fn bar(&mut self, bar: &Bar) {
+    fn count(&mut self, bar: &Bar) {
         let is_ready = self.unready == 0;
         if bar.timeframe == self.decides_on {
             self.unready = self.unready.saturating_sub(1);
@@ -453,21 +433,18 @@ impl Sink for Recording {
         counts.filled += u64::from(bar.flags.any(BarFlags::FILLED));
         counts.incomplete += u64::from(bar.flags.any(BarFlags::INCOMPLETE));
     }
+}
 
-    fn trade(&mut self, trade: &Trade) {
-        self.trades.push(*trade);
-    }
-
-    fn equity(&mut self, point: &EquityPoint) {
-        self.equity.push(*point);
-    }
-
-    fn restart(&mut self) {
-        self.unready = self.warm_up;
-    }
-
-    fn considered(&mut self, record: &DecisionRecord) {
-        self.decisions.push(*record);
+impl Sink for Recording {
+    fn output(&mut self, output: &Output<'_>) {
+        match output {
+            Output::Bar(bar) => self.count(bar),
+            Output::Equity(point) => self.equity.push(*point),
+            Output::Restart => self.unready = self.warm_up,
+            Output::Action(Action::Trade(trade)) => self.trades.push(*trade),
+            Output::Action(Action::Considered(record)) => self.decisions.push(*record),
+            _ => {}
+        }
     }
 }
 

@@ -13,10 +13,10 @@ use super::journal_file::{JournalHeader, RunJournalError};
 use super::seat::Seat;
 use crate::config::{Config, ConfigError};
 use crate::engine::{
-    Action, Answer, Break, Deciding, Downstream, Entry, Event, FeatureStage, Pipeline, Question,
-    Replay, Sink, no_times,
+    Action, Answer, Break, Deciding, Downstream, Entry, Event, Output, Pipeline, Question, Replay,
+    Sink, no_times,
 };
-use crate::execution::{Account, EquityPoint, ExitReason, Trade};
+use crate::execution::{Account, ExitReason};
 use crate::journal::{End, Journal};
 use crate::market::{Bar, InstrumentError, Price, Tick, Timestamp};
 use crate::performance::RunRecord;
@@ -140,7 +140,7 @@ pub fn replay_journal(
     let mut readiness = Readiness::new(stages.features());
     let mut sink = Comparing {
         sink: Keeping { results: &mut results, readiness: &mut readiness },
-        event: 0,
+        events: 0,
         expected: content.actions.iter(),
         is_complete: content.is_whole,
         same: 0,
@@ -176,7 +176,7 @@ pub fn replay_journal(
             Event::End(reason) => end_of_run = Some(*reason),
             _ => {}
         }
-        sink.event = number;
+        sink.event(&event);
         trading.on_event(&event, &mut downstream, &mut sink);
     }
     if !is_stopped {
@@ -328,7 +328,8 @@ impl<S: Strategy> Downstream for Repeated<S> {
 /// Tells another sink, and compares actions with those of a journal.
 struct Comparing<'a, K> {
     sink: K,
-    event: u64,
+    /// Events so far; the last of them is the one that an action belongs to.
+    events: u64,
     expected: std::slice::Iter<'a, (u64, Action)>,
     is_complete: bool,
     same: u64,
@@ -336,11 +337,11 @@ struct Comparing<'a, K> {
 }
 
 impl<K> Comparing<'_, K> {
-    fn act(&mut self, action: Action) {
+    fn compare(&mut self, action: &Action) {
         if self.difference.is_some() {
             return;
         }
-        let replay = (self.event, action);
+        let replay = (self.events - 1, *action);
         let journal = self.expected.next().copied();
         if journal == Some(replay) {
             self.same += 1;
@@ -362,27 +363,15 @@ impl<K> Comparing<'_, K> {
 }
 
 impl<K: Sink> Sink for Comparing<'_, K> {
-    fn bar(&mut self, bar: &Bar) {
-        self.sink.bar(bar);
+    fn event(&mut self, event: &Event) {
+        self.events += 1;
+        self.sink.event(event);
     }
-    fn trade(&mut self, trade: &Trade) {
-        self.act(Action::Trade(*trade));
-        self.sink.trade(trade);
-    }
-    fn equity(&mut self, point: &EquityPoint) {
-        self.sink.equity(point);
-    }
-    fn restart(&mut self) {
-        self.sink.restart();
-    }
-    fn features(&mut self, stage: &FeatureStage) {
-        self.sink.features(stage);
-    }
-    fn considered(&mut self, record: &DecisionRecord) {
-        self.act(Action::Considered(*record));
-        self.sink.considered(record);
-    }
-    fn action(&mut self, action: Action) {
-        self.act(action);
+
+    fn output(&mut self, output: &Output<'_>) {
+        if let Output::Action(action) = output {
+            self.compare(action);
+        }
+        self.sink.output(output);
     }
 }

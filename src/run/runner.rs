@@ -1,6 +1,5 @@
 //! Which runner takes a history through the stages, and how.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use quanta::Clock;
@@ -9,15 +8,10 @@ use crate::config::{self, Config, PaceMode, PaceSettings};
 use crate::engine::pinned::{
     Feed, Full, Pace, Paced, PinnedRun, PinnedSettings, Polled, Recorded, ThreadLayout, Waits,
 };
-use crate::engine::{
-    Action, Event, FeatureStage, Pipeline, Replay, RunJournal, Sink, no_times, replay,
-};
-use crate::execution::{EquityPoint, Trade};
-use crate::journal::JournalError;
+use crate::engine::{Pipeline, Replay, no_times};
 use crate::latency::Load;
 use crate::machine::{Machine, Plan, PlanError, Request, Role, Wait, lock_memory, plan};
-use crate::market::{Bar, Tick};
-use crate::strategy::{DecisionRecord, Strategy};
+use crate::market::Tick;
 
 /// Messages that each queue beside the ring holds.
 const QUEUE_SLOTS: usize = 8192;
@@ -142,82 +136,6 @@ impl Feed for Replayed<'_> {
             Replayed::Unpaced(feed) => feed.poll(),
             Replayed::Paced(feed) => feed.poll(),
         }
-    }
-}
-
-/// Takes ticks through the stages in this thread, with a journal if there is one.
-pub(super) fn run_inline<S: Strategy>(
-    mut stages: Pipeline<S>,
-    ticks: &[Tick],
-    mut sink: impl Sink,
-    journal: Option<RunJournal>,
-    stop: &AtomicBool,
-    progress: &mut dyn FnMut(u64),
-) -> Result<(Pipeline<S>, Replay), JournalError> {
-    let Some(journal) = journal else {
-        let run = replay(&mut stages, ticks, &mut sink, stop, progress);
-        return Ok((stages, run));
-    };
-    let mut sink = Journaled { sink, journal, event: 0, written: Ok(()), stop };
-    let run = replay(&mut stages, ticks, &mut sink, stop, progress);
-    sink.written?;
-    sink.journal.finish()?;
-    Ok((stages, run))
-}
-
-/// Tells another sink, and writes events and actions to a journal. If that fails, the run is stopped.
-struct Journaled<'a, K> {
-    sink: K,
-    journal: RunJournal,
-    /// Events so far.
-    event: u64,
-    written: Result<(), JournalError>,
-    stop: &'a AtomicBool,
-}
-
-impl<K> Journaled<'_, K> {
-    fn write(&mut self, write: impl FnOnce(&mut RunJournal, u64) -> Result<(), JournalError>) {
-        if self.written.is_ok() {
-            self.written = write(&mut self.journal, self.event);
-            if self.written.is_err() {
-                self.stop.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-
-    fn act(&mut self, action: Action) {
-        // The event that it was done at is the last one.
-        self.write(|journal, event| journal.action(event - 1, &action));
-    }
-}
-
-impl<K: Sink> Sink for Journaled<'_, K> {
-    fn event(&mut self, event: &Event) {
-        self.write(|journal, number| journal.event(number, event));
-        self.event += 1;
-    }
-    fn bar(&mut self, bar: &Bar) {
-        self.sink.bar(bar);
-    }
-    fn trade(&mut self, trade: &Trade) {
-        self.act(Action::Trade(*trade));
-        self.sink.trade(trade);
-    }
-    fn equity(&mut self, point: &EquityPoint) {
-        self.sink.equity(point);
-    }
-    fn restart(&mut self) {
-        self.sink.restart();
-    }
-    fn features(&mut self, stage: &FeatureStage) {
-        self.sink.features(stage);
-    }
-    fn considered(&mut self, record: &DecisionRecord) {
-        self.act(Action::Considered(*record));
-        self.sink.considered(record);
-    }
-    fn action(&mut self, action: Action) {
-        self.act(action);
     }
 }
 

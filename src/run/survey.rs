@@ -12,11 +12,11 @@ use super::history::{History, Preparation};
 use super::runner::Runner;
 use super::seat::Seat;
 use crate::config::Config;
-use crate::engine::{FeatureStage, Sink, replay};
-use crate::execution::{EquityPoint, Trade};
+use crate::engine::{Output, Sink, replay};
+
 use crate::machine::Machine;
-use crate::market::{Bar, Calendar, Session, Tick, Timestamp};
-use crate::strategy::{DecisionRecord, Observer, Strategy};
+use crate::market::{Calendar, Session, Tick, Timestamp};
+use crate::strategy::{Observer, Strategy};
 
 /// What a run would see of its history: everything that it refuses is refused, and what it would warn of is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -207,30 +207,17 @@ struct Surveying<K> {
 }
 
 impl<K: Sink> Sink for Surveying<K> {
-    fn bar(&mut self, bar: &Bar) {
-        self.sink.bar(bar);
-    }
-    fn trade(&mut self, trade: &Trade) {
-        self.sink.trade(trade);
-    }
-    fn equity(&mut self, point: &EquityPoint) {
-        self.sink.equity(point);
-    }
-    fn restart(&mut self) {
-        self.sink.restart();
-    }
-    fn features(&mut self, stage: &FeatureStage) {
-        let end = stage.engine().row().bar.end;
-        if self.ready_from.is_none()
-            && end > self.trades_from
-            && stage.matrices().iter().all(|matrix| matrix.window().is_ok())
-        {
-            self.ready_from = Some(end);
+    fn output(&mut self, output: &Output<'_>) {
+        if let Output::Features(stage) = output {
+            let end = stage.engine().row().bar.end;
+            if self.ready_from.is_none()
+                && end > self.trades_from
+                && stage.matrices().iter().all(|matrix| matrix.window().is_ok())
+            {
+                self.ready_from = Some(end);
+            }
         }
-        self.sink.features(stage);
-    }
-    fn considered(&mut self, record: &DecisionRecord) {
-        self.sink.considered(record);
+        self.sink.output(output);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Features through the stages, against indicators fed by hand.
 
-use algospace_hft::engine::{FeatureStage, Sink};
-use algospace_hft::execution::{EquityPoint, ExitReason, Trade};
+use algospace_hft::engine::{Output, Sink};
+use algospace_hft::execution::ExitReason;
 use algospace_hft::indicators::{
     Indicator, LowVolumeNode, LowVolumeNodeSettings, TickBar, TradedVolume,
 };
@@ -18,10 +18,8 @@ struct Features {
 }
 
 impl Sink for Features {
-    fn bar(&mut self, _: &Bar) {}
-    fn trade(&mut self, _: &Trade) {}
-    fn equity(&mut self, _: &EquityPoint) {}
-    fn features(&mut self, stage: &FeatureStage) {
+    fn output(&mut self, output: &Output<'_>) {
+        let Output::Features(stage) = output else { return };
         let engine = stage.engine();
         let value = |name: &&str| {
             let column = engine.layout().column(&format!("{name}_1m"));
@@ -112,10 +110,8 @@ fn a_contract_change_within_a_session_is_no_move() {
 struct Windows(Vec<(Timestamp, Option<Vec<f32>>)>);
 
 impl Sink for Windows {
-    fn bar(&mut self, _: &Bar) {}
-    fn trade(&mut self, _: &Trade) {}
-    fn equity(&mut self, _: &EquityPoint) {}
-    fn features(&mut self, stage: &FeatureStage) {
+    fn output(&mut self, output: &Output<'_>) {
+        let Output::Features(stage) = output else { return };
         let window = stage.matrices()[0].window().ok().map(<[f32]>::to_vec);
         self.0.push((stage.engine().row().bar.end, window));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use algospace_hft::engine::{FeatureStage, Sink};
+use algospace_hft::engine::{Action, Output, Sink};
 use algospace_hft::execution::{Decision, EquityPoint, ExitReason, Target, Trade};
 use algospace_hft::market::{Bar, Calendar, Tick, Timeframe, Timestamp};
 use proptest::prelude::*;
@@ -35,21 +35,20 @@ impl Journal {
 }
 
 impl Sink for Journal {
-    fn bar(&mut self, bar: &Bar) {
-        self.push(Event::Bar(*bar));
-    }
-    fn trade(&mut self, trade: &Trade) {
-        self.push(Event::Trade(*trade));
-    }
-    fn equity(&mut self, point: &EquityPoint) {
-        self.push(Event::Equity(*point));
-    }
-    fn features(&mut self, stage: &FeatureStage) {
-        let count = stage.engine().layout().fields().len();
-        let row = stage.engine().row().values[..count].iter().map(|value| value.to_bits());
-        let window = stage.matrices()[0].window().unwrap_or_default();
-        let matrix = window.iter().map(|value| value.to_bits());
-        self.push(Event::Features(row.collect(), matrix.collect()));
+    fn output(&mut self, output: &Output<'_>) {
+        match output {
+            Output::Bar(bar) => self.push(Event::Bar(*bar)),
+            Output::Action(Action::Trade(trade)) => self.push(Event::Trade(*trade)),
+            Output::Equity(point) => self.push(Event::Equity(*point)),
+            Output::Features(stage) => {
+                let count = stage.engine().layout().fields().len();
+                let row = stage.engine().row().values[..count].iter().map(|value| value.to_bits());
+                let window = stage.matrices()[0].window().unwrap_or_default();
+                let matrix = window.iter().map(|value| value.to_bits());
+                self.push(Event::Features(row.collect(), matrix.collect()));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicBool;
 use algospace_hft::engine::pinned::{
     Feed, PinnedRun, PinnedSettings, Polled, Recorded, ThreadLayout, Wiring, run,
 };
-use algospace_hft::engine::{Answer, DecisionTiming, FeatureStage, Sink};
-use algospace_hft::execution::{Account, Decision, EquityPoint, OrderMessage, Report, Trade};
+use algospace_hft::engine::{Action, DecisionTiming, FeatureStage, Output, Sink};
+use algospace_hft::execution::{Account, Decision, EquityPoint};
 use algospace_hft::machine::Wait;
-use algospace_hft::market::{Bar, Tick, Timeframe, Timestamp};
+use algospace_hft::market::{Bar, Tick, Timeframe};
 use algospace_hft::random::Random;
 use algospace_hft::strategy::Strategy;
 use proptest::prelude::*;
@@ -23,39 +23,30 @@ use crate::assembly::threads::{begin_journal, settings};
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Made {
     bars: Vec<Bar>,
-    trades: Vec<Trade>,
     equity: Vec<EquityPoint>,
-    decisions: Vec<(Answer, bool)>,
-    orders: Vec<(OrderMessage, Timestamp)>,
-    reports: Vec<Report>,
+    actions: Vec<Action>,
     /// Bits of every feature row, and of every matrix that was whole.
     features: Vec<(Vec<u64>, Vec<u32>)>,
     stalls: Stalls,
 }
 
 impl Sink for Made {
-    fn bar(&mut self, bar: &Bar) {
-        self.stalls.maybe();
-        self.bars.push(*bar);
-    }
-    fn trade(&mut self, trade: &Trade) {
-        self.trades.push(*trade);
-    }
-    fn equity(&mut self, point: &EquityPoint) {
-        self.equity.push(*point);
-    }
-    fn features(&mut self, stage: &FeatureStage) {
-        self.features.push(bits_of(stage));
-    }
-    fn decision(&mut self, answer: &Answer, in_time: bool) {
-        self.decisions.push((*answer, in_time));
-    }
-    fn order(&mut self, message: &OrderMessage, now: Timestamp) {
-        self.stalls.maybe();
-        self.orders.push((*message, now));
-    }
-    fn report(&mut self, report: &Report) {
-        self.reports.push(*report);
+    fn output(&mut self, output: &Output<'_>) {
+        match output {
+            Output::Bar(bar) => {
+                self.stalls.maybe();
+                self.bars.push(*bar);
+            }
+            Output::Features(stage) => self.features.push(bits_of(stage)),
+            Output::Equity(point) => self.equity.push(*point),
+            Output::Action(action) => {
+                if matches!(action, Action::Order { .. }) {
+                    self.stalls.maybe();
+                }
+                self.actions.push(*action);
+            }
+            Output::Restart | Output::Answer(_) => {}
+        }
     }
 }
 

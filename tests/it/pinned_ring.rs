@@ -29,12 +29,12 @@ use algospace_hft::engine::pinned::{
     Failure, Feed, PinnedRun, PinnedSettings, Polled, ThreadLayout, Wiring, run,
 };
 use algospace_hft::engine::{
-    Action, Answer, Break, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output,
-    Pipeline, Question, Quote, Sink, TradingStage,
+    Action, Break, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output, Pipeline,
+    Question, Quote, Sink, TradingStage,
 };
 use algospace_hft::execution::{
-    Account, Bracket, Decision, Desk, EquityPoint, ExitReason, Fill, FillId, Order, OrderKind,
-    OrderMessage, Purpose, Refusal, Report, ReportKind, SimulatedExchange, Target, Trade,
+    Account, Bracket, Decision, Desk, ExitReason, Fill, FillId, Order, OrderKind, OrderMessage,
+    Purpose, Refusal, Report, ReportKind, SimulatedExchange, Target,
 };
 use algospace_hft::journal::{End, Journal};
 use algospace_hft::machine::{Machine, Role, Wait, pin_current_thread};
@@ -52,10 +52,10 @@ const LAYOUTS: [ThreadLayout; 3] =
 
 /// Outputs so far, visible to every thread during the run.
 #[derive(Clone, Default)]
-struct Told(Arc<(Mutex<Vec<Output>>, Condvar)>);
+struct Told(Arc<(Mutex<Vec<Output<'static>>>, Condvar)>);
 
 impl Told {
-    fn add(&self, output: Output) {
+    fn add(&self, output: Output<'static>) {
         self.0.0.lock().unwrap().push(output);
         self.0.1.notify_all();
     }
@@ -67,7 +67,7 @@ impl Told {
     fn has(&self, is_it: impl Fn(&Output) -> bool) -> bool {
         self.0.0.lock().unwrap().iter().any(is_it)
     }
-    fn all(&self) -> Vec<Output> {
+    fn all(&self) -> Vec<Output<'static>> {
         self.0.0.lock().unwrap().clone()
     }
     fn bars(&self) -> usize {
@@ -76,23 +76,10 @@ impl Told {
 }
 
 impl Sink for Told {
-    fn bar(&mut self, bar: &Bar) {
-        self.add(Output::Bar(*bar));
-    }
-    fn trade(&mut self, trade: &Trade) {
-        self.add(Output::Action(Action::Trade(*trade)));
-    }
-    fn equity(&mut self, point: &EquityPoint) {
-        self.add(Output::Equity(*point));
-    }
-    fn decision(&mut self, answer: &Answer, in_time: bool) {
-        self.add(Output::Action(Action::Decision { answer: *answer, in_time }));
-    }
-    fn order(&mut self, message: &OrderMessage, time: Timestamp) {
-        self.add(Output::Action(Action::Order { message: *message, time }));
-    }
-    fn report(&mut self, report: &Report) {
-        self.add(Output::Action(Action::Report(*report)));
+    fn output(&mut self, output: &Output<'_>) {
+        if let Some(output) = output.kept() {
+            self.add(output);
+        }
     }
 }
 
@@ -191,7 +178,7 @@ impl Downstream for Nobody {
 }
 
 /// Returns what the stages make of a journal's events; the answers are among them.
-fn replayed(setup: &Setup, events: &[Event]) -> (Vec<Output>, Vec<(u64, Action)>) {
+fn replayed(setup: &Setup, events: &[Event]) -> (Vec<Output<'static>>, Vec<(u64, Action)>) {
     let desk = Desk::new(CAPITAL, TICK_SIZE, POINT_VALUE, setup.rules);
     let exchange = SimulatedExchange::new(setup.exchange);
     let mut trading = TradingStage::new(setup.stages.clone(), Timeframe::MINUTE_1, desk, exchange);
@@ -299,12 +286,12 @@ fn a_panicking_feature_reader_is_told() {
 struct Failing(usize);
 
 impl Sink for Failing {
-    fn bar(&mut self, _: &Bar) {
-        self.0 += 1;
-        assert!(self.0 != 5, "disk full");
+    fn output(&mut self, output: &Output<'_>) {
+        if let Output::Bar(_) = output {
+            self.0 += 1;
+            assert!(self.0 != 5, "disk full");
+        }
     }
-    fn trade(&mut self, _: &Trade) {}
-    fn equity(&mut self, _: &EquityPoint) {}
 }
 
 #[test]
@@ -527,7 +514,10 @@ fn in_a_simulation_quotes_wait() {
 
 /// A live run whose decision seat is stuck with its second question until the series has gone on in
 /// another contract. Gives what was told, the journal, and the unasked questions.
-fn run_with_a_stuck_seat(queue_slots: usize, bars: i64) -> (Setup, Vec<Output>, Kept, u64) {
+fn run_with_a_stuck_seat(
+    queue_slots: usize,
+    bars: i64,
+) -> (Setup, Vec<Output<'static>>, Kept, u64) {
     let told = Told::default();
     let (held, is_held) = std::sync::mpsc::channel();
     let mut question = 0;
@@ -685,11 +675,15 @@ fn any_latency() -> impl proptest::strategy::Strategy<Value = i64> {
 }
 
 /// Returns the outputs of the inline runner.
-fn inline(setup: &Setup, events: &[Event]) -> Vec<Output> {
+fn inline(setup: &Setup, events: &[Event]) -> Vec<Output<'static>> {
     inline_of(setup, restless(Timeframe::MINUTE_1, |_| {}), events)
 }
 
-fn inline_of(setup: &Setup, strategy: impl Strategy + Send, events: &[Event]) -> Vec<Output> {
+fn inline_of(
+    setup: &Setup,
+    strategy: impl Strategy + Send,
+    events: &[Event],
+) -> Vec<Output<'static>> {
     let mut pipeline = setup.pipeline(strategy);
     let mut told = Told::default();
     events.iter().for_each(|event| pipeline.on_event(event, &mut told));
@@ -815,8 +809,14 @@ proptest! {
         // Where a session's end and a new contract come with one tick, a timer between them lets
         // the answer to the last bar's question, too late in any case, be told before the old
         // contract's position closes.
-        let is_decision = |o: &Output| matches!(o, Output::Action(Action::Decision { .. }));
-        let parted = |all: Vec<Output>| all.into_iter().partition::<Vec<_>, _>(is_decision);
+        let is_decision = |output: &Output| match output {
+            Output::Action(Action::Decision { .. }) => true,
+            Output::Action(Action::Refused { refusal, .. }) => *refusal == Refusal::Late,
+            _ => false,
+        };
+        let parted = |all: Vec<Output<'static>>| -> (Vec<_>, Vec<_>) {
+            all.into_iter().partition(is_decision)
+        };
         prop_assert_eq!(parted(told.all()), parted(expected));
     }
 

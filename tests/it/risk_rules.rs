@@ -3,10 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use algospace_hft::engine::{DecisionTiming, Sink, replay};
-use algospace_hft::execution::{
-    Bracket, Decision, EquityPoint, ExitReason, OrderKind, Slippage, Target, Trade,
-};
+use algospace_hft::engine::{DecisionTiming, Output, Sink, replay};
+use algospace_hft::execution::{Bracket, Decision, ExitReason, OrderKind, Slippage, Target, Trade};
 use algospace_hft::market::{Bar, Calendar, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::strategy::{RandomEntries, RandomEntriesSettings, Strategy};
 use proptest::prelude::*;
@@ -374,15 +372,11 @@ struct StopAfter<'a> {
 }
 
 impl Sink for StopAfter<'_> {
-    fn bar(&mut self, bar: &Bar) {
-        self.log.bar(bar);
-    }
-    fn trade(&mut self, trade: &Trade) {
-        self.log.trade(trade);
-        self.stop.store(self.log.trades.len() >= self.trades, Ordering::Relaxed);
-    }
-    fn equity(&mut self, point: &EquityPoint) {
-        self.log.equity(point);
+    fn output(&mut self, output: &Output<'_>) {
+        self.log.output(output);
+        if self.log.trades.len() >= self.trades {
+            self.stop.store(true, Ordering::Relaxed);
+        }
     }
 }
 

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use algospace_hft::agents::model_set::ModelSet;
 use algospace_hft::agents::{AgentSettings, Agents, Networks, RiskRules, STRONG_NODE};
-use algospace_hft::engine::Sink;
+use algospace_hft::engine::{Action, Output, Sink};
 use algospace_hft::execution::{
-    Account, Bracket, Decision, EquityPoint, ExitReason, LimitFill, OrderKind, Slippage, Target,
-    Trade,
+    Account, Bracket, Decision, ExitReason, LimitFill, OrderKind, Slippage, Target,
 };
 use algospace_hft::inference::{Backend, Graph, InferenceError, Signature};
 use algospace_hft::latency::{LONGEST, Load, Recorder, Sample, Span};
@@ -39,15 +38,16 @@ impl Counts {
 }
 
 impl Sink for Counts {
-    fn bar(&mut self, bar: &Bar) {
-        self.bars += 1;
-        self.filled += u64::from(bar.volume == 0);
-    }
-    fn trade(&mut self, trade: &Trade) {
-        self.by_reason[trade.exit_reason as usize] += 1;
-    }
-    fn equity(&mut self, _: &EquityPoint) {
-        self.points += 1;
+    fn output(&mut self, output: &Output<'_>) {
+        match output {
+            Output::Bar(bar) => {
+                self.bars += 1;
+                self.filled += u64::from(bar.volume == 0);
+            }
+            Output::Action(Action::Trade(trade)) => self.by_reason[trade.exit_reason as usize] += 1,
+            Output::Equity(_) => self.points += 1,
+            _ => {}
+        }
     }
 }
 

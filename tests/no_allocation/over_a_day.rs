@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use algospace_hft::engine::pinned::{
     Feed, PinnedSettings, Polled, Recorded, ThreadLayout, Wiring, run,
 };
-use algospace_hft::engine::{Answer, DecisionTiming, FeatureStage, Sink};
-use algospace_hft::execution::{EquityPoint, OrderMessage, Report, Trade};
+use algospace_hft::engine::{Action, DecisionTiming, FeatureStage, Output, Sink};
+
 use algospace_hft::latency::Load;
 use algospace_hft::machine::{Placed, Wait};
-use algospace_hft::market::{Bar, Instrument, Money, Tick, Timeframe, Timestamp};
+use algospace_hft::market::{Instrument, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::run::JournalHeader;
 use algospace_hft::source::native::TickFileDescription;
 use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
@@ -83,7 +83,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn count(&mut self, what: fn(&mut Counts) -> &mut u64) {
+    fn count(&mut self, what: impl FnOnce(&mut Counts) -> &mut u64) {
         IS_METRICS.set(true);
         *what(self) += u64::from(IS_ARMED.load(Ordering::Relaxed));
     }
@@ -94,23 +94,13 @@ impl Counts {
 }
 
 impl Sink for Counts {
-    fn bar(&mut self, _: &Bar) {
-        self.count(|counts| &mut counts.bars);
-    }
-    fn trade(&mut self, _: &Trade) {
-        self.count(|counts| &mut counts.trades);
-    }
-    fn equity(&mut self, _: &EquityPoint) {
-        self.count(|counts| &mut counts.others);
-    }
-    fn decision(&mut self, _: &Answer, _: bool) {
-        self.count(|counts| &mut counts.others);
-    }
-    fn order(&mut self, _: &OrderMessage, _: Timestamp) {
-        self.count(|counts| &mut counts.orders);
-    }
-    fn report(&mut self, _: &Report) {
-        self.count(|counts| &mut counts.others);
+    fn output(&mut self, output: &Output<'_>) {
+        self.count(|counts| match output {
+            Output::Bar(_) => &mut counts.bars,
+            Output::Action(Action::Trade(_)) => &mut counts.trades,
+            Output::Action(Action::Order { .. }) => &mut counts.orders,
+            _ => &mut counts.others,
+        });
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use crate::chart::{ChartBar, ChartGap, SlowPoint};
-use crate::engine::{FeatureStage, Sink};
-use crate::execution::{EquityPoint, Trade};
+use crate::engine::{Output, Sink};
+
 use crate::features::FeatureEngine;
 use crate::market::{Bar, BarFlags, Calendar, Instrument, Session, Timeframe, Timestamp};
 
@@ -101,11 +101,8 @@ impl Drawing {
 }
 
 impl Sink for Sessions {
-    fn bar(&mut self, _: &Bar) {}
-    fn trade(&mut self, _: &Trade) {}
-    fn equity(&mut self, _: &EquityPoint) {}
-
-    fn features(&mut self, stage: &FeatureStage) {
+    fn output(&mut self, output: &Output<'_>) {
+        let Output::Features(stage) = output else { return };
         let engine = stage.engine();
         let bar = engine.row().bar;
         if self.current.as_ref().is_none_or(|current| bar.start >= current.session.close) {

@@ -7,7 +7,7 @@ use super::ring::Full;
 use super::stopwatch::Stopwatch;
 use crate::engine::downstream::Downstream;
 use crate::engine::feature_stage::{Break, FeatureStage};
-use crate::engine::message::{Answer, Question};
+use crate::engine::message::{Answer, Output, Question};
 use crate::engine::sink::Sink;
 use crate::execution::Account;
 use crate::latency::Span;
@@ -81,7 +81,7 @@ impl Downstream for Features {
     fn on_bar(&mut self, bar: &Bar, sink: &mut impl Sink) {
         let closed = self.clock.raw();
         if self.take_bar(bar, closed) {
-            sink.features(&self.stage);
+            sink.output(&Output::Features(&self.stage));
         }
     }
 

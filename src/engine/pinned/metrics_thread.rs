@@ -15,7 +15,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Tells `sink` every result and counts every time, until nobody writes any more.
 pub(super) fn run(
-    mut results: Consumer<Output>,
+    mut results: Consumer<Output<'static>>,
     mut times: Vec<Consumer<Sample>>,
     sink: &mut impl Sink,
     mut recorder: Recorder,
@@ -36,7 +36,7 @@ pub(super) fn run(
             while let Ok(output) = results.pop() {
                 found = true;
                 if !has_failed {
-                    output.tell(sink);
+                    sink.output(&output);
                 }
             }
             for times in &mut times {

@@ -5,9 +5,8 @@ use super::stopwatch::Stopwatch;
 use crate::engine::feature_stage::FeatureStage;
 use crate::engine::message::{Action, Answer, Output};
 use crate::engine::sink::Sink;
-use crate::execution::{EquityPoint, OrderMessage, Trade};
 use crate::latency::Span;
-use crate::market::{Bar, Timeframe, Timestamp};
+use crate::market::{Bar, Timeframe};
 
 /// Questions whose stamps are remembered. The times of those that so many more followed before their answer came
 /// are not taken: at the end of a filled gap, or at a decision latency of many bars.
@@ -17,7 +16,7 @@ const OPEN_QUESTIONS: usize = 64;
 pub(super) struct Outlets<F> {
     pub(super) watch: Stopwatch,
     /// To whoever keeps what the run makes.
-    pub(super) results: Outlet<Output>,
+    pub(super) results: Outlet<Output<'static>>,
     /// To the journal, with the number of the event at which it came.
     pub(super) journal: Option<Outlet<(u64, Action)>>,
     on_features: F,
@@ -37,7 +36,7 @@ pub(super) struct Outlets<F> {
 /// What [`Outlets`] are made of, but for who reads the features.
 pub(super) struct OutletParts {
     pub(super) watch: Stopwatch,
-    pub(super) results: Outlet<Output>,
+    pub(super) results: Outlet<Output<'static>>,
     pub(super) journal: Option<Outlet<(u64, Action)>>,
     pub(super) decides_on: Timeframe,
     /// Whether the seat answers on this thread; a thread of its own takes its times itself.
@@ -71,11 +70,45 @@ impl<F> Outlets<F> {
         (self.event, self.stamp, self.decided) = (event, stamp, None);
     }
 
-    fn act(&mut self, action: Action) {
-        if let Some(journal) = &mut self.journal {
-            journal.send((self.event, action));
+    fn on_bar(&mut self, bar: &Bar) {
+        self.bar_closed = self.watch.now();
+        if bar.timeframe == self.decides_on {
+            self.questions += 1;
+            let place = self.questions as usize % OPEN_QUESTIONS;
+            self.asked[place] = (self.stamp, self.bar_closed);
         }
-        self.results.send(Output::Action(action));
+    }
+
+    fn on_answer(&mut self, answer: &Answer) {
+        let (_, closed) = self.asked(answer.question.number);
+        if closed != 0 && self.answers_here {
+            self.watch.record_since(Span::BarToDecision, closed);
+        }
+    }
+
+    fn on_action(&mut self, action: &Action) {
+        match action {
+            Action::Decision { answer, .. } => {
+                self.decided = answer.decision.map(|_| answer.question.number);
+            }
+            Action::Order { .. } => self.record_order(),
+            _ => {}
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.send((self.event, *action));
+        }
+    }
+
+    /// Records the times up to the first order of a decision.
+    fn record_order(&mut self) {
+        let Some(question) = self.decided.take() else { return };
+        let ((came, closed), now) = (self.asked(question), self.watch.now());
+        if closed != 0 {
+            self.watch.record(Span::BarToOrder, closed, now);
+        }
+        if came != 0 {
+            self.watch.record(Span::TickToOrder, came, now);
+        }
     }
 
     /// The stamps at which a question was asked, if they are remembered.
@@ -86,59 +119,19 @@ impl<F> Outlets<F> {
 }
 
 impl<F: FnMut(&FeatureStage)> Sink for Outlets<F> {
-    fn bar(&mut self, bar: &Bar) {
-        self.bar_closed = self.watch.now();
-        if bar.timeframe == self.decides_on {
-            self.questions += 1;
-            let place = self.questions as usize % OPEN_QUESTIONS;
-            self.asked[place] = (self.stamp, self.bar_closed);
-        }
-        self.results.send(Output::Bar(*bar));
-    }
-
-    fn trade(&mut self, trade: &Trade) {
-        self.act(Action::Trade(*trade));
-    }
-
-    fn equity(&mut self, point: &EquityPoint) {
-        self.results.send(Output::Equity(*point));
-    }
-
-    fn restart(&mut self) {
-        self.results.send(Output::Restart);
-    }
-
-    fn features(&mut self, stage: &FeatureStage) {
-        self.watch.record_since(Span::BarToFeatures, self.bar_closed);
-        (self.on_features)(stage);
-    }
-
-    fn answer(&mut self, answer: &Answer) {
-        let (_, closed) = self.asked(answer.question.number);
-        if closed != 0 && self.answers_here {
-            self.watch.record_since(Span::BarToDecision, closed);
-        }
-    }
-
-    fn decision(&mut self, answer: &Answer, in_time: bool) {
-        self.decided = answer.decision.map(|_| answer.question.number);
-        self.act(Action::Decision { answer: *answer, in_time });
-    }
-
-    fn order(&mut self, message: &OrderMessage, time: Timestamp) {
-        if let Some(question) = self.decided.take() {
-            let ((came, closed), now) = (self.asked(question), self.watch.now());
-            if closed != 0 {
-                self.watch.record(Span::BarToOrder, closed, now);
+    fn output(&mut self, output: &Output<'_>) {
+        match output {
+            Output::Bar(bar) => self.on_bar(bar),
+            Output::Features(stage) => {
+                self.watch.record_since(Span::BarToFeatures, self.bar_closed);
+                (self.on_features)(stage);
             }
-            if came != 0 {
-                self.watch.record(Span::TickToOrder, came, now);
-            }
+            Output::Answer(answer) => self.on_answer(answer),
+            Output::Action(action) => self.on_action(action),
+            Output::Equity(_) | Output::Restart => {}
         }
-        self.act(Action::Order { message: *message, time });
-    }
-
-    fn action(&mut self, action: Action) {
-        self.act(action);
+        if let Some(output) = output.kept() {
+            self.results.send(output);
+        }
     }
 }

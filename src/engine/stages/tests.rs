@@ -1,10 +1,11 @@
 //! The stages together, over random ticks and random decisions.
 
+use super::super::message::Output;
 use proptest::prelude::*;
 use proptest::strategy::Strategy;
 
 use super::*;
-use crate::engine::message::DecisionTiming;
+use crate::engine::message::{Action, DecisionTiming};
 use crate::execution::{
     Account, Bracket, Decision, EquityPoint, ExchangeSettings, LimitFill, OrderKind,
     RuleConstraints, Slippage, Target, Trade, Venue,
@@ -63,18 +64,17 @@ struct Seen {
 }
 
 impl Sink for Seen {
-    fn bar(&mut self, bar: &Bar) {
-        self.bars.push(*bar);
-    }
-    fn trade(&mut self, trade: &Trade) {
-        self.trades.push(*trade);
-    }
-    fn equity(&mut self, point: &EquityPoint) {
-        self.equity.push(*point);
-    }
-    fn features(&mut self, stage: &FeatureStage) {
-        let row = stage.engine().row();
-        self.features.push(row.values.iter().map(|value| value.to_bits()).collect());
+    fn output(&mut self, output: &Output<'_>) {
+        match output {
+            Output::Bar(bar) => self.bars.push(*bar),
+            Output::Action(Action::Trade(trade)) => self.trades.push(*trade),
+            Output::Equity(point) => self.equity.push(*point),
+            Output::Features(stage) => {
+                let row = stage.engine().row();
+                self.features.push(row.values.iter().map(|value| value.to_bits()).collect());
+            }
+            _ => {}
+        }
     }
 }
 

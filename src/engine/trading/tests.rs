@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::execution::{
-    Bracket, Decision, EquityPoint, Fill, FillId, OrderId, OrderKind, Purpose, RuleConstraints,
-    Target, Trade,
+    Bracket, Decision, Fill, FillId, OrderId, OrderKind, Purpose, RuleConstraints, Target, Trade,
 };
 use crate::market::{Money, Side};
 
@@ -25,13 +24,12 @@ struct Heard {
 }
 
 impl Sink for Heard {
-    fn bar(&mut self, _: &Bar) {}
-    fn trade(&mut self, trade: &Trade) {
-        self.trades.push(*trade);
-    }
-    fn equity(&mut self, _: &EquityPoint) {}
-    fn order(&mut self, message: &OrderMessage, _: Timestamp) {
-        self.orders.push(*message);
+    fn output(&mut self, output: &Output<'_>) {
+        match output {
+            Output::Action(Action::Trade(trade)) => self.trades.push(*trade),
+            Output::Action(Action::Order { message, .. }) => self.orders.push(*message),
+            _ => {}
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 pub mod random;
 pub mod threads;
 
-use algospace_hft::engine::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings, Sink};
+use algospace_hft::engine::{
+    Action, DecisionTiming, FeatureStage, Output, Pipeline, PipelineSettings, Sink,
+};
 use algospace_hft::execution::{
     Account, Bracket, Decision, Desk, EquityPoint, ExchangeSettings, ExitReason, LimitFill,
     OrderKind, RuleConstraints, SimulatedExchange, Slippage, Target, Trade,
@@ -167,14 +169,13 @@ pub struct Log {
 }
 
 impl Sink for Log {
-    fn bar(&mut self, bar: &Bar) {
-        self.bars.push(*bar);
-    }
-    fn trade(&mut self, trade: &Trade) {
-        self.trades.push(*trade);
-    }
-    fn equity(&mut self, point: &EquityPoint) {
-        self.equity.push(*point);
+    fn output(&mut self, output: &Output<'_>) {
+        match output {
+            Output::Bar(bar) => self.bars.push(*bar),
+            Output::Action(Action::Trade(trade)) => self.trades.push(*trade),
+            Output::Equity(point) => self.equity.push(*point),
+            _ => {}
+        }
     }
 }
 
