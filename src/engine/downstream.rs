@@ -7,8 +7,8 @@ use crate::execution::Account;
 use crate::market::{Bar, Price, Tick};
 use crate::strategy::DecisionRecord;
 
-/// What stands behind the bars: features and the decision seat themselves, or the queue that leads to
-/// them.
+/// What stands behind the bars: features and the decision seat themselves, or the queue that leads
+/// to them.
 pub trait Downstream {
     /// A trade that the open bar took.
     fn on_trade(&mut self, tick: &Tick);

@@ -34,8 +34,8 @@ pub enum FeatureStageError {
 pub struct FeatureStage {
     engine: FeatureEngine,
     matrices: Vec<FeatureMatrix>,
-    /// Trades of the open bar of the shortest timeframe with a profile; `None` where ticks were made
-    /// from bars.
+    /// Trades of the open bar of the shortest timeframe with a profile; `None` where ticks were
+    /// made from bars.
     traded: Option<(Timeframe, TradedVolume)>,
     /// Trades of the open bars of longer timeframes, as far as the shortest has closed.
     traded_longer: Vec<(Timeframe, TradedVolume)>,
@@ -209,9 +209,9 @@ impl FeatureStage {
         observation
     }
 
-    /// The series does not go on from the last bar. After a hole no matrix is whole before all of its rows, and every
-    /// window that they were computed from, lie behind it. Into another contract they go on, moved by
-    /// [`FeatureStage::on_contract_change`].
+    /// The series does not go on from the last bar. After a hole no matrix is whole before all of
+    /// its rows, and every window that they were computed from, lie behind it. Into another
+    /// contract they go on, moved by [`FeatureStage::on_contract_change`].
     pub fn on_restart(&mut self, why: Break) {
         if why == Break::MissingSessions {
             self.engine.begin_anew();
@@ -219,8 +219,8 @@ impl FeatureStage {
         }
     }
 
-    /// The series goes on at `new` in another contract, where the old one ended at `old`: everything
-    /// remembered moves by the difference.
+    /// The series goes on at `new` in another contract, where the old one ended at `old`:
+    /// everything remembered moves by the difference.
     pub fn on_contract_change(&mut self, old: Price, new: Price) {
         self.engine.shift(new.ticks_from(old, self.tick_size));
     }

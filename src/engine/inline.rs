@@ -36,11 +36,11 @@ pub struct Replay {
     pub latency: Option<LatencyRecord>,
 }
 
-/// Takes `ticks` through the stages, in order, until they end or `stop` is set; then closes bars and
-/// the position. `progress` is told the number of ticks done from time to time.
+/// Takes `ticks` through the stages, in order, until they end or `stop` is set; then closes bars
+/// and the position. `progress` is told the number of ticks done from time to time.
 ///
-/// The clock is read between batches and touches no result: the same ticks give the same trades, bit
-/// for bit.
+/// The clock is read between batches and touches no result: the same ticks give the same trades,
+/// bit for bit.
 pub fn replay<S: Strategy>(
     pipeline: &mut Pipeline<S>,
     ticks: &[Tick],

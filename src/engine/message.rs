@@ -1,5 +1,5 @@
-//! The vocabulary of the engine: events, which come from outside in one total order; questions to the decision seat
-//! and its answers; and outputs, which the stages make.
+//! The vocabulary of the engine: events, which come from outside in one total order; questions to
+//! the decision seat and its answers; and outputs, which the stages make.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,16 +8,16 @@ use crate::execution::{Decision, EquityPoint, ExitReason, OrderMessage, Refusal,
 use crate::market::{Bar, Price, Tick, Timestamp};
 use crate::strategy::DecisionRecord;
 
-/// Input of the stages. One sequencer puts all events into one order; the same events in the same order give the same
-/// results, bit for bit.
+/// Input of the stages. One sequencer puts all events into one order; the same events in the same
+/// order give the same results, bit for bit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
     /// A trade in the market.
     Tick(Tick),
     /// The best prices changed without a trade.
     Quote(Quote),
-    /// News from a broker about our orders. The simulated exchange's own reports come by market time
-    /// and are not events.
+    /// News from a broker about our orders. The simulated exchange's own reports come by market
+    /// time and are not events.
     Report(Report),
     /// A timer fired: market time has reached this instant although no trade arrived.
     Timer(Timestamp),
@@ -72,23 +72,24 @@ pub struct Answer {
     pub question: Question,
     /// What to do; `None` leaves things as they are.
     pub decision: Option<Decision>,
-    /// Whether the seat took longer than its budget; its decision is then discarded. Only where answers count from
-    /// their arrival.
+    /// Whether the seat took longer than its budget; its decision is then discarded. Only where
+    /// answers count from their arrival.
     pub is_overdue: bool,
 }
 
 /// When an answer takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DecisionTiming {
-    /// This many nanoseconds (≥ 0) of market time after the question, however long it took: in every
-    /// simulation, so that no result depends on the machine.
+    /// This many nanoseconds (≥ 0) of market time after the question, however long it took: in
+    /// every simulation, so that no result depends on the machine.
     After(i64),
     /// When it arrives: live.
     OnArrival,
 }
 
 impl DecisionTiming {
-    /// Returns when an answer to a question of this instant takes effect; `None` if that is when it arrives.
+    /// Returns when an answer to a question of this instant takes effect; `None` if that is when it
+    /// arrives.
     pub fn due(self, asked: Timestamp) -> Option<Timestamp> {
         match self {
             DecisionTiming::After(latency) => Some(asked.saturating_add(latency)),

@@ -1,6 +1,6 @@
-//! The stages wired together: [`Pipeline`] takes a tick through all of them, [`replay()`] runs them in one thread,
-//! and [`pinned`] on several. The engine knows no configuration and no file: [`run`](crate::run) builds it from the one and
-//! keeps what it makes in the other.
+//! The stages wired together: [`Pipeline`] takes a tick through all of them, [`replay()`] runs them
+//! in one thread, and [`pinned`] on several. The engine knows no configuration and no file:
+//! [`run`](crate::run) builds it from the one and keeps what it makes in the other.
 
 mod downstream;
 mod feature_stage;

@@ -1,7 +1,7 @@
 //! The records of a run's journal: every event in its order, and everything that was done about it.
 //!
-//! Events make the run: replayed in their order they give the same actions, bit for bit. Actions are there to be
-//! compared, and to be read.
+//! Events make the run: replayed in their order they give the same actions, bit for bit. Actions
+//! are there to be compared, and to be read.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -12,8 +12,8 @@ use crate::execution::{Account, Desk, ExitReason, SimulatedExchange};
 use crate::market::{Bar, Price, Tick, Timestamp};
 use crate::strategy::{DecisionRecord, Strategy};
 
-/// All stages from tick to trade, called in order in one thread: [`TradingStage`], and behind its bars
-/// features and the decision seat. The seat's answers go back to it at once.
+/// All stages from tick to trade, called in order in one thread: [`TradingStage`], and behind its
+/// bars features and the decision seat. The seat's answers go back to it at once.
 #[derive(Clone, Debug)]
 pub struct Pipeline<S> {
     pub(crate) trading: TradingStage,
@@ -73,7 +73,8 @@ impl<S: Strategy> Pipeline<S> {
         self.trading.trades_from()
     }
 
-    /// Nanoseconds of the sessions that had ticks, and how many they were, those of the warm-up apart.
+    /// Nanoseconds of the sessions that had ticks, and how many they were, those of the warm-up
+    /// apart.
     pub fn sessions(&self) -> (i64, u64) {
         self.trading.sessions()
     }

@@ -1,5 +1,5 @@
-//! Sessions, bars, orders and the account: every stage but features and decision, in the order that is
-//! part of the contract.
+//! Sessions, bars, orders and the account: every stage but features and decision, in the order that
+//! is part of the contract.
 
 use std::collections::VecDeque;
 
@@ -25,17 +25,19 @@ pub struct PipelineSettings {
     pub fill_gaps_up_to: i64,
     /// Nanoseconds in a bar of the history that the ticks are made from; 0 for trades.
     pub history_bar: i64,
-    /// Positions are closed so many nanoseconds before the session's end; `None` holds them over it.
+    /// Positions are closed so many nanoseconds before the session's end; `None` holds them over
+    /// it.
     pub flatten_before_close: Option<i64>,
-    /// When each contract of the series stops trading, by [`Tick::contract`]; `Timestamp::MAX` where
-    /// that is not known.
+    /// When each contract of the series stops trading, by [`Tick::contract`]; `Timestamp::MAX`
+    /// where that is not known.
     pub expiries: Vec<Timestamp>,
     /// Whether the contracts' prices were joined, so that a new contract goes on where the old one
     /// ended.
     pub prices_are_joined: bool,
     /// When an answer of the decision seat takes effect.
     pub decisions: DecisionTiming,
-    /// What comes before is warm-up: bars and features are made of it, but no decision is heard and no equity recorded.
+    /// What comes before is warm-up: bars and features are made of it, but no decision is heard and
+    /// no equity recorded.
     /// `Timestamp::MIN` where there is none.
     pub trades_from: Timestamp,
 }
@@ -56,8 +58,8 @@ impl PipelineSettings {
 /// What every event does to sessions, bars, orders and the account.
 ///
 /// What happens when a tick comes, in this order:
-/// 1. what is due by its time: reports from the exchange, the contract's expiry, the closing time, the
-///    session's end (which closes bars), decisions that take effect;
+/// 1. what is due by its time: reports from the exchange, the contract's expiry, the closing time,
+///    the session's end (which closes bars), decisions that take effect;
 /// 2. the exchange fills working orders;
 /// 3. the desk looks at the position and the day's drawdown;
 /// 4. bars that the tick ends are closed, finer before coarser, and go to what stands behind them,
@@ -237,7 +239,8 @@ impl<V: Venue> TradingStage<V> {
         (self.open_nanos, self.sessions - self.warm_up_sessions)
     }
 
-    /// How often whole sessions were missing between two ticks, before a session that is no warm-up.
+    /// How often whole sessions were missing between two ticks, before a session that is no
+    /// warm-up.
     pub fn holes(&self) -> u64 {
         self.holes
     }
@@ -318,8 +321,8 @@ impl<V: Venue> TradingStage<V> {
         }
     }
 
-    /// Takes what the decision seat answered. It takes effect at its time, which must not have passed
-    /// unless answers count from their arrival.
+    /// Takes what the decision seat answered. It takes effect at its time, which must not have
+    /// passed unless answers count from their arrival.
     pub fn on_answer(
         &mut self,
         answer: &Answer,
@@ -352,8 +355,8 @@ impl<V: Venue> TradingStage<V> {
         self.calm = self.calm();
     }
 
-    /// Does what is due by `now`, without a tick. A tick from before it that comes later still builds
-    /// its bar, unless that has closed; whatever it makes happen does so at `now`.
+    /// Does what is due by `now`, without a tick. A tick from before it that comes later still
+    /// builds its bar, unless that has closed; whatever it makes happen does so at `now`.
     pub fn on_timer(
         &mut self,
         now: Timestamp,
@@ -420,8 +423,8 @@ impl<V: Venue> TradingStage<V> {
         self.has_ended = true;
     }
 
-    /// Does what is due by `now`, which is the time of `tick` or of a later timer. Returns whether the
-    /// stages should see the tick.
+    /// Does what is due by `now`, which is the time of `tick` or of a later timer. Returns whether
+    /// the stages should see the tick.
     fn is_for_the_stages(
         &mut self,
         tick: &Tick,
@@ -558,8 +561,8 @@ impl<V: Venue> TradingStage<V> {
         self.open_nanos += (end - self.open_from.max(self.settings.trades_from)).max(0);
     }
 
-    /// The series goes on in the contract of `tick`: what is open in the old one is closed at its last
-    /// price.
+    /// The series goes on in the contract of `tick`: what is open in the old one is closed at its
+    /// last price.
     fn change_contract(
         &mut self,
         tick: &Tick,

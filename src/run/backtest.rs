@@ -81,10 +81,11 @@ pub enum Backtest {
 /// Where a backtest writes while it runs.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<'a> {
-    /// Into the directory that is held for it: a history that must be prepared, refused rows of it, and the journal.
+    /// Into the directory that is held for it: a history that must be prepared, refused rows of it,
+    /// and the journal.
     Run(&'a HeldDirectory),
-    /// Nowhere, but for a history that must be prepared: that is in a folder of its own inside this one, removed with
-    /// the run. No journal is kept.
+    /// Nowhere, but for a history that must be prepared: that is in a folder of its own inside this
+    /// one, removed with the run. No journal is kept.
     Scratch(&'a Path),
 }
 
@@ -98,8 +99,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Opens, imports or generates the configured history, in a folder inside `working`, and sets the stages up for a
-    /// backtest.
+    /// Opens, imports or generates the configured history, in a folder inside `working`, and sets
+    /// the stages up for a backtest.
     ///
     /// # Errors
     /// If the configuration or the history cannot be used.
@@ -217,12 +218,13 @@ impl Prepared {
     }
 }
 
-/// Runs a backtest with the configured runner. `stop` ends it early, in order: positions are closed, and the
-/// record says so. `log` is told how the threads are placed and what became of each request to the system.
+/// Runs a backtest with the configured runner. `stop` ends it early, in order: positions are
+/// closed, and the record says so. `log` is told how the threads are placed and what became of each
+/// request to the system.
 ///
 /// # Errors
-/// If the configuration or the history cannot be used, or the run fails. Nothing is written in any case but
-/// the journal, if there is one, and rows that the import of the history refused.
+/// If the configuration or the history cannot be used, or the run fails. Nothing is written in any
+/// case but the journal, if there is one, and rows that the import of the history refused.
 pub fn run_backtest_in(
     place: Place<'_>,
     config: &Config,
@@ -240,8 +242,8 @@ pub fn run_backtest_in(
     let Prepared { instrument, history, model_set, stages } =
         Prepared::backtest(config, working, stop, progress)?;
     let runner = Runner::of(plan, config, log);
-    // From here on nothing is wrong with the configuration, and an earlier run may be replaced once there is room for
-    // the journal and for the refused rows.
+    // From here on nothing is wrong with the configuration, and an earlier run may be replaced once
+    // there is room for the journal and for the refused rows.
     let rejects = held.zip(history.rejects.as_deref());
     if let Some((held, _)) = rejects {
         held.check_rejects()?;
@@ -258,8 +260,8 @@ pub fn run_backtest_in(
     }
     let mut results = Recording::of(&config.bars.timeframes, &stages);
     let mut readiness = Readiness::new(stages.features());
-    // The hash that names the input takes longer than an inline replay, and goes beside it; beside pinned threads
-    // it would take their cores, and goes after them.
+    // The hash that names the input takes longer than an inline replay, and goes beside it; beside
+    // pinned threads it would take their cores, and goes after them.
     std::thread::scope(|scope| {
         let hash = matches!(runner, Runner::Inline).then(|| scope.spawn(|| history.sha256()));
         let ticks = history.ticks();
@@ -304,7 +306,8 @@ pub fn run_backtest_in(
     })
 }
 
-/// Runs a backtest, with its journal, if it keeps one, in `output.directory`; otherwise nothing is left there.
+/// Runs a backtest, with its journal, if it keeps one, in `output.directory`; otherwise nothing is
+/// left there.
 ///
 /// # Errors
 /// As [`run_backtest_in`], and if the directory of the journal cannot be held.
@@ -387,7 +390,8 @@ impl Recording {
         Recording::new(timeframes, stages.trades_from(), decides_on, warm_up)
     }
 
-    /// Where a strategy that is asked on bars of `decides_on` must first have seen `warm_up` of them.
+    /// Where a strategy that is asked on bars of `decides_on` must first have seen `warm_up` of
+    /// them.
     pub(super) fn new(
         timeframes: &[Timeframe],
         trades_from: Timestamp,
@@ -448,8 +452,8 @@ impl Sink for Recording {
     }
 }
 
-/// How many decisions of the agents came to an entry, and for what reasons the others did not; nothing without
-/// agents.
+/// How many decisions of the agents came to an entry, and for what reasons the others did not;
+/// nothing without agents.
 fn decision_counters(decisions: &[DecisionRecord]) -> Vec<(String, u64)> {
     if decisions.is_empty() {
         return Vec::new();

@@ -36,7 +36,8 @@ pub struct History {
     pub imported_from: Vec<PathBuf>,
     /// What a reader of the results must know of it, a sentence each.
     pub notes: Vec<String>,
-    /// Rows that the import refused, in a file that is there for as long as this is; none if all were taken.
+    /// Rows that the import refused, in a file that is there for as long as this is; none if all
+    /// were taken.
     pub rejects: Option<PathBuf>,
     /// Where an imported or generated history was made.
     folder: Option<WorkingFolder>,
@@ -157,8 +158,8 @@ pub enum HistoryError {
 
 impl History {
     /// Opens the history that the configuration names. A file that is not native is imported, and a
-    /// synthetic market generated, into a folder inside `working` that is removed with the history. Nothing else is
-    /// written.
+    /// synthetic market generated, into a folder inside `working` that is removed with the history.
+    /// Nothing else is written.
     ///
     /// # Errors
     /// If there is none, it cannot be used, or `stop` is set while it is being prepared.
@@ -211,13 +212,15 @@ impl History {
         &self.file.ticks()[..self.end]
     }
 
-    /// Whether it was imported or generated for this, and is not the file of the configuration itself.
+    /// Whether it was imported or generated for this, and is not the file of the configuration
+    /// itself.
     pub fn is_prepared(&self) -> bool {
         self.folder.is_some()
     }
 
-    /// SHA-256, in hexadecimal, that names what the user gave: of the files that were imported, one after the other, which
-    /// it reads; of a native file or a generated market [`TickFile::sha256`], which is known at once.
+    /// SHA-256, in hexadecimal, that names what the user gave: of the files that were imported, one
+    /// after the other, which it reads; of a native file or a generated market
+    /// [`TickFile::sha256`], which is known at once.
     ///
     /// # Errors
     /// If a file cannot be read any more.
@@ -355,8 +358,9 @@ impl History {
     }
 }
 
-/// Checks that every history bar of a file lies in one session and in one product bar. `import` sees to it; files of
-/// earlier versions and of other programs may hold others, whose close a product bar would show before it is known.
+/// Checks that every history bar of a file lies in one session and in one product bar. `import`
+/// sees to it; files of earlier versions and of other programs may hold others, whose close a
+/// product bar would show before it is known.
 ///
 /// # Errors
 /// The first bar that lies in two.
@@ -408,7 +412,8 @@ fn expansion_note(file: &TickFile) -> Option<String> {
     ))
 }
 
-/// Notes on the settings that say what an import has fixed in a native file, and that change nothing here.
+/// Notes on the settings that say what an import has fixed in a native file, and that change
+/// nothing here.
 ///
 /// # Errors
 /// If the contract is none of the file's.
@@ -471,7 +476,8 @@ fn may_mean(wanted: &str, held: &str, instrument: &str, at: Timestamp) -> bool {
     }
 }
 
-/// Opens a history that was just made, and takes its name away: whatever becomes of the program, no gigabytes are left.
+/// Opens a history that was just made, and takes its name away: whatever becomes of the program, no
+/// gigabytes are left.
 fn open_prepared(native: &Path) -> Result<TickFile, TickFileError> {
     let file = TickFile::open(native)?;
     let _ = std::fs::remove_file(native);

@@ -43,12 +43,14 @@ pub struct JournalHeader {
     /// SHA-256 of the manifest of the agents' model set, if they decide.
     #[serde(default)]
     pub model_set: Option<String>,
-    /// Whether the decision seat's answers are among the events; if not, it was called, and is called again.
+    /// Whether the decision seat's answers are among the events; if not, it was called, and is
+    /// called again.
     pub has_answers: bool,
 }
 
 impl JournalHeader {
-    /// Begins a journal. It replaces a journal of that name, and a folder that is missing is created.
+    /// Begins a journal. It replaces a journal of that name, and a folder that is missing is
+    /// created.
     ///
     /// # Errors
     /// If the file cannot be created, or something else than a journal has its name.
@@ -61,7 +63,8 @@ impl JournalHeader {
     /// Begins a journal that gets its name once there is room for it and `ready` is done.
     ///
     /// # Errors
-    /// As [`JournalHeader::begin`], and those of `ready`. A journal that has the name keeps it then.
+    /// As [`JournalHeader::begin`], and those of `ready`. A journal that has the name keeps it
+    /// then.
     fn begin_after<E: From<JournalError>>(
         &self,
         path: &Path,
@@ -87,7 +90,8 @@ impl JournalHeader {
     }
 }
 
-/// Begins the run's journal in the directory that is held for it, which becomes the new run's once there is room.
+/// Begins the run's journal in the directory that is held for it, which becomes the new run's once
+/// there is room.
 pub(super) fn begin_journal(
     held: &HeldDirectory,
     config: &Config,

@@ -1,5 +1,6 @@
-//! From a configuration to everything that a run leaves: [`run_backtest`] runs a history through the
-//! [`engine`](crate::engine), [`replay_journal`] a run's journal, and [`survey()`] tells what a run would meet.
+//! From a configuration to everything that a run leaves: [`run_backtest`] runs a history through
+//! the [`engine`](crate::engine), [`replay_journal`] a run's journal, and [`survey()`] tells what a
+//! run would meet.
 
 mod assembly;
 mod backtest;

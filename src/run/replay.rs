@@ -69,7 +69,8 @@ pub struct Replayed {
     pub record: RunRecord,
     /// How the journal ends.
     pub end: End,
-    /// Whether the journal holds everything that was done: its writer ended it, behind the end of the run.
+    /// Whether the journal holds everything that was done: its writer ended it, behind the end of
+    /// the run.
     pub is_whole: bool,
     /// Version of the program that wrote it.
     pub version: String,
@@ -77,8 +78,8 @@ pub struct Replayed {
     pub same_actions: u64,
     /// Where the two part, if they do.
     pub difference: Option<Difference>,
-    /// Questions to which the decision seat gives another answer than the journal holds. The journal's
-    /// counts.
+    /// Questions to which the decision seat gives another answer than the journal holds. The
+    /// journal's counts.
     pub changed_answers: u64,
 }
 
@@ -107,12 +108,12 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Takes a journal's events through the stages that its header describes, and compares what they do with
-/// what the journal says was done. A journal that was cut is replayed as far as it goes.
+/// Takes a journal's events through the stages that its header describes, and compares what they do
+/// with what the journal says was done. A journal that was cut is replayed as far as it goes.
 ///
 /// # Errors
-/// If the file is no run's journal, this version does not know its records or its configuration, or the run's
-/// account has been beyond what money holds.
+/// If the file is no run's journal, this version does not know its records or its configuration, or
+/// the run's account has been beyond what money holds.
 pub fn replay_journal(
     path: &Path,
     stop: &AtomicBool,
@@ -223,7 +224,8 @@ struct Content {
     actions: Vec<(u64, Action)>,
     events: u64,
     end: End,
-    /// Whether everything that was done is there: actions are written after the last event, which ends the run.
+    /// Whether everything that was done is there: actions are written after the last event, which
+    /// ends the run.
     is_whole: bool,
 }
 
@@ -276,7 +278,8 @@ impl Content {
     }
 }
 
-/// Features and the decision seat, asked again; where the journal holds the answers, theirs are only compared.
+/// Features and the decision seat, asked again; where the journal holds the answers, theirs are
+/// only compared.
 struct Repeated<S> {
     deciding: Deciding<S>,
     answers_come: bool,

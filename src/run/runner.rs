@@ -27,8 +27,8 @@ pub(super) enum Runner {
 }
 
 impl Runner {
-    /// How the configured threads are placed on `machine`; `None` for the configured inline runner. This changes
-    /// nothing, and needs no history.
+    /// How the configured threads are placed on `machine`; `None` for the configured inline runner.
+    /// This changes nothing, and needs no history.
     ///
     /// # Errors
     /// If the configured cores cannot be.
@@ -54,8 +54,9 @@ impl Runner {
         plan(machine, &requests).map(Some)
     }
 
-    /// The runner of [`Runner::plan`]: the inline one where the machine is too small for threads. `log` is told how the
-    /// threads are placed, or why there are none. Memory is locked, if that is configured.
+    /// The runner of [`Runner::plan`]: the inline one where the machine is too small for threads.
+    /// `log` is told how the threads are placed, or why there are none. Memory is locked, if that
+    /// is configured.
     pub(super) fn of(plan: Option<Plan>, config: &Config, log: &dyn Fn(&str)) -> Runner {
         let pipeline = &config.pipeline;
         match plan {

@@ -18,7 +18,8 @@ use crate::machine::Machine;
 use crate::market::{Calendar, Session, Tick, Timestamp};
 use crate::strategy::{Observer, Strategy};
 
-/// What a run would see of its history: everything that it refuses is refused, and what it would warn of is told.
+/// What a run would see of its history: everything that it refuses is refused, and what it would
+/// warn of is told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Survey {
     /// What the history is, as the user would call it.
@@ -69,8 +70,9 @@ pub struct ContractSpan {
     pub last: Timestamp,
 }
 
-/// Opens, imports or generates the history as a run does, takes it through bars and features, and says what was seen.
-/// Whatever is written for it lies in a folder of its own inside `working` and is gone at the end.
+/// Opens, imports or generates the history as a run does, takes it through bars and features, and
+/// says what was seen. Whatever is written for it lies in a folder of its own inside `working` and
+/// is gone at the end.
 ///
 /// # Errors
 /// As [`super::run_backtest`], but for what only deciding can meet.
@@ -229,7 +231,8 @@ mod tests {
     #[test]
     fn sessions_that_the_calendar_has_and_the_ticks_have_not_are_missing() {
         let tick = |text: &str| Tick::new(text.parse().unwrap(), Price::ZERO, 1);
-        // Thursday, Friday; then Wednesday and Thursday. Monday was Martin Luther King's day, a shortened session.
+        // Thursday, Friday; then Wednesday and Thursday. Monday was Martin Luther King's day, a
+        // shortened session.
         let ticks = [
             "2024-01-11T15:00:00Z",
             "2024-01-12T15:00:00Z",

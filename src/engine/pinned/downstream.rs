@@ -1,4 +1,5 @@
-//! Features on the stages' thread or on one of their own, and the way to the decision seat's thread.
+//! Features on the stages' thread or on one of their own, and the way to the decision seat's
+//! thread.
 
 use rtrb::Consumer;
 
@@ -39,8 +40,8 @@ pub(super) enum Notice {
 pub(super) struct Features {
     pub(super) stage: FeatureStage,
     pub(super) decision: Outlet<DecisionMessage>,
-    /// Whether a question waits for room. Live it does not: a decision that cannot be asked for is none,
-    /// and orders go on.
+    /// Whether a question waits for room. Live it does not: a decision that cannot be asked for is
+    /// none, and orders go on.
     pub(super) waits: bool,
     /// Whether the seat has not heard yet that the series begins anew, because there was no room.
     pub(super) owes_restart: bool,

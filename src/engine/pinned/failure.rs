@@ -61,7 +61,8 @@ impl Failures {
 /// Calls `work` so that no panic leaves it: nothing may unwind across the ring. Gives the panic's
 /// message.
 pub(super) fn without_unwinding(work: impl FnOnce()) -> Result<(), String> {
-    // What a panic leaves half done is never used again: the thread that failed only drains its queues.
+    // What a panic leaves half done is never used again: the thread that failed only drains its
+    // queues.
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message(&*panic))
 }
 

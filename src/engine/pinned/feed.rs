@@ -10,7 +10,8 @@ use crate::market::{Tick, Timestamp};
 pub enum Polled {
     /// An event, to be published as it comes.
     Event(Event),
-    /// An event that was due at this stamp of the clock, in its raw unit (> 0). Its latency counts from there.
+    /// An event that was due at this stamp of the clock, in its raw unit (> 0). Its latency counts
+    /// from there.
     Due(Event, u64),
     /// Nothing yet.
     Idle,
@@ -47,8 +48,8 @@ impl Feed for Recorded<'_> {
 /// How fast ticks are replayed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// As they were recorded, so many times faster (> 0); silences take `longest_pause` nanoseconds (> 0)
-    /// of wall time at most.
+    /// As they were recorded, so many times faster (> 0); silences take `longest_pause` nanoseconds
+    /// (> 0) of wall time at most.
     Recorded {
         /// 1 is as recorded.
         speed: f64,

@@ -9,9 +9,9 @@ use crate::engine::message::Action;
 use crate::engine::run_journal::RunJournal;
 use crate::machine::{Role, Wait, Waiter};
 
-/// Writes every event and every action until there are no more, then ends the file. It reads the ring
-/// beside the stages, so an action may be written before the event that caused it or a while after;
-/// it carries the event's number.
+/// Writes every event and every action until there are no more, then ends the file. It reads the
+/// ring beside the stages, so an action may be written before the event that caused it or a while
+/// after; it carries the event's number.
 pub(super) fn run(
     mut journal: RunJournal,
     mut ring: Reader,

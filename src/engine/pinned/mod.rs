@@ -1,19 +1,20 @@
-//! The pinned runner: the same stages on threads of their own around one ring of preallocated slots.
+//! The pinned runner: the same stages on threads of their own around one ring of preallocated
+//! slots.
 //!
 //! ```text
-//!  feed, timers, broker ──▶ sequencer ══ ring ══╦═▶ stages: bars, orders ──▶ features ──▶ decision seat
-//!                               ▲               ╚═▶ journal ◀── actions ──┘                     │
-//!                               └───────────────────────── answers ─────────────────────────────┘
-//!                                          metrics ◀── results and times ── stages, features
+//! feed, timers, broker ──▶ sequencer ══ ring ══╦═▶ stages: bars, orders ──▶ features ──▶ seat
+//!                              ▲               ╚═▶ journal ◀── actions ──┘                │
+//!                              └─────────────────────── answers ──────────────────────────┘
+//!                                         metrics ◀── results and times ── stages, features
 //! ```
 //!
-//! The sequencer puts everything that comes from outside into one order; the stages' thread is the only
-//! one that acts on it. Features and the decision seat run on its thread or on their own
+//! The sequencer puts everything that comes from outside into one order; the stages' thread is the
+//! only one that acts on it. Features and the decision seat run on its thread or on their own
 //! ([`ThreadLayout`]). Every result is that of the inline runner, bit for bit.
 //!
-//! What waits for what, and why nothing waits in a circle: the sequencer waits for room in the ring, and
-//! in a simulation for an answer, and takes in everything that is sent to it meanwhile; the stages
-//! wait for room in their queues; journal and metrics wait for nothing but their files.
+//! What waits for what, and why nothing waits in a circle: the sequencer waits for room in the
+//! ring, and in a simulation for an answer, and takes in everything that is sent to it meanwhile;
+//! the stages wait for room in their queues; journal and metrics wait for nothing but their files.
 
 mod downstream;
 mod failure;
@@ -81,14 +82,15 @@ pub struct PinnedSettings {
     pub threads: Vec<Placed>,
     /// Where threads without a core of their own run; empty if that is the system's business.
     pub shared: Vec<Core>,
-    /// Priority of the sequencer's and the stages' threads under `SCHED_FIFO`, if they shall have one.
+    /// Priority of the sequencer's and the stages' threads under `SCHED_FIFO`, if they shall have
+    /// one.
     pub real_time_priority: Option<u8>,
     /// Of so many events the times of one are taken (≥ 1); those of a paced feed all are.
     pub sample_every: u32,
     /// How the feed offers its events.
     pub load: Load,
-    /// From a bar's close to the answer on it; one that takes longer does nothing. Only for a seat on a thread of
-    /// its own whose answers count from their arrival.
+    /// From a bar's close to the answer on it; one that takes longer does nothing. Only for a seat
+    /// on a thread of its own whose answers count from their arrival.
     pub decision_budget: Duration,
 }
 
@@ -144,19 +146,19 @@ pub struct Waits {
     pub features: Full,
     /// Features, for room to the decision seat.
     pub decision: Full,
-    /// Questions that were not asked because the decision seat was behind; only where answers count from
-    /// their arrival.
+    /// Questions that were not asked because the decision seat was behind; only where answers count
+    /// from their arrival.
     pub unasked: u64,
     /// Quotes that gave way to newer ones because the ring was full; likewise.
     pub replaced_quotes: u64,
 }
 
-/// Takes everything that the feed has through the stages. `stop` ends it in order; `progress` is told the
-/// number of ticks.
+/// Takes everything that the feed has through the stages. `stop` ends it in order; `progress` is
+/// told the number of ticks.
 ///
 /// # Errors
-/// If a thread cannot be started or fails. The other threads have then ended in order: what was published is
-/// in the journal, and what was done is told to the results.
+/// If a thread cannot be started or fails. The other threads have then ended in order: what was
+/// published is in the journal, and what was done is told to the results.
 pub fn run<S, F, K, N>(
     pipeline: Pipeline<S>,
     wiring: Wiring<'_, F, K, N>,

@@ -8,8 +8,9 @@ use crate::engine::sink::Sink;
 use crate::latency::Span;
 use crate::market::{Bar, Timeframe};
 
-/// Questions whose stamps are remembered. The times of those that so many more followed before their answer came
-/// are not taken: at the end of a filled gap, or at a decision latency of many bars.
+/// Questions whose stamps are remembered. The times of those that so many more followed before
+/// their answer came are not taken: at the end of a filled gap, or at a decision latency of many
+/// bars.
 const OPEN_QUESTIONS: usize = 64;
 
 /// The stages' sink on their thread. It formats, keeps and allocates nothing.

@@ -8,8 +8,8 @@ use super::failure::Failures;
 use super::ring::Full;
 use crate::machine::{Role, Wait, Waiter};
 
-/// A queue for `most` messages at once. Every place is written once, with `any` message, so that its memory is
-/// there.
+/// A queue for `most` messages at once. Every place is written once, with `any` message, so that
+/// its memory is there.
 pub(super) fn queue<T: Copy>(most: usize, wait: Wait, any: T) -> (Outlet<T>, Consumer<T>) {
     let (mut producer, mut consumer) = RingBuffer::new(most);
     while producer.push(any).is_ok() {}

@@ -1,9 +1,10 @@
 //! The ring of preallocated slots, and how it is written to.
 //!
 //! One thread writes, two read. The `disruptor` crate is used by the part of it that cannot hang:
-//! `try_batch_publish` (its `publish` spins for ever on a full ring, its `batch_publish` on a batch longer than the
-//! ring, and a multi-producer's ring stops for good when a writer panics) and pollers on our own threads
-//! (a handler on one of its threads that panics takes its thread down without a word).
+//! `try_batch_publish` (its `publish` spins for ever on a full ring, its `batch_publish` on a batch
+//! longer than the ring, and a multi-producer's ring stops for good when a writer panics) and
+//! pollers on our own threads (a handler on one of its threads that panics takes its thread down
+//! without a word).
 
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,8 @@ use crate::market::Timestamp;
 /// Events that are written, or taken, at once: so many are visible to the next thread together.
 pub const BATCH: usize = 64;
 
-/// One place of the ring. The event's first bytes and the stamps share a cache line, which is all that a
-/// tick needs.
+/// One place of the ring. The event's first bytes and the stamps share a cache line, which is all
+/// that a tick needs.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub struct Slot {
@@ -54,9 +55,9 @@ impl Slot {
 /// One reader's end.
 pub type Reader = EventPoller<Slot, SingleProducerBarrier>;
 
-/// A ring of `slots`, a power of two, all of them written once so that their memory is there; a second
-/// reader if there is a journal. Each reader must be polled until it says that the ring is shut
-/// down, or the ring fills for ever.
+/// A ring of `slots`, a power of two, all of them written once so that their memory is there; a
+/// second reader if there is a journal. Each reader must be polled until it says that the ring is
+/// shut down, or the ring fills for ever.
 pub fn ring(slots: usize, wait: Wait, with_journal: bool) -> (Publisher, Reader, Option<Reader>) {
     // The strategy is for the crate's own threads, of which there are none.
     let builder = build_single_producer(slots, || Slot::EMPTY, BusySpin).with_multi_consumer();

@@ -19,16 +19,17 @@ use crate::market::{Tick, TickFlags, Timeframe, Timestamp};
 
 /// Puts feed, timers, broker reports and answers into one order.
 ///
-/// In a simulation an answer stands right before the first event at or after its time, and the sequencer
-/// waits for it there: so the order, and with it every result, is the same however fast the decision
-/// seat is. Live it stands where it arrived.
+/// In a simulation an answer stands right before the first event at or after its time, and the
+/// sequencer waits for it there: so the order, and with it every result, is the same however fast
+/// the decision seat is. Live it stands where it arrived.
 pub(super) struct Sequencer<'a, F> {
     pub(super) feed: F,
     pub(super) ring: Publisher,
     pub(super) seat: Option<Seat>,
     /// Timeframe of the bars on which the decision seat is asked.
     pub(super) decides_on: Timeframe,
-    /// Whether answers count from their arrival: nothing is kept back, and quotes give way to newer ones.
+    /// Whether answers count from their arrival: nothing is kept back, and quotes give way to newer
+    /// ones.
     pub(super) is_live: bool,
     pub(super) clock: Clock,
     /// Of so many events one is stamped; all that come with a stamp of their own are.
@@ -122,8 +123,8 @@ impl Seat {
 }
 
 impl<F: Feed> Sequencer<'_, F> {
-    /// Publishes everything that the feed has, then the end. If the feed fails, what it gave before is
-    /// published.
+    /// Publishes everything that the feed has, then the end. If the feed fails, what it gave before
+    /// is published.
     pub(super) fn run(mut self) -> Sequenced {
         let mut done = Sequenced::default();
         let mut batch = Batch { slots: [Slot::EMPTY; BATCH], length: 0, first: 0, quote: None };
@@ -242,8 +243,8 @@ impl<F: Feed> Sequencer<'_, F> {
         }
     }
 
-    /// Publishes the answers that are due by `time`, waiting for them; gives false if the run is to stop
-    /// before they are there.
+    /// Publishes the answers that are due by `time`, waiting for them; gives false if the run is to
+    /// stop before they are there.
     fn await_answers(&mut self, time: Timestamp, batch: &mut Batch, waited: &mut Full) -> bool {
         let is_missing = |seat: &Option<Seat>| {
             seat.as_ref().is_some_and(|seat| !matches!(seat.missing(time), Missing::Nothing))
@@ -350,8 +351,8 @@ impl Boundaries {
 
     fn tick_may_close(&mut self, tick: &Tick) -> bool {
         if tick.time < self.time {
-            // Late for the stages, or only behind a timer: whether they took it, and its contract, is theirs to
-            // know. So it may close a bar, and so may the tick after it.
+            // Late for the stages, or only behind a timer: whether they took it, and its contract,
+            // is theirs to know. So it may close a bar, and so may the tick after it.
             self.stretch = i64::MIN;
             return true;
         }

@@ -31,8 +31,8 @@ impl<D: Downstream, F: FnMut(&FeatureStage)> StagesThread<D, F> {
         StagesThread { trading, downstream, outlets, event: 0 }
     }
 
-    /// Takes every event, until the ring is shut down. Once it has failed it goes on taking them and
-    /// does nothing.
+    /// Takes every event, until the ring is shut down. Once it has failed it goes on taking them
+    /// and does nothing.
     pub(super) fn run(&mut self, mut ring: Reader, wait: Wait, failures: &Failures) {
         let mut waiter = Waiter::new(wait);
         let mut has_failed = false;

@@ -41,8 +41,8 @@ impl Stopwatch {
         self.record(span, stamp, self.clock.raw());
     }
 
-    /// Takes the time between two stamps. Stamps of two cores may be apart by the difference of their
-    /// counters; what would be negative is 0.
+    /// Takes the time between two stamps. Stamps of two cores may be apart by the difference of
+    /// their counters; what would be negative is 0.
     #[inline]
     pub(super) fn record(&mut self, span: Span, from: u64, to: u64) {
         let nanoseconds = self.clock.delta_as_nanos(from, to.max(from));
