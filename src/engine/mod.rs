@@ -2,12 +2,16 @@
 //! in one thread, and [`pinned`] on several. The engine knows no configuration and no file:
 //! [`run`](crate::run) builds it from the one and keeps what it makes in the other.
 
+mod books;
+mod calm;
 mod downstream;
 mod feature_stage;
 mod inline;
 mod message;
 pub mod pinned;
 mod run_journal;
+mod session_clock;
+mod settings;
 mod sink;
 mod stages;
 mod trading;
@@ -18,7 +22,8 @@ pub use inline::{Replay, replay};
 pub(crate) use inline::{no_times, run_inline};
 pub use message::{Action, Answer, DecisionTiming, Event, Output, Question, Quote};
 pub use run_journal::{Entry, RunJournal};
+pub use settings::PipelineSettings;
 pub use sink::{NullSink, Sink};
 pub(crate) use stages::Deciding;
 pub use stages::Pipeline;
-pub use trading::{PipelineSettings, TradingStage};
+pub use trading::TradingStage;

@@ -3,57 +3,17 @@
 
 use std::collections::VecDeque;
 
+use super::books::{Books, Ports};
+use super::calm::Calm;
 use super::downstream::Downstream;
 use super::feature_stage::Break;
-use super::message::{Action, Answer, DecisionTiming, Event, Output, Question};
+use super::message::{Action, Answer, DecisionTiming, Event, Output};
+use super::session_clock::{Due, Occasion, Place, SessionClock};
+use super::settings::PipelineSettings;
 use super::sink::Sink;
 use crate::bars::{BarBuilder, TickCounts};
-use crate::execution::{
-    Account, ClosedOut, Desk, ExitReason, OrderMessage, OrderPort, Refusal, Report, ReportKind,
-    SimulatedExchange, Venue,
-};
-use crate::market::{Bar, Calendar, Price, Session, Tick, TickFlags, Timeframe, Timestamp};
-
-/// How the stages are put together.
-#[derive(Clone, Debug)]
-pub struct PipelineSettings {
-    /// When the instrument trades.
-    pub calendar: Calendar,
-    /// Bars to build; the strategy's timeframe is among them.
-    pub timeframes: Vec<Timeframe>,
-    /// Longest stretch without trades that is filled with flat bars, in nanoseconds.
-    pub fill_gaps_up_to: i64,
-    /// Nanoseconds in a bar of the history that the ticks are made from; 0 for trades.
-    pub history_bar: i64,
-    /// Positions are closed so many nanoseconds before the session's end; `None` holds them over
-    /// it.
-    pub flatten_before_close: Option<i64>,
-    /// When each contract of the series stops trading, by [`Tick::contract`]; `Timestamp::MAX`
-    /// where that is not known.
-    pub expiries: Vec<Timestamp>,
-    /// Whether the contracts' prices were joined, so that a new contract goes on where the old one
-    /// ended.
-    pub prices_are_joined: bool,
-    /// When an answer of the decision seat takes effect.
-    pub decisions: DecisionTiming,
-    /// What comes before is warm-up: bars and features are made of it, but no decision is heard and
-    /// no equity recorded.
-    /// `Timestamp::MIN` where there is none.
-    pub trades_from: Timestamp,
-}
-
-impl PipelineSettings {
-    /// Questions that can be open at one instant: one tick can close every bar of a gap, and each
-    /// answer waits for its time.
-    pub(super) fn most_open_questions(&self, decides_on: Timeframe) -> usize {
-        let bar = i64::from(decides_on.minutes()) * Timestamp::MINUTE;
-        let latency = match self.decisions {
-            DecisionTiming::After(latency) => latency,
-            DecisionTiming::OnArrival => 0,
-        };
-        2 * (self.fill_gaps_up_to.max(latency) / bar.max(Timestamp::MINUTE)) as usize + 16
-    }
-}
+use crate::execution::{Desk, ExitReason, Report, SimulatedExchange, Venue};
+use crate::market::{Price, Tick, Timeframe, Timestamp};
 
 /// What every event does to sessions, bars, orders and the account.
 ///
@@ -68,70 +28,27 @@ impl PipelineSettings {
 /// So an order can fill on later ticks only.
 #[derive(Clone, Debug)]
 pub struct TradingStage<V = SimulatedExchange> {
-    settings: PipelineSettings,
+    clock: SessionClock,
     bars: BarBuilder,
     books: Books<V>,
+    calm: Calm,
     last_time: Timestamp,
     /// The last timer: what comes after it happens no earlier.
     timer: Timestamp,
-    calm: Calm,
     contract: u16,
-    session: Option<Session>,
-    /// The session that opens next, or the last one that was looked up.
-    next_session: Session,
-    /// From where the open session counts.
-    open_from: Timestamp,
-    /// The close of the last session that had ticks.
-    last_close: Timestamp,
-    holes: u64,
-    closing_time: Timestamp,
-    expiry: Timestamp,
-    open_nanos: i64,
-    sessions: u64,
-    /// Those of them that are warm-up, and what no bar took until their end.
-    warm_up_sessions: u64,
+    /// What no bar took until the end of the warm-up.
     warm_up_counts: TickCounts,
+    /// When an answer takes effect.
+    decisions: DecisionTiming,
     /// Answers whose time has not come, in order of it.
     pending: VecDeque<Answer>,
+    prices_are_joined: bool,
     has_ended: bool,
 }
 
-/// Which ticks change nothing but the open bar and the extremes of the open position: plain trades
-/// with `from <= time < until` and `low <= price <= high`. Most ticks are such, and cost two
-/// nanoseconds instead of twenty.
-#[derive(Clone, Copy, Debug)]
-struct Calm {
-    from: Timestamp,
-    until: Timestamp,
-    low: Price,
-    high: Price,
-    contract: u16,
-}
-
-impl Calm {
-    /// No tick.
-    const NEVER: Calm = Calm {
-        from: Timestamp::MAX,
-        until: Timestamp::MIN,
-        low: Price::MAX,
-        high: Price::MIN,
-        contract: 0,
-    };
-
-    #[inline(always)]
-    fn holds(&self, tick: &Tick) -> bool {
-        // Without short cuts: one branch, which is nearly always taken.
-        (tick.time >= self.from)
-            & (tick.time < self.until)
-            & (tick.price >= self.low)
-            & (tick.price <= self.high)
-            & (tick.contract == self.contract)
-            & (tick.flags == TickFlags::NONE)
-    }
-}
-
 impl<V: Venue> TradingStage<V> {
-    /// The stage, having seen nothing. The decision seat is asked on bars of `decides_on`.
+    /// Creates the stage, which has seen nothing. The decision seat is asked on bars of
+    /// `decides_on`.
     ///
     /// # Panics
     /// If no timeframe is asked for, or `decides_on` is not among them.
@@ -146,38 +63,18 @@ impl<V: Venue> TradingStage<V> {
         let bars =
             BarBuilder::new(&settings.timeframes, settings.calendar, settings.fill_gaps_up_to)
                 .with_history_bars_of(settings.history_bar);
-        let pending = VecDeque::with_capacity(settings.most_open_questions(decides_on));
-        let trades_from = settings.trades_from;
         TradingStage {
-            settings,
+            clock: SessionClock::new(&settings),
             bars,
-            books: Books {
-                desk,
-                venue,
-                finest,
-                decides_on,
-                trades_from,
-                last_equity: Timestamp::MIN,
-                questions: 0,
-                stretch: 0,
-                unasked: None,
-            },
+            books: Books::new(desk, venue, finest, decides_on, settings.trades_from),
             calm: Calm::NEVER,
             last_time: Timestamp::MIN,
             timer: Timestamp::MIN,
             contract: 0,
-            session: None,
-            next_session: Session::NEVER,
-            open_from: Timestamp::MIN,
-            last_close: Timestamp::MIN,
-            holes: 0,
-            closing_time: Timestamp::MAX,
-            expiry: Timestamp::MAX,
-            open_nanos: 0,
-            sessions: 0,
-            warm_up_sessions: 0,
             warm_up_counts: TickCounts::default(),
-            pending,
+            decisions: settings.decisions,
+            pending: VecDeque::with_capacity(settings.most_open_questions(decides_on)),
+            prices_are_joined: settings.prices_are_joined,
             has_ended: false,
         }
     }
@@ -189,17 +86,17 @@ impl<V: Venue> TradingStage<V> {
 
     /// When an answer takes effect.
     pub fn decision_timing(&self) -> DecisionTiming {
-        self.settings.decisions
+        self.decisions
     }
 
     /// Timeframe of the bars on which the decision seat is asked.
     pub fn decides_on(&self) -> Timeframe {
-        self.books.decides_on
+        self.books.decides_on()
     }
 
     /// Questions asked so far.
     pub fn questions(&self) -> u64 {
-        self.books.questions
+        self.books.questions()
     }
 
     /// The venue.
@@ -231,18 +128,18 @@ impl<V: Venue> TradingStage<V> {
 
     /// Bars that end by then are of the warm-up.
     pub fn trades_from(&self) -> Timestamp {
-        self.settings.trades_from
+        self.books.trades_from()
     }
 
     /// Nanoseconds of the sessions that had ticks, and how many had, those of the warm-up apart.
     pub fn sessions(&self) -> (i64, u64) {
-        (self.open_nanos, self.sessions - self.warm_up_sessions)
+        self.clock.sessions()
     }
 
     /// How often whole sessions were missing between two ticks, before a session that is no
     /// warm-up.
     pub fn holes(&self) -> u64 {
-        self.holes
+        self.clock.holes()
     }
 
     /// Takes an event. The same events in the same order have the same effects, bit for bit.
@@ -253,16 +150,19 @@ impl<V: Venue> TradingStage<V> {
         downstream: &mut impl Downstream,
         sink: &mut impl Sink,
     ) {
-        match event {
-            Event::Tick(tick) => return self.on_tick(tick, downstream, sink),
-            Event::Answer(answer) => self.on_answer(answer, downstream, sink),
-            Event::Report(report) => self.on_report(report, sink),
-            Event::Timer(now) => self.on_timer(*now, downstream, sink),
-            // No stage reads quotes apart from those that come with a trade.
-            Event::Quote(_) => {}
-            Event::End(reason) => self.finish(*reason, downstream, sink),
+        if let Event::Tick(tick) = event {
+            return self.on_tick(tick, downstream, sink);
         }
-        self.take_answers(downstream, sink);
+        let to = &mut Ports { downstream, sink };
+        match event {
+            Event::Answer(answer) => self.on_answer(answer, to),
+            Event::Report(report) => self.on_report(report, to.sink),
+            Event::Timer(now) => self.on_timer(*now, to),
+            // No stage reads quotes apart from those that come with a trade.
+            Event::Tick(_) | Event::Quote(_) => {}
+            Event::End(reason) => self.finish(*reason, to),
+        }
+        self.take_answers(to);
     }
 
     /// Takes a tick, as [`TradingStage::on_event`] does.
@@ -286,86 +186,68 @@ impl<V: Venue> TradingStage<V> {
         downstream: &mut impl Downstream,
         sink: &mut impl Sink,
     ) {
+        let to = &mut Ports { downstream, sink };
         self.last_time = self.last_tick_time();
         let now = tick.time.max(self.timer);
-        if self.is_for_the_stages(tick, now, downstream, sink) {
+        if self.is_for_the_stages(tick, now, to) {
             self.last_time = tick.time;
             // What the timer made happen stays before it.
             let mut heard = *tick;
             heard.time = now;
-            self.books.venue.on_tick(&heard);
-            let Books { desk, venue, .. } = &mut self.books;
-            let mut port = Told { venue, sink };
-            if tick.flags.any(TickFlags::OF_BAR) {
-                let marks = port.venue.marks();
-                if let Some(level) = desk.on_bar_tick(&heard, marks, &mut port) {
-                    port.venue.on_day_locked(level);
-                }
-            } else {
-                desk.on_tick(&heard, &mut port);
-            }
+            self.books.on_tick(&heard, to.sink);
             let TradingStage { bars, books, .. } = self;
-            if bars.on_tick(tick, &mut |bar| books.on_bar(bar, now, downstream, sink)) {
-                downstream.on_trade(tick);
+            if bars.on_tick(tick, &mut |bar| books.on_bar(bar, now, to)) {
+                to.downstream.on_trade(tick);
             }
-            self.books.ask(downstream);
+            self.books.ask(to.downstream);
         }
         self.calm = self.calm();
-        self.take_answers(downstream, sink);
+        self.take_answers(to);
     }
 
-    /// What is answered already, because the decision seat is called and not written to.
-    fn take_answers(&mut self, downstream: &mut impl Downstream, sink: &mut impl Sink) {
-        while let Some(answer) = downstream.take_answer() {
-            self.on_answer(&answer, downstream, sink);
+    /// Takes the answers that have come already, because the decision seat is called and not
+    /// written to.
+    fn take_answers(&mut self, to: &mut Ports<'_, impl Downstream, impl Sink>) {
+        while let Some(answer) = to.downstream.take_answer() {
+            self.on_answer(&answer, to);
         }
     }
 
-    /// Takes what the decision seat answered. It takes effect at its time, which must not have
+    /// Takes an answer of the decision seat. It takes effect at its time, which must not have
     /// passed unless answers count from their arrival.
-    pub fn on_answer(
-        &mut self,
-        answer: &Answer,
-        downstream: &mut impl Downstream,
-        sink: &mut impl Sink,
-    ) {
+    fn on_answer(&mut self, answer: &Answer, to: &mut Ports<'_, impl Downstream, impl Sink>) {
         if self.has_ended {
             return;
         }
-        sink.output(&Output::Answer(*answer));
-        // During the warm-up whatever was thought of was not to be done.
-        if let Some(record) = downstream.take_record(answer.question.number)
-            && answer.question.asked > self.settings.trades_from
+        to.sink.output(&Output::Answer(*answer));
+        // Decisions made during the warm-up are ignored.
+        if let Some(record) = to.downstream.take_record(answer.question.number)
+            && answer.question.asked > self.books.trades_from()
         {
-            sink.output(&Output::Action(Action::Considered(record)));
+            to.sink.output(&Output::Action(Action::Considered(record)));
         }
         let now = self.now();
-        let due = self.settings.decisions.due(answer.question.asked).unwrap_or(now);
+        let due = self.decisions.due(answer.question.asked).unwrap_or(now);
         if due > now {
             self.pending.push_back(*answer);
         } else {
-            self.books.on_decision(answer, due, sink);
+            self.books.on_decision(answer, due, to.sink);
         }
         self.calm = self.calm();
     }
 
     /// Takes news from a broker.
-    pub fn on_report(&mut self, report: &Report, sink: &mut impl Sink) {
+    fn on_report(&mut self, report: &Report, sink: &mut impl Sink) {
         self.books.on_report(report, sink);
         self.calm = self.calm();
     }
 
     /// Does what is due by `now`, without a tick. A tick from before it that comes later still
     /// builds its bar, unless that has closed; whatever it makes happen does so at `now`.
-    pub fn on_timer(
-        &mut self,
-        now: Timestamp,
-        downstream: &mut impl Downstream,
-        sink: &mut impl Sink,
-    ) {
+    fn on_timer(&mut self, now: Timestamp, to: &mut Ports<'_, impl Downstream, impl Sink>) {
         if now > self.now() {
             self.timer = now;
-            self.run_until(now, downstream, sink);
+            self.run_until(now, to);
             self.calm = self.calm();
         }
     }
@@ -381,18 +263,17 @@ impl<V: Venue> TradingStage<V> {
     }
 
     fn calm(&self) -> Calm {
-        if self.session.is_none() {
+        if !self.clock.is_open() {
             return Calm::NEVER;
         }
         let (from, bar_boundary) = self.bars.calm();
-        // A tick in the halt is no calm one.
-        let halt = self.session.and_then(|session| session.halt).filter(|halt| from < halt.1);
-        let halt = halt.map_or(Timestamp::MAX, |(start, _)| start);
         let (next_arrival, quiet_from, quiet_to) = self.books.venue.calm();
         let (watch_from, watch_to) = self.books.desk.calm();
+        let due = self.next_due().at;
         Calm {
             from: from.max(self.timer),
-            until: bar_boundary.min(next_arrival).min(self.next_due()).min(halt),
+            // A tick in the halt is not calm.
+            until: bar_boundary.min(next_arrival).min(due).min(self.clock.next_halt(from)),
             low: quiet_from.max(watch_from),
             high: quiet_to.min(watch_to),
             contract: self.contract,
@@ -400,25 +281,16 @@ impl<V: Venue> TradingStage<V> {
     }
 
     /// Ends the run after the last tick: closes the position at the last price, and the open bars.
-    fn finish(
-        &mut self,
-        reason: ExitReason,
-        downstream: &mut impl Downstream,
-        sink: &mut impl Sink,
-    ) {
+    fn finish(&mut self, reason: ExitReason, to: &mut Ports<'_, impl Downstream, impl Sink>) {
         let now = self.now();
         self.last_time = now;
-        if let Some(session) = self.session.take() {
-            self.count_open_until(now.min(session.close));
-        }
-        self.close_out(reason, now, true, sink);
+        self.clock.close(now);
+        self.books.close_out(reason, self.last_time, now, true, to.sink);
         self.books.desk.on_session_end();
-        // Whatever stood in the account at this instant before, this is how it ends.
-        self.books.last_equity = Timestamp::MIN;
-        self.books.record_equity(now, sink);
+        self.books.record_last_equity(now, to.sink);
         let TradingStage { bars, books, .. } = self;
-        bars.finish(&mut |bar| books.on_bar(bar, now, downstream, sink));
-        self.books.ask(downstream);
+        bars.finish(&mut |bar| books.on_bar(bar, now, to));
+        self.books.ask(to.downstream);
         self.calm = Calm::NEVER;
         self.has_ended = true;
     }
@@ -429,321 +301,155 @@ impl<V: Venue> TradingStage<V> {
         &mut self,
         tick: &Tick,
         now: Timestamp,
-        downstream: &mut impl Downstream,
-        sink: &mut impl Sink,
+        to: &mut Ports<'_, impl Downstream, impl Sink>,
     ) -> bool {
-        let halts = |session: &Session| {
-            session.halt.is_some_and(|(start, end)| start <= tick.time && tick.time < end)
-        };
-        if self.session.as_ref().is_some_and(halts) && tick.time >= self.last_time {
-            // Nothing trades now: whatever this is, it builds no bar and fills no order.
-            self.run_until(now, downstream, sink);
-            self.bars.on_halted_tick();
-            return false;
-        }
         if tick.time < self.last_time {
             // A late tick fills no order, and closes no bar.
             if self.bars.on_late_tick(tick) {
-                downstream.on_trade(tick);
+                to.downstream.on_trade(tick);
             }
             return false;
         }
-        self.run_until(now, downstream, sink);
-        if self.session.is_none() {
-            if tick.time >= self.next_session.close {
-                self.next_session = self.settings.calendar.session_at_or_after(tick.time);
+        let is_halted = self.clock.is_halted(tick.time);
+        self.run_until(now, to);
+        if is_halted {
+            // Nothing trades now: it builds no bar and fills no order.
+            self.bars.on_halted_tick();
+            return false;
+        }
+        if self.clock.is_open() {
+            if tick.contract == self.contract {
+                return true;
             }
-            if tick.time < self.next_session.open {
-                self.bars.on_tick(tick, &mut |_| {});
-                return false;
-            }
-            if halts(&self.next_session) {
-                self.bars.on_halted_tick();
-                return false;
-            }
-            self.open_session(self.next_session, tick, now, downstream, sink);
-        } else if tick.contract != self.contract {
-            self.change_contract(tick, now, downstream, sink);
+            self.change_contract(tick, now, to);
         } else {
-            return true;
+            match self.clock.find(tick.time) {
+                Place::Outside => {
+                    self.bars.on_tick(tick, &mut |_| {});
+                    return false;
+                }
+                Place::Halt => {
+                    self.bars.on_halted_tick();
+                    return false;
+                }
+                Place::Session => self.open_session(tick, now, to),
+            }
         }
         // The data may begin after the closing time, or after the contract's expiry.
-        self.run_until(now, downstream, sink);
-        if self.session.is_none() {
+        self.run_until(now, to);
+        if !self.clock.is_open() {
             // By a timer's time its session is over.
             self.bars.on_late_tick(tick);
-            return false;
         }
-        true
+        self.clock.is_open()
     }
 
-    /// Everything that happens up to and including `now` without a tick, in order of time.
-    fn run_until(
-        &mut self,
-        now: Timestamp,
-        downstream: &mut impl Downstream,
-        sink: &mut impl Sink,
-    ) {
+    /// Does everything that happens up to and including `now` without a tick, in order of time.
+    fn run_until(&mut self, now: Timestamp, to: &mut Ports<'_, impl Downstream, impl Sink>) {
         loop {
             let due = self.next_due();
-            if due > now || due == Timestamp::MAX {
+            if due.at > now || due.at == Timestamp::MAX {
                 return;
             }
-            if self.books.venue.next_report() == due {
-                while let Some(report) = self.books.venue.take_report(due) {
-                    self.books.on_report(&report, sink);
+            self.clock.pass(due);
+            match due.what {
+                Occasion::Report => self.books.take_reports(due.at, to.sink),
+                Occasion::Expiry => {
+                    self.books.close_out(
+                        ExitReason::Expiry,
+                        self.last_time,
+                        due.at,
+                        false,
+                        to.sink,
+                    );
+                    self.books.desk.on_expiry();
                 }
-            } else if self.expiry == due {
-                self.expiry = Timestamp::MAX;
-                self.close_out(ExitReason::Expiry, due, false, sink);
-                self.books.desk.on_expiry();
-            } else if self.closing_time == due {
-                self.closing_time = Timestamp::MAX;
-                let Books { desk, venue, .. } = &mut self.books;
-                desk.on_closing_time(due, &mut Told { venue, sink });
-            } else if self.books.desk.next_deadline() == due {
-                self.books.desk.on_silence(due);
-            } else if self.session.is_some_and(|session| session.close == due) {
-                self.close_session(due, downstream, sink);
-            } else if let Some(answer) = self.pending.pop_front() {
-                self.books.on_decision(&answer, due, sink);
+                Occasion::ClosingTime => self.books.on_closing_time(due.at, to.sink),
+                Occasion::Silence => self.books.desk.on_silence(due.at),
+                Occasion::SessionEnd => self.close_session(due.at, to),
+                Occasion::Decision => {
+                    let answer = self.pending.pop_front().expect("one is due");
+                    self.books.on_decision(&answer, due.at, to.sink);
+                }
             }
         }
     }
 
-    fn next_due(&self) -> Timestamp {
-        let close = self.session.map_or(Timestamp::MAX, |session| session.close);
-        let decision = self
-            .pending
-            .front()
-            .and_then(|answer| self.settings.decisions.due(answer.question.asked));
-        let decision = decision.unwrap_or(Timestamp::MAX);
-        let report = self.books.venue.next_report().min(self.books.desk.next_deadline());
-        report.min(self.expiry).min(self.closing_time).min(close).min(decision)
+    /// Returns what falls due next, by the clock, at the venue, at the desk or of an answer.
+    fn next_due(&self) -> Due {
+        let answer = self.pending.front();
+        let decision = answer.and_then(|answer| self.decisions.due(answer.question.asked));
+        let decision = Due { at: decision.unwrap_or(Timestamp::MAX), what: Occasion::Decision };
+        let report = Due { at: self.books.venue.next_report(), what: Occasion::Report };
+        let silence = Due { at: self.books.desk.next_deadline(), what: Occasion::Silence };
+        self.clock.next().min(report).min(silence).min(decision)
     }
 
+    /// Opens the session of `tick`, its first one.
     fn open_session(
         &mut self,
-        session: Session,
         tick: &Tick,
         now: Timestamp,
-        downstream: &mut impl Downstream,
-        sink: &mut impl Sink,
+        to: &mut Ports<'_, impl Downstream, impl Sink>,
     ) {
-        if self.sessions > 0 && self.calendar_open_after_last() < session.open {
+        let opened = self.clock.open(tick.time);
+        if opened.follows_hole {
             // Nobody knows what happened in between, so nothing is held over it.
-            self.holes += u64::from(session.close > self.settings.trades_from);
-            self.close_out(ExitReason::MissingData, self.last_time, true, sink);
-            downstream.on_restart(Break::MissingSessions);
-            sink.output(&Output::Restart);
+            self.books.close_out(
+                ExitReason::MissingData,
+                self.last_time,
+                self.last_time,
+                true,
+                to.sink,
+            );
+            to.downstream.on_restart(Break::MissingSessions);
+            to.sink.output(&Output::Restart);
         }
-        // The first session counts from where the data begins.
-        self.open_from = if self.sessions == 0 { tick.time } else { session.open };
-        self.session = Some(session);
-        self.sessions += 1;
-        if session.close <= self.settings.trades_from {
-            self.warm_up_sessions += 1;
-        } else if self.sessions == self.warm_up_sessions + 1
-            && self.settings.trades_from > Timestamp::MIN
-        {
+        if opened.ends_warm_up {
             self.warm_up_counts = self.bars.counts();
         }
-        if self.sessions == 1 || tick.contract != self.contract {
-            self.change_contract(tick, now, downstream, sink);
+        if opened.is_first || tick.contract != self.contract {
+            self.change_contract(tick, now, to);
         }
-        let closing_time = self.settings.flatten_before_close.map(|before| session.close + -before);
-        self.closing_time = closing_time.unwrap_or(Timestamp::MAX);
         self.books.desk.on_session_open();
-        self.expiry = self.expiry_of(tick.contract);
+        self.clock.on_contract(tick.contract);
     }
 
-    fn count_open_until(&mut self, end: Timestamp) {
-        self.open_nanos += (end - self.open_from.max(self.settings.trades_from)).max(0);
-    }
-
-    /// The series goes on in the contract of `tick`: what is open in the old one is closed at its
-    /// last price.
+    /// Goes on in the contract of `tick`: what is open in the old one is closed at its last price.
     fn change_contract(
         &mut self,
         tick: &Tick,
         now: Timestamp,
-        downstream: &mut impl Downstream,
-        sink: &mut impl Sink,
+        to: &mut Ports<'_, impl Downstream, impl Sink>,
     ) {
         // What is open is of the old contract, and closes at its prices.
         let TradingStage { bars, books, .. } = self;
-        bars.on_contract_change(tick.time, &mut |bar| books.on_bar(bar, now, downstream, sink));
-        self.begin_stretch(downstream);
+        bars.on_contract_change(tick.time, &mut |bar| books.on_bar(bar, now, to));
+        self.books.begin_stretch(to.downstream);
         let last = self.books.desk.last_price();
         if last != Price::ZERO {
-            if !self.settings.prices_are_joined {
-                downstream.on_contract_change(last, tick.price);
+            if !self.prices_are_joined {
+                to.downstream.on_contract_change(last, tick.price);
             }
-            self.close_out(ExitReason::ContractRoll, now, true, sink);
-            downstream.on_restart(Break::Contract);
-            sink.output(&Output::Restart);
+            self.books.close_out(ExitReason::ContractRoll, self.last_time, now, true, to.sink);
+            to.downstream.on_restart(Break::Contract);
+            to.sink.output(&Output::Restart);
         }
         self.contract = tick.contract;
         self.books.desk.on_contract(tick.contract);
-        self.expiry = self.expiry_of(tick.contract);
+        self.clock.on_contract(tick.contract);
     }
 
-    /// When the session after the last one with ticks should have opened.
-    fn calendar_open_after_last(&self) -> Timestamp {
-        self.settings.calendar.session_at_or_after(self.last_close).open
-    }
-
-    fn expiry_of(&self, contract: u16) -> Timestamp {
-        self.settings.expiries.get(usize::from(contract)).copied().unwrap_or(Timestamp::MAX)
-    }
-
-    fn close_session(
-        &mut self,
-        now: Timestamp,
-        downstream: &mut impl Downstream,
-        sink: &mut impl Sink,
-    ) {
-        if let Some(session) = self.session.take() {
-            self.count_open_until(session.close);
-            self.last_close = session.close;
-        }
+    /// Ends the session that the clock has closed.
+    fn close_session(&mut self, now: Timestamp, to: &mut Ports<'_, impl Downstream, impl Sink>) {
         // A run that ends with a tick after the close ends no earlier than the close.
         self.last_time = self.last_time.max(now);
         self.books.venue.on_session_end(now);
         self.books.desk.on_session_end();
         let TradingStage { bars, books, .. } = self;
-        bars.on_session_end(now, &mut |bar| books.on_bar(bar, now, downstream, sink));
-        self.books.record_equity(now, sink);
-        self.begin_stretch(downstream);
-    }
-
-    /// What was asked before this is answered too late.
-    fn begin_stretch(&mut self, downstream: &mut impl Downstream) {
-        self.books.ask(downstream);
-        self.books.stretch += 1;
-    }
-
-    /// Ends what is open where no later tick can.
-    fn close_out(&mut self, reason: ExitReason, now: Timestamp, slip: bool, sink: &mut impl Sink) {
-        // What the venue did is true even if we have not heard of it yet.
-        while let Some(report) = self.books.venue.take_report(Timestamp::MAX) {
-            self.books.on_report(&report, sink);
-        }
-        let Books { desk, venue, .. } = &mut self.books;
-        let last = Tick::new(self.last_time, desk.last_price(), 1).with_contract(self.contract);
-        let close = desk.new_close(reason);
-        match venue.close_out(&close, &last, now, slip) {
-            ClosedOut::AtOnce(fill) => {
-                if let Some(fill) = fill {
-                    desk.on_closed_out(&close, now);
-                    let kind = ReportKind::Filled(fill);
-                    self.books.on_report(&Report { arrives: now, kind }, sink);
-                }
-                self.books.desk.on_orders_dropped();
-            }
-            ClosedOut::ByOrder => desk.close_by_order(close, now, &mut Told { venue, sink }),
-        }
-    }
-}
-
-/// Orders, the account, and the questions to the decision seat.
-#[derive(Clone, Debug)]
-struct Books<V> {
-    desk: Desk,
-    venue: V,
-    finest: Timeframe,
-    decides_on: Timeframe,
-    trades_from: Timestamp,
-    last_equity: Timestamp,
-    questions: u64,
-    /// Counts sessions and contracts: what was asked in an earlier one is answered too late.
-    stretch: u32,
-    /// The bar on which a question is to be asked, when all that closes with it is closed.
-    unasked: Option<(Bar, Question, Account)>,
-}
-
-impl<V: Venue> Books<V> {
-    /// A closed bar to everyone who wants it.
-    fn on_bar(
-        &mut self,
-        bar: &Bar,
-        now: Timestamp,
-        downstream: &mut impl Downstream,
-        sink: &mut impl Sink,
-    ) {
-        let is_decided_on = bar.timeframe == self.decides_on;
-        if is_decided_on {
-            self.ask(downstream);
-        }
-        sink.output(&Output::Bar(*bar));
-        downstream.on_bar(bar, sink);
-        if bar.timeframe == self.finest {
-            self.record_equity(now, sink);
-        }
-        if is_decided_on {
-            self.desk.on_bar();
-            self.questions += 1;
-            let question = Question { number: self.questions, asked: now, stretch: self.stretch };
-            self.unasked = Some((*bar, question, self.desk.account()));
-        }
-    }
-
-    /// Asks what is to be asked.
-    fn ask(&mut self, downstream: &mut impl Downstream) {
-        if let Some((bar, question, account)) = self.unasked.take() {
-            downstream.on_question(&bar, &question, &account);
-        }
-    }
-
-    fn on_decision(&mut self, answer: &Answer, now: Timestamp, sink: &mut impl Sink) {
-        // Asked all the same: a rule learns from the bars that it is asked on.
-        if answer.question.asked <= self.trades_from {
-            return;
-        }
-        let in_time = answer.question.stretch == self.stretch;
-        sink.output(&Output::Action(Action::Decision { answer: *answer, in_time }));
-        let Books { desk, venue, .. } = self;
-        let mut port = Told { venue, sink };
-        match &answer.decision {
-            None if answer.is_overdue => desk.on_overdue_decision(now, &mut port),
-            None => {}
-            Some(_) if !in_time => desk.on_late_decision(now, &mut port),
-            Some(decision) => desk.on_decision(decision, now, &mut port),
-        }
-    }
-
-    fn on_report(&mut self, report: &Report, sink: &mut impl Sink) {
-        sink.output(&Output::Action(Action::Report(*report)));
-        let Books { desk, venue, .. } = self;
-        if let Some(trade) = desk.on_report(report, &mut Told { venue, sink }) {
-            sink.output(&Output::Action(Action::Trade(trade)));
-        }
-    }
-
-    /// One point for one instant, however many bars close at it.
-    fn record_equity(&mut self, now: Timestamp, sink: &mut impl Sink) {
-        if self.last_equity == now || now <= self.trades_from {
-            return;
-        }
-        self.last_equity = now;
-        sink.output(&Output::Equity(self.desk.equity_point(now)));
-    }
-}
-
-/// The way to the venue, with a sink that is told of everything that goes.
-struct Told<'a, V, K> {
-    venue: &'a mut V,
-    sink: &'a mut K,
-}
-
-impl<V: Venue, K: Sink> OrderPort for Told<'_, V, K> {
-    fn send(&mut self, message: OrderMessage, now: Timestamp) {
-        self.sink.output(&Output::Action(Action::Order { message, time: now }));
-        self.venue.send(message, now);
-    }
-
-    fn refuse(&mut self, refusal: Refusal, now: Timestamp) {
-        self.sink.output(&Output::Action(Action::Refused { refusal, time: now }));
+        bars.on_session_end(now, &mut |bar| books.on_bar(bar, now, to));
+        self.books.record_equity(now, to.sink);
+        self.books.begin_stretch(to.downstream);
     }
 }
 

@@ -1,10 +1,12 @@
 //! The trading stage before a broker: nothing is filled unless a report says so.
 
 use super::*;
+use crate::engine::message::Question;
 use crate::execution::{
-    Bracket, Decision, Fill, FillId, OrderId, OrderKind, Purpose, RuleConstraints, Target, Trade,
+    Account, Bracket, Decision, Fill, FillId, OrderId, OrderKind, OrderMessage, OrderPort, Purpose,
+    ReportKind, RuleConstraints, Target, Trade,
 };
-use crate::market::{Money, Side};
+use crate::market::{Bar, Calendar, Money, Side};
 
 const TICK_SIZE: Price = Price::from_units(250_000_000);
 

@@ -1,0 +1,228 @@
+//! Orders, the account, and the questions to the decision seat.
+
+use super::downstream::Downstream;
+use super::message::{Action, Answer, Output, Question};
+use super::sink::Sink;
+use crate::execution::{
+    Account, ClosedOut, Desk, ExitReason, OrderMessage, OrderPort, Refusal, Report, ReportKind,
+    Venue,
+};
+use crate::market::{Bar, Tick, TickFlags, Timeframe, Timestamp};
+
+/// The ways out of the trading stage: what stands behind the bars, and the sink.
+pub(super) struct Ports<'a, D, K> {
+    pub(super) downstream: &'a mut D,
+    pub(super) sink: &'a mut K,
+}
+
+/// Orders, the account, and the questions to the decision seat.
+#[derive(Clone, Debug)]
+pub(super) struct Books<V> {
+    pub(super) desk: Desk,
+    pub(super) venue: V,
+    finest: Timeframe,
+    decides_on: Timeframe,
+    trades_from: Timestamp,
+    last_equity: Timestamp,
+    questions: u64,
+    /// Counts sessions and contracts: what was asked in an earlier one is answered too late.
+    stretch: u32,
+    /// The bar on which a question is to be asked, when all that closes with it is closed.
+    unasked: Option<(Bar, Question, Account)>,
+}
+
+impl<V: Venue> Books<V> {
+    pub(super) fn new(
+        desk: Desk,
+        venue: V,
+        finest: Timeframe,
+        decides_on: Timeframe,
+        trades_from: Timestamp,
+    ) -> Books<V> {
+        Books {
+            desk,
+            venue,
+            finest,
+            decides_on,
+            trades_from,
+            last_equity: Timestamp::MIN,
+            questions: 0,
+            stretch: 0,
+            unasked: None,
+        }
+    }
+
+    /// Bars that end by then are of the warm-up.
+    pub(super) fn trades_from(&self) -> Timestamp {
+        self.trades_from
+    }
+
+    /// Timeframe of the bars on which the decision seat is asked.
+    pub(super) fn decides_on(&self) -> Timeframe {
+        self.decides_on
+    }
+
+    /// Questions asked so far.
+    pub(super) fn questions(&self) -> u64 {
+        self.questions
+    }
+
+    /// Lets the venue fill working orders, and then the desk look at the position.
+    pub(super) fn on_tick(&mut self, tick: &Tick, sink: &mut impl Sink) {
+        self.venue.on_tick(tick);
+        let (desk, mut port) = self.desk_and_port(sink);
+        if !tick.flags.any(TickFlags::OF_BAR) {
+            desk.on_tick(tick, &mut port);
+            return;
+        }
+        let marks = port.venue.marks();
+        if let Some(level) = desk.on_bar_tick(tick, marks, &mut port) {
+            port.venue.on_day_locked(level);
+        }
+    }
+
+    /// Takes a closed bar, which closes with others of its instant.
+    pub(super) fn on_bar(
+        &mut self,
+        bar: &Bar,
+        now: Timestamp,
+        to: &mut Ports<'_, impl Downstream, impl Sink>,
+    ) {
+        let is_decided_on = bar.timeframe == self.decides_on;
+        if is_decided_on {
+            self.ask(to.downstream);
+        }
+        to.sink.output(&Output::Bar(*bar));
+        to.downstream.on_bar(bar, to.sink);
+        if bar.timeframe == self.finest {
+            self.record_equity(now, to.sink);
+        }
+        if is_decided_on {
+            self.desk.on_bar();
+            self.questions += 1;
+            let question = Question { number: self.questions, asked: now, stretch: self.stretch };
+            self.unasked = Some((*bar, question, self.desk.account()));
+        }
+    }
+
+    /// Asks what is to be asked.
+    pub(super) fn ask(&mut self, downstream: &mut impl Downstream) {
+        if let Some((bar, question, account)) = self.unasked.take() {
+            downstream.on_question(&bar, &question, &account);
+        }
+    }
+
+    /// Begins a stretch: what was asked before is answered too late.
+    pub(super) fn begin_stretch(&mut self, downstream: &mut impl Downstream) {
+        self.ask(downstream);
+        self.stretch += 1;
+    }
+
+    /// Does what the decision seat has answered.
+    pub(super) fn on_decision(&mut self, answer: &Answer, now: Timestamp, sink: &mut impl Sink) {
+        // Asked all the same: a rule learns from the bars that it is asked on.
+        if answer.question.asked <= self.trades_from {
+            return;
+        }
+        let in_time = answer.question.stretch == self.stretch;
+        sink.output(&Output::Action(Action::Decision { answer: *answer, in_time }));
+        let (desk, mut port) = self.desk_and_port(sink);
+        match &answer.decision {
+            None if answer.is_overdue => desk.on_overdue_decision(now, &mut port),
+            None => {}
+            Some(_) if !in_time => desk.on_late_decision(now, &mut port),
+            Some(decision) => desk.on_decision(decision, now, &mut port),
+        }
+    }
+
+    /// Takes news of our orders.
+    pub(super) fn on_report(&mut self, report: &Report, sink: &mut impl Sink) {
+        sink.output(&Output::Action(Action::Report(*report)));
+        let (desk, mut port) = self.desk_and_port(sink);
+        if let Some(trade) = desk.on_report(report, &mut port) {
+            sink.output(&Output::Action(Action::Trade(trade)));
+        }
+    }
+
+    /// Takes the venue's reports that arrive by `until`.
+    pub(super) fn take_reports(&mut self, until: Timestamp, sink: &mut impl Sink) {
+        while let Some(report) = self.venue.take_report(until) {
+            self.on_report(&report, sink);
+        }
+    }
+
+    /// Closes the position before the session's end.
+    pub(super) fn on_closing_time(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        let (desk, mut port) = self.desk_and_port(sink);
+        desk.on_closing_time(now, &mut port);
+    }
+
+    /// Ends what is open where no later tick can, at the last price, which was traded at
+    /// `last_time`. `slip` says whether slippage is paid.
+    pub(super) fn close_out(
+        &mut self,
+        reason: ExitReason,
+        last_time: Timestamp,
+        now: Timestamp,
+        slip: bool,
+        sink: &mut impl Sink,
+    ) {
+        // What the venue did is true even if we have not heard of it yet.
+        self.take_reports(Timestamp::MAX, sink);
+        let (desk, mut port) = self.desk_and_port(sink);
+        let close = desk.new_close(reason);
+        let last = Tick::new(last_time, desk.last_price(), 1).with_contract(close.contract);
+        match port.venue.close_out(&close, &last, now, slip) {
+            ClosedOut::AtOnce(fill) => {
+                if let Some(fill) = fill {
+                    desk.on_closed_out(&close, now);
+                    let kind = ReportKind::Filled(fill);
+                    self.on_report(&Report { arrives: now, kind }, sink);
+                }
+                self.desk.on_orders_dropped();
+            }
+            ClosedOut::ByOrder => desk.close_by_order(close, now, &mut port),
+        }
+    }
+
+    /// Records one point for one instant, however many bars close at it.
+    pub(super) fn record_equity(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        if self.last_equity == now || now <= self.trades_from {
+            return;
+        }
+        self.last_equity = now;
+        sink.output(&Output::Equity(self.desk.equity_point(now)));
+    }
+
+    /// Records the account as it is at the end, although it may have been recorded at this instant.
+    pub(super) fn record_last_equity(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        self.last_equity = Timestamp::MIN;
+        self.record_equity(now, sink);
+    }
+
+    /// Returns the desk, and its way to the venue.
+    fn desk_and_port<'a, K>(
+        &'a mut self,
+        sink: &'a mut K,
+    ) -> (&'a mut Desk, NotifyingPort<'a, V, K>) {
+        let Books { desk, venue, .. } = self;
+        (desk, NotifyingPort { venue, sink })
+    }
+}
+
+/// The way to the venue, which tells a sink of everything that passes.
+struct NotifyingPort<'a, V, K> {
+    venue: &'a mut V,
+    sink: &'a mut K,
+}
+
+impl<V: Venue, K: Sink> OrderPort for NotifyingPort<'_, V, K> {
+    fn send(&mut self, message: OrderMessage, now: Timestamp) {
+        self.sink.output(&Output::Action(Action::Order { message, time: now }));
+        self.venue.send(message, now);
+    }
+
+    fn refuse(&mut self, refusal: Refusal, now: Timestamp) {
+        self.sink.output(&Output::Action(Action::Refused { refusal, time: now }));
+    }
+}

@@ -1,0 +1,45 @@
+//! Settings of the stages.
+
+use super::message::DecisionTiming;
+use crate::market::{Calendar, Timeframe, Timestamp};
+
+/// Settings of the stages.
+#[derive(Clone, Debug)]
+pub struct PipelineSettings {
+    /// When the instrument trades.
+    pub calendar: Calendar,
+    /// Bars to build; the strategy's timeframe is among them.
+    pub timeframes: Vec<Timeframe>,
+    /// Longest stretch without trades that is filled with flat bars, in nanoseconds.
+    pub fill_gaps_up_to: i64,
+    /// Nanoseconds in a bar of the history that the ticks are made from; 0 for trades.
+    pub history_bar: i64,
+    /// Positions are closed so many nanoseconds before the session's end; `None` holds them over
+    /// it.
+    pub flatten_before_close: Option<i64>,
+    /// When each contract of the series stops trading, by [`Tick::contract`]; `Timestamp::MAX`
+    /// where that is not known.
+    pub expiries: Vec<Timestamp>,
+    /// Whether the contracts' prices were joined, so that a new contract goes on where the old one
+    /// ended.
+    pub prices_are_joined: bool,
+    /// When an answer of the decision seat takes effect.
+    pub decisions: DecisionTiming,
+    /// What comes before is warm-up: bars and features are made of it, but no decision is heard and
+    /// no equity recorded.
+    /// `Timestamp::MIN` where there is none.
+    pub trades_from: Timestamp,
+}
+
+impl PipelineSettings {
+    /// Questions that can be open at one instant: one tick can close every bar of a gap, and each
+    /// answer waits for its time.
+    pub(super) fn most_open_questions(&self, decides_on: Timeframe) -> usize {
+        let bar = i64::from(decides_on.minutes()) * Timestamp::MINUTE;
+        let latency = match self.decisions {
+            DecisionTiming::After(latency) => latency,
+            DecisionTiming::OnArrival => 0,
+        };
+        2 * (self.fill_gaps_up_to.max(latency) / bar.max(Timestamp::MINUTE)) as usize + 16
+    }
+}
