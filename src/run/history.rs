@@ -15,7 +15,7 @@ use crate::config::{
 use crate::market::{Calendar, Instrument, Naming, RollRule, Session, Tick, TickFlags, Timestamp};
 use crate::source::import::{
     self, DelimiterError, DetectError, Detected, Example, Finding, ImportError, ImportOptions,
-    LayoutError, PricesBelowZero, Stamp, delimiter, roll_choice,
+    ImportReport, LayoutError, PricesBelowZero, Stamp, delimiter, roll_choice,
 };
 use crate::source::native::{Adjustment, TickFile, TickFileError};
 use crate::source::synthetic::{
@@ -301,19 +301,7 @@ impl History {
         })
         .map_err(Box::new)?;
         let file = open_prepared(&native)?;
-        let mut notes: Vec<String> = expansion_note(&file).into_iter().collect();
-        for finding in Finding::ALL {
-            let count = report.count(finding);
-            if count.rows > 0 {
-                let first = match count.examples.first() {
-                    Some(Example { input, line, .. }) => format!(" (the first: {input}:{line})"),
-                    None => String::new(),
-                };
-                let (rows, words) = (count.rows, finding.words());
-                notes.push(format!("Import: {rows} of {} rows: {words}{first}.", report.rows));
-            }
-        }
-        notes.extend(report.tick_warning().map(|warning| format!("Import: {warning}")));
+        let notes = expansion_note(&file).into_iter().chain(import_notes(&report)).collect();
         let name = path.display().to_string();
         let (imported_from, rejects) = (report.inputs, report.rejects);
         let history = History::whole(file, name, imported_from, notes, Some(folder));
@@ -410,6 +398,24 @@ fn expansion_note(file: &TickFile) -> Option<String> {
     Some(format!(
         "The history is bars of {seconds} s, not trades: each became four ticks (open, high, low, close, always in this order). Market orders fill on opens and closes only; where one bar reaches both stop and target, the stop counts."
     ))
+}
+
+/// Returns a sentence on everything that an import found.
+fn import_notes(report: &ImportReport) -> Vec<String> {
+    let mut notes = Vec::new();
+    for finding in Finding::ALL {
+        let count = report.count(finding);
+        if count.rows > 0 {
+            let first = match count.examples.first() {
+                Some(Example { input, line, .. }) => format!(" (the first: {input}:{line})"),
+                None => String::new(),
+            };
+            let (rows, words) = (count.rows, finding.words());
+            notes.push(format!("Import: {rows} of {} rows: {words}{first}.", report.rows));
+        }
+    }
+    notes.extend(report.tick_warning().map(|warning| format!("Import: {warning}")));
+    notes
 }
 
 /// Notes on the settings that say what an import has fixed in a native file, and that change

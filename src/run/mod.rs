@@ -6,6 +6,8 @@ mod assembly;
 mod backtest;
 pub mod history;
 mod journal_file;
+mod notes;
+mod recording;
 mod replay;
 mod runner;
 mod seat;

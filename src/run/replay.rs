@@ -8,8 +8,9 @@ use std::time::Instant;
 use sha2::{Digest, Sha256};
 
 use super::assembly::{self, AssemblyError};
-use super::backtest::{BacktestError, Input, Keeping, Readiness, Recording, record};
+use super::backtest::BacktestError;
 use super::journal_file::{JournalHeader, RunJournalError};
+use super::recording::{Input, Keeping, Readiness, Recording, record};
 use super::seat::Seat;
 use crate::config::{Config, ConfigError};
 use crate::engine::{
@@ -18,7 +19,7 @@ use crate::engine::{
 };
 use crate::execution::{Account, ExitReason};
 use crate::journal::{End, Journal};
-use crate::market::{Bar, InstrumentError, Price, Tick, Timestamp};
+use crate::market::{Bar, Instrument, InstrumentError, Price, Tick, Timestamp};
 use crate::performance::RunRecord;
 use crate::source::native::TickFileDescription;
 use crate::strategy::{DecisionRecord, Strategy};
@@ -125,79 +126,29 @@ pub fn replay_journal(
     let name = format!("{} (configuration)", path.display());
     let config = Config::parse(&header.configuration, &name, &Default::default())?;
     let instrument = config.instrument()?;
-    let seat = Seat::new(&config, &instrument)?;
-    let matrices = seat.matrices(&config);
-    let decided_by = seat.decided_by(&config);
-    let found = seat.model_set().map(|set| set.sha256().to_owned());
-    if found != header.model_set {
-        let (path, written_with) = (path.display().to_string(), header.model_set);
-        return Err(ReplayError::Models { path, written_with, found });
-    }
+    let seat = seat_of(&header, &config, &instrument, path)?;
+    let (matrices, decided_by) = (seat.matrices(&config), seat.decided_by(&config));
     let strategy = seat.into_strategy();
     let stages =
         assembly::pipeline(&config, &instrument, &header.description, &matrices, strategy)?;
 
     let mut results = Recording::of(&config.bars.timeframes, &stages);
     let mut readiness = Readiness::new(stages.features());
-    let mut sink = Comparing {
-        sink: Keeping { results: &mut results, readiness: &mut readiness },
-        events: 0,
-        expected: content.actions.iter(),
-        is_complete: content.is_whole,
-        same: 0,
-        difference: None,
-    };
-    let Pipeline { mut trading, deciding } = stages;
-    let mut downstream = Repeated { deciding, answers_come: header.has_answers };
+    let keeping = Keeping { results: &mut results, readiness: &mut readiness };
+    let mut sink = Comparing::new(keeping, &content);
     let start = Instant::now();
-    let trades_from = trading.trades_from();
-    let (mut ticks, mut warm_up_ticks, mut first, mut last, mut changed_answers) =
-        (0, 0, None, None, 0);
-    let (mut is_stopped, mut end_of_run) = (false, None);
-    for record in journal.records() {
-        let Some(Entry::Event(number, event)) = Entry::of(&record) else { continue };
-        if number % 65_536 == 0 {
-            progress(number, content.events);
-            is_stopped = stop.load(Ordering::Relaxed);
-            if is_stopped {
-                break;
-            }
-        }
-        match &event {
-            Event::Tick(tick) => {
-                ticks += 1;
-                if tick.time < trades_from {
-                    warm_up_ticks += 1;
-                } else {
-                    first.get_or_insert(tick.time);
-                    last = Some(tick.time);
-                }
-            }
-            Event::Answer(answer) => changed_answers += u64::from(!downstream.agrees(answer)),
-            Event::End(reason) => end_of_run = Some(*reason),
-            _ => {}
-        }
-        sink.event(&event);
-        trading.on_event(&event, &mut downstream, &mut sink);
-    }
-    if !is_stopped {
-        progress(content.events, content.events);
-        sink.miss_the_rest();
-    }
-    let Comparing { same, difference, mut sink, .. } = sink;
-    if end_of_run.is_none() {
-        trading.on_event(&Event::End(ExitReason::Shutdown), &mut downstream, &mut sink);
-    }
-    let stages = Pipeline { trading, deciding: downstream.deciding };
+    let walk = Walk { journal: &journal, events: content.events, has_answers: header.has_answers };
+    let (stages, counts) = walk.take(stages, &mut sink, stop, progress);
+    let Comparing { same, difference, .. } = sink;
     if stages.desk().is_out_of_range() {
         let refusal = Box::new(BacktestError::OutOfRange(instrument.point_value));
         return Err(ReplayError::OutOfRange { path: path.display().to_string(), refusal });
     }
     let run = Replay {
-        ticks,
+        ticks: counts.ticks,
         elapsed: start.elapsed(),
         picoseconds_per_tick: no_times(),
-        interrupted: end_of_run.is_none_or(|reason| reason == ExitReason::Shutdown),
+        interrupted: counts.end.is_none_or(|reason| reason == ExitReason::Shutdown),
         latency: None,
     };
     let name = path.display().to_string();
@@ -207,15 +158,121 @@ pub fn replay_journal(
         description: &header.description,
         notes: &header.notes,
         decided_by,
-        warm_up_ticks,
-        first_tick: first,
-        last_tick: last,
+        warm_up_ticks: counts.warm_up_ticks,
+        first_tick: counts.first_tick,
+        last_tick: counts.last_tick,
     };
     let mut record = record(&config, &instrument, &input, &stages, results, &readiness, run);
     let hash = Sha256::digest(journal.bytes());
     record.input_sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let (version, Content { end, is_whole, .. }) = (header.version, content);
-    Ok(Replayed { record, end, is_whole, version, same_actions: same, difference, changed_answers })
+    Ok(Replayed {
+        record,
+        end,
+        is_whole,
+        version,
+        same_actions: same,
+        difference,
+        changed_answers: counts.changed_answers,
+    })
+}
+
+/// Sets up what decided in the run: its networks must be those of the journal.
+fn seat_of(
+    header: &JournalHeader,
+    config: &Config,
+    instrument: &Instrument,
+    path: &Path,
+) -> Result<Seat, ReplayError> {
+    let seat = Seat::new(config, instrument)?;
+    let found = seat.model_set().map(|set| set.sha256().to_owned());
+    if found != header.model_set {
+        let (path, written_with) = (path.display().to_string(), header.model_set.clone());
+        return Err(ReplayError::Models { path, written_with, found });
+    }
+    Ok(seat)
+}
+
+/// A journal's events on their way through the stages.
+struct Walk<'a> {
+    journal: &'a Journal,
+    /// Events that it holds.
+    events: u64,
+    has_answers: bool,
+}
+
+impl Walk<'_> {
+    /// Takes the events until `stop` is set. A run that has no end is shut down, which is not
+    /// compared.
+    fn take<S: Strategy, K: Sink>(
+        &self,
+        stages: Pipeline<S>,
+        sink: &mut Comparing<'_, K>,
+        stop: &AtomicBool,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> (Pipeline<S>, EventCounts) {
+        let Pipeline { mut trading, deciding } = stages;
+        let mut downstream = Repeated { deciding, answers_come: self.has_answers };
+        let trades_from = trading.trades_from();
+        let (mut counts, mut is_stopped) = (EventCounts::default(), false);
+        for record in self.journal.records() {
+            let Some(Entry::Event(number, event)) = Entry::of(&record) else { continue };
+            if number % 65_536 == 0 {
+                progress(number, self.events);
+                is_stopped = stop.load(Ordering::Relaxed);
+                if is_stopped {
+                    break;
+                }
+            }
+            counts.count(&event, trades_from);
+            if let Event::Answer(answer) = &event {
+                counts.changed_answers += u64::from(!downstream.agrees(answer));
+            }
+            sink.event(&event);
+            trading.on_event(&event, &mut downstream, sink);
+        }
+        if !is_stopped {
+            progress(self.events, self.events);
+            sink.miss_the_rest();
+        }
+        if counts.end.is_none() {
+            let end = Event::End(ExitReason::Shutdown);
+            trading.on_event(&end, &mut downstream, &mut sink.sink);
+        }
+        (Pipeline { trading, deciding: downstream.deciding }, counts)
+    }
+}
+
+/// Counts of a journal's events.
+#[derive(Default)]
+struct EventCounts {
+    ticks: u64,
+    /// Ticks before the first trading day.
+    warm_up_ticks: u64,
+    first_tick: Option<Timestamp>,
+    last_tick: Option<Timestamp>,
+    /// Answers that the decision seat gives otherwise.
+    changed_answers: u64,
+    /// Why the run ended, if the journal says so.
+    end: Option<ExitReason>,
+}
+
+impl EventCounts {
+    fn count(&mut self, event: &Event, trades_from: Timestamp) {
+        match event {
+            Event::Tick(tick) => {
+                self.ticks += 1;
+                if tick.time < trades_from {
+                    self.warm_up_ticks += 1;
+                } else {
+                    self.first_tick.get_or_insert(tick.time);
+                    self.last_tick = Some(tick.time);
+                }
+            }
+            Event::End(reason) => self.end = Some(*reason),
+            _ => {}
+        }
+    }
 }
 
 /// What a journal holds, but for its events.
@@ -339,7 +396,18 @@ struct Comparing<'a, K> {
     difference: Option<Difference>,
 }
 
-impl<K> Comparing<'_, K> {
+impl<'a, K> Comparing<'a, K> {
+    fn new(sink: K, content: &'a Content) -> Comparing<'a, K> {
+        Comparing {
+            sink,
+            events: 0,
+            expected: content.actions.iter(),
+            is_complete: content.is_whole,
+            same: 0,
+            difference: None,
+        }
+    }
+
     fn compare(&mut self, action: &Action) {
         if self.difference.is_some() {
             return;

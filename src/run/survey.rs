@@ -7,8 +7,10 @@ use std::sync::atomic::AtomicBool;
 use jiff::civil::Date;
 
 use super::assembly::{self, trades_from};
-use super::backtest::{Backtest, BacktestError, Input, Keeping, Readiness, Recording, data_notes};
+use super::backtest::{Backtest, BacktestError};
 use super::history::{History, Preparation};
+use super::notes::data_notes;
+use super::recording::{Input, Keeping, Readiness, Recording};
 use super::runner::Runner;
 use super::seat::Seat;
 use crate::config::Config;
@@ -117,16 +119,7 @@ pub fn survey(
         Some(_) => ready_from,
         None => results.decides_from(),
     };
-    let input = Input {
-        mode: "check",
-        name: &history.name,
-        description,
-        notes: &history.notes,
-        decided_by,
-        warm_up_ticks: before.len() as u64,
-        first_tick: traded.first().map(|tick| tick.time),
-        last_tick: traded.last().map(|tick| tick.time),
-    };
+    let input = Input::of_ticks("check", &history, decided_by, ticks, trades_from);
     let notes = data_notes(config, &input, &stages, &results, &readiness, run.ticks);
     let sessions = sessions(instrument.calendar, ticks);
     let warm_up_sessions = sessions.partition_point(|session| session.open < trades_from);
