@@ -163,12 +163,7 @@ impl<F: Feed> Sequencer<'_, F> {
                 Polled::Due(event, stamp) => (event, Some(stamp)),
                 Polled::Ended => break,
                 Polled::Idle => {
-                    self.flush(batch);
-                    self.offer_quote(batch);
-                    if let Some(seat) = &mut self.seat {
-                        seat.listen();
-                    }
-                    waiter.wait();
+                    self.idle(batch, &mut waiter);
                     continue;
                 }
             };
@@ -215,6 +210,16 @@ impl<F: Feed> Sequencer<'_, F> {
         if !done.interrupted {
             done.interrupted = !self.await_answers(boundaries.time, batch, &mut done.answers);
         }
+    }
+
+    /// Publishes what was kept back, and waits a little, while the feed has nothing.
+    fn idle(&mut self, batch: &mut Batch, waiter: &mut Waiter) {
+        self.flush(batch);
+        self.offer_quote(batch);
+        if let Some(seat) = &mut self.seat {
+            seat.listen();
+        }
+        waiter.wait();
     }
 
     fn must_stop(&self) -> bool {

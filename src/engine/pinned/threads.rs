@@ -1,0 +1,439 @@
+//! The threads of a pinned run: what each does, and how they are started and joined.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use quanta::Clock;
+use rtrb::Consumer;
+
+use super::downstream::{DecisionMessage, FeatureMessage, Features, Notice, Noticed, ToFeatures};
+use super::failure::{Failure, Failures};
+use super::feed::Feed;
+use super::layout::ThreadLayout;
+use super::outlets::{OutletParts, Outlets};
+use super::queue::{Outlet, queue, serve};
+use super::ring::{Full, Publisher, Reader, ring};
+use super::sequencer::{Seat, Sequenced, Sequencer};
+use super::stages_thread::StagesThread;
+use super::stopwatch::Stopwatch;
+use super::wiring::{PinnedRun, PinnedSettings, Waits, Wiring};
+use super::{journal_thread, metrics_thread};
+use crate::engine::downstream::Downstream;
+use crate::engine::feature_stage::{Break, FeatureStage};
+use crate::engine::message::{Action, Answer, DecisionTiming, Output, Question};
+use crate::engine::sink::Sink;
+use crate::engine::stages::{Deciding, Pipeline};
+use crate::engine::trading::TradingStage;
+use crate::execution::{OrderId, OrderMessage};
+use crate::inference::Backend;
+use crate::latency::{Recorder, Sample, Span};
+use crate::machine::{
+    Role, Wait, huge_pages, keep_current_thread_on, pin_current_thread, real_time,
+};
+use crate::market::{Bar, Timestamp};
+use crate::strategy::{DecisionRecord, Strategy};
+
+/// How often progress is shown.
+const PROGRESS: Duration = Duration::from_millis(100);
+
+/// What starts threads.
+pub(super) struct Threads<'scope, 'env> {
+    pub(super) scope: &'scope Scope<'scope, 'env>,
+    pub(super) settings: &'env PinnedSettings,
+    pub(super) failures: &'env Failures,
+    pub(super) stop: &'env AtomicBool,
+    pub(super) log: &'env (dyn Fn(&str) + Sync),
+    pub(super) clock: Clock,
+}
+
+/// The decision seat on a thread of its own, and the ways to it and back.
+struct SeatApart<'scope, S> {
+    features: Features,
+    /// `None` where nobody waits for an answer.
+    notices: Option<Outlet<Notice>>,
+    records: Consumer<DecisionRecord>,
+    sequencers_end: Seat,
+    /// Leaves the strategy, and how many times were given up.
+    thread: ScopedJoinHandle<'scope, (S, u64)>,
+}
+
+/// What the sequencer and the stages take events from, and who is told how far they are.
+struct Source<'p, F> {
+    feed: F,
+    ring: Publisher,
+    reader: Reader,
+    progress: &'p mut dyn FnMut(u64),
+}
+
+/// What the sequencer's and the stages' threads leave.
+struct End<D> {
+    trading: TradingStage,
+    downstream: D,
+    sequenced: Sequenced,
+    elapsed: Duration,
+    lost_times: u64,
+    waits: Waits,
+}
+
+impl<'scope, 'env> Threads<'scope, 'env> {
+    pub(super) fn run<S, F, K, N>(
+        &self,
+        pipeline: Pipeline<S>,
+        wiring: Wiring<'env, F, K, N>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<PinnedRun<S>, Failure>
+    where
+        S: Strategy + Send + 'scope,
+        F: Feed + 'scope,
+        K: Sink + Send,
+        N: FnMut(&FeatureStage) + Send,
+    {
+        let Threads { settings, failures, .. } = *self;
+        let Wiring { feed, results, on_features, journal, .. } = wiring;
+        let slots = settings.queue_slots;
+        let with_journal = journal.is_some();
+        let ring = ring(settings.ring_slots, settings.placed(Role::Sequencer).wait, with_journal);
+        let (publisher, reader, journal_reader) = ring;
+        let wait = settings.placed(Role::Stages).wait;
+        let (results_out, results_in) = queue(slots, wait, Output::Bar(Bar::NONE));
+        let cancel = OrderMessage::Cancel(OrderId(0));
+        let action = Action::Order { message: cancel, time: Timestamp::MIN };
+        let (actions_out, actions_in) = queue(slots, wait, (0, action));
+        let [(watch, times), (feature_watch, feature_times), (seat_watch, seat_times)] =
+            [(); 3].map(|()| self.watch());
+        failures.catch(Role::Sequencer, || (self.log)(&huge_pages().to_string()));
+        if let Some((journal, reader)) = journal.zip(journal_reader) {
+            self.spawn(Role::Journal, move |wait| {
+                journal_thread::run(journal, reader, actions_in, wait, failures);
+            })?;
+        }
+        let recorder = Recorder::new(Timestamp::now(), settings.load);
+        let metrics = self.spawn(Role::Metrics, move |wait| {
+            let times = vec![times, feature_times, seat_times];
+            metrics_thread::run(results_in, times, results, recorder, wait, failures)
+        })?;
+
+        let Pipeline { trading, deciding } = pipeline;
+        let outlets = OutletParts {
+            watch,
+            results: results_out,
+            journal: with_journal.then_some(actions_out),
+            decides_on: deciding.strategy.timeframe(),
+            answers_here: settings.layout == ThreadLayout::Fused,
+        };
+        let source = Source { feed, ring: publisher, reader, progress };
+        let (end, deciding) = match settings.layout {
+            ThreadLayout::Fused => {
+                drop((feature_watch, seat_watch));
+                self.fused(trading, deciding, outlets.with(on_features), source)?
+            }
+            ThreadLayout::DecisionApart => {
+                drop(feature_watch);
+                let apart = self.seat_apart(&trading, deciding, seat_watch)?;
+                self.decision_apart(trading, apart, outlets.with(on_features), source)?
+            }
+            ThreadLayout::AllApart => {
+                let apart = self.seat_apart(&trading, deciding, seat_watch)?;
+                self.all_apart(trading, apart, (outlets, on_features, feature_watch), source)?
+            }
+        };
+        let End { trading, sequenced, elapsed, lost_times, waits, .. } = end;
+        let mut latency = join(metrics);
+        latency.dropped = lost_times;
+        let Sequenced { ticks, interrupted, .. } = sequenced;
+        let pipeline = Pipeline { trading, deciding };
+        Ok(PinnedRun { pipeline, ticks, elapsed, interrupted, latency, waits })
+    }
+
+    /// Creates a stopwatch for a thread, and the other end of its queue of times.
+    fn watch(&self) -> (Stopwatch, Consumer<Sample>) {
+        let wait = self.settings.placed(Role::Stages).wait;
+        let time = Sample { span: Span::HandOver, nanoseconds: 0 };
+        let (outlet, times) = queue(self.settings.queue_slots, wait, time);
+        (Stopwatch::new(self.clock.clone(), outlet), times)
+    }
+
+    /// Runs features and the decision seat on the stages' thread.
+    fn fused<S, F, N>(
+        &self,
+        trading: TradingStage,
+        deciding: Deciding<S>,
+        outlets: Outlets<N>,
+        source: Source<'_, F>,
+    ) -> Result<(End<()>, Deciding<S>), Failure>
+    where
+        S: Strategy + Send + 'scope,
+        F: Feed + 'scope,
+        N: FnMut(&FeatureStage) + Send + 'scope,
+    {
+        let backend = deciding.strategy.backend();
+        let downstream = Noticed { downstream: deciding, notices: None, records: None };
+        let stages = StagesThread::new(trading, downstream, outlets);
+        Ok(self.drive(stages, backend, None, source)?.split())
+    }
+
+    /// Runs features on the stages' thread, and the decision seat on its own.
+    fn decision_apart<S, F, N>(
+        &self,
+        trading: TradingStage,
+        apart: SeatApart<'scope, S>,
+        outlets: Outlets<N>,
+        source: Source<'_, F>,
+    ) -> Result<(End<()>, Deciding<S>), Failure>
+    where
+        S: Strategy + Send + 'scope,
+        F: Feed + 'scope,
+        N: FnMut(&FeatureStage) + Send + 'scope,
+    {
+        let SeatApart { features, notices, records, sequencers_end, thread } = apart;
+        let downstream = Noticed { downstream: features, notices, records: Some(records) };
+        let stages = StagesThread::new(trading, downstream, outlets);
+        let (end, features) = self.drive(stages, None, Some(sequencers_end), source)?.split();
+        Ok(end.with_seat(features, thread))
+    }
+
+    /// Runs features and the decision seat on threads of their own.
+    fn all_apart<S, F, N>(
+        &self,
+        trading: TradingStage,
+        apart: SeatApart<'scope, S>,
+        (outlets, on_features, mut watch): (OutletParts, &'env mut N, Stopwatch),
+        source: Source<'_, F>,
+    ) -> Result<(End<()>, Deciding<S>), Failure>
+    where
+        S: Strategy + Send + 'scope,
+        F: Feed + 'scope,
+        N: FnMut(&FeatureStage) + Send,
+    {
+        let Threads { settings, failures, .. } = *self;
+        let SeatApart { mut features, notices, records, sequencers_end, thread } = apart;
+        let wait = settings.placed(Role::Stages).wait;
+        let none = FeatureMessage::Restart(Break::Contract);
+        let (outlet, inbox) = queue(settings.queue_slots, wait, none);
+        let computing = self.spawn(Role::Features, move |wait| {
+            serve(Role::Features, inbox, wait, failures, |message| {
+                features.on_message(message, &mut watch, on_features);
+            });
+            (features, watch.lost())
+        })?;
+        let downstream = ToFeatures { outlet, clock: self.clock.clone() };
+        let downstream = Noticed { downstream, notices, records: Some(records) };
+        let ignore = |_: &FeatureStage| {};
+        let stages = StagesThread::new(trading, downstream, outlets.with(ignore));
+        let ended = self.drive(stages, None, Some(sequencers_end), source)?;
+        let (mut end, to_features) = ended.split();
+        end.waits.features = to_features.outlet.full;
+        drop(to_features);
+        let (features, lost_times) = join(computing);
+        end.lost_times += lost_times;
+        Ok(end.with_seat(features, thread))
+    }
+
+    /// Puts the decision seat on its thread: what stands before it, what the sequencer hears of it.
+    fn seat_apart<S: Strategy + Send + 'scope>(
+        &self,
+        trading: &TradingStage,
+        deciding: Deciding<S>,
+        mut watch: Stopwatch,
+    ) -> Result<SeatApart<'scope, S>, Failure> {
+        let Threads { settings, failures, .. } = *self;
+        let Deciding { features: stage, mut strategy, .. } = deciding;
+        let (decides_on, clock) = (strategy.timeframe(), self.clock.clone());
+        let timing = trading.decision_timing();
+        let slots = settings.queue_slots;
+        let (decision, inbox) =
+            queue(slots, settings.placed(Role::Stages).wait, DecisionMessage::Restart);
+        let question = Question { number: 0, asked: Timestamp::MIN, stretch: 0 };
+        let answer = Answer { question, decision: None, is_overdue: false };
+        let (mut answers, answers_in) = queue(slots, settings.placed(Role::Decision).wait, answer);
+        let (notices, notices_in) =
+            queue(slots, settings.placed(Role::Stages).wait, Notice::Done(0));
+        let waits = timing != DecisionTiming::OnArrival;
+        let observes = strategy.observes();
+        let most_records = if observes { slots } else { 1 };
+        let (mut records, records_in) =
+            queue(most_records, settings.placed(Role::Decision).wait, DecisionRecord::EMPTY);
+        // In a simulation the clock is the market's, and no result depends on the machine.
+        let budget = if waits { Duration::MAX } else { settings.decision_budget };
+        let backend = strategy.backend();
+        let seat = self.spawn_on(backend, Role::Decision, move |wait| {
+            serve(Role::Decision, inbox, wait, failures, |message| match message {
+                DecisionMessage::Observation(observation) => strategy.observe(&observation),
+                DecisionMessage::Question(bar, question, account, closed) => {
+                    let decision = strategy.on_bar(&bar, question.number, &account);
+                    let is_overdue = watch.since(closed) > budget;
+                    watch.record_since(Span::BarToDecision, closed);
+                    if let Some(record) = strategy.take_record() {
+                        records.offer(record);
+                    }
+                    let decision = decision.filter(|_| !is_overdue);
+                    answers.send(Answer { question, decision, is_overdue });
+                    strategy.prepare(question.number + 1);
+                }
+                DecisionMessage::Restart => strategy.restart(),
+            });
+            (strategy, watch.lost())
+        })?;
+        let features = Features {
+            stage,
+            decision,
+            waits,
+            owes_restart: false,
+            observes,
+            closed: 0,
+            decides_on,
+            clock,
+        };
+        // Where answers count from their arrival, nobody waits for one.
+        let notices = waits.then_some(notices);
+        let sequencers_end = Seat::new(timing, notices_in, answers_in);
+        Ok(SeatApart { features, notices, records: records_in, sequencers_end, thread: seat })
+    }
+
+    /// Starts the stages and the sequencer, and waits until both have ended.
+    fn drive<D, F, N>(
+        &self,
+        mut stages: StagesThread<D, N>,
+        backend: Option<Arc<dyn Backend>>,
+        seat: Option<Seat>,
+        source: Source<'_, F>,
+    ) -> Result<End<D>, Failure>
+    where
+        D: Downstream + Send + 'scope,
+        F: Feed + 'scope,
+        N: FnMut(&FeatureStage) + Send + 'scope,
+    {
+        let Threads { settings, failures, stop, ref clock, .. } = *self;
+        let Source { feed, ring, reader, progress } = source;
+        let ticks = Arc::new(AtomicU64::new(0));
+        let sequencer = Sequencer {
+            feed,
+            ring,
+            seat,
+            decides_on: stages.trading.decides_on(),
+            is_live: stages.trading.decision_timing() == DecisionTiming::OnArrival,
+            clock: clock.clone(),
+            sample_every: settings.sample_every,
+            wait: settings.placed(Role::Sequencer).wait,
+            stop,
+            failures,
+            ticks: Arc::clone(&ticks),
+        };
+        let start = Instant::now();
+        let stages = self.spawn_on(backend, Role::Stages, move |wait| {
+            stages.run(reader, wait, failures);
+            stages
+        })?;
+        let waiting = thread::current();
+        let sequencer = self.spawn(Role::Sequencer, move |_| {
+            // With the sequencer its end of the ring goes, and the readers end.
+            let done = sequencer.run();
+            waiting.unpark();
+            done
+        })?;
+        let mut show = |ticks| {
+            failures.catch(Role::Metrics, || progress(ticks));
+        };
+        while !sequencer.is_finished() {
+            show(ticks.load(Ordering::Relaxed));
+            thread::park_timeout(PROGRESS);
+        }
+        let sequenced = join(sequencer);
+        let StagesThread { trading, downstream, outlets, .. } = join(stages);
+        show(sequenced.ticks);
+        let waits = Waits {
+            ring: sequenced.full,
+            answers: sequenced.answers,
+            replaced_quotes: sequenced.replaced_quotes,
+            results: outlets.results.full,
+            journal: outlets.journal.as_ref().map_or(Full::default(), |journal| journal.full),
+            ..Waits::default()
+        };
+        Ok(End {
+            trading,
+            downstream: downstream.downstream,
+            sequenced,
+            elapsed: start.elapsed(),
+            lost_times: outlets.watch.lost(),
+            waits,
+        })
+    }
+
+    /// Starts a thread and puts it in its place.
+    fn spawn<T: Send + 'scope>(
+        &self,
+        role: Role,
+        work: impl FnOnce(Wait) -> T + Send + 'scope,
+    ) -> Result<ScopedJoinHandle<'scope, T>, Failure> {
+        self.spawn_on(None, role, work)
+    }
+
+    /// Starts a thread, that of a backend if there is one, and puts it in its place.
+    fn spawn_on<T: Send + 'scope>(
+        &self,
+        backend: Option<Arc<dyn Backend>>,
+        role: Role,
+        work: impl FnOnce(Wait) -> T + Send + 'scope,
+    ) -> Result<ScopedJoinHandle<'scope, T>, Failure> {
+        let Threads { settings, failures, log, .. } = *self;
+        let placed = settings.placed(role);
+        let place_and_work = move || {
+            let place = match placed.core {
+                Some(core) => Some(pin_current_thread(core)),
+                None if settings.shared.is_empty() => None,
+                None => Some(keep_current_thread_on(&settings.shared)),
+            };
+            let is_hot = matches!(role, Role::Sequencer | Role::Stages);
+            let priority = settings.real_time_priority.filter(|_| is_hot).map(real_time);
+            for outcome in place.into_iter().chain(priority) {
+                // Whatever becomes of it, this thread's end of the ring must be served.
+                failures.catch(role, || log(&format!("{role}: {outcome}")));
+            }
+            work(placed.wait)
+        };
+        let start = move || {
+            let Some(backend) = backend else { return place_and_work() };
+            let (mut work, mut done) = (Some(place_and_work), None);
+            backend.together(&mut || done = work.take().map(|work| work()));
+            done.expect("work is done once")
+        };
+        thread::Builder::new().name(role.to_string()).spawn_scoped(self.scope, start).map_err(
+            |error| Failure {
+                thread: role,
+                event: None,
+                reason: format!("it cannot be started: {error}"),
+            },
+        )
+    }
+}
+
+impl<D> End<D> {
+    /// What stood behind the bars, apart from the rest.
+    fn split(self) -> (End<()>, D) {
+        let End { trading, downstream, sequenced, elapsed, lost_times, waits } = self;
+        (End { trading, downstream: (), sequenced, elapsed, lost_times, waits }, downstream)
+    }
+}
+
+impl End<()> {
+    /// Adds what a decision seat on its own thread leaves, once that thread has ended.
+    fn with_seat<S: Strategy>(
+        mut self,
+        features: Features,
+        thread: ScopedJoinHandle<'_, (S, u64)>,
+    ) -> (End<()>, Deciding<S>) {
+        (self.waits.decision, self.waits.unasked) = features.waits();
+        // The seat's thread ends once the queue to it is gone.
+        let features = features.into_stage();
+        let (strategy, lost_times) = join(thread);
+        self.lost_times += lost_times;
+        (self, Deciding::new(features, strategy, 0))
+    }
+}
+
+/// Waits for a thread whose work cannot unwind.
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().expect("every panic is caught in the thread")
+}

@@ -1,0 +1,96 @@
+//! What goes into a pinned run, and what comes out of it.
+
+use std::time::Duration;
+
+use super::layout::ThreadLayout;
+use super::ring::Full;
+
+use crate::engine::run_journal::RunJournal;
+use crate::engine::stages::Pipeline;
+use crate::latency::{LatencyRecord, Load};
+use crate::machine::{Core, Placed, Role};
+
+/// How the stages are spread over threads.
+#[derive(Clone, Debug)]
+pub struct PinnedSettings {
+    /// Which stages have a thread of their own.
+    pub layout: ThreadLayout,
+    /// Slots of the ring, a power of two (≥ 2).
+    pub ring_slots: usize,
+    /// Messages that each queue beside it holds (≥ 1).
+    pub queue_slots: usize,
+    /// Where each thread runs and how it waits: one of each of [`ThreadLayout::roles`].
+    pub threads: Vec<Placed>,
+    /// Where threads without a core of their own run; empty if that is the system's business.
+    pub shared: Vec<Core>,
+    /// Priority of the sequencer's and the stages' threads under `SCHED_FIFO`, if they shall have
+    /// one.
+    pub real_time_priority: Option<u8>,
+    /// Of so many events the times of one are taken (≥ 1); those of a paced feed all are.
+    pub sample_every: u32,
+    /// How the feed offers its events.
+    pub load: Load,
+    /// From a bar's close to the answer on it; one that takes longer does nothing. Only for a seat
+    /// on a thread of its own whose answers count from their arrival.
+    pub decision_budget: Duration,
+}
+
+impl PinnedSettings {
+    /// Returns where the thread of a role runs and how it waits.
+    pub(super) fn placed(&self, role: Role) -> Placed {
+        let placed = self.threads.iter().find(|placed| placed.role == role);
+        *placed.expect("every role of the layout has its place")
+    }
+}
+
+/// What goes into a run and where it comes out.
+pub struct Wiring<'a, F, K, N> {
+    /// Where events come from.
+    pub feed: F,
+    /// Is told what the stages make, on the metrics' thread; all but features.
+    pub results: &'a mut K,
+    /// Is shown features and matrices, on the thread that computes them.
+    pub on_features: &'a mut N,
+    /// Keeps every event and action.
+    pub journal: Option<RunJournal>,
+    /// Is told what became of each request to the system, when the threads start.
+    pub log: &'a (dyn Fn(&str) + Sync),
+}
+
+/// What a pinned run leaves.
+pub struct PinnedRun<S> {
+    /// The stages after the last event.
+    pub pipeline: Pipeline<S>,
+    /// Ticks published.
+    pub ticks: u64,
+    /// Wall time from the first event to the end.
+    pub elapsed: Duration,
+    /// Whether it was stopped before the feed ended.
+    pub interrupted: bool,
+    /// How long the ways between the stages took.
+    pub latency: LatencyRecord,
+    /// Who waited for whom.
+    pub waits: Waits,
+}
+
+/// How often and how long a thread waited for another, and what was given up instead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// The sequencer, for room in the ring.
+    pub ring: Full,
+    /// The sequencer, for the decision seat's answers.
+    pub answers: Full,
+    /// The stages, for room to the metrics' thread.
+    pub results: Full,
+    /// The stages, for room to the journal.
+    pub journal: Full,
+    /// The stages, for room to the features' thread.
+    pub features: Full,
+    /// Features, for room to the decision seat.
+    pub decision: Full,
+    /// Questions that were not asked because the decision seat was behind; only where answers count
+    /// from their arrival.
+    pub unasked: u64,
+    /// Quotes that gave way to newer ones because the ring was full; likewise.
+    pub replaced_quotes: u64,
+}
