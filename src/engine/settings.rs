@@ -17,7 +17,7 @@ pub struct PipelineSettings {
     /// Positions are closed so many nanoseconds before the session's end; `None` holds them over
     /// it.
     pub flatten_before_close: Option<i64>,
-    /// When each contract of the series stops trading, by [`Tick::contract`]; `Timestamp::MAX`
+    /// When each contract of the series stops trading, by `Tick::contract`; `Timestamp::MAX`
     /// where that is not known.
     pub expiries: Vec<Timestamp>,
     /// Whether the contracts' prices were joined, so that a new contract goes on where the old one

@@ -178,7 +178,7 @@ impl Prepared {
         &self.history
     }
 
-    /// Symbols of the contracts, by [`Bar::contract`].
+    /// Symbols of the contracts, by `Bar::contract`.
     pub fn contracts(&self) -> Vec<String> {
         let contracts = &self.history.file.description().contracts;
         contracts.iter().map(|contract| contract.symbol.clone()).collect()
@@ -279,8 +279,8 @@ pub fn run_backtest_in(
 }
 
 /// Begins the journal, if the run keeps one, and takes over the rows that the import refused.
-/// Nothing is wrong with the configuration by now: an earlier run is replaced once there is room for
-/// the journal and for the refused rows.
+/// Nothing is wrong with the configuration by now: an earlier run is replaced once there is room
+/// for the journal and for the refused rows.
 fn begin(
     held: Option<&HeldDirectory>,
     config: &Config,
