@@ -78,6 +78,13 @@ pub fn philox4x32_10_side_by_side<const N: usize>(
 ///
 /// Word `n` of the stream is word `n % 4` of the Philox block whose key is the seed and whose
 /// counter is (`n / 4`, stream), each as two 32-bit halves, low half first.
+///
+/// ```
+/// use algospace_hft::random::Random;
+///
+/// let (mut one, mut same) = (Random::new(7, 0), Random::new(7, 0));
+/// assert!((0..100).all(|_| one.below(6) == same.below(6)));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Random {
     seed: u64,

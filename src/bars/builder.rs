@@ -18,6 +18,21 @@ pub struct TickCounts {
 ///
 /// Ticks update one bar only, that of the greatest common divisor of the timeframes; the others are
 /// folded from it when it closes. No allocation after construction.
+///
+/// ```
+/// use algospace_hft::bars::BarBuilder;
+/// use algospace_hft::market::{Calendar, Price, Tick, Timeframe, Timestamp};
+///
+/// let mut builder =
+///     BarBuilder::new(&[Timeframe::MINUTES_5], Calendar::AlwaysOpen, Timestamp::HOUR);
+/// let mut closes = Vec::new();
+/// for (time, price) in [("2024-01-02T09:00:00Z", "10"), ("2024-01-02T09:05:00Z", "11")] {
+///     let tick = Tick::new(time.parse().unwrap(), price.parse().unwrap(), 1);
+///     builder.on_tick(&tick, &mut |bar| closes.push(bar.close));
+/// }
+/// // The first tick at or after a bar's end closes it.
+/// assert_eq!(closes, ["10".parse::<Price>().unwrap()]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct BarBuilder {
     calendar: Calendar,

@@ -13,6 +13,15 @@ use super::Money;
 /// This is the convention of Databento's DBN, so DBN prices need no conversion. The range is
 /// ±9,223,372,036.854775807. All arithmetic is exact integer arithmetic; a float appears only where
 /// an indicator or a chart asks for one with [`Price::as_f64`].
+///
+/// ```
+/// use algospace_hft::market::Price;
+///
+/// let (price, tick): (Price, Price) = ("4750.25".parse()?, "0.25".parse()?);
+/// assert!(price.is_on_tick(tick));
+/// assert_eq!(price.offset_ticks(-2, tick).to_string(), "4749.75");
+/// # Ok::<(), algospace_hft::market::PriceError>(())
+/// ```
 #[derive(
     Clone,
     Copy,
