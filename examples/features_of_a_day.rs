@@ -11,11 +11,10 @@ use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, 
 
 /// Prints every 30-minute row's close and three of its features; returns the number of rows.
 pub fn run() -> Result<usize, Box<dyn Error>> {
-    // A day of a market without an edge. A tick file would be opened by `TickFile::open` instead.
+    // Ticks of a made-up market; those of a file come from `TickFile::open`.
     let market = SyntheticMarket::Martingale(MartingaleSettings::default());
-    let mut generator =
-        Generator::new(Settings { days: 1, trades_per_day: 20_000, ..Settings::new(market, 7) })?;
-    let mut ticks = Vec::new();
+    let settings = Settings { days: 1, trades_per_day: 20_000, ..Settings::new(market, 7) };
+    let (mut generator, mut ticks) = (Generator::new(settings)?, Vec::new());
     generator.next_session(&mut ticks);
 
     let instrument = Instrument::built_in("ES")?;

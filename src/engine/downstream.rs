@@ -1,4 +1,4 @@
-//! What stands behind the bars, as the trading stage calls it.
+//! The stages behind the bars, as the trading stage calls them.
 
 use super::feature_stage::Break;
 use super::message::{Answer, Question};
@@ -7,7 +7,7 @@ use crate::execution::Account;
 use crate::market::{Bar, Price, Tick};
 use crate::strategy::DecisionRecord;
 
-/// What stands behind the bars: features and the decision seat themselves, or the queue that leads
+/// The stages behind the bars: features and the strategy themselves, or the queue that leads
 /// to them.
 pub trait Downstream {
     /// A trade that the open bar took.
@@ -20,11 +20,11 @@ pub trait Downstream {
     fn take_answer(&mut self) -> Option<Answer> {
         None
     }
-    /// What the decision seat thought of the question of this number, if it says so; once.
+    /// Returns the strategy's record of the question of this number, if any; once.
     fn take_record(&mut self, _question: u64) -> Option<DecisionRecord> {
         None
     }
-    /// The series goes on at `new` in another contract, where the old one ended at `old`.
+    /// The series continues at `new` in another contract, where the old one ended at `old`.
     fn on_contract_change(&mut self, old: Price, new: Price);
     /// The series does not go on from the last bar.
     fn on_restart(&mut self, why: Break);

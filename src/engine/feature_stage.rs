@@ -6,16 +6,16 @@ use crate::market::{Bar, Instrument, Price, Tick, TickDivision, Timeframe};
 use crate::matrix::{FeatureMatrix, MatricesSettings, MatrixError, MatrixKind, MatrixSettings};
 use crate::strategy::{Levels, Observation};
 
-/// Why a series does not go on from its last bar.
+/// The reason why a series does not continue from its last bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
-    /// It moves to another contract, at whose prices what is remembered goes on.
+    /// It moves to another contract, at whose prices what is remembered continues.
     Contract,
     /// Whole sessions are missing, and nobody knows what happened in them.
     MissingSessions,
 }
 
-/// Why the stage cannot be set up.
+/// The reason why the stage cannot be set up.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FeatureStageError {
     /// The indicators cannot be such.
@@ -45,7 +45,7 @@ pub struct FeatureStage {
     malformed_bars: u64,
 }
 
-/// Where in the row the levels stand that orders are measured by.
+/// The columns of the levels by which orders are measured.
 #[derive(Clone, Debug, Default)]
 struct LevelColumns {
     average_true_range: Option<usize>,
@@ -83,7 +83,7 @@ impl LevelColumns {
     }
 }
 
-/// What the stage left out.
+/// Counts of what the stage left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeatureCounts {
     /// Bars that no market can have made: off the tick grid.
@@ -147,7 +147,7 @@ impl FeatureStage {
         &self.matrices
     }
 
-    /// What was left out.
+    /// Returns the counts of what was left out.
     pub fn counts(&self) -> FeatureCounts {
         FeatureCounts {
             malformed_bars: self.malformed_bars,
@@ -195,7 +195,7 @@ impl FeatureStage {
         Some(engine.row())
     }
 
-    /// What the decision seat is told after [`FeatureStage::on_bar`] wrote a row.
+    /// Returns the strategy's observation after [`FeatureStage::on_bar`] wrote a row.
     pub fn observation(&self) -> Observation {
         let row = self.engine.row();
         let mut observation = Observation::EMPTY;
@@ -219,7 +219,7 @@ impl FeatureStage {
         }
     }
 
-    /// The series goes on at `new` in another contract, where the old one ended at `old`:
+    /// The series continues at `new` in another contract, where the old one ended at `old`:
     /// everything remembered moves by the difference.
     pub fn on_contract_change(&mut self, old: Price, new: Price) {
         self.engine.shift(new.ticks_from(old, self.tick_size));

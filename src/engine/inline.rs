@@ -21,7 +21,7 @@ const BATCH: usize = 4096;
 /// The slowest tick that is told apart, in picoseconds: one second.
 const SLOWEST: u64 = 1_000_000_000_000;
 
-/// What a replay took.
+/// Duration and size of a replay.
 #[derive(Clone, Debug)]
 pub struct Replay {
     /// Ticks replayed.
@@ -30,9 +30,9 @@ pub struct Replay {
     pub elapsed: Duration,
     /// Picoseconds of processing a tick, averaged over batches of 4,096 ticks.
     pub picoseconds_per_tick: Histogram<u64>,
-    /// Whether it was stopped before the last tick.
+    /// `true` if it was stopped before the last tick.
     pub interrupted: bool,
-    /// How long the ways between threads took, where there were several.
+    /// Latency between threads, where there were several.
     pub latency: Option<LatencyRecord>,
 }
 

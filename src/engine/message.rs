@@ -44,7 +44,7 @@ impl Event {
 /// The best bid and ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
-    /// When the exchange had them.
+    /// Time at the exchange.
     pub time: Timestamp,
     /// Best price to sell at.
     pub bid: Price,
@@ -70,20 +70,20 @@ pub struct Question {
 pub struct Answer {
     /// The question that is answered.
     pub question: Question,
-    /// What to do; `None` leaves things as they are.
+    /// The decision; `None` leaves things as they are.
     pub decision: Option<Decision>,
-    /// Whether the seat took longer than its budget; its decision is then discarded. Only where
+    /// `true` if the seat took longer than its budget; its decision is then discarded. Only where
     /// answers count from their arrival.
     pub is_overdue: bool,
 }
 
-/// When an answer takes effect.
+/// The time at which an answer takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DecisionTiming {
     /// This many nanoseconds (≥ 0) of market time after the question, however long it took: in
     /// every simulation, so that no result depends on the machine.
     After(i64),
-    /// When it arrives: live.
+    /// At its arrival: live.
     OnArrival,
 }
 
@@ -145,14 +145,14 @@ impl Output<'_> {
     }
 }
 
-/// What was done about orders.
+/// An action about orders.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Action {
     /// An answer took effect, or came too late for its session or contract.
     Decision {
         /// The answer.
         answer: Answer,
-        /// Whether it took effect.
+        /// `true` if it took effect.
         in_time: bool,
     },
     /// The desk sent a message to the exchange.

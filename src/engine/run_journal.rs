@@ -69,7 +69,7 @@ impl RunJournal {
     }
 }
 
-/// What each record's kind byte says. They are never given another meaning.
+/// The kind bytes of records. They are never given another meaning.
 mod kind {
     pub(super) const TICK: u8 = 1;
     pub(super) const QUOTE: u8 = 2;
@@ -90,7 +90,7 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// What a record says; `None` if it has no meaning in this version.
+    /// Returns the meaning of a record; `None` if it has no meaning in this version.
     pub fn of(record: &Record<'_>) -> Option<Entry> {
         fn read<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
             let (value, rest) = postcard::take_from_bytes(payload).ok()?;

@@ -21,7 +21,7 @@ pub(super) enum Occasion {
     Decision,
 }
 
-/// The next occasion; `Timestamp::MAX` if there is none.
+/// The next occasion; `Timestamp::MAX` without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Due {
     /// Market time.
@@ -29,7 +29,7 @@ pub(super) struct Due {
     pub(super) what: Occasion,
 }
 
-/// Where an instant lies while no session is open.
+/// The place of an instant while no session is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// Outside every session.
@@ -43,11 +43,11 @@ pub(super) enum Place {
 /// A session that was just opened.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opened {
-    /// Whether it is the first session.
+    /// `true` if it is the first session.
     pub(super) is_first: bool,
-    /// Whether whole sessions are missing before it.
+    /// `true` if whole sessions are missing before it.
     pub(super) follows_hole: bool,
-    /// Whether it is the first session after a warm-up.
+    /// `true` if it is the first session after a warm-up.
     pub(super) ends_warm_up: bool,
 }
 
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(clock.holes(), 1);
     }
 
-    /// What is due at one instant comes in the order of its kinds.
+    /// Events due at one instant come in the order of their kinds.
     #[test]
     fn an_expiry_at_the_sessions_end_comes_before_it() {
         let mut clock = clock("2024-01-04T22:00:00Z");

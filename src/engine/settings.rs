@@ -6,7 +6,7 @@ use crate::market::{Calendar, Timeframe, Timestamp};
 /// Settings of the stages.
 #[derive(Clone, Debug)]
 pub struct PipelineSettings {
-    /// When the instrument trades.
+    /// Hours of trading.
     pub calendar: Calendar,
     /// Bars to build; the strategy's timeframe is among them.
     pub timeframes: Vec<Timeframe>,
@@ -14,20 +14,19 @@ pub struct PipelineSettings {
     pub fill_gaps_up_to: i64,
     /// Nanoseconds in a bar of the history that the ticks are made from; 0 for trades.
     pub history_bar: i64,
-    /// Positions are closed so many nanoseconds before the session's end; `None` holds them over
-    /// it.
+    /// Positions are closed this number of nanoseconds before the session's end; `None` holds them
+    /// over it.
     pub flatten_before_close: Option<i64>,
-    /// When each contract of the series stops trading, by `Tick::contract`; `Timestamp::MAX`
+    /// Expiry of each contract of the series, by `Tick::contract`; `Timestamp::MAX`
     /// where that is not known.
     pub expiries: Vec<Timestamp>,
-    /// Whether the contracts' prices were joined, so that a new contract goes on where the old one
-    /// ended.
+    /// `true` if the contracts' prices were joined, so that a new contract continues where the old
+    /// one ended.
     pub prices_are_joined: bool,
-    /// When an answer of the decision seat takes effect.
+    /// Time at which an answer of the strategy takes effect.
     pub decisions: DecisionTiming,
-    /// What comes before is warm-up: bars and features are made of it, but no decision is heard and
-    /// no equity recorded.
-    /// `Timestamp::MIN` where there is none.
+    /// End of the warm-up, in which bars and features are made, but decisions are ignored and no
+    /// equity is recorded. `Timestamp::MIN` without one.
     pub trades_from: Timestamp,
 }
 

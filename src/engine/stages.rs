@@ -59,12 +59,12 @@ impl<S: Strategy> Pipeline<S> {
         self.trading.tick_counts()
     }
 
-    /// How often an order met quotes that cannot be.
+    /// Returns the number of times that an order met impossible quotes.
     pub fn impossible_quotes(&self) -> u64 {
         self.trading.impossible_quotes()
     }
 
-    /// Who decides.
+    /// Returns the strategy.
     pub(crate) fn strategy(&self) -> &S {
         &self.deciding.strategy
     }
@@ -80,7 +80,7 @@ impl<S: Strategy> Pipeline<S> {
         self.trading.sessions()
     }
 
-    /// How often whole sessions were missing between two ticks.
+    /// Returns the number of gaps of whole sessions between two ticks.
     pub fn holes(&self) -> u64 {
         self.trading.holes()
     }

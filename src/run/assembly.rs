@@ -12,7 +12,7 @@ use crate::matrix::MatricesSettings;
 use crate::source::native::{Adjustment, TickFileDescription};
 use crate::strategy::Strategy;
 
-/// Why the stages cannot be put together for a history.
+/// The reason why the stages cannot be assembled for a history.
 #[derive(Debug, thiserror::Error)]
 pub enum AssemblyError {
     /// The history is of another instrument.
@@ -45,7 +45,7 @@ pub enum AssemblyError {
     /// The agents' model set cannot be used.
     #[error(transparent)]
     ModelSet(#[from] ModelSetError),
-    /// What is to run the networks cannot be used.
+    /// The backend of the networks cannot be used.
     #[error(transparent)]
     Inference(#[from] InferenceError),
     /// The indicators or matrices cannot be such.
@@ -56,7 +56,7 @@ pub enum AssemblyError {
     Expiry {
         /// The contract.
         contract: String,
-        /// What stands there.
+        /// The text found there.
         expiry: String,
     },
     /// A bar of the history is longer than one that is to be built.
@@ -71,7 +71,7 @@ pub enum AssemblyError {
     },
 }
 
-/// How the stages are put together for a history.
+/// Returns the settings of the stages for a history.
 ///
 /// # Errors
 /// If the configuration does not fit the history.
@@ -142,7 +142,7 @@ pub(super) fn trades_from(config: &Config, instrument: &Instrument) -> Timestamp
 /// The indicators and matrices for a history.
 ///
 /// # Errors
-/// If they cannot be. Without agents never for a loaded configuration.
+/// If they are invalid. Without agents never for a loaded configuration.
 fn feature_stage(
     config: &Config,
     matrices: &MatricesSettings,

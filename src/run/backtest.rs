@@ -28,7 +28,7 @@ use crate::performance::{
 
 use crate::strategy::{Observer, Strategy};
 
-/// Why a backtest did not run.
+/// The reason why a backtest did not run.
 #[derive(Debug, thiserror::Error)]
 pub enum BacktestError {
     /// The configuration asks for what this version cannot do.
@@ -65,7 +65,7 @@ pub enum BacktestError {
     OutOfRange(Money),
 }
 
-/// Where a backtest is, for a progress bar.
+/// The progress of a backtest, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backtest {
     /// The history is being imported or generated: how much of how much.
@@ -76,7 +76,7 @@ pub enum Backtest {
     Replaying(u64, u64),
 }
 
-/// Where a backtest writes while it runs.
+/// The place to which a backtest writes while it runs.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<'a> {
     /// Into the directory that is held for it: a history that must be prepared, refused rows of it,

@@ -26,24 +26,24 @@ use crate::whole_file::WorkingFolder;
 /// A history, ready to be replayed.
 #[derive(Debug)]
 pub struct History {
-    /// What its file says of it; [`History::ticks`] are those to replay.
+    /// Its file; [`History::ticks`] are those to replay.
     pub file: TickFile,
     /// After the last tick to replay.
     end: usize,
-    /// What it is, as the user would call it.
+    /// Its name, as the user would call it.
     pub name: String,
     /// The files that were imported, in order; none for a native or a generated history.
     pub imported_from: Vec<PathBuf>,
-    /// What a reader of the results must know of it, a sentence each.
+    /// Notes on it for readers of the results, a sentence each.
     pub notes: Vec<String>,
     /// Rows that the import refused, in a file that is there for as long as this is; none if all
     /// were taken.
     pub rejects: Option<PathBuf>,
-    /// Where an imported or generated history was made.
+    /// Folder of an imported or generated history.
     folder: Option<WorkingFolder>,
 }
 
-/// How far the preparation of a history is, in units of its own.
+/// Progress of the preparation of a history, in units of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preparation {
     /// Done so far.
@@ -52,7 +52,7 @@ pub struct Preparation {
     pub total: u64,
 }
 
-/// Why there is no history.
+/// The reason why there is no history.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The configuration names none.
@@ -65,7 +65,7 @@ pub enum HistoryError {
         "{path}: there is no such file; set `data_handler.backtest_settings.file_path` to your history. Any history becomes a native tick file with `algospace-hft import --format PRESET --input YOUR_FILE --output FILE.ticks`, and a made-up market with `algospace-hft synth --market regimes --days 20 --seed 7 --output FILE.ticks`"
     )]
     Missing {
-        /// What was given.
+        /// Value that was given.
         path: PathBuf,
     },
     /// Nothing is left to trade.
@@ -77,7 +77,7 @@ pub enum HistoryError {
         name: String,
         /// Its first tick.
         first: Timestamp,
-        /// What was given.
+        /// Value that was given.
         day: Date,
     },
     /// Nothing is left to trade.
@@ -89,7 +89,7 @@ pub enum HistoryError {
         name: String,
         /// Its last tick.
         last: Timestamp,
-        /// What was given.
+        /// Value that was given.
         day: Date,
     },
     /// A history bar would mix two product bars.
@@ -115,15 +115,15 @@ pub enum HistoryError {
     OtherContract {
         /// The history.
         path: PathBuf,
-        /// What it holds.
+        /// Its content.
         held: String,
-        /// What was given.
+        /// Value that was given.
         wanted: String,
     },
     /// The columns cannot be read by.
     #[error("`data_handler.backtest_settings.columns`: {0}")]
     Columns(#[from] LayoutError),
-    /// What stands between columns is not one character.
+    /// The delimiter of columns is not one character.
     #[error("`data_handler.backtest_settings.delimiter`: {0}")]
     Delimiter(#[from] DelimiterError),
     /// The file cannot be read.
@@ -131,18 +131,18 @@ pub enum HistoryError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// There is no room for a working copy.
     #[error("{path}: cannot make a folder for the prepared history: {source}")]
     Folder {
-        /// Where.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// What the file is cannot be told.
+    /// The kind of the file cannot be detected.
     #[error(transparent)]
     Detect(#[from] DetectError),
     /// The native file is not whole.
@@ -212,8 +212,8 @@ impl History {
         &self.file.ticks()[..self.end]
     }
 
-    /// Whether it was imported or generated for this, and is not the file of the configuration
-    /// itself.
+    /// Returns whether it was imported or generated for this, and is not the file of the
+    /// configuration itself.
     pub fn is_prepared(&self) -> bool {
         self.folder.is_some()
     }
@@ -422,7 +422,7 @@ fn import_notes(report: &ImportReport) -> Vec<String> {
 /// nothing here.
 ///
 /// # Errors
-/// If the contract is none of the file's.
+/// If the file does not have the contract.
 fn check_fixed(
     settings: &BacktestSettings,
     path: &Path,
@@ -461,7 +461,7 @@ fn check_fixed(
     Ok(without_effect.into_iter().map(note).collect())
 }
 
-/// Where the settings are that an import's message calls by its switches.
+/// Returns the settings that an import's message calls by its switches.
 fn switch_hint(error: &ImportError) -> &'static str {
     let text = error.to_string();
     if text.contains("`--") && !text.contains("configuration") {
@@ -471,7 +471,7 @@ fn switch_hint(error: &ImportError) -> &'static str {
     }
 }
 
-/// Whether a name may mean a native file's contract, however many digits of the year either has.
+/// Returns whether a name may mean a native file's contract, with any digits of the year in either.
 fn may_mean(wanted: &str, held: &str, instrument: &str, at: Timestamp) -> bool {
     match (Naming::of_symbol(wanted), Naming::of_symbol(held)) {
         (Naming::Contract(wanted), Naming::Contract(held)) => {

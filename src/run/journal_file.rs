@@ -15,7 +15,7 @@ use crate::performance::{HeldDirectory, JOURNAL};
 use crate::source::native::{DescriptionFault, TickFileDescription};
 use crate::whole_file::{self, Kind};
 
-/// What may be replaced by a journal.
+/// The files that a journal may replace.
 const JOURNAL_FILE: Kind =
     Kind { what: "a journal", is_ours: &|file| whole_file::begins_with(file, &MAGIC) };
 
@@ -24,7 +24,7 @@ pub fn journal_path(config: &Config) -> PathBuf {
     config.output.directory.join(JOURNAL)
 }
 
-/// What a run must have been to be replayed.
+/// The facts of a run that its replay needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JournalHeader {
@@ -34,16 +34,16 @@ pub struct JournalHeader {
     pub seed: u64,
     /// Path of the input as the user gave it.
     pub input: String,
-    /// What the input says of itself.
+    /// The input's description of itself.
     pub description: TickFileDescription,
-    /// What a reader must know of the input.
+    /// Notes on the input.
     pub notes: Vec<String>,
     /// The resolved configuration, without secrets.
     pub configuration: String,
     /// SHA-256 of the manifest of the agents' model set, if they decide.
     #[serde(default)]
     pub model_set: Option<String>,
-    /// Whether the decision seat's answers are among the events; if not, it was called, and is
+    /// `true` if the decision seat's answers are among the events; if not, it was called, and is
     /// called again.
     pub has_answers: bool,
 }
@@ -125,7 +125,7 @@ pub enum RunJournalError {
     Header {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// Fault that was found.
         source: serde_json::Error,
     },
     /// The events are not numbered one after the other.
@@ -152,12 +152,12 @@ pub enum RunJournalError {
         /// Its event.
         event: u64,
     },
-    /// The header tells of an input that cannot be.
+    /// The header describes an impossible input.
     #[error("{path}: the header tells of {fault}. No run writes such a journal")]
     Input {
         /// The file.
         path: String,
-        /// What cannot be.
+        /// The fault.
         fault: DescriptionFault,
     },
     /// The checksum fits, but no run takes such a tick.
@@ -167,10 +167,10 @@ pub enum RunJournalError {
         path: String,
         /// Its event.
         event: u64,
-        /// What is wrong.
+        /// Fault that was found.
         fault: TickFault,
     },
-    /// Something other than a tick is at an instant that cannot be.
+    /// Something other than a tick is at an impossible instant.
     #[error(
         "{path}: event {event} is at {time}, which is not between 1970 and 2199. No run writes such a journal"
     )]
@@ -179,7 +179,7 @@ pub enum RunJournalError {
         path: String,
         /// Its event.
         event: u64,
-        /// When it is said to be.
+        /// The time that it states.
         time: Timestamp,
     },
 }

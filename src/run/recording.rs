@@ -1,4 +1,4 @@
-//! What a run keeps while it goes on, and its record at the end.
+//! The recording of a run, and its record at the end.
 
 use super::history::History;
 use super::notes::{data_notes, latency_text, strategy_text};
@@ -77,8 +77,8 @@ impl Recording {
         Recording::new(timeframes, stages.trades_from(), decides_on, warm_up)
     }
 
-    /// Where a strategy that is asked on bars of `decides_on` must first have seen `warm_up` of
-    /// them.
+    /// Creates the watch for a strategy that is asked on bars of `decides_on` and must first have
+    /// seen `warm_up` of them.
     pub(super) fn new(
         timeframes: &[Timeframe],
         trades_from: Timestamp,
@@ -139,7 +139,7 @@ impl Sink for Recording {
     }
 }
 
-/// How many decisions of the agents came to an entry, and for what reasons the others did not;
+/// Returns the number of the agents' entries, and of their other decisions by reason;
 /// nothing without agents.
 fn decision_counters(decisions: &[DecisionRecord]) -> Vec<(String, u64)> {
     if decisions.is_empty() {

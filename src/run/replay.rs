@@ -24,7 +24,7 @@ use crate::performance::RunRecord;
 use crate::source::native::TickFileDescription;
 use crate::strategy::{DecisionRecord, Strategy};
 
-/// Why a journal cannot be replayed.
+/// The reason why a journal cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// It is no journal of a run.
@@ -47,7 +47,7 @@ pub enum ReplayError {
         path: String,
         /// The run's.
         written_with: Option<String>,
-        /// What is there.
+        /// The value that is there.
         found: Option<String>,
     },
     /// Its configuration does not fit its input.
@@ -58,7 +58,7 @@ pub enum ReplayError {
     OutOfRange {
         /// The journal.
         path: String,
-        /// What the run was told.
+        /// The refusal that the run would get.
         refusal: Box<BacktestError>,
     },
 }
@@ -66,25 +66,25 @@ pub enum ReplayError {
 /// A journal's run, once more.
 #[derive(Debug)]
 pub struct Replayed {
-    /// What the run leaves, as the run itself left it.
+    /// The run's record, as the run itself left it.
     pub record: RunRecord,
-    /// How the journal ends.
+    /// The journal's end.
     pub end: End,
-    /// Whether the journal holds everything that was done: its writer ended it, behind the end of
+    /// `true` if the journal holds everything that was done: its writer ended it, behind the end of
     /// the run.
     pub is_whole: bool,
     /// Version of the program that wrote it.
     pub version: String,
     /// Actions that the journal holds and the replay did too, in the same order.
     pub same_actions: u64,
-    /// Where the two part, if they do.
+    /// The first difference, if there is one.
     pub difference: Option<Difference>,
     /// Questions to which the decision seat gives another answer than the journal holds. The
     /// journal's counts.
     pub changed_answers: u64,
 }
 
-/// What a journal says was done, and what its replay does instead.
+/// A journaled action, and the replay's action instead.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
     /// Actions before it, which are the same.
@@ -253,7 +253,7 @@ struct EventCounts {
     last_tick: Option<Timestamp>,
     /// Answers that the decision seat gives otherwise.
     changed_answers: u64,
-    /// Why the run ended, if the journal says so.
+    /// Reason why the run ended, if the journal has it.
     end: Option<ExitReason>,
 }
 
@@ -275,13 +275,13 @@ impl EventCounts {
     }
 }
 
-/// What a journal holds, but for its events.
+/// The content of a journal without its events.
 struct Content {
     /// Those of the events that it holds, in order.
     actions: Vec<(u64, Action)>,
     events: u64,
     end: End,
-    /// Whether everything that was done is there: actions are written after the last event, which
+    /// `true` if everything that was done is there: actions are written after the last event, which
     /// ends the run.
     is_whole: bool,
 }
@@ -343,7 +343,7 @@ struct Repeated<S> {
 }
 
 impl<S: Strategy> Repeated<S> {
-    /// Whether the seat gives the journal's answer.
+    /// Returns whether the seat gives the journal's answer.
     fn agrees(&mut self, answer: &Answer) -> bool {
         while let Some(given) = self.deciding.take_answer() {
             if given.question.number == answer.question.number {
@@ -422,7 +422,7 @@ impl<'a, K> Comparing<'a, K> {
         }
     }
 
-    /// What the journal has beyond the replay's last action.
+    /// Notes what the journal has beyond the replay's last action.
     fn miss_the_rest(&mut self) {
         if self.difference.is_none()
             && let Some(&journal) = self.expected.next()

@@ -18,7 +18,7 @@ const QUEUE_SLOTS: usize = 8192;
 /// Without a pace, one tick in this many has its latency taken.
 const SAMPLE_EVERY: u32 = 64;
 
-/// Who takes the ticks through the stages.
+/// Takes the ticks through the stages.
 pub(super) enum Runner {
     /// One thread.
     Inline,
@@ -27,11 +27,11 @@ pub(super) enum Runner {
 }
 
 impl Runner {
-    /// How the configured threads are placed on `machine`; `None` for the configured inline runner.
-    /// This changes nothing, and needs no history.
+    /// Returns the places of the configured threads on `machine`; `None` for the configured inline
+    /// runner. This changes nothing, and needs no history.
     ///
     /// # Errors
-    /// If the configured cores cannot be.
+    /// If the configured cores are not available.
     pub(super) fn plan(config: &Config, machine: &Machine) -> Result<Option<Plan>, PlanError> {
         let pipeline = &config.pipeline;
         if pipeline.runner == config::Runner::Inline {
@@ -100,7 +100,7 @@ impl Runner {
         }
     }
 
-    /// Whether the decision seat's answers are events of their own.
+    /// Returns whether the decision seat's answers are events of their own.
     pub(super) fn has_answers(&self) -> bool {
         matches!(self, Runner::Pinned(settings, _) if settings.layout != ThreadLayout::Fused)
     }

@@ -1,4 +1,4 @@
-//! Who sits in the decision seat, from a configuration.
+//! The strategy, from a configuration.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::strategy::{
     MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,
 };
 
-/// Whoever decides, as configured.
+/// The strategy, as configured.
 pub(super) enum Seat {
     /// A rule, or dice.
     Rule(Box<dyn Strategy + Send>),

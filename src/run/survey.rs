@@ -1,4 +1,4 @@
-//! What a run would see of its history, without anybody who decides.
+//! A survey: what a run would see of its history, without decisions.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use crate::machine::Machine;
 use crate::market::{Calendar, Session, Tick, Timestamp};
 use crate::strategy::{Observer, Strategy};
 
-/// What a run would see of its history: everything that it refuses is refused, and what it would
-/// warn of is told.
+/// A survey of what a run would see of its history: everything that it refuses is refused, and what
+/// it would warn of is told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Survey {
-    /// What the history is, as the user would call it.
+    /// The history's name, as the user would call it.
     pub name: String,
-    /// What its file says of itself.
+    /// Its file's description of its origin.
     pub origin: String,
-    /// Whether it was imported or generated for this, and would be by a run.
+    /// `true` if it was imported or generated for this, and would be by a run.
     pub is_prepared: bool,
-    /// Whether the market is a synthetic one.
+    /// `true` if the market is a synthetic one.
     pub made_up: bool,
     /// Ticks that a run would trade on.
     pub ticks: u64,
@@ -38,15 +38,15 @@ pub struct Survey {
     pub warm_up_ticks: u64,
     /// Trade dates of the sessions that have ticks and are traded on, in order.
     pub sessions: Vec<Date>,
-    /// How many sessions have ticks before the first trading day.
+    /// Number of sessions with ticks before the first trading day.
     pub warm_up_sessions: usize,
-    /// Where whole sessions are missing, in order.
+    /// Gaps of whole sessions, in order.
     pub missing: Vec<Missing>,
     /// The contracts that are traded in, in order of their first tick there.
     pub contracts: Vec<ContractSpan>,
-    /// When something could first be decided; `None` if that never comes.
+    /// Time of the first possible decision; `None` if that never comes.
     pub decides_from: Option<Timestamp>,
-    /// What a run would note of the data, a sentence each.
+    /// Notes that a run would make on the data, a sentence each.
     pub notes: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ pub struct Missing {
     pub first: Date,
     /// The last.
     pub last: Date,
-    /// How many.
+    /// Number of sessions.
     pub sessions: u64,
 }
 
@@ -161,7 +161,7 @@ fn sessions(calendar: Calendar, ticks: &[Tick]) -> Vec<Session> {
     sessions
 }
 
-/// Where the calendar has sessions between two of `sessions`.
+/// Returns the gaps where the calendar has sessions between two of `sessions`.
 fn missing(calendar: Calendar, sessions: &[Session]) -> Vec<Missing> {
     let mut missing = Vec::new();
     for pair in sessions.windows(2) {

@@ -76,7 +76,7 @@ const STILL_LONGER: &[(&str, &str, usize)] = &[
     ("src/cli", "import", 86),
     ("src/cli", "replay", 78),
     ("src/environment", "prepare", 79),
-    ("src/execution", "random_order_flow_is_conserved", 92),
+    ("src/execution", "random_order_flow_is_conserved", 93),
     ("src/indicators", "the_profile_is_its_bars", 81),
     ("src/performance", "of", 106),
     ("src/performance", "statistics", 141),
@@ -115,7 +115,8 @@ const STILL_WIDER: &[(&str, usize)] = &[
     ("docs/configuration.md", 18),
     ("docs/pipeline.md", 49),
     ("docs/simulation.md", 64),
-    ("src/execution", 34),
+    ("src/engine", 10),
+    ("src/execution", 38),
     ("src/random.rs", 1),
     ("src/source", 2),
     ("tests/it", 2),
@@ -124,24 +125,24 @@ const STILL_WIDER: &[(&str, usize)] = &[
 /// What comments and documents are not to say, as lower-case phrases of whole words, and how often
 /// they still do.
 const BANNED: &[(&str, usize)] = &[
-    ("anew", 4),
+    ("anew", 3),
     ("are none", 3),
     ("cannot be,", 0),
-    ("cannot be.", 8),
-    ("goes on", 16),
+    ("cannot be.", 2),
+    ("goes on", 10),
     ("is no number", 1),
-    ("is none", 7),
-    ("so many", 12),
+    ("is none", 6),
+    ("so many", 9),
     ("there is not", 0),
-    ("whatever", 25),
-    ("whoever", 4),
+    ("whatever", 22),
+    ("whoever", 0),
 ];
 
 /// Words with which no doc comment begins.
 const QUESTIONS: [&str; 9] =
     ["How", "What", "Whatever", "When", "Where", "Whether", "Who", "Whoever", "Why"];
 /// Doc comments that still begin with one of them.
-const STILL_QUESTIONS: usize = 206;
+const STILL_QUESTIONS: usize = 57;
 
 /// A file of the tree.
 struct File {

@@ -21,13 +21,13 @@ use crate::strategy::{DecisionRecord, Observation};
 pub(super) enum DecisionMessage {
     /// Features at the close of a bar.
     Observation(Observation),
-    /// What to do at the close of this bar, which closed at this stamp?
+    /// A question at the close of this bar, which closed at this stamp?
     Question(Bar, Question, Account, u64),
     /// The series does not go on from the last bar.
     Restart,
 }
 
-/// What the sequencer hears of questions, so that it waits for their answers where it must.
+/// A message to the sequencer about questions, so that it waits for their answers where it must.
 #[derive(Clone, Copy)]
 pub(super) enum Notice {
     /// This was asked.
@@ -40,14 +40,14 @@ pub(super) enum Notice {
 pub(super) struct Features {
     pub(super) stage: FeatureStage,
     pub(super) decision: Outlet<DecisionMessage>,
-    /// Whether a question waits for room. Live it does not: a decision that cannot be asked for is
-    /// none, and orders go on.
+    /// `true` if a question waits for room. Live it does not: a decision that cannot be asked for
+    /// is none, and orders go on.
     pub(super) waits: bool,
-    /// Whether the seat has not heard yet that the series begins anew, because there was no room.
+    /// `true` if the seat has not heard yet that the series restarts, because there was no room.
     pub(super) owes_restart: bool,
-    /// Whether the seat wants to be told of features.
+    /// `true` if the seat wants to be told of features.
     pub(super) observes: bool,
-    /// When the last bar was closed that the seat is asked on.
+    /// Time of the last close on which the strategy is asked.
     pub(super) closed: u64,
     pub(super) decides_on: Timeframe,
     pub(super) clock: quanta::Clock,
@@ -123,7 +123,7 @@ pub(super) enum FeatureMessage {
     Bar(Bar, u64),
     /// A decision is asked for.
     Question(Bar, Question, Account),
-    /// The series goes on in another contract: the last old price, the first new one.
+    /// The series continues in another contract: the last old price, the first new one.
     ContractChange(Price, Price),
     /// The series does not go on from the last bar.
     Restart(Break),
@@ -187,7 +187,8 @@ impl Features {
         self.stage
     }
 
-    /// How often the decision seat had no room, and what was not asked for that.
+    /// Returns how often the strategy's queue was full, and the number of questions not asked for
+    /// that.
     pub(super) fn waits(&self) -> (Full, u64) {
         (self.decision.full, self.decision.dropped)
     }
@@ -198,7 +199,7 @@ pub(super) struct Noticed<D> {
     pub(super) downstream: D,
     /// `None` where nobody waits for an answer.
     pub(super) notices: Option<Outlet<Notice>>,
-    /// What a seat on a thread of its own thought; each comes before its answer.
+    /// Records of a strategy on a thread of its own; each comes before its answer.
     pub(super) records: Option<Consumer<DecisionRecord>>,
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::machine::Role;
 
-/// What made a run stop.
+/// The failure that stopped a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {thread} thread failed{}: {reason}", place(*.event))]
 pub struct Failure {
@@ -15,7 +15,7 @@ pub struct Failure {
     pub thread: Role,
     /// At which event of the total order, counted from 0, if it was at one.
     pub event: Option<u64>,
-    /// Why.
+    /// Cause.
     pub reason: String,
 }
 
@@ -23,7 +23,7 @@ fn place(event: Option<u64>) -> String {
     event.map_or(String::new(), |event| format!(" at event {event}"))
 }
 
-/// Where the threads learn of the first failure.
+/// The place where threads learn of the first failure.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     has_failed: AtomicBool,
@@ -31,7 +31,7 @@ pub(super) struct Failures {
 }
 
 impl Failures {
-    /// Whether a thread has failed: there is nothing to wait for any more.
+    /// Returns whether a thread has failed: there is nothing to wait for any more.
     #[inline]
     pub(super) fn is_any(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)

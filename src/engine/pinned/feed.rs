@@ -1,11 +1,11 @@
-//! Where events come from, and when.
+//! Feeds: the sources of events, and their pace.
 
 use quanta::Clock;
 
 use crate::engine::message::Event;
 use crate::market::{Tick, Timestamp};
 
-/// What a feed has.
+/// The result of a poll.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Polled {
     /// An event, to be published as it comes.
@@ -19,7 +19,7 @@ pub enum Polled {
     Ended,
 }
 
-/// Where events come from. It is called on the sequencer's thread.
+/// A source of events. It is called on the sequencer's thread.
 pub trait Feed: Send {
     /// The next event, if there is one.
     fn poll(&mut self) -> Polled;
@@ -45,10 +45,10 @@ impl Feed for Recorded<'_> {
     }
 }
 
-/// How fast ticks are replayed.
+/// The pace at which ticks are replayed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// As they were recorded, so many times faster (> 0); silences take `longest_pause` nanoseconds
+    /// As they were recorded, faster by a factor (> 0); silences take `longest_pause` nanoseconds
     /// (> 0) of wall time at most.
     Recorded {
         /// 1 is as recorded.

@@ -28,7 +28,7 @@ pub(super) fn run(
         let mut found = false;
         let mut is_last_event = false;
         let mut written = Ok(());
-        // Once it has failed it goes on taking everything: nobody may wait for it.
+        // Once it has failed it keeps taking everything: nobody may wait for it.
         let done = without_unwinding(|| {
             match ring.take(BATCH as u64) {
                 Ok(mut slots) => {

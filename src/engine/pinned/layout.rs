@@ -1,4 +1,4 @@
-//! How the stages are spread over threads.
+//! The distribution of the stages over threads.
 
 use crate::machine::Role;
 use crate::settings::names;

@@ -31,7 +31,7 @@ pub(super) fn run(
         let is_last = results.is_abandoned() && times.iter().all(Consumer::is_abandoned);
         let mut found = false;
         let elapsed = start.elapsed();
-        // Once it has failed it goes on taking everything: nobody may wait for it.
+        // Once it has failed it keeps taking everything: nobody may wait for it.
         let came_through = failures.catch(Role::Metrics, || {
             while let Ok(output) = results.pop() {
                 found = true;

@@ -1,4 +1,4 @@
-//! What leaves the stages' thread: outputs to their keepers, times to the metrics.
+//! Outlets of the stages' thread: outputs to their keepers, times to the metrics.
 
 use super::queue::Outlet;
 use super::stopwatch::Stopwatch;
@@ -16,7 +16,7 @@ const OPEN_QUESTIONS: usize = 64;
 /// The stages' sink on their thread. It formats, keeps and allocates nothing.
 pub(super) struct Outlets<F> {
     pub(super) watch: Stopwatch,
-    /// To whoever keeps what the run makes.
+    /// To the keeper of the run's results.
     pub(super) results: Outlet<Output<'static>>,
     /// To the journal, with the number of the event at which it came.
     pub(super) journal: Option<Outlet<(u64, Action)>>,
@@ -34,13 +34,13 @@ pub(super) struct Outlets<F> {
     decided: Option<u64>,
 }
 
-/// What [`Outlets`] are made of, but for who reads the features.
+/// The parts of [`Outlets`], but for the reader of the features.
 pub(super) struct OutletParts {
     pub(super) watch: Stopwatch,
     pub(super) results: Outlet<Output<'static>>,
     pub(super) journal: Option<Outlet<(u64, Action)>>,
     pub(super) decides_on: Timeframe,
-    /// Whether the seat answers on this thread; a thread of its own takes its times itself.
+    /// `true` if the seat answers on this thread; a thread of its own takes its times itself.
     pub(super) answers_here: bool,
 }
 

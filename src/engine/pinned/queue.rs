@@ -21,7 +21,7 @@ pub(super) fn queue<T: Copy>(most: usize, wait: Wait, any: T) -> (Outlet<T>, Con
 pub(super) struct Outlet<T> {
     producer: Producer<T>,
     waiter: Waiter,
-    /// How often and how long there was no room.
+    /// Count and time of waits for room.
     pub(super) full: Full,
     /// Messages given up because there was no room.
     pub(super) dropped: u64,

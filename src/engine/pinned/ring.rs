@@ -25,13 +25,14 @@ pub const BATCH: usize = 64;
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub struct Slot {
-    /// When the event was due, or else written, in the raw unit of the clock; 0 if nobody looked.
+    /// Time at which the event was due, or else written, in the raw unit of the clock; 0 if not
+    /// taken.
     pub stamp: u64,
-    /// Whether its latency counts; bars are stamped though no sample is taken.
+    /// `true` if its latency counts; bars are stamped though no sample is taken.
     pub is_sampled: bool,
-    /// Whether it may close a bar, so that the sequencer must hear whether anything was asked.
+    /// `true` if it may close a bar, so that the sequencer must hear whether anything was asked.
     pub may_close: bool,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }
 
@@ -73,7 +74,7 @@ pub fn ring(slots: usize, wait: Wait, with_journal: bool) -> (Publisher, Reader,
     (publisher, stages, journal)
 }
 
-/// How often and how long a writer found no room.
+/// Count and time of a writer's waits for room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Full {
     /// Times.
@@ -87,7 +88,7 @@ pub struct Publisher {
     ring: SingleProducer<Slot, MultiConsumerBarrier>,
     most: usize,
     waiter: Waiter,
-    /// How often and how long there was no room.
+    /// Count and time of waits for room.
     pub full: Full,
 }
 
@@ -129,7 +130,7 @@ mod tests {
         (0..count).map(|stamp| Slot { stamp: stamp as u64, ..Slot::EMPTY }).collect()
     }
 
-    /// What `reader` finds now.
+    /// Takes what `reader` finds now.
     fn take(reader: &mut Reader, into: &mut Vec<u64>) {
         if let Ok(mut slots) = reader.take(BATCH as u64) {
             into.extend((&mut slots).map(|slot| slot.stamp));

@@ -28,8 +28,8 @@ pub(super) struct Sequencer<'a, F> {
     pub(super) seat: Option<Seat>,
     /// Timeframe of the bars on which the decision seat is asked.
     pub(super) decides_on: Timeframe,
-    /// Whether answers count from their arrival: nothing is kept back, and quotes give way to newer
-    /// ones.
+    /// `true` if answers count from their arrival: nothing is kept back, and quotes give way to
+    /// newer ones.
     pub(super) is_live: bool,
     pub(super) clock: Clock,
     /// Of so many events one is stamped; all that come with a stamp of their own are.
@@ -37,11 +37,11 @@ pub(super) struct Sequencer<'a, F> {
     pub(super) wait: Wait,
     pub(super) stop: &'a AtomicBool,
     pub(super) failures: &'a Failures,
-    /// Ticks published, for whoever shows progress.
+    /// Ticks published, for the display of progress.
     pub(super) ticks: Arc<AtomicU64>,
 }
 
-/// What the sequencer did.
+/// The results of the sequencer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sequenced {
     pub(super) ticks: u64,
@@ -61,13 +61,13 @@ pub(super) struct Seat {
     pub(super) answers: Consumer<Answer>,
     /// Answers that are here and not published.
     pub(super) arrived: VecDeque<Answer>,
-    /// When each question that is not answered is due, in order.
+    /// Due time of each open question, in order.
     pub(super) open: VecDeque<(u64, Timestamp)>,
     /// Events that may have asked something, and the earliest time at which its answer can be due.
     pub(super) unconfirmed: VecDeque<(u64, Timestamp)>,
 }
 
-/// What must happen before an event can be published.
+/// A condition that must hold before an event can be published.
 enum Missing {
     Nothing,
     /// The stages have not said yet what they asked.
@@ -109,7 +109,7 @@ impl Seat {
         }
     }
 
-    /// What is missing before an event of `time`.
+    /// Returns the condition that is missing before an event of `time`.
     fn missing(&self, time: Timestamp) -> Missing {
         let asked_before = |&(_, due): &(u64, Timestamp)| due <= time;
         if self.unconfirmed.front().is_some_and(asked_before) {

@@ -35,10 +35,10 @@ use crate::machine::{
 use crate::market::{Bar, Timestamp};
 use crate::strategy::{DecisionRecord, Strategy};
 
-/// How often progress is shown.
+/// Interval of the progress display.
 const PROGRESS: Duration = Duration::from_millis(100);
 
-/// What starts threads.
+/// Starts threads.
 pub(super) struct Threads<'scope, 'env> {
     pub(super) scope: &'scope Scope<'scope, 'env>,
     pub(super) settings: &'env PinnedSettings,
@@ -59,7 +59,7 @@ struct SeatApart<'scope, S> {
     thread: ScopedJoinHandle<'scope, (S, u64)>,
 }
 
-/// What the sequencer and the stages take events from, and who is told how far they are.
+/// Source of events for the sequencer and the stages, with the display of progress.
 struct Source<'p, F> {
     feed: F,
     ring: Publisher,
@@ -67,7 +67,7 @@ struct Source<'p, F> {
     progress: &'p mut dyn FnMut(u64),
 }
 
-/// What the sequencer's and the stages' threads leave.
+/// Results of the sequencer's and the stages' threads.
 struct End<D> {
     trading: TradingStage,
     downstream: D,
@@ -410,7 +410,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
 }
 
 impl<D> End<D> {
-    /// What stood behind the bars, apart from the rest.
+    /// Splits the stages behind the bars from the rest.
     fn split(self) -> (End<()>, D) {
         let End { trading, downstream, sequenced, elapsed, lost_times, waits } = self;
         (End { trading, downstream: (), sequenced, elapsed, lost_times, waits }, downstream)

@@ -1,4 +1,4 @@
-//! What goes into a pinned run, and what comes out of it.
+//! The inputs and results of a pinned run.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::engine::stages::Pipeline;
 use crate::latency::{LatencyRecord, Load};
 use crate::machine::{Core, Placed, Role};
 
-/// How the stages are spread over threads.
+/// The settings of a pinned run.
 #[derive(Clone, Debug)]
 pub struct PinnedSettings {
     /// Which stages have a thread of their own.
@@ -19,16 +19,16 @@ pub struct PinnedSettings {
     pub ring_slots: usize,
     /// Messages that each queue beside it holds (≥ 1).
     pub queue_slots: usize,
-    /// Where each thread runs and how it waits: one of each of [`ThreadLayout::roles`].
+    /// Place of each thread, and its way of waiting: one of each of [`ThreadLayout::roles`].
     pub threads: Vec<Placed>,
-    /// Where threads without a core of their own run; empty if that is the system's business.
+    /// Cores for threads without one of their own; empty if the system chooses.
     pub shared: Vec<Core>,
     /// Priority of the sequencer's and the stages' threads under `SCHED_FIFO`, if they shall have
     /// one.
     pub real_time_priority: Option<u8>,
     /// Of so many events the times of one are taken (≥ 1); those of a paced feed all are.
     pub sample_every: u32,
-    /// How the feed offers its events.
+    /// The way in which the feed offers its events.
     pub load: Load,
     /// From a bar's close to the answer on it; one that takes longer does nothing. Only for a seat
     /// on a thread of its own whose answers count from their arrival.
@@ -43,9 +43,9 @@ impl PinnedSettings {
     }
 }
 
-/// What goes into a run and where it comes out.
+/// The inputs and outlets of a run.
 pub struct Wiring<'a, F, K, N> {
-    /// Where events come from.
+    /// Source of events.
     pub feed: F,
     /// Is told what the stages make, on the metrics' thread; all but features.
     pub results: &'a mut K,
@@ -57,7 +57,7 @@ pub struct Wiring<'a, F, K, N> {
     pub log: &'a (dyn Fn(&str) + Sync),
 }
 
-/// What a pinned run leaves.
+/// The results of a pinned run.
 pub struct PinnedRun<S> {
     /// The stages after the last event.
     pub pipeline: Pipeline<S>,
@@ -65,15 +65,15 @@ pub struct PinnedRun<S> {
     pub ticks: u64,
     /// Wall time from the first event to the end.
     pub elapsed: Duration,
-    /// Whether it was stopped before the feed ended.
+    /// `true` if it was stopped before the feed ended.
     pub interrupted: bool,
-    /// How long the ways between the stages took.
+    /// Latency between the stages.
     pub latency: LatencyRecord,
-    /// Who waited for whom.
+    /// Waits of threads for each other.
     pub waits: Waits,
 }
 
-/// How often and how long a thread waited for another, and what was given up instead.
+/// Counts and times of waits of a thread for another, and of what was given up instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waits {
     /// The sequencer, for room in the ring.

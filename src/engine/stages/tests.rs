@@ -241,7 +241,7 @@ fn any_bar_ticks() -> impl Strategy<Value = Vec<Tick>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(250, 1000)))]
 
-    /// What the fast lane for calm ticks skips changes nothing; the books balance; no order is
+    /// The fast lane for calm ticks changes nothing; the books balance; no order is
     /// waited for that is not there; the account is recorded in order of time.
     #[test]
     fn holds_over_random_ticks_and_decisions(setup in any_setup(), ticks in prop_oneof![any_ticks(), any_bar_ticks()]) {

@@ -1,0 +1,62 @@
+//! ES with its usual costs and rules, put together by hand, and a market to try it on.
+
+use std::error::Error;
+
+use algospace_hft::engine::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings};
+use algospace_hft::execution::{
+    Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
+};
+use algospace_hft::features::IndicatorSettings;
+use algospace_hft::market::{Instrument, Money, Tick, Timeframe, Timestamp};
+use algospace_hft::matrix::MatricesSettings;
+use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
+use algospace_hft::strategy::Strategy;
+
+/// Returns the stages from tick to trade, with `strategy` to decide.
+pub fn pipeline<S: Strategy>(strategy: S) -> Result<Pipeline<S>, Box<dyn Error>> {
+    let instrument = Instrument::built_in("ES")?;
+    let settings = PipelineSettings {
+        calendar: instrument.calendar,
+        timeframes: vec![Timeframe::MINUTES_5, Timeframe::MINUTES_30],
+        fill_gaps_up_to: Timestamp::HOUR,
+        history_bar: 0,
+        flatten_before_close: Some(5 * Timestamp::MINUTE),
+        expiries: Vec::new(),
+        prices_are_joined: false,
+        decisions: DecisionTiming::After(0),
+        trades_from: Timestamp::MIN,
+    };
+    let (indicators, matrices) = (IndicatorSettings::default(), MatricesSettings::default());
+    let timeframes = &settings.timeframes;
+    let features = FeatureStage::new(&indicators, &matrices, timeframes, &instrument, true)?;
+    let rules = RuleConstraints {
+        max_position_size: 5,
+        max_daily_drawdown: 0.05,
+        max_orders_per_second: 10,
+        price_collar_ticks: 80,
+    };
+    let Instrument { tick_size, point_value, .. } = instrument;
+    let desk = Desk::new(Money::from_dollars(100_000), tick_size, point_value, rules);
+    let exchange = SimulatedExchange::new(ExchangeSettings {
+        tick_size,
+        point_value,
+        order_latency: 2_000_000,
+        acknowledgement_latency: 2_000_000,
+        commission_per_side: Money::from_nanos(2_250_000_000),
+        slippage: Slippage { ticks: 0, cross_spread: true, assumed_spread_ticks: 1 },
+        limit_fill: LimitFill::Through,
+    });
+    Ok(Pipeline::new(settings, features, strategy, desk, exchange))
+}
+
+/// Returns the ticks of three days of a market without an edge.
+pub fn ticks() -> Result<Vec<Tick>, Box<dyn Error>> {
+    let market = SyntheticMarket::Martingale(MartingaleSettings::default());
+    let settings = Settings { days: 3, trades_per_day: 20_000, ..Settings::new(market, 7) };
+    let mut generator = Generator::new(settings)?;
+    let (mut ticks, mut session) = (Vec::new(), Vec::new());
+    while generator.next_session(&mut session).is_some() {
+        ticks.append(&mut session);
+    }
+    Ok(ticks)
+}
