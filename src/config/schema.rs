@@ -12,11 +12,13 @@ use super::Secret;
 use super::source::WrittenKeys;
 use super::value;
 use crate::engine::pinned::ThreadLayout;
+use crate::execution::{LimitFill, Slippage};
 use crate::features::IndicatorSettings;
 use crate::machine::Wait;
 use crate::market::{Calendar, Money, Price, Timeframe};
 use crate::matrix::MatricesSettings;
 use crate::settings::{Fraction, names, settings};
+use crate::source::import::{PricesBelowZero, Stamp};
 
 settings! {
     /// The whole configuration. Every section may be left out.
@@ -173,11 +175,11 @@ settings! {
         #[serde(deserialize_with = "value::optional_text")]
         pub delimiter: Option<String> = None, "one character, or `tab`";
         /// End of its interval that a bar of a text file is labelled with; `null`: the preset's.
-        pub stamp: Option<BarStamp> = None;
+        pub stamp: Option<Stamp> = None;
         /// Length of the file's bars; `null`: the preset's, or told from the first bars.
         pub bar_seconds: Option<u32> = None, 1..=31 * 86_400, "seconds";
         /// Treatment of a row with a price of zero or below.
-        pub prices_below_zero: BelowZero = BelowZero::RefuseRow;
+        pub prices_below_zero: PricesBelowZero = PricesBelowZero::RefuseRow;
         /// Contract of the file's ticks, such as `ESZ3`; `null`: told from the file.
         #[serde(deserialize_with = "value::optional_text")]
         pub contract: Option<String> = None, "a contract";
@@ -191,26 +193,6 @@ settings! {
         /// The last trading day: the session that closes on this date, or the one before. What the
         /// history has after it is not replayed; `null`: the history's last.
         pub last_trading_day: Option<Date> = None, "years 1970 to 2199, not before the first";
-    }
-}
-
-names! {
-    /// `data_handler.backtest_settings.stamp`
-    pub enum BarStamp {
-        /// Its first instant.
-        Start = "start",
-        /// The first instant after it.
-        End = "end",
-    }
-}
-
-names! {
-    /// `data_handler.backtest_settings.prices_below_zero`
-    pub enum BelowZero {
-        /// The row is refused.
-        RefuseRow = "refuse_row",
-        /// A price like any other.
-        Keep = "keep",
     }
 }
 
@@ -354,35 +336,12 @@ settings! {
         pub commission_per_side: Money = Money::from_nanos(2_250_000_000),
             Money::ZERO..=Money::from_dollars(1000), "dollars";
         /// Losses of market and stop orders against the traded price.
-        pub slippage: SlippageSettings;
+        pub slippage: Slippage;
         /// Condition on which a resting limit order fills.
         pub limit_fill: LimitFill = LimitFill::Through;
         /// Positions are closed this long before the session's end.
         pub flatten_before_close_minutes: Option<u32> = Some(5), 1..=1380,
             "minutes, or null to hold overnight";
-    }
-}
-
-settings! {
-    /// `execution.slippage`
-    #[derive(Copy, Eq)]
-    pub struct SlippageSettings {
-        /// Lost on every fill of a market or stop order.
-        pub ticks: u32 = 0, 0..=1000, "ticks";
-        /// Charge the spread to such a fill, too.
-        pub cross_spread: bool = true;
-        /// The spread where the history has no quotes. No effect without `cross_spread`.
-        pub assumed_spread_ticks: u32 = 1, 1..=1000, "ticks";
-    }
-}
-
-names! {
-    /// `execution.limit_fill`
-    pub enum LimitFill {
-        /// The market trades through its price: the queue before it is assumed long.
-        Through = "through",
-        /// The market trades at its price: the queue before it is assumed empty.
-        Touch = "touch",
     }
 }
 

@@ -9,30 +9,35 @@ use super::order::{
 use super::venue::{ClosedOut, Venue};
 use crate::execution::ExitReason;
 use crate::market::{Money, Price, Quoted, Side, Tick, TickFlags, Timestamp};
+use crate::settings::{names, settings};
 
 /// Orders that can work at once, and messages that can be under way at once.
 const MOST_ORDERS: usize = 64;
 
-/// What a market order pays beyond the traded price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slippage {
-    /// Always so many ticks.
-    pub ticks: u32,
-    /// Also the spread: a buy pays the best ask and a sell gets the best bid. Where the history has no
-    /// quotes, the side that took liquidity tells which of the two the trade was; where it does not
-    /// tell that either, the other side is taken to be `assumed_spread_ticks` away.
-    pub cross_spread: bool,
-    /// The spread where the history has no quotes.
-    pub assumed_spread_ticks: u32,
+settings! {
+    /// Losses of market and stop orders against the traded price.
+    #[derive(Copy, Eq)]
+    pub struct Slippage {
+        /// Lost on every fill of a market or stop order.
+        pub ticks: u32 = 0, 0..=1000, "ticks";
+        /// Charge the spread to such a fill, too: a buy pays the best ask and a sell gets the best
+        /// bid. Where the history has no quotes, the side that took liquidity says which of the two
+        /// the trade was; if that is unknown, too, the other side is taken to be
+        /// `assumed_spread_ticks` away.
+        pub cross_spread: bool = true;
+        /// The spread where the history has no quotes. No effect without `cross_spread`.
+        pub assumed_spread_ticks: u32 = 1, 1..=1000, "ticks";
+    }
 }
 
-/// When a resting limit order fills.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LimitFill {
-    /// When the market trades through its price: our place in the queue is unknown, so last.
-    Through,
-    /// When the market trades at its price: optimistic.
-    Touch,
+names! {
+    /// Condition on which a resting limit order fills.
+    pub enum LimitFill {
+        /// The market trades through its price: the queue before it is assumed long.
+        Through = "through",
+        /// The market trades at its price: the queue before it is assumed empty.
+        Touch = "touch",
+    }
 }
 
 /// How the simulated exchange treats us.

@@ -1,11 +1,9 @@
 //! Stages from a configuration.
 
 use crate::agents::model_set::ModelSetError;
-use crate::config::{Config, LimitFill as LimitFillSetting};
+use crate::config::Config;
 use crate::engine::{DecisionTiming, FeatureStage, FeatureStageError, Pipeline, PipelineSettings};
-use crate::execution::{
-    Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
-};
+use crate::execution::{Desk, ExchangeSettings, RuleConstraints, SimulatedExchange};
 use crate::inference::InferenceError;
 use crate::market::{Instrument, Timestamp};
 use crate::matrix::MatricesSettings;
@@ -176,15 +174,8 @@ pub(crate) fn pipeline<S: Strategy>(
         order_latency: i64::from(execution.order_latency_microseconds) * 1_000,
         acknowledgement_latency: i64::from(execution.acknowledgement_latency_microseconds) * 1_000,
         commission_per_side: execution.commission_per_side,
-        slippage: Slippage {
-            ticks: execution.slippage.ticks,
-            cross_spread: execution.slippage.cross_spread,
-            assumed_spread_ticks: execution.slippage.assumed_spread_ticks,
-        },
-        limit_fill: match execution.limit_fill {
-            LimitFillSetting::Through => LimitFill::Through,
-            LimitFillSetting::Touch => LimitFill::Touch,
-        },
+        slippage: execution.slippage,
+        limit_fill: execution.limit_fill,
     });
     let rules = RuleConstraints {
         max_position_size: config.risk_management.max_position_size,

@@ -9,13 +9,12 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use crate::config::{
-    BacktestSettings, BarStamp, BelowZero, Config, RollSetting, SyntheticMarket as MarketSetting,
-    SyntheticSettings,
+    BacktestSettings, Config, RollSetting, SyntheticMarket as MarketSetting, SyntheticSettings,
 };
 use crate::market::{Calendar, Instrument, Naming, RollRule, Session, Tick, TickFlags, Timestamp};
 use crate::source::import::{
     self, DelimiterError, DetectError, Detected, Example, Finding, ImportError, ImportOptions,
-    ImportReport, LayoutError, PricesBelowZero, Stamp, delimiter, roll_choice,
+    ImportReport, LayoutError, PricesBelowZero, delimiter, roll_choice,
 };
 use crate::source::native::{Adjustment, TickFile, TickFileError};
 use crate::source::synthetic::{
@@ -279,15 +278,9 @@ impl History {
         options.time_zone.clone_from(&settings.time_zone);
         options.columns = settings.columns.as_deref().map(str::parse).transpose()?;
         options.delimiter = settings.delimiter.as_deref().map(delimiter).transpose()?;
-        options.stamp = settings.stamp.map(|stamp| match stamp {
-            BarStamp::Start => Stamp::Start,
-            BarStamp::End => Stamp::End,
-        });
+        options.stamp = settings.stamp;
         options.bar_seconds = settings.bar_seconds;
-        options.policies.prices_below_zero = match settings.prices_below_zero {
-            BelowZero::RefuseRow => PricesBelowZero::RefuseRow,
-            BelowZero::Keep => PricesBelowZero::Keep,
-        };
+        options.policies.prices_below_zero = settings.prices_below_zero;
         options.roll = settings.roll.map(|roll| {
             let rule = match roll {
                 RollSetting::Calendar => RollRule::customary(instrument.calendar),
@@ -449,7 +442,7 @@ fn check_fixed(
         ("delimiter", settings.delimiter.is_some()),
         ("stamp", settings.stamp.is_some()),
         ("bar_seconds", settings.bar_seconds.is_some()),
-        ("prices_below_zero", settings.prices_below_zero != BelowZero::RefuseRow),
+        ("prices_below_zero", settings.prices_below_zero != PricesBelowZero::RefuseRow),
     ];
     without_effect.extend(given.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name));
     let note = |name: &str| {

@@ -164,8 +164,8 @@ pub(super) fn latency_text(config: &Config) -> String {
         execution.slippage.ticks,
         if execution.slippage.cross_spread { " and the spread" } else { ", no spread" },
         match execution.limit_fill {
-            crate::config::LimitFill::Through => "through their price",
-            crate::config::LimitFill::Touch => "at their price",
+            crate::execution::LimitFill::Through => "through their price",
+            crate::execution::LimitFill::Touch => "at their price",
         }
     )
 }

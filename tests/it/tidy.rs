@@ -20,12 +20,12 @@ const ROOMS: &[(&str, &str)] = &[
     ("table", "market whole_file"),
     ("latency", "market"),
     ("inference", "random"),
-    ("source", "market random whole_file"),
+    ("source", "market random settings whole_file"),
     ("bars", "market table"),
     ("indicators", "market settings"),
     ("features", "indicators market settings table"),
     ("matrix", "features market settings table"),
-    ("execution", "market"),
+    ("execution", "market settings"),
     ("strategy", "execution inference market matrix random table"),
     ("agents", "execution features inference market matrix strategy"),
     ("performance", "execution latency market page random source strategy table whole_file"),
@@ -35,7 +35,7 @@ const ROOMS: &[(&str, &str)] = &[
         "bars execution features indicators inference journal latency machine market matrix settings \
          strategy",
     ),
-    ("config", "engine features machine market matrix settings"),
+    ("config", "engine execution features machine market matrix settings source"),
     (
         "run",
         "agents config engine execution inference journal latency machine market matrix performance \

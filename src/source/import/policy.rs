@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+use crate::settings::names;
+
 /// The policy for a row whose time is before that of a row before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LateRows {
@@ -46,15 +48,23 @@ pub enum ImplausiblePrices {
     Keep,
 }
 
-/// The policy for a row with a price of zero or below.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum PricesBelowZero {
-    /// The row is refused: index futures cannot trade there.
-    #[default]
-    RefuseRow,
-    /// It is a price like any other, as oil's was on 20 April 2020, and those of spreads and power
-    /// are.
-    Keep,
+names! {
+    /// The policy for a row with a price of zero or below.
+    #[derive(ValueEnum)]
+    pub enum PricesBelowZero {
+        /// The row is refused: index futures cannot trade there.
+        RefuseRow = "refuse_row",
+        /// It is a price like any other, as oil's was on 20 April 2020, and those of spreads and
+        /// power are.
+        Keep = "keep",
+    }
+}
+
+#[allow(clippy::derivable_impls, reason = "a table of names marks no variant as the default")]
+impl Default for PricesBelowZero {
+    fn default() -> PricesBelowZero {
+        PricesBelowZero::RefuseRow
+    }
 }
 
 /// An import's policies for irregular rows.

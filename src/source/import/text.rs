@@ -11,6 +11,7 @@ use super::layout::{COLUMN_LIMIT, Column, Layout};
 use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
 use super::{bar_length, detect, header, parts};
 use crate::market::{Price, Side, Timestamp};
+use crate::settings::names;
 
 /// Bytes of a refused row that are kept.
 const SHOWN: usize = 200;
@@ -70,13 +71,15 @@ pub enum TimePattern {
     MillisecondsSince(Timestamp),
 }
 
-/// Which end of its interval a bar is labelled with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Stamp {
-    /// Its first instant.
-    Start,
-    /// The first instant after it.
-    End,
+names! {
+    /// The end of its interval that a bar is labelled with.
+    #[derive(ValueEnum)]
+    pub enum Stamp {
+        /// Its first instant.
+        Start = "start",
+        /// The first instant after it.
+        End = "end",
+    }
 }
 
 /// The value given is not a delimiter.
