@@ -215,7 +215,7 @@ fn decisions() -> u64 {
             if let Some(id) = port.0.take() {
                 sent += 1;
                 let report = Report { arrives: now, kind: ReportKind::Cancelled(id) };
-                desk.on_report(&report, &mut port);
+                desk.on_report(&report, now, &mut port);
             }
         }
     });

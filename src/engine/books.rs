@@ -135,19 +135,19 @@ impl<V: Venue> Books<V> {
         }
     }
 
-    /// Takes news of our orders.
-    pub(super) fn on_report(&mut self, report: &Report, sink: &mut impl Sink) {
+    /// Takes news of our orders at time `now`.
+    pub(super) fn on_report(&mut self, report: &Report, now: Timestamp, sink: &mut impl Sink) {
         sink.output(&Output::Action(Action::Report(*report)));
         let (desk, mut port) = self.desk_and_port(sink);
-        if let Some(trade) = desk.on_report(report, &mut port) {
+        if let Some(trade) = desk.on_report(report, now, &mut port) {
             sink.output(&Output::Action(Action::Trade(trade)));
         }
     }
 
-    /// Takes the venue's reports that arrive by `until`.
-    pub(super) fn take_reports(&mut self, until: Timestamp, sink: &mut impl Sink) {
+    /// Takes the venue's reports that arrive by `until`; what they cause comes at `now`.
+    pub(super) fn take_reports(&mut self, until: Timestamp, now: Timestamp, sink: &mut impl Sink) {
         while let Some(report) = self.venue.take_report(until) {
-            self.on_report(&report, sink);
+            self.on_report(&report, now, sink);
         }
     }
 
@@ -155,6 +155,12 @@ impl<V: Venue> Books<V> {
     pub(super) fn on_closing_time(&mut self, now: Timestamp, sink: &mut impl Sink) {
         let (desk, mut port) = self.desk_and_port(sink);
         desk.on_closing_time(now, &mut port);
+    }
+
+    /// Ends the session of the desk.
+    pub(super) fn on_session_end(&mut self, now: Timestamp, sink: &mut impl Sink) {
+        let (desk, mut port) = self.desk_and_port(sink);
+        desk.on_session_end(now, &mut port);
     }
 
     /// Ends what is open where no later tick can, at the last price, which was traded at
@@ -167,8 +173,10 @@ impl<V: Venue> Books<V> {
         slip: bool,
         sink: &mut impl Sink,
     ) {
+        let (desk, mut port) = self.desk_and_port(sink);
+        desk.on_last_tick(now, &mut port);
         // What the venue did is true even if we have not heard of it yet.
-        self.take_reports(Timestamp::MAX, sink);
+        self.take_reports(Timestamp::MAX, now, sink);
         let (desk, mut port) = self.desk_and_port(sink);
         let close = desk.new_close(reason);
         let last = Tick::new(last_time, desk.last_price(), 1).with_contract(close.contract);
@@ -177,7 +185,7 @@ impl<V: Venue> Books<V> {
                 if let Some(fill) = fill {
                     desk.on_closed_out(&close, now);
                     let kind = ReportKind::Filled(fill);
-                    self.on_report(&Report { arrives: now, kind }, sink);
+                    self.on_report(&Report { arrives: now, kind }, now, sink);
                 }
                 self.desk.on_orders_dropped();
             }

@@ -238,7 +238,7 @@ impl<V: Venue> TradingStage<V> {
 
     /// Takes news from a broker.
     fn on_report(&mut self, report: &Report, sink: &mut impl Sink) {
-        self.books.on_report(report, sink);
+        self.books.on_report(report, self.now().max(report.arrives), sink);
         self.calm = self.calm();
     }
 
@@ -286,7 +286,7 @@ impl<V: Venue> TradingStage<V> {
         self.last_time = now;
         self.clock.close(now);
         self.books.close_out(reason, self.last_time, now, true, to.sink);
-        self.books.desk.on_session_end();
+        self.books.on_session_end(now, to.sink);
         self.books.record_last_equity(now, to.sink);
         let TradingStage { bars, books, .. } = self;
         bars.finish(&mut |bar| books.on_bar(bar, now, to));
@@ -353,7 +353,11 @@ impl<V: Venue> TradingStage<V> {
             }
             self.clock.pass(due);
             match due.what {
-                Occasion::Report => self.books.take_reports(due.at, to.sink),
+                Occasion::Report => {
+                    // What a report causes comes no earlier than the last tick, which is over.
+                    let heard = due.at.max(self.now());
+                    self.books.take_reports(due.at, heard, to.sink);
+                }
                 Occasion::Expiry => {
                     self.books.close_out(
                         ExitReason::Expiry,
@@ -445,7 +449,7 @@ impl<V: Venue> TradingStage<V> {
         // A run that ends with a tick after the close ends no earlier than the close.
         self.last_time = self.last_time.max(now);
         self.books.venue.on_session_end(now);
-        self.books.desk.on_session_end();
+        self.books.on_session_end(now, to.sink);
         let TradingStage { bars, books, .. } = self;
         bars.on_session_end(now, &mut |bar| books.on_bar(bar, now, to));
         self.books.record_equity(now, to.sink);

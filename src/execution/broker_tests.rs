@@ -86,7 +86,8 @@ impl Scene {
     }
 
     fn report(&mut self, kind: ReportKind) {
-        self.desk.on_report(&Report { arrives: at(self.now), kind }, &mut self.broker);
+        let now = at(self.now);
+        self.desk.on_report(&Report { arrives: now, kind }, now, &mut self.broker);
     }
 
     fn reject(&mut self, id: OrderId) {
@@ -247,7 +248,7 @@ fn nothing_is_entered_while_an_order_is_unanswered() {
     assert_eq!(scene.count("orders without an answer"), 1);
     // To cancel it is always allowed.
     scene.decide(Target::Short);
-    assert_eq!(scene.close().quantity, 0);
+    assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
     assert_eq!(scene.broker.refused, [Refusal::Unanswered]);
     scene.desk.on_orders_dropped();
     // The drop is an answer; so is anything that is reported of an order.
@@ -257,6 +258,7 @@ fn nothing_is_entered_while_an_order_is_unanswered() {
     scene.wait(10);
     scene.report(ReportKind::Accepted(second));
     scene.report(ReportKind::Cancelled(second));
+    assert_eq!(scene.broker.sent, []);
     scene.decide(Target::Short);
     assert_eq!(scene.submitted().side, Side::Sell);
     assert_eq!(scene.broker.refused, [Refusal::Unanswered]);
@@ -273,8 +275,79 @@ fn a_rejected_flatten_is_sent_again() {
     let second = scene.close();
     assert_eq!((second.reason, second.quantity), (ExitReason::SessionClose, 5));
     scene.fill(second.id, Side::Sell, 5, 4_500);
-    scene.desk.on_session_end();
+    scene.desk.on_session_end(at(scene.now), &mut scene.broker);
     assert_eq!(scene.desk.ledger().position(), 0);
+}
+
+/// Case 6: a turn. No entry is sent while anything of the old position can still trade.
+#[test]
+fn a_turn_is_exit_then_flat_then_entry() {
+    let mut scene = Scene::long();
+    scene.decide(Target::Short);
+    let close = scene.close();
+    scene.report(ReportKind::Accepted(close.id));
+    scene.fill(close.id, Side::Sell, 3, 4_500);
+    assert_eq!(scene.broker.sent, []);
+    scene.fill(close.id, Side::Sell, 2, 4_500);
+    let entry = scene.submitted();
+    assert_eq!((entry.side, entry.quantity), (Side::Sell, 5));
+    assert_eq!(scene.desk.account().entering, Some(Side::Sell));
+}
+
+/// The stop fills while the close is under way. The broker may still sell five more.
+#[test]
+fn a_turn_waits_until_the_close_has_ended() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    scene.fill(id, Side::Buy, 5, 4_500);
+    scene.decide(Target::Short);
+    let close = scene.close();
+    scene.fill(id.stop_loss(), Side::Sell, 5, 4_500);
+    assert_eq!((scene.desk.ledger().position(), &scene.broker.sent[..]), (0, &[][..]));
+    scene.report(ReportKind::Cancelled(close.id));
+    assert_eq!(scene.submitted().side, Side::Sell);
+}
+
+/// An entry that has not filled is cancelled; what fills of it all the same is closed.
+#[test]
+fn a_turn_from_an_entry_that_fills_meanwhile_closes_what_was_filled() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    scene.report(ReportKind::Accepted(id));
+    scene.decide(Target::Short);
+    assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
+    scene.fill(id, Side::Buy, 2, 4_500);
+    let close = scene.close();
+    assert_eq!(close.quantity, 2);
+    // One more was under way when the close cancelled the rest.
+    scene.fill(id, Side::Buy, 1, 4_500);
+    scene.report(ReportKind::Cancelled(id));
+    scene.fill(close.id, Side::Sell, 2, 4_500);
+    let second = scene.close();
+    assert_eq!(second.quantity, 1);
+    assert_eq!(scene.count("closes sent again"), 0);
+    scene.fill(second.id, Side::Sell, 1, 4_500);
+    assert_eq!(scene.submitted().side, Side::Sell);
+}
+
+/// The last decision counts, and none outlives its session.
+#[test]
+fn what_waits_for_a_close_is_the_last_decision_of_the_session() {
+    let mut scene = Scene::long();
+    scene.decide(Target::Short);
+    let close = scene.close();
+    scene.decide(Target::Flat);
+    scene.fill(close.id, Side::Sell, 5, 4_500);
+    assert_eq!(scene.broker.sent, []);
+    let mut scene = Scene::long();
+    scene.decide(Target::Short);
+    let close = scene.close();
+    scene.desk.on_session_end(at(scene.now), &mut scene.broker);
+    assert_eq!(scene.broker.refused, [Refusal::SessionClosing]);
+    scene.fill(close.id, Side::Sell, 5, 4_500);
+    assert_eq!(scene.broker.sent, []);
 }
 
 /// Case 7: every order is rejected.

@@ -46,6 +46,15 @@ impl Decision {
         entry: OrderKind::Market,
         bracket: Bracket { stop_loss_ticks: 0, profit_target_ticks: 0 },
     };
+
+    /// Returns the side of the entry; `None` if the decision is to close.
+    fn side(&self) -> Option<Side> {
+        match self.target {
+            Target::Flat => None,
+            Target::Long => Some(Side::Buy),
+            Target::Short => Some(Side::Sell),
+        }
+    }
 }
 
 /// Times that a close which failed is sent for one reason, the first included.
@@ -59,6 +68,15 @@ struct ToClose {
     reason: ExitReason,
     /// Closes that failed in a row.
     failed: u32,
+}
+
+/// The entry that was sent last.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    id: OrderId,
+    side: Side,
+    /// Whether its cancellation was sent.
+    is_cancelled: bool,
 }
 
 /// Turns decisions into orders, keeps the account, enforces the rules.
@@ -77,12 +95,14 @@ pub struct Desk {
     orders: WorkingOrders,
     /// Why nothing may be entered now, if so.
     blocked: Option<Refusal>,
-    /// The entry that was sent last, while it may fill or its position is open, and its side.
-    entry: Option<(OrderId, Side)>,
-    /// The order to close everything that is on its way.
+    /// The entry that was sent last, while it may fill or its position is open.
+    entry: Option<Entry>,
+    /// The order to close the position, until it has ended.
     closing: Option<OrderId>,
-    /// What is to be closed until nothing is held.
+    /// What is to be closed until nothing is held and no order is on its way.
     to_close: Option<ToClose>,
+    /// What is entered then.
+    turn: Option<Decision>,
     /// Orders rejected since the last one that was accepted or filled.
     rejected_in_a_row: u32,
     /// Equity when the session began.
@@ -137,6 +157,7 @@ impl Desk {
             entry: None,
             closing: None,
             to_close: None,
+            turn: None,
             rejected_in_a_row: 0,
             day_open: initial_capital,
             day_high: initial_capital,
@@ -171,7 +192,7 @@ impl Desk {
         let equity = self.ledger.equity(mark);
         Account {
             position: self.ledger.position(),
-            entering: self.entry.map(|(_, side)| side),
+            entering: self.turn.map_or(self.entry.map(|entry| entry.side), |turn| turn.side()),
             last_price: self.last_price,
             equity,
             unrealised: self.ledger.unrealised(mark),
@@ -211,7 +232,7 @@ impl Desk {
     /// Whether an order of ours may still fill or close.
     #[cfg(test)]
     pub(crate) fn is_waiting(&self) -> bool {
-        self.entry.is_some() || self.closing.is_some()
+        self.entry.is_some() || self.closing.is_some() || self.turn.is_some()
     }
 
     /// What was sent, filled, rejected, cancelled and refused, by name, in a fixed order.
@@ -328,18 +349,26 @@ impl Desk {
 
     /// The session is about to end: positions are not held over it, and nothing is entered any more.
     pub fn on_closing_time(&mut self, now: Timestamp, port: &mut impl OrderPort) {
+        self.drop_turn(Refusal::SessionClosing, now, port);
         self.close(ExitReason::SessionClose, now, port);
         self.block(Refusal::SessionClosing);
     }
 
-    /// The session is over: nothing is entered until the next.
-    pub fn on_session_end(&mut self) {
+    /// The session is over: nothing is entered until the next. The venue ends entries that work, and
+    /// reports it.
+    pub fn on_session_end(&mut self, now: Timestamp, port: &mut impl OrderPort) {
+        self.drop_turn(Refusal::SessionClosing, now, port);
         self.block(Refusal::SessionClosing);
-        self.entry = None;
     }
 
-    /// Expects the fill of `close`, which the venue made at once. The position, and whatever was sent,
-    /// is gone after it: see [`Desk::on_orders_dropped`].
+    /// The series ends, or a contract does: nothing more is sent because of what is reported.
+    pub fn on_last_tick(&mut self, now: Timestamp, port: &mut impl OrderPort) {
+        self.drop_turn(Refusal::Late, now, port);
+        self.to_close = None;
+    }
+
+    /// Expects the fill of `close`, which the venue made at once. Every order is gone after it: see
+    /// [`Desk::on_orders_dropped`].
     pub fn on_closed_out(&mut self, close: &ClosePosition, now: Timestamp) {
         self.orders.send(close.id, close.quantity, now);
     }
@@ -350,6 +379,7 @@ impl Desk {
         self.entry = None;
         self.closing = None;
         self.to_close = None;
+        self.turn = None;
         self.orders.end_all();
         self.watch();
     }
@@ -364,27 +394,42 @@ impl Desk {
         self.ledger.on_bar();
     }
 
-    /// Sends what a decision asks for, if the rules allow it.
+    /// Does what a decision asks for, if the rules allow it. What is held or entered on the other side is
+    /// closed first, and the decision waits until nothing is held and no order is on its way. The last
+    /// decision that waits counts.
     pub fn on_decision(&mut self, decision: &Decision, now: Timestamp, port: &mut impl OrderPort) {
-        let side = match decision.target {
-            Target::Flat => return self.close(ExitReason::Signal, now, port),
-            Target::Long => Side::Buy,
-            Target::Short => Side::Sell,
+        self.turn = None;
+        let Some(side) = decision.side() else {
+            return self.close(ExitReason::Signal, now, port);
         };
-        let position = self.ledger.position();
-        let is_held = position.signum() == side.sign();
-        if is_held || self.entry.is_some_and(|(_, entering)| entering == side) {
+        let is_held = self.ledger.position().signum() == side.sign()
+            || self.entry.is_some_and(|entry| entry.side == side);
+        if is_held && self.to_close.is_none() {
             return;
         }
-        let must_close = position != 0 || self.entry.is_some();
-        if must_close {
-            self.close(ExitReason::Signal, now, port);
+        if !self.is_exposed() && self.closing.is_none() {
+            return self.enter(decision, side, now, port);
         }
+        match self.refusal(decision, now) {
+            Some(refusal) => self.refuse(refusal, now, port),
+            None => self.turn = Some(*decision),
+        }
+        self.close(ExitReason::Signal, now, port);
+    }
+
+    /// Sends an entry, if the rules allow it.
+    fn enter(
+        &mut self,
+        decision: &Decision,
+        side: Side,
+        now: Timestamp,
+        port: &mut impl OrderPort,
+    ) {
         if let Some(refusal) = self.refusal(decision, now) {
             return self.refuse(refusal, now, port);
         }
         let id = self.new_order_id();
-        self.entry = Some((id, side));
+        self.entry = Some(Entry { id, side, is_cancelled: false });
         let order = Order {
             id,
             contract: self.contract,
@@ -394,6 +439,18 @@ impl Desk {
             purpose: Purpose::Entry(decision.bracket),
         };
         self.send(id, order.quantity, OrderMessage::Submit(order), now, port);
+    }
+
+    /// Returns whether a position is open or may be.
+    fn is_exposed(&self) -> bool {
+        self.ledger.position() != 0 || self.entry.is_some()
+    }
+
+    /// Refuses the decision that waits, if one does.
+    fn drop_turn(&mut self, refusal: Refusal, now: Timestamp, port: &mut impl OrderPort) {
+        if self.turn.take().is_some() {
+            self.refuse(refusal, now, port);
+        }
     }
 
     /// Refuses a decision whose session, or contract, has ended since it was asked for.
@@ -406,24 +463,36 @@ impl Desk {
         self.refuse(Refusal::Overdue, now, port);
     }
 
-    /// Takes news from the exchange; returns the round trip that it completes, if it does. A close that
-    /// has failed is sent again.
-    pub fn on_report(&mut self, report: &Report, port: &mut impl OrderPort) -> Option<Trade> {
+    /// Takes news from the venue at time `now`; returns the round trip that it completes, if it does.
+    /// What is to be closed or entered next is sent.
+    pub fn on_report(
+        &mut self,
+        report: &Report,
+        now: Timestamp,
+        port: &mut impl OrderPort,
+    ) -> Option<Trade> {
+        let mut trade = None;
         match report.kind {
-            ReportKind::Accepted(id) => self.on_accepted(id),
-            ReportKind::Rejected(id, _) => self.on_rejected(id, report.arrives, port),
+            ReportKind::Accepted(id) => {
+                self.on_accepted(id);
+                return None;
+            }
+            ReportKind::Rejected(id, _) => self.on_rejected(id, now, port),
             ReportKind::Cancelled(id) if self.orders.end(id) => {
                 self.counts.cancelled += 1;
-                self.on_ended(id, report.arrives, port);
+                self.on_ended(id, now, port);
             }
             ReportKind::Cancelled(_) => self.counts.unknown += 1,
             ReportKind::Filled(fill) => match self.orders.fill(&fill) {
-                Reported::New => return self.on_fill(&fill),
+                Reported::New => trade = self.on_fill(&fill),
                 Reported::Again => self.counts.told_again += 1,
                 Reported::Unknown => self.counts.unknown += 1,
             },
         }
-        None
+        self.forget_ended();
+        self.go_on(now, port);
+        self.watch();
+        trade
     }
 
     fn on_accepted(&mut self, id: OrderId) {
@@ -447,24 +516,19 @@ impl Desk {
         self.on_ended(id, now, port);
     }
 
-    /// An order is gone. If it was to close what is still held, another is sent.
+    /// An order is gone. If it was to close what is still held, that has failed once more.
     fn on_ended(&mut self, id: OrderId, now: Timestamp, port: &mut impl OrderPort) {
-        let was_closing = self.closing == Some(id);
-        self.forget(id);
-        if was_closing
+        if self.closing == Some(id)
             && self.ledger.position() != 0
             && let Some(to_close) = &mut self.to_close
         {
             to_close.failed += 1;
-            let ToClose { reason, failed } = *to_close;
-            if failed < MOST_CLOSES {
-                self.counts.closed_again += 1;
-                self.send_close(reason, now, port);
-            } else {
+            if to_close.failed >= MOST_CLOSES {
                 self.refuse(Refusal::CloseFailed, now, port);
+            } else {
+                self.counts.closed_again += 1;
             }
         }
-        self.watch();
     }
 
     /// Books a fill; returns the round trip that it completes, if it does.
@@ -480,26 +544,17 @@ impl Desk {
             let outcome = trade.net_pnl().nanos().signum() as i32;
             let goes_on = outcome == self.streak.signum();
             self.streak = if goes_on { self.streak.saturating_add(outcome) } else { outcome };
-            // The exit of an older position leaves an entry alone that was sent since.
-            let exited = fill.order.entry();
-            self.entry = self.entry.filter(|&(entry, _)| entry > exited);
-            self.closing = self.closing.filter(|&closing| closing > exited);
-            if self.closing.is_none() {
-                self.to_close = None;
-            }
         }
-        self.watch();
         trade
     }
 
-    /// An order is gone that may have been ours to wait for. An entry that was filled in part stays
-    /// known until its position is closed.
-    fn forget(&mut self, id: OrderId) {
-        if self.closing == Some(id) {
-            self.closing = None;
-        }
+    /// Forgets the orders that have ended. An entry stays known until its position is closed.
+    fn forget_ended(&mut self) {
         let held = self.ledger.position().signum();
-        self.entry = self.entry.filter(|&(entry, side)| entry != id || held == side.sign());
+        let orders = &self.orders;
+        self.closing = self.closing.filter(|&closing| orders.is_live(closing));
+        self.entry =
+            self.entry.filter(|entry| held == entry.side.sign() || orders.is_live(entry.id));
     }
 
     /// Why the rules refuse a decision, if they do.
@@ -531,22 +586,51 @@ impl Desk {
         }
     }
 
-    /// Closes the position and cancels what works, if there is anything and it is not on its way. A
-    /// close that has failed too often for one reason is sent again for another.
+    /// Closes what is held and cancels an entry that works, unless that is on its way. A close that has
+    /// failed too often for one reason is sent again for another.
     fn close(&mut self, reason: ExitReason, now: Timestamp, port: &mut impl OrderPort) {
-        let is_on_its_way =
-            self.closing.is_some_and(|closing| self.entry.is_none_or(|(entry, _)| entry < closing));
-        if is_on_its_way || (self.ledger.position() == 0 && self.entry.is_none()) {
+        let is_on_its_way = self.closing.is_some()
+            || (self.ledger.position() == 0 && self.entry.is_some_and(|entry| entry.is_cancelled));
+        if !is_on_its_way {
+            // The day's limit is met again at every trade, and is one reason all the same.
+            let is_exhausted = |to_close: &ToClose| {
+                reason == ExitReason::DailyDrawdown
+                    && to_close.reason == reason
+                    && to_close.failed >= MOST_CLOSES
+            };
+            if !self.to_close.as_ref().is_some_and(is_exhausted) {
+                self.to_close = Some(ToClose { reason, failed: 0 });
+            }
+        }
+        self.go_on(now, port);
+    }
+
+    /// Sends what comes next on the way from a position over none to the next.
+    fn go_on(&mut self, now: Timestamp, port: &mut impl OrderPort) {
+        let Some(ToClose { reason, failed }) = self.to_close else { return };
+        if self.closing.is_some() {
             return;
         }
-        let failed_before = self.to_close.filter(|to_close| to_close.reason == reason);
-        // The day's limit is met again at every trade, and is one reason all the same.
-        let has_failed = failed_before.is_some_and(|to_close| to_close.failed >= MOST_CLOSES);
-        if has_failed && reason == ExitReason::DailyDrawdown {
-            return;
+        if self.ledger.position() != 0 {
+            if failed < MOST_CLOSES {
+                let close = self.new_close(reason);
+                self.send_close(close, now, port);
+            }
+        } else if let Some(entry) = &mut self.entry {
+            if !std::mem::replace(&mut entry.is_cancelled, true) {
+                let id = entry.id;
+                self.rate.record(now);
+                self.orders.ask_again(id, now);
+                port.send(OrderMessage::Cancel(id), now);
+            }
+        } else {
+            self.to_close = None;
+            if let Some(decision) = self.turn.take()
+                && let Some(side) = decision.side()
+            {
+                self.enter(&decision, side, now, port);
+            }
         }
-        self.to_close = Some(ToClose { reason, failed: 0 });
-        self.send_close(reason, now, port);
     }
 
     /// Sends a close of what is held, until nothing is.
@@ -557,16 +641,10 @@ impl Desk {
         port: &mut impl OrderPort,
     ) {
         self.to_close = Some(ToClose { reason: close.reason, failed: 0 });
-        self.send_this(close, now, port);
+        self.send_close(close, now, port);
     }
 
-    fn send_close(&mut self, reason: ExitReason, now: Timestamp, port: &mut impl OrderPort) {
-        let close = self.new_close(reason);
-        self.send_this(close, now, port);
-    }
-
-    /// Sends a close that was made before.
-    fn send_this(&mut self, close: ClosePosition, now: Timestamp, port: &mut impl OrderPort) {
+    fn send_close(&mut self, close: ClosePosition, now: Timestamp, port: &mut impl OrderPort) {
         self.closing = Some(close.id);
         self.send(close.id, close.quantity, OrderMessage::ClosePosition(close), now, port);
     }
@@ -574,7 +652,7 @@ impl Desk {
     /// Returns a close of what is held, which is not sent.
     pub fn new_close(&mut self, reason: ExitReason) -> ClosePosition {
         let position = self.ledger.position();
-        let entering = self.entry.map_or(Side::Buy, |(_, side)| side);
+        let entering = self.entry.map_or(Side::Buy, |entry| entry.side);
         let held = match position.signum() {
             0 => entering,
             1 => Side::Buy,
@@ -622,6 +700,7 @@ impl Desk {
         self.day_high = self.day_high.max(equity);
         if equity <= self.day_limit() {
             self.blocked = Some(Refusal::DailyDrawdown);
+            self.drop_turn(Refusal::DailyDrawdown, now, port);
         }
         if self.blocked == Some(Refusal::DailyDrawdown) {
             self.close(ExitReason::DailyDrawdown, now, port);
@@ -639,10 +718,9 @@ impl Desk {
     fn watch(&mut self) {
         (self.watch_from, self.watch_to) = (Price::MIN, Price::MAX);
         let position = self.ledger.position();
-        let is_exposed = position != 0 || self.entry.is_some();
         if self.blocked == Some(Refusal::DailyDrawdown) {
             let has_failed = self.to_close.is_some_and(|to_close| to_close.failed >= MOST_CLOSES);
-            if is_exposed && self.closing.is_none() && !has_failed {
+            if self.is_exposed() && self.closing.is_none() && !has_failed {
                 // The next trade, whatever its price.
                 (self.watch_from, self.watch_to) = (Price::MAX, Price::MIN);
             }

@@ -296,19 +296,18 @@ impl SimulatedExchange {
                 }
                 self.sweep(now);
             }
-            OrderMessage::ClosePosition(ClosePosition { id, contract, reason, .. }) => {
+            OrderMessage::ClosePosition(close) => {
                 for working in &mut self.working {
                     working.done = true;
                 }
                 self.sweep(now);
-                let side = if self.position > 0 { Side::Sell } else { Side::Buy };
-                let quantity = self.position.unsigned_abs() as u32;
+                let ClosePosition { id, contract, side, quantity, reason } = close;
                 let (kind, purpose) = (OrderKind::Market, Purpose::Exit(reason));
-                if quantity == 0 {
-                    self.report(now, ReportKind::Cancelled(id));
-                } else {
+                if self.position.signum() == -side.sign() {
                     let order = Order { id, contract, side, quantity, kind, purpose };
                     self.accept(order, now, late);
+                } else {
+                    self.report(now, ReportKind::Cancelled(id));
                 }
             }
         }
@@ -532,6 +531,8 @@ impl SimulatedExchange {
         *left -= quantity;
         self.working[index].remaining -= quantity;
         self.position += order.side.sign() * i64::from(quantity);
+        let is_exit = matches!(order.purpose, Purpose::Exit(_));
+        self.working[index].done = is_exit && self.position == 0 && remaining > quantity;
         self.last_fill = price;
         let id = self.next_fill();
         self.report(

@@ -94,16 +94,17 @@ pub struct Order {
     pub purpose: Purpose,
 }
 
-/// A request to be flat: cancel every order that works, then close the position at the market.
+/// A request to close a position: cancel every order that works, then trade at the market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClosePosition {
     /// Name of the order that closes.
     pub id: OrderId,
     /// Contract of the position, as in [`crate::market::Tick::contract`].
     pub contract: u16,
-    /// Side that closes: opposite to the position, or to the entry that works if nothing is held.
+    /// Side that closes, opposite to the position.
     pub side: Side,
-    /// Contracts held as far as the desk knows; 0 if only an entry works.
+    /// Contracts to close: those held as far as the desk knows. What was filled meanwhile stays, and what
+    /// has been closed meanwhile is not closed twice.
     pub quantity: u32,
     /// Reason for the exit.
     pub reason: ExitReason,

@@ -443,7 +443,7 @@ fn entries_end_with_the_session_and_exits_stay() {
 #[test]
 fn closing_the_position_cancels_what_works_and_leaves_later_orders_alone() {
     let mut exchange = exchange_with(&[bracketed(1, BUY, 3, 4, 4)]);
-    exchange.send(close(2, SELL, 0), at(5));
+    exchange.send(close(2, SELL, 3), at(5));
     exchange.send(OrderMessage::Submit(order(3, SELL, 2, OrderKind::Market)), at(5));
     let ticks = [tick(10, 100, 9), tick(15, 101, 1), tick(16, 102, 9)];
     assert_eq!(fills(&mut exchange, &ticks), [(1, 3, 100), (2, 1, 101), (2, 2, 102), (3, 2, 102)]);
@@ -463,16 +463,41 @@ fn an_entry_that_is_refused_while_the_old_position_closes_can_be_sent_again() {
     desk.on_session_open();
     let decision = |target| Decision { target, quantity: 1, ..Decision::FLAT };
     desk.on_decision(&decision(Target::Long), at(0), &mut exchange);
-    exchange.on_tick(&tick(10, 100, 9));
-    for report in drain(&mut exchange) {
-        desk.on_report(&report, &mut exchange);
-    }
+    let hear = |desk: &mut Desk, exchange: &mut SimulatedExchange, time| {
+        exchange.on_tick(&tick(time, 100, 9));
+        for report in drain(exchange) {
+            desk.on_report(&report, at(time), exchange);
+        }
+    };
+    hear(&mut desk, &mut exchange, 10);
     desk.on_decision(&decision(Target::Short), at(20), &mut exchange);
-    let refused = ReportKind::Rejected(OrderId(3), RejectReason::TooManyOrders);
-    desk.on_report(&Report { arrives: at(30), kind: refused }, &mut exchange);
-    let before = exchange.orders();
+    // The close fills, and the entry is sent.
+    hear(&mut desk, &mut exchange, 30);
+    assert_eq!((exchange.position(), exchange.orders()), (0, 1));
+    let kind = ReportKind::Rejected(OrderId(3), RejectReason::TooManyOrders);
+    desk.on_report(&Report { arrives: at(31), kind }, at(31), &mut exchange);
     desk.on_decision(&decision(Target::Short), at(40), &mut exchange);
-    assert_eq!(exchange.orders(), before + 1);
+    assert_eq!(exchange.orders(), 2);
+}
+
+/// A stop has sold two of the five that the desk knows of, and a third contract of an entry has filled.
+#[test]
+fn a_close_takes_no_more_than_its_quantity_and_ends_when_nothing_is_held() {
+    for (held, quantity, filled) in [(3, 5, 3), (5, 3, 3)] {
+        let mut exchange = exchange_with(&[order(1, BUY, held, OrderKind::Market)]);
+        exchange.on_tick(&tick(10, 100, 9));
+        drain(&mut exchange);
+        exchange.send(close(2, SELL, quantity), at(15));
+        exchange.on_tick(&tick(30, 101, 9));
+        let kinds: Vec<_> = drain(&mut exchange).iter().map(|report| report.kind).collect();
+        let [ReportKind::Accepted(_), ReportKind::Filled(fill), rest @ ..] = &kinds[..] else {
+            panic!("{kinds:?}")
+        };
+        assert_eq!((fill.quantity, exchange.position()), (filled, i64::from(held - filled)));
+        let gone = [ReportKind::Cancelled(OrderId(2))];
+        assert_eq!(rest, if quantity > held { &gone[..] } else { &[] });
+        assert_eq!(exchange.orders(), 0);
+    }
 }
 
 fn any_kind() -> impl Strategy<Value = OrderKind> {
@@ -550,7 +575,8 @@ proptest! {
                 }
                 Some(Action::Cancel(other)) => exchange.send(OrderMessage::Cancel(OrderId(other)), at(now)),
                 Some(Action::Close) => {
-                    exchange.send(close(id, SELL, 0), at(now));
+                    let side = if held > 0 { SELL } else { BUY };
+                    exchange.send(close(id, side, held.unsigned_abs() as u32), at(now));
                 }
                 Some(Action::SessionEnd) => exchange.on_session_end(at(now)),
                 None => {}

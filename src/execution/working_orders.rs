@@ -88,6 +88,22 @@ impl WorkingOrders {
         self.orders.iter().find(|order| order.id == id).map(|order| order.state)
     }
 
+    /// Returns whether an order may still change anything, as far as is known.
+    pub(super) fn is_live(&self, id: OrderId) -> bool {
+        let order = self.orders.iter().find(|order| order.id == id);
+        order.is_some_and(|order| order.state != OrderState::Ended)
+    }
+
+    /// Waits for an answer again: the order is to be cancelled.
+    pub(super) fn ask_again(&mut self, id: OrderId, now: Timestamp) {
+        if let Some(order) = self.find(id)
+            && order.state != OrderState::Ended
+        {
+            (order.state, order.sent) = (OrderState::Sent, now);
+        }
+        self.count();
+    }
+
     /// Takes an order that is being sent. It replaces the oldest that has ended, or else the oldest.
     pub(super) fn send(&mut self, id: OrderId, quantity: u32, now: Timestamp) {
         let order = WorkingOrder { id, quantity, filled: 0, state: OrderState::Sent, sent: now };

@@ -77,7 +77,10 @@ class Walk:
         self.trade, self.trades = None, []
         self.last, self.exit = None, None
         self.number = 0
-        self.entry = self.closing = None
+        self.entry = None  # number, sign, contracts that may still fill (0: none), whether it is to be cancelled
+        self.closing = None  # number, contracts that may still fill
+        self.goal = self.turn = None  # why to be flat, and what to be then
+        self.floor = None  # the last tick's time, or the session's end after it
         self.locked, self.shut = False, True
         self.high = self.capital
         # The clock.
@@ -134,13 +137,17 @@ class Walk:
         if letter[0] == "submit":
             self.book.append(letter[1])
             return
-        _, number, reason = letter
+        if letter[0] == "cancel":
+            for order in [order for order in self.book if order.number == letter[1]]:
+                self.book.remove(order)
+                self.tell(time, "gone", order.number)
+            return
+        _, number, reason, sign, quantity = letter
         for order in self.book:
             self.tell(time, "gone", order.number)
         self.book = []
-        if self.held:
-            sign = -1 if self.held > 0 else 1
-            self.book.append(Order(number, sign, abs(self.held), "market", reason=reason))
+        if self.held * sign < 0:
+            self.book.append(Order(number, sign, quantity, "market", reason=reason))
         else:
             self.tell(time, "gone", number)
 
@@ -179,7 +186,9 @@ class Walk:
                     self.book.remove(partner)
                     self.gone.append(partner.number)
             self.end_entry(order)
-        elif order.bracket:
+        if order.reason and self.held == 0:
+            self.end(order)
+        if order.bracket:
             self.enlarge(order, quantity, price, tick, inside)
         return quantity
 
@@ -307,19 +316,26 @@ class Walk:
 
     # ---- the desk ----
 
-    def hear(self, news):
+    def hear(self, news, now):
         if news[0] == "gone":
-            self.forget(news[1])
+            if self.closing and self.closing[0] == news[1]:
+                assert self.position == 0, "no close fails here"
+                self.closing = None
+            if self.entry and self.entry[0] == news[1]:
+                self.entry[2] = 0
         else:
+            order, quantity = news[1:3]
+            for sent, left in ((self.closing, 1), (self.entry, 2)):
+                if sent and sent[0] == order.number:
+                    sent[left] -= quantity
+            if self.closing and not self.closing[1]:
+                self.closing = None
             self.on_fill(*news[1:])
+        if self.entry and not self.entry[2] and self.position * self.entry[1] <= 0:
+            self.entry = None
+        self.go_on(now)
         if self.last is not None:
             self.high = max(self.high, self.equity())
-
-    def forget(self, number):
-        if self.closing == number:
-            self.closing = None
-        if self.entry and self.entry[0] == number and self.position * self.entry[1] <= 0:
-            self.entry = None
 
     def on_fill(self, order, quantity, price, slippage, time):
         commission = self.s["commission"] * quantity
@@ -359,12 +375,6 @@ class Walk:
             trade.update(exit_time=time, reason=order.reason)
             self.trades.append(trade)
             self.trade = None
-            # What was sent after the entry that has ended stays.
-            of = order.entry or order.number
-            if self.entry and self.entry[0] <= of:
-                self.entry = None
-            if self.closing is not None and self.closing <= of:
-                self.closing = None
 
     def extremes(self, price):
         profit = self.trade["gross"] + self.position * price * POINT - self.basis
@@ -377,31 +387,47 @@ class Walk:
         equity = self.equity(price)
         self.high = max(self.high, equity)
         if equity <= self.limit():
-            self.locked = True
+            self.locked, self.turn = True, None
         if self.locked:
             self.close("daily_drawdown", now)
 
     def close(self, reason, now):
-        under_way = self.closing is not None and (self.entry is None or self.entry[0] < self.closing)
-        if under_way or (self.position == 0 and self.entry is None):
+        if not self.closing and (self.position or not (self.entry and self.entry[3])):
+            self.goal = reason
+        self.go_on(now)
+
+    def go_on(self, now):
+        """Exit, then flat, then entry."""
+        if self.goal is None or self.closing:
             return
-        self.number += 1
-        self.closing = self.number
-        self.send(now, ("close", self.number, reason))
+        if self.position:
+            self.number += 1
+            self.closing = [self.number, abs(self.position)]
+            self.send(now, ("close", self.number, self.goal, -1 if self.position > 0 else 1, abs(self.position)))
+        elif self.entry:
+            if not self.entry[3]:
+                self.entry[3] = True
+                self.send(now, ("cancel", self.entry[0]))
+        else:
+            self.goal, wanted, self.turn = None, self.turn, None
+            if wanted and not self.refuses():
+                self.number += 1
+                self.entry = [self.number, wanted, self.s["quantity"], False]
+                bracket = (self.s["stop"], self.s["target"])
+                order = Order(self.number, wanted, self.s["quantity"], "market", bracket=bracket)
+                self.send(now, ("submit", order))
+
+    def refuses(self):
+        return self.locked or self.shut or self.equity() <= self.limit()
 
     def decide(self, wanted, now):
-        if wanted == 0:
-            return self.close("signal", now)
-        if self.position * wanted > 0 or (self.entry and self.entry[1] == wanted):
+        self.turn = None
+        is_held = wanted and (self.position * wanted > 0 or (self.entry and self.entry[1] == wanted))
+        if is_held and self.goal is None:
             return
+        if wanted and not self.refuses():
+            self.turn = wanted
         self.close("signal", now)
-        if self.locked or self.shut or self.equity() <= self.limit():
-            return
-        self.number += 1
-        self.entry = (self.number, wanted)
-        bracket = (self.s["stop"], self.s["target"])
-        order = Order(self.number, wanted, self.s["quantity"], "market", bracket=bracket)
-        self.send(now, ("submit", order))
 
     # ---- bars of a minute, and the rule ----
 
@@ -468,10 +494,11 @@ class Walk:
             if time is None or time > now:
                 return
             if what == 0:
+                heard = time if self.floor is None else max(time, self.floor)
                 while self.news and self.news[0][0] <= time:
-                    self.hear(self.news.popleft()[1])
+                    self.hear(self.news.popleft()[1], heard)
             elif what == 1:
-                self.closing_time = None
+                self.closing_time = self.turn = None
                 self.close("session_close", time)
                 self.shut = True
             elif what == 2:
@@ -491,7 +518,8 @@ class Walk:
             if letter[1][0] == "submit":
                 self.letters.remove(letter)
                 self.tell(close, "gone", letter[1][1].number)
-        self.shut, self.entry = True, None
+        self.shut, self.turn = True, None
+        self.floor = max(self.floor, close)
         self.bars_until(close, close)
         self.ask(close)
         self.session, self.last_seen = None, None
@@ -508,6 +536,7 @@ class Walk:
                 if self.last is not None:
                     self.high = self.equity()
                 self.run_until(tick.time)
+            self.floor = tick.time
             marks = self.exchange(tick)
             if tick.part != EXTREME:
                 self.last = tick.price
@@ -527,8 +556,9 @@ class Walk:
             while self.answers and self.answers[0][0] <= tick.time:
                 _, stretch, decision = self.answers.popleft()
                 self.decide(decision, tick.time)
+        self.goal = self.turn = None
         for _, news in list(self.news):
-            self.hear(news)
+            self.hear(news, self.floor)
         if self.held:
             end = ticks[-1].time
             sign = -1 if self.held > 0 else 1
@@ -667,9 +697,9 @@ def configuration(kind, s):
         "data_handler": {"backtest_settings": {"file_path": "t.csv", "format": "bar-csv" if kind == "bars" else "tick-csv"}},
         "bars": {"timeframes": [1]},
         "indicators": {"timeframes": {name: [] for name in nothing}},
-        "strategy": {"kind": "baseline", "baseline": {
-            "timeframe": 1, "fast_period": s["fast"], "slow_period": s["slow"], "quantity": s["quantity"],
-            "stop_loss_ticks": s["stop"], "profit_target_ticks": s["target"]}},
+        "strategy": {"kind": "baseline", "timeframe": 1, "quantity": s["quantity"],
+                     "stop_loss_ticks": s["stop"], "profit_target_ticks": s["target"],
+                     "baseline": {"fast_period": s["fast"], "slow_period": s["slow"]}},
         "execution": {
             "decision_latency_microseconds": micros(s["decision_latency"]),
             "order_latency_microseconds": micros(s["order_latency"]),
