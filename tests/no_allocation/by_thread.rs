@@ -139,6 +139,8 @@ fn the_counter_counts() {
 fn the_baseline_allocates_nothing() {
     let mut setup = setup();
     setup.stages.flatten_before_close = Some(5 * Timestamp::MINUTE);
+    // The day's limit would lock nearly every session before its close.
+    setup.rules.max_daily_drawdown = 0.5;
     let strategy = MovingAverageCross::new(MovingAverageCrossSettings {
         timeframe: Timeframe::MINUTE_1,
         fast_period: 3,
