@@ -355,7 +355,7 @@ impl<V: Venue> TradingStage<V> {
             match due.what {
                 Occasion::Report => {
                     // What a report causes comes no earlier than the last tick, which is over.
-                    let heard = due.at.max(self.now());
+                    let heard = due.at.max(self.last_tick_time());
                     self.books.take_reports(due.at, heard, to.sink);
                 }
                 Occasion::Expiry => {
