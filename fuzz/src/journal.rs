@@ -28,7 +28,7 @@ pub fn journal(bytes: &[u8]) {
 /// A journal with good checksums that is not ended, as `journal` has it: each record of the kind
 /// and the content given.
 pub(crate) fn sealed(header: &[u8], records: &[(u8, &[u8])]) -> Vec<u8> {
-    let mut file = b"ALGOJRNL\x01\0\0\0".to_vec();
+    let mut file = b"ALGOJRNL\x02\0\0\0".to_vec();
     file.extend((header.len() as u32).to_le_bytes());
     let mut hash = Xxh3::new();
     hash.update(&file);
