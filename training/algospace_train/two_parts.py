@@ -24,7 +24,7 @@ ENCODERS = ("structure", "tactical")
 """The graphs that a set has in two parts."""
 
 
-class NotAnEncoder(Exception):
+class NotAnEncoderError(Exception):
     """A graph is not a transposed matrix, an LSTM from zeros and its last hidden state."""
 
 
@@ -42,13 +42,13 @@ def split(encoded: bytes) -> dict[str, bytes]:
     whole = onnx.load_from_string(encoded)
     kinds = [node.op_type for node in whole.graph.node]
     if kinds != ["Transpose", "LSTM", "Gather"]:
-        raise NotAnEncoder(f"it has the nodes {', '.join(kinds)}")
+        raise NotAnEncoderError(f"it has the nodes {', '.join(kinds)}")
     constants = {tensor.name: tensor for tensor in whole.graph.initializer}
-    transpose, lstm, gather = whole.graph.node
+    _, lstm, gather = whole.graph.node
     weights = list(lstm.input[1:4])
     begins = [numpy_helper.to_array(constants[name]) for name in lstm.input[5:7]]
     if lstm.input[4] or any(begin.any() for begin in begins):
-        raise NotAnEncoder("it does not begin with zeros")
+        raise NotAnEncoderError("it does not begin with zeros")
     size = whole.graph.input[0].type.tensor_type.shape.dim
     units = constants[weights[1]].dims[2]
     parts = {}
@@ -93,7 +93,7 @@ def check(encoded: bytes, parts: dict[str, bytes]) -> None:
         given = parity.onnx_runtime(step, {"row": matrix[:, -1:], **state})
         apart = parity.difference(parity.onnx_runtime(whole, {"matrix": matrix}), given)
         if not apart <= parity.TOLERANCE:
-            raise NotAnEncoder(f"its parts give something else, by {apart}")
+            raise NotAnEncoderError(f"its parts give something else, by {apart}")
 
 
 def runs(directory: Path, manifest: dict) -> dict[str, Callable[[parity.Tensors], parity.Tensors]]:

@@ -82,7 +82,7 @@ class NetworksKeepTheirPromises(unittest.TestCase):
         state = parity.onnx_runtime(prefix, {"known": matrix[:, :-1]})
         given = parity.onnx_runtime(step, {"row": matrix[:, -1:], **state})
         self.assertLessEqual(parity.difference(parity.pytorch(network, {"matrix": matrix}), given), parity.TOLERANCE)
-        with self.assertRaises(two_parts.NotAnEncoder):
+        with self.assertRaises(two_parts.NotAnEncoderError):
             two_parts.split(export.graph(self.networks.gate))
 
     def test_a_value_that_is_not_finite_is_infinitely_far(self):
