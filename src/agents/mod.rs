@@ -24,4 +24,4 @@ pub(crate) use seat::{account_inputs, volatility_input};
 pub use vote::count_votes;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

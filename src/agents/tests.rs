@@ -290,8 +290,9 @@ fn preparing_changes_no_decision() {
     }
 }
 
-/// The built-in set as it was in format 1: the same weights, each encoder in one graph.
-fn format_1() -> ModelSet {
+/// Returns the built-in set as it was in format 1: the same weights, each encoder in one graph,
+/// whose LSTM runs over a whole window at once.
+pub(crate) fn format_1() -> ModelSet {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = ["tests/fixtures/model_set_format_1", "models/untrained"];
     let read = |name: &str| {

@@ -1,9 +1,8 @@
-use std::path::Path;
-
 use proptest::prelude::*;
 
 use super::*;
 use crate::agents::model_set::{GraphKind, ModelSet, Value};
+use crate::agents::tests::format_1;
 use crate::random::Random;
 use crate::strategy::AGENTS;
 
@@ -72,17 +71,6 @@ fn outputs(set: &ModelSet, kind: GraphKind, backend: &Cpu, passes: usize, seed: 
     }
     graph.run().unwrap();
     graph.output(0).to_vec()
-}
-
-/// The built-in set as it was in format 1, where an LSTM runs over a whole window at once.
-fn format_1() -> ModelSet {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["tests/fixtures/model_set_format_1", "models/untrained"];
-    let read = |name: &str| {
-        let paths = folders.map(|folder| root.join(folder).join(name));
-        std::fs::read(paths.iter().find(|path| path.exists()).unwrap_or(&paths[0]))
-    };
-    ModelSet::from_files("format 1", &read).unwrap()
 }
 
 /// Our kernels give the bits of rten's operators, on whole windows and in two parts.
