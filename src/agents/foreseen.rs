@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use super::by_graphs::ENCODED;
 use super::model_set::{GraphKind, ModelSet, ModelSetError};
-use super::seat::ENCODED;
 use crate::execution::{Account, Decision};
 use crate::inference::{Backend, Graph};
 use crate::market::{Bar, Timeframe, Timestamp};

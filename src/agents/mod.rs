@@ -7,20 +7,23 @@
 //! or not. What came of it all is a [`DecisionRecord`](crate::strategy::DecisionRecord). If an
 //! input is missing, a network fails or an output is NaN, no order is sent.
 //!
+//! The networks are asked as a whole, as a [`Team`]; [`Agents`] know windows, thresholds and rules.
 //! The networks come as a [`model_set::ModelSet`], which loads whole or is refused.
 
+mod by_graphs;
 mod foreseen;
 pub mod model_set;
-mod networks;
 mod risk;
 mod seat;
+mod team;
 mod vote;
 
+pub use by_graphs::ByGraphs;
 pub use foreseen::{Foreseen, foresee};
-pub use networks::Networks;
 pub use risk::{RiskRules, STRONG_NODE, Wish};
 pub use seat::{AgentSettings, Agents};
 pub(crate) use seat::{account_inputs, volatility_input};
+pub use team::{Action, Asked, IsWanted, Team, Thought};
 pub use vote::count_votes;
 
 #[cfg(test)]

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use super::by_graphs::ByGraphs;
 use super::foreseen::Foreseen;
 use super::model_set::{ModelSet, ModelSetError};
-use super::networks::{Fault, Networks};
 use super::risk::RiskRules;
-use super::vote::count_votes;
+use super::team::{Asked, Team};
 use crate::execution::{Account, Bracket, Decision, OrderKind, Target};
-use crate::inference::{Backend, DropoutMasks};
+use crate::inference::Backend;
 use crate::market::{Bar, Price, Side, Timeframe, Timestamp};
 use crate::matrix::{MatrixKind, Window};
-use crate::strategy::{AGENTS, DecisionRecord, Opportunity, Reason};
+use crate::strategy::{DecisionRecord, Opportunity, Reason, Reasons};
 use crate::strategy::{Levels, Observation, Strategy};
 
 /// Bound to which the account's and market's numbers are cut.
@@ -19,10 +19,6 @@ const CLIP: f64 = 3.0;
 
 /// Range of a quiet market, in ticks: what the volatility input is measured by.
 const QUIET_RANGE: f64 = 8.0;
-
-/// The matrices with an encoder.
-pub(super) const ENCODED: [MatrixKind; 3] =
-    [MatrixKind::Structure, MatrixKind::Tactical, MatrixKind::Regime];
 
 /// The settings of the agents' decisions.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,36 +39,20 @@ pub struct AgentSettings {
     pub rules: RiskRules,
 }
 
-/// Three agents with one brain, a regime engine, a risk sub-system and a gate.
+/// Three agents, a regime engine, a risk sub-system and a gate, which are asked as a [`Team`], under
+/// thresholds and rules.
 pub struct Agents {
     settings: AgentSettings,
-    backend: Arc<dyn Backend>,
-    networks: Networks,
-    masks: DropoutMasks,
-    /// The question whose masks the core holds.
-    masked: u64,
-    temperature: f64,
+    team: Box<dyn Team>,
     timeframe: Timeframe,
-    /// The last rows of each matrix, by [`MatrixKind`].
-    seen: [Seen; 4],
-    /// Each encoder's output for its matrix, by [`ENCODED`].
-    encodings: [Vec<f32>; 3],
+    /// The last rows of each matrix and the number of the newest, by [`MatrixKind`].
+    seen: [(Window, u64); 4],
     levels: Levels,
-    foreseen: Option<Arc<Foreseen>>,
     /// Bars that end by then are warm-up: nobody listens to what is thought on them.
     warm_until: Timestamp,
     /// `true` if the last bar was warm-up.
     is_watching: bool,
     record: Option<DecisionRecord>,
-}
-
-/// The last rows of a matrix.
-struct Seen {
-    window: Window,
-    /// Number of the newest row; 0 before the first.
-    newest: u64,
-    /// Number of the row that the networks have been shown.
-    shown: u64,
 }
 
 impl Agents {
@@ -85,56 +65,33 @@ impl Agents {
         backend: Arc<dyn Backend>,
         settings: AgentSettings,
     ) -> Result<Agents, ModelSetError> {
-        let networks = Networks::load(set, backend.as_ref(), settings.passes as usize)?;
-        Ok(Agents::with_networks(set, backend, networks, settings))
+        let team = ByGraphs::load(set, backend, settings.passes, settings.seed)?;
+        Ok(Agents::with_team(set, Box::new(team), settings))
     }
 
-    /// The agents of a set with other networks of the same shapes.
-    pub fn with_networks(
-        set: &ModelSet,
-        backend: Arc<dyn Backend>,
-        networks: Networks,
-        settings: AgentSettings,
-    ) -> Agents {
-        let manifest = set.manifest();
-        let dropout = &manifest.dropout;
-        let masks = DropoutMasks::new(
-            settings.seed,
-            AGENTS.len() as u32,
-            settings.passes,
-            dropout.widths,
-            dropout.probability,
-        );
-        let matrices = &manifest.feature_schema.matrices;
+    /// A team for the matrices of a set, having seen nothing.
+    pub fn with_team(set: &ModelSet, team: Box<dyn Team>, settings: AgentSettings) -> Agents {
+        let matrices = &set.manifest().feature_schema.matrices;
         let seen = MatrixKind::ALL.map(|kind| {
             let matrix = matrices.of(kind);
-            Seen { window: Window::new(matrix.rows, matrix.columns.len()), newest: 0, shown: 0 }
+            (Window::new(matrix.rows, matrix.columns.len()), 0)
         });
-        let width = |graph: &dyn crate::inference::Graph| graph.output(0).len();
-        let encodings = [&networks.structure, &networks.tactical, &networks.regime]
-            .map(|graph| vec![0.0; width(graph.as_ref())]);
         Agents {
             settings,
-            backend,
-            masks,
-            masked: 0,
-            temperature: manifest.calibration.temperature,
+            team,
             timeframe: matrices.tactical.timeframe,
             seen,
-            encodings,
             levels: Levels::NONE,
-            foreseen: None,
             warm_until: Timestamp::MIN,
             is_watching: false,
             record: None,
-            networks,
         }
     }
 
     /// Looks up what the encoders give instead of running them: it was computed beforehand from the
     /// same rows.
     pub fn foresee(&mut self, foreseen: Arc<Foreseen>) {
-        self.foreseen = Some(foreseen);
+        self.team.foresee(foreseen);
     }
 
     /// Thinks of nothing on bars that end by `time`: it only watches. What comes after is the same.
@@ -142,117 +99,42 @@ impl Agents {
         self.warm_until = time;
     }
 
-    /// Both stages.
-    fn think(&mut self, account: &Account, record: &mut DecisionRecord) -> Option<Decision> {
-        if let Err(reason) = self.look() {
-            record.reasons.add(reason);
-            return None;
-        }
-        let regime = &self.encodings[MatrixKind::Regime as usize];
-        record.regime[..regime.len()].copy_from_slice(regime);
-        record.regime_width = regime.len() as u8;
-        match self.decide(account, record) {
-            Ok(decision) => decision,
-            Err(Fault) => {
-                record.reasons.add(Reason::Fault);
-                None
-            }
-        }
-    }
-
-    /// Shows the networks every row that they have not seen.
-    fn look(&mut self) -> Result<(), Reason> {
-        let Agents { seen, networks, encodings, foreseen, .. } = self;
-        if seen.iter().any(|seen| seen.window.window().is_err()) {
-            return Err(Reason::NotReady);
-        }
-        for kind in MatrixKind::ALL {
-            let seen = &mut seen[kind as usize];
-            if seen.shown == seen.newest {
-                continue;
-            }
-            let window = seen.window.window().map_err(|_| Reason::NotReady)?;
-            if kind == MatrixKind::Context {
-                networks.show_matrix(kind, window);
-            } else {
-                let encoding = &mut encodings[kind as usize];
-                let foretold =
-                    foreseen.as_ref().map(|foreseen| foreseen.encoding(kind, seen.newest));
-                let numbers = match foretold {
-                    Some(foretold) => foretold,
-                    None => networks.encode(kind, window).ok(),
-                };
-                encoding.copy_from_slice(numbers.ok_or(Reason::Fault)?);
-                networks.show_matrix(kind, encoding);
-            }
-            seen.shown = seen.newest;
-        }
-        Ok(())
-    }
-
-    /// Lets the encoders see all rows of the next windows but the newest, which is not there yet.
-    fn encode_known(&mut self) {
-        // What was foreseen is not computed again.
-        if self.foreseen.is_some() {
-            return;
-        }
-        for kind in ENCODED {
-            let window = &self.seen[kind as usize].window;
-            if let Ok(whole) = window.window() {
-                let (_, width) = window.shape();
-                self.networks.prepare(kind, &whole[width..]);
-            }
-        }
-    }
-
-    /// Shows the core the masks of a question, unless it has them.
-    fn write_masks(&mut self, question: u64) {
-        if self.masked != question {
-            let masks = &self.masks;
-            self.networks.write_masks(|layer, mask| masks.fill(question, layer, mask));
-            self.masked = question;
-        }
-    }
-
-    /// The two stages on what the networks have seen.
+    /// Decides by a thought of the team. An error is what nothing can be done on.
     fn decide(
         &mut self,
         account: &Account,
         record: &mut DecisionRecord,
-    ) -> Result<Option<Decision>, Fault> {
-        self.write_masks(record.question);
-        let Agents { settings, networks, .. } = self;
-        networks.show_account(&account_inputs(account, settings.rules.max_position_size));
-        let opportunity = count_votes(networks.logits()?, self.temperature).ok_or(Fault)?;
-        record.opportunity = Some(opportunity);
-        settings.judge(&opportunity, account, record);
+    ) -> Result<Option<Decision>, Reason> {
+        if self.seen.iter().any(|(window, _)| window.window().is_err()) {
+            return Err(Reason::NotReady);
+        }
+        let Agents { settings, levels, team, .. } = self;
+        let (settings, rules) = (&*settings, &settings.rules);
+        let asked = Asked {
+            question: record.question,
+            account: account_inputs(account, rules.max_position_size),
+            volatility: volatility_input(levels, rules.tick_size),
+        };
+        let is_wanted = |vote: &Opportunity| settings.judge(vote, account).is_empty();
+        let thought = team.think(&asked, &is_wanted);
+        (record.regime, record.regime_width) = (thought.regime, thought.regime_width);
+        record.opportunity = thought.opportunity;
+        let opportunity = thought.opportunity.ok_or(Reason::Fault)?;
+        record.reasons = settings.judge(&opportunity, account);
         if !record.reasons.is_empty() {
             return Ok(None);
         }
-
-        let rules = &settings.rules;
-        let seen = [
-            if opportunity.direction == Target::Long { 1.0 } else { -1.0 },
-            opportunity.confidence,
-            opportunity.epistemic,
-            opportunity.agreement,
-        ];
-        let volatility = volatility_input(&self.levels, rules.tick_size);
-        let wish = networks.wish(&seen, volatility)?;
-        let proposal = match rules.propose(&wish, opportunity.direction, &self.levels, account) {
-            Ok(proposal) => proposal,
-            Err(reason) => {
-                record.reasons.add(reason);
-                return Ok(None);
-            }
-        };
+        let action = thought.action.ok_or(Reason::Fault)?;
+        let proposal = rules.propose(&action.wish, opportunity.direction, levels, account)?;
         record.proposal = Some(proposal);
-        let execute = networks.execute(&wish)?;
-        record.execute = Some(execute);
+        if !(0.0..=1.0).contains(&action.execute) {
+            return Err(Reason::Fault);
+        }
+        record.execute = Some(action.execute);
         if proposal.contracts == 0 {
             record.reasons.add(Reason::Risk);
         }
-        if execute < settings.gate_threshold {
+        if action.execute < settings.gate_threshold {
             record.reasons.add(Reason::Gate);
         }
         Ok(record.reasons.is_empty().then_some(Decision {
@@ -268,8 +150,9 @@ impl Agents {
 }
 
 impl AgentSettings {
-    /// Records why a vote is not an opportunity, if so.
-    fn judge(&self, vote: &Opportunity, account: &Account, record: &mut DecisionRecord) {
+    /// Returns why a vote is not an opportunity, if so.
+    fn judge(&self, vote: &Opportunity, account: &Account) -> Reasons {
+        let mut reasons = Reasons::NONE;
         let side = if vote.direction == Target::Long { Side::Buy } else { Side::Sell };
         // Each says what holds of an opportunity, so that NaN passes nothing.
         for (reason, holds) in [
@@ -279,9 +162,10 @@ impl AgentSettings {
             (Reason::Held, !account.holds(side)),
         ] {
             if !holds {
-                record.reasons.add(reason);
+                reasons.add(reason);
             }
         }
+        reasons
     }
 }
 
@@ -298,12 +182,15 @@ impl Strategy for Agents {
         self.levels = observation.levels;
         for kind in MatrixKind::ALL {
             let Some(row) = observation.row(kind) else { continue };
-            let seen = &mut self.seen[kind as usize];
-            if row.number != seen.newest + 1 {
-                seen.window.begin_anew();
+            let (window, newest) = &mut self.seen[kind as usize];
+            if row.number != *newest + 1 {
+                window.begin_anew();
             }
-            seen.window.push_with(row.is_warm, |cells| cells.copy_from_slice(row.cells));
-            seen.newest = row.number;
+            window.push_with(row.is_warm, |cells| cells.copy_from_slice(row.cells));
+            *newest = row.number;
+            if let Ok(window) = window.window() {
+                self.team.observe(kind, row.number, window);
+            }
         }
     }
 
@@ -314,9 +201,10 @@ impl Strategy for Agents {
         }
         let (bar_end, position) = (bar.end, account.position);
         let mut record = DecisionRecord { question, bar_end, position, ..DecisionRecord::EMPTY };
-        let backend = Arc::clone(&self.backend);
-        let mut decision = None;
-        backend.together(&mut || decision = self.think(account, &mut record));
+        let decision = self.decide(account, &mut record).unwrap_or_else(|reason| {
+            record.reasons.add(reason);
+            None
+        });
         self.record = Some(record);
         decision
     }
@@ -329,15 +217,11 @@ impl Strategy for Agents {
         if self.is_watching {
             return;
         }
-        let backend = Arc::clone(&self.backend);
-        backend.together(&mut || {
-            self.write_masks(question);
-            self.encode_known();
-        });
+        self.team.prepare(question);
     }
 
     fn backend(&self) -> Option<Arc<dyn Backend>> {
-        Some(Arc::clone(&self.backend))
+        self.team.backend()
     }
 
     fn restart(&mut self) {

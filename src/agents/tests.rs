@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -45,6 +45,10 @@ fn account() -> Account {
     }
 }
 
+fn observation_levels() -> Levels {
+    Levels { average_true_range: 4.0, ..Levels::NONE }
+}
+
 /// A row of every matrix, made up.
 fn observation(random: &mut Random, number: u64) -> Observation {
     let mut observation = Observation::EMPTY;
@@ -53,7 +57,7 @@ fn observation(random: &mut Random, number: u64) -> Observation {
         let cells: Vec<f32> = (0..width).map(|_| random.unit() as f32 * 6.0 - 3.0).collect();
         observation.add(kind, number, true, &cells);
     }
-    observation.levels = Levels { average_true_range: 4.0, ..Levels::NONE };
+    observation.levels = observation_levels();
     observation
 }
 
@@ -358,22 +362,82 @@ impl Backend for Here {
     }
 }
 
-/// Returns networks of six graphs: each output's numbers, taken round and round, and which of them
-/// fails.
-fn saying(numbers: &[f32], fails: Option<usize>) -> Networks {
+/// Returns six graphs: each output's numbers, taken round and round, and which of them fails.
+fn saying(numbers: &[f32], fails: Option<usize>) -> [Box<dyn Graph>; 6] {
     let mut next = numbers.iter().copied().cycle();
     let mut graph = |place: usize, inputs: &[usize], outputs: &[usize]| -> Box<dyn Graph> {
         let outputs = outputs.iter().map(|&size| next.by_ref().take(size).collect()).collect();
         let inputs = inputs.iter().map(|&size| vec![0.0; size]).collect();
         Box::new(Says { inputs, outputs, fails: fails == Some(place) })
     };
-    Networks {
-        structure: graph(0, &[48 * 8], &[64]),
-        tactical: graph(1, &[60 * 7], &[64]),
-        regime: graph(2, &[100 * 12], &[8]),
-        core: graph(3, &[64, 64, 8, 5, 5, 9 * 256, 9 * 128], &[27]),
-        risk: graph(4, &[8, 4, 1, 5, 5], &[1, 1, 1]),
-        gate: graph(5, &[64, 64, 8, 5, 5, 4, 3], &[1]),
+    [
+        graph(0, &[48 * 8], &[64]),
+        graph(1, &[60 * 7], &[64]),
+        graph(2, &[100 * 12], &[8]),
+        graph(3, &[64, 64, 8, 5, 5, 9 * 256, 9 * 128], &[27]),
+        graph(4, &[8, 4, 1, 5, 5], &[1, 1, 1]),
+        graph(5, &[64, 64, 8, 5, 5, 4, 3], &[1]),
+    ]
+}
+
+/// Thinks the same of everything, and keeps what it is shown.
+struct Fixed {
+    thought: Thought,
+    seen: Arc<Mutex<Vec<(MatrixKind, u64, usize)>>>,
+}
+
+impl Team for Fixed {
+    fn observe(&mut self, matrix: MatrixKind, newest: u64, window: &[f32]) {
+        self.seen.lock().unwrap().push((matrix, newest, window.len()));
+    }
+    fn think(&mut self, asked: &Asked, _: &IsWanted<'_>) -> Thought {
+        assert_eq!(
+            asked.volatility,
+            volatility_input(&observation_levels(), settings().rules.tick_size)
+        );
+        self.thought
+    }
+    fn backend(&self) -> Option<Arc<dyn Backend>> {
+        None
+    }
+}
+
+/// A team that acts on every opportunity, as a device does, decides what graphs decide one by one.
+#[test]
+fn a_team_is_shown_whole_windows_and_its_thought_is_held_against_thresholds_and_rules() {
+    let opportunity = ask(&mut ready(built_in(settings())), 1, &account()).1.opportunity;
+    let action = Action { wish: Wish { size: 1.0, stop: 1.0, reward: 2.0 }, execute: 0.5 };
+    let whole = Thought { opportunity, action: Some(action), ..Thought::NONE };
+    let decide = |thought: Thought, settings: AgentSettings| {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let team = Box::new(Fixed { thought, seen: Arc::clone(&seen) });
+        let mut agents = ready(Agents::with_team(&SET, team, settings));
+        let (decision, record) = ask(&mut agents, 1, &account());
+        let seen = seen.lock().unwrap().clone();
+        (decision.is_some(), record.reasons.iter().collect::<Vec<_>>(), seen)
+    };
+    let (is_decided, reasons, seen) = decide(whole, settings());
+    assert!(is_decided && reasons.is_empty());
+    // A window each for the rows from the one that makes it whole on.
+    for (matrix, rows, cells) in [
+        (MatrixKind::Structure, 48, 48 * 8),
+        (MatrixKind::Tactical, 60, 60 * 7),
+        (MatrixKind::Regime, 100, 100 * 12),
+        (MatrixKind::Context, 1, 5),
+    ] {
+        let of = seen.iter().filter(|(kind, ..)| *kind == matrix).map(|&(_, row, len)| (row, len));
+        assert!(of.eq((rows..=100).map(|row| (row, cells))), "{matrix:?}");
+    }
+    let failing = Action { execute: f32::NAN, ..action };
+    let strict = AgentSettings { confidence_threshold: 1.0, ..settings() };
+    for (thought, settings, reason) in [
+        (Thought::NONE, settings(), Reason::Fault),
+        (Thought { action: None, ..whole }, settings(), Reason::Fault),
+        (Thought { action: Some(failing), ..whole }, settings(), Reason::Fault),
+        (whole, strict, Reason::Confidence),
+    ] {
+        let (is_decided, reasons, _) = decide(thought, settings);
+        assert_eq!((is_decided, reasons), (false, vec![reason]));
     }
 }
 
@@ -436,8 +500,8 @@ proptest! {
         let mut changed = settings();
         changed.rules.max_risk_per_trade = share;
         changed.rules.max_position_size = most;
-        let backend: Arc<dyn Backend> = Arc::new(Here);
-        let mut agents = Agents::with_networks(&SET, backend, saying(&numbers, fails), changed);
+        let team = ByGraphs::new(&SET, Arc::new(Here), saying(&numbers, fails), 3, 5);
+        let mut agents = Agents::with_team(&SET, Box::new(team), changed);
         let mut random = Random::new(1, 0);
         for number in 1..=100 {
             let mut row = observation(&mut random, number);

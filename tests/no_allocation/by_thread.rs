@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use algospace_hft::agents::model_set::ModelSet;
-use algospace_hft::agents::{AgentSettings, Agents, Networks, RiskRules, STRONG_NODE};
+use algospace_hft::agents::{AgentSettings, Agents, ByGraphs, RiskRules, STRONG_NODE};
 use algospace_hft::engine::{Action, Output, Sink};
 use algospace_hft::execution::{
     Account, Bracket, Decision, ExitReason, LimitFill, OrderKind, Slippage, Target,
@@ -267,14 +267,14 @@ fn a_decision_of_the_agents_allocates_nothing_but_what_its_backend_does() {
         let ones = |sizes: &[usize]| sizes.iter().map(|&size| vec![1.0; size]).collect();
         Box::new(Still { inputs: ones(inputs), outputs: ones(outputs) })
     };
-    let networks = Networks {
-        structure: still(&[48 * 8], &[64]),
-        tactical: still(&[60 * 7], &[64]),
-        regime: still(&[100 * 12], &[8]),
-        core: still(&[64, 64, 8, 5, 5, 90 * 256, 90 * 128], &[270]),
-        risk: still(&[8, 4, 1, 5, 5], &[1, 1, 1]),
-        gate: still(&[64, 64, 8, 5, 5, 4, 3], &[1]),
-    };
+    let graphs = [
+        still(&[48 * 8], &[64]),
+        still(&[60 * 7], &[64]),
+        still(&[100 * 12], &[8]),
+        still(&[64, 64, 8, 5, 5, 90 * 256, 90 * 128], &[270]),
+        still(&[8, 4, 1, 5, 5], &[1, 1, 1]),
+        still(&[64, 64, 8, 5, 5, 4, 3], &[1]),
+    ];
     let es = Instrument::built_in("ES").unwrap();
     let settings = AgentSettings {
         passes: 30,
@@ -292,8 +292,8 @@ fn a_decision_of_the_agents_allocates_nothing_but_what_its_backend_does() {
         },
     };
     let set = ModelSet::built_in().unwrap();
-    let backend = std::sync::Arc::new(Here);
-    let mut agents = Agents::with_networks(&set, backend, networks, settings);
+    let team = ByGraphs::new(&set, std::sync::Arc::new(Here), graphs, 30, 1);
+    let mut agents = Agents::with_team(&set, Box::new(team), settings);
     let account = Account {
         last_price: price(400_000),
         equity: Money::from_dollars(100_000),
