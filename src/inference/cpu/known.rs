@@ -1,5 +1,5 @@
-//! Which graphs the kernels of this backend compute: those whose nodes are exactly the ones that
-//! are looked for.
+//! Which graphs have kernels of their own: those whose nodes are exactly the ones that are looked
+//! for.
 
 use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, TensorProto};
 
@@ -24,6 +24,8 @@ pub(super) struct PassesGraph {
     pub passes: Passes,
     /// The value that goes into them.
     pub hidden: String,
+    /// The number of nodes that give it.
+    pub head: usize,
     /// The inputs with the masks.
     pub masks: [String; 2],
 }
@@ -125,10 +127,10 @@ pub(super) fn passes(graph: &GraphProto) -> Option<PassesGraph> {
         &floats(graph, logits)?,
         &floats(graph, logits_bias?)?,
     )?;
-    Some(PassesGraph { passes, hidden: tail[0].input.first()?.clone(), masks })
+    Some(PassesGraph { passes, hidden: tail[0].input.first()?.clone(), head: first, masks })
 }
 
-fn is(node: &NodeProto, kind: &str) -> bool {
+pub(super) fn is(node: &NodeProto, kind: &str) -> bool {
     node.op_type.as_deref() == Some(kind) && node.domain.as_deref().unwrap_or("").is_empty()
 }
 
@@ -136,24 +138,31 @@ fn is_input(graph: &GraphProto, name: &str) -> bool {
     graph.input.iter().any(|input| input.name.as_deref() == Some(name))
 }
 
-fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a rten_onnx::onnx::AttributeProto> {
+pub(super) fn attribute<'a>(
+    node: &'a NodeProto,
+    name: &str,
+) -> Option<&'a rten_onnx::onnx::AttributeProto> {
     node.attribute.iter().find(|attribute| attribute.name.as_deref() == Some(name))
 }
 
-fn int(node: &NodeProto, name: &str) -> Option<i64> {
+pub(super) fn int(node: &NodeProto, name: &str) -> Option<i64> {
     attribute(node, name)?.i
 }
 
-fn ints<'a>(node: &'a NodeProto, name: &str) -> Option<&'a [i64]> {
+pub(super) fn float(node: &NodeProto, name: &str) -> Option<f32> {
+    attribute(node, name)?.f
+}
+
+pub(super) fn ints<'a>(node: &'a NodeProto, name: &str) -> Option<&'a [i64]> {
     attribute(node, name).map(|attribute| attribute.ints.as_slice())
 }
 
-fn initializer<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a TensorProto> {
+pub(super) fn initializer<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a TensorProto> {
     graph.initializer.iter().find(|tensor| tensor.name.as_deref() == Some(name))
 }
 
 /// An initializer's 32-bit floats.
-fn floats(graph: &GraphProto, name: &str) -> Option<Vec<f32>> {
+pub(super) fn floats(graph: &GraphProto, name: &str) -> Option<Vec<f32>> {
     let tensor = initializer(graph, name)?;
     (tensor.data_type == Some(DataType::FLOAT)).then_some(())?;
     let Some(raw) = &tensor.raw_data else { return Some(tensor.float_data.clone()) };
@@ -162,7 +171,7 @@ fn floats(graph: &GraphProto, name: &str) -> Option<Vec<f32>> {
 }
 
 /// A tensor's 64-bit whole numbers.
-fn whole(tensor: &TensorProto) -> Option<Vec<i64>> {
+pub(super) fn whole(tensor: &TensorProto) -> Option<Vec<i64>> {
     (tensor.data_type == Some(DataType::INT64)).then_some(())?;
     let Some(raw) = &tensor.raw_data else { return Some(tensor.int64_data.clone()) };
     let number = |bytes: &[u8]| bytes.try_into().map(i64::from_le_bytes);

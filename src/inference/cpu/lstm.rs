@@ -13,13 +13,19 @@ use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp, SimdUnaryOp};
 use rten_vecmath::{Sigmoid, Tanh};
 
+use super::product::{self, DEPTH, Sizes};
+
 /// Gates of a cell: input, output, forget, cell.
 const GATES: usize = 4;
 
 /// Windows that share each load of a weight.
 const TOGETHER: usize = 6;
 
-/// Weights of an LSTM, by number of the input or hidden unit and then by gate and unit.
+/// Groups of windows that share each panel of weights: as many as leave it in the nearest cache.
+const GROUPS: usize = 2;
+
+/// Weights of an LSTM, packed: panels of gates and units, each by number of the input or hidden
+/// unit.
 pub(super) struct Lstm {
     columns: usize,
     hidden: usize,
@@ -36,9 +42,6 @@ pub(super) struct Scratch {
 }
 
 impl Lstm {
-    /// Most columns and hidden units that a sum runs over in one piece, here as in rten.
-    const MOST: usize = 256;
-
     /// An LSTM of ONNX's tensors: `W` [1, 4 × hidden, columns], `R` [1, 4 × hidden, hidden], `B`
     /// [1, 8 × hidden];
     /// `None` where the sizes do not suit the kernel.
@@ -50,8 +53,8 @@ impl Lstm {
         b: &[f32],
     ) -> Option<Lstm> {
         let width = GATES * hidden;
-        let fits = (1..=Self::MOST).contains(&columns)
-            && (1..=Self::MOST).contains(&hidden)
+        let fits = (1..=DEPTH).contains(&columns)
+            && (1..=DEPTH).contains(&hidden)
             && hidden.is_multiple_of(32)
             && w.len() == width * columns
             && r.len() == width * hidden
@@ -60,8 +63,8 @@ impl Lstm {
         Some(Lstm {
             columns,
             hidden,
-            input: transposed(w, columns),
-            recurrent: transposed(r, hidden),
+            input: packed(w, columns, width),
+            recurrent: packed(r, hidden, width),
             input_bias: input_bias.to_vec(),
             recurrent_bias: recurrent_bias.to_vec(),
         })
@@ -92,22 +95,26 @@ impl Lstm {
         let window = rows * self.columns;
         assert_eq!(windows.len() * self.hidden, hidden.len() * window);
         assert_eq!(hidden.len(), cell.len());
-        scratch.gates.resize(TOGETHER * GATES * self.hidden, 0.0);
-        let states = hidden.chunks_mut(TOGETHER * self.hidden);
-        let cells = cell.chunks_mut(TOGETHER * self.hidden);
-        for ((windows, hidden), cell) in windows.chunks(TOGETHER * window).zip(states).zip(cells) {
+        let most = GROUPS * TOGETHER;
+        scratch.gates.resize(most * GATES * self.hidden, 0.0);
+        let states = hidden.chunks_mut(most * self.hidden);
+        let cells = cell.chunks_mut(most * self.hidden);
+        for ((windows, hidden), cell) in windows.chunks(most * window).zip(states).zip(cells) {
             let gates = &mut scratch.gates;
             Run { lstm: self, rows, windows, hidden, cell, gates }.dispatch();
         }
     }
 }
 
-/// Rows of `width` numbers as columns.
-fn transposed(numbers: &[f32], width: usize) -> Vec<f32> {
-    (0..width).flat_map(|column| numbers.iter().skip(column).step_by(width).copied()).collect()
+/// A matrix of which the columns are given, of `depth` numbers, packed.
+fn packed(numbers: &[f32], depth: usize, columns: usize) -> Vec<f32> {
+    let mut packed = Vec::new();
+    let sizes = Sizes { rows: 1, depth, columns };
+    product::pack(numbers, [1, depth], sizes, product::lanes(), &mut packed);
+    packed
 }
 
-/// Up to [`TOGETHER`] windows.
+/// Up to [`GROUPS`] × [`TOGETHER`] windows.
 struct Run<'a> {
     lstm: &'a Lstm,
     rows: usize,
@@ -122,72 +129,97 @@ impl SimdOp for Run<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
+        // As many sums at once as there are registers for, and enough that none waits for its last
+        // addition.
+        if isa.f32().len() == 16 {
+            self.run::<I, 4, 2>(isa);
+        } else {
+            self.run::<I, 2, 4>(isa);
+        }
+    }
+}
+
+impl Run<'_> {
+    /// All rows, with panels of `V` vectors, `P` of them at once for a window alone.
+    #[inline(always)]
+    fn run<I: Isa, const V: usize, const P: usize>(self, isa: I) {
         let Run { lstm, rows, windows, hidden, cell, gates } = self;
         let (units, window) = (lstm.hidden, rows * lstm.columns);
         let width = GATES * units;
-        if hidden.len() == TOGETHER * units {
-            for row in 0..rows {
-                let input = &windows[row * lstm.columns..];
-                // As many sums at once as there are registers for.
-                if isa.f32().len() == 16 {
-                    sum_gates::<I, TOGETHER, 4>(isa, lstm, (input, window), hidden, gates);
-                } else {
-                    sum_gates::<I, TOGETHER, 2>(isa, lstm, (input, window), hidden, gates);
-                }
-                for one in 0..TOGETHER {
-                    let (hidden, cell) = (&mut hidden[one * units..], &mut cell[one * units..]);
-                    step(isa, units, &gates[one * width..][..width], hidden, cell);
+        let panels = width / (V * isa.f32().len());
+        let grouped = hidden.len() / (TOGETHER * units) * TOGETHER;
+        for row in 0..rows {
+            for panel in 0..panels {
+                for first in (0..grouped).step_by(TOGETHER) {
+                    let input = &windows[first * window + row * lstm.columns..];
+                    let hidden = &hidden[first * units..];
+                    let gates = &mut gates[first * width..];
+                    sum_gates::<I, TOGETHER, V, 1>(
+                        isa,
+                        lstm,
+                        panel,
+                        (input, window),
+                        hidden,
+                        gates,
+                    );
                 }
             }
-            return;
+            for one in 0..grouped {
+                let (hidden, cell) = (&mut hidden[one * units..], &mut cell[one * units..]);
+                step(isa, units, &gates[one * width..][..width], hidden, cell);
+            }
         }
         let states = hidden.chunks_exact_mut(units).zip(cell.chunks_exact_mut(units));
-        for (window, (hidden, cell)) in windows.chunks_exact(window).zip(states) {
+        for (window, (hidden, cell)) in windows.chunks_exact(window).zip(states).skip(grouped) {
             for row in window.chunks_exact(lstm.columns) {
-                // Eight sums at once, since each waits for its last addition.
-                sum_gates::<I, 1, 8>(isa, lstm, (row, 0), hidden, gates);
-                step(isa, units, gates, hidden, cell);
+                for panel in (0..panels).step_by(P) {
+                    sum_gates::<I, 1, V, P>(isa, lstm, panel, (row, 0), hidden, gates);
+                }
+                step(isa, units, &gates[..width], hidden, cell);
             }
         }
     }
 }
 
-/// Sums what every gate of `N` windows gets from its row and its hidden state, `V` vectors at a
-/// time. Rows are
-/// `stride` apart.
+/// Sums what the gates of `P` panels of `V` vectors get, in each of `N` windows, from its row and
+/// its hidden state. Rows are `stride` apart.
 #[inline(always)]
-fn sum_gates<I: Isa, const N: usize, const V: usize>(
+fn sum_gates<I: Isa, const N: usize, const V: usize, const P: usize>(
     isa: I,
     lstm: &Lstm,
+    first: usize,
     (rows, stride): (&[f32], usize),
     hidden: &[f32],
     gates: &mut [f32],
 ) {
     let ops = isa.f32();
-    let width = GATES * lstm.hidden;
-    let lanes = ops.len();
-    let mut first = 0;
-    while first < width {
-        let mut inputs = [[ops.zero(); V]; N];
-        for column in 0..lstm.columns {
-            let weights = &lstm.input[column * width + first..][..V * lanes];
-            accumulate(isa, weights, |one| rows[one * stride + column], &mut inputs);
+    let (columns, units) = (lstm.columns, lstm.hidden);
+    let width = V * ops.len();
+    let mut inputs = [[[ops.zero(); V]; N]; P];
+    for column in 0..columns {
+        for p in 0..P {
+            let weights = &lstm.input[((first + p) * columns + column) * width..][..width];
+            accumulate(isa, weights, |one| rows[one * stride + column], &mut inputs[p]);
         }
-        let mut states = [[ops.zero(); V]; N];
-        for unit in 0..lstm.hidden {
-            let weights = &lstm.recurrent[unit * width + first..][..V * lanes];
-            accumulate(isa, weights, |one| hidden[one * lstm.hidden + unit], &mut states);
+    }
+    let mut states = [[[ops.zero(); V]; N]; P];
+    for unit in 0..units {
+        for p in 0..P {
+            let weights = &lstm.recurrent[((first + p) * units + unit) * width..][..width];
+            accumulate(isa, weights, |one| hidden[one * units + unit], &mut states[p]);
         }
-        for one in 0..N {
-            for v in 0..V {
-                let place = first + v * lanes;
-                let bias = ops.load(&lstm.input_bias[place..]);
-                let sum = ops.add(ops.add(inputs[one][v], bias), states[one][v]);
-                let sum = ops.add(sum, ops.load(&lstm.recurrent_bias[place..]));
-                ops.store(sum, &mut gates[one * width + place..]);
+    }
+    for p in 0..P {
+        for v in 0..V {
+            let place = (first + p) * width + v * ops.len();
+            let bias = ops.load(&lstm.input_bias[place..]);
+            let recurrent_bias = ops.load(&lstm.recurrent_bias[place..]);
+            for one in 0..N {
+                let sum = ops.add(ops.add(inputs[p][one][v], bias), states[p][one][v]);
+                let sum = ops.add(sum, recurrent_bias);
+                ops.store(sum, &mut gates[one * GATES * units + place..]);
             }
         }
-        first += V * lanes;
     }
 }
 

@@ -1,9 +1,10 @@
-//! The embedded backend: rten on one thread, with kernels of its own for the two graphs that take
-//! the most time.
+//! The embedded backend: kernels of its own for the nodes that model sets have, rten for all others.
 
 mod known;
 mod lstm;
 mod passes;
+mod plan;
+mod product;
 
 use std::sync::Arc;
 
@@ -19,15 +20,15 @@ const NAME: &str = "cpu";
 /// A model, its inputs and its outputs.
 type Opened = (Model, Vec<Bound>, Vec<Bound>);
 
-/// Runs graphs on one thread of its own, by rten.
+/// Runs graphs on one thread of its own.
+///
+/// An LSTM, in one piece or in two, and the passes of the core have kernels; other graphs are steps
+/// over buffers ([`plan`]). All of that allocates nothing in a run, and gives the bits that rten
+/// gives on whole windows. A graph with any other node is rten's.
 ///
 /// rten runs everything inside a thread pool. With one thread in it no work is split, and
 /// [`Backend::together`] hands several runs over at once. What remains: some allocations a run (its
 /// inputs and outputs, and what an operator gives when rten's pool has none of that size).
-///
-/// An LSTM, in one piece or in two, and the passes of the core are computed by kernels instead,
-/// which give the same bits as rten gives on whole windows and allocate nothing. They skip what is
-/// multiplied by 0, and take several windows at once. A graph of any other form is rten's.
 ///
 /// rten's loader is not made for hostile bytes: on some damaged files it never ends. Model sets
 /// hold every file's hash, and no file is loaded that does not have it.
@@ -49,11 +50,17 @@ impl Cpu {
         Cpu { has_kernels: false, ..Cpu::new() }
     }
 
-    /// Returns whether a kernel computes a graph, or the end of it.
+    /// Returns whether kernels compute all of a graph.
     #[cfg(test)]
-    pub(super) fn has_kernel(onnx: &[u8]) -> bool {
-        let graph = known::read(onnx).unwrap();
-        known::lstm(&graph).is_some() || known::passes(&graph).is_some()
+    pub(super) fn has_kernels_for(onnx: &[u8], signature: &Signature) -> bool {
+        known::read(onnx).is_some_and(|graph| {
+            LstmRun::of(&graph, signature, 1).is_some() || Planned::of(&graph, signature).is_some()
+        })
+    }
+
+    /// Reads a file, if kernels may compute it.
+    fn known(&self, onnx: &[u8]) -> Option<GraphProto> {
+        if self.has_kernels { known::read(onnx) } else { None }
     }
 
     /// Loads a file into rten, which checks it, and makes room for its inputs and outputs.
@@ -92,17 +99,17 @@ impl Backend for Cpu {
 
     fn load(&self, onnx: &[u8], signature: &Signature) -> Result<Box<dyn Graph>, InferenceError> {
         let (model, inputs, outputs) = self.open(onnx, signature)?;
-        let known = if self.has_kernels { known::read(onnx) } else { None };
-        if let Some(run) = known.as_ref().and_then(|graph| LstmRun::of(graph, signature, 1)) {
-            return Ok(Box::new(CpuGraph { inputs, outputs, run }));
+        if let Some(graph) = self.known(onnx) {
+            if let Some(run) = LstmRun::of(&graph, signature, 1) {
+                return Ok(Box::new(CpuGraph { inputs, outputs, run }));
+            }
+            if let Some(run) = Planned::of(&graph, signature) {
+                return Ok(Box::new(CpuGraph { inputs, outputs, run }));
+            }
         }
-        let masked = known.as_ref().and_then(|graph| Masked::of(graph, signature, &model));
         let ids = outputs.iter().map(|output| output.id).collect();
-        let rten = Rten { model, pool: Arc::clone(&self.pool), ids };
-        Ok(match masked {
-            Some(masked) => Box::new(CpuGraph { inputs, outputs, run: (rten, masked) }),
-            None => Box::new(CpuGraph { inputs, outputs, run: rten }),
-        })
+        let run = Rten { model, pool: Arc::clone(&self.pool), ids };
+        Ok(Box::new(CpuGraph { inputs, outputs, run }))
     }
 
     fn load_many(
@@ -115,8 +122,7 @@ impl Backend for Cpu {
         for bound in inputs.iter_mut().chain(&mut outputs) {
             bound.numbers.resize(count * bound.numbers.len(), 0.0);
         }
-        let known = if self.has_kernels { known::read(onnx) } else { None };
-        let run = known.and_then(|graph| LstmRun::of(&graph, signature, count));
+        let run = self.known(onnx).and_then(|graph| LstmRun::of(&graph, signature, count));
         Ok(run.map(|run| -> Box<dyn Graph> { Box::new(CpuGraph { inputs, outputs, run }) }))
     }
 
@@ -170,20 +176,17 @@ struct Rten {
 }
 
 impl Rten {
-    /// The values of some nodes, from these inputs.
-    fn values<'a>(
-        &self,
-        inputs: impl Iterator<Item = &'a Bound>,
-        ids: &[NodeId],
-    ) -> Result<Vec<Tensor<f32>>, InferenceError> {
+    /// The outputs, from these inputs.
+    fn values(&self, inputs: &[Bound]) -> Result<Vec<Tensor<f32>>, InferenceError> {
         let inputs = inputs
+            .iter()
             .map(|input| {
                 let view = TensorView::from_data(input.shape.as_slice(), input.numbers.as_slice());
                 (input.id, ValueOrView::from(view))
             })
             .collect();
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.pool)));
-        let values = self.model.run(inputs, ids, Some(options));
+        let values = self.model.run(inputs, &self.ids, Some(options));
         let floats = |value: Value| {
             let tensor = value.into_tensor::<f32>();
             tensor.ok_or_else(|| failed("an output is not of 32-bit floats".to_owned()))
@@ -194,7 +197,7 @@ impl Rten {
 
 impl Run for Rten {
     fn run(&mut self, inputs: &[Bound], outputs: &mut [Bound]) -> Result<(), InferenceError> {
-        let values = self.values(inputs.iter(), &self.ids)?;
+        let values = self.values(inputs)?;
         for (output, tensor) in outputs.iter_mut().zip(values) {
             if tensor.shape() != output.shape.as_slice() {
                 let shape = tensor.shape();
@@ -287,52 +290,66 @@ impl Run for LstmRun {
     }
 }
 
-/// The part that our kernel computes, behind the first mask.
+/// A graph as steps, and the passes behind it, if it is a core.
+struct Planned {
+    plan: plan::Plan,
+    masked: Option<Masked>,
+}
+
+/// What a kernel computes behind the first mask.
 struct Masked {
     passes: passes::Passes,
-    /// The value that rten computes for it.
-    hidden: NodeId,
     masks: [usize; 2],
-    /// The first layer by agent and unit.
-    first: Vec<f32>,
     scratch: passes::Scratch,
 }
 
+impl Planned {
+    /// The graph, if all of its nodes are known.
+    fn of(graph: &GraphProto, signature: &Signature) -> Option<Planned> {
+        let Signature { inputs, outputs } = signature;
+        if let Some(known) = known::passes(graph) {
+            let (nodes, hidden) = (&graph.node[..known.head], known.hidden.clone());
+            let (masked, agents) = Masked::of(known, signature)?;
+            let wanted = [(hidden.as_str(), agents * masked.passes.widths()[0])];
+            let plan = plan::Plan::of(graph, nodes, inputs, &wanted)?;
+            return Some(Planned { plan, masked: Some(masked) });
+        }
+        let wanted: Vec<_> = outputs.iter().map(|one| (one.name.as_str(), one.len())).collect();
+        let plan = plan::Plan::of(graph, &graph.node, inputs, &wanted)?;
+        Some(Planned { plan, masked: None })
+    }
+}
+
 impl Masked {
-    /// The passes, if the graph ends with them.
-    fn of(graph: &GraphProto, signature: &Signature, model: &Model) -> Option<Masked> {
-        let known::PassesGraph { passes, hidden, masks: [first, second] } = known::passes(graph)?;
-        let places = [place(&signature.inputs, &first)?, place(&signature.inputs, &second)?];
+    /// The passes and the number of agents, if the signature is theirs.
+    fn of(known: known::PassesGraph, signature: &Signature) -> Option<(Masked, usize)> {
+        let known::PassesGraph { passes, masks: [first, second], .. } = known;
+        let masks = [place(&signature.inputs, &first)?, place(&signature.inputs, &second)?];
         let [from, to, classes] = passes.widths();
         let wanted = |shape: &TensorShape, width| match *shape.shape.as_slice() {
             [agents, passes, found] if found == width => Some((agents, passes)),
             _ => None,
         };
-        let masked = wanted(&signature.inputs[places[0]], from)?;
-        let is_whole = wanted(&signature.inputs[places[1]], to) == Some(masked)
+        let masked = wanted(&signature.inputs[masks[0]], from)?;
+        let scratch = passes::Scratch::default();
+        let is_whole = wanted(&signature.inputs[masks[1]], to) == Some(masked)
             && signature.outputs.len() == 1
             && wanted(&signature.outputs[0], classes) == Some(masked);
-        let hidden = model.find_node(&hidden)?;
-        is_whole.then(|| Masked {
-            passes,
-            hidden,
-            masks: places,
-            first: vec![0.0; masked.0 * from],
-            scratch: passes::Scratch::default(),
-        })
+        is_whole.then_some((Masked { passes, masks, scratch }, masked.0))
     }
 }
 
-impl Run for (Rten, Masked) {
+impl Run for Planned {
     fn run(&mut self, inputs: &[Bound], outputs: &mut [Bound]) -> Result<(), InferenceError> {
-        let (rten, Masked { passes, hidden, masks, first, scratch }) = self;
-        let unmasked = inputs.iter().enumerate().filter(|(place, _)| !masks.contains(place));
-        let values = rten.values(unmasked.map(|(_, input)| input), &[*hidden])?;
-        let wrong = || failed("the first layer has another shape".to_owned());
-        let value = values.first().filter(|value| value.len() == first.len()).ok_or_else(wrong)?;
-        for (number, &given) in first.iter_mut().zip(value.iter()) {
-            *number = given;
-        }
+        let Planned { plan, masked } = self;
+        plan.run(inputs);
+        let Some(Masked { passes, masks, scratch }) = masked else {
+            for (index, output) in outputs.iter_mut().enumerate() {
+                output.numbers.copy_from_slice(plan.output(index, inputs));
+            }
+            return Ok(());
+        };
+        let first = plan.output(0, inputs);
         if !first.iter().all(|number| number.is_finite()) {
             outputs[0].numbers.fill(f32::NAN);
             return Ok(());

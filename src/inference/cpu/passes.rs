@@ -13,15 +13,13 @@ use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 
 use super::lstm::accumulate;
-
-/// The widest layer that a sum runs over in one piece, here as in rten.
-const MOST: usize = 256;
+use super::product::{self, DEPTH, Sizes};
 
 /// Weights of the two layers.
 pub(super) struct Passes {
     /// Widths of the layers, and classes.
     widths: [usize; 3],
-    /// By unit of the first layer, then of the second.
+    /// Packed: panels of units of the second layer, each by unit of the first.
     second: Vec<f32>,
     second_bias: Vec<f32>,
     /// By unit of the second layer, then by class, padded to a vector.
@@ -53,8 +51,8 @@ impl Passes {
         logits_bias: &[f32],
     ) -> Option<Passes> {
         let [from, to, classes] = widths;
-        let fits = (1..=MOST).contains(&from)
-            && (1..=MOST).contains(&to)
+        let fits = (1..=DEPTH).contains(&from)
+            && (1..=DEPTH).contains(&to)
             && from.is_multiple_of(Self::LANES)
             && to.is_multiple_of(4 * Self::LANES)
             && (1..=4).contains(&classes)
@@ -67,7 +65,7 @@ impl Passes {
         };
         fits.then(|| Passes {
             widths,
-            second: second.to_vec(),
+            second: packed(second, from, to),
             second_bias: second_bias.to_vec(),
             logits: logits.chunks_exact(classes).flat_map(padded).collect(),
             logits_bias: padded(logits_bias),
@@ -106,6 +104,14 @@ impl Passes {
     }
 }
 
+/// The weights of the second layer in panels.
+fn packed(weights: &[f32], from: usize, to: usize) -> Vec<f32> {
+    let mut packed = Vec::new();
+    let sizes = Sizes { rows: 1, depth: from, columns: to };
+    product::pack(weights, [to, 1], sizes, product::lanes(), &mut packed);
+    packed
+}
+
 /// One agent's passes.
 struct Run<'a> {
     layers: &'a Passes,
@@ -134,17 +140,11 @@ impl SimdOp for Run<'_> {
         }
         let layer = Layer { layers, active };
         // As many sums at once as there are registers for.
-        let whole = if ops.len() == Passes::LANES {
-            layer.apply_all::<I, 5, 4>(isa, first, masks.1, second)
+        if ops.len() == Passes::LANES {
+            layer.apply_all::<I, 5, 4>(isa, first, masks.1, second);
         } else {
-            layer.apply_all::<I, 6, 2>(isa, first, masks.1, second)
-        };
-        layer.apply_all::<I, 1, 4>(
-            isa,
-            &first[whole * from..],
-            &masks.1[whole * to..],
-            &mut second[whole * to..],
-        );
+            layer.apply_all::<I, 6, 2>(isa, first, masks.1, second);
+        }
         let mut passes = second.chunks_exact(4 * to).zip(logits.chunks_exact_mut(4 * classes));
         for (units, logits) in &mut passes {
             layers.logits_of::<I, 4>(isa, units, logits);
@@ -164,7 +164,8 @@ struct Layer<'a> {
 }
 
 impl Layer<'_> {
-    /// The second layer in as many passes as `N` divides; returns how many.
+    /// The second layer in all passes, masked: `N` passes and `V` vectors at a time. A panel of
+    /// weights serves all passes before the next, so that it remains in the nearest cache.
     #[inline(always)]
     fn apply_all<I: Isa, const N: usize, const V: usize>(
         &self,
@@ -172,42 +173,62 @@ impl Layer<'_> {
         units: &[f32],
         mask: &[f32],
         out: &mut [f32],
-    ) -> usize {
+    ) {
         let [from, to, _] = self.layers.widths;
-        let whole = units.len() / (N * from) * N;
-        for pass in (0..whole).step_by(N) {
-            let units = &units[pass * from..][..N * from];
-            let mask = &mask[pass * to..][..N * to];
-            self.apply::<I, N, V>(isa, units, mask, &mut out[pass * to..][..N * to]);
+        let width = V * isa.f32().len();
+        let (passes, whole) = (units.len() / from, units.len() / (N * from) * N);
+        for (panel, weights) in self.layers.second.chunks_exact(from * width).enumerate() {
+            let first = panel * width;
+            for pass in (0..whole).step_by(N) {
+                let (units, place) = (&units[pass * from..], pass * to + first);
+                self.apply::<I, N, V>(
+                    isa,
+                    weights,
+                    units,
+                    (&mask[place..], &mut out[place..]),
+                    first,
+                );
+            }
+            for pass in whole..passes {
+                let (units, place) = (&units[pass * from..], pass * to + first);
+                self.apply::<I, 1, V>(
+                    isa,
+                    weights,
+                    units,
+                    (&mask[place..], &mut out[place..]),
+                    first,
+                );
+            }
         }
-        whole
     }
 
-    /// The second layer in `N` passes, `V` vectors at a time, masked.
+    /// A panel of the second layer in `N` passes, `V` vectors, masked.
     #[inline(always)]
     fn apply<I: Isa, const N: usize, const V: usize>(
         &self,
         isa: I,
+        weights: &[f32],
         units: &[f32],
-        mask: &[f32],
-        out: &mut [f32],
+        (mask, out): (&[f32], &mut [f32]),
+        first: usize,
     ) {
         let ops = isa.f32();
         let [from, to, _] = self.layers.widths;
-        for first in (0..to).step_by(V * ops.len()) {
-            let mut sums = [[ops.zero(); V]; N];
-            for &unit in self.active {
-                let weights = &self.layers.second[unit * to + first..][..V * ops.len()];
-                accumulate(isa, weights, |pass| units[pass * from + unit], &mut sums);
-            }
-            for pass in 0..N {
-                for v in 0..V {
-                    let place = first + v * ops.len();
-                    let sum = ops.add(sums[pass][v], ops.load(&self.layers.second_bias[place..]));
-                    let place = pass * to + place;
-                    let number = ops.mul(ops.max(sum, ops.zero()), ops.load(&mask[place..]));
-                    ops.store(number, &mut out[place..]);
-                }
+        let width = V * ops.len();
+        let mut rows: [&[f32]; N] = [&[]; N];
+        for pass in 0..N {
+            rows[pass] = &units[pass * from..][..from];
+        }
+        let mut sums = [[ops.zero(); V]; N];
+        for &unit in self.active {
+            accumulate(isa, &weights[unit * width..][..width], |pass| rows[pass][unit], &mut sums);
+        }
+        for pass in 0..N {
+            for v in 0..V {
+                let bias = ops.load(&self.layers.second_bias[first + v * ops.len()..]);
+                let sum = ops.max(ops.add(sums[pass][v], bias), ops.zero());
+                let place = pass * to + v * ops.len();
+                ops.store(ops.mul(sum, ops.load(&mask[place..])), &mut out[place..]);
             }
         }
     }

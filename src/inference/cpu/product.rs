@@ -1,0 +1,254 @@
+//! Products of matrices, with sums in the order of rten's, so that they give its bits.
+//!
+//! The numbers of a row of the first matrix are added up in their order, by fused multiply-adds
+//! where the machine has them; lanes hold different sums. A single row is the exception, as in
+//! rten: its sums are made of blocks of terms, or of lanes ([`Dots`]).
+
+// Loops over places instead of iterators: the closures of iterators are not compiled for the
+// vectors of the machine at hand, and call each operation as a function.
+#![allow(clippy::needless_range_loop, reason = "see above")]
+
+use std::ops::Range;
+
+use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::{Isa, SimdOp};
+
+use super::lstm::accumulate;
+
+/// The longest sum in one piece, here as in rten.
+pub(super) const DEPTH: usize = 256;
+
+/// Terms that a single row adds up before it adds them to its sum.
+const BLOCK: usize = 8;
+
+/// Columns that one load of a row serves in [`Dots`].
+const DOTS: usize = 8;
+
+/// Rows that share a load of the second matrix.
+const ROWS: usize = 6;
+
+/// The sizes of a product.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// Rows of the first matrix.
+    pub rows: usize,
+    /// Its columns, and rows of the second.
+    pub depth: usize,
+    /// Columns of the second.
+    pub columns: usize,
+}
+
+/// Returns the numbers of a vector, as the machine has them.
+pub(super) fn lanes() -> usize {
+    struct Lanes;
+    impl SimdOp for Lanes {
+        type Output = usize;
+        #[inline(always)]
+        fn eval<I: Isa>(self, isa: I) -> usize {
+            isa.f32().len()
+        }
+    }
+    Lanes.dispatch()
+}
+
+/// Returns the width, in vectors, of the panel with which `columns` columns begin.
+#[inline(always)]
+pub(super) fn panel_width(columns: usize, lanes: usize) -> usize {
+    match columns.div_ceil(lanes) {
+        4.. if lanes == 16 => 4,
+        2.. => 2,
+        _ => 1,
+    }
+}
+
+/// Lays a matrix out for products: panel by panel of columns, each row by row; columns that fill a
+/// vector up are 0. `strides` are those of its rows and columns in `numbers`.
+pub(super) fn pack(
+    numbers: &[f32],
+    [row, column]: [usize; 2],
+    sizes: Sizes,
+    lanes: usize,
+    packed: &mut Vec<f32>,
+) {
+    let Sizes { depth, columns, .. } = sizes;
+    packed.clear();
+    let mut first = 0;
+    while first < columns {
+        let (width, start) = (panel_width(columns - first, lanes) * lanes, packed.len());
+        packed.resize(start + depth * width, 0.0);
+        let (panel, count) = (&mut packed[start..], width.min(columns - first));
+        if column == 1 {
+            for (k, panel) in panel.chunks_exact_mut(width).enumerate() {
+                panel[..count].copy_from_slice(&numbers[k * row + first..][..count]);
+            }
+        } else {
+            for of in 0..count {
+                let column = &numbers[(first + of) * column..];
+                for (k, panel) in panel.chunks_exact_mut(width).enumerate() {
+                    panel[of] = column[k * row];
+                }
+            }
+        }
+        first += width;
+    }
+}
+
+/// A product of a matrix, whose rows are `stride` apart, and a packed one.
+pub(super) struct Multiply<'a> {
+    /// The first matrix.
+    pub numbers: &'a [f32],
+    /// Numbers from row to row of it.
+    pub stride: usize,
+    /// The second.
+    pub packed: &'a [f32],
+    /// Their sizes.
+    pub sizes: Sizes,
+    /// The product, row by row.
+    pub out: &'a mut [f32],
+}
+
+impl SimdOp for Multiply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(mut self, isa: I) {
+        let Sizes { depth, columns, .. } = self.sizes;
+        let (mut first, mut rest) = (0, self.packed);
+        while first < columns {
+            let vectors = panel_width(columns - first, isa.f32().len());
+            let width = vectors * isa.f32().len();
+            let (panel, after) = rest.split_at(depth * width);
+            match vectors {
+                4 => self.panel::<I, 4>(isa, first, panel),
+                2 => self.panel::<I, 2>(isa, first, panel),
+                _ => self.panel::<I, 1>(isa, first, panel),
+            }
+            (first, rest) = (first + width, after);
+        }
+    }
+}
+
+impl Multiply<'_> {
+    /// Some columns of the product.
+    #[inline(always)]
+    fn panel<I: Isa, const V: usize>(&mut self, isa: I, first: usize, panel: &[f32]) {
+        let Sizes { rows, depth, .. } = self.sizes;
+        if rows == 1 {
+            let mut start = 0;
+            while start < depth {
+                let end = depth.min(start + BLOCK);
+                self.tile::<I, 1, V>(isa, (0, first), panel, start..end);
+                start = end;
+            }
+            return;
+        }
+        let mut row = 0;
+        while row + ROWS <= rows {
+            self.tile::<I, ROWS, V>(isa, (row, first), panel, 0..depth);
+            row += ROWS;
+        }
+        while row + 2 <= rows {
+            self.tile::<I, 2, V>(isa, (row, first), panel, 0..depth);
+            row += 2;
+        }
+        if row < rows {
+            self.tile::<I, 1, V>(isa, (row, first), panel, 0..depth);
+        }
+    }
+
+    /// The sums of `N` rows and `V` vectors of columns over a range of terms, added to those of the
+    /// ranges before.
+    #[inline(always)]
+    fn tile<I: Isa, const N: usize, const V: usize>(
+        &mut self,
+        isa: I,
+        (row, first): (usize, usize),
+        panel: &[f32],
+        terms: Range<usize>,
+    ) {
+        let ops = isa.f32();
+        let width = V * ops.len();
+        let count = terms.len();
+        let mut rows: [&[f32]; N] = [&[]; N];
+        for one in 0..N {
+            rows[one] = &self.numbers[(row + one) * self.stride + terms.start..][..count];
+        }
+        let panel = &panel[terms.start * width..][..count * width];
+        let mut sums = [[ops.zero(); V]; N];
+        for k in 0..count {
+            accumulate(isa, &panel[k * width..][..width], |one| rows[one][k], &mut sums);
+        }
+        let columns = self.sizes.columns;
+        for one in 0..N {
+            let out = &mut self.out[(row + one) * columns..][..columns];
+            for v in 0..V {
+                let place = first + v * ops.len();
+                let count = ops.len().min(columns.saturating_sub(place));
+                if count == ops.len() {
+                    let out = &mut out[place..];
+                    let sum = sums[one][v];
+                    let sum = if terms.start > 0 { ops.add(ops.load(out), sum) } else { sum };
+                    ops.store(sum, out);
+                } else if count > 0 {
+                    let mut all = [0.0; 16];
+                    ops.store(sums[one][v], &mut all);
+                    for (out, sum) in out[place..].iter_mut().zip(&all[..count]) {
+                        *out = if terms.start > 0 { *out + sum } else { *sum };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The product of a row and a matrix of which the columns are given, one after the other: the
+/// places of a vector are added up apart, and then the vector; the last columns in order.
+pub(super) struct Dots<'a> {
+    /// The row.
+    pub row: &'a [f32],
+    /// The columns.
+    pub columns: &'a [f32],
+    /// A number for each column.
+    pub out: &'a mut [f32],
+}
+
+impl SimdOp for Dots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let ops = isa.f32();
+        let Dots { row, columns, out } = self;
+        let depth = row.len();
+        let tiles = out.len() / DOTS * DOTS;
+        let whole = depth / ops.len() * ops.len();
+        for tile in (0..tiles).step_by(DOTS) {
+            let mut columns_of: [&[f32]; DOTS] = [&[]; DOTS];
+            for one in 0..DOTS {
+                columns_of[one] = &columns[(tile + one) * depth..][..depth];
+            }
+            let mut sums = [ops.zero(); DOTS];
+            for k in (0..whole).step_by(ops.len()) {
+                let numbers = ops.load(&row[k..]);
+                for one in 0..DOTS {
+                    sums[one] = ops.mul_add(numbers, ops.load(&columns_of[one][k..]), sums[one]);
+                }
+            }
+            for one in 0..DOTS {
+                let mut sum = ops.sum(sums[one]);
+                for k in whole..depth {
+                    sum = row[k].mul_add(columns_of[one][k], sum);
+                }
+                out[tile + one] = sum;
+            }
+        }
+        for column in tiles..out.len() {
+            let numbers = &columns[column * depth..][..depth];
+            let mut sum = 0.0;
+            for k in 0..depth {
+                sum = row[k].mul_add(numbers[k], sum);
+            }
+            out[column] = sum;
+        }
+    }
+}
