@@ -178,18 +178,39 @@ fn whole(name: &str, mut agents: Agents, set: &ModelSet, moves: &[MatrixKind], c
     assert!(executed > 0);
 }
 
-/// Every graph alone.
+/// Every graph alone; of an LSTM in two parts the last step, a whole window, and many at once.
 fn graphs(set: &ModelSet, backend: &dyn Backend, count: u64) {
+    const WINDOWS: usize = 36;
     let mut random = Random::new(3, 0);
     for kind in GraphKind::ALL {
         let mut graph = set.graph(kind, backend, PASSES as usize).expect("it was verified");
         for input in 0..kind.inputs().len() {
             graph.input(input).fill_with(|| random.unit() as f32 * 2.0 - 1.0);
         }
-        timed(&format!("  graph {}", kind.name()), count, |_| {
+        let is_in_two = matches!(kind, GraphKind::Structure | GraphKind::Tactical);
+        let what = if is_in_two { ", last step" } else { "" };
+        timed(&format!("  {}{what}", kind.name()), count, |_| {
             graph.run().expect("it runs");
             Instant::now()
         });
+        if !is_in_two {
+            continue;
+        }
+        timed(&format!("  {}, whole window", kind.name()), count, |number| {
+            // Another oldest row, so that nothing is known of the window.
+            graph.input(0)[0] = number as f32 * 1e-6;
+            graph.run().expect("it runs");
+            Instant::now()
+        });
+        if let Some(mut many) = set.graph_of_many(kind, backend, WINDOWS).expect("it was verified")
+        {
+            many.input(0).fill_with(|| random.unit() as f32 * 2.0 - 1.0);
+            timed(&format!("  {}, {WINDOWS} windows", kind.name()), count / 10, |number| {
+                many.input(0)[0] = number as f32 * 1e-6;
+                many.run().expect("it runs");
+                Instant::now()
+            });
+        }
     }
 }
 

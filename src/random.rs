@@ -55,12 +55,13 @@ pub fn philox4x32_10_side_by_side<const N: usize>(
     let [mut key_0, mut key_1] = key;
     for _ in 0..10 {
         for lane in 0..N {
-            let product_0 = MULTIPLIER_0 * x[0][lane];
-            let product_1 = MULTIPLIER_1 * x[2][lane];
+            // Only the low halves count; what is above them costs nothing to leave.
+            let product_0 = MULTIPLIER_0 * (x[0][lane] & 0xFFFF_FFFF);
+            let product_1 = MULTIPLIER_1 * (x[2][lane] & 0xFFFF_FFFF);
             x[0][lane] = (product_1 >> 32) ^ x[1][lane] ^ u64::from(key_0);
-            x[1][lane] = product_1 & 0xFFFF_FFFF;
+            x[1][lane] = product_1;
             x[2][lane] = (product_0 >> 32) ^ x[3][lane] ^ u64::from(key_1);
-            x[3][lane] = product_0 & 0xFFFF_FFFF;
+            x[3][lane] = product_0;
         }
         key_0 = key_0.wrapping_add(KEY_STEP_0);
         key_1 = key_1.wrapping_add(KEY_STEP_1);
