@@ -23,7 +23,7 @@ type Opened = (Model, Vec<Bound>, Vec<Bound>);
 /// Runs graphs on one thread of its own.
 ///
 /// An LSTM, in one piece or in two, and the passes of the core have kernels; other graphs are steps
-/// over buffers ([`plan`]). All of that allocates nothing in a run, and gives the bits that rten
+/// over buffers (`plan.rs`). All of that allocates nothing in a run, and gives the bits that rten
 /// gives on whole windows. A graph with any other node is rten's.
 ///
 /// rten runs everything inside a thread pool. With one thread in it no work is split, and
