@@ -93,7 +93,7 @@ enum Work {
     Relu,
     /// The logistic function.
     Sigmoid,
-    /// Softmax over every so many numbers.
+    /// Softmax over every row of this width.
     Softmax(usize),
     /// Shifts and scales every row to mean 0 and variance 1, and then by weights and biases.
     Normalise { weights: Place, biases: Place, epsilon: f32 },
@@ -369,7 +369,7 @@ impl<'a> Planner<'a> {
         self.values.iter().any(is_in)
     }
 
-    /// A buffer for so many numbers.
+    /// A buffer of this length.
     fn buffer(&mut self, len: usize) -> usize {
         let buffers = &mut self.plan.buffers;
         if let Some(place) = self.free.iter().position(|&free| buffers[free].len() == len) {
