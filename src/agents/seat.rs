@@ -39,7 +39,7 @@ pub struct AgentSettings {
     pub rules: RiskRules,
 }
 
-/// Three agents, a regime engine, a risk sub-system and a gate, which are asked as a [`Team`], under
+/// Three agents, a regime engine, a risk sub-system and a gate: asked as a [`Team`], under
 /// thresholds and rules.
 pub struct Agents {
     settings: AgentSettings,

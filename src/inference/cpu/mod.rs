@@ -1,4 +1,4 @@
-//! The embedded backend: kernels of its own for the nodes that model sets have, and rten for others.
+//! The embedded backend: kernels of its own for the nodes that model sets have, rten for others.
 
 mod known;
 mod lstm;
