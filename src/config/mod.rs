@@ -13,7 +13,6 @@ mod schema;
 mod secret;
 mod source;
 mod validate;
-mod value;
 mod variables;
 
 pub use error::{ConfigError, Problem};

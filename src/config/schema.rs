@@ -10,7 +10,6 @@ use jiff::civil::Date;
 
 use super::Secret;
 use super::source::WrittenKeys;
-use super::value;
 use crate::engine::pinned::ThreadLayout;
 use crate::execution::{LimitFill, Slippage};
 use crate::features::IndicatorSettings;
@@ -58,10 +57,10 @@ settings! {
         pub performance: PerformanceSettings;
         /// Place of a run's results.
         pub output: OutputSettings;
-        /// Keys that the file had, for [`Config::notes`].
-        #[serde(skip)]
-        pub(super) written: WrittenKeys;
     }
+    beside
+    /// Keys that the file had, for [`Config::notes`].
+    pub(super) written: WrittenKeys;
 }
 
 settings! {
@@ -94,16 +93,12 @@ settings! {
         /// Its name in `instrument`; not a built-in symbol.
         pub symbol: String = else "required", "1 to 7 upper-case letters or digits";
         /// Description for people.
-        #[serde(default)]
         pub description: String = else "empty", "any";
         /// The smallest price step.
-        #[serde(with = "value::price")]
         pub tick_size: Price = else "required", "above 0", "points";
         /// Money for one contract when the price moves one point.
-        #[serde(with = "value::money")]
         pub point_value: Money = else "required", "above 0", "dollars";
         /// Its trading hours.
-        #[serde(with = "value::calendar")]
         pub calendar: Calendar = else "required";
     }
 }
@@ -127,16 +122,12 @@ settings! {
         /// Vendor of the feed.
         pub provider: Provider = Provider::Rithmic;
         /// Login name.
-        #[serde(deserialize_with = "value::optional_text")]
         pub user: Option<Secret> = None;
         /// Password.
-        #[serde(deserialize_with = "value::optional_text")]
         pub password: Option<Secret> = None;
         /// Address of the gateway, such as `wss://host:port`.
-        #[serde(deserialize_with = "value::optional_text")]
         pub gateway: Option<Secret> = None;
         /// Name of the system to log in to.
-        #[serde(deserialize_with = "value::optional_text")]
         pub system_name: Option<Secret> = None;
     }
 }
@@ -156,23 +147,18 @@ settings! {
     pub struct BacktestSettings {
         /// The history: a native tick file, or one that an import preset reads. Relative to the
         /// current directory.
-        #[serde(deserialize_with = "value::optional_text")]
         pub file_path: Option<PathBuf> = None, "a file";
         /// A made-up market instead of a file.
         pub synthetic: Option<SyntheticSettings>;
         /// Import preset of the file; `null`: told from the file. A native file that does not hold
         /// it is refused.
-        #[serde(deserialize_with = "value::optional_text")]
         pub format: Option<String> = None, "an import preset";
         /// Time zone of the file's times, such as `America/Chicago`; `null`: the preset's.
-        #[serde(deserialize_with = "value::optional_text")]
         pub time_zone: Option<String> = None, "an IANA time zone";
         /// Contents of the columns of a text file, such as `date,time,price,-,size`, as
         /// `import --columns` takes it; `null`: what the preset or the header says.
-        #[serde(deserialize_with = "value::optional_text")]
         pub columns: Option<String> = None, "names";
         /// Separator of the columns of a text file; `null`: the preset's.
-        #[serde(deserialize_with = "value::optional_text")]
         pub delimiter: Option<String> = None, "one character, or `tab`";
         /// End of its interval that a bar of a text file is labelled with; `null`: the preset's.
         pub stamp: Option<Stamp> = None;
@@ -181,7 +167,6 @@ settings! {
         /// Treatment of a row with a price of zero or below.
         pub prices_below_zero: PricesBelowZero = PricesBelowZero::RefuseRow;
         /// Contract of the file's ticks, such as `ESZ3`; `null`: told from the file.
-        #[serde(deserialize_with = "value::optional_text")]
         pub contract: Option<String> = None, "a contract";
         /// Rule by which the series moves to the next contract; `null`: the file holds one contract
         /// or is joined already.
@@ -332,7 +317,6 @@ settings! {
         /// From the simulated exchange back to us.
         pub acknowledgement_latency_microseconds: u32 = 2000, 0..=60_000_000, "microseconds";
         /// All fees for one contract bought or sold.
-        #[serde(with = "value::money")]
         pub commission_per_side: Money = Money::from_nanos(2_250_000_000),
             Money::ZERO..=Money::from_dollars(1000), "dollars";
         /// Losses of market and stop orders against the traded price.
@@ -369,7 +353,6 @@ settings! {
     #[derive(Copy, Eq)]
     pub struct AccountSettings {
         /// Money at the start.
-        #[serde(with = "value::money")]
         pub initial_capital: Money = Money::from_dollars(100_000),
             Money::from_dollars(1)..=Money::from_dollars(1_000_000_000), "dollars";
     }
@@ -380,7 +363,6 @@ settings! {
     pub struct MarlCoreSettings {
         /// Folder of the model set, relative to the current directory; `null`: the set that is
         /// built into the program, which is untrained.
-        #[serde(deserialize_with = "value::optional_text")]
         pub model_set: Option<PathBuf> = None;
         /// The vote of repeated passes with dropout.
         pub mc_dropout: McDropoutSettings;
@@ -417,7 +399,6 @@ settings! {
         pub backend: InferenceBackend = InferenceBackend::Cpu;
         /// ONNX Runtime's library, 1.24 or later; `null`: `libonnxruntime.so`, sought where the
         /// system keeps libraries. No effect under `cpu`.
-        #[serde(deserialize_with = "value::optional_text")]
         pub library: Option<PathBuf> = None;
     }
 }

@@ -2,13 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
-
-use crate::settings::Value;
+use crate::settings::{Held, Plain, Reader, Unread, Value};
 
 /// A text that is never printed: neither by `Debug` nor into the resolved configuration.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "String")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
@@ -21,21 +18,18 @@ impl Secret {
     }
 }
 
-impl From<String> for Secret {
-    fn from(text: String) -> Secret {
-        Secret(text)
-    }
-}
-
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(Self::REDACTED)
     }
 }
 
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(Self::REDACTED)
+impl Held for Secret {
+    fn read(from: &mut dyn Reader) -> Result<Secret, Unread> {
+        Ok(Secret(from.text()?))
+    }
+    fn plain(&self) -> Plain {
+        Plain::Text(Self::REDACTED.to_owned())
     }
 }
 
@@ -43,7 +37,7 @@ impl Value for Secret {
     fn kind() -> String {
         String::kind()
     }
-    fn shown(&self) -> String {
-        Self::REDACTED.to_owned()
+    fn is_absent(&self) -> bool {
+        self.0.is_empty()
     }
 }

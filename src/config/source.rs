@@ -9,7 +9,6 @@ use serde_saphyr::{Error, Location, MessageFormatter, Options, Spanned, UserMess
 use super::error::Problem;
 use super::removed;
 use super::variables;
-use crate::settings::{Section, Setting};
 
 /// Paths such as `bars.timeframes[0]`, and where they stand.
 #[derive(Default)]
@@ -36,11 +35,6 @@ impl PartialEq for WrittenKeys {
     fn eq(&self, _: &WrittenKeys) -> bool {
         true
     }
-}
-
-/// No setting.
-impl Section for WrittenKeys {
-    fn visit(&self, _: &str, _: &mut dyn FnMut(Setting)) {}
 }
 
 impl WrittenKeys {

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::settings::{Held, Plain, Reader, Unread, through_serde};
+
 /// Scaled values are cut to ± this.
 pub const CLIP: f64 = 3.0;
 
 /// The scale of a column; travels with the model that was trained on it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scale {
     /// `value / divisor`.
     Fixed {
@@ -26,6 +27,33 @@ pub enum Scale {
         half_life: f64,
     },
 }
+
+impl Held for Scale {
+    fn read(from: &mut dyn Reader) -> Result<Scale, Unread> {
+        let mut scale = Scale::Fixed { divisor: f64::NAN };
+        from.choice(&["fixed", "weighted"], &mut |name, from| match name {
+            "fixed" => from.section(&["divisor"], &["divisor"], &mut |_, from| {
+                scale = Scale::Fixed { divisor: from.number()? };
+                Ok(())
+            }),
+            _ => from.section(&["half_life"], &["half_life"], &mut |_, from| {
+                scale = Scale::Weighted { half_life: from.number()? };
+                Ok(())
+            }),
+        })?;
+        Ok(scale)
+    }
+
+    fn plain(&self) -> Plain {
+        let (name, key, value) = match *self {
+            Scale::Fixed { divisor } => ("fixed", "divisor", divisor),
+            Scale::Weighted { half_life } => ("weighted", "half_life", half_life),
+        };
+        Plain::Section(vec![(name, Plain::Section(vec![(key, Plain::Number(value))]))])
+    }
+}
+
+through_serde!(Scale);
 
 /// An invalid scale.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

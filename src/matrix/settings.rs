@@ -1,10 +1,8 @@
 //! The columns and rows of a matrix: part of the contract of the model that sees it.
 
-use serde::{Deserialize, Serialize};
-
 use super::Scale;
 use crate::market::Timeframe;
-use crate::settings::{Value, settings};
+use crate::settings::{Value, record, settings};
 
 /// Which matrix, in the order in which they are named everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +34,7 @@ impl MatrixKind {
 }
 
 /// A matrix: its bars, its rows, and its columns. It travels with the model that was trained on it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MatrixSettings {
     /// On whose bars' close a row is added, and on none else.
     pub timeframe: Timeframe,
@@ -48,13 +45,11 @@ pub struct MatrixSettings {
 }
 
 /// One column of a matrix.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ColumnSettings {
     /// A column of the feature row, such as `nw_dev_30m`.
     pub feature: String,
     /// A feature that it is divided by, such as `atr_30m`; where that is zero there is no value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per: Option<String>,
     /// Scale of the result.
     pub scale: Scale,
@@ -84,12 +79,12 @@ settings! {
     }
 }
 
+record!(MatrixSettings { timeframe: "required", rows: "required", columns: "required" });
+record!(ColumnSettings { feature: "required", per: "left out", scale: "required" });
+
 impl Value for MatrixSettings {
     fn kind() -> String {
         "matrix".to_owned()
-    }
-    fn shown(&self) -> String {
-        format!("{}×{}", self.rows, self.columns.len())
     }
 }
 
