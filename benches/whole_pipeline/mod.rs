@@ -5,13 +5,13 @@ use algospace_hft::engine::{
     Action, DecisionTiming, FeatureStage, Output, Pipeline, PipelineSettings, Sink,
 };
 use algospace_hft::execution::{
-    Bracket, Desk, ExchangeSettings, ExitReason, LimitFill, RuleConstraints, SimulatedExchange,
+    Desk, ExchangeSettings, ExitReason, LimitFill, RuleConstraints, SimulatedExchange,
     Slippage,
 };
 use algospace_hft::features::IndicatorSettings;
 use algospace_hft::market::{Calendar, Instrument, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::matrix::MatricesSettings;
-use algospace_hft::strategy::{MovingAverageCross, MovingAverageCrossSettings};
+use algospace_hft::strategy::{MovingAverageCross, StrategySettings};
 
 /// 5 and 30 minutes.
 pub fn timeframes() -> Vec<Timeframe> {
@@ -39,15 +39,7 @@ pub fn pipeline(indicators: &IndicatorSettings) -> Pipeline<MovingAverageCross> 
         &instrument,
         true,
     );
-    let strategy = MovingAverageCross::new(MovingAverageCrossSettings {
-        timeframe: Timeframe::MINUTES_5,
-        fast_period: 10,
-        slow_period: 30,
-        flat_band_ticks: 0,
-        tick_size: instrument.tick_size,
-        quantity: 1,
-        bracket: Bracket { stop_loss_ticks: 16, profit_target_ticks: 32 },
-    });
+    let strategy = MovingAverageCross::new(StrategySettings::default(), instrument.tick_size);
     let features = features.expect("the defaults are good");
     Pipeline::new(settings, features, strategy, desk(), exchange())
 }

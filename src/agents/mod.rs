@@ -15,6 +15,7 @@ mod foreseen;
 pub mod model_set;
 mod risk;
 mod seat;
+mod settings;
 mod team;
 mod vote;
 
@@ -22,6 +23,7 @@ pub use by_graphs::ByGraphs;
 pub use foreseen::{Foreseen, foresee};
 pub use risk::{RiskRules, STRONG_NODE, Wish};
 pub use seat::{AgentSettings, Agents};
+pub use settings::{MarlCoreSettings, McDropoutSettings, RegimeSettings};
 pub(crate) use seat::{account_inputs, volatility_input};
 pub use team::{Action, Asked, IsWanted, Team, Thought};
 pub use vote::count_votes;

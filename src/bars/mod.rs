@@ -29,10 +29,12 @@
 
 mod builder;
 mod fold;
+mod settings;
 mod table;
 
 pub use builder::{BarBuilder, TickCounts};
 pub use fold::resample;
+pub use settings::BarSettings;
 pub use table::BarTable;
 
 #[cfg(test)]

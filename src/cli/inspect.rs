@@ -10,7 +10,8 @@ use super::arguments::Inspected;
 use super::progress::Progress;
 use super::{Failure, chart, check, say, stop};
 use crate::bars::BarTable;
-use crate::config::{Config, StrategyKind};
+use crate::config::Config;
+use crate::strategy::StrategyKind;
 use crate::engine::{Output, Sink};
 
 use crate::features::FeatureTable;

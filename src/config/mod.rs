@@ -20,6 +20,7 @@ pub use load::process_variables;
 pub use schema::*;
 pub use secret::Secret;
 
+use crate::engine::pinned::RunnerKind;
 use crate::market::{Instrument, InstrumentError};
 
 impl Config {
@@ -36,7 +37,7 @@ impl Config {
 
     /// Returns whether a run keeps a journal.
     pub fn keeps_journal(&self) -> bool {
-        self.pipeline.journal.unwrap_or(self.pipeline.runner == Runner::Pinned)
+        self.pipeline.journal.unwrap_or(self.pipeline.runner == RunnerKind::Pinned)
     }
 
     /// The synthetic market's seed: its own, or that of the system.

@@ -1,8 +1,10 @@
 //! Settings that do nothing.
 
-use super::schema::{Config, InferenceBackend, Mode, StrategyKind};
+use super::schema::{Config, Mode};
 use crate::features::FeatureLayout;
+use crate::inference::InferenceBackend;
 use crate::matrix::{FeatureMatrix, MatrixKind, MatrixSettings};
+use crate::strategy::StrategyKind;
 
 impl Config {
     /// One plain sentence on each group of settings that the file has but that change nothing in

@@ -38,6 +38,7 @@ mod exchange;
 mod ledger;
 mod order;
 mod rules;
+mod settings;
 mod trade;
 mod venue;
 mod working_orders;
@@ -51,6 +52,7 @@ pub use order::{
     Purpose, RejectReason, Report, ReportKind,
 };
 pub use rules::{Refusal, RuleConstraints};
+pub use settings::{AccountSettings, ExecutionSettings, RiskSettings};
 pub use trade::{EquityPoint, ExitReason, Trade};
 pub use venue::{ClosedOut, Venue};
 

@@ -11,10 +11,12 @@
 mod cpu;
 mod masks;
 mod onnx_runtime;
+mod settings;
 
 pub use cpu::Cpu;
 pub use masks::DropoutMasks;
 pub use onnx_runtime::OnnxRuntime;
+pub use settings::{InferenceBackend, InferenceSettings};
 
 use std::path::PathBuf;
 

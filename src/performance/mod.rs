@@ -18,6 +18,7 @@ mod latency_summary;
 mod report;
 mod run_directory;
 mod run_record;
+mod settings;
 mod statistics;
 mod stitch;
 mod summary;
@@ -35,6 +36,7 @@ pub use run_directory::{
     write_trades_file,
 };
 pub use run_record::{DecidedBy, InputDescription, RunRecord};
+pub use settings::{OutputSettings, PerformanceSettings};
 pub use statistics::{ExitReasonStatistics, Statistics};
 pub use stitch::{StitchError, stitch_runs};
 pub use summary::{ProcessingTime, Summary};

@@ -13,7 +13,8 @@ use super::recording::{Input, Keeping, Readiness, Recording, record};
 use super::runner::{self, Replayed, Runner};
 use super::seat::Seat;
 use crate::agents::foresee;
-use crate::config::{self, Config, ConfigError};
+use crate::config::{Config, ConfigError};
+use crate::engine::pinned::RunnerKind;
 use crate::engine::pinned::{self, Failure, Wiring};
 use crate::engine::{
     FeatureStage, NullSink, Pipeline, Replay, RunJournal, Sink, replay, run_inline,
@@ -118,7 +119,7 @@ impl Prepared {
             |strategy| assembly::pipeline(config, &instrument, description, &matrices, strategy);
         // Threads that measure how long a decision takes make it whole.
         if let Some((set, backend)) = seat.networks()
-            && config.pipeline.runner == config::Runner::Inline
+            && config.pipeline.runner == RunnerKind::Inline
         {
             let (threads, ticks) =
                 (available_parallelism().map_or(1, |threads| threads.get()), history.ticks());

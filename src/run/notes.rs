@@ -1,7 +1,8 @@
 //! Sentences on a run: what a reader must know of its data, and how it was decided and filled.
 
 use super::recording::{BarCount, Input, Readiness, Recording};
-use crate::config::{Config, StrategyKind};
+use crate::config::Config;
+use crate::strategy::StrategyKind;
 use crate::engine::{FeatureCounts, Pipeline};
 use crate::performance::DecidedBy;
 use crate::strategy::Strategy;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use quanta::Clock;
 
-use crate::config::{self, Config, PaceMode, PaceSettings};
+use crate::config::Config;
 use crate::engine::pinned::{
-    Feed, Full, Pace, Paced, PinnedRun, PinnedSettings, Polled, Recorded, ThreadLayout, Waits,
+    Feed, Full, Pace, PaceMode, PaceSettings, Paced, PinnedRun, PinnedSettings, Polled, Recorded,
+    RunnerKind, ThreadLayout, Waits,
 };
 use crate::engine::{Pipeline, Replay, no_times};
 use crate::latency::Load;
@@ -34,7 +35,7 @@ impl Runner {
     /// If the configured cores are not available.
     pub(super) fn plan(config: &Config, machine: &Machine) -> Result<Option<Plan>, PlanError> {
         let pipeline = &config.pipeline;
-        if pipeline.runner == config::Runner::Inline {
+        if pipeline.runner == RunnerKind::Inline {
             return Ok(None);
         }
         let cores = &pipeline.cores;

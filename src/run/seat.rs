@@ -6,15 +6,12 @@ use std::sync::Arc;
 use super::assembly::{AssemblyError, trades_from};
 use crate::agents::model_set::{FeatureSchema, ModelSet, ModelSetError, Problem};
 use crate::agents::{AgentSettings, Agents, Foreseen, RiskRules, STRONG_NODE};
-use crate::config::{Config, InferenceBackend, StrategyKind, StrategySettings};
-use crate::execution::Bracket;
-use crate::inference::{Backend, Cpu, InferenceError};
+use crate::config::Config;
+use crate::inference::{Backend, Cpu, InferenceBackend, InferenceError};
 use crate::market::Instrument;
 use crate::matrix::{MatricesSettings, MatrixKind};
 use crate::performance::DecidedBy;
-use crate::strategy::{
-    MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,
-};
+use crate::strategy::{MovingAverageCross, RandomEntries, Strategy, StrategyKind};
 
 /// The strategy, as configured.
 pub(super) enum Seat {
@@ -31,8 +28,12 @@ impl Seat {
     /// If it is to decide on daily bars, or the model set cannot be used.
     pub(super) fn new(config: &Config, instrument: &Instrument) -> Result<Seat, AssemblyError> {
         let strategy: Box<dyn Strategy + Send> = match config.strategy.kind {
-            StrategyKind::RandomEntries => Box::new(random_entries(config)),
-            StrategyKind::Baseline => Box::new(baseline(config, instrument)),
+            StrategyKind::RandomEntries => {
+                Box::new(RandomEntries::new(config.strategy, config.system.seed))
+            },
+            StrategyKind::Baseline => {
+                Box::new(MovingAverageCross::new(config.strategy, instrument.tick_size))
+            },
             StrategyKind::Marl => {
                 let (agents, set) = agents(config, instrument)?;
                 return Ok(Seat::Agents(Box::new(agents), Box::new(set)));
@@ -181,37 +182,4 @@ pub(crate) fn risk_rules(config: &Config, instrument: &Instrument) -> RiskRules 
         tick_size: instrument.tick_size,
         tick_value: instrument.tick_value(),
     }
-}
-
-/// The exits of every rule, as configured.
-fn bracket(strategy: &StrategySettings) -> Bracket {
-    let &StrategySettings { stop_loss_ticks, profit_target_ticks, .. } = strategy;
-    Bracket { stop_loss_ticks, profit_target_ticks }
-}
-
-/// The baseline as configured.
-fn baseline(config: &Config, instrument: &Instrument) -> MovingAverageCross {
-    let (strategy, baseline) = (&config.strategy, &config.strategy.baseline);
-    MovingAverageCross::new(MovingAverageCrossSettings {
-        timeframe: strategy.timeframe,
-        fast_period: baseline.fast_period,
-        slow_period: baseline.slow_period,
-        flat_band_ticks: baseline.flat_band_ticks,
-        tick_size: instrument.tick_size,
-        quantity: strategy.quantity,
-        bracket: bracket(strategy),
-    })
-}
-
-/// Random entries as configured.
-fn random_entries(config: &Config) -> RandomEntries {
-    let (strategy, random) = (&config.strategy, &config.strategy.random_entries);
-    RandomEntries::new(RandomEntriesSettings {
-        timeframe: strategy.timeframe,
-        seed: config.system.seed,
-        entries_per_hundred_bars: random.entries_per_hundred_bars,
-        hold_bars: random.hold_bars,
-        quantity: strategy.quantity,
-        bracket: bracket(strategy),
-    })
 }

@@ -5,14 +5,16 @@ mod decision_table;
 mod moving_average_cross;
 mod observation;
 mod random_entries;
+mod settings;
 
 pub use decision_record::{
     AGENTS, CLASSES, DecisionRecord, MOST_REGIME, Opportunity, Reason, Reasons, RiskProposal,
 };
 pub use decision_table::DecisionTable;
-pub use moving_average_cross::{MovingAverageCross, MovingAverageCrossSettings};
+pub use moving_average_cross::MovingAverageCross;
 pub use observation::{Levels, MOST_CELLS, Observation, ObservedRow};
-pub use random_entries::{RandomEntries, RandomEntriesSettings};
+pub use random_entries::RandomEntries;
+pub use settings::{BaselineSettings, RandomEntriesSettings, StrategyKind, StrategySettings};
 
 use std::sync::Arc;
 

@@ -1,28 +1,9 @@
 //! The baseline: a moving-average cross with bracket exits. No claim that it earns anything; it
 //! keeps the path complete and is what the agents have to beat.
 
-use super::Strategy;
-use crate::execution::{Account, Bracket, Decision, OrderKind, Target};
+use super::{BaselineSettings, Strategy, StrategySettings};
+use crate::execution::{Account, Decision, OrderKind, Target};
 use crate::market::{Bar, Price, Timeframe};
-
-/// Settings of the [`MovingAverageCross`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MovingAverageCrossSettings {
-    /// The bars on whose closes the averages run.
-    pub timeframe: Timeframe,
-    /// Bars in the fast average (≥ 1, less than `slow_period`).
-    pub fast_period: u32,
-    /// Bars in the slow average.
-    pub slow_period: u32,
-    /// Distance in ticks within which the averages want no position.
-    pub flat_band_ticks: u32,
-    /// Smallest price step.
-    pub tick_size: Price,
-    /// Contracts (≥ 1).
-    pub quantity: u32,
-    /// Exits.
-    pub bracket: Bracket,
-}
 
 /// Long while the fast simple average of closes is above the slow one, short while it is below,
 /// flat in between. It acts on a change only: after a stop or a target it waits for the next cross.
@@ -31,7 +12,8 @@ pub struct MovingAverageCrossSettings {
 /// `fast_sum × slow_period` against `slow_sum × fast_period`.
 #[derive(Clone, Debug)]
 pub struct MovingAverageCross {
-    settings: MovingAverageCrossSettings,
+    settings: StrategySettings,
+    tick_size: Price,
     /// The last `slow_period` closes, as a ring.
     closes: Box<[i64]>,
     next: usize,
@@ -42,15 +24,17 @@ pub struct MovingAverageCross {
 }
 
 impl MovingAverageCross {
-    /// A strategy that has seen nothing.
+    /// Creates a strategy that has seen nothing, for prices in steps of `tick_size`.
     ///
     /// # Panics
     /// Unless `1 ≤ fast_period < slow_period`.
-    pub fn new(settings: MovingAverageCrossSettings) -> MovingAverageCross {
-        assert!(1 <= settings.fast_period && settings.fast_period < settings.slow_period);
+    pub fn new(settings: StrategySettings, tick_size: Price) -> MovingAverageCross {
+        let BaselineSettings { fast_period, slow_period, .. } = settings.baseline;
+        assert!(1 <= fast_period && fast_period < slow_period);
         MovingAverageCross {
             settings,
-            closes: vec![0; settings.slow_period as usize].into(),
+            tick_size,
+            closes: vec![0; slow_period as usize].into(),
             next: 0,
             seen: 0,
             fast_sum: 0,
@@ -61,7 +45,7 @@ impl MovingAverageCross {
 
     fn add(&mut self, close: i64) {
         let slow = self.closes.len();
-        let fast = self.settings.fast_period as usize;
+        let fast = self.settings.baseline.fast_period as usize;
         let leaves_fast = self.closes[(self.next + slow - fast) % slow];
         let leaves_slow = self.closes[self.next];
         // Before the ring is full the closes that leave are the zeros that it began with.
@@ -77,13 +61,10 @@ impl MovingAverageCross {
         if self.seen < self.closes.len() {
             return None;
         }
-        let (fast, slow) =
-            (i128::from(self.settings.fast_period), i128::from(self.settings.slow_period));
+        let BaselineSettings { fast_period, slow_period, flat_band_ticks } = self.settings.baseline;
+        let (fast, slow) = (i128::from(fast_period), i128::from(slow_period));
         let difference = self.fast_sum * slow - self.slow_sum * fast;
-        let band = i128::from(self.settings.flat_band_ticks)
-            * i128::from(self.settings.tick_size.units())
-            * fast
-            * slow;
+        let band = i128::from(flat_band_ticks) * i128::from(self.tick_size.units()) * fast * slow;
         Some(if difference > band {
             Target::Long
         } else if difference < -band {
@@ -113,7 +94,7 @@ impl Strategy for MovingAverageCross {
             target,
             quantity: self.settings.quantity,
             entry: OrderKind::Market,
-            bracket: self.settings.bracket,
+            bracket: self.settings.bracket(),
         })
     }
 
@@ -149,26 +130,20 @@ mod tests {
         }
     }
 
-    fn two_and_three() -> MovingAverageCross {
-        MovingAverageCross::new(MovingAverageCrossSettings {
-            timeframe: Timeframe::MINUTES_5,
-            fast_period: 2,
-            slow_period: 3,
-            flat_band_ticks: 0,
-            tick_size: Price::from_units(1),
-            quantity: 1,
-            bracket: Bracket::default(),
-        })
+    fn cross(fast_period: u32, slow_period: u32, flat_band_ticks: u32) -> MovingAverageCross {
+        let baseline = BaselineSettings { fast_period, slow_period, flat_band_ticks };
+        let settings = StrategySettings { baseline, ..StrategySettings::default() };
+        MovingAverageCross::new(settings, Price::from_units(1))
     }
 
     #[test]
     fn knows_nothing_of_the_contract_before() {
-        let mut changed = two_and_three();
+        let mut changed = cross(2, 3, 0);
         for close in [10, 20, 5, 7] {
             changed.on_bar(&bar(close), 1, &Account::default());
         }
         changed.restart();
-        let mut new = two_and_three();
+        let mut new = cross(2, 3, 0);
         for close in [50, 49, 48, 60, 70, 30, 20] {
             assert_eq!(
                 changed.on_bar(&bar(close), 1, &Account::default()),
@@ -187,15 +162,7 @@ mod tests {
             band in 0u32..3,
         ) {
             let slow = fast + more;
-            let mut strategy = MovingAverageCross::new(MovingAverageCrossSettings {
-                timeframe: Timeframe::MINUTES_5,
-                fast_period: fast,
-                slow_period: slow,
-                flat_band_ticks: band,
-                tick_size: Price::from_units(1),
-                quantity: 1,
-                bracket: Bracket::default(),
-            });
+            let mut strategy = cross(fast, slow, band);
             let mut before = None;
             for end in 1..=closes.len() {
                 let decision = strategy.on_bar(&bar(closes[end - 1]), 1, &Account::default());

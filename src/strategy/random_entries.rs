@@ -1,26 +1,9 @@
 //! Entries at random: what luck alone earns, with the same exits and the same costs.
 
-use super::Strategy;
-use crate::execution::{Account, Bracket, Decision, OrderKind, Target};
+use super::{Strategy, StrategySettings};
+use crate::execution::{Account, Decision, OrderKind, Target};
 use crate::market::{Bar, Timeframe};
 use crate::random::Random;
-
-/// Settings of [`RandomEntries`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RandomEntriesSettings {
-    /// The bars on which it throws its dice.
-    pub timeframe: Timeframe,
-    /// Seed of the dice.
-    pub seed: u64,
-    /// Chance of an entry on a bar without a position, in percent (1 to 100).
-    pub entries_per_hundred_bars: u32,
-    /// Bars after which a position is closed (≥ 1).
-    pub hold_bars: u32,
-    /// Contracts (≥ 1).
-    pub quantity: u32,
-    /// Exits.
-    pub bracket: Bracket,
-}
 
 /// The stream of random numbers that the dice are thrown from.
 const STREAM: u64 = u64::from_be_bytes(*b"strategy");
@@ -28,15 +11,15 @@ const STREAM: u64 = u64::from_be_bytes(*b"strategy");
 /// Enters long or short with equal chance, and leaves after a number of bars or by the bracket.
 #[derive(Clone, Debug)]
 pub struct RandomEntries {
-    settings: RandomEntriesSettings,
+    settings: StrategySettings,
     dice: Random,
     held: u32,
 }
 
 impl RandomEntries {
-    /// A strategy with its dice not yet thrown.
-    pub fn new(settings: RandomEntriesSettings) -> RandomEntries {
-        RandomEntries { settings, dice: Random::new(settings.seed, STREAM), held: 0 }
+    /// Creates a strategy whose dice, of this seed, are not thrown yet.
+    pub fn new(settings: StrategySettings, seed: u64) -> RandomEntries {
+        RandomEntries { settings, dice: Random::new(seed, STREAM), held: 0 }
     }
 }
 
@@ -51,14 +34,14 @@ impl Strategy for RandomEntries {
         let (chance, side) = (self.dice.below(100), self.dice.below(2));
         if account.position != 0 {
             self.held += 1;
-            return (self.held >= self.settings.hold_bars).then_some(Decision::FLAT);
+            return (self.held >= self.settings.random_entries.hold_bars).then_some(Decision::FLAT);
         }
         self.held = 0;
-        (chance < self.settings.entries_per_hundred_bars).then_some(Decision {
+        (chance < self.settings.random_entries.entries_per_hundred_bars).then_some(Decision {
             target: if side == 0 { Target::Long } else { Target::Short },
             quantity: self.settings.quantity,
             entry: OrderKind::Market,
-            bracket: self.settings.bracket,
+            bracket: self.settings.bracket(),
         })
     }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use algospace_hft::config::{Config, ConfigError, Mode, Problem, StrategyKind, SyntheticMarket};
+use algospace_hft::config::{Config, ConfigError, Mode, Problem, SyntheticMarket};
 use algospace_hft::market::{Calendar, Timeframe};
 use algospace_hft::settings::{Section, Setting};
+use algospace_hft::strategy::StrategyKind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

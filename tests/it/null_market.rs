@@ -14,7 +14,7 @@ use algospace_hft::execution::{
 use algospace_hft::market::{Bar, Money, Side, Tick, Timeframe, Timestamp};
 use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
 use algospace_hft::strategy::{
-    MovingAverageCross, MovingAverageCrossSettings, RandomEntries, RandomEntriesSettings, Strategy,
+    MovingAverageCross, RandomEntries, RandomEntriesSettings, Strategy, StrategySettings,
 };
 
 use crate::assembly::{Log, Run, Setup, TICK_SIZE, market};
@@ -68,27 +68,19 @@ const TIGHT_BRACKET: Bracket = Bracket { stop_loss_ticks: 4, profit_target_ticks
 
 /// The baseline of the example configuration, on bars of `timeframe`.
 fn baseline(timeframe: Timeframe, bracket: Bracket) -> MovingAverageCross {
-    MovingAverageCross::new(MovingAverageCrossSettings {
-        timeframe,
-        fast_period: 10,
-        slow_period: 30,
-        flat_band_ticks: 0,
-        tick_size: TICK_SIZE,
-        quantity: 1,
-        bracket,
-    })
+    MovingAverageCross::new(with_exits(timeframe, bracket), TICK_SIZE)
 }
 
 /// Many short trades, so that a small edge shows.
 fn random_entries(seed: u64, hold_bars: u32, bracket: Bracket) -> RandomEntries {
-    RandomEntries::new(RandomEntriesSettings {
-        timeframe: Timeframe::MINUTE_1,
-        seed,
-        entries_per_hundred_bars: 50,
-        hold_bars,
-        quantity: 1,
-        bracket,
-    })
+    let random_entries = RandomEntriesSettings { entries_per_hundred_bars: 50, hold_bars };
+    let settings = with_exits(Timeframe::MINUTE_1, bracket);
+    RandomEntries::new(StrategySettings { random_entries, ..settings }, seed)
+}
+
+fn with_exits(timeframe: Timeframe, bracket: Bracket) -> StrategySettings {
+    let Bracket { stop_loss_ticks, profit_target_ticks } = bracket;
+    StrategySettings { timeframe, stop_loss_ticks, profit_target_ticks, ..Default::default() }
 }
 
 /// Runs `work` for every seed, on all cores, in order of seeds.

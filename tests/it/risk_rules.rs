@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use algospace_hft::engine::{DecisionTiming, Output, Sink, replay};
 use algospace_hft::execution::{Bracket, Decision, ExitReason, OrderKind, Slippage, Target, Trade};
 use algospace_hft::market::{Bar, Calendar, Money, Tick, Timeframe, Timestamp};
-use algospace_hft::strategy::{RandomEntries, RandomEntriesSettings, Strategy};
+use algospace_hft::strategy::{
+    RandomEntries, RandomEntriesSettings, Strategy, StrategySettings,
+};
 use proptest::prelude::*;
 
 use crate::assembly::random::{any_setup, any_step, market_of, restless};
@@ -389,14 +391,14 @@ fn a_run_that_is_stopped_closes_its_position_and_keeps_what_it_has() {
     let ticks: Vec<_> =
         times.zip(prices).map(|(time, ticks)| Tick::new(time, price(ticks), 10)).collect();
     let strategy = || {
-        RandomEntries::new(RandomEntriesSettings {
+        let settings = StrategySettings {
             timeframe: Timeframe::MINUTE_1,
-            seed: 1,
-            entries_per_hundred_bars: 100,
-            hold_bars: 20,
-            quantity: 1,
-            bracket: NO_BRACKET,
-        })
+            stop_loss_ticks: 0,
+            profit_target_ticks: 0,
+            random_entries: RandomEntriesSettings { entries_per_hundred_bars: 100, hold_bars: 20 },
+            ..StrategySettings::default()
+        };
+        RandomEntries::new(settings, 1)
     };
     let whole = setup.run(strategy(), &ticks);
     let stop = AtomicBool::new(false);

@@ -19,23 +19,30 @@ const ROOMS: &[(&str, &str)] = &[
     ("page", "whole_file"),
     ("table", "market whole_file"),
     ("latency", "market"),
-    ("inference", "random"),
+    ("inference", "random settings"),
     ("source", "market random settings whole_file"),
-    ("bars", "market table"),
+    ("bars", "market settings table"),
     ("indicators", "market settings"),
     ("features", "indicators market settings table"),
     ("matrix", "features market settings table"),
     ("execution", "market settings"),
-    ("strategy", "execution inference market matrix random table"),
-    ("agents", "execution features inference market matrix strategy"),
-    ("performance", "execution latency market page random source strategy table whole_file"),
+    ("strategy", "execution inference market matrix random settings table"),
+    ("agents", "execution features inference market matrix settings strategy"),
+    (
+        "performance",
+        "execution latency market page random settings source strategy table whole_file",
+    ),
     ("chart", "market page whole_file"),
     (
         "engine",
         "bars execution features indicators inference journal latency machine market matrix settings \
          strategy",
     ),
-    ("config", "engine execution features machine market matrix settings source"),
+    (
+        "config",
+        "agents bars engine execution features inference market matrix performance settings source \
+         strategy",
+    ),
     (
         "run",
         "agents config engine execution inference journal latency machine market matrix performance \

@@ -15,8 +15,8 @@ use algospace_hft::market::{Bar, Instrument, Money, Price, Tick, TickFlags, Time
 use algospace_hft::matrix::MatrixKind;
 use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
 use algospace_hft::strategy::{
-    Levels, MovingAverageCross, MovingAverageCrossSettings, Observation, RandomEntries,
-    RandomEntriesSettings, Strategy,
+    BaselineSettings, Levels, MovingAverageCross, Observation, RandomEntries, RandomEntriesSettings,
+    Strategy, StrategySettings,
 };
 
 use crate::assembly::{By, Setup, TICK_SIZE, price};
@@ -135,21 +135,21 @@ fn the_counter_counts() {
     drop(vector);
 }
 
+fn on_every_minute() -> StrategySettings {
+    let Bracket { stop_loss_ticks, profit_target_ticks } = BRACKET;
+    let timeframe = Timeframe::MINUTE_1;
+    StrategySettings { timeframe, stop_loss_ticks, profit_target_ticks, ..Default::default() }
+}
+
 #[test]
 fn the_baseline_allocates_nothing() {
     let mut setup = setup();
     setup.stages.flatten_before_close = Some(5 * Timestamp::MINUTE);
     // The day's limit would lock nearly every session before its close.
     setup.rules.max_daily_drawdown = 0.5;
-    let strategy = MovingAverageCross::new(MovingAverageCrossSettings {
-        timeframe: Timeframe::MINUTE_1,
-        fast_period: 3,
-        slow_period: 8,
-        flat_band_ticks: 0,
-        tick_size: TICK_SIZE,
-        quantity: 1,
-        bracket: BRACKET,
-    });
+    let baseline = BaselineSettings { fast_period: 3, slow_period: 8, flat_band_ticks: 0 };
+    let settings = StrategySettings { baseline, ..on_every_minute() };
+    let strategy = MovingAverageCross::new(settings, TICK_SIZE);
     let (allocations, counts) = allocations_of(&setup, strategy);
     println!("baseline: {allocations} allocations, {counts:?}");
     assert_eq!(allocations, 0);
@@ -161,14 +161,9 @@ fn the_baseline_allocates_nothing() {
 
 #[test]
 fn random_entries_allocate_nothing() {
-    let strategy = RandomEntries::new(RandomEntriesSettings {
-        timeframe: Timeframe::MINUTE_1,
-        seed: 1,
-        entries_per_hundred_bars: 60,
-        hold_bars: 4,
-        quantity: 3,
-        bracket: BRACKET,
-    });
+    let random_entries = RandomEntriesSettings { entries_per_hundred_bars: 60, hold_bars: 4 };
+    let settings = StrategySettings { quantity: 3, random_entries, ..on_every_minute() };
+    let strategy = RandomEntries::new(settings, 1);
     let (allocations, counts) = allocations_of(&setup(), strategy);
     println!("random entries: {allocations} allocations, {counts:?}");
     assert_eq!(allocations, 0);

@@ -26,6 +26,7 @@ mod outlets;
 mod queue;
 pub mod ring;
 mod sequencer;
+mod settings;
 mod stages_thread;
 mod stopwatch;
 mod threads;
@@ -40,6 +41,7 @@ pub use failure::Failure;
 pub use feed::{Feed, Pace, Paced, Polled, Recorded};
 pub use layout::ThreadLayout;
 pub use ring::Full;
+pub use settings::{CoreSettings, PaceMode, PaceSettings, RunnerKind, RunnerSettings};
 pub use wiring::{PinnedRun, PinnedSettings, Waits, Wiring};
 
 use super::feature_stage::FeatureStage;
