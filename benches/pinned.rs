@@ -18,7 +18,7 @@ use algospace_hft::machine::{Machine, Placed, Role, Wait};
 use algospace_hft::market::Tick;
 use algospace_hft::run::JournalHeader;
 use algospace_hft::source::native::TickFile;
-use algospace_hft::source::synthetic::{RegimesSettings, Settings, SyntheticMarket, write_file};
+use algospace_hft::source::synthetic::{Settings, SyntheticSettings, write_file};
 use whole_pipeline::Counts;
 
 mod whole_pipeline;
@@ -37,9 +37,9 @@ fn main() {
     let days = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(10);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("pinned.ticks");
-    let market = SyntheticMarket::Regimes(RegimesSettings::default());
-    let settings = Settings { days, ..Settings::new(market, 1) };
-    write_file(settings, &path, &AtomicBool::new(false), |_, _| {}).expect("a market");
+    let market = SyntheticSettings { days, ..SyntheticSettings::default() };
+    write_file(Settings::new(market, 1), &path, &AtomicBool::new(false), |_, _| {})
+        .expect("a market");
     let file = TickFile::open(&path).expect("the file just written");
     let ticks = file.ticks();
     let machine = Machine::read();

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use algospace_hft::features::{IndicatorSettings, IndicatorTimeframes};
 use algospace_hft::market::{Calendar, Tick, Timestamp};
 use algospace_hft::source::native::TickFile;
-use algospace_hft::source::synthetic::{RegimesSettings, Settings, SyntheticMarket, write_file};
+use algospace_hft::source::synthetic::{Settings, SyntheticSettings, write_file};
 use plain_loop::plain_loop;
 use whole_pipeline::{Counts, timeframes};
 
@@ -28,14 +28,9 @@ fn main() {
     let days = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(30);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("throughput.ticks");
-    let market = SyntheticMarket::Regimes(RegimesSettings::default());
-    write_file(
-        Settings { days, ..Settings::new(market, 1) },
-        &path,
-        &AtomicBool::new(false),
-        |_, _| {},
-    )
-    .expect("a market");
+    let market = SyntheticSettings { days, ..SyntheticSettings::default() };
+    write_file(Settings::new(market, 1), &path, &AtomicBool::new(false), |_, _| {})
+        .expect("a market");
     let file = TickFile::open(&path).expect("the file just written");
     let ticks = file.ticks().len();
 

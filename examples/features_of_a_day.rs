@@ -7,13 +7,13 @@ use std::error::Error;
 use algospace_hft::bars::BarBuilder;
 use algospace_hft::features::{FeatureEngine, IndicatorSettings};
 use algospace_hft::market::{Bar, Instrument, Timeframe, Timestamp};
-use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
+use algospace_hft::source::synthetic::{Generator, Settings, SyntheticMarket, SyntheticSettings};
 
 /// Prints every 30-minute row's close and three of its features; returns the number of rows.
 pub fn run() -> Result<usize, Box<dyn Error>> {
     // Ticks of a made-up market; those of a file come from `TickFile::open`.
-    let market = SyntheticMarket::Martingale(MartingaleSettings::default());
-    let settings = Settings { days: 1, trades_per_day: 20_000, ..Settings::new(market, 7) };
+    let market = SyntheticSettings::new(SyntheticMarket::Martingale, 1, 20_000);
+    let settings = Settings::new(market, 7);
     let (mut generator, mut ticks) = (Generator::new(settings)?, Vec::new());
     generator.next_session(&mut ticks);
 

@@ -22,7 +22,7 @@ use algospace_hft::market::{
     Bar, Calendar, Instrument, Side, Tick, TickDivision, Timeframe, Timestamp,
 };
 use algospace_hft::matrix::{FeatureMatrix, MatrixKind, MatrixSettings};
-use algospace_hft::source::synthetic::{Generator, RegimesSettings, Settings, SyntheticMarket};
+use algospace_hft::source::synthetic::{Generator, Settings, SyntheticMarket, SyntheticSettings};
 
 use crate::measured::measured;
 use crate::whole_pipeline::{self, Counts};
@@ -46,9 +46,8 @@ pub const ROWS: [Row; 11] = [
 
 /// The first sessions of the market with regimes.
 pub fn sessions(days: u32, trades_per_day: u32) -> Vec<Vec<Tick>> {
-    let market = SyntheticMarket::Regimes(RegimesSettings::default());
-    let settings = Settings { days, trades_per_day, ..Settings::new(market, 1) };
-    let mut generator = Generator::new(settings).expect("a good market");
+    let market = SyntheticSettings::new(SyntheticMarket::Regimes, days, trades_per_day);
+    let mut generator = Generator::new(Settings::new(market, 1)).expect("a good market");
     let mut ticks = Vec::new();
     let mut sessions = Vec::new();
     while generator.next_session(&mut ticks).is_some() {

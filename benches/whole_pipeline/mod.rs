@@ -5,8 +5,7 @@ use algospace_hft::engine::{
     Action, DecisionTiming, FeatureStage, Output, Pipeline, PipelineSettings, Sink,
 };
 use algospace_hft::execution::{
-    Desk, ExchangeSettings, ExitReason, LimitFill, RuleConstraints, SimulatedExchange,
-    Slippage,
+    Desk, ExchangeSettings, ExitReason, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
 };
 use algospace_hft::features::IndicatorSettings;
 use algospace_hft::market::{Calendar, Instrument, Money, Tick, Timeframe, Timestamp};

@@ -9,7 +9,7 @@ use algospace_hft::execution::{
 use algospace_hft::features::IndicatorSettings;
 use algospace_hft::market::{Instrument, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::matrix::MatricesSettings;
-use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
+use algospace_hft::source::synthetic::{Generator, Settings, SyntheticMarket, SyntheticSettings};
 use algospace_hft::strategy::Strategy;
 
 /// Returns the stages from tick to trade, with `strategy` to decide.
@@ -51,8 +51,8 @@ pub fn pipeline<S: Strategy>(strategy: S) -> Result<Pipeline<S>, Box<dyn Error>>
 
 /// Returns the ticks of three days of a market without an edge.
 pub fn ticks() -> Result<Vec<Tick>, Box<dyn Error>> {
-    let market = SyntheticMarket::Martingale(MartingaleSettings::default());
-    let settings = Settings { days: 3, trades_per_day: 20_000, ..Settings::new(market, 7) };
+    let market = SyntheticSettings::new(SyntheticMarket::Martingale, 3, 20_000);
+    let settings = Settings::new(market, 7);
     let mut generator = Generator::new(settings)?;
     let (mut ticks, mut session) = (Vec::new(), Vec::new());
     while generator.next_session(&mut session).is_some() {

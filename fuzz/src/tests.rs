@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use algospace_hft::journal::Writer;
 use algospace_hft::random::Random;
-use algospace_hft::source::synthetic::{MartingaleSettings, Settings, SyntheticMarket, write_file};
+use algospace_hft::source::synthetic::{Settings, SyntheticMarket, SyntheticSettings, write_file};
 
 use super::TARGETS;
 
@@ -74,9 +74,8 @@ fn received_ticks_are_taken_traded_and_refused() {
 fn good_files() -> Vec<Vec<u8>> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (ticks, journal) = (folder.path().join("a.ticks"), folder.path().join("a.journal"));
-    let martingale = SyntheticMarket::Martingale(MartingaleSettings::default());
-    let mut settings = Settings::new(martingale, 1);
-    (settings.days, settings.trades_per_day) = (1, 40);
+    let market = SyntheticSettings::new(SyntheticMarket::Martingale, 1, 40);
+    let settings = Settings::new(market, 1);
     let stop = std::sync::atomic::AtomicBool::new(false);
     write_file(settings, &ticks, &stop, |_, _| {}).expect("a market");
     let mut writer = Writer::create(&journal, b"{}").expect("a journal");

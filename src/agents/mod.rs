@@ -23,8 +23,8 @@ pub use by_graphs::ByGraphs;
 pub use foreseen::{Foreseen, foresee};
 pub use risk::{RiskRules, STRONG_NODE, Wish};
 pub use seat::{AgentSettings, Agents};
-pub use settings::{MarlCoreSettings, McDropoutSettings, RegimeSettings};
 pub(crate) use seat::{account_inputs, volatility_input};
+pub use settings::{MarlCoreSettings, McDropoutSettings, RegimeSettings};
 pub use team::{Action, Asked, IsWanted, Team, Thought};
 pub use vote::count_votes;
 

@@ -7,9 +7,10 @@ use jiff::civil::Date;
 
 use crate::market::Price;
 use crate::source::import::{
-    IdenticalTrades, ImplausiblePrices, LateRows, Layout, OffTickPrices, PricesBelowZero, Stamp,
-    delimiter,
+    IdenticalTrades, ImplausiblePrices, LateRows, Layout, OffTickPrices, PricesBelowZero, Roll,
+    Stamp, delimiter,
 };
+use crate::source::synthetic::{SyntheticMarket, SyntheticSettings};
 
 /// Trades CME index futures, and replays history through exactly the same code.
 ///
@@ -185,14 +186,6 @@ const IMPORT_EXAMPLES: &str = "Examples:
   algospace-hft import --format databento --input es.dbn.zst --contract ESH4 --output esh4.ticks";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Roll {
-    /// On the customary day: the Monday before the third Friday for equity index futures
-    Calendar,
-    /// At the session after one in which a later contract traded more
-    Volume,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Adjust {
     /// Prices as traded
     None,
@@ -204,33 +197,27 @@ pub(super) enum Adjust {
 pub(super) struct SynthArguments {
     /// Which market: `martingale` has no edge, `regimes` has a planted one
     #[arg(long, value_enum)]
-    pub(super) market: Market,
+    pub(super) market: SyntheticMarket,
     /// Trading days
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = SyntheticSettings::default().days)]
     pub(super) days: u32,
     /// Seed; the same seed makes the same ticks
     #[arg(long, default_value_t = 42)]
     pub(super) seed: u64,
     /// Trades of an average day
-    #[arg(long, default_value_t = 340_000)]
+    #[arg(long, default_value_t = SyntheticSettings::default().trades_per_day)]
     pub(super) trades_per_day: u32,
     /// Strength of the edge of `regimes`: ticks that a trend drifts in half an hour of a regular
     /// session
-    #[arg(long, default_value_t = 12.0)]
+    #[arg(long, default_value_t = SyntheticSettings::default().trend_ticks_per_half_hour)]
     pub(super) trend_ticks_per_half_hour: f64,
     /// Mean length of a trend of `regimes` in hours of trading: how long there is to find it out
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = SyntheticSettings::default().trend_hours)]
     pub(super) trend_hours: f64,
     /// Likewise of a range
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = SyntheticSettings::default().range_hours)]
     pub(super) range_hours: f64,
     /// The native tick file to write
     #[arg(long, value_name = "FILE")]
     pub(super) output: PathBuf,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Market {
-    Martingale,
-    Regimes,
 }

@@ -8,12 +8,12 @@ use super::progress::Progress;
 use super::{Failure, say, stop};
 use crate::agents::model_set::{GOLDEN_TOLERANCE, GraphFile, shapes_text};
 use crate::config::{Config, Mode, process_variables};
-use crate::strategy::StrategyKind;
 use crate::market::{Instrument, Timestamp};
 use crate::performance::{
     MADE_UP_MARKET, NOTHING_TO_DECIDE, RUN_FILES, belongs_to_a_run, check_run_directory,
 };
 use crate::run::{Missing, Survey, open_backend, open_model_set, survey};
+use crate::strategy::StrategyKind;
 use crate::whole_file::Identity;
 
 /// Most holes that are listed to people.

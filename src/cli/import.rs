@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::arguments::{Adjust, ImportArguments, Roll};
+use super::arguments::{Adjust, ImportArguments};
 use super::progress::Progress;
 use super::{Failure, check, say, stop, tell};
-use crate::market::{Instrument, RollRule};
+use crate::market::Instrument;
 use crate::source::import::{
     BINARY_PRESETS, Effect, Finding, ImportError, ImportOptions, ImportReport, PRESETS, Policies,
     roll_choice, run,
@@ -66,13 +66,8 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
         Adjust::None => Adjustment::None,
         Adjust::Back => Adjustment::Back,
     };
-    options.roll = arguments.roll.map(|roll| {
-        let rule = match roll {
-            Roll::Calendar => RollRule::customary(calendar),
-            Roll::Volume => RollRule::Volume,
-        };
-        roll_choice(rule, adjustment, calendar)
-    });
+    options.roll =
+        arguments.roll.map(|roll| roll_choice(roll.rule(calendar), adjustment, calendar));
     options.stop = stop::on_signal();
     let mut progress = Progress::new();
     let done = run(&options, &mut |now| {

@@ -11,8 +11,8 @@ use super::progress::Progress;
 use super::{Failure, chart, check, say, stop};
 use crate::bars::BarTable;
 use crate::config::Config;
-use crate::strategy::StrategyKind;
 use crate::engine::{Output, Sink};
+use crate::strategy::StrategyKind;
 
 use crate::features::FeatureTable;
 use crate::market::Timestamp;

@@ -2,27 +2,23 @@
 
 use serde_json::json;
 
-use super::arguments::{Market, SynthArguments};
+use super::arguments::SynthArguments;
 use super::progress::Progress;
 use super::{Failure, check, say, stop};
-use crate::source::synthetic::{
-    MartingaleSettings, RegimesSettings, Settings, SyntheticError, SyntheticMarket, write_file,
-};
+use crate::source::synthetic::{Settings, SyntheticError, SyntheticSettings, write_file};
 
 pub(super) fn synth(arguments: &SynthArguments, json: bool) -> Result<(), Failure> {
     check::keep_runs([arguments.output.as_path()])?;
-    let market = match arguments.market {
-        Market::Martingale => SyntheticMarket::Martingale(MartingaleSettings::default()),
-        Market::Regimes => SyntheticMarket::Regimes(RegimesSettings {
-            trend_ticks_per_half_hour: arguments.trend_ticks_per_half_hour,
-            trend_hours: arguments.trend_hours,
-            range_hours: arguments.range_hours,
-            ..RegimesSettings::default()
-        }),
+    let market = SyntheticSettings {
+        market: arguments.market,
+        days: arguments.days,
+        seed: Some(arguments.seed),
+        trades_per_day: arguments.trades_per_day,
+        trend_ticks_per_half_hour: arguments.trend_ticks_per_half_hour,
+        trend_hours: arguments.trend_hours,
+        range_hours: arguments.range_hours,
     };
-    let mut settings = Settings::new(market, arguments.seed);
-    settings.days = arguments.days;
-    settings.trades_per_day = arguments.trades_per_day;
+    let settings = Settings::new(market, arguments.seed);
     let mut progress = Progress::new();
     let done = write_file(settings, &arguments.output, &stop::on_signal(), |done, total| {
         progress.show("generating", u64::from(done), u64::from(total));

@@ -76,7 +76,7 @@ fn instruments(config: &Config, check: &mut Check) {
 fn pipeline(config: &Config, check: &mut Check) {
     let (slots, path) = (config.pipeline.ring_slots, "pipeline.ring_slots");
     if slots > 1 && !slots.is_power_of_two() {
-        let below = 1 << slots.ilog2();
+        let below = 1u64 << slots.ilog2();
         let message = format!(
             "`{path}` must be a power of two, not {slots}: {below} and {} are the nearest",
             2 * below

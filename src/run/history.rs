@@ -8,18 +8,15 @@ use std::sync::atomic::AtomicBool;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use crate::config::{
-    BacktestSettings, Config, RollSetting, SyntheticMarket as MarketSetting, SyntheticSettings,
-};
-use crate::market::{Calendar, Instrument, Naming, RollRule, Session, Tick, TickFlags, Timestamp};
+use crate::config::Config;
+use crate::market::{Calendar, Instrument, Naming, Session, Tick, TickFlags, Timestamp};
+use crate::source::BacktestSettings;
 use crate::source::import::{
     self, DelimiterError, DetectError, Detected, Example, Finding, ImportError, ImportOptions,
     ImportReport, LayoutError, PricesBelowZero, delimiter, roll_choice,
 };
 use crate::source::native::{Adjustment, TickFile, TickFileError};
-use crate::source::synthetic::{
-    self, MartingaleSettings, RegimesSettings, Settings, SyntheticError, SyntheticMarket,
-};
+use crate::source::synthetic::{self, Settings, SyntheticError, SyntheticSettings};
 use crate::whole_file::WorkingFolder;
 
 /// A history, ready to be replayed.
@@ -282,11 +279,7 @@ impl History {
         options.bar_seconds = settings.bar_seconds;
         options.policies.prices_below_zero = settings.prices_below_zero;
         options.roll = settings.roll.map(|roll| {
-            let rule = match roll {
-                RollSetting::Calendar => RollRule::customary(instrument.calendar),
-                RollSetting::Volume => RollRule::Volume,
-            };
-            roll_choice(rule, Adjustment::None, instrument.calendar)
+            roll_choice(roll.rule(instrument.calendar), Adjustment::None, instrument.calendar)
         });
         options.rejects = Some(folder.join("rejects.csv"));
         let report = import::run(&options, &mut |now| {
@@ -311,26 +304,12 @@ impl History {
     ) -> Result<History, HistoryError> {
         let folder = working_folder(working)?;
         let native = folder.join("synthetic.ticks");
-        let market = match synthetic.market {
-            MarketSetting::Martingale => SyntheticMarket::Martingale(MartingaleSettings::default()),
-            MarketSetting::Regimes => SyntheticMarket::Regimes(RegimesSettings {
-                trend_ticks_per_half_hour: synthetic.trend_ticks_per_half_hour,
-                trend_hours: synthetic.trend_hours,
-                range_hours: synthetic.range_hours,
-                write_regimes: false,
-                ..RegimesSettings::default()
-            }),
-        };
-        let mut settings = Settings::new(market, seed);
+        let mut settings = Settings::new(synthetic, seed);
         settings.instrument = instrument.clone();
-        settings.days = synthetic.days;
-        settings.trades_per_day = synthetic.trades_per_day;
+        settings.write_regimes = false;
         settings.first_price = settings.first_price.round_to_tick(instrument.tick_size);
-        let name = format!(
-            "synthetic {} market, {} days, seed {seed}",
-            settings.market.name(),
-            settings.days
-        );
+        let name =
+            format!("synthetic {} market, {} days, seed {seed}", synthetic.market, synthetic.days);
         synthetic::write_file(settings, &native, stop, |done, total| {
             progress(Preparation { done: u64::from(done), total: u64::from(total) });
         })?;

@@ -2,10 +2,10 @@
 
 use super::recording::{BarCount, Input, Readiness, Recording};
 use crate::config::Config;
-use crate::strategy::StrategyKind;
 use crate::engine::{FeatureCounts, Pipeline};
 use crate::performance::DecidedBy;
 use crate::strategy::Strategy;
+use crate::strategy::StrategyKind;
 
 /// A sentence on everything that a reader must know of the data.
 pub(super) fn data_notes<S: Strategy>(

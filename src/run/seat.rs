@@ -30,10 +30,10 @@ impl Seat {
         let strategy: Box<dyn Strategy + Send> = match config.strategy.kind {
             StrategyKind::RandomEntries => {
                 Box::new(RandomEntries::new(config.strategy, config.system.seed))
-            },
+            }
             StrategyKind::Baseline => {
                 Box::new(MovingAverageCross::new(config.strategy, instrument.tick_size))
-            },
+            }
             StrategyKind::Marl => {
                 let (agents, set) = agents(config, instrument)?;
                 return Ok(Seat::Agents(Box::new(agents), Box::new(set)));

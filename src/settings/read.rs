@@ -8,7 +8,7 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use serde::de::{
-    Deserializer, DeserializeSeed, EnumAccess, Error, MapAccess, SeqAccess, Unexpected,
+    DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Unexpected,
     VariantAccess, Visitor,
 };
 
@@ -46,8 +46,8 @@ pub enum Wanted<'a> {
     Number(&'a mut f64),
     /// A text, or any other scalar as its text.
     Text(&'a mut String),
-    /// A text or a number, as text.
-    Word(&'a mut String),
+    /// A text or a number, as text; the first says of what.
+    Word(&'static str, &'a mut String),
     /// One of these names.
     Name(Names, &'a mut &'static str),
     /// One of these names, with a value behind it.
@@ -89,10 +89,10 @@ impl dyn Reader + '_ {
         Ok(value)
     }
 
-    /// Reads a text or a number.
-    pub fn word(&mut self) -> Result<String, Unread> {
+    /// Reads a text or a number, as text: `what`.
+    pub fn word(&mut self, what: &'static str) -> Result<String, Unread> {
         let mut value = String::new();
-        self.take(Wanted::Word(&mut value))?;
+        self.take(Wanted::Word(what, &mut value))?;
         Ok(value)
     }
 
@@ -119,7 +119,12 @@ impl dyn Reader + '_ {
     }
 
     /// Calls `each` with every key that is there: `keys` are known, `required` must be there.
-    pub fn section(&mut self, keys: Names, required: Names, each: EachOf<'_>) -> Result<(), Unread> {
+    pub fn section(
+        &mut self,
+        keys: Names,
+        required: Names,
+        each: EachOf<'_>,
+    ) -> Result<(), Unread> {
         self.take(Wanted::Section(keys, required, each))
     }
 
@@ -159,7 +164,7 @@ impl<'de, D: Deserializer<'de>> Reader for Place<'de, D> {
             Wanted::Whole(..) => text.deserialize_u64(wanted),
             Wanted::Number(_) => text.deserialize_f64(wanted),
             Wanted::Text(_) => text.deserialize_string(wanted),
-            Wanted::Word(_) => text.deserialize_any(wanted),
+            Wanted::Word(..) => text.deserialize_any(wanted),
             Wanted::Name(names, _) | Wanted::Choice(names, _) => {
                 text.deserialize_enum("", names, wanted)
             }
@@ -243,7 +248,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
             Wanted::Whole(most, _) => write!(f, "a whole number from 0 to {most}"),
             Wanted::Number(_) => f.write_str("a number"),
             Wanted::Text(_) => f.write_str("a text"),
-            Wanted::Word(_) => f.write_str("a text or a number"),
+            Wanted::Word(what, _) => f.write_str(what),
             Wanted::Name(names, _) | Wanted::Choice(names, _) => {
                 write!(f, "one of {}", names.join(", "))
             }
@@ -265,7 +270,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
         match self {
             Wanted::Whole(most, value) if found <= most => *value = found,
             Wanted::Number(value) => *value = found as f64,
-            Wanted::Word(value) => *value = found.to_string(),
+            Wanted::Word(_, value) => *value = found.to_string(),
             _ => return Err(E::invalid_value(Unexpected::Unsigned(found), &self)),
         }
         Ok(())
@@ -274,7 +279,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
     fn visit_i64<E: Error>(self, found: i64) -> Result<(), E> {
         match self {
             Wanted::Number(value) => *value = found as f64,
-            Wanted::Word(value) => *value = found.to_string(),
+            Wanted::Word(_, value) => *value = found.to_string(),
             _ => return Err(E::invalid_value(Unexpected::Signed(found), &self)),
         }
         Ok(())
@@ -283,7 +288,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
     fn visit_f64<E: Error>(self, found: f64) -> Result<(), E> {
         match self {
             Wanted::Number(value) => *value = found,
-            Wanted::Word(value) => *value = found.to_string(),
+            Wanted::Word(_, value) => *value = found.to_string(),
             _ => return Err(E::invalid_type(Unexpected::Float(found), &self)),
         }
         Ok(())
@@ -291,7 +296,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 
     fn visit_str<E: Error>(self, found: &str) -> Result<(), E> {
         match self {
-            Wanted::Text(value) | Wanted::Word(value) => found.clone_into(value),
+            Wanted::Text(value) | Wanted::Word(_, value) => found.clone_into(value),
             _ => return Err(E::invalid_type(Unexpected::Str(found), &self)),
         }
         Ok(())
@@ -350,6 +355,87 @@ impl<'de> Visitor<'de> for Wanted<'_> {
                 payload.newtype_variant_seed(Behind(name, each))
             }
             _ => Err(A::Error::invalid_type(Unexpected::Enum, &self)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::{record, settings};
+
+    settings! {
+        /// A section.
+        pub struct Section {
+            /// A share.
+            pub share: f64 = 0.5;
+            /// A count.
+            pub count: Option<u32> = Some(3), 1..=9;
+            /// Two texts.
+            pub names: Option<String> = Some("a".to_owned());
+        }
+    }
+
+    #[derive(Clone, Debug, PartialEq)]
+    struct Item {
+        size: u64,
+        note: Option<String>,
+        parts: Vec<bool>,
+    }
+
+    record!(Item { size: "required", note: "left out", parts: "required" });
+
+    fn section(text: &str) -> Result<Section, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    fn item(text: &str) -> Result<Item, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn keys_that_are_left_out_keep_their_defaults() {
+        assert_eq!(section("{}").unwrap(), Section::default());
+        let given = Section { share: 2.0, count: None, names: None };
+        assert_eq!(section(r#"{"share": 2, "count": null, "names": ""}"#).unwrap(), given);
+        let parts = vec![true, false];
+        let expected = Item { size: u64::MAX, note: Some(String::new()), parts };
+        let text = r#"{"parts":[true,false],"note":"","size":18446744073709551615}"#;
+        assert_eq!(item(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let item = Item { size: 7, note: None, parts: vec![] };
+        let text = serde_json::to_string(&item).unwrap();
+        assert_eq!(text, r#"{"size":7,"parts":[]}"#);
+        assert_eq!(self::item(&text).unwrap(), item);
+        let text = serde_json::to_string(&Section::default()).unwrap();
+        assert_eq!(text, r#"{"share":0.5,"count":3,"names":"a"}"#);
+        assert_eq!(section(&text).unwrap(), Section::default());
+    }
+
+    #[test]
+    fn what_is_of_another_kind_is_refused() {
+        for (text, reason) in [
+            (r#"{"shar": 1}"#, "unknown field `shar`, expected one of `share`, `count`, `names`"),
+            (r#"{"share": 1, "share": 1}"#, "duplicate field `share`"),
+            (r#"{"share": "1"}"#, r#"invalid type: string "1", expected a number"#),
+            (r#"{"count": 4294967296}"#, "expected a whole number from 0 to 4294967295"),
+            (r#"{"count": -1}"#, "invalid value: integer `-1`"),
+            (r#"{"count": 1.5}"#, "invalid type: floating point `1.5`"),
+            (r#"{"names": 5}"#, "expected a text"),
+            ("[]", "expected a section of keys"),
+        ] {
+            let error = section(text).expect_err(text);
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+        for (text, reason) in [
+            (r#"{"parts": []}"#, "missing field `size`"),
+            (r#"{"size": 1, "parts": [1]}"#, "expected true or false"),
+            (r#"{"size": 1, "parts": null}"#, "expected a list"),
+        ] {
+            let error = item(text).expect_err(text);
+            assert!(error.contains(reason), "{text}: {error}");
         }
     }
 }

@@ -104,7 +104,7 @@ values! {
     Calendar: "name", from => from.parse(), value => Plain::Text(value.to_string()),
         range Calendar::ALL.map(|calendar| format!("`{calendar}`")).join(", ");
     Timeframe: "timeframe", from => {
-        let text = from.word()?;
+        let text = from.word("a timeframe: minutes that divide a day, or `daily`")?;
         text.parse().map_err(|error| from.refuse(&error))
     }, value => match value {
         &Timeframe::DAILY => Plain::Text("daily".to_owned()),

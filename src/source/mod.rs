@@ -2,4 +2,7 @@
 
 pub mod import;
 pub mod native;
+mod settings;
 pub mod synthetic;
+
+pub use settings::BacktestSettings;

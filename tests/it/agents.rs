@@ -12,7 +12,7 @@ use algospace_hft::performance::RunRecord;
 use algospace_hft::run::{ReplayError, journal_path, replay_journal, run_backtest};
 use algospace_hft::source::import::{ImportOptions, roll_choice, run as import};
 use algospace_hft::source::native::{Adjustment, TickFile, TickFileWriter};
-use algospace_hft::source::synthetic::{Settings, SyntheticMarket, write_file};
+use algospace_hft::source::synthetic::{Settings, SyntheticMarket, SyntheticSettings, write_file};
 use algospace_hft::strategy::{DecisionRecord, Reason};
 
 use crate::shared_data::shared_data;
@@ -144,9 +144,8 @@ fn after_a_hole_agents_are_not_ready_before_their_matrices_are_whole_again() {
     let folder = tempfile::tempdir().unwrap();
     let [whole, cut] = ["whole.ticks", "cut.ticks"].map(|name| folder.path().join(name));
     let instrument = Instrument::built_in("ES").unwrap();
-    let mut settings = Settings::new(SyntheticMarket::Martingale(Default::default()), 5);
-    (settings.days, settings.trades_per_day) = (10, 1_500);
-    write_file(settings, &whole, &AtomicBool::new(false), |_, _| {}).unwrap();
+    let market = SyntheticSettings::new(SyntheticMarket::Martingale, 10, 1_500);
+    write_file(Settings::new(market, 5), &whole, &AtomicBool::new(false), |_, _| {}).unwrap();
     let file = TickFile::open(&whole).unwrap();
     let mut sessions: Vec<Session> = Vec::new();
     for tick in file.ticks() {

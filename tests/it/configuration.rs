@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use algospace_hft::config::{Config, ConfigError, Mode, Problem, SyntheticMarket};
+use algospace_hft::config::{Config, ConfigError, Mode, Problem};
 use algospace_hft::market::{Calendar, Timeframe};
 use algospace_hft::settings::{Section, Setting};
+use algospace_hft::source::synthetic::{SyntheticMarket, SyntheticSettings};
 use algospace_hft::strategy::StrategyKind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -173,6 +174,7 @@ const MISTAKES: &[(&str, &str, &[&str])] = &[
     ("performance: { confidence_level: .nan }", "2:34", &["from 0.5 to 0.999"]),
     ("account: { initial_capital: .nan }", "2:29", &["`account.initial_capital`", "`.nan`"]),
     ("execution: { commission_per_side: -1 }", "2:35", &["from 0 to 1000 dollars", "not -1"]),
+    ("pipeline: { ring_slots: 4294967295 }", "2:25", &["from 64 to 1048576 slots"]),
     ("execution: { flatten_before_close_minutes: 0 }", "2:44", &["null to hold overnight"]),
     ("bars: { timeframes: [5, 30, 5] }", "2:29", &["twice"]),
     ("output: { directory: '' }", "2:22", &["`output.directory`", "runs/latest"]),
@@ -659,7 +661,7 @@ proptest! {
         } else {
             let own_seed = Some(own_seed.unwrap_or(seed));
             backtest.synthetic =
-                Some(algospace_hft::config::SyntheticSettings { seed: own_seed, ..Default::default() });
+                Some(SyntheticSettings { seed: own_seed, ..Default::default() });
         }
         config.risk_management.max_daily_drawdown = drawdown;
         config.marl_core.mc_dropout.confidence_threshold = threshold;

@@ -15,7 +15,7 @@ use algospace_hft::matrix::{
     CLIP, FeatureMatrix, MatricesSettings, MatrixKind, MatrixSettings, Scale,
 };
 use algospace_hft::random::Random;
-use algospace_hft::source::synthetic::{Generator, RegimesSettings, Settings, SyntheticMarket};
+use algospace_hft::source::synthetic::{Generator, Settings, SyntheticMarket, SyntheticSettings};
 use proptest::prelude::*;
 
 const TICK_SIZE: Price = Price::from_units(250_000_000);
@@ -455,10 +455,8 @@ fn the_profile_is_made_of_the_trades() {
     let mut stage = FeatureStage::new(&settings, &none, &timeframes, &es(), true).unwrap();
     let calendar = Calendar::CmeEquityIndex;
     let mut builder = BarBuilder::new(&timeframes, calendar, 60 * Timestamp::MINUTE);
-    let market = SyntheticMarket::Regimes(RegimesSettings::default());
-    let mut generator =
-        Generator::new(Settings { days: 2, trades_per_day: 4_000, ..Settings::new(market, 5) })
-            .unwrap();
+    let market = SyntheticSettings::new(SyntheticMarket::Regimes, 2, 4_000);
+    let mut generator = Generator::new(Settings::new(market, 5)).unwrap();
     let (mut ticks, mut session_ticks) = (Vec::new(), Vec::new());
     while generator.next_session(&mut session_ticks).is_some() {
         ticks.append(&mut session_ticks);

@@ -12,7 +12,7 @@ use algospace_hft::execution::{
     Account, Bracket, Decision, ExitReason, LimitFill, Slippage, Target, Trade,
 };
 use algospace_hft::market::{Bar, Money, Side, Tick, Timeframe, Timestamp};
-use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
+use algospace_hft::source::synthetic::{Generator, Settings, SyntheticMarket, SyntheticSettings};
 use algospace_hft::strategy::{
     MovingAverageCross, RandomEntries, RandomEntriesSettings, Strategy, StrategySettings,
 };
@@ -30,10 +30,8 @@ fn sample() -> (u64, f64) {
 }
 
 fn martingale(seed: u64, bid_ask_bounce: bool, days: u32, trades_per_day: u32) -> Vec<Tick> {
-    let market = SyntheticMarket::Martingale(MartingaleSettings { bid_ask_bounce });
-    let mut settings = Settings::new(market, seed);
-    settings.days = days;
-    settings.trades_per_day = trades_per_day;
+    let market = SyntheticSettings::new(SyntheticMarket::Martingale, days, trades_per_day);
+    let settings = Settings { bid_ask_bounce, ..Settings::new(market, seed) };
     let mut generator = Generator::new(settings).unwrap();
     let (mut ticks, mut session) = (Vec::new(), Vec::new());
     while generator.next_session(&mut session).is_some() {

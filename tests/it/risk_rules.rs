@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use algospace_hft::engine::{DecisionTiming, Output, Sink, replay};
 use algospace_hft::execution::{Bracket, Decision, ExitReason, OrderKind, Slippage, Target, Trade};
 use algospace_hft::market::{Bar, Calendar, Money, Tick, Timeframe, Timestamp};
-use algospace_hft::strategy::{
-    RandomEntries, RandomEntriesSettings, Strategy, StrategySettings,
-};
+use algospace_hft::strategy::{RandomEntries, RandomEntriesSettings, Strategy, StrategySettings};
 use proptest::prelude::*;
 
 use crate::assembly::random::{any_setup, any_step, market_of, restless};

@@ -13,10 +13,10 @@ use algospace_hft::inference::{Backend, Graph, InferenceError, Signature};
 use algospace_hft::latency::{LONGEST, Load, Recorder, Sample, Span};
 use algospace_hft::market::{Bar, Instrument, Money, Price, Tick, TickFlags, Timeframe, Timestamp};
 use algospace_hft::matrix::MatrixKind;
-use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
+use algospace_hft::source::synthetic::{Generator, Settings, SyntheticMarket, SyntheticSettings};
 use algospace_hft::strategy::{
-    BaselineSettings, Levels, MovingAverageCross, Observation, RandomEntries, RandomEntriesSettings,
-    Strategy, StrategySettings,
+    BaselineSettings, Levels, MovingAverageCross, Observation, RandomEntries,
+    RandomEntriesSettings, Strategy, StrategySettings,
 };
 
 use crate::assembly::{By, Setup, TICK_SIZE, price};
@@ -54,10 +54,8 @@ impl Sink for Counts {
 /// Six sessions over a weekend, each of another contract, with hours of silence, stretches without
 /// a trade, ticks that come late, ticks out of hours and history bars.
 fn market() -> Vec<Vec<Tick>> {
-    let martingale = SyntheticMarket::Martingale(MartingaleSettings::default());
-    let mut settings = Settings::new(martingale, 3);
-    (settings.days, settings.trades_per_day) = (6, 30_000);
-    let mut generator = Generator::new(settings).unwrap();
+    let market = SyntheticSettings::new(SyntheticMarket::Martingale, 6, 30_000);
+    let mut generator = Generator::new(Settings::new(market, 3)).unwrap();
     let mut sessions = Vec::new();
     let mut ticks = Vec::new();
     while let Some(session) = generator.next_session(&mut ticks) {

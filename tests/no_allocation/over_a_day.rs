@@ -20,7 +20,7 @@ use algospace_hft::machine::{Placed, Wait};
 use algospace_hft::market::{Instrument, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::run::JournalHeader;
 use algospace_hft::source::native::TickFileDescription;
-use algospace_hft::source::synthetic::{Generator, MartingaleSettings, Settings, SyntheticMarket};
+use algospace_hft::source::synthetic::{Generator, Settings, SyntheticMarket, SyntheticSettings};
 
 use crate::assembly::Setup;
 use crate::assembly::random::restless;
@@ -120,10 +120,8 @@ fn no_thread_allocates_over_a_full_day() {
 #[test]
 #[ignore = "a process that another test starts"]
 fn a_full_day_in_a_process_of_its_own() {
-    let martingale = SyntheticMarket::Martingale(MartingaleSettings::default());
-    let mut settings = Settings::new(martingale, 3);
-    (settings.days, settings.trades_per_day) = (3, 340_000);
-    let mut generator = Generator::new(settings).unwrap();
+    let market = SyntheticSettings::new(SyntheticMarket::Martingale, 3, 340_000);
+    let mut generator = Generator::new(Settings::new(market, 3)).unwrap();
     let (mut ticks, mut session, mut days) = (Vec::<Tick>::new(), Vec::new(), Vec::new());
     while generator.next_session(&mut session).is_some() {
         // Every day another contract, so that positions are rolled.

@@ -48,7 +48,7 @@ pub use policy::{
 pub use preset::{BINARY_PRESETS, PRESETS, Preset, preset_names};
 pub use read_error::ReadError;
 pub use report::{Count, Effect, Example, Finding, ImportReport};
-pub use roll_choice::roll_choice;
+pub use roll_choice::{Roll, roll_choice};
 pub use row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
 pub use sierra::{SIERRA_MAGIC, SierraError, SierraOptions, decode_sierra, read_sierra};
 pub use text::{

@@ -1,12 +1,36 @@
 //! A roll rule, applied to the contracts that an import found.
 
+use clap::ValueEnum;
+
 use super::importer::RollChoice;
 use super::join::{ContractStream, JoinPlan, Stint};
 use crate::market::{
     Calendar, Contract, Price, Product, RollRule, RollSchedule, Session, SessionVolumes, Tick,
     Timestamp,
 };
+use crate::settings::names;
 use crate::source::native::Adjustment;
+
+names! {
+    /// The day on which a series moves to the next contract.
+    #[derive(ValueEnum)]
+    pub enum Roll {
+        /// On the customary day: the Monday before the third Friday for equity index futures.
+        Calendar = "calendar",
+        /// At the session after one in which a later contract traded more.
+        Volume = "volume",
+    }
+}
+
+impl Roll {
+    /// Returns the rule for a product that trades by `calendar`.
+    pub const fn rule(self, calendar: Calendar) -> RollRule {
+        match self {
+            Roll::Calendar => RollRule::customary(calendar),
+            Roll::Volume => RollRule::Volume,
+        }
+    }
+}
 
 /// Shows the contract that `rule` calls for, with prices joined as `adjustment` says.
 ///

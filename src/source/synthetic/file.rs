@@ -9,9 +9,9 @@ use crate::source::native::{MADE_UP, TickFileDescription, TickFileWriter};
 use crate::whole_file::{self, Kind};
 
 use super::generator::Generator;
-use super::oracle::OracleResult;
+use super::oracle::{ORACLE_COST_PER_SIDE, OracleResult};
 use super::regimes::RegimeStretch;
-use super::settings::{Settings, SyntheticError, SyntheticMarket};
+use super::settings::{Settings, SyntheticError};
 
 const REGIMES_HEADER: &str = "start_utc,regime,drift_ticks_per_hour,hours\n";
 
@@ -63,7 +63,7 @@ pub fn write_file(
     mut progress: impl FnMut(u32, u32),
 ) -> Result<Summary, SyntheticError> {
     let mut generator = Generator::new(settings.clone())?;
-    let wants_regimes = matches!(&settings.market, SyntheticMarket::Regimes(m) if m.write_regimes);
+    let wants_regimes = settings.write_regimes && settings.has_regimes();
     let regimes_path = wants_regimes.then(|| regimes_path(path));
     let regimes = |path: &Path| {
         let path = path.to_owned();
@@ -80,7 +80,7 @@ pub fn write_file(
         writer.extend(&ticks)?;
         span = Some((span.map_or(session.open, |(start, _)| start), session.close));
         made += 1;
-        progress(made, settings.days);
+        progress(made, settings.market.days);
         if stop.load(Ordering::Relaxed) {
             return Err(SyntheticError::Stopped);
         }
@@ -106,7 +106,7 @@ pub fn write_file(
 }
 
 fn describe(settings: &Settings) -> TickFileDescription {
-    let market = settings.market.name();
+    let market = settings.market.market.name();
     let origin = format!("{MADE_UP}{market} market of seed {}", settings.seed);
     let mut description = TickFileDescription::new(&settings.instrument, &origin);
     let mut fact = |name: &str, value: String| {
@@ -114,18 +114,19 @@ fn describe(settings: &Settings) -> TickFileDescription {
     };
     fact("market", market.to_owned());
     fact("seed", settings.seed.to_string());
-    fact("days", settings.days.to_string());
+    fact("days", settings.market.days.to_string());
     fact("first_trade_date", settings.first_trade_date.to_string());
     fact("first_price", settings.first_price.to_string());
-    fact("trades_per_day", settings.trades_per_day.to_string());
-    fact("bid_ask_bounce", settings.market.bid_ask_bounce().to_string());
-    if let SyntheticMarket::Regimes(regimes) = &settings.market {
-        fact("trend_hours", regimes.trend_hours.to_string());
-        fact("range_hours", regimes.range_hours.to_string());
-        fact("volatile_hours", regimes.volatile_hours.to_string());
-        fact("trend_ticks_per_half_hour", regimes.trend_ticks_per_half_hour.to_string());
-        fact("range_deviation_ticks", regimes.range_deviation_ticks.to_string());
-        fact("oracle_cost_per_side_dollars", regimes.oracle_cost_per_side.to_string());
+    fact("trades_per_day", settings.market.trades_per_day.to_string());
+    fact("bid_ask_bounce", settings.bid_ask_bounce.to_string());
+    if settings.has_regimes() {
+        let edge = &settings.market;
+        fact("trend_hours", edge.trend_hours.to_string());
+        fact("range_hours", edge.range_hours.to_string());
+        fact("volatile_hours", settings.volatile_hours.to_string());
+        fact("trend_ticks_per_half_hour", edge.trend_ticks_per_half_hour.to_string());
+        fact("range_deviation_ticks", settings.range_deviation_ticks.to_string());
+        fact("oracle_cost_per_side_dollars", ORACLE_COST_PER_SIDE.to_string());
     }
     description
 }

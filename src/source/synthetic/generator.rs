@@ -5,9 +5,9 @@ use crate::random::Random;
 
 use super::arrivals::{Arrivals, Pace};
 use super::fair_price::{BOUNCING, FairPrice, Grid, PLAIN};
-use super::oracle::{Oracle, OracleResult};
+use super::oracle::{ORACLE_COST_PER_SIDE, Oracle, OracleResult};
 use super::regimes::{Regime, RegimeProcess, RegimeStretch};
-use super::settings::{RegimesSettings, Settings, SyntheticError, SyntheticMarket};
+use super::settings::{Settings, SyntheticError};
 use super::{Purpose, sizes, stream};
 
 /// Chances that the fair price has to step in a day of average activity, for any number of
@@ -61,17 +61,12 @@ impl Generator {
     /// If a setting is invalid, by name.
     pub fn new(settings: Settings) -> Result<Generator, SyntheticError> {
         settings.check()?;
-        let grid = if settings.market.bid_ask_bounce() { &BOUNCING } else { &PLAIN };
+        let grid = if settings.bid_ask_bounce { &BOUNCING } else { &PLAIN };
         let tick_size = settings.instrument.tick_size;
         let fair = FairPrice::new(settings.first_price.units() / tick_size.units(), grid);
-        let regimes = match &settings.market {
-            SyntheticMarket::Martingale(_) => None,
-            SyntheticMarket::Regimes(market) => {
-                Some(Regimes::new(market, settings.seed, grid, &fair))
-            }
-        };
+        let regimes = settings.has_regimes().then(|| Regimes::new(&settings, grid, &fair));
         Ok(Generator {
-            pace: Pace::new(settings.trades_per_day),
+            pace: Pace::new(settings.market.trades_per_day),
             grid,
             fair,
             regimes,
@@ -86,7 +81,7 @@ impl Generator {
     /// `None` after the last session.
     pub fn next_session(&mut self, ticks: &mut Vec<Tick>) -> Option<Session> {
         ticks.clear();
-        if self.sessions_made == self.settings.days {
+        if self.sessions_made == self.settings.market.days {
             return None;
         }
         let number = self.sessions_made;
@@ -115,7 +110,7 @@ impl Generator {
         }
 
         let tick_size = self.settings.instrument.tick_size;
-        let bounces = self.settings.market.bid_ask_bounce();
+        let bounces = self.settings.bid_ask_bounce;
         let price = |ticks: i64| crate::market::Price::ZERO.offset_ticks(ticks, tick_size);
         let mut time = session.open;
         loop {
@@ -135,8 +130,8 @@ impl Generator {
             }
             let mut drift = 0;
             self.event_clock += EVENTS_PER_DAY;
-            while self.event_clock >= self.settings.trades_per_day {
-                self.event_clock -= self.settings.trades_per_day;
+            while self.event_clock >= self.settings.market.trades_per_day {
+                self.event_clock -= self.settings.market.trades_per_day;
                 let (volatile, bias) = match &self.regimes {
                     None => (false, 0),
                     Some(regimes) => (
@@ -194,9 +189,8 @@ impl Generator {
 
     /// Returns the oracle's earnings so far; `None` for a market without an edge.
     pub fn oracle(&self) -> Option<OracleResult> {
-        let SyntheticMarket::Regimes(market) = &self.settings.market else { return None };
         let oracle = &self.regimes.as_ref()?.oracle;
-        Some(oracle.result(&self.settings.instrument, self.grid, market.oracle_cost_per_side))
+        Some(oracle.result(&self.settings.instrument, self.grid, ORACLE_COST_PER_SIDE))
     }
 
     /// The hidden regimes so far, in order of time; empty for a market without any.
@@ -206,13 +200,8 @@ impl Generator {
 }
 
 impl Regimes {
-    fn new(
-        settings: &RegimesSettings,
-        seed: u64,
-        grid: &'static Grid,
-        fair: &FairPrice,
-    ) -> Regimes {
-        let random = Random::new(seed, stream(0, Purpose::Regimes));
+    fn new(settings: &Settings, grid: &'static Grid, fair: &FairPrice) -> Regimes {
+        let random = Random::new(settings.seed, stream(0, Purpose::Regimes));
         let process = RegimeProcess::new(settings, grid, random, fair.units());
         let mut oracle = Oracle::new(settings.range_deviation_ticks, grid);
         oracle.regime_begins(process.regime());

@@ -23,7 +23,7 @@
 //! | market order fills at the print that was decided on | **not 0**: a print at the bid is below F, one at the ask above |
 //! | stop or limit fills at the print that reached it | **not 0**: the fill tick itself was chosen by its price; a stop loses and a limit gains up to one tick |
 //!
-//! With [`MartingaleSettings::bid_ask_bounce`] off, every print is at F itself and the prints are
+//! With [`Settings::bid_ask_bounce`] off, every print is at F itself and the prints are
 //! an exact martingale with steps of one tick within a session: by optional stopping *every* rule
 //! of entry, stop, target and exit that fills at prints, even at the print that triggered it, has
 //! an expected gross profit of exactly 0 (for a position that is bounded and closed within a
@@ -52,9 +52,7 @@ pub use file::{Summary, regimes_path, write_file};
 pub use generator::Generator;
 pub use oracle::OracleResult;
 pub use regimes::{Regime, RegimeStretch};
-pub use settings::{
-    MartingaleSettings, RegimesSettings, Settings, SyntheticError, SyntheticMarket,
-};
+pub use settings::{Settings, SyntheticError, SyntheticMarket, SyntheticSettings};
 
 /// The purpose of a stream of random numbers. Each session has streams of its own, so that a draw
 /// for one purpose never moves those for another.

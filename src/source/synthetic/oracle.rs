@@ -5,14 +5,18 @@ use crate::market::{Instrument, Money};
 use super::fair_price::{DRIFT_SCALE, Grid};
 use super::regimes::Regime;
 
+/// The oracle's cost of a contract bought or sold: half a tick of ES and a commission of $2.25. It
+/// enters the reported profit only, not the ticks.
+pub(super) const ORACLE_COST_PER_SIDE: Money = Money::from_nanos(8_500_000_000);
+
 /// The profit of an oracle that trades one contract and knows at every moment the regime, the fair
 /// price and the range's anchor, but no draw that is still to come.
 ///
 /// It is long in an upward trend, short in a downward one, flat in a volatile stretch. It enters a
 /// range flat and turns towards the anchor (long below it, short above) whenever the fair price is
 /// half of the range's standard deviation or more away from it. It holds through session breaks and
-/// is closed at the last print. It fills at the print after its decision and pays the cost of
-/// [`super::RegimesSettings::oracle_cost_per_side`] for each contract bought or sold.
+/// is closed at the last print. It fills at the print after its decision and pays $8.50 for each
+/// contract bought or sold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OracleResult {
     /// Contracts bought and sold.

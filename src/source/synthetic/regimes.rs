@@ -4,7 +4,7 @@ use crate::market::{Session, Timestamp};
 use crate::random::Random;
 
 use super::fair_price::{COIN_HALF, Grid};
-use super::settings::RegimesSettings;
+use super::settings::Settings;
 
 /// The market's behaviour for some hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,18 +98,19 @@ pub(super) struct RegimeProcess {
 
 impl RegimeProcess {
     pub fn new(
-        settings: &RegimesSettings,
+        settings: &Settings,
         grid: &Grid,
         mut random: Random,
         fair_units: i64,
     ) -> RegimeProcess {
         let regime = Regime::Volatile.next(random.next_u32());
-        let mean_hours = [settings.trend_hours, settings.range_hours, settings.volatile_hours];
+        let edge = &settings.market;
+        let mean_hours = [edge.trend_hours, edge.range_hours, settings.volatile_hours];
         // Regimes in 15 × hours of each kind.
         let weights = [7.0 * mean_hours[0], 5.0 * mean_hours[1], 3.0 * mean_hours[2]];
         let kinds = [Regime::TrendUp, Regime::Range, Regime::Volatile];
         let trades: f64 = weights.iter().zip(kinds).map(|(w, kind)| w * kind.trades()).sum();
-        let trend = settings.trend_ticks_per_half_hour / EVENTS_PER_HALF_HOUR;
+        let trend = edge.trend_ticks_per_half_hour / EVENTS_PER_HALF_HOUR;
         // An autoregression of rate k and variance v an event settles at a variance of v / 2k.
         let deviation = settings.range_deviation_ticks;
         let rate = grid.variance_per_event() / (2.0 * deviation * deviation);

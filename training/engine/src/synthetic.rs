@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use algospace_hft::source::synthetic::{
-    MartingaleSettings, RegimesSettings, Settings, SyntheticMarket, write_file,
-};
+use algospace_hft::source::synthetic::{Settings, SyntheticMarket, SyntheticSettings, write_file};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -31,29 +29,23 @@ pub fn write_synthetic<'py>(
     trend_ticks_per_half_hour: Option<f64>,
     range_deviation_ticks: Option<f64>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let market = match market {
-        "martingale" => SyntheticMarket::Martingale(MartingaleSettings::default()),
-        "regimes" => {
-            let default = RegimesSettings::default();
-            SyntheticMarket::Regimes(RegimesSettings {
-                trend_hours: trend_hours.unwrap_or(default.trend_hours),
-                range_hours: range_hours.unwrap_or(default.range_hours),
-                volatile_hours: volatile_hours.unwrap_or(default.volatile_hours),
-                trend_ticks_per_half_hour: trend_ticks_per_half_hour
-                    .unwrap_or(default.trend_ticks_per_half_hour),
-                range_deviation_ticks: range_deviation_ticks
-                    .unwrap_or(default.range_deviation_ticks),
-                ..default
-            })
-        }
-        other => {
-            let message = format!("there is no market `{other}`; give regimes or martingale");
-            return Err(PyValueError::new_err(message));
-        }
+    let kind = SyntheticMarket::ALL.into_iter().find(|kind| kind.name() == market);
+    let kind = kind.ok_or_else(|| {
+        let message = format!("there is no market `{market}`; give regimes or martingale");
+        PyValueError::new_err(message)
+    })?;
+    let default = SyntheticSettings::new(kind, days, trades_per_day);
+    let market = SyntheticSettings {
+        trend_hours: trend_hours.unwrap_or(default.trend_hours),
+        range_hours: range_hours.unwrap_or(default.range_hours),
+        trend_ticks_per_half_hour: trend_ticks_per_half_hour
+            .unwrap_or(default.trend_ticks_per_half_hour),
+        ..default
     };
     let mut settings = Settings::new(market, seed);
-    settings.days = days;
-    settings.trades_per_day = trades_per_day;
+    settings.volatile_hours = volatile_hours.unwrap_or(settings.volatile_hours);
+    settings.range_deviation_ticks =
+        range_deviation_ticks.unwrap_or(settings.range_deviation_ticks);
     let write = || write_file(settings, &path, &AtomicBool::new(false), |_, _| {});
     let summary = py.detach(write).map_err(|error| PyValueError::new_err(error.to_string()))?;
     let dict = PyDict::new(py);

@@ -183,7 +183,11 @@ fn an_oracle_earns_what_is_reported_and_nothing_on_the_martingale() {
         expected += gross(oracle.expected_net);
         excess.push(gross(oracle.realized_net) - gross(oracle.expected_net));
         assert_eq!(oracle.costs, Money::from_nanos(8_500_000_000) * oracle.sides as i64);
-        let null = all_ticks(Settings { market: martingale(true), ..settings });
+        let null = {
+            let market =
+                SyntheticSettings { market: SyntheticMarket::Martingale, ..settings.market };
+            all_ticks(Settings { market, ..settings })
+        };
         on_martingale.push(follow_the_regimes(&null, &regimes));
     }
     // The same rule, told twice: once on the fair price, once on the prints.

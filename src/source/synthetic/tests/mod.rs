@@ -9,16 +9,21 @@ use jiff::civil::Date;
 use super::*;
 use crate::market::{Calendar, Instrument, Price, Session, Tick, Timestamp};
 
-fn martingale(bid_ask_bounce: bool) -> SyntheticMarket {
-    SyntheticMarket::Martingale(MartingaleSettings { bid_ask_bounce })
+/// A market, with or without the bounce between bid and ask.
+type Kind = (SyntheticMarket, bool);
+
+const fn martingale(bid_ask_bounce: bool) -> Kind {
+    (SyntheticMarket::Martingale, bid_ask_bounce)
 }
 
-fn regimes() -> SyntheticMarket {
-    SyntheticMarket::Regimes(RegimesSettings::default())
+const fn regimes() -> Kind {
+    (SyntheticMarket::Regimes, true)
 }
 
-fn settings(market: SyntheticMarket, seed: u64, days: u32, trades_per_day: u32) -> Settings {
-    Settings { days, trades_per_day, ..Settings::new(market, seed) }
+fn settings(kind: Kind, seed: u64, days: u32, trades_per_day: u32) -> Settings {
+    let (market, bid_ask_bounce) = kind;
+    let market = SyntheticSettings::new(market, days, trades_per_day);
+    Settings { bid_ask_bounce, ..Settings::new(market, seed) }
 }
 
 /// Every session and its ticks.

@@ -160,7 +160,7 @@ fn clustering(sessions: &[(Session, Vec<Tick>)]) -> Clustering {
 fn print_statistics() {
     let mut text = String::new();
     for (name, market) in [("martingale", martingale(true)), ("regimes", regimes())] {
-        let sessions = generate(settings(market.clone(), 1, 20, 340_000));
+        let sessions = generate(settings(market, 1, 20, 340_000));
         writeln!(text, "{name}: {:#?}", statistics(&sessions)).unwrap();
         let sessions = generate(settings(market, 1, 20, MORNING_PACE));
         writeln!(text, "{name}: {:#?}", clustering(&sessions)).unwrap();
@@ -174,8 +174,8 @@ const MORNING_PACE: u32 = 160_000;
 #[test]
 fn prices_sizes_spreads_and_the_day_look_like_es() {
     for market in [martingale(true), regimes()] {
-        let s = statistics(&generate(settings(market.clone(), 1, 4, 340_000)));
-        let name = market.name();
+        let s = statistics(&generate(settings(market, 1, 4, 340_000)));
+        let name = market.0.name();
         assert!((0.83..0.86).contains(&s.unchanged), "{name} {s:?}");
         assert!((s.unchanged + s.one_tick - 1.0).abs() < 1e-4, "{name} {s:?}");
         assert!((0.83..0.88).contains(&s.reversals), "{name} {s:?}");
@@ -213,7 +213,7 @@ fn trades_come_in_bursts_like_es() {
 #[test]
 fn an_average_full_session_has_the_trades_that_were_asked_for() {
     for market in [martingale(true), regimes()] {
-        let name = market.name();
+        let name = market.0.name();
         let sessions = generate(settings(market, 5, 400, 1_000));
         let full = |session: &Session| session.close - session.open == 23 * Timestamp::HOUR;
         let counts: Vec<f64> = sessions
@@ -230,7 +230,7 @@ fn an_average_full_session_has_the_trades_that_were_asked_for() {
 #[ignore = "prints the generator's speed"]
 fn print_speed() {
     for market in [martingale(true), martingale(false), regimes()] {
-        let mut generator = Generator::new(settings(market.clone(), 1, 30, 340_000)).unwrap();
+        let mut generator = Generator::new(settings(market, 1, 30, 340_000)).unwrap();
         let mut ticks = Vec::new();
         let mut made = 0;
         let start = std::time::Instant::now();

@@ -18,7 +18,7 @@ fn every_tick_is_in_order_inside_its_session_and_on_the_grid() {
     // 2014 has a halt in each session, summer time begins on 9 March, and 18 April is a holiday.
     let first_trade_date = Date::constant(2014, 3, 3);
     for market in [martingale(true), martingale(false), regimes()] {
-        let bounces = market.bid_ask_bounce();
+        let (_, bounces) = market;
         let tick_size = Price::from_units(250_000_000);
         let settings = Settings { first_trade_date, ..settings(market, 9, 40, 20_000) };
         let sessions = generate(settings);
@@ -60,7 +60,7 @@ fn one_seed_is_one_market_on_every_machine_and_another_seed_another() {
     ];
     for (market, expected) in golden {
         let name = format!("{market:?}");
-        let first = hash(&generate(settings(market.clone(), 42, 3, 10_000)));
+        let first = hash(&generate(settings(market, 42, 3, 10_000)));
         assert_eq!(first, expected, "{name}: {first:#018x}");
         assert_ne!(first, hash(&generate(settings(market, 43, 3, 10_000))), "{name}");
     }
@@ -71,7 +71,7 @@ proptest! {
     #[test]
     fn a_session_is_the_same_however_many_are_asked_for(seed: u64, days in 1u32..5, with_edge: bool) {
         let market = if with_edge { regimes() } else { martingale(true) };
-        let few = generate(settings(market.clone(), seed, days, 500));
+        let few = generate(settings(market, seed, days, 500));
         let many = generate(settings(market, seed, days + 3, 500));
         prop_assert_eq!(&few[..], &many[..days as usize]);
     }
@@ -141,16 +141,21 @@ fn the_file_holds_the_ticks_the_facts_and_the_regimes() {
 fn refuses_by_name_what_cannot_be() {
     let refusal = |settings: Settings| Generator::new(settings).err().unwrap().to_string();
     let good = settings(regimes(), 1, 1, 1_000);
-    assert!(refusal(Settings { days: 0, ..good.clone() }).contains("days is 0; give 1 to"));
-    let none = Settings { trades_per_day: 0, ..good.clone() };
-    assert!(refusal(none).contains("trades_per_day is 0"));
+    let refused = |market| refusal(Settings { market, ..good.clone() });
+    let market = good.market;
+    assert!(
+        refused(SyntheticSettings { days: 0, ..market }).contains("days is 0; give 1 to 25000")
+    );
+    let none = SyntheticSettings { trades_per_day: 0, ..market };
+    assert!(refused(none).contains("trades_per_day is 0"));
+    let endless = SyntheticSettings { trend_hours: f64::NAN, ..market };
+    assert!(refused(endless).contains("trend_hours is NaN"));
+    let still = Settings { range_deviation_ticks: 1.0, ..good.clone() };
+    assert!(refusal(still).contains("range_deviation_ticks is 1; give 2 to 1000"));
     let first_trade_date = Date::constant(1, 1, 1);
     assert!(refusal(Settings { first_trade_date, ..good.clone() }).contains("year is 1;"));
-    let off_grid = Settings { first_price: "4750.1".parse().unwrap(), ..good.clone() };
+    let off_grid = Settings { first_price: "4750.1".parse().unwrap(), ..good };
     assert!(refusal(off_grid).contains("4750.1 is not a whole number of ticks"));
-    let market =
-        SyntheticMarket::Regimes(RegimesSettings { trend_hours: f64::NAN, ..Default::default() });
-    assert!(refusal(Settings { market, ..good }).contains("trend_hours is NaN"));
 }
 
 #[test]
