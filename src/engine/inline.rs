@@ -9,7 +9,7 @@ use super::message::{Event, Output};
 use super::run_journal::RunJournal;
 use super::sink::Sink;
 use super::stages::Pipeline;
-use crate::execution::ExitReason;
+use crate::execution::{ExitReason, Venue};
 use crate::journal::JournalError;
 use crate::latency::LatencyRecord;
 use crate::market::Tick;
@@ -41,8 +41,8 @@ pub struct Replay {
 ///
 /// The clock is read between batches and touches no result: the same ticks give the same trades,
 /// bit for bit.
-pub fn replay<S: Strategy>(
-    pipeline: &mut Pipeline<S>,
+pub fn replay<S: Strategy, V: Venue>(
+    pipeline: &mut Pipeline<S, V>,
     ticks: &[Tick],
     sink: &mut impl Sink,
     stop: &AtomicBool,
@@ -82,14 +82,14 @@ pub fn replay<S: Strategy>(
 ///
 /// # Errors
 /// If the journal cannot be written; the run is stopped then.
-pub(crate) fn run_inline<S: Strategy>(
-    mut stages: Pipeline<S>,
+pub(crate) fn run_inline<S: Strategy, V: Venue>(
+    mut stages: Pipeline<S, V>,
     ticks: &[Tick],
     mut sink: impl Sink,
     journal: Option<RunJournal>,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64),
-) -> Result<(Pipeline<S>, Replay), JournalError> {
+) -> Result<(Pipeline<S, V>, Replay), JournalError> {
     let Some(journal) = journal else {
         let run = replay(&mut stages, ticks, &mut sink, stop, progress);
         return Ok((stages, run));

@@ -88,6 +88,12 @@ pub enum DecisionTiming {
 }
 
 impl DecisionTiming {
+    /// Returns whether the run stands still until an answer is there, as a simulation does: its
+    /// clock is the market's. Otherwise time goes by meanwhile, and nothing is kept back for it.
+    pub fn waits_for_answers(self) -> bool {
+        matches!(self, DecisionTiming::After(_))
+    }
+
     /// Returns when an answer to a question of this instant takes effect; `None` if that is when it
     /// arrives.
     pub fn due(self, asked: Timestamp) -> Option<Timestamp> {

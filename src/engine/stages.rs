@@ -9,20 +9,20 @@ use super::settings::PipelineSettings;
 use super::sink::Sink;
 use super::trading::TradingStage;
 use crate::bars::TickCounts;
-use crate::execution::{Account, Desk, ExitReason, SimulatedExchange};
+use crate::execution::{Account, Desk, ExitReason, SimulatedExchange, Venue};
 use crate::market::{Bar, Price, Tick, Timestamp};
 use crate::strategy::{DecisionRecord, Strategy};
 
 /// All stages from tick to trade, called in order in one thread: [`TradingStage`], and behind its
 /// bars features and the decision seat. The seat's answers go back to it at once.
 #[derive(Clone, Debug)]
-pub struct Pipeline<S> {
-    pub(crate) trading: TradingStage,
+pub struct Pipeline<S, V = SimulatedExchange> {
+    pub(crate) trading: TradingStage<V>,
     pub(crate) deciding: Deciding<S>,
 }
 
-impl<S: Strategy> Pipeline<S> {
-    /// The stages, having seen nothing.
+impl<S: Strategy, V: Venue> Pipeline<S, V> {
+    /// Creates the stages, which have seen nothing. Orders go to `venue`.
     ///
     /// # Panics
     /// If no timeframe is asked for, or the strategy's is not among them.
@@ -31,15 +31,15 @@ impl<S: Strategy> Pipeline<S> {
         features: FeatureStage,
         strategy: S,
         desk: Desk,
-        exchange: SimulatedExchange,
-    ) -> Pipeline<S> {
+        venue: V,
+    ) -> Pipeline<S, V> {
         let most_answers = settings.most_open_questions(strategy.timeframe());
-        let trading = TradingStage::new(settings, strategy.timeframe(), desk, exchange);
+        let trading = TradingStage::new(settings, strategy.timeframe(), desk, venue);
         Pipeline { trading, deciding: Deciding::new(features, strategy, most_answers) }
     }
 
     /// The stage of sessions, bars, orders and the account; features and matrices; and who decides.
-    pub(crate) fn into_parts(self) -> (TradingStage, FeatureStage, S) {
+    pub(crate) fn into_parts(self) -> (TradingStage<V>, FeatureStage, S) {
         let Deciding { features, strategy, .. } = self.deciding;
         (self.trading, features, strategy)
     }

@@ -11,7 +11,7 @@ use crate::execution::{Account, Decision, ExitReason};
 use crate::market::{Bar, Price, Session, Tick, Timeframe, Timestamp};
 use crate::matrix::{MatricesSettings, MatrixKind, MatrixSettings};
 use crate::run::history::{History, HistoryError, Preparation};
-use crate::run::{BacktestError, pipeline, risk_rules};
+use crate::run::{BacktestError, Conditions, pipeline, risk_rules};
 use crate::source::native::TickFileDescription;
 use crate::strategy::{Levels, Observation, Observer, Strategy};
 
@@ -151,10 +151,13 @@ impl Market {
             closes: Vec::new(),
         };
         let decides_on = recorder.timeframe;
-        let fresh = |strategy| pipeline(config, &instrument, description, &matrices, strategy);
-        let mut stages = pipeline(config, &instrument, description, &matrices, recorder)
-            .map_err(BacktestError::from)?;
-        let beginning = fresh(Observer(decides_on)).map_err(BacktestError::from)?.into_parts().0;
+        let simulated = || Conditions::simulated(config, &instrument);
+        let mut stages =
+            pipeline(config, &instrument, description, &matrices, recorder, simulated())
+                .map_err(BacktestError::from)?;
+        let observer = Observer(decides_on);
+        let fresh = pipeline(config, &instrument, description, &matrices, observer, simulated());
+        let (beginning, ..) = fresh.map_err(BacktestError::from)?.into_parts();
 
         let ticks = history.ticks();
         let total = ticks.len() as u64;

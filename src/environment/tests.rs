@@ -15,7 +15,7 @@ use crate::execution::{
 use crate::market::{Bar, Money, Timeframe, Timestamp};
 use crate::matrix::MatrixKind;
 use crate::random::Random;
-use crate::run::pipeline;
+use crate::run::{Conditions, pipeline};
 use crate::strategy::Strategy;
 
 const DAYS: usize = 11;
@@ -95,8 +95,10 @@ impl Sink for Backtested {
 fn backtest(market: &Market, config: &Config, from: usize, to: usize) -> Backtested {
     let instrument = config.instrument().unwrap();
     let strategy = Dice(Timeframe::MINUTES_5);
+    let (description, conditions) =
+        (market.description(), Conditions::simulated(config, &instrument));
     let mut stages =
-        pipeline(config, &instrument, market.description(), &config.matrices, strategy).unwrap();
+        pipeline(config, &instrument, description, &config.matrices, strategy, conditions).unwrap();
     let mut made = Backtested::default();
     for tick in &market.ticks()[from..to] {
         stages.on_tick(tick, &mut made);

@@ -3,7 +3,7 @@
 use crate::agents::model_set::ModelSetError;
 use crate::config::Config;
 use crate::engine::{DecisionTiming, FeatureStage, FeatureStageError, Pipeline, PipelineSettings};
-use crate::execution::{Desk, ExchangeSettings, RuleConstraints, SimulatedExchange};
+use crate::execution::{Desk, ExchangeSettings, RuleConstraints, SimulatedExchange, Venue};
 use crate::inference::InferenceError;
 use crate::market::{Instrument, Timestamp};
 use crate::matrix::MatricesSettings;
@@ -69,6 +69,34 @@ pub enum AssemblyError {
     },
 }
 
+/// The conditions of a run that no strategy can choose: what tells a backtest from a live run.
+#[derive(Clone, Debug)]
+pub(crate) struct Conditions<V> {
+    /// Destination of orders.
+    venue: V,
+    /// The time at which an answer of the strategy takes effect.
+    decisions: DecisionTiming,
+}
+
+impl Conditions<SimulatedExchange> {
+    /// Returns the configured simulation, in which every latency is one of market time.
+    pub(crate) fn simulated(config: &Config, instrument: &Instrument) -> Self {
+        let execution = &config.execution;
+        let nanoseconds = |microseconds| i64::from(microseconds) * 1_000;
+        let venue = SimulatedExchange::new(ExchangeSettings {
+            tick_size: instrument.tick_size,
+            point_value: instrument.point_value,
+            order_latency: nanoseconds(execution.order_latency_microseconds),
+            acknowledgement_latency: nanoseconds(execution.acknowledgement_latency_microseconds),
+            commission_per_side: execution.commission_per_side,
+            slippage: execution.slippage,
+            limit_fill: execution.limit_fill,
+        });
+        let latency = nanoseconds(execution.decision_latency_microseconds);
+        Conditions { venue, decisions: DecisionTiming::After(latency) }
+    }
+}
+
 /// Returns the settings of the stages for a history.
 ///
 /// # Errors
@@ -77,6 +105,7 @@ fn pipeline_settings(
     config: &Config,
     instrument: &Instrument,
     history: &TickFileDescription,
+    decisions: DecisionTiming,
 ) -> Result<PipelineSettings, AssemblyError> {
     if history.instrument != instrument.symbol {
         let (found, expected) = (history.instrument.clone(), instrument.symbol.clone());
@@ -122,9 +151,7 @@ fn pipeline_settings(
         flatten_before_close: before_close.map(|minutes| i64::from(minutes) * Timestamp::MINUTE),
         expiries,
         prices_are_joined: history.adjustment == Adjustment::Back,
-        decisions: DecisionTiming::After(
-            i64::from(config.execution.decision_latency_microseconds) * 1_000,
-        ),
+        decisions,
         trades_from: trades_from(config, instrument),
     })
 }
@@ -153,30 +180,22 @@ fn feature_stage(
     Ok(FeatureStage::new(indicators, matrices, timeframes, instrument, ticks_are_trades)?)
 }
 
-/// All stages of a backtest.
+/// Returns all stages of a run.
 ///
 /// # Errors
 /// If the configuration does not fit the history.
-pub(crate) fn pipeline<S: Strategy>(
+pub(crate) fn pipeline<S: Strategy, V: Venue>(
     config: &Config,
     instrument: &Instrument,
     history: &TickFileDescription,
     matrices: &MatricesSettings,
     strategy: S,
-) -> Result<Pipeline<S>, AssemblyError> {
-    let settings = pipeline_settings(config, instrument, history)?;
+    conditions: Conditions<V>,
+) -> Result<Pipeline<S, V>, AssemblyError> {
+    let Conditions { venue, decisions } = conditions;
+    let settings = pipeline_settings(config, instrument, history, decisions)?;
     let features = feature_stage(config, matrices, instrument, history)?;
     let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
-    let execution = &config.execution;
-    let exchange = SimulatedExchange::new(ExchangeSettings {
-        tick_size,
-        point_value,
-        order_latency: i64::from(execution.order_latency_microseconds) * 1_000,
-        acknowledgement_latency: i64::from(execution.acknowledgement_latency_microseconds) * 1_000,
-        commission_per_side: execution.commission_per_side,
-        slippage: execution.slippage,
-        limit_fill: execution.limit_fill,
-    });
     let rules = RuleConstraints {
         max_position_size: config.risk_management.max_position_size,
         max_daily_drawdown: config.risk_management.max_daily_drawdown,
@@ -184,5 +203,5 @@ pub(crate) fn pipeline<S: Strategy>(
         price_collar_ticks: config.risk_management.price_collar_ticks,
     };
     let desk = Desk::new(config.account.initial_capital, tick_size, point_value, rules);
-    Ok(Pipeline::new(settings, features, strategy, desk, exchange))
+    Ok(Pipeline::new(settings, features, strategy, desk, venue))
 }

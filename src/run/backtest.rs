@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 
-use super::assembly::{self, AssemblyError, trades_from};
+use super::assembly::{AssemblyError, Conditions, pipeline, trades_from};
 use super::history::{History, HistoryError, Preparation};
 use super::journal_file::begin_journal;
 use super::notes::count_notes;
-use super::recording::{Input, Keeping, Readiness, Recording, record};
-use super::runner::{self, Replayed, Runner};
+use super::recording::{Input, Keeping, Taken, run};
+use super::runner::{self, HistoryFeed, Runner};
 use super::seat::Seat;
 use crate::agents::foresee;
 use crate::config::{Config, ConfigError};
@@ -19,15 +19,11 @@ use crate::engine::pinned::{self, Failure, Wiring};
 use crate::engine::{
     FeatureStage, NullSink, Pipeline, Replay, RunJournal, Sink, replay, run_inline,
 };
-
 use crate::journal::JournalError;
 use crate::machine::{Machine, PlanError};
 use crate::market::{Instrument, InstrumentError, Money};
-use crate::performance::{
-    DecidedBy, HeldDirectory, RunDirectoryError, RunRecord, hold_run_directory,
-};
-
-use crate::strategy::{Observer, Strategy};
+use crate::performance::{HeldDirectory, RunDirectoryError, RunRecord, hold_run_directory};
+use crate::strategy::Observer;
 
 /// The reason why a backtest did not run.
 #[derive(Debug, thiserror::Error)]
@@ -88,63 +84,16 @@ pub enum Place<'a> {
     Scratch(&'a Path),
 }
 
-/// A history that is open, and the stages for it.
+/// A history that is open, and the stages for it, with nobody who decides: to see what they make of
+/// the history.
 pub struct Prepared {
-    instrument: Instrument,
     history: History,
-    /// The agents' networks: for people, and their SHA-256.
-    model_set: Option<(DecidedBy, String)>,
-    stages: Pipeline<Box<dyn Strategy + Send>>,
+    stages: Pipeline<Observer>,
 }
 
 impl Prepared {
     /// Opens, imports or generates the configured history, in a folder inside `working`, and sets
-    /// the stages up for a backtest.
-    ///
-    /// # Errors
-    /// If the configuration or the history cannot be used.
-    pub fn backtest(
-        config: &Config,
-        working: &Path,
-        stop: &Arc<AtomicBool>,
-        progress: &mut dyn FnMut(Backtest),
-    ) -> Result<Prepared, BacktestError> {
-        // What is wrong with the seat is told before a long import.
-        let instrument = config.instrument()?;
-        let mut seat = Seat::new(config, &instrument)?;
-        let history = Self::open(config, &instrument, working, stop, progress)?;
-        let matrices = seat.matrices(config);
-        let description = history.file.description();
-        let stages =
-            |strategy| assembly::pipeline(config, &instrument, description, &matrices, strategy);
-        // Threads that measure how long a decision takes make it whole.
-        if let Some((set, backend)) = seat.networks()
-            && config.pipeline.runner == RunnerKind::Inline
-        {
-            let (threads, ticks) =
-                (available_parallelism().map_or(1, |threads| threads.get()), history.ticks());
-            let (total, warm_until) = (ticks.len() as u64, trades_from(config, &instrument));
-            let mut on_ticks = |done| progress(Backtest::Foreseeing(done, total));
-            let walk = |strategy| {
-                let mut stages = stages(strategy)?;
-                replay(&mut stages, ticks, &mut NullSink, stop, &mut on_ticks);
-                Ok(())
-            };
-            let (foreseen, walked) = foresee(set, backend.as_ref(), threads, warm_until, walk)
-                .map_err(AssemblyError::from)?;
-            walked.map_err(|error: AssemblyError| error)?;
-            if stop.load(Ordering::Relaxed) {
-                return Err(BacktestError::Stopped);
-            }
-            seat.foresee(foreseen);
-        }
-        let sha256 = seat.model_set().map(|set| set.sha256().to_owned());
-        let model_set = seat.decided_by(config).zip(sha256);
-        let stages = stages(seat.into_strategy())?;
-        Ok(Prepared { instrument, history, model_set, stages })
-    }
-
-    /// The same stages with nobody who decides: to see what they make of the history.
+    /// the stages up.
     ///
     /// # Errors
     /// If the configuration or the history cannot be used.
@@ -154,24 +103,13 @@ impl Prepared {
         stop: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Backtest),
     ) -> Result<Prepared, BacktestError> {
-        let observer: Box<dyn Strategy + Send> = Box::new(Observer(config.bars.timeframes[0]));
         let instrument = config.instrument()?;
-        let history = Self::open(config, &instrument, working, stop, progress)?;
+        let history = open(config, &instrument, working, stop, progress)?;
         let (description, matrices) = (history.file.description(), &config.matrices);
-        let stages = assembly::pipeline(config, &instrument, description, matrices, observer)?;
-        Ok(Prepared { instrument, history, model_set: None, stages })
-    }
-
-    fn open(
-        config: &Config,
-        instrument: &Instrument,
-        working: &Path,
-        stop: &Arc<AtomicBool>,
-        progress: &mut dyn FnMut(Backtest),
-    ) -> Result<History, HistoryError> {
-        History::open(config, instrument, working, stop, &mut |Preparation { done, total }| {
-            progress(Backtest::Preparing(done, total));
-        })
+        let (observer, conditions) =
+            (Observer(config.bars.timeframes[0]), Conditions::simulated(config, &instrument));
+        let stages = pipeline(config, &instrument, description, matrices, observer, conditions)?;
+        Ok(Prepared { history, stages })
     }
 
     /// The history.
@@ -186,7 +124,7 @@ impl Prepared {
     }
 
     /// The stages, with features and matrices, and what they counted.
-    pub fn stages(&self) -> &Pipeline<Box<dyn Strategy + Send>> {
+    pub fn stages(&self) -> &Pipeline<Observer> {
         &self.stages
     }
 
@@ -235,15 +173,19 @@ pub fn run_backtest_in(
         Place::Run(held) => (held.path(), Some(held)),
         Place::Scratch(folder) => (folder, None),
     };
-    // Cores that cannot be are told before a long import.
+    // Cores that are not available are told before a long import, and so are faults of the strategy.
     let machine = Machine::read();
     let plan = Runner::plan(config, &machine)?;
-    let Prepared { instrument, history, model_set, stages } =
-        Prepared::backtest(config, working, stop, progress)?;
+    let instrument = &config.instrument()?;
+    let mut seat = Seat::new(config, instrument)?;
+    let history = open(config, instrument, working, stop, progress)?;
+    foresee_encoders(&mut seat, config, instrument, &history, stop, progress)?;
+    let decided_by = seat.decided_by(config);
+    let model_set = seat.model_set().map(|set| set.sha256().to_owned());
+    let conditions = Conditions::simulated(config, instrument);
+    let stages = seat.into_stages(config, instrument, history.file.description(), conditions)?;
     let runner = Runner::of(plan, config, log);
-    let journal = begin(held, config, &history, model_set.as_ref(), &runner)?;
-    let mut results = Recording::of(&config.bars.timeframes, &stages);
-    let mut readiness = Readiness::new(stages.features());
+    let journal = begin(held, config, &history, model_set, &runner)?;
     // The hash that names the input takes longer than an inline replay, and goes beside it; beside
     // pinned threads it would take their cores, and goes after them.
     std::thread::scope(|scope| {
@@ -251,32 +193,78 @@ pub fn run_backtest_in(
         let ticks = history.ticks();
         let total = ticks.len() as u64;
         let mut on_ticks = |done| progress(Backtest::Replaying(done, total));
-        let (stages, run) = match &runner {
-            Runner::Inline => {
-                let keeping = Keeping { results: &mut results, readiness: &mut readiness };
-                run_inline(stages, ticks, keeping, journal, stop, &mut on_ticks)?
-            }
-            Runner::Pinned(settings, facts) => {
-                let feed = Replayed::new(ticks, config);
-                let on_features = &mut |stage: &FeatureStage| readiness.see(stage);
-                let wiring = Wiring { feed, results: &mut results, on_features, journal, log };
-                let run = pinned::run(stages, wiring, settings, stop, &mut on_ticks)?;
-                runner::outcome(run, [machine.facts(), facts.clone()].concat())
-            }
-        };
-        if stages.desk().is_out_of_range() {
-            return Err(BacktestError::OutOfRange(instrument.point_value));
-        }
-        let decided_by = model_set.map(|(decided_by, _)| decided_by);
-        let (replayed, trades_from) = (&ticks[..run.ticks as usize], stages.trades_from());
-        let input = Input::of_ticks("backtest", &history, decided_by, replayed, trades_from);
-        let mut finished = record(config, &instrument, &input, &stages, results, &readiness, run);
+        let mut finished = run(config, instrument, stages, |stages, keeping| {
+            let trades_from = stages.trades_from();
+            let (stages, replay) = match runner {
+                Runner::Inline => run_inline(stages, ticks, keeping, journal, stop, &mut on_ticks)?,
+                Runner::Pinned(settings, facts) => {
+                    let Keeping { results, readiness } = keeping;
+                    let on_features = &mut |stage: &FeatureStage| readiness.see(stage);
+                    let feed = HistoryFeed::new(ticks, config);
+                    let wiring = Wiring { feed, results, on_features, journal, log };
+                    let run = pinned::run(stages, wiring, &settings, stop, &mut on_ticks)?;
+                    runner::outcome(run, [machine.facts(), facts].concat())
+                }
+            };
+            let replayed = &ticks[..replay.ticks as usize];
+            let input = Input::of_ticks("backtest", &history, decided_by, replayed, trades_from);
+            Ok(Taken { stages, input, replay })
+        })?;
         finished.input_sha256 = match hash {
             Some(hash) => hash.join().expect("hashing bytes in memory cannot fail")?,
             None => history.sha256()?,
         };
         Ok(finished)
     })
+}
+
+/// Opens, imports or generates the configured history, in a folder inside `working`.
+fn open(
+    config: &Config,
+    instrument: &Instrument,
+    working: &Path,
+    stop: &Arc<AtomicBool>,
+    progress: &mut dyn FnMut(Backtest),
+) -> Result<History, HistoryError> {
+    History::open(config, instrument, working, stop, &mut |Preparation { done, total }| {
+        progress(Backtest::Preparing(done, total));
+    })
+}
+
+/// Runs the encoders of agents on the whole history beforehand. Not for the pinned runner: threads
+/// that measure how long a decision takes make it whole.
+fn foresee_encoders(
+    seat: &mut Seat,
+    config: &Config,
+    instrument: &Instrument,
+    history: &History,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(Backtest),
+) -> Result<(), BacktestError> {
+    if config.pipeline.runner != RunnerKind::Inline {
+        return Ok(());
+    }
+    let Some((set, backend)) = seat.networks() else { return Ok(()) };
+    let threads = available_parallelism().map_or(1, |threads| threads.get());
+    let (ticks, description) = (history.ticks(), history.file.description());
+    let (total, warm_until) = (ticks.len() as u64, trades_from(config, instrument));
+    let mut on_ticks = |done| progress(Backtest::Foreseeing(done, total));
+    let matrices = seat.matrices(config);
+    let walk = |strategy| {
+        let conditions = Conditions::simulated(config, instrument);
+        let mut stages =
+            pipeline(config, instrument, description, &matrices, strategy, conditions)?;
+        replay(&mut stages, ticks, &mut NullSink, stop, &mut on_ticks);
+        Ok(())
+    };
+    let (foreseen, walked) =
+        foresee(set, backend.as_ref(), threads, warm_until, walk).map_err(AssemblyError::from)?;
+    walked.map_err(|error: AssemblyError| error)?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(BacktestError::Stopped);
+    }
+    seat.foresee(foreseen);
+    Ok(())
 }
 
 /// Begins the journal, if the run keeps one, and takes over the rows that the import refused.
@@ -286,7 +274,7 @@ fn begin(
     held: Option<&HeldDirectory>,
     config: &Config,
     history: &History,
-    model_set: Option<&(DecidedBy, String)>,
+    model_set: Option<String>,
     runner: &Runner,
 ) -> Result<Option<RunJournal>, BacktestError> {
     let Some(held) = held else { return Ok(None) };
@@ -294,10 +282,9 @@ fn begin(
     if rejects.is_some() {
         held.check_rejects()?;
     }
-    let sha256 = model_set.map(|(_, sha256)| sha256.clone());
     let journal = config
         .keeps_journal()
-        .then(|| begin_journal(held, config, history, sha256, runner))
+        .then(|| begin_journal(held, config, history, model_set, runner))
         .transpose()?;
     if let Some(rejects) = rejects {
         held.keep_rejects(rejects)?;

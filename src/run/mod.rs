@@ -14,7 +14,7 @@ mod seat;
 mod survey;
 
 pub use assembly::AssemblyError;
-pub(crate) use assembly::pipeline;
+pub(crate) use assembly::{Conditions, pipeline};
 pub use backtest::{Backtest, BacktestError, Place, Prepared, run_backtest, run_backtest_in};
 pub use journal_file::{JournalHeader, RunJournalError, journal_path};
 pub use replay::{Difference, ReplayError, Replayed, replay_journal};

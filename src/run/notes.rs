@@ -3,15 +3,16 @@
 use super::recording::{BarCount, Input, Readiness, Recording};
 use crate::config::Config;
 use crate::engine::{FeatureCounts, Pipeline};
+use crate::execution::Venue;
 use crate::performance::DecidedBy;
 use crate::strategy::Strategy;
 use crate::strategy::StrategyKind;
 
 /// A sentence on everything that a reader must know of the data.
-pub(super) fn data_notes<S: Strategy>(
+pub(super) fn data_notes<S: Strategy, V: Venue>(
     config: &Config,
     input: &Input,
-    stages: &Pipeline<S>,
+    stages: &Pipeline<S, V>,
     sink: &Recording,
     readiness: &Readiness,
     ticks: u64,
@@ -74,7 +75,10 @@ pub(super) fn data_notes<S: Strategy>(
 }
 
 /// A sentence on everything that the stages left out of `ticks`.
-pub(super) fn count_notes<S: Strategy>(stages: &Pipeline<S>, ticks: u64) -> Vec<String> {
+pub(super) fn count_notes<S: Strategy, V: Venue>(
+    stages: &Pipeline<S, V>,
+    ticks: u64,
+) -> Vec<String> {
     let mut notes = Vec::new();
     let counts = stages.tick_counts();
     if counts.outside_session > 0 {

@@ -1,10 +1,11 @@
-//! The recording of a run, and its record at the end.
+//! One run, of any source and before any venue: its recording, and its record at the end.
 
+use super::backtest::BacktestError;
 use super::history::History;
 use super::notes::{data_notes, latency_text, strategy_text};
 use crate::config::Config;
 use crate::engine::{Action, FeatureStage, Output, Pipeline, Replay, Sink};
-use crate::execution::{EquityPoint, Trade};
+use crate::execution::{EquityPoint, Trade, Venue};
 use crate::machine::Machine;
 use crate::market::{Bar, BarFlags, Calendar, Instrument, Tick, Timeframe, Timestamp};
 use crate::performance::{BOOTSTRAP_RESAMPLES, DecidedBy, InputDescription, RunRecord};
@@ -71,7 +72,7 @@ pub(super) struct BarCount {
 }
 
 impl Recording {
-    pub(super) fn of<S: Strategy>(timeframes: &[Timeframe], stages: &Pipeline<S>) -> Recording {
+    fn of<V: Venue>(timeframes: &[Timeframe], stages: &Stages<V>) -> Recording {
         let strategy = stages.strategy();
         let (decides_on, warm_up) = (strategy.timeframe(), strategy.warm_up());
         Recording::new(timeframes, stages.trades_from(), decides_on, warm_up)
@@ -196,12 +197,44 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Everything that a run leaves; but for the input's hash.
-pub(super) fn record(
+/// The stages of a run.
+pub(super) type Stages<V> = Pipeline<Box<dyn Strategy + Send>, V>;
+
+/// A source of events that was taken through the stages.
+pub(super) struct Taken<'a, V> {
+    pub(super) stages: Stages<V>,
+    pub(super) input: Input<'a>,
+    pub(super) replay: Replay,
+}
+
+/// Carries out a run: `take` takes a source of events through the stages, with the runner of its
+/// choice, and everything that comes out is kept. Returns all that the run leaves, but for the
+/// input's hash.
+///
+/// # Errors
+/// If `take` fails, or the account has been beyond what money holds.
+pub(super) fn run<'a, V: Venue>(
+    config: &Config,
+    instrument: &Instrument,
+    stages: Stages<V>,
+    take: impl FnOnce(Stages<V>, Keeping<'_>) -> Result<Taken<'a, V>, BacktestError>,
+) -> Result<RunRecord, BacktestError> {
+    let mut results = Recording::of(&config.bars.timeframes, &stages);
+    let mut readiness = Readiness::new(stages.features());
+    let keeping = Keeping { results: &mut results, readiness: &mut readiness };
+    let Taken { stages, input, replay } = take(stages, keeping)?;
+    if stages.desk().is_out_of_range() {
+        return Err(BacktestError::OutOfRange(instrument.point_value));
+    }
+    Ok(record(config, instrument, &input, &stages, results, &readiness, replay))
+}
+
+/// Returns everything that a run leaves, but for the input's hash.
+fn record<V: Venue>(
     config: &Config,
     instrument: &Instrument,
     input: &Input,
-    stages: &Pipeline<Box<dyn Strategy + Send>>,
+    stages: &Stages<V>,
     sink: Recording,
     readiness: &Readiness,
     run: Replay,

@@ -3,21 +3,21 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::assembly::{self, AssemblyError};
+use super::assembly::{AssemblyError, Conditions};
 use super::backtest::BacktestError;
 use super::journal_file::{JournalHeader, RunJournalError};
-use super::recording::{Input, Keeping, Readiness, Recording, record};
+use super::recording::{Input, Taken, run};
 use super::seat::Seat;
 use crate::config::{Config, ConfigError};
 use crate::engine::{
     Action, Answer, Break, Deciding, Downstream, Entry, Event, Output, Pipeline, Question, Replay,
     Sink, no_times,
 };
-use crate::execution::{Account, ExitReason};
+use crate::execution::{Account, ExitReason, Venue};
 use crate::journal::{End, Journal};
 use crate::market::{Bar, Instrument, InstrumentError, Price, Tick, Timestamp};
 use crate::performance::RunRecord;
@@ -127,54 +127,41 @@ pub fn replay_journal(
     let config = Config::parse(&header.configuration, &name, &Default::default())?;
     let instrument = config.instrument()?;
     let seat = seat_of(&header, &config, &instrument, path)?;
-    let (matrices, decided_by) = (seat.matrices(&config), seat.decided_by(&config));
-    let strategy = seat.into_strategy();
-    let stages =
-        assembly::pipeline(&config, &instrument, &header.description, &matrices, strategy)?;
+    let decided_by = seat.decided_by(&config);
+    let (description, conditions) =
+        (&header.description, Conditions::simulated(&config, &instrument));
+    let stages = seat.into_stages(&config, &instrument, description, conditions)?;
 
-    let mut results = Recording::of(&config.bars.timeframes, &stages);
-    let mut readiness = Readiness::new(stages.features());
-    let keeping = Keeping { results: &mut results, readiness: &mut readiness };
-    let mut sink = Comparing::new(keeping, &content);
-    let start = Instant::now();
-    let walk = Walk { journal: &journal, events: content.events, has_answers: header.has_answers };
-    let (stages, counts) = walk.take(stages, &mut sink, stop, progress);
-    let Comparing { same, difference, .. } = sink;
-    if stages.desk().is_out_of_range() {
-        let refusal = Box::new(BacktestError::OutOfRange(instrument.point_value));
-        return Err(ReplayError::OutOfRange { path: path.display().to_string(), refusal });
-    }
-    let run = Replay {
-        ticks: counts.ticks,
-        elapsed: start.elapsed(),
-        picoseconds_per_tick: no_times(),
-        interrupted: counts.end.is_none_or(|reason| reason == ExitReason::Shutdown),
-        latency: None,
-    };
     let name = path.display().to_string();
-    let input = Input {
-        mode: "replay",
-        name: &name,
-        description: &header.description,
-        notes: &header.notes,
-        decided_by,
-        warm_up_ticks: counts.warm_up_ticks,
-        first_tick: counts.first_tick,
-        last_tick: counts.last_tick,
-    };
-    let mut record = record(&config, &instrument, &input, &stages, results, &readiness, run);
+    let walk = Walk { journal: &journal, events: content.events, has_answers: header.has_answers };
+    let mut compared = (0, None, 0);
+    let record = run(&config, &instrument, stages, |stages, keeping| {
+        let mut sink = Comparing::new(keeping, &content);
+        let start = Instant::now();
+        let (stages, counts) = walk.take(stages, &mut sink, stop, progress);
+        let replay = counts.replay(start.elapsed());
+        compared = (sink.same, sink.difference, counts.changed_answers);
+        let input = Input {
+            mode: "replay",
+            name: &name,
+            description,
+            notes: &header.notes,
+            decided_by,
+            warm_up_ticks: counts.warm_up_ticks,
+            first_tick: counts.first_tick,
+            last_tick: counts.last_tick,
+        };
+        Ok(Taken { stages, input, replay })
+    });
+    let mut record = record.map_err(|refusal| ReplayError::OutOfRange {
+        path: name.clone(),
+        refusal: Box::new(refusal),
+    })?;
     let hash = Sha256::digest(journal.bytes());
     record.input_sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (same_actions, difference, changed_answers) = compared;
     let (version, Content { end, is_whole, .. }) = (header.version, content);
-    Ok(Replayed {
-        record,
-        end,
-        is_whole,
-        version,
-        same_actions: same,
-        difference,
-        changed_answers: counts.changed_answers,
-    })
+    Ok(Replayed { record, end, is_whole, version, same_actions, difference, changed_answers })
 }
 
 /// Sets up what decided in the run: its networks must be those of the journal.
@@ -204,13 +191,13 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Takes the events until `stop` is set. A run that has no end is shut down, which is not
     /// compared.
-    fn take<S: Strategy, K: Sink>(
+    fn take<S: Strategy, V: Venue, K: Sink>(
         &self,
-        stages: Pipeline<S>,
+        stages: Pipeline<S, V>,
         sink: &mut Comparing<'_, K>,
         stop: &AtomicBool,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> (Pipeline<S>, EventCounts) {
+    ) -> (Pipeline<S, V>, EventCounts) {
         let Pipeline { mut trading, deciding } = stages;
         let mut downstream = Repeated { deciding, answers_come: self.has_answers };
         let trades_from = trading.trades_from();
@@ -271,6 +258,17 @@ impl EventCounts {
             }
             Event::End(reason) => self.end = Some(*reason),
             _ => {}
+        }
+    }
+
+    /// Returns size and duration of the replay.
+    fn replay(&self, elapsed: Duration) -> Replay {
+        Replay {
+            ticks: self.ticks,
+            elapsed,
+            picoseconds_per_tick: no_times(),
+            interrupted: self.end.is_none_or(|reason| reason == ExitReason::Shutdown),
+            latency: None,
         }
     }
 }

@@ -108,16 +108,16 @@ impl Runner {
 }
 
 /// A history as the configuration wants it replayed.
-pub(super) enum Replayed<'a> {
+pub(super) enum HistoryFeed<'a> {
     Unpaced(Recorded<'a>),
     Paced(Box<Paced<'a>>),
 }
 
-impl<'a> Replayed<'a> {
-    pub(super) fn new(ticks: &'a [Tick], config: &Config) -> Replayed<'a> {
+impl<'a> HistoryFeed<'a> {
+    pub(super) fn new(ticks: &'a [Tick], config: &Config) -> HistoryFeed<'a> {
         let pace = &config.pipeline.pace;
         let pace = match pace.mode {
-            PaceMode::Unpaced => return Replayed::Unpaced(Recorded::new(ticks)),
+            PaceMode::Unpaced => return HistoryFeed::Unpaced(Recorded::new(ticks)),
             PaceMode::Recorded => Pace::Recorded {
                 speed: pace.speed,
                 longest_pause: PaceSettings::LONGEST_PAUSE.as_nanos() as u64,
@@ -127,22 +127,22 @@ impl<'a> Replayed<'a> {
                 every: PaceSettings::BURST_EVERY.as_nanos() as u64,
             },
         };
-        Replayed::Paced(Box::new(Paced::new(ticks, pace, Clock::new())))
+        HistoryFeed::Paced(Box::new(Paced::new(ticks, pace, Clock::new())))
     }
 }
 
-impl Feed for Replayed<'_> {
+impl Feed for HistoryFeed<'_> {
     #[inline]
     fn poll(&mut self) -> Polled {
         match self {
-            Replayed::Unpaced(feed) => feed.poll(),
-            Replayed::Paced(feed) => feed.poll(),
+            HistoryFeed::Unpaced(feed) => feed.poll(),
+            HistoryFeed::Paced(feed) => feed.poll(),
         }
     }
 }
 
 /// A pinned run in the words of the inline runner.
-pub(super) fn outcome<S>(run: PinnedRun<S>, facts: Vec<String>) -> (Pipeline<S>, Replay) {
+pub(super) fn outcome<S, V>(run: PinnedRun<S, V>, facts: Vec<String>) -> (Pipeline<S, V>, Replay) {
     let PinnedRun { pipeline, ticks, elapsed, interrupted, mut latency, waits } = run;
     latency.facts.extend(facts);
     latency.facts.extend(wait_facts(&waits));

@@ -3,14 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::assembly::{AssemblyError, trades_from};
+use super::assembly::{AssemblyError, Conditions, pipeline, trades_from};
+use super::recording::Stages;
 use crate::agents::model_set::{FeatureSchema, ModelSet, ModelSetError, Problem};
 use crate::agents::{AgentSettings, Agents, Foreseen, RiskRules, STRONG_NODE};
 use crate::config::Config;
+use crate::execution::Venue;
 use crate::inference::{Backend, Cpu, InferenceBackend, InferenceError};
 use crate::market::Instrument;
 use crate::matrix::{MatricesSettings, MatrixKind};
 use crate::performance::DecidedBy;
+use crate::source::native::TickFileDescription;
 use crate::strategy::{MovingAverageCross, RandomEntries, Strategy, StrategyKind};
 
 /// The strategy, as configured.
@@ -86,6 +89,21 @@ impl Seat {
         if let Seat::Agents(agents, _) = self {
             agents.foresee(Arc::new(foreseen));
         }
+    }
+
+    /// Returns the stages of a run in which it decides.
+    ///
+    /// # Errors
+    /// If the configuration does not fit the history.
+    pub(super) fn into_stages<V: Venue>(
+        self,
+        config: &Config,
+        instrument: &Instrument,
+        history: &TickFileDescription,
+        conditions: Conditions<V>,
+    ) -> Result<Stages<V>, AssemblyError> {
+        let matrices = self.matrices(config);
+        pipeline(config, instrument, history, &matrices, self.into_strategy(), conditions)
     }
 
     /// The strategy alone.

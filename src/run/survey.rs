@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use jiff::civil::Date;
 
-use super::assembly::{self, trades_from};
+use super::assembly::{Conditions, pipeline, trades_from};
 use super::backtest::{Backtest, BacktestError};
 use super::history::{History, Preparation};
 use super::notes::data_notes;
@@ -15,7 +15,6 @@ use super::runner::Runner;
 use super::seat::Seat;
 use crate::config::Config;
 use crate::engine::{Output, Sink, replay};
-
 use crate::machine::Machine;
 use crate::market::{Calendar, Session, Tick, Timestamp};
 use crate::strategy::{Observer, Strategy};
@@ -95,8 +94,8 @@ pub fn survey(
         &mut |Preparation { done, total }| progress(Backtest::Preparing(done, total));
     let history = History::open(config, &instrument, working, stop, on_preparation)?;
     let description = history.file.description();
-    let observer = Observer(decides_on);
-    let mut stages = assembly::pipeline(config, &instrument, description, &matrices, observer)?;
+    let (observer, conditions) = (Observer(decides_on), Conditions::simulated(config, &instrument));
+    let mut stages = pipeline(config, &instrument, description, &matrices, observer, conditions)?;
     let trades_from = trades_from(config, &instrument);
     let mut results = Recording::new(&config.bars.timeframes, trades_from, decides_on, warm_up);
     let mut readiness = Readiness::new(stages.features());

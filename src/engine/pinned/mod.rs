@@ -47,6 +47,7 @@ pub use wiring::{PinnedRun, PinnedSettings, Waits, Wiring};
 use super::feature_stage::FeatureStage;
 use super::sink::Sink;
 use super::stages::Pipeline;
+use crate::execution::Venue;
 use crate::strategy::Strategy;
 use failure::Failures;
 use threads::Threads;
@@ -57,15 +58,16 @@ use threads::Threads;
 /// # Errors
 /// If a thread cannot be started or fails. The other threads have then ended in order: what was
 /// published is in the journal, and what was done is told to the results.
-pub fn run<S, F, K, N>(
-    pipeline: Pipeline<S>,
+pub fn run<S, V, F, K, N>(
+    pipeline: Pipeline<S, V>,
     wiring: Wiring<'_, F, K, N>,
     settings: &PinnedSettings,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64),
-) -> Result<PinnedRun<S>, Failure>
+) -> Result<PinnedRun<S, V>, Failure>
 where
     S: Strategy + Send,
+    V: Venue + Send,
     F: Feed,
     K: Sink + Send,
     N: FnMut(&FeatureStage) + Send,

@@ -10,24 +10,25 @@ use crate::engine::downstream::Downstream;
 use crate::engine::feature_stage::FeatureStage;
 use crate::engine::message::Event;
 use crate::engine::trading::TradingStage;
+use crate::execution::Venue;
 use crate::latency::Span;
 use crate::machine::{Role, Wait, Waiter};
 
 /// Everything that lives on it.
-pub(super) struct StagesThread<D, F> {
-    pub(super) trading: TradingStage,
+pub(super) struct StagesThread<D, V, F> {
+    pub(super) trading: TradingStage<V>,
     pub(super) downstream: Noticed<D>,
     pub(super) outlets: Outlets<F>,
     /// Number of the next event.
     event: u64,
 }
 
-impl<D: Downstream, F: FnMut(&FeatureStage)> StagesThread<D, F> {
+impl<D: Downstream, V: Venue, F: FnMut(&FeatureStage)> StagesThread<D, V, F> {
     pub(super) fn new(
-        trading: TradingStage,
+        trading: TradingStage<V>,
         downstream: Noticed<D>,
         outlets: Outlets<F>,
-    ) -> StagesThread<D, F> {
+    ) -> StagesThread<D, V, F> {
         StagesThread { trading, downstream, outlets, event: 0 }
     }
 

@@ -26,7 +26,7 @@ use crate::engine::message::{Action, Answer, DecisionTiming, Output, Question};
 use crate::engine::sink::Sink;
 use crate::engine::stages::{Deciding, Pipeline};
 use crate::engine::trading::TradingStage;
-use crate::execution::{OrderId, OrderMessage};
+use crate::execution::{OrderId, OrderMessage, Venue};
 use crate::inference::Backend;
 use crate::latency::{Recorder, Sample, Span};
 use crate::machine::{
@@ -68,9 +68,8 @@ struct Source<'p, F> {
 }
 
 /// Results of the sequencer's and the stages' threads.
-struct End<D> {
-    trading: TradingStage,
-    downstream: D,
+struct End<V> {
+    trading: TradingStage<V>,
     sequenced: Sequenced,
     elapsed: Duration,
     lost_times: u64,
@@ -78,14 +77,15 @@ struct End<D> {
 }
 
 impl<'scope, 'env> Threads<'scope, 'env> {
-    pub(super) fn run<S, F, K, N>(
+    pub(super) fn run<S, V, F, K, N>(
         &self,
-        pipeline: Pipeline<S>,
+        pipeline: Pipeline<S, V>,
         wiring: Wiring<'env, F, K, N>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<PinnedRun<S>, Failure>
+    ) -> Result<PinnedRun<S, V>, Failure>
     where
         S: Strategy + Send + 'scope,
+        V: Venue + Send + 'scope,
         F: Feed + 'scope,
         K: Sink + Send,
         N: FnMut(&FeatureStage) + Send,
@@ -131,15 +131,15 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             }
             ThreadLayout::DecisionApart => {
                 drop(feature_watch);
-                let apart = self.seat_apart(&trading, deciding, seat_watch)?;
+                let apart = self.seat_apart(trading.decision_timing(), deciding, seat_watch)?;
                 self.decision_apart(trading, apart, outlets.with(on_features), source)?
             }
             ThreadLayout::AllApart => {
-                let apart = self.seat_apart(&trading, deciding, seat_watch)?;
+                let apart = self.seat_apart(trading.decision_timing(), deciding, seat_watch)?;
                 self.all_apart(trading, apart, (outlets, on_features, feature_watch), source)?
             }
         };
-        let End { trading, sequenced, elapsed, lost_times, waits, .. } = end;
+        let End { trading, sequenced, elapsed, lost_times, waits } = end;
         let mut latency = join(metrics);
         latency.dropped = lost_times;
         let Sequenced { ticks, interrupted, .. } = sequenced;
@@ -156,54 +156,57 @@ impl<'scope, 'env> Threads<'scope, 'env> {
     }
 
     /// Runs features and the decision seat on the stages' thread.
-    fn fused<S, F, N>(
+    fn fused<S, V, F, N>(
         &self,
-        trading: TradingStage,
+        trading: TradingStage<V>,
         deciding: Deciding<S>,
         outlets: Outlets<N>,
         source: Source<'_, F>,
-    ) -> Result<(End<()>, Deciding<S>), Failure>
+    ) -> Result<(End<V>, Deciding<S>), Failure>
     where
         S: Strategy + Send + 'scope,
+        V: Venue + Send + 'scope,
         F: Feed + 'scope,
         N: FnMut(&FeatureStage) + Send + 'scope,
     {
         let backend = deciding.strategy.backend();
         let downstream = Noticed { downstream: deciding, notices: None, records: None };
         let stages = StagesThread::new(trading, downstream, outlets);
-        Ok(self.drive(stages, backend, None, source)?.split())
+        self.drive(stages, backend, None, source)
     }
 
     /// Runs features on the stages' thread, and the decision seat on its own.
-    fn decision_apart<S, F, N>(
+    fn decision_apart<S, V, F, N>(
         &self,
-        trading: TradingStage,
+        trading: TradingStage<V>,
         apart: SeatApart<'scope, S>,
         outlets: Outlets<N>,
         source: Source<'_, F>,
-    ) -> Result<(End<()>, Deciding<S>), Failure>
+    ) -> Result<(End<V>, Deciding<S>), Failure>
     where
         S: Strategy + Send + 'scope,
+        V: Venue + Send + 'scope,
         F: Feed + 'scope,
         N: FnMut(&FeatureStage) + Send + 'scope,
     {
         let SeatApart { features, notices, records, sequencers_end, thread } = apart;
         let downstream = Noticed { downstream: features, notices, records: Some(records) };
         let stages = StagesThread::new(trading, downstream, outlets);
-        let (end, features) = self.drive(stages, None, Some(sequencers_end), source)?.split();
+        let (end, features) = self.drive(stages, None, Some(sequencers_end), source)?;
         Ok(end.with_seat(features, thread))
     }
 
     /// Runs features and the decision seat on threads of their own.
-    fn all_apart<S, F, N>(
+    fn all_apart<S, V, F, N>(
         &self,
-        trading: TradingStage,
+        trading: TradingStage<V>,
         apart: SeatApart<'scope, S>,
         (outlets, on_features, mut watch): (OutletParts, &'env mut N, Stopwatch),
         source: Source<'_, F>,
-    ) -> Result<(End<()>, Deciding<S>), Failure>
+    ) -> Result<(End<V>, Deciding<S>), Failure>
     where
         S: Strategy + Send + 'scope,
+        V: Venue + Send + 'scope,
         F: Feed + 'scope,
         N: FnMut(&FeatureStage) + Send,
     {
@@ -222,8 +225,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let downstream = Noticed { downstream, notices, records: Some(records) };
         let ignore = |_: &FeatureStage| {};
         let stages = StagesThread::new(trading, downstream, outlets.with(ignore));
-        let ended = self.drive(stages, None, Some(sequencers_end), source)?;
-        let (mut end, to_features) = ended.split();
+        let (mut end, to_features) = self.drive(stages, None, Some(sequencers_end), source)?;
         end.waits.features = to_features.outlet.full;
         drop(to_features);
         let (features, lost_times) = join(computing);
@@ -234,14 +236,13 @@ impl<'scope, 'env> Threads<'scope, 'env> {
     /// Puts the decision seat on its thread: what stands before it, what the sequencer hears of it.
     fn seat_apart<S: Strategy + Send + 'scope>(
         &self,
-        trading: &TradingStage,
+        timing: DecisionTiming,
         deciding: Deciding<S>,
         mut watch: Stopwatch,
     ) -> Result<SeatApart<'scope, S>, Failure> {
         let Threads { settings, failures, .. } = *self;
         let Deciding { features: stage, mut strategy, .. } = deciding;
         let (decides_on, clock) = (strategy.timeframe(), self.clock.clone());
-        let timing = trading.decision_timing();
         let slots = settings.queue_slots;
         let (decision, inbox) =
             queue(slots, settings.placed(Role::Stages).wait, DecisionMessage::Restart);
@@ -250,7 +251,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let (mut answers, answers_in) = queue(slots, settings.placed(Role::Decision).wait, answer);
         let (notices, notices_in) =
             queue(slots, settings.placed(Role::Stages).wait, Notice::Done(0));
-        let waits = timing != DecisionTiming::OnArrival;
+        let waits = timing.waits_for_answers();
         let observes = strategy.observes();
         let most_records = if observes { slots } else { 1 };
         let (mut records, records_in) =
@@ -293,15 +294,16 @@ impl<'scope, 'env> Threads<'scope, 'env> {
     }
 
     /// Starts the stages and the sequencer, and waits until both have ended.
-    fn drive<D, F, N>(
+    fn drive<D, V, F, N>(
         &self,
-        mut stages: StagesThread<D, N>,
+        mut stages: StagesThread<D, V, N>,
         backend: Option<Arc<dyn Backend>>,
         seat: Option<Seat>,
         source: Source<'_, F>,
-    ) -> Result<End<D>, Failure>
+    ) -> Result<(End<V>, D), Failure>
     where
         D: Downstream + Send + 'scope,
+        V: Venue + Send + 'scope,
         F: Feed + 'scope,
         N: FnMut(&FeatureStage) + Send + 'scope,
     {
@@ -313,7 +315,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             ring,
             seat,
             decides_on: stages.trading.decides_on(),
-            is_live: stages.trading.decision_timing() == DecisionTiming::OnArrival,
+            is_live: !stages.trading.decision_timing().waits_for_answers(),
             clock: clock.clone(),
             sample_every: settings.sample_every,
             wait: settings.placed(Role::Sequencer).wait,
@@ -351,14 +353,9 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             journal: outlets.journal.as_ref().map_or(Full::default(), |journal| journal.full),
             ..Waits::default()
         };
-        Ok(End {
-            trading,
-            downstream: downstream.downstream,
-            sequenced,
-            elapsed: start.elapsed(),
-            lost_times: outlets.watch.lost(),
-            waits,
-        })
+        let (elapsed, lost_times) = (start.elapsed(), outlets.watch.lost());
+        let end = End { trading, sequenced, elapsed, lost_times, waits };
+        Ok((end, downstream.downstream))
     }
 
     /// Starts a thread and puts it in its place.
@@ -409,21 +406,13 @@ impl<'scope, 'env> Threads<'scope, 'env> {
     }
 }
 
-impl<D> End<D> {
-    /// Splits the stages behind the bars from the rest.
-    fn split(self) -> (End<()>, D) {
-        let End { trading, downstream, sequenced, elapsed, lost_times, waits } = self;
-        (End { trading, downstream: (), sequenced, elapsed, lost_times, waits }, downstream)
-    }
-}
-
-impl End<()> {
+impl<V> End<V> {
     /// Adds what a decision seat on its own thread leaves, once that thread has ended.
     fn with_seat<S: Strategy>(
         mut self,
         features: Features,
         thread: ScopedJoinHandle<'_, (S, u64)>,
-    ) -> (End<()>, Deciding<S>) {
+    ) -> (End<V>, Deciding<S>) {
         (self.waits.decision, self.waits.unasked) = features.waits();
         // The seat's thread ends once the queue to it is gone.
         let features = features.into_stage();

@@ -7,6 +7,7 @@ use super::ring::Full;
 
 use crate::engine::run_journal::RunJournal;
 use crate::engine::stages::Pipeline;
+use crate::execution::SimulatedExchange;
 use crate::latency::{LatencyRecord, Load};
 use crate::machine::{Core, Placed, Role};
 
@@ -58,9 +59,9 @@ pub struct Wiring<'a, F, K, N> {
 }
 
 /// The results of a pinned run.
-pub struct PinnedRun<S> {
+pub struct PinnedRun<S, V = SimulatedExchange> {
     /// The stages after the last event.
-    pub pipeline: Pipeline<S>,
+    pub pipeline: Pipeline<S, V>,
     /// Ticks published.
     pub ticks: u64,
     /// Wall time from the first event to the end.
