@@ -189,7 +189,7 @@ impl<V: Venue> Books<V> {
                 }
                 self.desk.on_orders_dropped();
             }
-            ClosedOut::ByOrder => desk.close_by_order(close, now, &mut port),
+            ClosedOut::ByOrder => desk.close(reason, now, &mut port),
         }
     }
 

@@ -458,4 +458,4 @@ impl<V: Venue> TradingStage<V> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

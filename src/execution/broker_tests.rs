@@ -172,8 +172,84 @@ fn a_fill_of_an_order_that_was_not_sent_is_not_booked() {
     assert_eq!((scene.desk.ledger().position(), scene.count("reports of unknown orders")), (0, 1));
     scene.report(ReportKind::Cancelled(OrderId(77)));
     scene.reject(OrderId(77));
-    assert_eq!(scene.count("reports of unknown orders"), 3);
+    scene.report(ReportKind::CancelRejected(OrderId(77)));
+    assert_eq!(scene.count("reports of unknown orders"), 4);
     assert_eq!((scene.count("cancelled"), scene.count("rejected by the exchange")), (0, 0));
+    assert_eq!(scene.count("cancellations rejected"), 0);
+}
+
+/// Somebody else trades on the account, or we have forgotten that we do. Only a look at the account
+/// could tell, which the desk cannot take.
+#[test]
+fn nothing_is_entered_after_a_fill_of_an_unknown_order() {
+    let mut scene = Scene::new();
+    scene.fill(OrderId(77), Side::Buy, 5, 4_500);
+    assert_eq!(scene.broker.refused, [Refusal::PositionDoubted]);
+    scene.decide(Target::Long);
+    scene.desk.on_session_open();
+    scene.decide(Target::Short);
+    scene.fill(OrderId(78), Side::Buy, 5, 4_500);
+    assert_eq!((scene.broker.sent.len(), scene.broker.refused.len()), (0, 3));
+    assert_eq!(scene.count("refused: position_doubted"), 3);
+}
+
+/// More contracts than were ordered are ours all the same. They can be closed, and no more entered.
+#[test]
+fn an_overfill_is_booked_and_stops_entries() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    scene.fill(id, Side::Buy, 4, 4_500);
+    scene.decide(Target::Short);
+    let close = scene.close();
+    assert_eq!(close.quantity, 4);
+    scene.fill(id, Side::Buy, 2, 4_500);
+    assert_eq!((scene.desk.ledger().position(), scene.count("fills beyond their order")), (6, 1));
+    assert_eq!(scene.broker.refused, [Refusal::PositionDoubted]);
+    scene.fill(close.id, Side::Sell, 4, 4_500);
+    let close = scene.close();
+    assert_eq!(close.quantity, 2);
+    scene.fill(close.id, Side::Sell, 2, 4_500);
+    // The entry of the turn is not sent.
+    assert_eq!((scene.desk.ledger().position(), &scene.broker.sent[..]), (0, &[][..]));
+}
+
+/// Stop and target of one bracket both fill.
+#[test]
+fn a_bracket_that_fills_on_both_sides_stops_entries() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    scene.fill(id, Side::Buy, 5, 4_500);
+    scene.fill(id.stop_loss(), Side::Sell, 5, 4_500);
+    assert_eq!(scene.broker.refused, []);
+    scene.fill(id.profit_target(), Side::Sell, 5, 4_500);
+    assert_eq!(scene.desk.ledger().position(), -5);
+    assert_eq!(scene.broker.refused, [Refusal::PositionDoubted]);
+}
+
+/// The order works on, so nothing takes its place. The next decision asks again.
+#[test]
+fn an_order_whose_cancellation_is_rejected_works_on() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    scene.report(ReportKind::Accepted(id));
+    scene.decide(Target::Short);
+    assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
+    scene.report(ReportKind::CancelRejected(id));
+    scene.wait(10);
+    assert_eq!((scene.count("orders without an answer"), scene.broker.sent.len()), (0, 0));
+    scene.decide(Target::Short);
+    assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
+    // This one was too late.
+    scene.report(ReportKind::CancelRejected(id));
+    scene.fill(id, Side::Buy, 5, 4_500);
+    let close = scene.close();
+    scene.fill(close.id, Side::Sell, 5, 4_500);
+    assert_eq!(scene.submitted().side, Side::Sell);
+    assert_eq!((scene.count("cancellations rejected"), scene.count("cancelled")), (2, 0));
+    assert_eq!(scene.broker.refused, []);
 }
 
 /// A fill that crosses the cancellation is ours all the same.

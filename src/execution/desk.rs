@@ -75,7 +75,7 @@ struct ToClose {
 struct Entry {
     id: OrderId,
     side: Side,
-    /// Whether its cancellation was sent.
+    /// `true` if its cancellation was sent.
     is_cancelled: bool,
 }
 
@@ -105,6 +105,8 @@ pub struct Desk {
     turn: Option<Decision>,
     /// Orders rejected since the last one that was accepted or filled.
     rejected_in_a_row: u32,
+    /// `true` once a fill was reported that no order of ours explains.
+    is_position_doubted: bool,
     /// Equity when the session began.
     day_open: Money,
     /// Highest equity since the session began.
@@ -115,7 +117,7 @@ pub struct Desk {
     /// reach the day's limit.
     watch_from: Price,
     watch_to: Price,
-    /// Whether the account was ever beyond what [`Money`] holds.
+    /// `true` once the account was beyond what [`Money`] holds.
     is_out_of_range: bool,
     counts: Counts,
 }
@@ -127,7 +129,9 @@ struct Counts {
     fills: u64,
     rejected: u64,
     cancelled: u64,
+    cancels_rejected: u64,
     told_again: u64,
+    beyond: u64,
     unknown: u64,
     unanswered: u64,
     closed_again: u64,
@@ -159,6 +163,7 @@ impl Desk {
             to_close: None,
             turn: None,
             rejected_in_a_row: 0,
+            is_position_doubted: false,
             day_open: initial_capital,
             day_high: initial_capital,
             streak: 0,
@@ -243,7 +248,9 @@ impl Desk {
             ("fills", counts.fills),
             ("rejected by the exchange", counts.rejected),
             ("cancelled", counts.cancelled),
+            ("cancellations rejected", counts.cancels_rejected),
             ("fills told again", counts.told_again),
+            ("fills beyond their order", counts.beyond),
             ("reports of unknown orders", counts.unknown),
             ("orders without an answer", counts.unanswered),
             ("closes sent again", counts.closed_again),
@@ -483,10 +490,22 @@ impl Desk {
                 self.on_ended(id, now, port);
             }
             ReportKind::Cancelled(_) => self.counts.unknown += 1,
+            ReportKind::CancelRejected(id) => {
+                self.on_cancel_rejected(id);
+                return None;
+            }
             ReportKind::Filled(fill) => match self.orders.fill(&fill) {
                 Reported::New => trade = self.on_fill(&fill),
+                Reported::Beyond => {
+                    self.counts.beyond += 1;
+                    self.doubt_position(now, port);
+                    trade = self.on_fill(&fill);
+                }
                 Reported::Again => self.counts.told_again += 1,
-                Reported::Unknown => self.counts.unknown += 1,
+                Reported::Unknown => {
+                    self.counts.unknown += 1;
+                    self.doubt_position(now, port);
+                }
             },
         }
         self.forget_ended();
@@ -514,6 +533,29 @@ impl Desk {
             self.block(Refusal::Rejections);
         }
         self.on_ended(id, now, port);
+    }
+
+    /// The order that was to be cancelled works on. Its cancellation is sent again at the next
+    /// occasion that asks for it, and not at once: it may be rejected because the order has filled.
+    fn on_cancel_rejected(&mut self, id: OrderId) {
+        if !self.orders.keep(id) {
+            self.counts.unknown += 1;
+            return;
+        }
+        self.counts.cancels_rejected += 1;
+        if let Some(entry) = self.entry.as_mut().filter(|entry| entry.id == id) {
+            entry.is_cancelled = false;
+        }
+        self.watch();
+    }
+
+    /// Enters nothing from now on, in this session or a later one: the position may be another than
+    /// the one that is booked. Closes are still sent.
+    fn doubt_position(&mut self, now: Timestamp, port: &mut impl OrderPort) {
+        if !std::mem::replace(&mut self.is_position_doubted, true) {
+            self.turn = None;
+            self.refuse(Refusal::PositionDoubted, now, port);
+        }
     }
 
     /// An order is gone. If it was to close what is still held, that has failed once more.
@@ -570,6 +612,8 @@ impl Desk {
         };
         if self.blocked.is_some() {
             self.blocked
+        } else if self.is_position_doubted {
+            Some(Refusal::PositionDoubted)
         } else if self.orders.has_unanswered() {
             Some(Refusal::Unanswered)
         } else if self.ledger.equity(self.mark()) <= self.day_limit() {
@@ -588,7 +632,7 @@ impl Desk {
 
     /// Closes what is held and cancels an entry that works, unless that is on its way. A close that has
     /// failed too often for one reason is sent again for another.
-    fn close(&mut self, reason: ExitReason, now: Timestamp, port: &mut impl OrderPort) {
+    pub fn close(&mut self, reason: ExitReason, now: Timestamp, port: &mut impl OrderPort) {
         let is_on_its_way = self.closing.is_some()
             || (self.ledger.position() == 0 && self.entry.is_some_and(|entry| entry.is_cancelled));
         if !is_on_its_way {
@@ -614,7 +658,8 @@ impl Desk {
         if self.ledger.position() != 0 {
             if failed < MOST_CLOSES {
                 let close = self.new_close(reason);
-                self.send_close(close, now, port);
+                self.closing = Some(close.id);
+                self.send(close.id, close.quantity, OrderMessage::ClosePosition(close), now, port);
             }
         } else if let Some(entry) = &mut self.entry {
             if !std::mem::replace(&mut entry.is_cancelled, true) {
@@ -631,22 +676,6 @@ impl Desk {
                 self.enter(&decision, side, now, port);
             }
         }
-    }
-
-    /// Sends a close of what is held, until nothing is.
-    pub fn close_by_order(
-        &mut self,
-        close: ClosePosition,
-        now: Timestamp,
-        port: &mut impl OrderPort,
-    ) {
-        self.to_close = Some(ToClose { reason: close.reason, failed: 0 });
-        self.send_close(close, now, port);
-    }
-
-    fn send_close(&mut self, close: ClosePosition, now: Timestamp, port: &mut impl OrderPort) {
-        self.closing = Some(close.id);
-        self.send(close.id, close.quantity, OrderMessage::ClosePosition(close), now, port);
     }
 
     /// Returns a close of what is held, which is not sent.

@@ -182,6 +182,9 @@ pub enum ReportKind {
     Cancelled(OrderId),
     /// Contracts were bought or sold.
     Filled(Fill),
+    /// The cancellation of the order was rejected: it works on, unless it has ended meanwhile. The
+    /// simulated exchange rejects none.
+    CancelRejected(OrderId),
 }
 
 /// News from the exchange, and when it reaches us.

@@ -43,11 +43,14 @@ pub enum Refusal {
     Rejections,
     /// The venue took no order to close the position, however often it was sent.
     CloseFailed,
+    /// A fill was reported that no order of ours explains, so the position may be another than the
+    /// one that is booked. Told when that happens, and of every decision from then on.
+    PositionDoubted,
 }
 
 impl Refusal {
     /// Every refusal, in a fixed order.
-    pub const ALL: [Refusal; 11] = [
+    pub const ALL: [Refusal; 12] = [
         Self::PositionSize,
         Self::DailyDrawdown,
         Self::OrderRate,
@@ -59,6 +62,7 @@ impl Refusal {
         Self::Unanswered,
         Self::Rejections,
         Self::CloseFailed,
+        Self::PositionDoubted,
     ];
 
     /// As written to reports.
@@ -75,6 +79,7 @@ impl Refusal {
             Self::Unanswered => "order_unanswered",
             Self::Rejections => "orders_rejected",
             Self::CloseFailed => "close_failed",
+            Self::PositionDoubted => "position_doubted",
         }
     }
 }

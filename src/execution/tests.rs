@@ -1,5 +1,7 @@
 //! The exchange's rules one by one, then over random order flow.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -165,7 +167,8 @@ fn market_orders_pay_the_spread_and_slippage() {
     assert_eq!(fills(&mut exchange, &[quoted, bought, sold, unknown]), expected);
 }
 
-/// Quotes at zero, crossed, off the grid or on the wrong side of the trade are none, and are counted.
+/// Quotes at zero, crossed, off the grid or on the wrong side of the trade count as absent, and are
+/// counted.
 #[test]
 fn an_order_that_meets_impossible_quotes_pays_the_assumed_spread() {
     let off_grid = Price::from_units(price(101).units() + 1);
@@ -279,7 +282,7 @@ fn in_a_history_bar_market_orders_fill_at_open_or_close_only() {
     assert_eq!(fills(&mut exchange, &bar[1..]), [(1, 1, 105)]);
 }
 
-/// Turning over with a stop entry: the close goes first, whatever the bar passes meanwhile.
+/// Turns over with a stop entry: the close goes first at any price that the bar passes.
 #[test]
 fn in_a_history_bar_an_entry_does_not_overtake_the_close_before_it() {
     let mut exchange = exchange_with(&[order(1, SELL, 2, OrderKind::Market)]);
@@ -317,8 +320,9 @@ fn what_arrives_inside_a_history_bar_is_at_the_market_from_its_close_on() {
     }
 }
 
-/// One trades at prices that the bar has traded: the close's, and its limit's where the bar has passed it since.
-/// Which of high and low came first changes nothing, and the mirrored order fills at the mirrored price.
+/// The order trades at prices that the bar has traded: the close's, and its limit's where the bar
+/// has passed it since. Which of high and low came first changes nothing, and the mirrored order
+/// fills at the mirrored price.
 #[test]
 fn in_a_history_bar_an_order_that_takes_liquidity_within_its_limit_fills_at_the_close() {
     let limit = |at| OrderKind::Limit { price: price(at) };
@@ -373,8 +377,8 @@ fn in_a_history_bar_an_order_that_takes_liquidity_within_its_limit_fills_at_the_
     }
 }
 
-/// The entry's second half fills at 110, two ticks above the target: it is worth 110, and the half that
-/// rests is worth its limit.
+/// The entry's second half fills at 110, two ticks above the target: it is worth 110, and the
+/// resting half is worth its limit.
 #[test]
 fn what_is_added_to_a_target_beyond_it_fills_at_the_market() {
     let bought = |last: &[Tick]| {
@@ -480,7 +484,8 @@ fn an_entry_that_is_refused_while_the_old_position_closes_can_be_sent_again() {
     assert_eq!(exchange.orders(), 2);
 }
 
-/// A stop has sold two of the five that the desk knows of, and a third contract of an entry has filled.
+/// A stop has sold two of the five contracts that the desk knows of, and a third contract of an
+/// entry has filled.
 #[test]
 fn a_close_takes_no_more_than_its_quantity_and_ends_when_nothing_is_held() {
     for (held, quantity, filled) in [(3, 5, 3), (5, 3, 3)] {
@@ -539,6 +544,88 @@ fn any_action() -> impl Strategy<Value = Action> {
     ]
 }
 
+const CAPITAL: Money = Money::from_dollars(1_000_000);
+
+/// A flow of orders and its outcome, counted apart from the ledger.
+struct Flow {
+    ledger: Ledger,
+    /// Ticks that slippage may take from a fill.
+    slip: i64,
+    sent: Vec<Order>,
+    filled: BTreeMap<OrderId, u32>,
+    ended: BTreeMap<OrderId, u32>,
+    /// Traded prices. The one at index `id` is the first that the order `id` can meet.
+    market: Vec<i64>,
+    held: i64,
+    cash: i128,
+}
+
+impl Flow {
+    fn new(slip: i64) -> Flow {
+        Flow {
+            ledger: Ledger::new(CAPITAL, POINT_VALUE),
+            slip,
+            sent: Vec::new(),
+            filled: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            market: vec![100],
+            held: 0,
+            cash: 0,
+        }
+    }
+
+    /// Takes the reports after a tick of `size` contracts.
+    fn take_reports(
+        &mut self,
+        exchange: &mut SimulatedExchange,
+        size: u32,
+    ) -> Result<(), TestCaseError> {
+        let mut left = size;
+        for report in drain(exchange) {
+            match report.kind {
+                ReportKind::Filled(fill) => {
+                    prop_assert!(fill.quantity <= left, "more than traded");
+                    left -= fill.quantity;
+                    self.fill(&fill)?;
+                }
+                ReportKind::Cancelled(id) | ReportKind::Rejected(id, _) => {
+                    *self.ended.entry(id).or_default() += 1;
+                }
+                ReportKind::Accepted(_) | ReportKind::CancelRejected(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks a fill against its order and the market, and books it.
+    fn fill(&mut self, fill: &Fill) -> Result<(), TestCaseError> {
+        // A limit order fills within what traded since it was sent; any other at the last trade, or
+        // as far beyond as slippage goes.
+        let ticks = fill.price.ticks_from(Price::ZERO, TICK_SIZE);
+        let order = self.sent.iter().find(|order| order.id == fill.order);
+        let is_limit = fill.order.0 & TARGET_BIT != 0 || order.is_some_and(|it| is_limit(it.kind));
+        let last = self.market.len() - 1;
+        let first = if is_limit { fill.order.entry().0 as usize - 1 } else { last };
+        let traded = &self.market[first..];
+        prop_assert!(ticks >= traded.iter().min().unwrap() - self.slip);
+        prop_assert!(ticks <= traded.iter().max().unwrap() + self.slip);
+        if let Some(Order { quantity, kind, side, .. }) = order {
+            let total = self.filled.entry(fill.order).or_default();
+            *total += fill.quantity;
+            prop_assert!(*total <= *quantity, "filled twice");
+            if let OrderKind::Limit { price } | OrderKind::StopLimit { price, .. } = kind {
+                prop_assert!((fill.price.units() - price.units()) * side.sign() <= 0);
+            }
+        }
+        let bought = fill.side.sign() * i64::from(fill.quantity);
+        self.held += bought;
+        self.cash -= i128::from(fill.price.units()) * i128::from(bought) * 50;
+        self.cash -= i128::from(fill.commission.nanos());
+        self.ledger.on_fill(fill, price(self.market[last]));
+        Ok(())
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(250, 1000)))]
 
@@ -556,85 +643,40 @@ proptest! {
             slippage: Slippage { ticks: slip, ..settings().slippage },
             ..settings()
         });
-        let capital = Money::from_dollars(1_000_000);
-        let mut ledger = Ledger::new(capital, POINT_VALUE);
-        let mut sent: Vec<Order> = Vec::new();
-        let mut filled = std::collections::BTreeMap::<u64, u32>::new();
-        let mut ended = std::collections::BTreeMap::<u64, u32>::new();
+        let mut flowing = Flow::new(i64::from(slip));
         let (mut now, mut market) = (100i64, 100i64);
-        // Prices; the one at index `id` is the first that the order `id` can meet.
-        let mut history = vec![market];
-        let (mut flows, mut held, mut costs) = (0i128, 0i64, 0i128);
         for (id, (action, gap, step, size)) in flow.into_iter().enumerate() {
             let id = id as u64 + 1;
             match action {
                 Some(Action::Submit(side, quantity, kind, bracket)) => {
                     let purpose = Purpose::Entry(bracket);
-                    sent.push(Order { id: OrderId(id), contract: 0, side, quantity, kind, purpose });
-                    exchange.send(OrderMessage::Submit(*sent.last().unwrap()), at(now));
+                    let order = Order { id: OrderId(id), contract: 0, side, quantity, kind, purpose };
+                    flowing.sent.push(order);
+                    exchange.send(OrderMessage::Submit(order), at(now));
                 }
                 Some(Action::Cancel(other)) => exchange.send(OrderMessage::Cancel(OrderId(other)), at(now)),
                 Some(Action::Close) => {
-                    let side = if held > 0 { SELL } else { BUY };
-                    exchange.send(close(id, side, held.unsigned_abs() as u32), at(now));
+                    let side = if flowing.held > 0 { SELL } else { BUY };
+                    exchange.send(close(id, side, flowing.held.unsigned_abs() as u32), at(now));
                 }
                 Some(Action::SessionEnd) => exchange.on_session_end(at(now)),
                 None => {}
             }
             (now, market) = (now + gap, (market + step).clamp(85, 115));
-            history.push(market);
+            flowing.market.push(market);
             exchange.on_tick(&tick(now, market, size));
-            let mut left = size;
-            for report in drain(&mut exchange) {
-                match report.kind {
-                    ReportKind::Filled(fill) => {
-                        prop_assert!(fill.quantity <= left, "more than traded");
-                        left -= fill.quantity;
-                        // A limit order fills within what traded since it was sent; all else at
-                        // this trade, or as far beyond as slippage goes.
-                        let ticks = fill.price.ticks_from(Price::ZERO, TICK_SIZE);
-                        let slip = i64::from(slip);
-                        let is_limit = fill.order.0 & TARGET_BIT != 0
-                            || sent.iter().any(|order| order.id == fill.order && is_limit(order.kind));
-                        let sent_at = fill.order.entry().0 as usize - 1;
-                        let traded = if is_limit { &history[sent_at..] } else { &history[id as usize..] };
-                        prop_assert!(ticks >= traded.iter().min().unwrap() - slip);
-                        prop_assert!(ticks <= traded.iter().max().unwrap() + slip);
-                        let order = sent.iter().find(|order| order.id == fill.order);
-                        if let Some(Order { quantity, kind, side, .. }) = order {
-                            let total = filled.entry(fill.order.0).or_default();
-                            *total += fill.quantity;
-                            prop_assert!(*total <= *quantity, "filled twice");
-                            if let OrderKind::Limit { price } | OrderKind::StopLimit { price, .. } = kind {
-                                prop_assert!((fill.price.units() - price.units()) * side.sign() <= 0);
-                            }
-                        }
-                        flows -= i128::from(fill.price.units()) * i128::from(fill.side.sign() * i64::from(fill.quantity)) * 50;
-                        held += fill.side.sign() * i64::from(fill.quantity);
-                        costs += i128::from(fill.commission.nanos());
-                        ledger.on_fill(&fill, price(market));
-                    }
-                    ReportKind::Cancelled(id) | ReportKind::Rejected(id, _) => {
-                        *ended.entry(id.0).or_default() += 1;
-                    }
-                    ReportKind::Accepted(_) => {}
-                }
-            }
-            prop_assert_eq!(exchange.position(), held);
-            let equity = i128::from(capital.nanos()) + flows - costs
-                + i128::from(price(market).units()) * i128::from(held) * 50;
-            prop_assert_eq!(i128::from(ledger.equity(price(market)).nanos()), equity);
+            flowing.take_reports(&mut exchange, size)?;
+            prop_assert_eq!(exchange.position(), flowing.held);
+            let equity = i128::from(CAPITAL.nanos()) + flowing.cash
+                + i128::from(price(market).units()) * i128::from(flowing.held) * 50;
+            prop_assert_eq!(i128::from(flowing.ledger.equity(price(market)).nanos()), equity);
         }
-        // Flush: every order is done or gone, exactly one of the two.
+        // Flush: every order is filled or gone, exactly one of the two.
         exchange.on_session_end(at(now));
-        for report in drain(&mut exchange) {
-            if let ReportKind::Cancelled(id) = report.kind {
-                *ended.entry(id.0).or_default() += 1;
-            }
-        }
-        for order in &sent {
-            let is_filled = filled.get(&order.id.0) == Some(&order.quantity);
-            let times_ended = ended.get(&order.id.0).copied().unwrap_or(0);
+        flowing.take_reports(&mut exchange, 0)?;
+        for order in &flowing.sent {
+            let is_filled = flowing.filled.get(&order.id) == Some(&order.quantity);
+            let times_ended = flowing.ended.get(&order.id).copied().unwrap_or(0);
             prop_assert_eq!(times_ended, u32::from(!is_filled), "{:?}", order);
         }
     }

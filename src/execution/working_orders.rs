@@ -5,8 +5,10 @@ use crate::market::Timestamp;
 
 /// Orders that are remembered.
 const MOST_ORDERS: usize = 64;
-/// Fills by whose identity one that is told again is recognised.
+/// Fills by whose identity one that is reported again is recognised, at least.
 const MOST_FILLS: usize = 1024;
+/// Places of a table of fills, a power of two: half of them stay free.
+const PLACES: usize = 2 * MOST_FILLS;
 
 /// What is known of an order, which is what was reported and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +29,23 @@ struct WorkingOrder {
     id: OrderId,
     quantity: u32,
     filled: u32,
+    /// Contracts that the orders of its bracket have filled.
+    exited: u32,
     state: OrderState,
+    /// `true` while its cancellation waits for an answer.
+    is_cancelling: bool,
+    /// Time of the last message about it.
     sent: Timestamp,
 }
 
-/// What a reported fill is.
+/// The meaning of a reported fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reported {
     /// A fill of an order of ours.
     New,
+    /// A fill of more contracts than the order was for, or of more in the order's bracket than the
+    /// order has filled.
+    Beyond,
     /// A fill that was reported before.
     Again,
     /// A fill of an order that was not sent from here, or is no longer remembered.
@@ -49,9 +59,7 @@ pub(super) struct WorkingOrders {
     /// Place of the order sent last.
     last: usize,
     unanswered: usize,
-    fills: Vec<FillId>,
-    /// Place of the next fill, once there are [`MOST_FILLS`].
-    next_fill: usize,
+    fills: Fills,
     /// Nanoseconds after which an order of which nothing was reported is unanswered.
     answers_within: i64,
     deadline: Timestamp,
@@ -64,8 +72,7 @@ impl WorkingOrders {
             orders: Vec::with_capacity(MOST_ORDERS),
             last: 0,
             unanswered: 0,
-            fills: Vec::with_capacity(MOST_FILLS),
-            next_fill: 0,
+            fills: Fills::new(),
             answers_within,
             deadline: Timestamp::MAX,
         }
@@ -99,14 +106,31 @@ impl WorkingOrders {
         if let Some(order) = self.find(id)
             && order.state != OrderState::Ended
         {
-            (order.state, order.sent) = (OrderState::Sent, now);
+            (order.state, order.is_cancelling, order.sent) = (OrderState::Sent, true, now);
         }
         self.count();
     }
 
+    /// Marks an order as working whose cancellation was rejected. Returns whether it is known; one
+    /// that has ended stays so.
+    pub(super) fn keep(&mut self, id: OrderId) -> bool {
+        if let Some(order) = self.find(id) {
+            order.is_cancelling = false;
+        }
+        self.accept(id)
+    }
+
     /// Takes an order that is being sent. It replaces the oldest that has ended, or else the oldest.
     pub(super) fn send(&mut self, id: OrderId, quantity: u32, now: Timestamp) {
-        let order = WorkingOrder { id, quantity, filled: 0, state: OrderState::Sent, sent: now };
+        let order = WorkingOrder {
+            id,
+            quantity,
+            filled: 0,
+            exited: 0,
+            state: OrderState::Sent,
+            is_cancelling: false,
+            sent: now,
+        };
         if self.orders.len() < MOST_ORDERS {
             self.last = self.orders.len();
             self.orders.push(order);
@@ -120,7 +144,8 @@ impl WorkingOrders {
         self.count();
     }
 
-    /// Marks an order as working. Returns whether it is known; one that has ended stays so.
+    /// Marks an order as working. Returns whether it is known; one that has ended stays so, and one
+    /// whose cancellation waits for its answer waits on.
     pub(super) fn accept(&mut self, id: OrderId) -> bool {
         self.answer(id, OrderState::Working)
     }
@@ -140,29 +165,28 @@ impl WorkingOrders {
 
     /// Takes a reported fill.
     pub(super) fn fill(&mut self, fill: &Fill) -> Reported {
-        if self.fills.contains(&fill.id) {
+        if self.fills.has(fill.id) {
             return Reported::Again;
         }
         let parent = fill.order.entry();
         let Some(order) = self.find(parent) else {
             return Reported::Unknown;
         };
-        if order.id == fill.order {
+        let is_beyond = if order.id == fill.order {
             order.filled = order.filled.saturating_add(fill.quantity);
             if order.filled >= order.quantity {
                 order.state = OrderState::Ended;
-            } else if order.state != OrderState::Ended {
+            } else if order.state != OrderState::Ended && !order.is_cancelling {
                 order.state = OrderState::Working;
             }
-        }
-        if self.fills.len() < MOST_FILLS {
-            self.fills.push(fill.id);
+            order.filled > order.quantity
         } else {
-            self.fills[self.next_fill] = fill.id;
-            self.next_fill = (self.next_fill + 1) % MOST_FILLS;
-        }
+            order.exited = order.exited.saturating_add(fill.quantity);
+            order.exited > order.filled
+        };
+        self.fills.add(fill.id);
         self.count();
-        Reported::New
+        if is_beyond { Reported::Beyond } else { Reported::New }
     }
 
     /// Marks the orders as unanswered whose time is over at `now`, and returns their number.
@@ -185,7 +209,8 @@ impl WorkingOrders {
         let Some(order) = self.find(parent) else {
             return false;
         };
-        if order.id == id && order.state != OrderState::Ended {
+        let is_answered = state == OrderState::Ended || !order.is_cancelling;
+        if order.id == id && order.state != OrderState::Ended && is_answered {
             order.state = state;
         }
         self.count();
@@ -213,11 +238,56 @@ impl WorkingOrders {
     }
 }
 
+/// The identities of the fills that were reported last, [`MOST_FILLS`] of them or more: two hash
+/// tables, of which the older is emptied and becomes the newer when the newer is half full.
+#[derive(Clone, Debug)]
+struct Fills {
+    newer: Vec<Option<FillId>>,
+    older: Vec<Option<FillId>>,
+    /// Fills in the newer table.
+    count: usize,
+}
+
+impl Fills {
+    fn new() -> Fills {
+        Fills { newer: vec![None; PLACES], older: vec![None; PLACES], count: 0 }
+    }
+
+    /// Returns whether a fill is among them.
+    fn has(&self, id: FillId) -> bool {
+        [&self.newer, &self.older].into_iter().any(|table| table[place(table, id)].is_some())
+    }
+
+    /// Adds a fill that is not among them.
+    fn add(&mut self, id: FillId) {
+        let place = place(&self.newer, id);
+        self.newer[place] = Some(id);
+        self.count += 1;
+        if self.count == MOST_FILLS {
+            std::mem::swap(&mut self.newer, &mut self.older);
+            self.newer.fill(None);
+            self.count = 0;
+        }
+    }
+}
+
+/// Returns the place of a fill in a table, or the free place that it would get.
+fn place(table: &[Option<FillId>], id: FillId) -> usize {
+    // The upper bits of this product spread numbers that follow each other, and any others.
+    let hash = id.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PLACES.trailing_zeros());
+    let mut place = hash as usize;
+    while table[place].is_some_and(|other| other != id) {
+        place = (place + 1) % PLACES;
+    }
+    place
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::execution::{Bracket, Purpose};
     use crate::market::{Money, Price, Side};
+    use proptest::prelude::*;
 
     fn at(nanos: i64) -> Timestamp {
         Timestamp::from_nanos(nanos)
@@ -270,10 +340,65 @@ mod tests {
         assert_eq!(orders.fill(&fill(7, OrderId(1), 1)), Reported::New);
         assert_eq!(orders.fill(&fill(7, OrderId(1), 1)), Reported::Again);
         // Two fills of the same quantity at the same time are two.
-        for id in 8..8 + 2 * MOST_FILLS as u64 {
-            assert_eq!(orders.fill(&fill(id, OrderId(1), 1)), Reported::New);
-            assert_eq!(orders.fill(&fill(id - 1, OrderId(1), 1)), Reported::Again);
+        assert_eq!(orders.fill(&fill(8, OrderId(1), 1)), Reported::New);
+    }
+
+    proptest! {
+        /// Any of the last 1,024 fills is recognised, one that is new is not, and one that is
+        /// older than 2,048 has been forgotten. The identities collide a lot.
+        #[test]
+        fn the_last_fills_are_recognised(
+            ids in prop::collection::vec(prop_oneof![0_u64..4_000, any::<u64>()], 1..3_000),
+        ) {
+            let (mut fills, mut reported) = (Fills::new(), Vec::new());
+            for id in ids {
+                let age = reported.iter().rev().position(|&other| other == id);
+                match age {
+                    None => prop_assert!(!fills.has(FillId(id))),
+                    Some(age) if age < MOST_FILLS => prop_assert!(fills.has(FillId(id))),
+                    Some(age) if age >= 2 * MOST_FILLS => prop_assert!(!fills.has(FillId(id))),
+                    Some(_) => {}
+                }
+                if !fills.has(FillId(id)) {
+                    fills.add(FillId(id));
+                    reported.push(id);
+                }
+            }
         }
+    }
+
+    #[test]
+    fn fills_beyond_an_order_or_its_bracket_are_told_apart() {
+        let mut orders = WorkingOrders::new(i64::MAX);
+        let id = OrderId(1);
+        orders.send(id, 3, at(0));
+        assert_eq!(orders.fill(&fill(1, id, 2)), Reported::New);
+        assert_eq!(orders.fill(&fill(2, id.stop_loss(), 2)), Reported::New);
+        // The target of a bracket whose stop has closed it.
+        assert_eq!(orders.fill(&fill(3, id.profit_target(), 1)), Reported::Beyond);
+        assert_eq!(orders.fill(&fill(4, id, 2)), Reported::Beyond);
+        assert_eq!(orders.fill(&fill(4, id, 2)), Reported::Again);
+    }
+
+    #[test]
+    fn a_cancellation_waits_for_its_own_answer() {
+        let id = OrderId(1);
+        let mut orders = WorkingOrders::new(10);
+        orders.send(id, 3, at(0));
+        orders.ask_again(id, at(5));
+        // What was reported before the cancellation arrived is no answer to it.
+        orders.accept(id);
+        orders.fill(&fill(1, id, 1));
+        assert_eq!((orders.state(id), orders.deadline()), (Some(OrderState::Sent), at(15)));
+        assert_eq!(orders.on_time(at(15)), 1);
+        orders.accept(id);
+        assert!(orders.has_unanswered());
+        assert!(orders.keep(id));
+        assert_eq!(orders.state(id), Some(OrderState::Working));
+        orders.ask_again(id, at(20));
+        assert!(orders.end(id) && orders.keep(id));
+        assert_eq!(orders.state(id), Some(OrderState::Ended));
+        assert!(!orders.keep(OrderId(2)));
     }
 
     /// What works is remembered longer than what has ended.

@@ -37,7 +37,7 @@ impl Sink for Heard {
 
 /// Buys at the first bar.
 #[derive(Default)]
-struct BuysOnce(Option<Answer>);
+pub(in crate::engine) struct BuysOnce(Option<Answer>);
 
 impl Downstream for BuysOnce {
     fn on_trade(&mut self, _: &Tick) {}
@@ -57,7 +57,8 @@ impl Downstream for BuysOnce {
     fn on_restart(&mut self, _: Break) {}
 }
 
-fn stage() -> TradingStage<Broker> {
+/// A stage of minute bars before a venue.
+pub(in crate::engine) fn stage<V: Venue>(venue: V) -> TradingStage<V> {
     let rules = RuleConstraints {
         max_position_size: 5,
         max_daily_drawdown: 1.0,
@@ -76,13 +77,14 @@ fn stage() -> TradingStage<Broker> {
         decisions: DecisionTiming::After(0),
         trades_from: Timestamp::MIN,
     };
-    TradingStage::new(settings, Timeframe::MINUTE_1, desk, Broker)
+    TradingStage::new(settings, Timeframe::MINUTE_1, desk, venue)
 }
 
 /// The last tick of the data ends no position at a broker: the desk asks for it, and hears of it.
 #[test]
 fn a_broker_s_position_ends_by_an_order_and_not_by_the_end_of_the_run() {
-    let (mut stage, mut downstream, mut heard) = (stage(), BuysOnce::default(), Heard::default());
+    let (mut stage, mut downstream, mut heard) =
+        (stage(Broker), BuysOnce::default(), Heard::default());
     let start: Timestamp = "2024-01-03T14:30:00Z".parse().unwrap();
     let mut tell = |stage: &mut TradingStage<Broker>, event: Event| {
         stage.on_event(&event, &mut downstream, &mut heard);
