@@ -9,7 +9,7 @@ use crate::execution::{
 };
 use crate::market::{Bar, Tick, TickFlags, Timeframe, Timestamp};
 
-/// The ways out of the trading stage: what stands behind the bars, and the sink.
+/// The ways out of the trading stage: to the stages behind the bars, and to the sink.
 pub(super) struct Ports<'a, D, K> {
     pub(super) downstream: &'a mut D,
     pub(super) sink: &'a mut K,
@@ -25,9 +25,9 @@ pub(super) struct Books<V> {
     trades_from: Timestamp,
     last_equity: Timestamp,
     questions: u64,
-    /// Counts sessions and contracts: what was asked in an earlier one is answered too late.
+    /// Number of the session and contract. An answer to a question of an earlier one is late.
     stretch: u32,
-    /// The bar on which a question is to be asked, when all that closes with it is closed.
+    /// The question to ask once every bar of its instant is closed.
     unasked: Option<(Bar, Question, Account)>,
 }
 
@@ -52,22 +52,22 @@ impl<V: Venue> Books<V> {
         }
     }
 
-    /// Bars that end by then are of the warm-up.
+    /// Returns the end of the warm-up. Bars that end by then belong to it.
     pub(super) fn trades_from(&self) -> Timestamp {
         self.trades_from
     }
 
-    /// Timeframe of the bars on which the decision seat is asked.
+    /// Returns the timeframe of the bars on which the strategy is asked.
     pub(super) fn decides_on(&self) -> Timeframe {
         self.decides_on
     }
 
-    /// Questions asked so far.
+    /// Returns the number of questions asked so far.
     pub(super) fn questions(&self) -> u64 {
         self.questions
     }
 
-    /// Lets the venue fill working orders, and then the desk look at the position.
+    /// Lets the venue fill working orders, and then lets the desk look at the position.
     pub(super) fn on_tick(&mut self, tick: &Tick, sink: &mut impl Sink) {
         self.venue.on_tick(tick);
         let (desk, mut port) = self.desk_and_port(sink);
@@ -81,7 +81,7 @@ impl<V: Venue> Books<V> {
         }
     }
 
-    /// Takes a closed bar, which closes with others of its instant.
+    /// Takes a closed bar. Other bars may close at the same instant.
     pub(super) fn on_bar(
         &mut self,
         bar: &Bar,
@@ -105,22 +105,22 @@ impl<V: Venue> Books<V> {
         }
     }
 
-    /// Asks what is to be asked.
+    /// Asks the open question, if there is one.
     pub(super) fn ask(&mut self, downstream: &mut impl Downstream) {
         if let Some((bar, question, account)) = self.unasked.take() {
             downstream.on_question(&bar, &question, &account);
         }
     }
 
-    /// Begins a stretch: what was asked before is answered too late.
+    /// Begins a stretch: answers to earlier questions are late from now on.
     pub(super) fn begin_stretch(&mut self, downstream: &mut impl Downstream) {
         self.ask(downstream);
         self.stretch += 1;
     }
 
-    /// Does what the decision seat has answered.
+    /// Carries out an answer of the strategy.
     pub(super) fn on_decision(&mut self, answer: &Answer, now: Timestamp, sink: &mut impl Sink) {
-        // Asked all the same: a rule learns from the bars that it is asked on.
+        // The question was asked all the same: a rule learns from the bars that it is asked on.
         if answer.question.asked <= self.trades_from {
             return;
         }
@@ -135,7 +135,7 @@ impl<V: Venue> Books<V> {
         }
     }
 
-    /// Takes news of our orders at time `now`.
+    /// Takes a report on our orders at time `now`.
     pub(super) fn on_report(&mut self, report: &Report, now: Timestamp, sink: &mut impl Sink) {
         sink.output(&Output::Action(Action::Report(*report)));
         let (desk, mut port) = self.desk_and_port(sink);
@@ -144,7 +144,7 @@ impl<V: Venue> Books<V> {
         }
     }
 
-    /// Takes the venue's reports that arrive by `until`; what they cause comes at `now`.
+    /// Takes the venue's reports that arrive by `until`. Their consequences happen at `now`.
     pub(super) fn take_reports(&mut self, until: Timestamp, now: Timestamp, sink: &mut impl Sink) {
         while let Some(report) = self.venue.take_report(until) {
             self.on_report(&report, now, sink);
@@ -163,7 +163,7 @@ impl<V: Venue> Books<V> {
         desk.on_session_end(now, &mut port);
     }
 
-    /// Ends what is open where no later tick can, at the last price, which was traded at
+    /// Ends everything that is open where no later tick can, at the last price, which was traded at
     /// `last_time`. `slip` says whether slippage is paid.
     pub(super) fn close_out(
         &mut self,
@@ -175,7 +175,7 @@ impl<V: Venue> Books<V> {
     ) {
         let (desk, mut port) = self.desk_and_port(sink);
         desk.on_last_tick(now, &mut port);
-        // What the venue did is true even if we have not heard of it yet.
+        // The venue's fills are facts even before we have heard of them.
         self.take_reports(Timestamp::MAX, now, sink);
         let (desk, mut port) = self.desk_and_port(sink);
         let close = desk.new_close(reason);
@@ -193,7 +193,7 @@ impl<V: Venue> Books<V> {
         }
     }
 
-    /// Records one point for one instant, however many bars close at it.
+    /// Records one point of equity for an instant, even if several bars close at it.
     pub(super) fn record_equity(&mut self, now: Timestamp, sink: &mut impl Sink) {
         if self.last_equity == now || now <= self.trades_from {
             return;
@@ -202,13 +202,13 @@ impl<V: Venue> Books<V> {
         sink.output(&Output::Equity(self.desk.equity_point(now)));
     }
 
-    /// Records the account as it is at the end, although it may have been recorded at this instant.
+    /// Records the final account, even if this instant already has a point.
     pub(super) fn record_last_equity(&mut self, now: Timestamp, sink: &mut impl Sink) {
         self.last_equity = Timestamp::MIN;
         self.record_equity(now, sink);
     }
 
-    /// Returns the desk, and its way to the venue.
+    /// Returns the desk and its way to the venue.
     fn desk_and_port<'a, K>(
         &'a mut self,
         sink: &'a mut K,
@@ -218,7 +218,7 @@ impl<V: Venue> Books<V> {
     }
 }
 
-/// The way to the venue, which tells a sink of everything that passes.
+/// The way to the venue, which tells a sink of every message before the venue gets it.
 struct NotifyingPort<'a, V, K> {
     venue: &'a mut V,
     sink: &'a mut K,

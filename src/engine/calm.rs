@@ -1,9 +1,9 @@
-//! The fast lane: which ticks need no stage but the open bar and the position's extremes.
+//! The fast lane for ticks that need no stage but the open bar and the position's extremes.
 
 use crate::market::{Price, Tick, TickFlags, Timestamp};
 
-/// Which ticks change nothing but the open bar and the extremes of the open position: plain trades
-/// with `from <= time < until` and `low <= price <= high`. Most ticks are such, and cost two
+/// The ticks that change nothing but the open bar and the extremes of the open position: plain
+/// trades with `from <= time < until` and `low <= price <= high`. Most ticks are calm, and cost two
 /// nanoseconds instead of twenty.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Calm {
@@ -26,7 +26,7 @@ impl Calm {
 
     #[inline(always)]
     pub(super) fn holds(&self, tick: &Tick) -> bool {
-        // Without short cuts: one branch, which is nearly always taken.
+        // Without short-circuit evaluation this is one branch, which is nearly always taken.
         (tick.time >= self.from)
             & (tick.time < self.until)
             & (tick.price >= self.low)

@@ -9,26 +9,26 @@ use crate::strategy::{Levels, Observation};
 /// The reason why a series does not continue from its last bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
-    /// It moves to another contract, at whose prices what is remembered continues.
+    /// It moves to another contract, and remembered prices are shifted to that contract's.
     Contract,
-    /// Whole sessions are missing, and nobody knows what happened in them.
+    /// Whole sessions are missing, with unknown prices.
     MissingSessions,
 }
 
 /// The reason why the stage cannot be set up.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FeatureStageError {
-    /// The indicators cannot be such.
+    /// The settings of the indicators are invalid.
     #[error("indicators: {0}")]
     Indicators(#[from] SettingsError),
-    /// A matrix cannot be such.
+    /// The settings of a matrix are invalid.
     #[error(transparent)]
     Matrix(#[from] MatrixError),
 }
 
 /// The feature engine and the matrices that it feeds.
 ///
-/// A row is written at each close of a bar on which an indicator stands. The traded volume at each
+/// A row is written at each close of a bar on which an indicator stands. The volume traded at each
 /// price is kept while a bar of the volume profile's timeframe is open, if the ticks are trades.
 #[derive(Clone, Debug)]
 pub struct FeatureStage {
@@ -45,7 +45,7 @@ pub struct FeatureStage {
     malformed_bars: u64,
 }
 
-/// The columns of the levels by which orders are measured.
+/// The columns of the levels that orders are measured by.
 #[derive(Clone, Debug, Default)]
 struct LevelColumns {
     average_true_range: Option<usize>,
@@ -83,18 +83,18 @@ impl LevelColumns {
     }
 }
 
-/// Counts of what the stage left out.
+/// Counts of input that the stage left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeatureCounts {
-    /// Bars that no market can have made: off the tick grid.
+    /// Bars off the tick grid, which no market can have made.
     pub malformed_bars: u64,
-    /// Bars whose trades at each price do not add up to them; their volume was spread evenly in the
-    /// profile.
+    /// Bars whose trades at each price do not add up to their volume, which was spread evenly in
+    /// the profile.
     pub disagreeing_trades: u64,
 }
 
 impl FeatureStage {
-    /// A stage that has seen nothing, where bars of `timeframes` are built. `ticks_are_trades` says
+    /// Creates a stage that has seen nothing, for bars of `timeframes`. `ticks_are_trades` says
     /// whether a tick's price and size are those of a trade.
     ///
     /// # Errors
@@ -137,17 +137,17 @@ impl FeatureStage {
         })
     }
 
-    /// The engine, with layout and row.
+    /// Returns the engine, with layout and row.
     pub fn engine(&self) -> &FeatureEngine {
         &self.engine
     }
 
-    /// The matrices that there are.
+    /// Returns the matrices.
     pub fn matrices(&self) -> &[FeatureMatrix] {
         &self.matrices
     }
 
-    /// Returns the counts of what was left out.
+    /// Returns the counts of input that was left out.
     pub fn counts(&self) -> FeatureCounts {
         FeatureCounts {
             malformed_bars: self.malformed_bars,
@@ -163,7 +163,7 @@ impl FeatureStage {
         }
     }
 
-    /// Takes a closed bar; returns its row, if an indicator stands on its timeframe.
+    /// Takes a closed bar. Returns its row if an indicator stands on its timeframe.
     #[inline]
     pub fn on_bar(&mut self, bar: &Bar) -> Option<&FeatureRow> {
         let FeatureStage { engine, matrices, traded, traded_longer, malformed_bars, .. } = self;
@@ -209,9 +209,9 @@ impl FeatureStage {
         observation
     }
 
-    /// The series does not go on from the last bar. After a hole no matrix is whole before all of
-    /// its rows, and every window that they were computed from, lie behind it. Into another
-    /// contract they go on, moved by [`FeatureStage::on_contract_change`].
+    /// Restarts: the series does not continue from the last bar. After a hole a matrix is whole
+    /// only when all of its rows, and every window that they were computed from, lie behind the
+    /// hole. In another contract they continue, moved by [`FeatureStage::on_contract_change`].
     pub fn on_restart(&mut self, why: Break) {
         if why == Break::MissingSessions {
             self.engine.begin_anew();
@@ -219,8 +219,8 @@ impl FeatureStage {
         }
     }
 
-    /// The series continues at `new` in another contract, where the old one ended at `old`:
-    /// everything remembered moves by the difference.
+    /// Moves all remembered prices by the difference between two contracts: the series continues at
+    /// `new` where the old one ended at `old`.
     pub fn on_contract_change(&mut self, old: Price, new: Price) {
         self.engine.shift(new.ticks_from(old, self.tick_size));
     }

@@ -18,7 +18,7 @@ use crate::strategy::Strategy;
 /// Ticks between two looks at the clock, the stop flag and the progress bar: 10 µs of work.
 const BATCH: usize = 4096;
 
-/// The slowest tick that is told apart, in picoseconds: one second.
+/// The longest time of a tick in the histogram, in picoseconds: one second.
 const SLOWEST: u64 = 1_000_000_000_000;
 
 /// Duration and size of a replay.
@@ -37,9 +37,9 @@ pub struct Replay {
 }
 
 /// Takes `ticks` through the stages, in order, until they end or `stop` is set; then closes bars
-/// and the position. `progress` is told the number of ticks done from time to time.
+/// and the position. `progress` is told the number of finished ticks from time to time.
 ///
-/// The clock is read between batches and touches no result: the same ticks give the same trades,
+/// The clock is read between batches and influences no result: the same ticks give the same trades,
 /// bit for bit.
 pub fn replay<S: Strategy, V: Venue>(
     pipeline: &mut Pipeline<S, V>,
@@ -78,10 +78,10 @@ pub fn replay<S: Strategy, V: Venue>(
     Replay { ticks: done, elapsed, picoseconds_per_tick: histogram, interrupted, latency: None }
 }
 
-/// Takes ticks through the stages as [`replay`] does, and keeps a journal if there is one.
+/// Takes ticks through the stages as [`replay`] does, and writes a journal if one is given.
 ///
 /// # Errors
-/// If the journal cannot be written; the run is stopped then.
+/// If the journal cannot be written. The run is then stopped.
 pub(crate) fn run_inline<S: Strategy, V: Venue>(
     mut stages: Pipeline<S, V>,
     ticks: &[Tick],
@@ -105,7 +105,7 @@ pub(crate) fn run_inline<S: Strategy, V: Venue>(
 struct Journaled<'a, K> {
     sink: K,
     journal: RunJournal,
-    /// Events so far; the last of them is the one that an action belongs to.
+    /// Events so far. An action belongs to the last of them.
     events: u64,
     written: Result<(), JournalError>,
     stop: &'a AtomicBool,
@@ -139,7 +139,7 @@ impl<K: Sink> Sink for Journaled<'_, K> {
     }
 }
 
-/// An empty histogram of picoseconds.
+/// Returns an empty histogram of picoseconds.
 pub(crate) fn no_times() -> Histogram<u64> {
     Histogram::new_with_bounds(1, SLOWEST, 3).expect("the bounds are far enough apart")
 }

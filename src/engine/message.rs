@@ -8,20 +8,20 @@ use crate::execution::{Decision, EquityPoint, ExitReason, OrderMessage, Refusal,
 use crate::market::{Bar, Price, Tick, Timestamp};
 use crate::strategy::DecisionRecord;
 
-/// Input of the stages. One sequencer puts all events into one order; the same events in the same
-/// order give the same results, bit for bit.
+/// An input of the stages. One sequencer puts all events into one order; the same events in the
+/// same order give the same results, bit for bit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
     /// A trade in the market.
     Tick(Tick),
     /// The best prices changed without a trade.
     Quote(Quote),
-    /// News from a broker about our orders. The simulated exchange's own reports come by market
-    /// time and are not events.
+    /// A broker's report on our orders. The simulated exchange's reports come by market time and
+    /// are not events.
     Report(Report),
-    /// A timer fired: market time has reached this instant although no trade arrived.
+    /// A timer fired: market time has reached this instant without a trade.
     Timer(Timestamp),
-    /// The answer of the decision seat.
+    /// An answer of the strategy.
     Answer(Answer),
     /// The run ends: positions are closed for this reason.
     End(ExitReason),
@@ -50,52 +50,52 @@ pub struct Quote {
     pub bid: Price,
     /// Best price to buy at.
     pub ask: Price,
-    /// Which contract, as in [`Tick::contract`].
+    /// The contract, as in [`Tick::contract`].
     pub contract: u16,
 }
 
-/// A question to the decision seat, asked at the close of a bar of its timeframe.
+/// A question to the strategy, asked at the close of a bar of its timeframe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// 1, 2, 3, … in the order of asking.
     pub number: u64,
     /// Market time at which the bar was seen to be closed.
     pub asked: Timestamp,
-    /// Counts sessions and contracts, so that an answer for an earlier one is known.
+    /// Number of the session and contract, by which a late answer is recognised.
     pub stretch: u32,
 }
 
-/// An answer of the decision seat.
+/// An answer of the strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The question that is answered.
+    /// The question.
     pub question: Question,
-    /// The decision; `None` leaves things as they are.
+    /// The decision; `None` changes nothing.
     pub decision: Option<Decision>,
-    /// `true` if the seat took longer than its budget; its decision is then discarded. Only where
-    /// answers count from their arrival.
+    /// `true` if the strategy took longer than its budget, and its decision was discarded. Only
+    /// where answers count from their arrival.
     pub is_overdue: bool,
 }
 
 /// The time at which an answer takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DecisionTiming {
-    /// This many nanoseconds (≥ 0) of market time after the question, however long it took: in
-    /// every simulation, so that no result depends on the machine.
+    /// This number of nanoseconds (≥ 0) of market time after the question, however long the answer
+    /// took. Every simulation does this, so that no result depends on the machine.
     After(i64),
-    /// At its arrival: live.
+    /// At its arrival, as live.
     OnArrival,
 }
 
 impl DecisionTiming {
-    /// Returns whether the run stands still until an answer is there, as a simulation does: its
-    /// clock is the market's. Otherwise time goes by meanwhile, and nothing is kept back for it.
+    /// Returns whether the run stands still until an answer is there, as a simulation does, whose
+    /// clock is the market's. A live run does not: time passes meanwhile, and nothing is kept back.
     pub fn waits_for_answers(self) -> bool {
         matches!(self, DecisionTiming::After(_))
     }
 
-    /// Returns when an answer to a question of this instant takes effect; `None` if that is when it
-    /// arrives.
+    /// Returns the time at which an answer to a question of this instant takes effect; `None` if
+    /// that is its arrival.
     pub fn due(self, asked: Timestamp) -> Option<Timestamp> {
         match self {
             DecisionTiming::After(latency) => Some(asked.saturating_add(latency)),

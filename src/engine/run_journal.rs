@@ -1,7 +1,7 @@
-//! The records of a run's journal: every event in its order, and everything that was done about it.
+//! The records of a run's journal: every event in its order, and every action.
 //!
 //! Events make the run: replayed in their order they give the same actions, bit for bit. Actions
-//! are there to be compared, and to be read.
+//! are there for comparison and for readers.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,10 +10,10 @@ use super::message::{Action, Event};
 use crate::journal::{JournalError, Record, Writer};
 use crate::market::Tick;
 
-/// Bytes of the largest record: more than twice what an action takes.
+/// Size of the largest record in bytes, more than twice that of an action.
 const LARGEST: usize = 512;
 
-/// A journal that is being written.
+/// The journal of a run at work.
 pub struct RunJournal {
     writer: Writer,
     buffer: [u8; LARGEST],
@@ -25,7 +25,7 @@ impl RunJournal {
         RunJournal { writer, buffer: [0; LARGEST] }
     }
 
-    /// Writes the event that has this number in the total order.
+    /// Writes the event with this number in the total order.
     ///
     /// # Errors
     /// If there is no room for it.
@@ -41,7 +41,7 @@ impl RunJournal {
         }
     }
 
-    /// Writes what was done at the event of this number.
+    /// Writes an action at the event with this number.
     ///
     /// # Errors
     /// If there is no room for it.
@@ -69,7 +69,7 @@ impl RunJournal {
     }
 }
 
-/// The kind bytes of records. They are never given another meaning.
+/// The kind bytes of records. A byte never gets another meaning.
 mod kind {
     pub(super) const TICK: u8 = 1;
     pub(super) const QUOTE: u8 = 2;
@@ -83,14 +83,14 @@ mod kind {
 /// One record of a run's journal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Entry {
-    /// It happened, as the event of this number.
+    /// The event with this number.
     Event(u64, Event),
-    /// This was done at the event of this number.
+    /// An action at the event with this number.
     Action(u64, Action),
 }
 
 impl Entry {
-    /// Returns the meaning of a record; `None` if it has no meaning in this version.
+    /// Returns the meaning of a record; `None` if this version does not know it.
     pub fn of(record: &Record<'_>) -> Option<Entry> {
         fn read<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
             let (value, rest) = postcard::take_from_bytes(payload).ok()?;

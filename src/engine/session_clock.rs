@@ -1,17 +1,17 @@
-//! The clock of sessions and contracts: what is open, and what falls due next. It has no effect on
-//! anything but itself.
+//! The clock of sessions and contracts: it says whether a session is open and what falls due next.
+//! It has no effect on anything but itself.
 
 use super::settings::PipelineSettings;
 use crate::market::{Calendar, Session, Timestamp};
 
-/// An occasion that no event brings. Those of one instant are taken in this order.
+/// An occasion that no event brings. Occasions of one instant are taken in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Occasion {
-    /// The exchange's next report arrives.
+    /// The venue's next report arrives.
     Report,
     /// The contract stops trading.
     Expiry,
-    /// The time comes at which positions are closed before the session's end.
+    /// Positions are closed before the session's end.
     ClosingTime,
     /// An order was not answered in time.
     Silence,
@@ -61,7 +61,7 @@ pub(super) struct SessionClock {
     session: Option<Session>,
     /// The session that opens next, or the last one that was looked up.
     next_session: Session,
-    /// From where the open session counts.
+    /// Start of the counted part of the open session.
     open_from: Timestamp,
     /// The close of the last session that had ticks.
     last_close: Timestamp,
@@ -102,7 +102,7 @@ impl SessionClock {
         expiry.min(closing_time).min(Due { at: close, what: Occasion::SessionEnd })
     }
 
-    /// Goes past an occasion, which is then not due any more.
+    /// Passes an occasion, which is then no longer due.
     pub(super) fn pass(&mut self, due: Due) {
         match due.what {
             Occasion::Expiry => self.expiry = Timestamp::MAX,
@@ -122,8 +122,8 @@ impl SessionClock {
         self.session.is_some_and(|session| halts(&session, time))
     }
 
-    /// Returns when the open session's halt begins, unless it is over at `now`; `Timestamp::MAX`
-    /// without one.
+    /// Returns the beginning of the open session's halt, unless the halt is over at `now`;
+    /// `Timestamp::MAX` without one.
     pub(super) fn next_halt(&self, now: Timestamp) -> Timestamp {
         let halt = self.session.and_then(|session| session.halt);
         halt.filter(|&(_, end)| now < end).map_or(Timestamp::MAX, |(start, _)| start)
@@ -157,7 +157,7 @@ impl SessionClock {
                 && self.trades_from > Timestamp::MIN,
         };
         self.holes += u64::from(opened.follows_hole && !is_warm_up);
-        // The first session counts from where the data begins.
+        // The first session counts from the first tick.
         self.open_from = if is_first { first_tick } else { session.open };
         self.sessions += 1;
         self.warm_up_sessions += u64::from(is_warm_up);
@@ -167,13 +167,13 @@ impl SessionClock {
         opened
     }
 
-    /// Sets the contract that trades.
+    /// Sets the traded contract.
     pub(super) fn on_contract(&mut self, contract: u16) {
         let expiry = self.expiries.get(usize::from(contract)).copied();
         self.expiry = expiry.unwrap_or(Timestamp::MAX);
     }
 
-    /// Closes the open session at its end, or before it where the data ends.
+    /// Closes the open session at its end, or earlier where the data ends.
     pub(super) fn close(&mut self, now: Timestamp) {
         if let Some(session) = self.session.take() {
             let end = now.min(session.close);
@@ -188,8 +188,8 @@ impl SessionClock {
         (self.open_nanos, self.sessions - self.warm_up_sessions)
     }
 
-    /// Returns how often whole sessions were missing between two ticks, before a session that is
-    /// no warm-up.
+    /// Returns the number of holes of whole sessions between two ticks, those before a session of
+    /// the warm-up apart.
     pub(super) fn holes(&self) -> u64 {
         self.holes
     }

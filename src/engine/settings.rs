@@ -17,22 +17,21 @@ pub struct PipelineSettings {
     /// Positions are closed this number of nanoseconds before the session's end; `None` holds them
     /// over it.
     pub flatten_before_close: Option<i64>,
-    /// Expiry of each contract of the series, by `Tick::contract`; `Timestamp::MAX`
-    /// where that is not known.
+    /// Expiry of each contract of the series, by `Tick::contract`; `Timestamp::MAX` if unknown.
     pub expiries: Vec<Timestamp>,
     /// `true` if the contracts' prices were joined, so that a new contract continues where the old
     /// one ended.
     pub prices_are_joined: bool,
     /// Time at which an answer of the strategy takes effect.
     pub decisions: DecisionTiming,
-    /// End of the warm-up, in which bars and features are made, but decisions are ignored and no
-    /// equity is recorded. `Timestamp::MIN` without one.
+    /// End of the warm-up, which builds bars and features but ignores decisions and records no
+    /// equity. `Timestamp::MIN` without one.
     pub trades_from: Timestamp,
 }
 
 impl PipelineSettings {
-    /// Questions that can be open at one instant: one tick can close every bar of a gap, and each
-    /// answer waits for its time.
+    /// Returns the most questions that can be open at one instant: one tick can close every bar of
+    /// a gap, and each answer waits for its time.
     pub(super) fn most_open_questions(&self, decides_on: Timeframe) -> usize {
         let bar = i64::from(decides_on.minutes()) * Timestamp::MINUTE;
         let latency = match self.decisions {

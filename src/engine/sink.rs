@@ -2,10 +2,10 @@
 
 use super::message::{Event, Output};
 
-/// Takes the output of the stages. It stands outside of them, so it may allocate.
+/// A receiver of the stages' output. It is outside of them, so it may allocate.
 pub trait Sink {
-    /// Takes an event before the stages do. Only the inline runner and the replay of a journal tell
-    /// of events.
+    /// Takes an event before the stages do. Only the inline runner and the replay of a journal call
+    /// this.
     fn event(&mut self, _event: &Event) {}
     /// Takes an output.
     fn output(&mut self, output: &Output<'_>);

@@ -14,7 +14,7 @@ use crate::market::{Bar, Price, Tick, Timestamp};
 use crate::strategy::{DecisionRecord, Strategy};
 
 /// All stages from tick to trade, called in order in one thread: [`TradingStage`], and behind its
-/// bars features and the decision seat. The seat's answers go back to it at once.
+/// bars features and strategy. The strategy's answers return to it at once.
 #[derive(Clone, Debug)]
 pub struct Pipeline<S, V = SimulatedExchange> {
     pub(crate) trading: TradingStage<V>,
@@ -38,23 +38,23 @@ impl<S: Strategy, V: Venue> Pipeline<S, V> {
         Pipeline { trading, deciding: Deciding::new(features, strategy, most_answers) }
     }
 
-    /// The stage of sessions, bars, orders and the account; features and matrices; and who decides.
+    /// Returns the trading stage, the features and the strategy.
     pub(crate) fn into_parts(self) -> (TradingStage<V>, FeatureStage, S) {
         let Deciding { features, strategy, .. } = self.deciding;
         (self.trading, features, strategy)
     }
 
-    /// Features and matrices.
+    /// Returns features and matrices.
     pub fn features(&self) -> &FeatureStage {
         &self.deciding.features
     }
 
-    /// The desk, with the account.
+    /// Returns the desk, with the account.
     pub fn desk(&self) -> &Desk {
         self.trading.desk()
     }
 
-    /// Ticks that no bar took.
+    /// Returns the counts of ticks that no bar took.
     pub fn tick_counts(&self) -> TickCounts {
         self.trading.tick_counts()
     }
@@ -69,13 +69,14 @@ impl<S: Strategy, V: Venue> Pipeline<S, V> {
         &self.deciding.strategy
     }
 
-    /// Bars that end by then are of the warm-up; `Timestamp::MIN` without one.
+    /// Returns the end of the warm-up, `Timestamp::MIN` without one. Bars that end by then belong
+    /// to it.
     pub fn trades_from(&self) -> Timestamp {
         self.trading.trades_from()
     }
 
-    /// Nanoseconds of the sessions that had ticks, and how many they were, those of the warm-up
-    /// apart.
+    /// Returns the length of the sessions with ticks, in nanoseconds, and their number, without
+    /// those of the warm-up.
     pub fn sessions(&self) -> (i64, u64) {
         self.trading.sessions()
     }
@@ -103,7 +104,7 @@ impl<S: Strategy, V: Venue> Pipeline<S, V> {
     }
 }
 
-/// Features and the decision seat.
+/// Features and strategy.
 #[derive(Clone, Debug)]
 pub(crate) struct Deciding<S> {
     pub(crate) features: FeatureStage,
@@ -111,7 +112,7 @@ pub(crate) struct Deciding<S> {
     answers: VecDeque<Answer>,
     records: VecDeque<DecisionRecord>,
     observes: bool,
-    /// The next question, if nothing was done for it beforehand.
+    /// Number of the next question, unless the strategy has prepared for it.
     unprepared: Option<u64>,
 }
 
@@ -147,7 +148,7 @@ impl<S: Strategy> Downstream for Deciding<S> {
 
     fn take_answer(&mut self) -> Option<Answer> {
         let answer = self.answers.pop_front();
-        // All answers were acted on, so there is time.
+        // Every answer was carried out, so there is time.
         if let (None, Some(question)) = (&answer, self.unprepared) {
             self.unprepared = None;
             self.strategy.prepare(question);

@@ -1,5 +1,5 @@
-//! Sessions, bars, orders and the account: every stage but features and decision, in the order that
-//! is part of the contract.
+//! Sessions, bars, orders and the account: every stage but features and strategy. Their order is
+//! part of the contract.
 
 use std::collections::VecDeque;
 
@@ -15,14 +15,14 @@ use crate::bars::{BarBuilder, TickCounts};
 use crate::execution::{Desk, ExitReason, Report, SimulatedExchange, Venue};
 use crate::market::{Price, Tick, Timeframe, Timestamp};
 
-/// What every event does to sessions, bars, orders and the account.
+/// The effects of every event on sessions, bars, orders and the account.
 ///
-/// What happens when a tick comes, in this order:
-/// 1. what is due by its time: reports from the exchange, the contract's expiry, the closing time,
-///    the session's end (which closes bars), decisions that take effect;
-/// 2. the exchange fills working orders;
-/// 3. the desk looks at the position and the day's drawdown;
-/// 4. bars that the tick ends are closed, finer before coarser, and go to what stands behind them,
+/// A tick is processed in this order:
+/// 1. occasions that are due by its time: reports from the venue, the contract's expiry, the
+///    closing time, the session's end (which closes bars), decisions that take effect;
+/// 2. the venue fills working orders;
+/// 3. the desk looks at the position and at the day's drawdown;
+/// 4. bars that the tick ends are closed, finer before coarser, and go to the stages behind them,
 ///    which may be asked for a decision.
 ///
 /// So an order can fill on later ticks only.
@@ -33,22 +33,21 @@ pub struct TradingStage<V = SimulatedExchange> {
     books: Books<V>,
     calm: Calm,
     last_time: Timestamp,
-    /// The last timer: what comes after it happens no earlier.
+    /// The last timer. Later events happen no earlier.
     timer: Timestamp,
     contract: u16,
-    /// What no bar took until the end of the warm-up.
+    /// Counts of ticks that no bar took until the end of the warm-up.
     warm_up_counts: TickCounts,
-    /// When an answer takes effect.
+    /// The time at which an answer takes effect.
     decisions: DecisionTiming,
-    /// Answers whose time has not come, in order of it.
+    /// Answers whose time has not come, ordered by it.
     pending: VecDeque<Answer>,
     prices_are_joined: bool,
     has_ended: bool,
 }
 
 impl<V: Venue> TradingStage<V> {
-    /// Creates the stage, which has seen nothing. The decision seat is asked on bars of
-    /// `decides_on`.
+    /// Creates the stage, which has seen nothing. The strategy is asked on bars of `decides_on`.
     ///
     /// # Panics
     /// If no timeframe is asked for, or `decides_on` is not among them.
@@ -79,39 +78,39 @@ impl<V: Venue> TradingStage<V> {
         }
     }
 
-    /// The desk, with the account.
+    /// Returns the desk, with the account.
     pub fn desk(&self) -> &Desk {
         &self.books.desk
     }
 
-    /// When an answer takes effect.
+    /// Returns the time at which an answer takes effect.
     pub fn decision_timing(&self) -> DecisionTiming {
         self.decisions
     }
 
-    /// Timeframe of the bars on which the decision seat is asked.
+    /// Returns the timeframe of the bars on which the strategy is asked.
     pub fn decides_on(&self) -> Timeframe {
         self.books.decides_on()
     }
 
-    /// Questions asked so far.
+    /// Returns the number of questions asked so far.
     pub fn questions(&self) -> u64 {
         self.books.questions()
     }
 
-    /// The venue.
+    /// Returns the venue.
     #[cfg(test)]
     pub(super) fn venue(&self) -> &V {
         &self.books.venue
     }
 
-    /// Makes the next tick eventful, whatever it is.
+    /// Makes the next tick eventful in any case.
     #[cfg(test)]
     pub(super) fn forget_calm(&mut self) {
         self.calm = Calm::NEVER;
     }
 
-    /// Ticks that no bar took, those of the warm-up apart.
+    /// Returns the counts of ticks that no bar took, those of the warm-up apart.
     pub fn tick_counts(&self) -> TickCounts {
         let (all, before) = (self.bars.counts(), self.warm_up_counts);
         TickCounts {
@@ -121,23 +120,24 @@ impl<V: Venue> TradingStage<V> {
         }
     }
 
-    /// How often an order met quotes that cannot be.
+    /// Returns the number of times that an order met impossible quotes.
     pub fn impossible_quotes(&self) -> u64 {
         self.books.venue.impossible_quotes()
     }
 
-    /// Bars that end by then are of the warm-up.
+    /// Returns the end of the warm-up. Bars that end by then belong to it.
     pub fn trades_from(&self) -> Timestamp {
         self.books.trades_from()
     }
 
-    /// Nanoseconds of the sessions that had ticks, and how many had, those of the warm-up apart.
+    /// Returns the length of the sessions with ticks, in nanoseconds, and their number, without
+    /// those of the warm-up.
     pub fn sessions(&self) -> (i64, u64) {
         self.clock.sessions()
     }
 
-    /// How often whole sessions were missing between two ticks, before a session that is no
-    /// warm-up.
+    /// Returns the number of holes of whole sessions between two ticks, those before a session of
+    /// the warm-up apart.
     pub fn holes(&self) -> u64 {
         self.clock.holes()
     }
@@ -158,7 +158,7 @@ impl<V: Venue> TradingStage<V> {
             Event::Answer(answer) => self.on_answer(answer, to),
             Event::Report(report) => self.on_report(report, to.sink),
             Event::Timer(now) => self.on_timer(*now, to),
-            // No stage reads quotes apart from those that come with a trade.
+            // No stage reads quotes other than those of a trade.
             Event::Tick(_) | Event::Quote(_) => {}
             Event::End(reason) => self.finish(*reason, to),
         }
@@ -191,7 +191,7 @@ impl<V: Venue> TradingStage<V> {
         let now = tick.time.max(self.timer);
         if self.is_for_the_stages(tick, now, to) {
             self.last_time = tick.time;
-            // What the timer made happen stays before it.
+            // The timer's consequences stay before it.
             let mut heard = *tick;
             heard.time = now;
             self.books.on_tick(&heard, to.sink);
@@ -205,16 +205,15 @@ impl<V: Venue> TradingStage<V> {
         self.take_answers(to);
     }
 
-    /// Takes the answers that have come already, because the decision seat is called and not
-    /// written to.
+    /// Takes the answers that are there already, of a strategy that is called, not written to.
     fn take_answers(&mut self, to: &mut Ports<'_, impl Downstream, impl Sink>) {
         while let Some(answer) = to.downstream.take_answer() {
             self.on_answer(&answer, to);
         }
     }
 
-    /// Takes an answer of the decision seat. It takes effect at its time, which must not have
-    /// passed unless answers count from their arrival.
+    /// Takes an answer of the strategy. It takes effect at its time, which must not have passed
+    /// unless answers count from their arrival.
     fn on_answer(&mut self, answer: &Answer, to: &mut Ports<'_, impl Downstream, impl Sink>) {
         if self.has_ended {
             return;
@@ -236,14 +235,14 @@ impl<V: Venue> TradingStage<V> {
         self.calm = self.calm();
     }
 
-    /// Takes news from a broker.
+    /// Takes a broker's report.
     fn on_report(&mut self, report: &Report, sink: &mut impl Sink) {
         self.books.on_report(report, self.now().max(report.arrives), sink);
         self.calm = self.calm();
     }
 
-    /// Does what is due by `now`, without a tick. A tick from before it that comes later still
-    /// builds its bar, unless that has closed; whatever it makes happen does so at `now`.
+    /// Processes what is due by `now`, without a tick. A tick from before `now` that comes later
+    /// still builds its bar, unless that has closed; its consequences happen at `now`.
     fn on_timer(&mut self, now: Timestamp, to: &mut Ports<'_, impl Downstream, impl Sink>) {
         if now > self.now() {
             self.timer = now;
@@ -252,12 +251,12 @@ impl<V: Venue> TradingStage<V> {
         }
     }
 
-    /// Market time of the last tick, or of the session's end after it.
+    /// Returns the market time of the last tick, or of the session's end after it.
     fn last_tick_time(&self) -> Timestamp {
         self.last_time.max(self.bars.calm().0)
     }
 
-    /// Market time: the last tick's or the last timer's.
+    /// Returns market time: that of the last tick or of the last timer.
     fn now(&self) -> Timestamp {
         self.last_tick_time().max(self.timer)
     }
@@ -295,8 +294,8 @@ impl<V: Venue> TradingStage<V> {
         self.has_ended = true;
     }
 
-    /// Does what is due by `now`, which is the time of `tick` or of a later timer. Returns whether
-    /// the stages should see the tick.
+    /// Processes what is due by `now`, the time of `tick` or of a later timer. Returns whether the
+    /// stages should see the tick.
     fn is_for_the_stages(
         &mut self,
         tick: &Tick,
@@ -338,13 +337,13 @@ impl<V: Venue> TradingStage<V> {
         // The data may begin after the closing time, or after the contract's expiry.
         self.run_until(now, to);
         if !self.clock.is_open() {
-            // By a timer's time its session is over.
+            // The session of the tick was over at the timer's time.
             self.bars.on_late_tick(tick);
         }
         self.clock.is_open()
     }
 
-    /// Does everything that happens up to and including `now` without a tick, in order of time.
+    /// Processes everything that is due up to and including `now` without a tick, in order of time.
     fn run_until(&mut self, now: Timestamp, to: &mut Ports<'_, impl Downstream, impl Sink>) {
         loop {
             let due = self.next_due();
@@ -354,7 +353,8 @@ impl<V: Venue> TradingStage<V> {
             self.clock.pass(due);
             match due.what {
                 Occasion::Report => {
-                    // What a report causes comes no earlier than the last tick, which is over.
+                    // The consequences of a report come no earlier than the last tick, which is
+                    // over.
                     let heard = due.at.max(self.last_tick_time());
                     self.books.take_reports(due.at, heard, to.sink);
                 }
@@ -379,7 +379,7 @@ impl<V: Venue> TradingStage<V> {
         }
     }
 
-    /// Returns what falls due next, by the clock, at the venue, at the desk or of an answer.
+    /// Returns what falls due next: by the clock, at the venue, at the desk or of an answer.
     fn next_due(&self) -> Due {
         let answer = self.pending.front();
         let decision = answer.and_then(|answer| self.decisions.due(answer.question.asked));
@@ -389,7 +389,7 @@ impl<V: Venue> TradingStage<V> {
         self.clock.next().min(report).min(silence).min(decision)
     }
 
-    /// Opens the session of `tick`, its first one.
+    /// Opens the session of `tick`, the session's first.
     fn open_session(
         &mut self,
         tick: &Tick,
@@ -398,7 +398,7 @@ impl<V: Venue> TradingStage<V> {
     ) {
         let opened = self.clock.open(tick.time);
         if opened.follows_hole {
-            // Nobody knows what happened in between, so nothing is held over it.
+            // What happened in between is unknown, so nothing is held over it.
             self.books.close_out(
                 ExitReason::MissingData,
                 self.last_time,
@@ -419,14 +419,15 @@ impl<V: Venue> TradingStage<V> {
         self.clock.on_contract(tick.contract);
     }
 
-    /// Goes on in the contract of `tick`: what is open in the old one is closed at its last price.
+    /// Moves on to the contract of `tick`. An open position in the old contract is closed at its
+    /// last price.
     fn change_contract(
         &mut self,
         tick: &Tick,
         now: Timestamp,
         to: &mut Ports<'_, impl Downstream, impl Sink>,
     ) {
-        // What is open is of the old contract, and closes at its prices.
+        // What is open belongs to the old contract, and closes at its prices.
         let TradingStage { bars, books, .. } = self;
         bars.on_contract_change(tick.time, &mut |bar| books.on_bar(bar, now, to));
         self.books.begin_stretch(to.downstream);

@@ -1,13 +1,13 @@
-//! The account as a decision sees it.
+//! The account as a strategy sees it.
 
 use crate::market::{Money, Price, Side};
 
-/// The account, as the desk knows it when a decision is asked for.
+/// The account, as the desk knows it when it asks for a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Contracts held: positive long, negative short.
     pub position: i64,
-    /// Side of an entry that may fill or whose position is open.
+    /// Side of an entry that may fill, or whose position is open.
     pub entering: Option<Side>,
     /// The last traded price.
     pub last_price: Price,
@@ -21,13 +21,13 @@ pub struct Account {
     pub day_high: Money,
     /// Equity at which trading stops for the day.
     pub day_limit: Money,
-    /// Round trips in a row that earned (positive) or lost (negative), the last one included; 0
-    /// before the first and after one that did neither.
+    /// Length of the current run of winning (positive) or losing (negative) round trips; 0 before
+    /// the first and after one with neither profit nor loss.
     pub streak: i32,
 }
 
 impl Account {
-    /// Returns whether the position, or an entry on its way, has that side.
+    /// Returns whether the position, or an entry under way, has that side.
     pub fn holds(&self, side: Side) -> bool {
         self.position.signum() == side.sign() || self.entering == Some(side)
     }

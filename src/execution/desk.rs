@@ -1,4 +1,5 @@
-//! Our side of the line: decisions into orders, the account, the rule constraints.
+//! Our side of the line: the desk turns decisions into orders, keeps the account and enforces the
+//! rule constraints.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,32 +15,32 @@ use super::working_orders::{Reported, WorkingOrders};
 use crate::execution::{EquityPoint, ExitReason, Trade};
 use crate::market::{Money, Price, Side, Tick, TickFlags, Timestamp};
 
-/// Which position a decision wants.
+/// The position that a decision wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     /// Contracts bought.
     Long,
     /// Contracts sold.
     Short,
-    /// None.
+    /// No contracts.
     Flat,
 }
 
-/// What the decision seat asks for.
+/// A decision of the strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Which position.
+    /// The position to hold.
     pub target: Target,
     /// Contracts to hold (≥ 1; without meaning for [`Target::Flat`]).
     pub quantity: u32,
-    /// How to enter.
+    /// The kind of the entry order.
     pub entry: OrderKind,
-    /// The exits that come with the entry.
+    /// The exits of the entry.
     pub bracket: Bracket,
 }
 
 impl Decision {
-    /// Close whatever is open.
+    /// The decision to close the position.
     pub const FLAT: Decision = Decision {
         target: Target::Flat,
         quantity: 0,
@@ -57,20 +58,20 @@ impl Decision {
     }
 }
 
-/// Times that a close which failed is sent for one reason, the first included.
+/// The most closes sent for one reason, the first one included.
 const MOST_CLOSES: u32 = 3;
-/// Rejections in a row after which nothing is entered until the next session.
+/// Rejections in a row that stop entries until the next session.
 const MOST_REJECTIONS: u32 = 3;
 
-/// A position that is to be closed.
+/// A position to be closed.
 #[derive(Clone, Copy, Debug)]
 struct ToClose {
     reason: ExitReason,
-    /// Closes that failed in a row.
+    /// Closes in a row that failed.
     failed: u32,
 }
 
-/// The entry that was sent last.
+/// The last entry sent.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     id: OrderId,
@@ -79,7 +80,7 @@ struct Entry {
     is_cancelled: bool,
 }
 
-/// Turns decisions into orders, keeps the account, enforces the rules.
+/// The desk: turns decisions into orders, keeps the account and enforces the rules.
 #[derive(Clone, Debug)]
 pub struct Desk {
     rules: RuleConstraints,
@@ -87,34 +88,34 @@ pub struct Desk {
     ledger: Ledger,
     rate: OrderRate,
     last_price: Price,
-    /// What an exit inside a history bar was filled at, until its report is here.
+    /// Price of an exit inside a history bar, until its report arrives.
     exit: Option<Price>,
     next_id: u64,
-    /// Contract that is traded.
+    /// The traded contract.
     contract: u16,
     orders: WorkingOrders,
-    /// Why nothing may be entered now, if so.
+    /// The reason why nothing may be entered now; `None` if entries are allowed.
     blocked: Option<Refusal>,
-    /// The entry that was sent last, while it may fill or its position is open.
+    /// The last entry sent, as long as it may fill or its position is open.
     entry: Option<Entry>,
-    /// The order to close the position, until it has ended.
+    /// The order that closes the position, until it has ended.
     closing: Option<OrderId>,
-    /// What is to be closed until nothing is held and no order is on its way.
+    /// The close in progress, until nothing is held and no order is under way.
     to_close: Option<ToClose>,
-    /// What is entered then.
+    /// The decision to enter after that.
     turn: Option<Decision>,
-    /// Orders rejected since the last one that was accepted or filled.
+    /// Orders rejected since the last order that was accepted or filled.
     rejected_in_a_row: u32,
-    /// `true` once a fill was reported that no order of ours explains.
+    /// `true` once a fill was reported that none of our orders explains.
     is_position_doubted: bool,
     /// Equity when the session began.
     day_open: Money,
     /// Highest equity since the session began.
     day_high: Money,
-    /// Round trips in a row that earned (positive) or lost (negative).
+    /// Length of the current run of winning (positive) or losing (negative) round trips.
     streak: i32,
-    /// While trades stay within these prices (inclusive), equity makes no new high and does not
-    /// reach the day's limit.
+    /// Bounds (inclusive) within which a trade makes no new equity high and does not reach the
+    /// day's limit.
     watch_from: Price,
     watch_to: Price,
     /// `true` once the account was beyond what [`Money`] holds.
@@ -122,7 +123,7 @@ pub struct Desk {
     counts: Counts,
 }
 
-/// What the desk did, in numbers.
+/// Counts of the desk's actions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
     orders: u64,
@@ -139,7 +140,7 @@ struct Counts {
 }
 
 impl Desk {
-    /// A desk with `initial_capital`, flat. Nothing may be entered until
+    /// Creates a flat desk with `initial_capital`. Nothing may be entered until
     /// [`Desk::on_session_open`].
     pub fn new(
         initial_capital: Money,
@@ -174,8 +175,8 @@ impl Desk {
         }
     }
 
-    /// Makes an order unanswered if nothing is reported of it within so many nanoseconds. Without this
-    /// the desk waits for every answer, as it may where the venue is simulated.
+    /// Marks an order as unanswered if nothing is reported of it within this number of nanoseconds.
+    /// By default the desk waits for every answer, which is safe before a simulated venue.
     pub fn with_answers_within(mut self, nanoseconds: i64) -> Desk {
         self.orders = WorkingOrders::new(nanoseconds);
         self
@@ -191,7 +192,7 @@ impl Desk {
         self.last_price
     }
 
-    /// The account as a decision sees it.
+    /// Returns the account as a decision sees it.
     pub fn account(&self) -> Account {
         let mark = self.mark();
         let equity = self.ledger.equity(mark);
@@ -202,14 +203,14 @@ impl Desk {
             equity,
             unrealised: self.ledger.unrealised(mark),
             day_open: self.day_open,
-            // Prices within the watched ones make no new high.
+            // Prices within the watched bounds make no new high.
             day_high: self.day_high.max(equity),
             day_limit: self.day_limit(),
             streak: self.streak,
         }
     }
 
-    /// The account at `time`.
+    /// Returns the account at `time`.
     pub fn equity_point(&mut self, time: Timestamp) -> EquityPoint {
         let mark = self.mark();
         self.is_out_of_range |= !self.ledger.is_in_range(mark);
@@ -222,25 +223,25 @@ impl Desk {
         }
     }
 
-    /// Whether the account has been beyond what [`Money`] holds, ±$9.22 billion: then nothing that it
-    /// says since is right.
+    /// Returns whether the account has ever exceeded the range of [`Money`], ±$9.22 billion. Its
+    /// figures are invalid from then on.
     pub fn is_out_of_range(&self) -> bool {
         self.is_out_of_range
     }
 
-    /// The price at which what we hold, as far as we know, is valued: the last traded one, and no further
-    /// than an exit inside a history bar.
+    /// Returns the price at which the position, as far as the desk knows of it, is valued: the last
+    /// traded price, but no further than an exit inside a history bar.
     fn mark(&self) -> Price {
         self.exit.unwrap_or(self.last_price)
     }
 
-    /// Whether an order of ours may still fill or close.
+    /// Returns whether one of our orders may still fill or close.
     #[cfg(test)]
     pub(crate) fn is_waiting(&self) -> bool {
         self.entry.is_some() || self.closing.is_some() || self.turn.is_some()
     }
 
-    /// What was sent, filled, rejected, cancelled and refused, by name, in a fixed order.
+    /// Returns the counts by name, in a fixed order.
     pub fn counters(&self) -> Vec<(String, u64)> {
         let counts = &self.counts;
         let totals = [
@@ -268,26 +269,26 @@ impl Desk {
         id
     }
 
-    /// Sets the contract that orders are for from now on, as in [`Tick::contract`].
+    /// Sets the contract of orders sent from now on, as in [`Tick::contract`].
     pub fn on_contract(&mut self, contract: u16) {
         self.contract = contract;
     }
 
-    /// Returns when the next order becomes unanswered, see [`Desk::on_silence`]; `Timestamp::MAX` if
-    /// none waits for an answer.
+    /// Returns the time at which the next order becomes unanswered (see [`Desk::on_silence`]);
+    /// `Timestamp::MAX` if no order waits for an answer.
     pub fn next_deadline(&self) -> Timestamp {
         self.orders.deadline()
     }
 
-    /// Marks the orders of which nothing was reported in time as unanswered. Such an order is neither
-    /// believed to work nor to be gone: no other is sent in its place, and nothing is entered, until a
-    /// report tells what became of it.
+    /// Marks the orders without a report in time as unanswered. An unanswered order is assumed
+    /// neither to work nor to be gone: until a report tells what became of it, the desk sends no
+    /// order in its place and enters nothing.
     pub fn on_silence(&mut self, now: Timestamp) {
         self.counts.unanswered += self.orders.on_time(now);
     }
 
-    /// Prices (inclusive) within which equity makes no new high of the day and does not reach the
-    /// day's limit. A trade within them may be given to [`Desk::on_calm_price`].
+    /// Returns the bounds (inclusive) within which a trade makes no new equity high of the day and
+    /// does not reach the day's limit. Such a trade may be given to [`Desk::on_calm_price`].
     pub fn calm(&self) -> (Price, Price) {
         (self.watch_from, self.watch_to)
     }
@@ -299,7 +300,8 @@ impl Desk {
         self.ledger.on_price(price);
     }
 
-    /// Takes a trade: extremes of the open position, and the day's drawdown limit.
+    /// Takes a trade: updates the extremes of the open position and checks the day's drawdown
+    /// limit.
     pub fn on_tick(&mut self, tick: &Tick, port: &mut impl OrderPort) {
         self.exit = None;
         self.on_calm_price(tick.price);
@@ -309,8 +311,8 @@ impl Desk {
     }
 
     /// Takes a tick of a history bar, which values our position at `marks`. Inside the bar the last
-    /// traded price stays that of its open. Returns the price at which the day's limit was reached, if it
-    /// was just now and the bar goes on.
+    /// traded price stays that of its open. Returns the price at which the day's limit was reached
+    /// if this tick has reached it and the bar is not over.
     pub fn on_bar_tick(
         &mut self,
         tick: &Tick,
@@ -332,7 +334,8 @@ impl Desk {
         level.filter(|_| is_locked && !tick.flags.any(TickFlags::BAR_CLOSE))
     }
 
-    /// The first price on the way from the last one to `mark` at which the day's limit may be reached.
+    /// Returns the first price on the way from the last one to `mark` at which the day's limit may
+    /// be reached.
     fn first_watched_to(&self, mark: Price) -> Price {
         if mark < self.last_price {
             let first = self.watch_from.offset_ticks(-1, self.tick_size);
@@ -343,7 +346,7 @@ impl Desk {
         }
     }
 
-    /// A session begins: the day's drawdown is counted from here.
+    /// Begins a session: the day's drawdown counts from here.
     pub fn on_session_open(&mut self) {
         self.blocked = None;
         self.day_open = self.ledger.equity(self.mark());
@@ -354,34 +357,33 @@ impl Desk {
         self.watch();
     }
 
-    /// The session is about to end: positions are not held over it, and nothing is entered any more.
+    /// Closes the position before the session's end. Nothing is entered any more.
     pub fn on_closing_time(&mut self, now: Timestamp, port: &mut impl OrderPort) {
         self.drop_turn(Refusal::SessionClosing, now, port);
         self.close(ExitReason::SessionClose, now, port);
         self.block(Refusal::SessionClosing);
     }
 
-    /// The session is over: nothing is entered until the next. The venue ends entries that work, and
+    /// Ends the session: nothing is entered until the next one. The venue ends working entries and
     /// reports it.
     pub fn on_session_end(&mut self, now: Timestamp, port: &mut impl OrderPort) {
         self.drop_turn(Refusal::SessionClosing, now, port);
         self.block(Refusal::SessionClosing);
     }
 
-    /// The series ends, or a contract does: nothing more is sent because of what is reported.
+    /// Prepares for the end of the series or of a contract: later reports cause no more orders.
     pub fn on_last_tick(&mut self, now: Timestamp, port: &mut impl OrderPort) {
         self.drop_turn(Refusal::Late, now, port);
         self.to_close = None;
     }
 
-    /// Expects the fill of `close`, which the venue made at once. Every order is gone after it: see
-    /// [`Desk::on_orders_dropped`].
+    /// Expects the fill of `close`, which the venue made at once. [`Desk::on_orders_dropped`]
+    /// follows.
     pub fn on_closed_out(&mut self, close: &ClosePosition, now: Timestamp) {
         self.orders.send(close.id, close.quantity, now);
     }
 
-    /// Whatever was sent is gone without a report, and so is the position: there is nothing to wait
-    /// for.
+    /// Forgets every order. They and the position are gone without a report.
     pub fn on_orders_dropped(&mut self) {
         self.entry = None;
         self.closing = None;
@@ -391,19 +393,19 @@ impl Desk {
         self.watch();
     }
 
-    /// The contract has stopped trading: nothing is entered until there is another.
+    /// Stops entries until another contract trades: this one has expired.
     pub fn on_expiry(&mut self) {
         self.blocked = Some(Refusal::ContractExpired);
     }
 
-    /// Counts a closed bar of the strategy's timeframe for the open trade.
+    /// Counts a closed bar of the strategy's timeframe in the open trade.
     pub fn on_bar(&mut self) {
         self.ledger.on_bar();
     }
 
-    /// Does what a decision asks for, if the rules allow it. What is held or entered on the other side is
-    /// closed first, and the decision waits until nothing is held and no order is on its way. The last
-    /// decision that waits counts.
+    /// Carries out a decision, if the rules allow it. A position or an entry on the other side is
+    /// closed first, and the decision waits until nothing is held and no order is under way. A
+    /// later decision replaces one that waits.
     pub fn on_decision(&mut self, decision: &Decision, now: Timestamp, port: &mut impl OrderPort) {
         self.turn = None;
         let Some(side) = decision.side() else {
@@ -453,14 +455,14 @@ impl Desk {
         self.ledger.position() != 0 || self.entry.is_some()
     }
 
-    /// Refuses the decision that waits, if one does.
+    /// Refuses the waiting decision, if there is one.
     fn drop_turn(&mut self, refusal: Refusal, now: Timestamp, port: &mut impl OrderPort) {
         if self.turn.take().is_some() {
             self.refuse(refusal, now, port);
         }
     }
 
-    /// Refuses a decision whose session, or contract, has ended since it was asked for.
+    /// Refuses a decision whose session or contract has ended since it was asked for.
     pub fn on_late_decision(&mut self, now: Timestamp, port: &mut impl OrderPort) {
         self.refuse(Refusal::Late, now, port);
     }
@@ -470,8 +472,8 @@ impl Desk {
         self.refuse(Refusal::Overdue, now, port);
     }
 
-    /// Takes news from the venue at time `now`; returns the round trip that it completes, if it does.
-    /// What is to be closed or entered next is sent.
+    /// Takes a report from the venue at time `now`, and sends the close or the entry that comes
+    /// next. Returns the round trip that the report completes; `None` if it completes none.
     pub fn on_report(
         &mut self,
         report: &Report,
@@ -535,8 +537,9 @@ impl Desk {
         self.on_ended(id, now, port);
     }
 
-    /// The order that was to be cancelled works on. Its cancellation is sent again at the next
-    /// occasion that asks for it, and not at once: it may be rejected because the order has filled.
+    /// Notes that an order works on although it was to be cancelled. The cancellation is sent again
+    /// when a decision or a rule asks for it next, and not at once: it may have been rejected
+    /// because the order has filled.
     fn on_cancel_rejected(&mut self, id: OrderId) {
         if !self.orders.keep(id) {
             self.counts.unknown += 1;
@@ -549,8 +552,8 @@ impl Desk {
         self.watch();
     }
 
-    /// Enters nothing from now on, in this session or a later one: the position may be another than
-    /// the one that is booked. Closes are still sent.
+    /// Stops entries for the rest of the run: the position may differ from the booked one. Closes
+    /// are still sent.
     fn doubt_position(&mut self, now: Timestamp, port: &mut impl OrderPort) {
         if !std::mem::replace(&mut self.is_position_doubted, true) {
             self.turn = None;
@@ -558,7 +561,8 @@ impl Desk {
         }
     }
 
-    /// An order is gone. If it was to close what is still held, that has failed once more.
+    /// Takes the end of an order. If it was to close a position that is still open, one more close
+    /// has failed.
     fn on_ended(&mut self, id: OrderId, now: Timestamp, port: &mut impl OrderPort) {
         if self.closing == Some(id)
             && self.ledger.position() != 0
@@ -573,7 +577,7 @@ impl Desk {
         }
     }
 
-    /// Books a fill; returns the round trip that it completes, if it does.
+    /// Books a fill. Returns the round trip that it completes; `None` if it completes none.
     fn on_fill(&mut self, fill: &Fill) -> Option<Trade> {
         self.counts.fills += 1;
         self.rejected_in_a_row = 0;
@@ -590,7 +594,7 @@ impl Desk {
         trade
     }
 
-    /// Forgets the orders that have ended. An entry stays known until its position is closed.
+    /// Forgets the orders that have ended. An entry is remembered until its position is closed.
     fn forget_ended(&mut self) {
         let held = self.ledger.position().signum();
         let orders = &self.orders;
@@ -599,7 +603,7 @@ impl Desk {
             self.entry.filter(|entry| held == entry.side.sign() || orders.is_live(entry.id));
     }
 
-    /// Why the rules refuse a decision, if they do.
+    /// Returns the reason why the rules refuse a decision; `None` if they allow it.
     fn refusal(&self, decision: &Decision, now: Timestamp) -> Option<Refusal> {
         let in_collar = |price| {
             within_collar(price, self.last_price, self.tick_size, self.rules.price_collar_ticks)
@@ -617,7 +621,7 @@ impl Desk {
         } else if self.orders.has_unanswered() {
             Some(Refusal::Unanswered)
         } else if self.ledger.equity(self.mark()) <= self.day_limit() {
-            // A fill has taken it there; what we hold is closed at the next trade.
+            // A fill has taken equity there. The position is closed at the next trade.
             Some(Refusal::DailyDrawdown)
         } else if decision.quantity > self.rules.max_position_size {
             Some(Refusal::PositionSize)
@@ -630,13 +634,13 @@ impl Desk {
         }
     }
 
-    /// Closes what is held and cancels an entry that works, unless that is on its way. A close that has
+    /// Closes the position and cancels a working entry, unless that is under way. A close that has
     /// failed too often for one reason is sent again for another.
     pub fn close(&mut self, reason: ExitReason, now: Timestamp, port: &mut impl OrderPort) {
         let is_on_its_way = self.closing.is_some()
             || (self.ledger.position() == 0 && self.entry.is_some_and(|entry| entry.is_cancelled));
         if !is_on_its_way {
-            // The day's limit is met again at every trade, and is one reason all the same.
+            // The day's limit is met at every trade, but is a single reason.
             let is_exhausted = |to_close: &ToClose| {
                 reason == ExitReason::DailyDrawdown
                     && to_close.reason == reason
@@ -649,7 +653,7 @@ impl Desk {
         self.go_on(now, port);
     }
 
-    /// Sends what comes next on the way from a position over none to the next.
+    /// Sends the next order on the way from one position over flat to the next.
     fn go_on(&mut self, now: Timestamp, port: &mut impl OrderPort) {
         let Some(ToClose { reason, failed }) = self.to_close else { return };
         if self.closing.is_some() {
@@ -678,7 +682,7 @@ impl Desk {
         }
     }
 
-    /// Returns a close of what is held, which is not sent.
+    /// Returns a close of the position without sending it.
     pub fn new_close(&mut self, reason: ExitReason) -> ClosePosition {
         let position = self.ledger.position();
         let entering = self.entry.map_or(Side::Buy, |entry| entry.side);
@@ -696,7 +700,7 @@ impl Desk {
         }
     }
 
-    /// Sends an order, which counts towards the rate.
+    /// Sends an order and counts it towards the rate.
     fn send(
         &mut self,
         id: OrderId,
@@ -722,7 +726,7 @@ impl Desk {
         }
     }
 
-    /// Looks at the day's drawdown limit, with what we hold valued at `mark`.
+    /// Checks the day's drawdown limit, with the position valued at `mark`.
     fn look(&mut self, mark: Price, now: Timestamp, port: &mut impl OrderPort) {
         self.is_out_of_range |= !self.ledger.is_in_range(mark);
         let equity = self.ledger.equity(mark);
@@ -737,20 +741,20 @@ impl Desk {
         self.watch();
     }
 
-    /// The equity at which the day's drawdown limit is reached.
+    /// Returns the equity at which the day's drawdown limit is reached.
     fn day_limit(&self) -> Money {
         let allowed = self.day_high.as_f64() * self.rules.max_daily_drawdown;
         self.day_high - Money::from_f64(allowed).unwrap_or(Money::MAX)
     }
 
-    /// Works out at which prices the next trade needs a look at the day's drawdown.
+    /// Computes the bounds beyond which a trade needs a check of the day's drawdown.
     fn watch(&mut self) {
         (self.watch_from, self.watch_to) = (Price::MIN, Price::MAX);
         let position = self.ledger.position();
         if self.blocked == Some(Refusal::DailyDrawdown) {
             let has_failed = self.to_close.is_some_and(|to_close| to_close.failed >= MOST_CLOSES);
             if self.is_exposed() && self.closing.is_none() && !has_failed {
-                // The next trade, whatever its price.
+                // The next trade is checked at any price.
                 (self.watch_from, self.watch_to) = (Price::MAX, Price::MIN);
             }
             return;
@@ -759,7 +763,7 @@ impl Desk {
         self.day_high = self.day_high.max(equity);
         let limit = self.day_limit();
         if equity <= limit {
-            // A fill has taken it there: the next trade is looked at, whatever its price.
+            // A fill has taken equity there: the next trade is checked at any price.
             (self.watch_from, self.watch_to) = (Price::MAX, Price::MIN);
             return;
         }

@@ -1,4 +1,4 @@
-//! The other side of the line: an exchange that fills our orders from the trades of the history.
+//! The simulated exchange, which fills our orders from the trades of the history.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::execution::ExitReason;
 use crate::market::{Money, Price, Quoted, Side, Tick, TickFlags, Timestamp};
 use crate::settings::{names, settings};
 
-/// Orders that can work at once, and messages that can be under way at once.
+/// The most working orders, and the most messages under way, at once.
 const MOST_ORDERS: usize = 64;
 
 settings! {
@@ -40,26 +40,27 @@ names! {
     }
 }
 
-/// How the simulated exchange treats us.
+/// The terms of the simulated exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExchangeSettings {
     /// Smallest price step.
     pub tick_size: Price,
     /// Money for one contract and one point.
     pub point_value: Money,
-    /// Nanoseconds from our decision until an order is at the exchange (≥ 0).
+    /// Nanoseconds from sending an order until it is at the exchange (≥ 0).
     pub order_latency: i64,
-    /// Nanoseconds from an event at the exchange until we know (≥ 0).
+    /// Nanoseconds from an event at the exchange until its report arrives (≥ 0).
     pub acknowledgement_latency: i64,
     /// Commission for one contract and one side (≥ 0).
     pub commission_per_side: Money,
-    /// What market orders pay.
+    /// Losses of market and stop orders.
     pub slippage: Slippage,
-    /// When limit orders fill.
+    /// Condition on which limit orders fill.
     pub limit_fill: LimitFill,
 }
 
-/// Fills orders from the trades of the history. See the [module](super) for the rules.
+/// An exchange that fills orders from the trades of the history. See the [module](super) for the
+/// rules.
 #[derive(Clone, Debug)]
 pub struct SimulatedExchange {
     settings: ExchangeSettings,
@@ -67,14 +68,14 @@ pub struct SimulatedExchange {
     working: Vec<WorkingOrder>,
     reports: VecDeque<Report>,
     position: i64,
-    /// Arrival of the next message; `Timestamp::MAX` if there is none.
+    /// Arrival of the next message; `Timestamp::MAX` if nothing is under way.
     next_arrival: Timestamp,
-    /// While trades stay within these prices (inclusive) no working order can change.
+    /// Bounds (inclusive) within which a trade changes no working order.
     quiet_from: Price,
     quiet_to: Price,
-    /// Counts the ticks that were matched, to keep an order from filling on the tick that made it.
+    /// Number of ticks matched, which keeps an order from filling on the tick that made it.
     matched: u64,
-    /// How often an order of ours met a quote that cannot be one.
+    /// Number of times that an order met an impossible quote.
     impossible_quotes: u64,
     /// Price of our last fill.
     last_fill: Price,
@@ -83,15 +84,15 @@ pub struct SimulatedExchange {
     bar: PlayedBar,
 }
 
-/// The history bar whose ticks are being played.
+/// The current history bar: the one whose ticks are being played.
 #[derive(Clone, Copy, Debug)]
 struct PlayedBar {
     open: Price,
     high: Price,
     low: Price,
-    /// What we held after its open, unless a stop has been triggered inside the bar since.
+    /// Position after its open; 0 once a stop has been triggered inside the bar.
     held: i64,
-    /// The most favourable price for it inside the bar.
+    /// The most favourable price for that position inside the bar.
     best: Option<Price>,
     /// The price inside the bar at which the desk's rule for the day closes the position.
     locked_at: Option<Price>,
@@ -113,15 +114,16 @@ impl PlayedBar {
 /// The prices at which a tick of a history bar values our position, in this order.
 ///
 /// A position is valued no further than its exit. Inside the bar its stop comes before its target,
-/// and the bar's worst price for it before the best: the best counts once the bar is whole, if the
+/// and the bar's worst price before the best: the best counts once the bar is whole, if the
 /// position has outlived the worst. None of this depends on which of high and low comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     /// The best price inside the bar, up to the target.
     pub best: Option<Price>,
-    /// The price of the tick itself: down to the stop on the bar's worst price, and none on its best.
+    /// The price of the tick itself: at the bar's worst price no further than the stop; absent at
+    /// its best price.
     pub last: Option<Price>,
-    /// Where the position ended, if the exchange holds none any more.
+    /// Price at which the position ended, if the exchange holds none any more.
     pub exit: Option<Price>,
 }
 
@@ -129,11 +131,12 @@ pub struct Marks {
 enum State {
     /// A stop that has not been triggered.
     Waiting,
-    /// A limit order that may take liquidity: the market has been within its limit ever since it came.
+    /// A limit order that may take liquidity: the market has been within its limit since it
+    /// arrived.
     FreshLimit,
     /// A limit order in the book.
     Resting,
-    /// Fills at the market; a stop fills so with its trigger as the price it could expect.
+    /// Fills at the market. For a stop, `expected` is its trigger.
     Marketable { expected: Option<Price> },
 }
 
@@ -146,14 +149,14 @@ struct WorkingOrder {
     sibling: Option<OrderId>,
     /// The match in which a bracket's order was made; 0 for an order that arrived.
     made_in: u64,
-    /// Made by an entry, or triggered as a stop-limit, at an unknown time inside the history bar that is
-    /// being played.
+    /// Made by an entry, or triggered as a stop-limit, at an unknown time inside the current
+    /// history bar.
     from_inside_bar: bool,
-    /// A limit order that the history bar being played has reached.
+    /// A limit order that the current history bar has reached.
     reached: bool,
-    /// It arrived inside the history bar that is being played, and is at the market from its close on.
+    /// Arrived inside the current history bar, and is at the market from its close on.
     late: bool,
-    /// Contracts of a target that were added when the market was beyond it already: they take
+    /// Contracts of a target that were added when the market was already beyond it: they take
     /// liquidity, from the match after `fresh_in` on.
     fresh: u32,
     fresh_in: u64,
@@ -162,7 +165,7 @@ struct WorkingOrder {
 }
 
 impl SimulatedExchange {
-    /// An exchange without orders.
+    /// Creates an exchange without orders.
     pub fn new(settings: ExchangeSettings) -> SimulatedExchange {
         SimulatedExchange {
             settings,
@@ -181,12 +184,12 @@ impl SimulatedExchange {
         }
     }
 
-    /// Contracts that the exchange holds for us.
+    /// Returns the contracts that the exchange holds for us.
     pub fn position(&self) -> i64 {
         self.position
     }
 
-    /// Orders in the book or waiting for their trigger, and messages on their way.
+    /// Returns the number of working orders and of messages under way.
     pub fn orders(&self) -> usize {
         self.working.len() + self.under_way.len()
     }
@@ -217,7 +220,8 @@ impl SimulatedExchange {
         }
     }
 
-    /// Takes a tick of a history bar into its range, and values what we held from its open on at it.
+    /// Takes a tick of a history bar into the bar's range, and values the position held from the
+    /// bar's open on at it.
     fn enter_bar(&mut self, tick: &Tick) {
         let price = tick.price;
         if tick.flags.any(TickFlags::BAR_OPEN) {
@@ -254,7 +258,7 @@ impl SimulatedExchange {
         }
     }
 
-    /// The price, but no further than the stop and the target of what we hold.
+    /// Returns the price, but no further than the stop and the target of the position.
     fn within_exits(&self, mut price: Price) -> Price {
         let exits = self.working.iter().filter(|working| {
             !working.done && working.order.side.sign() == -self.position.signum()
@@ -385,7 +389,7 @@ impl SimulatedExchange {
         }
         self.working[index].state = State::Marketable { expected: Some(trigger) };
         if matches!(self.working[index].order.purpose, Purpose::Exit(_)) {
-            // Whatever the bar's best price was, it came later.
+            // The bar's best price came later.
             self.bar.held = 0;
         }
         if tick.flags.any(TickFlags::BAR_EXTREME) {
@@ -413,7 +417,7 @@ impl SimulatedExchange {
         let side = working.order.side;
         let is_extreme = tick.flags.any(TickFlags::BAR_EXTREME);
         if working.state == State::FreshLimit && !is_extreme {
-            // It takes liquidity for as long as there is some within its limit, then it rests.
+            // It takes liquidity as long as there is some within its limit, then it rests.
             if is_beyond(side.opposite(), tick.price, price) {
                 self.working[index].reached = false;
                 let bounded = self.market_price_within(side, price, tick);
@@ -436,7 +440,8 @@ impl SimulatedExchange {
             return;
         }
         if is_extreme {
-            // One that may take liquidity waits for the close: what trades inside the bar is not known.
+            // An order that may take liquidity waits for the close: the trades inside the bar are
+            // unknown.
             self.working[index].reached |= reached;
             return;
         }
@@ -444,19 +449,19 @@ impl SimulatedExchange {
             && self.next_arrival <= tick.time
             && matches!(working.order.purpose, Purpose::Exit(_))
         {
-            // What comes to close the day came before the target.
+            // The close of the day came before the target.
             return;
         }
         let fresh = working.fresh.min(working.remaining);
         if reached || working.reached {
-            // What this bar was too thin for has to be reached again.
+            // The rest, for which this bar was too thin, has to be reached again.
             self.working[index].reached = false;
             let rested = working.remaining - fresh;
             self.fill(index, price, price, tick, left, rested, working.reached);
         }
         if fresh > 0 && working.fresh_in != self.matched {
-            // The market has been beyond the limit ever since these came. Between the open and the
-            // close of a history bar it has been within it for a while at least.
+            // The market has been beyond the limit since these arrived. Between the open and the
+            // close of a history bar it has been within the limit for a while at least.
             let is_within = is_beyond(side.opposite(), tick.price, price);
             if is_within || tick.flags.any(TickFlags::BAR_CLOSE) {
                 let left_before = *left;
@@ -470,7 +475,7 @@ impl SimulatedExchange {
         }
     }
 
-    /// At the end of a history bar: an order made by an entry inside the bar faces the whole bar.
+    /// Ends a history bar for an order made by an entry inside it, which faces the whole bar.
     fn end_bar(&mut self, index: usize, tick: &Tick, left: &mut u32) {
         let working = &mut self.working[index];
         let from_inside = std::mem::take(&mut working.from_inside_bar);
@@ -495,8 +500,8 @@ impl SimulatedExchange {
         }
     }
 
-    /// Fills as much of an order as is left of the tick, `most` contracts at most; `expected` is the
-    /// price that slippage is counted from.
+    /// Fills as much of an order as is left of the tick, at most `most` contracts. `expected` is
+    /// the price from which slippage is counted.
     #[expect(clippy::too_many_arguments, reason = "one fill has as many facts")]
     fn fill(
         &mut self,
@@ -562,8 +567,8 @@ impl SimulatedExchange {
         }
     }
 
-    /// Gives `quantity` more contracts to the stop and the target of an entry; makes them at its
-    /// first fill, which was at `price` when the market was at `market`.
+    /// Adds `quantity` contracts to the stop and the target of an entry. The entry's first fill, at
+    /// `price` when the market was at `market`, creates them.
     fn enlarge_bracket(
         &mut self,
         entry: &Order,
@@ -626,14 +631,14 @@ impl SimulatedExchange {
         }
     }
 
-    /// Once an exit of a bracket is under way, what is left of its entry must not fill any more.
+    /// Ends the rest of an entry: an exit of its bracket is under way.
     fn end_rest_of_entry(&mut self, exit: OrderId) {
         if exit.entry() != exit {
             self.end(exit.entry());
         }
     }
 
-    /// Marks an order as gone, unless it is filled.
+    /// Marks an order as ended, unless it is filled.
     fn end(&mut self, id: OrderId) {
         let working = self.working.iter_mut().find(|w| w.order.id == id && w.remaining > 0);
         if let Some(working) = working {
@@ -641,7 +646,7 @@ impl SimulatedExchange {
         }
     }
 
-    /// Takes out what is filled, and what is gone with a report.
+    /// Removes the orders that are filled, and with a report those that have ended.
     fn sweep(&mut self, now: Timestamp) {
         let arrives = now.saturating_add(self.settings.acknowledgement_latency);
         let reports = &mut self.reports;
@@ -654,7 +659,7 @@ impl SimulatedExchange {
         });
     }
 
-    /// Works out from the orders which trades leave all of them unchanged.
+    /// Computes the bounds within which trades change no order.
     fn settle(&mut self) {
         self.next_arrival = self.under_way.front().map_or(Timestamp::MAX, |message| message.0);
         self.quiet_from = Price::MIN;
@@ -694,7 +699,7 @@ impl SimulatedExchange {
         self.reports.push_back(Report { arrives, kind });
     }
 
-    /// What a market order on `side` pays when `tick` trades.
+    /// Returns the price of a market order on `side` when `tick` trades.
     fn market_price(&mut self, side: Side, tick: &Tick) -> Price {
         let Slippage { ticks, cross_spread, assumed_spread_ticks } = self.settings.slippage;
         let mut price = tick.price;
@@ -710,7 +715,7 @@ impl SimulatedExchange {
         self.worsen(side, price, ticks)
     }
 
-    /// What a market order pays at `tick`, but no worse than `limit`.
+    /// Returns the price of a market order at `tick`, but no worse than `limit`.
     fn market_price_within(&mut self, side: Side, limit: Price, tick: &Tick) -> Price {
         let market = self.market_price(side, tick);
         match side {
@@ -719,8 +724,8 @@ impl SimulatedExchange {
         }
     }
 
-    /// What a stop pays that is triggered inside a history bar: as much beyond its trigger as a market
-    /// order beyond a trade.
+    /// Returns the price of a stop that is triggered inside a history bar: as far beyond its
+    /// trigger as a market order fills beyond a trade.
     fn price_at_trigger(&mut self, side: Side, trigger: Price, tick: &Tick) -> Price {
         self.market_price(side, &Tick::new(tick.time, trigger, tick.size))
     }
@@ -729,7 +734,7 @@ impl SimulatedExchange {
         price.offset_ticks(side.sign() * i64::from(ticks), self.settings.tick_size)
     }
 
-    /// What it cost to fill at `price` instead of `expected` (≥ 0).
+    /// Returns the cost of a fill at `price` instead of `expected` (≥ 0).
     fn cost(&self, side: Side, expected: Price, price: Price, quantity: u32) -> Money {
         let one = price.value_from(expected, self.settings.point_value) * side.sign();
         one.max(Money::ZERO) * i64::from(quantity)
@@ -754,7 +759,7 @@ impl Venue for SimulatedExchange {
         (self.next_arrival, self.quiet_from, self.quiet_to)
     }
 
-    /// Cancels the entries that wait; exits stay for the next session.
+    /// Cancels waiting entries; exits stay for the next session.
     fn on_session_end(&mut self, now: Timestamp) {
         for working in &mut self.working {
             working.done |= matches!(working.order.purpose, Purpose::Entry(_));
@@ -807,15 +812,15 @@ impl Venue for SimulatedExchange {
         self.bar.marks
     }
 
-    /// As a stop does, the close comes before the target; and it, which fills at the bar's close, fills
-    /// no better than at `level`, since the bar had to pass it.
+    /// Lets the close come before the target, as a stop does. It fills at the bar's close, but no
+    /// better than at `level`, because the bar had to pass it.
     fn on_day_locked(&mut self, level: Price) {
         self.bar.locked_at = Some(level);
     }
 
-    /// What arrives inside a history bar, after its open, is taken at its close, behind what the bar
-    /// has done to the orders that worked before: nobody knows when it did, and an order that the
-    /// market has filled cannot be cancelled.
+    /// Matches a tick. A message that arrives inside a history bar, after its open, takes effect at
+    /// the bar's close, behind everything that the bar has done to older orders: the time of that
+    /// is unknown, and a filled order cannot be cancelled.
     fn on_tick(&mut self, tick: &Tick) {
         let is_of_bar = tick.flags.any(TickFlags::OF_BAR);
         let is_inside = is_of_bar && !tick.flags.any(TickFlags::BAR_OPEN);
@@ -848,8 +853,8 @@ impl OrderPort for SimulatedExchange {
     }
 }
 
-/// The order in which orders meet a trade. Stops come before limits: on a bracket that one trade
-/// could end either way, the loss counts.
+/// The order in which orders meet a trade. Stops come before limits: if one trade could end a
+/// bracket either way, the loss counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pass {
     Market,
@@ -858,8 +863,8 @@ enum Pass {
     StopsOfInsideEntries,
 }
 
-/// Whether `price` is at `level` or further in the direction in which an order on `side` loses: up
-/// for a buy, down for a sell.
+/// Returns whether `price` is at or beyond `level` in the direction in which an order on `side`
+/// loses: up for a buy, down for a sell.
 fn is_beyond(side: Side, price: Price, level: Price) -> bool {
     match side {
         Side::Buy => price >= level,

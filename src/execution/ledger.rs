@@ -5,29 +5,29 @@ use crate::execution::{ExitReason, Trade};
 use crate::market::{Money, Price, Side, Timestamp};
 
 /// Cash and position, exact to the nano-dollar, and wide enough for any price, size and point
-/// value: ten thousand contracts of a yen bond are worth more than [`Money`] holds, their profit is
+/// value: ten thousand contracts of a yen bond are worth more than [`Money`] holds; their profit is
 /// not.
 ///
-/// The position is held by average price: its cost basis is the exact sum of what was paid, and a
-/// partial exit takes its share of it, rounded towards zero to the nano-dollar; the rounding stays
-/// in the basis of the rest, so nothing is ever lost:
+/// The position is held by average price: its cost basis is the exact sum of what was paid. A
+/// partial exit takes its share of the basis, rounded towards zero to the nano-dollar. The rounding
+/// stays in the basis of the rest, so nothing is lost:
 ///
 /// `equity = initial capital + Σ sold − Σ bought + position × mark − Σ costs`, to the integer.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    /// Nano-dollars for one price unit and contract, as a fraction in lowest terms: of every
-    /// built-in instrument a whole number, which saves each valuation a division of 128 bits.
+    /// Nano-dollars for one price unit and contract, as a fraction in lowest terms. It is a whole
+    /// number for every built-in instrument, which saves each valuation a division of 128 bits.
     value_of_unit: (i64, i64),
-    /// In nano-dollars, as all that is wide here.
+    /// In nano-dollars, as every wide number here.
     cash: i128,
     position: i64,
-    /// Signed: what the open position was bought for (negative: sold for).
+    /// Signed cost basis of the open position (negative for one that was sold).
     basis: i128,
     open: OpenTrade,
     trades: u32,
 }
 
-/// The round trip that is under way; meaningful while the position is not zero.
+/// The round trip under way; meaningful while the position is not zero.
 #[derive(Clone, Copy, Debug)]
 struct OpenTrade {
     side: Side,
@@ -50,7 +50,7 @@ struct OpenTrade {
 }
 
 impl OpenTrade {
-    /// A round trip without fills yet, beginning at `price`.
+    /// Creates a round trip without fills that begins at `price`.
     fn begin(side: Side, contract: u16, entry_time: Timestamp, price: Price) -> OpenTrade {
         OpenTrade {
             side,
@@ -73,7 +73,7 @@ impl OpenTrade {
 }
 
 impl Ledger {
-    /// An account with `initial_capital` and no position.
+    /// Creates an account with `initial_capital` and no position.
     pub fn new(initial_capital: Money, point_value: Money) -> Ledger {
         Ledger {
             value_of_unit: lowest_terms(point_value.nanos(), Price::SCALE),
@@ -85,22 +85,22 @@ impl Ledger {
         }
     }
 
-    /// Initial capital plus realised profit less costs.
+    /// Returns the initial capital plus realised profit less costs.
     pub fn cash(&self) -> Money {
         Money::from_wide(self.cash)
     }
 
-    /// Contracts held: positive long, negative short.
+    /// Returns the contracts held: positive long, negative short.
     pub fn position(&self) -> i64 {
         self.position
     }
 
-    /// Profit of the open position at `mark`.
+    /// Returns the profit of the open position at `mark`.
     pub fn unrealised(&self, mark: Price) -> Money {
         Money::from_wide(self.open_profit(mark))
     }
 
-    /// Cash plus the open profit at `mark`.
+    /// Returns cash plus the open profit at `mark`.
     pub fn equity(&self, mark: Price) -> Money {
         Money::from_wide(self.cash + self.open_profit(mark))
     }
@@ -120,7 +120,7 @@ impl Ledger {
         self.open.entry_time
     }
 
-    /// Money for one contract and one tick.
+    /// Returns the money for one contract and one tick.
     pub fn tick_value(&self, tick_size: Price) -> Money {
         Money::from_wide(self.value(tick_size, 1))
     }
@@ -139,10 +139,10 @@ impl Ledger {
         }
     }
 
-    /// Books a fill; returns the round trip that it completes, if it does. A fill that turns the
-    /// position over completes one round trip and begins the next; its costs are shared out by
-    /// contracts, the odd nano-dollar to the new one. What a partial exit leaves open is valued at
-    /// `mark`, the last traded price.
+    /// Books a fill. Returns the round trip that it completes; `None` if it completes none. A fill
+    /// that turns the position over completes one round trip and begins the next. Its costs are
+    /// shared out by contracts, the odd nano-dollar to the new one. The rest after a partial exit
+    /// is valued at `mark`, the last traded price.
     pub fn on_fill(&mut self, fill: &Fill, mark: Price) -> Option<Trade> {
         let quantity = i64::from(fill.quantity);
         let closing = if self.position.signum() == -fill.side.sign() {
@@ -253,7 +253,7 @@ impl Ledger {
     }
 }
 
-/// The fraction in lowest terms; `denominator` > 0.
+/// Returns the fraction in lowest terms; `denominator` > 0.
 fn lowest_terms(numerator: i64, denominator: i64) -> (i64, i64) {
     let (mut divisor, mut rest) = (denominator, numerator.abs());
     while rest != 0 {
@@ -266,14 +266,14 @@ fn units(price: Price, quantity: i64) -> i128 {
     i128::from(price.units()) * i128::from(quantity)
 }
 
-/// To the nearest unit, half away from zero.
+/// Rounds to the nearest unit, half away from zero.
 fn average_price(units: i128, quantity: i64) -> Price {
     let quantity = i128::from(quantity);
     let half = if units < 0 { -quantity / 2 } else { quantity / 2 };
     Price::from_units(((units + half) / quantity) as i64)
 }
 
-/// `amount × part / whole`, rounded towards zero; `whole` > 0.
+/// Returns `amount × part / whole`, rounded towards zero; `whole` > 0.
 fn share(amount: Money, part: i64, whole: i64) -> Money {
     Money::from_nanos((i128::from(amount.nanos()) * i128::from(part) / i128::from(whole)) as i64)
 }
@@ -337,7 +337,7 @@ mod tests {
         assert_eq!((trade.gross_pnl.to_string(), trade.mae), ("100".to_owned(), Money::ZERO));
     }
 
-    /// Contracts of a yen bond, and what else is worth more than [`Money`] holds.
+    /// Contracts of a yen bond, whose value [`Money`] does not hold.
     #[test]
     fn what_is_worth_more_than_money_holds_is_exact_all_the_same() {
         for (point_value, quantity, bought, sold, gross) in [

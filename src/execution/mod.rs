@@ -1,22 +1,22 @@
 //! Orders, fills, positions, and the rules in front of them.
 //!
-//! The [`Desk`] stands on our side: it turns decisions into orders, holds the account, and enforces
-//! the rule constraints. A [`Venue`] stands behind it. The [`SimulatedExchange`] is one, on the
-//! other side of a line with latency: orders arrive late, and so do its reports. Both are stages of
-//! plain structs; neither allocates after construction.
+//! The [`Desk`] is our side: it turns decisions into orders, holds the account, and enforces the
+//! rule constraints. A [`Venue`] is the other side. One venue is the [`SimulatedExchange`], behind
+//! a line with latency: orders arrive late, and so do its reports. Both are stages of plain
+//! structs, and neither allocates after construction.
 //!
 //! # How the simulated exchange fills
 //!
 //! * An order that arrives at `t` can fill on ticks at or after `t`, and never on the tick that
 //!   caused it.
 //! * Every fill is bounded by the contracts that traded: all our fills on one tick together take at
-//!   most its size; the rest waits for the next tick.
+//!   most its size. The rest waits for the next tick.
 //! * A **market** order fills at the traded price, worsened by [`Slippage`].
 //! * A **stop** triggers on the first trade at or beyond its price and fills from that trade on, as
 //!   a market order: a gap through the stop fills at the next traded price, not at the stop.
 //! * A **limit** order that is marketable when it arrives fills at the traded price, never worse
-//!   than its limit, and so does what is added to a target that the market has passed. One that
-//!   rests fills at its limit when the market trades through it (or touches it, by [`LimitFill`]).
+//!   than its limit. So do the contracts added to a target that the market has passed. A resting
+//!   order fills at its limit when the market trades through it (or touches it, by [`LimitFill`]).
 //! * A **stop-limit** triggers like a stop and continues as a limit order.
 //! * A **bracket** belongs to an entry: its stop and target live at the exchange from the entry's
 //!   first fill, in ticks from that fill, for as many contracts as were filled. A fill of one
@@ -27,10 +27,10 @@
 //!   order still waits: then both fill at the bar's end. A limit order reached inside the bar fills
 //!   at the bar's end, and not at all if its stop was reached in the same bar: **stop before
 //!   target**. For an entry inside the bar the whole bar counts against its stop, and nothing of it
-//!   counts for its target. A message that arrives inside the bar is taken at its close, behind
-//!   what the bar has done to older orders, and a position is valued no further than the bar has
-//!   let it live ([`Marks`]).
-//! * At the session's end entries that wait are cancelled; exits stay.
+//!   counts for its target. A message that arrives inside the bar takes effect at its close, behind
+//!   everything that the bar has done to older orders. A position is valued no further than the bar
+//!   has let it live ([`Marks`]).
+//! * At the session's end waiting entries are cancelled; exits stay.
 
 mod account;
 mod desk;

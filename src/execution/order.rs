@@ -1,4 +1,4 @@
-//! What goes to the exchange and what comes back.
+//! Messages to a venue and reports from it.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,49 +6,50 @@ use super::rules::Refusal;
 use crate::execution::ExitReason;
 use crate::market::{Money, Price, Side, Timestamp};
 
-/// Names an order; 1, 2, 3, … in the order in which they were made.
+/// The name of an order: 1, 2, 3, … in the order of creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OrderId(pub u64);
 
 impl OrderId {
-    /// Returns the stop of the bracket that came with this entry.
+    /// Returns the name of the stop in this entry's bracket.
     pub const fn stop_loss(self) -> OrderId {
         OrderId(self.0 | 1 << 62)
     }
 
-    /// Returns the target of the bracket that came with this entry.
+    /// Returns the name of the target in this entry's bracket.
     pub const fn profit_target(self) -> OrderId {
         OrderId(self.0 | 1 << 63)
     }
 
-    /// Returns the entry that a bracket's order came with, and any other order itself.
+    /// Returns the entry of a bracket's order, and any other order's own name.
     pub const fn entry(self) -> OrderId {
         OrderId(self.0 & !(3 << 62))
     }
 }
 
-/// The identity of a fill: two reports with the same one tell of the same contracts.
+/// The identity of a fill: two reports with the same identity are about the same contracts.
 ///
-/// The simulated exchange numbers its fills 1, 2, 3, …; a broker's are made from what it calls them.
+/// The simulated exchange numbers its fills 1, 2, 3, …; those of a broker's fills are made of the
+/// broker's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FillId(pub u64);
 
-/// At what price an order may fill.
+/// The price condition of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderKind {
-    /// At once, at any price.
+    /// Fills at once, at any price.
     Market,
-    /// At `price` or better.
+    /// Fills at `price` or better.
     Limit {
         /// The worst price.
         price: Price,
     },
-    /// As a market order once the market trades at or beyond `trigger`.
+    /// Becomes a market order when the market trades at or beyond `trigger`.
     Stop {
         /// The price that wakes the order.
         trigger: Price,
     },
-    /// As a limit order at `price` once the market trades at or beyond `trigger`.
+    /// Becomes a limit order at `price` when the market trades at or beyond `trigger`.
     StopLimit {
         /// The price that wakes the order.
         trigger: Price,
@@ -57,9 +58,10 @@ pub enum OrderKind {
     },
 }
 
-/// The exits that an entry brings along, each cancelling the other ("one cancels other").
+/// The exits of an entry, each of which cancels the other ("one cancels other").
 ///
-/// Distances are in ticks from the entry's first fill, as in Rithmic's brackets; 0 leaves one out.
+/// Distances are in ticks from the entry's first fill, as in Rithmic's brackets; 0 leaves an exit
+/// out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bracket {
     /// Ticks of loss at which the stop triggers.
@@ -68,12 +70,12 @@ pub struct Bracket {
     pub profit_target_ticks: u32,
 }
 
-/// What an order is for.
+/// The purpose of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
-    /// To open or enlarge a position (or to turn it over); cancelled at the session's end.
+    /// Opens or enlarges a position, or turns it over; cancelled at the session's end.
     Entry(Bracket),
-    /// To close. Never fills more than the position that is open; stays over the session's end.
+    /// Closes. Never fills more than the open position; stays over the session's end.
     Exit(ExitReason),
 }
 
@@ -88,13 +90,13 @@ pub struct Order {
     pub side: Side,
     /// Contracts (≥ 1).
     pub quantity: u32,
-    /// At what price.
+    /// Price.
     pub kind: OrderKind,
-    /// What for.
+    /// Purpose.
     pub purpose: Purpose,
 }
 
-/// A request to close a position: cancel every order that works, then trade at the market.
+/// A request to close a position: cancel every working order, then trade at the market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClosePosition {
     /// Name of the order that closes.
@@ -103,31 +105,30 @@ pub struct ClosePosition {
     pub contract: u16,
     /// Side that closes, opposite to the position.
     pub side: Side,
-    /// Contracts to close: those held as far as the desk knows. What was filled meanwhile stays, and what
-    /// has been closed meanwhile is not closed twice.
+    /// Contracts to close: those that the desk knows of. Contracts filled in the meantime stay, and
+    /// contracts closed in the meantime are not closed twice.
     pub quantity: u32,
     /// Reason for the exit.
     pub reason: ExitReason,
 }
 
-/// What the desk sends.
+/// A message of the desk to its venue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderMessage {
     /// An order.
     Submit(Order),
-    /// Cancel an order; without effect if it is no longer working when that arrives.
+    /// Cancel an order; without effect if it has ended when this arrives.
     Cancel(OrderId),
-    /// Cancel every working order and close the position; without effect on orders that are sent
-    /// later.
+    /// Cancel every working order and close the position; without effect on orders sent later.
     ClosePosition(ClosePosition),
 }
 
-/// Where the desk sends: the simulated exchange, or a broker.
+/// The desk's way to its venue.
 pub trait OrderPort {
     /// Sends a message at time `now`.
     fn send(&mut self, message: OrderMessage, now: Timestamp);
 
-    /// Notes that the rules refused something at time `now`. A port that keeps no record ignores it.
+    /// Takes note of a refusal by the rules at time `now`. A port without a record ignores it.
     fn refuse(&mut self, _refusal: Refusal, _now: Timestamp) {}
 }
 
@@ -136,62 +137,62 @@ pub trait OrderPort {
 pub struct Fill {
     /// Its identity.
     pub id: FillId,
-    /// Of which order.
+    /// The order that filled.
     pub order: OrderId,
     /// Bought or sold.
     pub side: Side,
     /// Contracts (≥ 1).
     pub quantity: u32,
-    /// At what price.
+    /// Price.
     pub price: Price,
-    /// What slippage cost, in money for all the contracts (≥ 0): from the traded price for a market
-    /// or limit order, from the trigger for a stop. Already inside `price`.
+    /// Cost of slippage for all the contracts (≥ 0): from the traded price for a market or limit
+    /// order, from the trigger for a stop. Contained in `price`.
     pub slippage: Money,
     /// Commission for all the contracts (≥ 0).
     pub commission: Money,
-    /// When the exchange filled it.
+    /// Time of the fill at the exchange.
     pub time: Timestamp,
-    /// What the order was for.
+    /// Purpose of the order.
     pub purpose: Purpose,
-    /// Which contract, as in [`crate::market::Tick::contract`].
+    /// The contract, as in [`crate::market::Tick::contract`].
     pub contract: u16,
 }
 
-/// Why the exchange did not take an order.
+/// The reason why a venue rejected an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RejectReason {
-    /// Its side of the line cannot hold more orders.
+    /// The exchange cannot hold more orders.
     TooManyOrders,
     /// Zero contracts.
     NoQuantity,
-    /// The venue refused it for a reason of its own.
+    /// A reason of the venue's own.
     Venue,
-    /// It is proven that the order never reached the venue.
+    /// The order provably never reached the venue.
     NeverArrived,
 }
 
-/// What happened to an order.
+/// The content of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReportKind {
-    /// The exchange has the order.
+    /// The venue has the order.
     Accepted(OrderId),
-    /// The exchange did not take the order.
+    /// The venue rejected the order.
     Rejected(OrderId, RejectReason),
-    /// The order, or what was left of it, is gone: on request, at the session's end, because its
-    /// bracket's other side filled, or because there is no position left to close.
+    /// The order, or the rest of it, is gone: on request, at the session's end, because the other
+    /// side of its bracket filled, or because there is no position left to close.
     Cancelled(OrderId),
     /// Contracts were bought or sold.
     Filled(Fill),
-    /// The cancellation of the order was rejected: it works on, unless it has ended meanwhile. The
-    /// simulated exchange rejects none.
+    /// The venue rejected the cancellation of the order, which works on unless it has ended in the
+    /// meantime. The simulated exchange rejects no cancellation.
     CancelRejected(OrderId),
 }
 
-/// News from the exchange, and when it reaches us.
+/// A report from a venue, and its arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// When we know.
+    /// Time of arrival.
     pub arrives: Timestamp,
-    /// What happened.
+    /// Content.
     pub kind: ReportKind,
 }

@@ -1,20 +1,21 @@
-//! Rule constraints: what no decision can override.
+//! Rule constraints, which no decision can override.
 
 use serde::{Deserialize, Serialize};
 
 use crate::market::{Price, Timestamp};
 
-/// Limits that stand in front of every order.
+/// Limits that every order must pass.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RuleConstraints {
-    /// Most contracts held, long or short, orders on their way counted (≥ 1).
+    /// The most contracts held, long or short, orders under way included (≥ 1).
     pub max_position_size: u32,
-    /// Fraction of the trading day's highest equity (0, 1] that may be lost from it; beyond that
-    /// the position is closed and nothing is entered until the next session.
+    /// The largest loss from the trading day's highest equity, as a fraction of it (0, 1]. Beyond
+    /// it the position is closed and nothing is entered until the next session.
     pub max_daily_drawdown: f64,
-    /// Most orders sent within any second (≥ 1). Orders that close are never held back, but count.
+    /// The most orders sent within any second (≥ 1). Orders that close are never held back, but
+    /// count.
     pub max_orders_per_second: u32,
-    /// Largest distance of a limit or trigger price from the last trade, in ticks (≥ 1).
+    /// The largest distance of a limit or trigger price from the last trade, in ticks (≥ 1).
     pub price_collar_ticks: u32,
 }
 
@@ -41,10 +42,10 @@ pub enum Refusal {
     Unanswered,
     /// The venue rejected several orders in a row.
     Rejections,
-    /// The venue took no order to close the position, however often it was sent.
+    /// Every attempt to close the position failed.
     CloseFailed,
-    /// A fill was reported that no order of ours explains, so the position may be another than the
-    /// one that is booked. Told when that happens, and of every decision from then on.
+    /// A fill was reported that none of our orders explains, so the position may differ from the
+    /// booked one. Reported when that happens, and for every decision from then on.
     PositionDoubted,
 }
 
@@ -65,7 +66,7 @@ impl Refusal {
         Self::PositionDoubted,
     ];
 
-    /// As written to reports.
+    /// Returns the name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PositionSize => "max_position_size",
@@ -84,7 +85,7 @@ impl Refusal {
     }
 }
 
-/// Remembers when the last orders were sent, to hold their rate under a limit.
+/// The times of the last orders, which hold their rate under a limit.
 #[derive(Clone, Debug)]
 pub(super) struct OrderRate {
     sent: Box<[Timestamp]>,
@@ -103,7 +104,7 @@ impl OrderRate {
         if orders > slots {
             return false;
         }
-        // The slots are a ring: these would be overwritten next, so the last of them must be old.
+        // The slots are a ring: these are overwritten next, so the last of them must be old.
         let last_overwritten = self.sent[(self.next + orders - 1) % slots];
         last_overwritten.saturating_add(Timestamp::SECOND) <= now
     }

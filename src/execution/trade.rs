@@ -1,4 +1,4 @@
-//! Records of the desk's account: round-trip trades and the equity curve.
+//! Records of the desk's account: round trips and the equity curve.
 
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,7 @@ impl ExitReason {
         Self::Shutdown,
     ];
 
-    /// As written to `trades.csv`.
+    /// Returns the name in `trades.csv`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::StopLoss => "stop_loss",
@@ -66,7 +66,7 @@ impl ExitReason {
 pub struct Trade {
     /// 1, 2, 3, … in order of exit.
     pub id: u32,
-    /// Which contract, as in [`crate::market::Tick::contract`].
+    /// The contract, as in [`crate::market::Tick::contract`].
     pub contract: u16,
     /// Buy for a long trade, sell for a short one.
     pub side: Side,
@@ -80,9 +80,9 @@ pub struct Trade {
     pub exit_time: Timestamp,
     /// Average exit price, rounded to 1e-9.
     pub exit_price: Price,
-    /// Reason why it ended (the last exit fill's).
+    /// Reason for its end, that of the last exit fill.
     pub exit_reason: ExitReason,
-    /// Exact profit or loss before costs. Slippage is inside the fill prices, hence inside this.
+    /// Exact profit or loss before costs. It contains slippage, as the fill prices do.
     pub gross_pnl: Money,
     /// Commissions of all its fills (≥ 0).
     pub costs: Money,
@@ -92,13 +92,13 @@ pub struct Trade {
     pub mae: Money,
     /// Closed bars of the strategy's timeframe while it was open.
     pub bars_held: u32,
-    /// Cost of slippage: the distance of the fills from the traded prices, in money (≥ 0). Already
-    /// inside `gross_pnl`.
+    /// Cost of slippage: the distance of the fills from the traded prices, in money (≥ 0).
+    /// Contained in `gross_pnl`.
     pub slippage: Money,
 }
 
 impl Trade {
-    /// Profit or loss after costs.
+    /// Returns profit or loss after costs.
     pub fn net_pnl(&self) -> Money {
         self.gross_pnl - self.costs
     }

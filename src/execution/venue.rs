@@ -1,4 +1,4 @@
-//! The side behind the desk.
+//! The other side of the desk: venues.
 
 use super::exchange::Marks;
 use super::order::{ClosePosition, Fill, OrderPort, Report};
@@ -6,45 +6,45 @@ use crate::market::{Price, Tick, Timestamp};
 
 /// The destination of orders: the simulated exchange, or the way to a broker.
 ///
-/// The methods that have a default are those of a venue that lives by market time and fills orders
-/// from ticks. A broker does neither: it takes messages ([`OrderPort`]), and its reports are events
-/// of the run. So the defaults are a broker's.
+/// The default methods are a broker's, which takes messages ([`OrderPort`]) and whose reports are
+/// events of the run. A venue that lives by market time, and fills orders from ticks, overrides
+/// them.
 pub trait Venue: OrderPort {
     /// Takes a tick that is not calm: messages arrive, and orders fill.
     fn on_tick(&mut self, _tick: &Tick) {}
 
-    /// Returns when the next message arrives, and the prices (inclusive) within which no working
-    /// order can change. A plain trade before the first and within the second need not be shown to
-    /// the venue.
+    /// Returns the arrival of the next message, and the bounds (inclusive) within which no working
+    /// order can change. A plain trade before the arrival and within the bounds need not be shown
+    /// to the venue.
     fn calm(&self) -> (Timestamp, Price, Price) {
         (Timestamp::MAX, Price::MIN, Price::MAX)
     }
 
-    /// Returns when the next report reaches us; `Timestamp::MAX` if none is under way.
+    /// Returns the arrival of the next report; `Timestamp::MAX` if none is under way.
     fn next_report(&self) -> Timestamp {
         Timestamp::MAX
     }
 
-    /// Returns the next report that has reached us by `now`.
+    /// Returns the next report that has arrived by `now`.
     fn take_report(&mut self, _now: Timestamp) -> Option<Report> {
         None
     }
 
-    /// Returns what the last tick, which was one of a history bar, values our position at.
+    /// Returns the prices at which the last tick, one of a history bar, values our position.
     fn marks(&self) -> Marks {
         Marks::default()
     }
 
-    /// The desk closes the position for the day, from `level` inside the history bar that is
-    /// played.
+    /// Takes note that the desk closes the position for the day, at `level` inside the current
+    /// history bar.
     fn on_day_locked(&mut self, _level: Price) {}
 
-    /// The session is over at `now`.
+    /// Ends the session at `now`.
     fn on_session_end(&mut self, _now: Timestamp) {}
 
-    /// Ends everything at the price of `last`, where the series ends, a contract does, or a part of
-    /// the history is absent: there is no later tick that an order could fill on. `slip` says
-    /// whether slippage is paid. A venue that takes orders only says so, and is sent `close`.
+    /// Ends everything at the price of `last`, at the end of the series or of a contract, or before
+    /// a hole in the history: no later tick could fill an order. `slip` says whether slippage is
+    /// paid. A venue that takes orders only answers [`ClosedOut::ByOrder`].
     fn close_out(
         &mut self,
         _close: &ClosePosition,
@@ -55,18 +55,18 @@ pub trait Venue: OrderPort {
         ClosedOut::ByOrder
     }
 
-    /// Returns how often an order met quotes that are not possible.
+    /// Returns the number of times that an order met impossible quotes.
     fn impossible_quotes(&self) -> u64 {
         0
     }
 }
 
-/// The way in which a venue ends a position that no order can end.
+/// The way in which a venue ends a position after the last tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClosedOut {
-    /// Orders and messages are dropped without a report, and the position is closed by this fill if
-    /// there was one.
+    /// Orders and messages are dropped without a report. The fill closed the position; `None` if
+    /// there was none.
     AtOnce(Option<Fill>),
-    /// By an order like any other.
+    /// An ordinary close does it.
     ByOrder,
 }

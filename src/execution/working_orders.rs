@@ -1,21 +1,21 @@
-//! The orders that were sent, and what is known of each: a table without effects.
+//! A table, without effects, of the orders that were sent and their states.
 
 use super::order::{Fill, FillId, OrderId};
 use crate::market::Timestamp;
 
-/// Orders that are remembered.
+/// Orders in the table.
 const MOST_ORDERS: usize = 64;
 /// Fills by whose identity one that is reported again is recognised, at least.
 const MOST_FILLS: usize = 1024;
 /// Places of a table of fills, a power of two: half of them stay free.
 const PLACES: usize = 2 * MOST_FILLS;
 
-/// What is known of an order, which is what was reported and nothing else.
+/// The state of an order: what was reported, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OrderState {
-    /// Sent, and nothing was reported since.
+    /// Sent, without a report since.
     Sent,
-    /// Nothing was reported for longer than an answer takes. The order may work, may have filled, and
+    /// Without a report for longer than an answer takes. The order may work, may have filled, and
     /// may never have arrived.
     Unanswered,
     /// The venue has it.
@@ -41,26 +41,26 @@ struct WorkingOrder {
 /// The meaning of a reported fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reported {
-    /// A fill of an order of ours.
+    /// A fill of one of our orders.
     New,
     /// A fill of more contracts than the order was for, or of more in the order's bracket than the
     /// order has filled.
     Beyond,
     /// A fill that was reported before.
     Again,
-    /// A fill of an order that was not sent from here, or is no longer remembered.
+    /// A fill of an order that was not sent from here, or is no longer in the table.
     Unknown,
 }
 
-/// The orders sent last, and the fills reported last.
+/// The last orders sent and the last fills reported.
 #[derive(Clone, Debug)]
 pub(super) struct WorkingOrders {
     orders: Vec<WorkingOrder>,
-    /// Place of the order sent last.
+    /// Place of the last order sent.
     last: usize,
     unanswered: usize,
     fills: Fills,
-    /// Nanoseconds after which an order of which nothing was reported is unanswered.
+    /// Nanoseconds after which an order without a report is unanswered.
     answers_within: i64,
     deadline: Timestamp,
 }
@@ -78,7 +78,8 @@ impl WorkingOrders {
         }
     }
 
-    /// Returns when the next order becomes unanswered; `Timestamp::MAX` if none waits for an answer.
+    /// Returns the time at which the next order becomes unanswered; `Timestamp::MAX` if none waits
+    /// for an answer.
     #[inline]
     pub(super) fn deadline(&self) -> Timestamp {
         self.deadline
@@ -89,19 +90,19 @@ impl WorkingOrders {
         self.unanswered > 0
     }
 
-    /// Returns the state of an order; `None` if it is not remembered.
+    /// Returns the state of an order; `None` if it is not in the table.
     #[cfg(test)]
     pub(super) fn state(&self, id: OrderId) -> Option<OrderState> {
         self.orders.iter().find(|order| order.id == id).map(|order| order.state)
     }
 
-    /// Returns whether an order may still change anything, as far as is known.
+    /// Returns whether an order may still have an effect, as far as is known.
     pub(super) fn is_live(&self, id: OrderId) -> bool {
         let order = self.orders.iter().find(|order| order.id == id);
         order.is_some_and(|order| order.state != OrderState::Ended)
     }
 
-    /// Waits for an answer again: the order is to be cancelled.
+    /// Waits for the answer to an order's cancellation.
     pub(super) fn ask_again(&mut self, id: OrderId, now: Timestamp) {
         if let Some(order) = self.find(id)
             && order.state != OrderState::Ended
@@ -111,8 +112,8 @@ impl WorkingOrders {
         self.count();
     }
 
-    /// Marks an order as working whose cancellation was rejected. Returns whether it is known; one
-    /// that has ended stays so.
+    /// Marks an order whose cancellation was rejected as working. Returns whether it is known. An
+    /// order that has ended stays ended.
     pub(super) fn keep(&mut self, id: OrderId) -> bool {
         if let Some(order) = self.find(id) {
             order.is_cancelling = false;
@@ -120,7 +121,8 @@ impl WorkingOrders {
         self.accept(id)
     }
 
-    /// Takes an order that is being sent. It replaces the oldest that has ended, or else the oldest.
+    /// Adds an order that is being sent. It replaces the oldest order that has ended, or else the
+    /// oldest.
     pub(super) fn send(&mut self, id: OrderId, quantity: u32, now: Timestamp) {
         let order = WorkingOrder {
             id,
@@ -144,13 +146,13 @@ impl WorkingOrders {
         self.count();
     }
 
-    /// Marks an order as working. Returns whether it is known; one that has ended stays so, and one
-    /// whose cancellation waits for its answer waits on.
+    /// Marks an order as working. Returns whether it is known. An order that has ended stays ended,
+    /// and a cancellation keeps waiting for its own answer.
     pub(super) fn accept(&mut self, id: OrderId) -> bool {
         self.answer(id, OrderState::Working)
     }
 
-    /// Marks an order as ended. Returns whether it, or the entry whose bracket it belongs to, is known.
+    /// Marks an order as ended. Returns whether it, or the entry of its bracket, is known.
     pub(super) fn end(&mut self, id: OrderId) -> bool {
         self.answer(id, OrderState::Ended)
     }
@@ -189,7 +191,7 @@ impl WorkingOrders {
         if is_beyond { Reported::Beyond } else { Reported::New }
     }
 
-    /// Marks the orders as unanswered whose time is over at `now`, and returns their number.
+    /// Marks the orders whose time is over at `now` as unanswered, and returns their number.
     pub(super) fn on_time(&mut self, now: Timestamp) -> u64 {
         let within = self.answers_within;
         let silent = self.orders.iter_mut().filter(|order| {
@@ -225,7 +227,7 @@ impl WorkingOrders {
         Some(&mut self.orders[place])
     }
 
-    /// Counts what is unanswered, and works out the next deadline.
+    /// Counts the unanswered orders and computes the next deadline.
     fn count(&mut self) {
         if self.answers_within == i64::MAX {
             return;
@@ -322,7 +324,7 @@ mod tests {
         assert_eq!((orders.has_unanswered(), orders.on_time(at(99))), (false, 0));
         assert_eq!(orders.fill(&fill(1, id, 2)), Reported::New);
         assert_eq!(orders.state(id), Some(OrderState::Working));
-        // A bracket's order is known by its entry, and tells nothing of it.
+        // A bracket's order is known by its entry, and does not change the entry's state.
         assert!(orders.end(id.stop_loss()));
         assert_eq!(orders.fill(&fill(2, id.profit_target(), 2)), Reported::New);
         assert_eq!(orders.state(id), Some(OrderState::Working));
@@ -401,7 +403,7 @@ mod tests {
         assert!(!orders.keep(OrderId(2)));
     }
 
-    /// What works is remembered longer than what has ended.
+    /// A working order is remembered longer than one that has ended.
     #[test]
     fn the_oldest_order_that_has_ended_makes_room() {
         let mut orders = WorkingOrders::new(i64::MAX);

@@ -46,7 +46,7 @@ pub enum AssemblyError {
     /// The backend of the networks cannot be used.
     #[error(transparent)]
     Inference(#[from] InferenceError),
-    /// The indicators or matrices cannot be such.
+    /// The settings of indicators or matrices are invalid.
     #[error(transparent)]
     Features(#[from] FeatureStageError),
     /// An expiry in the history's header cannot be read.
@@ -122,7 +122,7 @@ fn pipeline_settings(
     }
     if let Some(seconds) = history.expanded_from_bars_of_seconds {
         let bars = config.bars.timeframes.iter().map(|timeframe| timeframe.minutes());
-        // A finer bar, or one that does not hold whole history bars, would be made up.
+        // A finer bar, or one that does not consist of whole history bars, would be made up.
         if let Some(minutes) =
             bars.into_iter().find(|&m| !(u32::from(m) * 60).is_multiple_of(seconds))
         {
@@ -156,7 +156,7 @@ fn pipeline_settings(
     })
 }
 
-/// From when on a run trades: what comes before is warm-up. `Timestamp::MIN` where nothing is.
+/// Returns the time from which a run trades, after its warm-up; `Timestamp::MIN` without one.
 pub(super) fn trades_from(config: &Config, instrument: &Instrument) -> Timestamp {
     match config.data_handler.backtest_settings.first_trading_day {
         Some(day) => instrument.calendar.session_on_or_after(day).open,
@@ -164,10 +164,10 @@ pub(super) fn trades_from(config: &Config, instrument: &Instrument) -> Timestamp
     }
 }
 
-/// The indicators and matrices for a history.
+/// Returns the indicators and matrices for a history.
 ///
 /// # Errors
-/// If they are invalid. Without agents never for a loaded configuration.
+/// If their settings are invalid, which those of a loaded configuration without agents never are.
 fn feature_stage(
     config: &Config,
     matrices: &MatricesSettings,

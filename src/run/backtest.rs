@@ -28,7 +28,7 @@ use crate::strategy::Observer;
 /// The reason why a backtest did not run.
 #[derive(Debug, thiserror::Error)]
 pub enum BacktestError {
-    /// The configuration asks for what this version cannot do.
+    /// The configuration asks for something that this version does not do.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The instrument is not known.
@@ -55,7 +55,7 @@ pub enum BacktestError {
     /// A thread failed.
     #[error(transparent)]
     Thread(#[from] Failure),
-    /// More money than can be counted.
+    /// The account exceeded the range of money.
     #[error(
         "the account has been beyond 9.22 billion dollars, which is as much as it can count; trade fewer contracts, or correct the point_value, {0} dollars"
     )]
@@ -65,27 +65,26 @@ pub enum BacktestError {
 /// The progress of a backtest, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backtest {
-    /// The history is being imported or generated: how much of how much.
+    /// The history is being imported or generated: units done, and in all.
     Preparing(u64, u64),
-    /// The agents' encoders are run beforehand: on how many ticks of how many.
+    /// The agents' encoders are run beforehand: ticks done, and in all.
     Foreseeing(u64, u64),
-    /// Ticks are being replayed: how many of how many.
+    /// Ticks are being replayed: ticks done, and in all.
     Replaying(u64, u64),
 }
 
 /// The place to which a backtest writes while it runs.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<'a> {
-    /// Into the directory that is held for it: a history that must be prepared, refused rows of it,
-    /// and the journal.
+    /// The directory that is held for the run. A history that must be prepared, its refused rows,
+    /// and the journal go there.
     Run(&'a HeldDirectory),
-    /// Nowhere, but for a history that must be prepared: that is in a folder of its own inside this
-    /// one, removed with the run. No journal is kept.
+    /// No directory. Only a history that must be prepared is written, into a folder of its own
+    /// inside this one, which is removed with the run. No journal is kept.
     Scratch(&'a Path),
 }
 
-/// A history that is open, and the stages for it, with nobody who decides: to see what they make of
-/// the history.
+/// An open history and the stages for it, without a strategy that decides.
 pub struct Prepared {
     history: History,
     stages: Pipeline<Observer>,
@@ -112,23 +111,23 @@ impl Prepared {
         Ok(Prepared { history, stages })
     }
 
-    /// The history.
+    /// Returns the history.
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// Symbols of the contracts, by `Bar::contract`.
+    /// Returns the symbols of the contracts, by `Bar::contract`.
     pub fn contracts(&self) -> Vec<String> {
         let contracts = &self.history.file.description().contracts;
         contracts.iter().map(|contract| contract.symbol.clone()).collect()
     }
 
-    /// The stages, with features and matrices, and what they counted.
+    /// Returns the stages, with features, matrices and counts.
     pub fn stages(&self) -> &Pipeline<Observer> {
         &self.stages
     }
 
-    /// A sentence on everything that the stages left out of the history.
+    /// Returns a sentence on everything that the stages left out of the history.
     pub fn notes(&self) -> Vec<String> {
         let (from, ticks) = (self.stages.trades_from(), self.history.ticks());
         let warm_up = ticks.partition_point(|tick| tick.time < from);
@@ -156,12 +155,12 @@ impl Prepared {
 }
 
 /// Runs a backtest with the configured runner. `stop` ends it early, in order: positions are
-/// closed, and the record says so. `log` is told how the threads are placed and what became of each
+/// closed, and the record says so. `log` is told the places of the threads and the outcome of each
 /// request to the system.
 ///
 /// # Errors
-/// If the configuration or the history cannot be used, or the run fails. Nothing is written in any
-/// case but the journal, if there is one, and rows that the import of the history refused.
+/// If the configuration or the history cannot be used, or the run fails. Then nothing is left but
+/// the journal, if there is one, and the rows that the import of the history refused.
 pub fn run_backtest_in(
     place: Place<'_>,
     config: &Config,
@@ -231,8 +230,8 @@ fn open(
     })
 }
 
-/// Runs the encoders of agents on the whole history beforehand. Not for the pinned runner: threads
-/// that measure how long a decision takes make it whole.
+/// Runs the agents' encoders on the whole history beforehand, for the inline runner. The pinned
+/// runner measures the time of whole decisions.
 fn foresee_encoders(
     seat: &mut Seat,
     config: &Config,

@@ -1,5 +1,5 @@
-//! The history that a backtest replays, whatever it is given: a native tick file, a file of another
-//! format, or a synthetic market.
+//! The history that a backtest replays: a native tick file, a file of another format, or a
+//! synthetic market.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,16 +24,16 @@ use crate::whole_file::WorkingFolder;
 pub struct History {
     /// Its file; [`History::ticks`] are those to replay.
     pub file: TickFile,
-    /// After the last tick to replay.
+    /// Number of ticks to replay.
     end: usize,
     /// Its name, as the user would call it.
     pub name: String,
-    /// The files that were imported, in order; none for a native or a generated history.
+    /// The imported files, in order; empty for a native or a generated history.
     pub imported_from: Vec<PathBuf>,
     /// Notes on it for readers of the results, a sentence each.
     pub notes: Vec<String>,
-    /// Rows that the import refused, in a file that is there for as long as this is; none if all
-    /// were taken.
+    /// File of the rows that the import refused, which exists as long as this value; `None` if it
+    /// took all.
     pub rejects: Option<PathBuf>,
     /// Folder of an imported or generated history.
     folder: Option<WorkingFolder>,
@@ -51,7 +51,7 @@ pub struct Preparation {
 /// The reason why there is no history.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// The configuration names none.
+    /// The configuration names no history.
     #[error(
         "no history to replay: set `data_handler.backtest_settings.file_path`, or `synthetic` for a made-up market"
     )]
@@ -116,7 +116,7 @@ pub enum HistoryError {
         /// Value that was given.
         wanted: String,
     },
-    /// The columns cannot be read by.
+    /// The columns are invalid.
     #[error("`data_handler.backtest_settings.columns`: {0}")]
     Columns(#[from] LayoutError),
     /// The delimiter of columns is not one character.
@@ -158,7 +158,8 @@ impl History {
     /// Nothing else is written.
     ///
     /// # Errors
-    /// If there is none, it cannot be used, or `stop` is set while it is being prepared.
+    /// If the configuration names no history, it cannot be used, or `stop` is set while it is being
+    /// prepared.
     pub fn open(
         config: &Config,
         instrument: &Instrument,
@@ -203,23 +204,23 @@ impl History {
         Ok(history)
     }
 
-    /// The ticks to replay: those up to the end of the last trading day.
+    /// Returns the ticks to replay: those up to the end of the last trading day.
     pub fn ticks(&self) -> &[Tick] {
         &self.file.ticks()[..self.end]
     }
 
-    /// Returns whether it was imported or generated for this, and is not the file of the
-    /// configuration itself.
+    /// Returns whether the history was imported or generated for this run, and is not the
+    /// configuration's own file.
     pub fn is_prepared(&self) -> bool {
         self.folder.is_some()
     }
 
-    /// SHA-256, in hexadecimal, that names what the user gave: of the files that were imported, one
-    /// after the other, which it reads; of a native file or a generated market
-    /// [`TickFile::sha256`], which is known at once.
+    /// Returns the SHA-256, in hexadecimal, that identifies the user's input. For imported files it
+    /// is computed over one after the other, which takes time; for a native file or a generated
+    /// market it is [`TickFile::sha256`], which is known at once.
     ///
     /// # Errors
-    /// If a file cannot be read any more.
+    /// If a file can no longer be read.
     pub fn sha256(&self) -> Result<String, HistoryError> {
         if self.imported_from.is_empty() {
             return Ok(self.file.sha256().to_owned());
@@ -319,11 +320,11 @@ impl History {
 }
 
 /// Checks that every history bar of a file lies in one session and in one product bar. `import`
-/// sees to it; files of earlier versions and of other programs may hold others, whose close a
+/// ensures this. Files of earlier versions and of other programs may hold other bars, whose close a
 /// product bar would show before it is known.
 ///
 /// # Errors
-/// The first bar that lies in two.
+/// If a bar lies in two: the first of them.
 pub fn check_bars(file: &TickFile, name: &str, calendar: Calendar) -> Result<(), HistoryError> {
     let Some(seconds) = file.description().expanded_from_bars_of_seconds else { return Ok(()) };
     let length = i64::from(seconds) * Timestamp::SECOND;
@@ -390,11 +391,11 @@ fn import_notes(report: &ImportReport) -> Vec<String> {
     notes
 }
 
-/// Notes on the settings that say what an import has fixed in a native file, and that change
-/// nothing here.
+/// Returns notes on the settings that an import has fixed in a native file, and that change nothing
+/// here.
 ///
 /// # Errors
-/// If the file does not have the contract.
+/// If the file does not hold the contract.
 fn check_fixed(
     settings: &BacktestSettings,
     path: &Path,
@@ -454,7 +455,7 @@ fn may_mean(wanted: &str, held: &str, instrument: &str, at: Timestamp) -> bool {
     }
 }
 
-/// Opens a history that was just made, and takes its name away: whatever becomes of the program, no
+/// Opens a history that was just made and removes its name: even if the program is killed, no
 /// gigabytes are left.
 fn open_prepared(native: &Path) -> Result<TickFile, TickFileError> {
     let file = TickFile::open(native)?;

@@ -1,4 +1,4 @@
-//! The file of a run's journal: its header, how it begins, and what is wrong with one that is read.
+//! The file of a run's journal: its header, its creation, and its faults.
 
 use std::path::{Path, PathBuf};
 
@@ -43,8 +43,8 @@ pub struct JournalHeader {
     /// SHA-256 of the manifest of the agents' model set, if they decide.
     #[serde(default)]
     pub model_set: Option<String>,
-    /// `true` if the decision seat's answers are among the events; if not, it was called, and is
-    /// called again.
+    /// `true` if the strategy's answers are among the events. If not, the strategy was called in
+    /// order, and a replay calls it again.
     pub has_answers: bool,
 }
 
@@ -55,7 +55,7 @@ impl JournalHeader {
     /// # Errors
     /// If the file cannot be created, or something else than a journal has its name.
     pub fn begin(&self, path: &Path) -> Result<RunJournal, JournalError> {
-        // The creation that follows tells of a failure here.
+        // The creation that follows reports a failure here.
         let _ = path.parent().map(std::fs::create_dir_all);
         self.begin_after(path, || Ok(()))
     }
@@ -112,13 +112,13 @@ pub(super) fn begin_journal(
     header.begin_after(&held.path().join(JOURNAL), || held.begin().map_err(BacktestError::from))
 }
 
-/// A journal that does not hold what a run writes.
+/// The reason why a file is not the journal of a run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunJournalError {
-    /// The file is no whole journal up to its header.
+    /// The file is not a journal with a whole header.
     #[error(transparent)]
     File(#[from] JournalError),
-    /// The header is not what this version writes.
+    /// The header is not of this version.
     #[error(
         "{path}: the header is not that of a run's journal: {source}; it was written by another version"
     )]

@@ -1,6 +1,6 @@
-//! From a configuration to everything that a run leaves: [`run_backtest`] runs a history through
-//! the [`engine`](crate::engine), [`replay_journal`] a run's journal, and [`survey()`] tells what a
-//! run would meet.
+//! From a configuration to everything that a run leaves: [`run_backtest`] takes a history through
+//! the [`engine`](crate::engine), [`replay_journal`] takes a run's journal through it, and
+//! [`survey()`] shows what a run would find.
 
 mod assembly;
 mod backtest;

@@ -1,4 +1,4 @@
-//! Sentences on a run: what a reader must know of its data, and how it was decided and filled.
+//! Sentences on a run: on its data, its decisions and its fills.
 
 use super::recording::{BarCount, Input, Readiness, Recording};
 use crate::config::Config;
@@ -8,7 +8,7 @@ use crate::performance::DecidedBy;
 use crate::strategy::Strategy;
 use crate::strategy::StrategyKind;
 
-/// A sentence on everything that a reader must know of the data.
+/// Returns a sentence on everything that a reader must know of the data.
 pub(super) fn data_notes<S: Strategy, V: Venue>(
     config: &Config,
     input: &Input,
@@ -38,7 +38,7 @@ pub(super) fn data_notes<S: Strategy, V: Venue>(
     }
     notes.extend(count_notes(stages, ticks - input.warm_up_ticks));
     if input.decided_by.is_none() {
-        // Nobody looked at matrices.
+        // No strategy reads the matrices.
         return notes;
     }
     for (matrix, ready) in stages.features().matrices().iter().zip(&readiness.ready_from) {
@@ -74,7 +74,7 @@ pub(super) fn data_notes<S: Strategy, V: Venue>(
     notes
 }
 
-/// A sentence on everything that the stages left out of `ticks`.
+/// Returns a sentence on everything that the stages left out of `ticks`.
 pub(super) fn count_notes<S: Strategy, V: Venue>(
     stages: &Pipeline<S, V>,
     ticks: u64,

@@ -1,4 +1,4 @@
-//! One run, of any source and before any venue: its recording, and its record at the end.
+//! One run, from any source and before any venue: its recording, and its record at the end.
 
 use super::backtest::BacktestError;
 use super::history::History;
@@ -12,20 +12,20 @@ use crate::performance::{BOOTSTRAP_RESAMPLES, DecidedBy, InputDescription, RunRe
 use crate::source::native::TickFileDescription;
 use crate::strategy::{DecisionRecord, Reason, Strategy};
 
-/// Keeps what the stages make. It grows with trades and bars, not with ticks.
+/// The kept output of the stages. It grows with trades and bars, not with ticks.
 pub(super) struct Recording {
     trades: Vec<Trade>,
     equity: Vec<EquityPoint>,
     decisions: Vec<DecisionRecord>,
     pub(super) bars: Vec<BarCount>,
-    /// Bars that end by then are of the warm-up.
+    /// End of the warm-up. Bars that end by then belong to it.
     trades_from: Timestamp,
     decides_on: Timeframe,
-    /// Closes that a strategy which is no team of agents must see before it can decide.
+    /// Number of closes that a rule must see before it can decide.
     warm_up: u64,
-    /// Those of them that it has yet to see.
+    /// Number of closes that it has yet to see.
     unready: u64,
-    /// The first close at which it could.
+    /// The first close at which it could decide.
     decides_from: Option<Timestamp>,
 }
 
@@ -78,8 +78,8 @@ impl Recording {
         Recording::new(timeframes, stages.trades_from(), decides_on, warm_up)
     }
 
-    /// Creates the watch for a strategy that is asked on bars of `decides_on` and must first have
-    /// seen `warm_up` of them.
+    /// Creates the recording for a strategy that is asked on bars of `decides_on` and must first
+    /// have seen `warm_up` of them.
     pub(super) fn new(
         timeframes: &[Timeframe],
         trades_from: Timestamp,
@@ -103,7 +103,7 @@ impl Recording {
         }
     }
 
-    /// The first close at which a strategy that is no team of agents could decide something.
+    /// Returns the first close at which a rule could decide something.
     pub(super) fn decides_from(&self) -> Option<Timestamp> {
         self.decides_from
     }
@@ -200,19 +200,19 @@ impl<'a> Input<'a> {
 /// The stages of a run.
 pub(super) type Stages<V> = Pipeline<Box<dyn Strategy + Send>, V>;
 
-/// A source of events that was taken through the stages.
+/// The result of taking a source of events through the stages.
 pub(super) struct Taken<'a, V> {
     pub(super) stages: Stages<V>,
     pub(super) input: Input<'a>,
     pub(super) replay: Replay,
 }
 
-/// Carries out a run: `take` takes a source of events through the stages, with the runner of its
-/// choice, and everything that comes out is kept. Returns all that the run leaves, but for the
+/// Carries out a run: `take` brings a source of events and a runner that takes them through the
+/// stages, and everything that comes out is kept. Returns all that the run leaves except the
 /// input's hash.
 ///
 /// # Errors
-/// If `take` fails, or the account has been beyond what money holds.
+/// If `take` fails, or the account has exceeded the range of money.
 pub(super) fn run<'a, V: Venue>(
     config: &Config,
     instrument: &Instrument,
@@ -229,7 +229,7 @@ pub(super) fn run<'a, V: Venue>(
     Ok(record(config, instrument, &input, &stages, results, &readiness, replay))
 }
 
-/// Returns everything that a run leaves, but for the input's hash.
+/// Returns everything that a run leaves except the input's hash.
 fn record<V: Venue>(
     config: &Config,
     instrument: &Instrument,
@@ -308,7 +308,7 @@ fn describe(description: &TickFileDescription) -> InputDescription {
     }
 }
 
-/// Nanoseconds between two instants that lie in sessions.
+/// Returns the nanoseconds of sessions between two instants.
 fn open_time(calendar: Calendar, from: Timestamp, to: Timestamp) -> i64 {
     let (mut open, mut at) = (0, from);
     while at < to {

@@ -1,4 +1,4 @@
-//! A run again, from its journal.
+//! The replay of a run from its journal.
 
 use std::fmt;
 use std::path::Path;
@@ -27,7 +27,7 @@ use crate::strategy::{DecisionRecord, Strategy};
 /// The reason why a journal cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// It is no journal of a run.
+    /// The file is not the journal of a run.
     #[error(transparent)]
     Journal(#[from] RunJournalError),
     /// Its configuration does not load in this version.
@@ -53,7 +53,7 @@ pub enum ReplayError {
     /// Its configuration does not fit its input.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
-    /// The account has been beyond what money holds: the run itself was refused for it.
+    /// The account exceeded the range of money. The run itself was refused for that.
     #[error("{path}: {refusal}")]
     OutOfRange {
         /// The journal.
@@ -63,24 +63,23 @@ pub enum ReplayError {
     },
 }
 
-/// A journal's run, once more.
+/// A replayed run.
 #[derive(Debug)]
 pub struct Replayed {
     /// The run's record, as the run itself left it.
     pub record: RunRecord,
     /// The journal's end.
     pub end: End,
-    /// `true` if the journal holds everything that was done: its writer ended it, behind the end of
-    /// the run.
+    /// `true` if the journal holds every action: its writer ended it behind the end of the run.
     pub is_whole: bool,
     /// Version of the program that wrote it.
     pub version: String,
-    /// Actions that the journal holds and the replay did too, in the same order.
+    /// Number of actions that journal and replay have in common, in the same order.
     pub same_actions: u64,
     /// The first difference, if there is one.
     pub difference: Option<Difference>,
-    /// Questions to which the decision seat gives another answer than the journal holds. The
-    /// journal's counts.
+    /// Number of questions to which the strategy gives another answer than the journal, whose
+    /// answer counts.
     pub changed_answers: u64,
 }
 
@@ -89,7 +88,7 @@ pub struct Replayed {
 pub struct Difference {
     /// Actions before it, which are the same.
     pub after: u64,
-    /// The journal's, with the number of its event; `None` if it has no more.
+    /// The journal's action and the number of its event; `None` if it has no more.
     pub journal: Option<(u64, Action)>,
     /// The replay's.
     pub replay: Option<(u64, Action)>,
@@ -109,12 +108,12 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Takes a journal's events through the stages that its header describes, and compares what they do
-/// with what the journal says was done. A journal that was cut is replayed as far as it goes.
+/// Takes a journal's events through the stages that its header describes, and compares their
+/// actions with the journal's. A journal that was cut is replayed as far as it goes.
 ///
 /// # Errors
-/// If the file is no run's journal, this version does not know its records or its configuration, or
-/// the run's account has been beyond what money holds.
+/// If the file is not the journal of a run, this version does not know its records or its
+/// configuration, or the run's account exceeded the range of money.
 pub fn replay_journal(
     path: &Path,
     stop: &AtomicBool,
@@ -164,7 +163,7 @@ pub fn replay_journal(
     Ok(Replayed { record, end, is_whole, version, same_actions, difference, changed_answers })
 }
 
-/// Sets up what decided in the run: its networks must be those of the journal.
+/// Sets up the run's strategy, whose networks must be those of the journal.
 fn seat_of(
     header: &JournalHeader,
     config: &Config,
@@ -189,8 +188,8 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Takes the events until `stop` is set. A run that has no end is shut down, which is not
-    /// compared.
+    /// Takes the events until `stop` is set. A run without an end is shut down; the actions of that
+    /// are not compared.
     fn take<S: Strategy, V: Venue, K: Sink>(
         &self,
         stages: Pipeline<S, V>,
@@ -238,7 +237,7 @@ struct EventCounts {
     warm_up_ticks: u64,
     first_tick: Option<Timestamp>,
     last_tick: Option<Timestamp>,
-    /// Answers that the decision seat gives otherwise.
+    /// Answers that the strategy gives differently.
     changed_answers: u64,
     /// Reason why the run ended, if the journal has it.
     end: Option<ExitReason>,
@@ -275,12 +274,12 @@ impl EventCounts {
 
 /// The content of a journal without its events.
 struct Content {
-    /// Those of the events that it holds, in order.
+    /// Actions of the journal's events, in order.
     actions: Vec<(u64, Action)>,
     events: u64,
     end: End,
-    /// `true` if everything that was done is there: actions are written after the last event, which
-    /// ends the run.
+    /// `true` if every action is there: actions are written after the last event, which ends the
+    /// run.
     is_whole: bool,
 }
 
@@ -333,19 +332,19 @@ impl Content {
     }
 }
 
-/// Features and the decision seat, asked again; where the journal holds the answers, theirs are
-/// only compared.
+/// Features and strategy, which are asked again. Where the journal holds the answers, those of the
+/// strategy are only compared.
 struct Repeated<S> {
     deciding: Deciding<S>,
     answers_come: bool,
 }
 
 impl<S: Strategy> Repeated<S> {
-    /// Returns whether the seat gives the journal's answer.
+    /// Returns whether the strategy gives the journal's answer.
     fn agrees(&mut self, answer: &Answer) -> bool {
         while let Some(given) = self.deciding.take_answer() {
             if given.question.number == answer.question.number {
-                // A seat that was too slow then may not be now.
+                // A strategy that was too slow then may be fast enough now.
                 return answer.is_overdue || given == *answer;
             }
         }
@@ -383,10 +382,10 @@ impl<S: Strategy> Downstream for Repeated<S> {
     }
 }
 
-/// Tells another sink, and compares actions with those of a journal.
+/// A sink that compares actions with those of a journal before another sink.
 struct Comparing<'a, K> {
     sink: K,
-    /// Events so far; the last of them is the one that an action belongs to.
+    /// Events so far. An action belongs to the last of them.
     events: u64,
     expected: std::slice::Iter<'a, (u64, Action)>,
     is_complete: bool,

@@ -1,4 +1,4 @@
-//! Which runner takes a history through the stages, and how.
+//! The configured runner of a history.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ const QUEUE_SLOTS: usize = 8192;
 /// Without a pace, one tick in this many has its latency taken.
 const SAMPLE_EVERY: u32 = 64;
 
-/// Takes the ticks through the stages.
+/// The runner that takes the ticks through the stages.
 pub(super) enum Runner {
     /// One thread.
     Inline,
-    /// Threads around a ring, with what the report says of its threads and its pace.
+    /// Threads around a ring, with the report's sentences on threads and pace.
     Pinned(PinnedSettings, Vec<String>),
 }
 
@@ -55,9 +55,9 @@ impl Runner {
         plan(machine, &requests).map(Some)
     }
 
-    /// The runner of [`Runner::plan`]: the inline one where the machine is too small for threads.
-    /// `log` is told how the threads are placed, or why there are none. Memory is locked, if that
-    /// is configured.
+    /// Returns the runner of [`Runner::plan`]: the inline one if the machine is too small for
+    /// threads. `log` is told the places of the threads, or the reason for running inline. Memory
+    /// is locked if that is configured.
     pub(super) fn of(plan: Option<Plan>, config: &Config, log: &dyn Fn(&str)) -> Runner {
         let pipeline = &config.pipeline;
         match plan {
@@ -101,13 +101,13 @@ impl Runner {
         }
     }
 
-    /// Returns whether the decision seat's answers are events of their own.
+    /// Returns whether the strategy's answers are events of their own.
     pub(super) fn has_answers(&self) -> bool {
         matches!(self, Runner::Pinned(settings, _) if settings.layout != ThreadLayout::Fused)
     }
 }
 
-/// A history as the configuration wants it replayed.
+/// A history at the configured pace.
 pub(super) enum HistoryFeed<'a> {
     Unpaced(Recorded<'a>),
     Paced(Box<Paced<'a>>),
@@ -141,7 +141,7 @@ impl Feed for HistoryFeed<'_> {
     }
 }
 
-/// A pinned run in the words of the inline runner.
+/// Returns a pinned run in the terms of the inline runner.
 pub(super) fn outcome<S, V>(run: PinnedRun<S, V>, facts: Vec<String>) -> (Pipeline<S, V>, Replay) {
     let PinnedRun { pipeline, ticks, elapsed, interrupted, mut latency, waits } = run;
     latency.facts.extend(facts);
@@ -151,7 +151,7 @@ pub(super) fn outcome<S, V>(run: PinnedRun<S, V>, facts: Vec<String>) -> (Pipeli
     (pipeline, Replay { ticks, elapsed, picoseconds_per_tick, interrupted, latency })
 }
 
-/// A sentence on every queue that was full.
+/// Returns a sentence on every queue that was full.
 fn wait_facts(waits: &Waits) -> Vec<String> {
     let Waits { ring, answers, results, journal, features, decision, unasked, replaced_quotes } =
         *waits;

@@ -1,4 +1,4 @@
-//! A survey: what a run would see of its history, without decisions.
+//! A survey of what a run would find in its history, without decisions.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -72,11 +72,11 @@ pub struct ContractSpan {
 }
 
 /// Opens, imports or generates the history as a run does, takes it through bars and features, and
-/// says what was seen. Whatever is written for it lies in a folder of its own inside `working` and
-/// is gone at the end.
+/// returns what was found. All files that this needs lie in a folder of its own inside `working`,
+/// which is removed at the end.
 ///
 /// # Errors
-/// As [`super::run_backtest`], but for what only deciding can meet.
+/// As [`super::run_backtest`], except those that only decisions can cause.
 pub fn survey(
     config: &Config,
     working: &Path,
@@ -145,7 +145,7 @@ pub fn survey(
     })
 }
 
-/// The sessions that have ticks, in order.
+/// Returns the sessions that have ticks, in order.
 fn sessions(calendar: Calendar, ticks: &[Tick]) -> Vec<Session> {
     let mut sessions: Vec<Session> = Vec::new();
     let mut next = Session::NEVER;
@@ -178,7 +178,7 @@ fn missing(calendar: Calendar, sessions: &[Session]) -> Vec<Missing> {
     missing
 }
 
-/// Each contract with the times of its first and last tick, in the order in which they first come.
+/// Returns each contract with the times of its first and last tick, in the order of first ticks.
 fn contracts(ticks: &[Tick]) -> Vec<(u16, Timestamp, Timestamp)> {
     let mut spans: Vec<(u16, Timestamp, Timestamp)> = Vec::new();
     for tick in ticks {
@@ -193,7 +193,7 @@ fn contracts(ticks: &[Tick]) -> Vec<(u16, Timestamp, Timestamp)> {
     spans
 }
 
-/// Looks for the first close at which every matrix is whole and somebody may trade.
+/// A sink that looks for the first close at which every matrix is whole and a strategy may trade.
 struct Surveying<K> {
     sink: K,
     trades_from: Timestamp,

@@ -15,24 +15,24 @@ use crate::latency::Span;
 use crate::market::{Bar, Price, Tick, Timeframe};
 use crate::strategy::{DecisionRecord, Observation};
 
-/// To the decision seat.
+/// A message to the strategy's thread.
 #[derive(Clone, Copy)]
 #[expect(clippy::large_enum_variant, reason = "every place of the queue is made beforehand")]
 pub(super) enum DecisionMessage {
     /// Features at the close of a bar.
     Observation(Observation),
-    /// A question at the close of this bar, which closed at this stamp?
+    /// A question at the close of this bar, which closed at this stamp.
     Question(Bar, Question, Account, u64),
-    /// The series does not go on from the last bar.
+    /// The series does not continue from the last bar.
     Restart,
 }
 
-/// A message to the sequencer about questions, so that it waits for their answers where it must.
+/// A message to the sequencer about questions, whose answers it may have to wait for.
 #[derive(Clone, Copy)]
 pub(super) enum Notice {
-    /// This was asked.
+    /// A question was asked.
     Asked(Question),
-    /// The event of this number is done, and so is all that it asks.
+    /// The event with this number is done, and so are its questions.
     Done(u64),
 }
 
@@ -40,21 +40,21 @@ pub(super) enum Notice {
 pub(super) struct Features {
     pub(super) stage: FeatureStage,
     pub(super) decision: Outlet<DecisionMessage>,
-    /// `true` if a question waits for room. Live it does not: a decision that cannot be asked for
-    /// is none, and orders go on.
+    /// `true` if a question waits for room. Live it does not: without room there is no decision,
+    /// and orders continue.
     pub(super) waits: bool,
-    /// `true` if the seat has not heard yet that the series restarts, because there was no room.
+    /// `true` while the strategy has yet to hear of a restart, for which there was no room.
     pub(super) owes_restart: bool,
-    /// `true` if the seat wants to be told of features.
+    /// `true` if the strategy wants features.
     pub(super) observes: bool,
-    /// Time of the last close on which the strategy is asked.
+    /// Stamp of the last close of a bar on which the strategy is asked.
     pub(super) closed: u64,
     pub(super) decides_on: Timeframe,
     pub(super) clock: quanta::Clock,
 }
 
 impl Features {
-    /// Takes a bar that closed at the stamp `closed`; says whether it made a row.
+    /// Takes a bar that closed at the stamp `closed`. Returns whether it made a row.
     fn take_bar(&mut self, bar: &Bar, closed: u64) -> bool {
         if bar.timeframe == self.decides_on {
             self.closed = closed;
@@ -65,7 +65,7 @@ impl Features {
             if self.waits {
                 self.decision.send(message);
             } else {
-                // A row that is missing shows in the numbers of those that follow.
+                // A missing row shows in the numbers of those that follow.
                 self.decision.offer(message);
             }
         }
@@ -91,7 +91,7 @@ impl Downstream for Features {
         if self.waits {
             return self.decision.send(message);
         }
-        // No question of the new series before its beginning is known.
+        // The strategy must know of the new series before its first question.
         self.owes_restart = self.owes_restart && !self.decision.try_send(DecisionMessage::Restart);
         if self.owes_restart {
             self.decision.dropped += 1;
@@ -114,18 +114,18 @@ impl Downstream for Features {
     }
 }
 
-/// To the features' thread.
+/// A message to the features' thread.
 #[derive(Clone, Copy)]
 pub(super) enum FeatureMessage {
-    /// The open bar took it.
+    /// A trade that the open bar took.
     Trade(Tick),
-    /// It closed, at this stamp.
+    /// A bar that closed at this stamp.
     Bar(Bar, u64),
-    /// A decision is asked for.
+    /// A question.
     Question(Bar, Question, Account),
-    /// The series continues in another contract: the last old price, the first new one.
+    /// The series continues in another contract: its last old price and its first new one.
     ContractChange(Price, Price),
-    /// The series does not go on from the last bar.
+    /// The series does not continue from the last bar.
     Restart(Break),
 }
 
@@ -182,24 +182,24 @@ impl Features {
         }
     }
 
-    /// The stage; the queue to the decision seat ends.
+    /// Returns the stage. The queue to the strategy ends.
     pub(super) fn into_stage(self) -> FeatureStage {
         self.stage
     }
 
-    /// Returns how often the strategy's queue was full, and the number of questions not asked for
-    /// that.
+    /// Returns how often the strategy's queue was full, and the number of questions that were
+    /// therefore not asked.
     pub(super) fn waits(&self) -> (Full, u64) {
         (self.decision.full, self.decision.dropped)
     }
 }
 
-/// Any of them, with notices to the sequencer of what is asked.
+/// The stages behind the bars, with notices to the sequencer of what is asked.
 pub(super) struct Noticed<D> {
     pub(super) downstream: D,
-    /// `None` where nobody waits for an answer.
+    /// `None` where no thread waits for an answer.
     pub(super) notices: Option<Outlet<Notice>>,
-    /// Records of a strategy on a thread of its own; each comes before its answer.
+    /// Records of a strategy on a thread of its own. Each comes before its answer.
     pub(super) records: Option<Consumer<DecisionRecord>>,
 }
 

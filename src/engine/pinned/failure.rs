@@ -11,9 +11,9 @@ use crate::machine::Role;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {thread} thread failed{}: {reason}", place(*.event))]
 pub struct Failure {
-    /// Which thread.
+    /// The thread.
     pub thread: Role,
-    /// At which event of the total order, counted from 0, if it was at one.
+    /// Number of the event in the total order, from 0; `None` if it failed at no event.
     pub event: Option<u64>,
     /// Cause.
     pub reason: String,
@@ -37,31 +37,31 @@ impl Failures {
         self.has_failed.load(Ordering::Relaxed)
     }
 
-    /// Keeps the failure, if it is the first. The threads stop; nobody waits for this lock on the
-    /// way to an order.
+    /// Keeps the failure if it is the first. The threads then stop; none of them waits for this
+    /// lock on the way to an order.
     pub(super) fn add(&self, failure: Failure) {
         let mut first = self.first.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         first.get_or_insert(failure);
         self.has_failed.store(true, Ordering::Release);
     }
 
-    /// Calls `work` as [`without_unwinding`] does; says whether it came through, and else keeps the
+    /// Calls `work` as [`without_unwinding`] does. Returns whether it finished; otherwise keeps the
     /// panic as a failure of `thread` at no event.
     pub(super) fn catch(&self, thread: Role, work: impl FnOnce()) -> bool {
         let done = without_unwinding(work);
         done.map_err(|reason| self.add(Failure { thread, event: None, reason })).is_ok()
     }
 
-    /// The first failure.
+    /// Returns the first failure.
     pub(super) fn into_first(self) -> Option<Failure> {
         self.first.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-/// Calls `work` so that no panic leaves it: nothing may unwind across the ring. Gives the panic's
-/// message.
+/// Calls `work` so that no panic leaves it, because nothing may unwind across the ring. Returns the
+/// panic's message as an error.
 pub(super) fn without_unwinding(work: impl FnOnce()) -> Result<(), String> {
-    // What a panic leaves half done is never used again: the thread that failed only drains its
+    // State that a panic left half done is never used again: the failed thread only drains its
     // queues.
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message(&*panic))
 }

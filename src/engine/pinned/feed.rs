@@ -21,18 +21,18 @@ pub enum Polled {
 
 /// A source of events. It is called on the sequencer's thread.
 pub trait Feed: Send {
-    /// The next event, if there is one.
+    /// Returns the next event, if one is there.
     fn poll(&mut self) -> Polled;
 }
 
-/// Ticks as fast as they are taken.
+/// A feed of ticks as fast as they are taken.
 #[derive(Clone, Debug)]
 pub struct Recorded<'a> {
     ticks: std::slice::Iter<'a, Tick>,
 }
 
 impl<'a> Recorded<'a> {
-    /// A feed of `ticks`.
+    /// Creates a feed of `ticks`.
     pub fn new(ticks: &'a [Tick]) -> Recorded<'a> {
         Recorded { ticks: ticks.iter() }
     }
@@ -48,15 +48,15 @@ impl Feed for Recorded<'_> {
 /// The pace at which ticks are replayed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// As they were recorded, faster by a factor (> 0); silences take `longest_pause` nanoseconds
-    /// (> 0) of wall time at most.
+    /// As recorded, faster by a factor (> 0). A silence takes at most `longest_pause` nanoseconds
+    /// (> 0) of wall time.
     Recorded {
         /// 1 is as recorded.
         speed: f64,
         /// Nanoseconds of wall time.
         longest_pause: u64,
     },
-    /// So many ticks in one millisecond, evenly, and then none for a while.
+    /// A number of ticks in one millisecond, evenly, and then none for a while.
     Bursts {
         /// Ticks in the millisecond (≥ 1).
         ticks: u32,
@@ -65,7 +65,8 @@ pub enum Pace {
     },
 }
 
-/// Ticks at a pace: each is due at an instant that does not depend on what became of those before.
+/// A feed of ticks at a pace. The instant at which a tick is due does not depend on the ticks
+/// before it.
 pub struct Paced<'a> {
     ticks: std::slice::Iter<'a, Tick>,
     pace: Pace,
@@ -80,14 +81,14 @@ pub struct Paced<'a> {
 }
 
 impl<'a> Paced<'a> {
-    /// A feed of `ticks` at `pace`.
+    /// Creates a feed of `ticks` at `pace`.
     pub fn new(ticks: &'a [Tick], pace: Pace, clock: Clock) -> Paced<'a> {
         let last_time = ticks.first().map_or(Timestamp::MIN, |tick| tick.time);
         let (ticks, due) = (ticks.iter(), 0);
         Paced { ticks, pace, clock, start: None, due, next: None, last_time, sent: 0 }
     }
 
-    /// Nanoseconds from the last tick's instant to that of the tick at `time`.
+    /// Returns the nanoseconds from the last tick's instant to that of the tick at `time`.
     fn pause(&self, time: Timestamp) -> u64 {
         match self.pace {
             Pace::Recorded { speed, longest_pause } => {
@@ -123,7 +124,7 @@ impl Feed for Paced<'_> {
         match self.next {
             Some(tick) if elapsed >= self.due => {
                 self.next = None;
-                // Late by so much; the stamp goes back by the same, in the raw unit.
+                // The tick is late by this much. Its stamp is moved back as far, in the raw unit.
                 let late = elapsed - self.due;
                 let raw_late = match elapsed {
                     0 => 0,

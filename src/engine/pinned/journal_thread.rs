@@ -1,4 +1,4 @@
-//! The thread that keeps everything that happened.
+//! The thread that writes the journal.
 
 use disruptor::Polling;
 use rtrb::Consumer;
@@ -10,8 +10,8 @@ use crate::engine::run_journal::RunJournal;
 use crate::machine::{Role, Wait, Waiter};
 
 /// Writes every event and every action until there are no more, then ends the file. It reads the
-/// ring beside the stages, so an action may be written before the event that caused it or a while
-/// after; it carries the event's number.
+/// ring beside the stages, so an action may be written before its event or some time after. It
+/// carries the event's number.
 pub(super) fn run(
     mut journal: RunJournal,
     mut ring: Reader,
@@ -23,12 +23,12 @@ pub(super) fn run(
     let mut has_failed = false;
     let mut number = 0;
     loop {
-        // Asked before looking, so that what was written last is seen.
+        // Asked before looking, so that the last actions are seen.
         let are_last_actions = actions.is_abandoned();
         let mut found = false;
         let mut is_last_event = false;
         let mut written = Ok(());
-        // Once it has failed it keeps taking everything: nobody may wait for it.
+        // After a failure it keeps taking everything, since no other thread may wait for it.
         let done = without_unwinding(|| {
             match ring.take(BATCH as u64) {
                 Ok(mut slots) => {

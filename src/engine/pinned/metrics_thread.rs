@@ -13,7 +13,7 @@ use crate::machine::{Role, Wait, Waiter};
 /// Length of an interval of the latency log.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Tells `sink` every result and counts every time, until nobody writes any more.
+/// Gives `sink` every result and counts every time, until all writers have ended.
 pub(super) fn run(
     mut results: Consumer<Output<'static>>,
     mut times: Vec<Consumer<Sample>>,
@@ -27,11 +27,11 @@ pub(super) fn run(
     let mut waiter = Waiter::new(wait);
     let mut has_failed = false;
     loop {
-        // Asked before looking, so that what was written last is seen.
+        // Asked before looking, so that the last results are seen.
         let is_last = results.is_abandoned() && times.iter().all(Consumer::is_abandoned);
         let mut found = false;
         let elapsed = start.elapsed();
-        // Once it has failed it keeps taking everything: nobody may wait for it.
+        // After a failure it keeps taking everything, since no other thread may wait for it.
         let came_through = failures.catch(Role::Metrics, || {
             while let Ok(output) = results.pop() {
                 found = true;

@@ -52,12 +52,12 @@ use crate::strategy::Strategy;
 use failure::Failures;
 use threads::Threads;
 
-/// Takes everything that the feed has through the stages. `stop` ends it in order; `progress` is
+/// Takes everything from the feed through the stages. `stop` ends the run in order. `progress` is
 /// told the number of ticks.
 ///
 /// # Errors
-/// If a thread cannot be started or fails. The other threads have then ended in order: what was
-/// published is in the journal, and what was done is told to the results.
+/// If a thread cannot be started or fails. The other threads have then ended in order: every
+/// published event is in the journal, and the results have been told of every action.
 pub fn run<S, V, F, K, N>(
     pipeline: Pipeline<S, V>,
     wiring: Wiring<'_, F, K, N>,

@@ -8,8 +8,8 @@ use super::failure::Failures;
 use super::ring::Full;
 use crate::machine::{Role, Wait, Waiter};
 
-/// A queue for `most` messages at once. Every place is written once, with `any` message, so that
-/// its memory is there.
+/// Creates a queue for `most` messages at once. Every place is written once, with the message
+/// `any`, so that its memory is resident.
 pub(super) fn queue<T: Copy>(most: usize, wait: Wait, any: T) -> (Outlet<T>, Consumer<T>) {
     let (mut producer, mut consumer) = RingBuffer::new(most);
     while producer.push(any).is_ok() {}
@@ -28,7 +28,7 @@ pub(super) struct Outlet<T> {
 }
 
 impl<T> Outlet<T> {
-    /// Sends, waiting while there is no room. A reader that is gone misses it.
+    /// Sends, waiting while there is no room. A reader that has ended misses the message.
     #[inline]
     pub(super) fn send(&mut self, message: T) {
         if let Err(PushError::Full(message)) = self.producer.push(message) {
@@ -36,13 +36,13 @@ impl<T> Outlet<T> {
         }
     }
 
-    /// Sends if there is room; says whether there was.
+    /// Sends if there is room. Returns whether there was.
     #[inline]
     pub(super) fn try_send(&mut self, message: T) -> bool {
         self.producer.push(message).is_ok()
     }
 
-    /// Sends if there is room, or else counts what is given up.
+    /// Sends if there is room; otherwise counts the message as dropped.
     #[inline]
     pub(super) fn offer(&mut self, message: T) {
         self.dropped += u64::from(!self.try_send(message));
@@ -64,8 +64,8 @@ impl<T> Outlet<T> {
     }
 }
 
-/// Calls `work` on every message until nobody writes any more. After a panic it goes on reading, so
-/// that no writer waits for it, and works no more.
+/// Calls `work` on every message until all writers have ended. After a panic it keeps reading, so
+/// that no writer waits, and works no more.
 pub(super) fn serve<T>(
     thread: Role,
     mut inbox: Consumer<T>,
@@ -76,7 +76,7 @@ pub(super) fn serve<T>(
     let mut waiter = Waiter::new(wait);
     let mut has_failed = false;
     loop {
-        // Asked before looking, so that what was written last is seen.
+        // Asked before looking, so that the last messages are seen.
         let is_last = inbox.is_abandoned();
         let mut found = false;
         while let Ok(message) = inbox.pop() {

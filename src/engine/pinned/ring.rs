@@ -1,10 +1,10 @@
-//! The ring of preallocated slots, and how it is written to.
+//! The ring of preallocated slots, and its writer and readers.
 //!
-//! One thread writes, two read. The `disruptor` crate is used by the part of it that cannot hang:
-//! `try_batch_publish` (its `publish` spins for ever on a full ring, its `batch_publish` on a batch
-//! longer than the ring, and a multi-producer's ring stops for good when a writer panics) and
-//! pollers on our own threads (a handler on one of its threads that panics takes its thread down
-//! without a word).
+//! One thread writes, two read. Only the part of the `disruptor` crate that cannot hang is used:
+//! `try_batch_publish` and pollers on our own threads. Its `publish` spins for ever on a full ring,
+//! its `batch_publish` on a batch longer than the ring. A ring with several producers stops for
+//! good when a writer panics, and a handler on one of the crate's threads that panics takes its
+//! thread down silently.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,8 @@ use crate::engine::message::Event;
 use crate::machine::{Wait, Waiter};
 use crate::market::Timestamp;
 
-/// Events that are written, or taken, at once: so many are visible to the next thread together.
+/// The most events that are written, or taken, at once. They become visible to the next thread
+/// together.
 pub const BATCH: usize = 64;
 
 /// One place of the ring. The event's first bytes and the stamps share a cache line, which is all
@@ -25,19 +26,19 @@ pub const BATCH: usize = 64;
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub struct Slot {
-    /// Time at which the event was due, or else written, in the raw unit of the clock; 0 if not
-    /// taken.
+    /// Time at which the event was due, or else written, in the raw unit of the clock; 0 if no time
+    /// was taken.
     pub stamp: u64,
-    /// `true` if its latency counts; bars are stamped though no sample is taken.
+    /// `true` if its latency counts. Events that may close a bar are stamped without being sampled.
     pub is_sampled: bool,
-    /// `true` if it may close a bar, so that the sequencer must hear whether anything was asked.
+    /// `true` if it may close a bar, so that the sequencer must hear whether a question was asked.
     pub may_close: bool,
     /// The event.
     pub event: Event,
 }
 
 impl Slot {
-    /// Nothing that happened.
+    /// A slot without meaning.
     pub const EMPTY: Slot =
         Slot { stamp: 0, is_sampled: false, may_close: false, event: Event::Timer(Timestamp::MIN) };
 
@@ -45,7 +46,7 @@ impl Slot {
     fn fill(&mut self, slot: &Slot) {
         (self.stamp, self.is_sampled, self.may_close) =
             (slot.stamp, slot.is_sampled, slot.may_close);
-        // A tick is a third of the largest event: only its bytes are to travel.
+        // A tick is a third of the largest event: only its bytes are copied.
         match &slot.event {
             Event::Tick(tick) => self.event = Event::Tick(*tick),
             event => self.event = *event,
@@ -56,11 +57,11 @@ impl Slot {
 /// One reader's end.
 pub type Reader = EventPoller<Slot, SingleProducerBarrier>;
 
-/// A ring of `slots`, a power of two, all of them written once so that their memory is there; a
-/// second reader if there is a journal. Each reader must be polled until it says that the ring is
-/// shut down, or the ring fills for ever.
+/// Creates a ring of `slots`, a power of two, with a second reader if there is a journal. Each slot
+/// is written once, so that its memory is resident. Each reader must be polled until it says that
+/// the ring is shut down, or the ring fills for ever.
 pub fn ring(slots: usize, wait: Wait, with_journal: bool) -> (Publisher, Reader, Option<Reader>) {
-    // The strategy is for the crate's own threads, of which there are none.
+    // The strategy is for the crate's own threads, which are not used.
     let builder = build_single_producer(slots, || Slot::EMPTY, BusySpin).with_multi_consumer();
     let (stages, builder) = builder.new_event_poller();
     let (journal, ring) = if with_journal {
@@ -130,7 +131,7 @@ mod tests {
         (0..count).map(|stamp| Slot { stamp: stamp as u64, ..Slot::EMPTY }).collect()
     }
 
-    /// Takes what `reader` finds now.
+    /// Takes the events that `reader` finds now.
     fn take(reader: &mut Reader, into: &mut Vec<u64>) {
         if let Ok(mut slots) = reader.take(BATCH as u64) {
             into.extend((&mut slots).map(|slot| slot.stamp));
@@ -168,7 +169,7 @@ mod tests {
         drop(journal);
         assert!(publisher.try_publish(&slots(2)));
         take(&mut reader, &mut Vec::new());
-        // So no thread may end before the ring is shut down, whatever becomes of its work.
+        // So no thread may end before the ring is shut down, not even after a failure.
         assert!(!publisher.try_publish(&slots(1)));
     }
 }

@@ -1,4 +1,4 @@
-//! The one thread that says in which order things happened.
+//! The one thread that puts events in order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::execution::ExitReason;
 use crate::machine::{Role, Wait, Waiter};
 use crate::market::{Tick, TickFlags, Timeframe, Timestamp};
 
-/// Puts feed, timers, broker reports and answers into one order.
+/// The sequencer, which puts feed, timers, broker reports and answers into one order.
 ///
 /// In a simulation an answer stands right before the first event at or after its time, and the
-/// sequencer waits for it there: so the order, and with it every result, is the same however fast
-/// the decision seat is. Live it stands where it arrived.
+/// sequencer waits for it there. So the order, and with it every result, does not depend on the
+/// speed of the strategy. Live, an answer stands where it arrived.
 pub(super) struct Sequencer<'a, F> {
     pub(super) feed: F,
     pub(super) ring: Publisher,
@@ -32,7 +32,7 @@ pub(super) struct Sequencer<'a, F> {
     /// newer ones.
     pub(super) is_live: bool,
     pub(super) clock: Clock,
-    /// Of so many events one is stamped; all that come with a stamp of their own are.
+    /// One of this many events is stamped, and every event that comes with a stamp of its own.
     pub(super) sample_every: u32,
     pub(super) wait: Wait,
     pub(super) stop: &'a AtomicBool,
@@ -48,9 +48,9 @@ pub(super) struct Sequenced {
     pub(super) interrupted: bool,
     /// Waiting for room in the ring.
     pub(super) full: Full,
-    /// Waiting for answers and for what was asked.
+    /// Waiting for answers and for questions.
     pub(super) answers: Full,
-    /// Quotes that newer ones took the place of, because the ring was full.
+    /// Quotes that gave way to newer ones because the ring was full.
     pub(super) replaced_quotes: u64,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Seat {
     pub(super) timing: DecisionTiming,
     pub(super) notices: Consumer<Notice>,
     pub(super) answers: Consumer<Answer>,
-    /// Answers that are here and not published.
+    /// Answers that have arrived and are not published.
     pub(super) arrived: VecDeque<Answer>,
     /// Due time of each open question, in order.
     pub(super) open: VecDeque<(u64, Timestamp)>,
@@ -70,9 +70,9 @@ pub(super) struct Seat {
 /// A condition that must hold before an event can be published.
 enum Missing {
     Nothing,
-    /// The stages have not said yet what they asked.
+    /// The stages have not yet said what they asked.
     Notice,
-    /// The seat has not answered yet.
+    /// The strategy has not yet answered.
     Answer,
 }
 
@@ -88,7 +88,7 @@ impl Seat {
         Seat { timing, notices, answers, arrived, open, unconfirmed }
     }
 
-    /// Takes in what the other threads say, so that they never wait for us.
+    /// Takes the messages of the other threads, which then never wait for this one.
     fn listen(&mut self) {
         while let Ok(notice) = self.notices.pop() {
             match notice {
@@ -123,8 +123,8 @@ impl Seat {
 }
 
 impl<F: Feed> Sequencer<'_, F> {
-    /// Publishes everything that the feed has, then the end. If the feed fails, what it gave before
-    /// is published.
+    /// Publishes everything that the feed has, then the end. If the feed fails, its earlier events
+    /// are published.
     pub(super) fn run(mut self) -> Sequenced {
         let mut done = Sequenced::default();
         let mut batch = Batch { slots: [Slot::EMPTY; BATCH], length: 0, first: 0, quote: None };
@@ -185,7 +185,7 @@ impl<F: Feed> Sequencer<'_, F> {
             match event {
                 Event::Tick(_) => done.ticks += 1,
                 Event::Quote(_) if live => {
-                    // Live, an older quote is worth nothing once there is a newer one.
+                    // Live, an older quote is worthless once there is a newer one.
                     done.replaced_quotes += u64::from(batch.quote.is_some());
                     batch.quote = Some(slot);
                     self.offer_quote(batch);
@@ -201,7 +201,7 @@ impl<F: Feed> Sequencer<'_, F> {
                 seat.unconfirmed.push_back((batch.next(), due));
             }
             batch.push(slot);
-            // What has its own instant is not kept back for company.
+            // An event with an instant of its own is not kept back for a batch.
             if batch.length == BATCH || due.is_some() || live {
                 self.flush(batch);
                 self.ticks.store(done.ticks, Ordering::Relaxed);
@@ -212,7 +212,7 @@ impl<F: Feed> Sequencer<'_, F> {
         }
     }
 
-    /// Publishes what was kept back, and waits a little, while the feed has nothing.
+    /// Publishes what was kept back and waits a little: the feed has nothing.
     fn idle(&mut self, batch: &mut Batch, waiter: &mut Waiter) {
         self.flush(batch);
         self.offer_quote(batch);
@@ -248,8 +248,8 @@ impl<F: Feed> Sequencer<'_, F> {
         }
     }
 
-    /// Publishes the answers that are due by `time`, waiting for them; gives false if the run is to
-    /// stop before they are there.
+    /// Publishes the answers that are due by `time`, waiting for them. Returns `false` if the run
+    /// must stop before they are there.
     fn await_answers(&mut self, time: Timestamp, batch: &mut Batch, waited: &mut Full) -> bool {
         let is_missing = |seat: &Option<Seat>| {
             seat.as_ref().is_some_and(|seat| !matches!(seat.missing(time), Missing::Nothing))
@@ -281,7 +281,7 @@ impl<F: Feed> Sequencer<'_, F> {
         true
     }
 
-    /// Publishes what has arrived from the decision seat, whenever it is.
+    /// Publishes the answers that have arrived, without waiting.
     fn publish_arrived(&mut self, batch: &mut Batch) {
         while let Some(seat) = &mut self.seat {
             seat.listen();
@@ -298,12 +298,12 @@ struct Batch {
     length: usize,
     /// Number of the first of them in the total order.
     first: u64,
-    /// A quote that found no room: it goes before whatever comes next, or gives way to a newer one.
+    /// A quote that found no room. It goes before the next event, or gives way to a newer quote.
     quote: Option<Slot>,
 }
 
 impl Batch {
-    /// Number of the event that is pushed next.
+    /// Returns the number of the event that is pushed next.
     fn next(&self) -> u64 {
         self.first + self.length as u64
     }
@@ -318,19 +318,20 @@ impl Batch {
     }
 }
 
-/// Tells which events may close a bar of the decision seat.
+/// The times at which an event may close a bar of the strategy.
 struct Boundaries {
     /// The latest time so far.
     time: Timestamp,
-    /// Such bars begin and end at multiples of so many nanoseconds.
+    /// Such bars begin and end at multiples of this number of nanoseconds.
     every: i64,
-    /// In which of these stretches the last tick was.
+    /// The stretch of the last tick.
     stretch: i64,
     contract: u16,
 }
 
 impl Boundaries {
-    /// Sessions and halts begin and end at multiples of five minutes, and bars count from there.
+    /// Returns the boundaries for a timeframe. Sessions and halts begin and end at multiples of
+    /// five minutes, and bars count from there.
     fn of(decides_on: Timeframe) -> Boundaries {
         let minutes = if decides_on.minutes().is_multiple_of(5) { 5 } else { 1 };
         let every = minutes * Timestamp::MINUTE;
@@ -356,8 +357,8 @@ impl Boundaries {
 
     fn tick_may_close(&mut self, tick: &Tick) -> bool {
         if tick.time < self.time {
-            // Late for the stages, or only behind a timer: whether they took it, and its contract,
-            // is theirs to know. So it may close a bar, and so may the tick after it.
+            // The tick is late for the stages, or only behind a timer. Only the stages know whether
+            // they took it, and its contract. So it may close a bar, and so may the tick after it.
             self.stretch = i64::MIN;
             return true;
         }

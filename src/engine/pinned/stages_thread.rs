@@ -14,7 +14,7 @@ use crate::execution::Venue;
 use crate::latency::Span;
 use crate::machine::{Role, Wait, Waiter};
 
-/// Everything that lives on it.
+/// Everything that lives on this thread.
 pub(super) struct StagesThread<D, V, F> {
     pub(super) trading: TradingStage<V>,
     pub(super) downstream: Noticed<D>,
@@ -32,8 +32,8 @@ impl<D: Downstream, V: Venue, F: FnMut(&FeatureStage)> StagesThread<D, V, F> {
         StagesThread { trading, downstream, outlets, event: 0 }
     }
 
-    /// Takes every event, until the ring is shut down. Once it has failed it goes on taking them
-    /// and does nothing.
+    /// Takes every event, until the ring is shut down. After a failure it still takes them but does
+    /// nothing.
     pub(super) fn run(&mut self, mut ring: Reader, wait: Wait, failures: &Failures) {
         let mut waiter = Waiter::new(wait);
         let mut has_failed = false;

@@ -7,8 +7,8 @@ use quanta::Clock;
 use super::queue::Outlet;
 use crate::latency::{Sample, Span};
 
-/// Takes samples. They are given up where the metrics thread cannot keep up: no event waits for a
-/// figure about itself.
+/// A taker of samples. A sample is given up if the metrics thread cannot keep up: no event waits
+/// for a figure about itself.
 pub(super) struct Stopwatch {
     clock: Clock,
     samples: Outlet<Sample>,
@@ -19,18 +19,18 @@ impl Stopwatch {
         Stopwatch { clock, samples }
     }
 
-    /// Samples given up.
+    /// Returns the number of samples given up.
     pub(super) fn lost(&self) -> u64 {
         self.samples.dropped
     }
 
-    /// Now, in the clock's raw unit.
+    /// Returns the present time in the clock's raw unit.
     #[inline]
     pub(super) fn now(&self) -> u64 {
         self.clock.raw()
     }
 
-    /// Time from a stamp until now.
+    /// Returns the time from a stamp until now.
     pub(super) fn since(&self, stamp: u64) -> Duration {
         self.clock.delta(stamp, self.clock.raw().max(stamp))
     }
@@ -41,8 +41,8 @@ impl Stopwatch {
         self.record(span, stamp, self.clock.raw());
     }
 
-    /// Takes the time between two stamps. Stamps of two cores may be apart by the difference of
-    /// their counters; what would be negative is 0.
+    /// Takes the time between two stamps. Stamps of two cores may differ by the difference of their
+    /// counters; a negative time counts as 0.
     #[inline]
     pub(super) fn record(&mut self, span: Span, from: u64, to: u64) {
         let nanoseconds = self.clock.delta_as_nanos(from, to.max(from));

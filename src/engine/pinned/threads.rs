@@ -1,4 +1,4 @@
-//! The threads of a pinned run: what each does, and how they are started and joined.
+//! The threads of a pinned run: their work, their start and their end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -38,7 +38,7 @@ use crate::strategy::{DecisionRecord, Strategy};
 /// Interval of the progress display.
 const PROGRESS: Duration = Duration::from_millis(100);
 
-/// Starts threads.
+/// The starter of the threads.
 pub(super) struct Threads<'scope, 'env> {
     pub(super) scope: &'scope Scope<'scope, 'env>,
     pub(super) settings: &'env PinnedSettings,
@@ -48,14 +48,14 @@ pub(super) struct Threads<'scope, 'env> {
     pub(super) clock: Clock,
 }
 
-/// The decision seat on a thread of its own, and the ways to it and back.
+/// The strategy on a thread of its own, and the ways to it and back.
 struct SeatApart<'scope, S> {
     features: Features,
-    /// `None` where nobody waits for an answer.
+    /// `None` where no thread waits for an answer.
     notices: Option<Outlet<Notice>>,
     records: Consumer<DecisionRecord>,
     sequencers_end: Seat,
-    /// Leaves the strategy, and how many times were given up.
+    /// Leaves the strategy and the number of samples given up.
     thread: ScopedJoinHandle<'scope, (S, u64)>,
 }
 
@@ -155,7 +155,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         (Stopwatch::new(self.clock.clone(), outlet), times)
     }
 
-    /// Runs features and the decision seat on the stages' thread.
+    /// Runs features and strategy on the stages' thread.
     fn fused<S, V, F, N>(
         &self,
         trading: TradingStage<V>,
@@ -175,7 +175,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         self.drive(stages, backend, None, source)
     }
 
-    /// Runs features on the stages' thread, and the decision seat on its own.
+    /// Runs features on the stages' thread, and the strategy on its own.
     fn decision_apart<S, V, F, N>(
         &self,
         trading: TradingStage<V>,
@@ -196,7 +196,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         Ok(end.with_seat(features, thread))
     }
 
-    /// Runs features and the decision seat on threads of their own.
+    /// Runs features and strategy on threads of their own.
     fn all_apart<S, V, F, N>(
         &self,
         trading: TradingStage<V>,
@@ -233,7 +233,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         Ok(end.with_seat(features, thread))
     }
 
-    /// Puts the decision seat on its thread: what stands before it, what the sequencer hears of it.
+    /// Puts the strategy on its thread, with the queues to it and to the sequencer.
     fn seat_apart<S: Strategy + Send + 'scope>(
         &self,
         timing: DecisionTiming,
@@ -287,7 +287,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             decides_on,
             clock,
         };
-        // Where answers count from their arrival, nobody waits for one.
+        // Where answers count from their arrival, no thread waits for one.
         let notices = waits.then_some(notices);
         let sequencers_end = Seat::new(timing, notices_in, answers_in);
         Ok(SeatApart { features, notices, records: records_in, sequencers_end, thread: seat })
@@ -330,7 +330,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         })?;
         let waiting = thread::current();
         let sequencer = self.spawn(Role::Sequencer, move |_| {
-            // With the sequencer its end of the ring goes, and the readers end.
+            // The sequencer's end of the ring goes with it, and the readers end.
             let done = sequencer.run();
             waiting.unpark();
             done
@@ -385,7 +385,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             let is_hot = matches!(role, Role::Sequencer | Role::Stages);
             let priority = settings.real_time_priority.filter(|_| is_hot).map(real_time);
             for outcome in place.into_iter().chain(priority) {
-                // Whatever becomes of it, this thread's end of the ring must be served.
+                // Even if it fails, this thread's end of the ring must be served.
                 failures.catch(role, || log(&format!("{role}: {outcome}")));
             }
             work(placed.wait)
@@ -407,14 +407,14 @@ impl<'scope, 'env> Threads<'scope, 'env> {
 }
 
 impl<V> End<V> {
-    /// Adds what a decision seat on its own thread leaves, once that thread has ended.
+    /// Adds what a strategy on its own thread leaves, once that thread has ended.
     fn with_seat<S: Strategy>(
         mut self,
         features: Features,
         thread: ScopedJoinHandle<'_, (S, u64)>,
     ) -> (End<V>, Deciding<S>) {
         (self.waits.decision, self.waits.unasked) = features.waits();
-        // The seat's thread ends once the queue to it is gone.
+        // The strategy's thread ends once the queue to it is gone.
         let features = features.into_stage();
         let (strategy, lost_times) = join(thread);
         self.lost_times += lost_times;

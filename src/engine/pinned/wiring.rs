@@ -14,30 +14,31 @@ use crate::machine::{Core, Placed, Role};
 /// The settings of a pinned run.
 #[derive(Clone, Debug)]
 pub struct PinnedSettings {
-    /// Which stages have a thread of their own.
+    /// Distribution of the stages over threads.
     pub layout: ThreadLayout,
     /// Slots of the ring, a power of two (≥ 2).
     pub ring_slots: usize,
     /// Messages that each queue beside it holds (≥ 1).
     pub queue_slots: usize,
-    /// Place of each thread, and its way of waiting: one of each of [`ThreadLayout::roles`].
+    /// Place of each thread and its way of waiting: one for each of [`ThreadLayout::roles`].
     pub threads: Vec<Placed>,
     /// Cores for threads without one of their own; empty if the system chooses.
     pub shared: Vec<Core>,
-    /// Priority of the sequencer's and the stages' threads under `SCHED_FIFO`, if they shall have
-    /// one.
+    /// Priority of the sequencer's and the stages' threads under `SCHED_FIFO`; `None` leaves it to
+    /// the system.
     pub real_time_priority: Option<u8>,
-    /// Of so many events the times of one are taken (≥ 1); those of a paced feed all are.
+    /// The times of one of this many events are taken (≥ 1), and those of every event of a paced
+    /// feed.
     pub sample_every: u32,
     /// The way in which the feed offers its events.
     pub load: Load,
-    /// From a bar's close to the answer on it; one that takes longer does nothing. Only for a seat
-    /// on a thread of its own whose answers count from their arrival.
+    /// The longest time from a bar's close to the answer, after which the answer is discarded. Only
+    /// for a strategy on a thread of its own whose answers count from their arrival.
     pub decision_budget: Duration,
 }
 
 impl PinnedSettings {
-    /// Returns where the thread of a role runs and how it waits.
+    /// Returns the place of a role's thread and its way of waiting.
     pub(super) fn placed(&self, role: Role) -> Placed {
         let placed = self.threads.iter().find(|placed| placed.role == role);
         *placed.expect("every role of the layout has its place")
@@ -48,13 +49,13 @@ impl PinnedSettings {
 pub struct Wiring<'a, F, K, N> {
     /// Source of events.
     pub feed: F,
-    /// Is told what the stages make, on the metrics' thread; all but features.
+    /// Receiver of the stages' output except features, on the metrics' thread.
     pub results: &'a mut K,
-    /// Is shown features and matrices, on the thread that computes them.
+    /// Receiver of features and matrices, on the thread that computes them.
     pub on_features: &'a mut N,
-    /// Keeps every event and action.
+    /// Journal of every event and action.
     pub journal: Option<RunJournal>,
-    /// Is told what became of each request to the system, when the threads start.
+    /// Receiver of the outcome of each request to the system, when the threads start.
     pub log: &'a (dyn Fn(&str) + Sync),
 }
 
@@ -74,7 +75,7 @@ pub struct PinnedRun<S, V = SimulatedExchange> {
     pub waits: Waits,
 }
 
-/// Counts and times of waits of a thread for another, and of what was given up instead.
+/// Counts and times of waits of a thread for another, and counts of what was given up instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waits {
     /// The sequencer, for room in the ring.
@@ -89,8 +90,8 @@ pub struct Waits {
     pub features: Full,
     /// Features, for room to the decision seat.
     pub decision: Full,
-    /// Questions that were not asked because the decision seat was behind; only where answers count
-    /// from their arrival.
+    /// Questions that were not asked because the strategy was behind; only where answers count from
+    /// their arrival.
     pub unasked: u64,
     /// Quotes that gave way to newer ones because the ring was full; likewise.
     pub replaced_quotes: u64,
