@@ -393,8 +393,8 @@ impl SimulatedExchange {
             self.bar.held = 0;
         }
         if tick.flags.any(TickFlags::BAR_EXTREME) {
-            // An entry does not overtake the market order that was sent to close the position before
-            // it: both fill at the bar's end, in their order.
+            // An entry does not overtake the market order that was sent before it to close the
+            // position: both fill at the bar's end, in their order.
             let is_entry = matches!(self.working[index].order.purpose, Purpose::Entry(_));
             let is_market_order = |w: &WorkingOrder| !w.done && w.order.kind == OrderKind::Market;
             if is_entry && self.working[..index].iter().any(is_market_order) {

@@ -413,8 +413,8 @@ fn an_entry_inside_a_history_bar_faces_the_whole_bar() {
     entry.kind = OrderKind::Stop { trigger: price(95) };
     let mut exchange = exchange_with(&[entry]);
     exchange.on_tick(&tick(15, 97, 9));
-    // High 99 before low 94, as far as the ticks go; nobody knows, so the stop at 99 counts, and the
-    // target at 91, which the low of 90 passes, does not.
+    // High 99 before low 94, as far as the ticks go. The order inside the bar is unknown, so the
+    // stop at 99 counts, and the target at 91, which the low of 90 passes, does not.
     let seen = fills(&mut exchange, &history_bar(20, 97, 99, 90, 92));
     assert_eq!(seen, [(1, 1, 95), (STOP_OF_1, 1, 99)]);
 }

@@ -172,7 +172,7 @@ pub fn run_backtest_in(
         Place::Run(held) => (held.path(), Some(held)),
         Place::Scratch(folder) => (folder, None),
     };
-    // Cores that are not available are told before a long import, and so are faults of the strategy.
+    // Unavailable cores and a faulty strategy are reported before a long import.
     let machine = Machine::read();
     let plan = Runner::plan(config, &machine)?;
     let instrument = &config.instrument()?;

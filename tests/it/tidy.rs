@@ -83,7 +83,6 @@ const STILL_LONGER: &[(&str, &str, usize)] = &[
     ("src/cli", "import", 86),
     ("src/cli", "replay", 78),
     ("src/environment", "prepare", 79),
-    ("src/execution", "random_order_flow_is_conserved", 93),
     ("src/indicators", "the_profile_is_its_bars", 81),
     ("src/performance", "of", 106),
     ("src/performance", "statistics", 141),
@@ -120,10 +119,6 @@ const STILL_WIDER: &[(&str, usize)] = &[
     ("benches/gate", 1),
     ("benches/peers", 1),
     ("docs/configuration.md", 18),
-    ("docs/pipeline.md", 49),
-    ("docs/simulation.md", 64),
-    ("src/engine", 10),
-    ("src/execution", 38),
     ("src/random.rs", 1),
     ("src/source", 2),
     ("tests/it", 2),
@@ -132,16 +127,16 @@ const STILL_WIDER: &[(&str, usize)] = &[
 /// What comments and documents are not to say, as lower-case phrases of whole words, and how often
 /// they still do.
 const BANNED: &[(&str, usize)] = &[
-    ("anew", 3),
-    ("are none", 3),
+    ("anew", 1),
+    ("are none", 0),
     ("cannot be,", 0),
-    ("cannot be.", 2),
-    ("goes on", 10),
+    ("cannot be.", 1),
+    ("goes on", 4),
     ("is no number", 1),
-    ("is none", 6),
-    ("so many", 9),
+    ("is none", 1),
+    ("so many", 1),
     ("there is not", 0),
-    ("whatever", 22),
+    ("whatever", 1),
     ("whoever", 0),
 ];
 
@@ -149,7 +144,7 @@ const BANNED: &[(&str, usize)] = &[
 const QUESTIONS: [&str; 9] =
     ["How", "What", "Whatever", "When", "Where", "Whether", "Who", "Whoever", "Why"];
 /// Doc comments that still begin with one of them.
-const STILL_QUESTIONS: usize = 57;
+const STILL_QUESTIONS: usize = 10;
 
 /// A file of the tree.
 struct File {
