@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::agents::model_set::FeatureSchema;
 use crate::agents::{RiskRules, volatility_input};
 use crate::config::Config;
-use crate::engine::{NullSink, TradingStage};
+use crate::engine::{NullSink, Pipeline, TradingStage};
 use crate::execution::{Account, Decision, ExitReason};
-use crate::market::{Bar, Price, Session, Tick, Timeframe, Timestamp};
+use crate::market::{Bar, Instrument, Price, Session, Tick, Timeframe, Timestamp};
 use crate::matrix::{MatricesSettings, MatrixKind, MatrixSettings};
 use crate::run::history::{History, HistoryError, Preparation};
 use crate::run::{BacktestError, Conditions, pipeline, risk_rules};
@@ -159,43 +159,11 @@ impl Market {
         let fresh = pipeline(config, &instrument, description, &matrices, observer, simulated());
         let (beginning, ..) = fresh.map_err(BacktestError::from)?.into_parts();
 
-        let ticks = history.ticks();
-        let total = ticks.len() as u64;
-        let mut starts: Vec<(Session, usize)> = Vec::new();
-        let mut close = Timestamp::MIN;
-        for (batch, start) in ticks.chunks(BATCH).zip((0..).step_by(BATCH)) {
-            if stop.load(Ordering::Relaxed) {
-                return Err(MarketError::Stopped);
-            }
-            for (tick, number) in batch.iter().zip(start..) {
-                if tick.time >= close {
-                    let session = instrument.calendar.session_at_or_after(tick.time);
-                    if session.open <= tick.time {
-                        starts.push((session, number));
-                        close = session.close;
-                    }
-                }
-                stages.on_tick(tick, &mut NullSink);
-            }
-            progress((start + batch.len()) as u64, total);
-        }
+        let starts = walk(&mut stages, &history, &instrument, stop, progress)?;
         stages.finish(ExitReason::EndOfData, &mut NullSink);
         let (_, _, recorder) = stages.into_parts();
         let Recorder { rows, mut closes, .. } = recorder;
-        let mut sessions = Vec::with_capacity(starts.len());
-        let mut first_close = 0;
-        for (number, &(session, first_tick)) in starts.iter().enumerate() {
-            let of_it =
-                closes[first_close..].partition_point(|close| close.bar_end <= session.close);
-            let closes = &mut closes[first_close..first_close + of_it];
-            for close in &mut *closes {
-                close.session = number as u32;
-                close.volatility = volatility_input(&close.levels, instrument.tick_size);
-            }
-            let is_ready = closes.iter().any(|close| close.is_ready);
-            sessions.push(SessionSpan { open: session.open, first_tick, first_close, is_ready });
-            first_close += of_it;
-        }
+        let sessions = spans(&starts, &mut closes, instrument.tick_size);
         if !closes.iter().any(|close| close.is_ready) {
             let (history, sessions) = (history.name, sessions.len());
             return Err(MarketError::NeverReady { history, sessions });
@@ -264,6 +232,55 @@ impl Market {
         let place = from + self.closes[from..].iter().position(|close| close.bar_end >= bar_end)?;
         (self.closes[place].bar_end == bar_end).then_some(place)
     }
+}
+
+/// Takes the history through the stages. Returns each session that has ticks, and the number of its
+/// first one.
+fn walk(
+    stages: &mut Pipeline<Recorder>,
+    history: &History,
+    instrument: &Instrument,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Vec<(Session, usize)>, MarketError> {
+    let ticks = history.ticks();
+    let mut starts: Vec<(Session, usize)> = Vec::new();
+    let mut close = Timestamp::MIN;
+    for (batch, start) in ticks.chunks(BATCH).zip((0..).step_by(BATCH)) {
+        if stop.load(Ordering::Relaxed) {
+            return Err(MarketError::Stopped);
+        }
+        for (tick, number) in batch.iter().zip(start..) {
+            if tick.time >= close {
+                let session = instrument.calendar.session_at_or_after(tick.time);
+                if session.open <= tick.time {
+                    starts.push((session, number));
+                    close = session.close;
+                }
+            }
+            stages.on_tick(tick, &mut NullSink);
+        }
+        progress((start + batch.len()) as u64, ticks.len() as u64);
+    }
+    Ok(starts)
+}
+
+/// Returns the sessions, and completes their closes.
+fn spans(starts: &[(Session, usize)], closes: &mut [Close], tick_size: Price) -> Vec<SessionSpan> {
+    let mut sessions = Vec::with_capacity(starts.len());
+    let mut first_close = 0;
+    for (number, &(session, first_tick)) in starts.iter().enumerate() {
+        let of_it = closes[first_close..].partition_point(|close| close.bar_end <= session.close);
+        let closes = &mut closes[first_close..first_close + of_it];
+        for close in &mut *closes {
+            close.session = number as u32;
+            close.volatility = volatility_input(&close.levels, tick_size);
+        }
+        let is_ready = closes.iter().any(|close| close.is_ready);
+        sessions.push(SessionSpan { open: session.open, first_tick, first_close, is_ready });
+        first_close += of_it;
+    }
+    sessions
 }
 
 /// The configured matrices, or their defaults.

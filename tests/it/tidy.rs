@@ -82,7 +82,6 @@ const STILL_LONGER: &[(&str, &str, usize)] = &[
     ("benches/peers", "rows", 327),
     ("src/cli", "import", 86),
     ("src/cli", "replay", 78),
-    ("src/environment", "prepare", 79),
     ("src/indicators", "the_profile_is_its_bars", 81),
     ("src/performance", "of", 106),
     ("src/performance", "statistics", 141),
