@@ -14,6 +14,8 @@ mod model_set;
 mod native_file;
 mod price;
 mod received_ticks;
+#[cfg(feature = "rithmic")]
+mod rithmic_frame;
 mod sierra;
 mod text_import;
 
@@ -27,6 +29,8 @@ pub use model_set::model_set;
 pub use native_file::native_file;
 pub use price::price;
 pub use received_ticks::received_ticks;
+#[cfg(feature = "rithmic")]
+pub use rithmic_frame::rithmic_frame;
 pub use sierra::sierra;
 pub use text_import::text_import;
 
@@ -95,7 +99,7 @@ impl RowSink for CheckingSink {
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: &[(&str, Target)] = &[
     ("config", config),
     ("databento", databento),
     ("import_file", import_file),
@@ -106,6 +110,8 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("native_file", native_file),
     ("price", price),
     ("received_ticks", received_ticks),
+    #[cfg(feature = "rithmic")]
+    ("rithmic_frame", rithmic_frame),
     ("sierra", sierra),
     ("text_import", text_import),
 ];

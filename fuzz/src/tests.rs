@@ -43,7 +43,7 @@ const WORDS: [&str; 24] = [
 #[test]
 fn every_target_comes_back_from_random_bytes() {
     let files = good_files();
-    for (stream, (name, target)) in TARGETS.into_iter().enumerate() {
+    for (stream, (name, target)) in TARGETS.iter().copied().enumerate() {
         let mut random = Random::new(20_240_104, stream as u64);
         let inputs = match name {
             // A whole set is read now and then, a whole run is made of each input, a whole import:

@@ -1,0 +1,505 @@
+//! The account of the cumulative volume: whether every contract that traded was seen.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Trade;
+use crate::Monotonic;
+
+/// A stretch in which trades are missing, told when it opens and again when it closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The end of the gap that this tells.
+    pub phase: Phase,
+    /// The time of the last trade before it, in nanoseconds since 1970.
+    pub from: i64,
+    /// The time of the first trade after it, once there is one.
+    pub to: Option<i64>,
+    /// Contracts that are missing, once it is known.
+    pub missing: Option<u64>,
+    /// Contracts of them that came after all.
+    pub recovered: u64,
+}
+
+impl Gap {
+    /// Returns true if all that was missing came after all. If not, the bars that it touches are
+    /// incomplete.
+    pub fn is_recovered(&self) -> bool {
+        self.missing == Some(self.recovered)
+    }
+}
+
+/// The end of a gap that is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// From here something is missing. Live trades are held.
+    Opened,
+    /// All that could be recovered was told; the trades that were held follow.
+    Closed,
+}
+
+/// The way by which a trade came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was received in its turn.
+    Live,
+    /// It came late, or from history: nobody could have acted on it.
+    Recovered,
+}
+
+/// An event that the account tells, in the order of the market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// A trade.
+    Trade(Trade, Origin),
+    /// A gap that opens or closes.
+    Gap(Gap),
+    /// History is wanted for that gap, whose contracts and end are known: from its beginning, the
+    /// second before that included. The answer goes to [`Accounts::on_history`].
+    Wanted(Gap),
+}
+
+/// Frames that were told nowhere else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Trades that had come before.
+    pub repeated: u64,
+    /// Trades that came behind later ones and filled a gap.
+    pub late: u64,
+    /// Trades whose volume contradicts what was seen: each opens and closes a gap.
+    pub contradictory: u64,
+    /// Trades without a volume.
+    pub unnumbered: u64,
+    /// Answers of history with more contracts than are missing: not used.
+    pub refused_history: u64,
+    /// Gaps given up because too many trades were held.
+    pub overflowed: u64,
+}
+
+/// The times and the room of an account.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountsSettings {
+    /// The time that a gap stays open once its size is known.
+    pub patience: Duration,
+    /// The time, after the link came back, for the first trade to say what is missing.
+    pub first_trade: Duration,
+    /// Trades that may be held.
+    pub held: usize,
+}
+
+impl Default for AccountsSettings {
+    fn default() -> AccountsSettings {
+        AccountsSettings {
+            patience: Duration::from_secs(2),
+            first_trade: Duration::from_secs(10),
+            held: 1 << 20,
+        }
+    }
+}
+
+/// A gap that is open.
+#[derive(Debug)]
+struct Open {
+    gap: Gap,
+    /// The volume at its end, once it is known.
+    target: Option<u64>,
+    deadline: Monotonic,
+    /// Trades that came late, by volume.
+    late: Vec<Trade>,
+    /// The trades that history has of it: the best answer so far.
+    history: Vec<Trade>,
+}
+
+/// The account of one contract.
+#[derive(Debug)]
+pub struct Accounts {
+    settings: AccountsSettings,
+    /// The cumulative volume up to which everything was told.
+    last: Option<u64>,
+    /// Contracts that were told since without a volume.
+    unnumbered: u64,
+    /// The time of the last trade that was told, and the contracts told with its microsecond.
+    last_time: i64,
+    at_last_time: u64,
+    is_new_session: bool,
+    open: Option<Open>,
+    held: VecDeque<Trade>,
+    gaps: u32,
+    counts: Counts,
+}
+
+impl Accounts {
+    /// Creates an account that takes the first trade's volume as given.
+    pub fn new(settings: AccountsSettings) -> Accounts {
+        Accounts {
+            settings,
+            last: None,
+            unnumbered: 0,
+            last_time: 0,
+            at_last_time: 0,
+            is_new_session: false,
+            open: None,
+            held: VecDeque::new(),
+            gaps: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The counts so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The gap that is open, if one is.
+    pub fn gap(&self) -> Option<Gap> {
+        self.open.as_ref().map(|open| open.gap)
+    }
+
+    /// Returns when it must be told the time, if nothing happens before.
+    pub fn due(&self) -> Monotonic {
+        self.open.as_ref().map_or(Monotonic::NEVER, |open| open.deadline)
+    }
+
+    /// Takes note that a session began: its volume counts from zero.
+    pub fn on_session(&mut self) {
+        self.is_new_session = true;
+    }
+
+    /// Takes note that the link is gone: from here trades may be missing.
+    pub fn on_lost(&mut self, now: Monotonic, out: &mut Vec<Feed>) {
+        if self.open.as_ref().is_some_and(|open| open.target.is_none()) {
+            // The same silence continues.
+            self.set_deadline(Monotonic::NEVER);
+            return;
+        }
+        // Each closing may open the next gap of what was held.
+        while self.open.is_some() {
+            self.close(now, out);
+        }
+        if self.last.is_some() {
+            self.open(None, None, Monotonic::NEVER, out);
+        }
+    }
+
+    /// Takes note that the link works again.
+    pub fn on_live(&mut self, now: Monotonic) {
+        if self.open.as_ref().is_some_and(|open| open.target.is_none()) {
+            self.set_deadline(now.after(self.settings.first_trade));
+        }
+    }
+
+    /// Takes a trade.
+    #[inline]
+    pub fn on_trade(&mut self, trade: Trade, now: Monotonic, out: &mut Vec<Feed>) {
+        if self.open.is_none() {
+            self.judge(trade, now, out);
+        } else {
+            self.on_trade_in_gap(trade, now, out);
+        }
+    }
+
+    /// Takes what history has of the gap that is open, in the order of time. It may come several
+    /// times.
+    pub fn on_history(&mut self, trades: &[Trade], now: Monotonic, out: &mut Vec<Feed>) {
+        let Some(open) = &self.open else { return };
+        let (Some(missing), Some(to)) = (open.gap.missing, open.gap.to) else { return };
+        let found = self.inside(trades, to);
+        let sum = contracts(&found);
+        if sum > missing {
+            // It is not known which of them are missing.
+            self.counts.refused_history += 1;
+        } else if let Some(open) = &mut self.open
+            && sum > contracts(&open.history)
+        {
+            open.history = found;
+        }
+        if sum == missing {
+            self.close(now, out);
+        }
+    }
+
+    /// Does what is due.
+    pub fn on_time(&mut self, now: Monotonic, out: &mut Vec<Feed>) {
+        if now >= self.due() {
+            self.close(now, out);
+        }
+    }
+
+    /// Judges a trade while no gap is open.
+    #[inline]
+    fn judge(&mut self, trade: Trade, now: Monotonic, out: &mut Vec<Feed>) {
+        let (Some(volume), Some(last)) = (trade.volume, self.last) else {
+            return self.first_or_unnumbered(trade, out);
+        };
+        let expected = last + self.unnumbered;
+        if !trade.is_snapshot && volume.checked_sub(u64::from(trade.size)) == Some(expected) {
+            self.last = Some(volume);
+            self.unnumbered = 0;
+            self.is_new_session = false;
+            self.tell(trade, Origin::Live, out);
+        } else {
+            self.judge_exception(trade, volume, last, now, out);
+        }
+    }
+
+    /// Judges a trade that does not continue the volume.
+    #[cold]
+    fn judge_exception(
+        &mut self,
+        trade: Trade,
+        volume: u64,
+        last: u64,
+        now: Monotonic,
+        out: &mut Vec<Feed>,
+    ) {
+        let expected = if self.begins_again(volume, last) { 0 } else { last + self.unnumbered };
+        let before = if trade.is_snapshot {
+            Some(volume)
+        } else {
+            volume.checked_sub(u64::from(trade.size))
+        };
+        match before {
+            Some(before) if before > expected => {
+                let deadline = now.after(self.settings.patience);
+                self.open(Some(before - expected), Some(before), deadline, out);
+                self.end_gap_at(&trade, out);
+                if !trade.is_snapshot {
+                    self.held.push_back(trade);
+                }
+            }
+            // The session's first trade.
+            Some(before) if before == expected && !trade.is_snapshot => {
+                (self.last, self.unnumbered, self.is_new_session) = (Some(volume), 0, false);
+                self.tell(trade, Origin::Live, out);
+            }
+            _ if trade.is_snapshot || volume <= last && trade.time <= self.last_time => {
+                self.counts.repeated += 1;
+            }
+            // A volume that was corrected, or began again untold: nobody knows what is missing.
+            _ => {
+                self.counts.contradictory += 1;
+                self.open(None, None, now, out);
+                self.end_gap_at(&trade, out);
+                (self.last, self.unnumbered) = (None, 0);
+                self.close(now, out);
+                self.judge(trade, now, out);
+            }
+        }
+    }
+
+    fn first_or_unnumbered(&mut self, trade: Trade, out: &mut Vec<Feed>) {
+        match trade.volume {
+            Some(volume) => {
+                (self.last, self.unnumbered) = (Some(volume), 0);
+                self.is_new_session = false;
+            }
+            None => {
+                self.counts.unnumbered += 1;
+                self.unnumbered += u64::from(trade.size);
+            }
+        }
+        if !trade.is_snapshot {
+            self.tell(trade, Origin::Live, out);
+        }
+    }
+
+    fn begins_again(&self, volume: u64, last: u64) -> bool {
+        self.is_new_session && volume < last
+    }
+
+    fn on_trade_in_gap(&mut self, trade: Trade, now: Monotonic, out: &mut Vec<Feed>) {
+        let Some(open) = &mut self.open else { return };
+        let Some(target) = open.target else {
+            return self.on_first_trade_after(trade, now, out);
+        };
+        let last = self.last.unwrap_or(0);
+        match trade.volume {
+            _ if trade.is_snapshot => self.counts.repeated += 1,
+            // It lies in the gap: a frame that others have overtaken.
+            Some(volume) if volume <= target && target >= last && volume > last => {
+                let place = open.late.partition_point(|late| late.volume < trade.volume);
+                if open.late.get(place).is_some_and(|late| late.volume == trade.volume) {
+                    self.counts.repeated += 1;
+                    return;
+                }
+                open.late.insert(place, trade);
+                self.counts.late += 1;
+                if Some(contracts(&open.late)) == open.gap.missing {
+                    self.close(now, out);
+                }
+            }
+            Some(volume) if volume <= last && trade.time <= self.last_time => {
+                self.counts.repeated += 1;
+            }
+            _ => self.hold(trade, now, out),
+        }
+    }
+
+    /// The link was gone, and this says what it has cost.
+    fn on_first_trade_after(&mut self, trade: Trade, now: Monotonic, out: &mut Vec<Feed>) {
+        let (Some(volume), Some(last)) = (trade.volume, self.last) else {
+            return self.hold(trade, now, out);
+        };
+        let begins_again = self.begins_again(volume, last);
+        let expected = if begins_again { 0 } else { last + self.unnumbered };
+        // What was held has no volume and follows the gap.
+        let held: u64 = self.held.iter().map(|trade| u64::from(trade.size)).sum();
+        let own = if trade.is_snapshot { 0 } else { held + u64::from(trade.size) };
+        match volume.checked_sub(own).and_then(|before| before.checked_sub(expected)) {
+            Some(missing) => {
+                if begins_again {
+                    self.last = Some(0);
+                    self.unnumbered = 0;
+                }
+                let deadline = now.after(self.settings.patience);
+                if let Some(open) = &mut self.open {
+                    open.gap.missing = Some(missing);
+                    open.target = Some(expected + missing);
+                    open.deadline = deadline;
+                }
+                self.end_gap_at(&trade, out);
+                if missing == 0 {
+                    self.close(now, out);
+                    self.on_trade(trade, now, out);
+                } else if !trade.is_snapshot {
+                    self.held.push_back(trade);
+                }
+            }
+            None if volume <= last && trade.time <= self.last_time => self.counts.repeated += 1,
+            None => {
+                self.close(now, out);
+                self.on_trade(trade, now, out);
+            }
+        }
+    }
+
+    fn hold(&mut self, trade: Trade, now: Monotonic, out: &mut Vec<Feed>) {
+        // Most volumes are beyond the last; the others may be there already.
+        let is_held = |held: &Trade| held.volume == trade.volume;
+        let is_beyond = self.held.back().is_none_or(|last| last.volume < trade.volume);
+        if trade.volume.is_some() && !is_beyond && self.held.iter().any(is_held) {
+            self.counts.repeated += 1;
+            return;
+        }
+        if self.held.len() >= self.settings.held {
+            self.counts.overflowed += 1;
+            self.close(now, out);
+            return self.on_trade(trade, now, out);
+        }
+        self.held.push_back(trade);
+    }
+
+    fn open(
+        &mut self,
+        missing: Option<u64>,
+        target: Option<u64>,
+        deadline: Monotonic,
+        out: &mut Vec<Feed>,
+    ) {
+        self.gaps += 1;
+        let gap = Gap {
+            number: self.gaps,
+            phase: Phase::Opened,
+            from: self.last_time,
+            to: None,
+            missing,
+            recovered: 0,
+        };
+        out.push(Feed::Gap(gap));
+        self.open = Some(Open { gap, target, deadline, late: Vec::new(), history: Vec::new() });
+    }
+
+    /// Notes that this trade is the first behind the gap, and asks for what is missing.
+    fn end_gap_at(&mut self, trade: &Trade, out: &mut Vec<Feed>) {
+        let Some(open) = &mut self.open else { return };
+        // Trades without a volume may already be held.
+        let first = self.held.front().unwrap_or(trade);
+        open.gap.to = Some(first.time.max(open.gap.from));
+        if open.gap.missing.is_some_and(|missing| missing > 0) {
+            out.push(Feed::Wanted(open.gap));
+        }
+    }
+
+    fn set_deadline(&mut self, deadline: Monotonic) {
+        if let Some(open) = &mut self.open {
+            open.deadline = deadline;
+        }
+    }
+
+    /// Tells what was found, closes the gap, and continues with what was held.
+    fn close(&mut self, now: Monotonic, out: &mut Vec<Feed>) {
+        let Some(Open { mut gap, target, late, history, .. }) = self.open.take() else { return };
+        let found = if contracts(&late) >= contracts(&history) { late } else { history };
+        for trade in &found {
+            self.tell(*trade, Origin::Recovered, out);
+        }
+        gap.recovered = contracts(&found);
+        gap.phase = Phase::Closed;
+        out.push(Feed::Gap(gap));
+        if target.is_some() {
+            (self.last, self.unnumbered, self.is_new_session) = (target, 0, false);
+        }
+        let held = std::mem::take(&mut self.held);
+        for trade in held {
+            self.on_trade(trade, now, out);
+        }
+    }
+
+    #[inline]
+    fn tell(&mut self, trade: Trade, origin: Origin, out: &mut Vec<Feed>) {
+        let size = u64::from(trade.size);
+        if micros(trade.time) == micros(self.last_time) {
+            self.at_last_time += size;
+        } else if trade.time > self.last_time {
+            self.at_last_time = size;
+        }
+        self.last_time = self.last_time.max(trade.time);
+        out.push(Feed::Trade(trade, origin));
+    }
+
+    /// Returns what of history lies between the last trade that was told and the first that is
+    /// held. In the microseconds of those two, contracts tell what belongs where, since times do
+    /// not.
+    fn inside(&self, trades: &[Trade], to: i64) -> Vec<Trade> {
+        let (seam, end) = (micros(self.last_time), micros(to));
+        let at_end = |trade: &&Trade| micros(trade.time) == end;
+        let sum = |trades: &mut dyn Iterator<Item = &Trade>| -> u64 {
+            trades.map(|trade| u64::from(trade.size)).sum()
+        };
+        let held = sum(&mut self.held.iter().filter(at_end));
+        let mut told = self.at_last_time;
+        let all = sum(&mut trades.iter().filter(at_end));
+        let told_at_end = if seam == end { told } else { 0 };
+        let mut room = all.saturating_sub(held + told_at_end);
+        let mut inside = Vec::new();
+        for trade in trades {
+            let (time, mut size) = (micros(trade.time), u64::from(trade.size));
+            if time < seam || time > end {
+                continue;
+            }
+            if time == seam {
+                let skipped = told.min(size);
+                told -= skipped;
+                size -= skipped;
+            }
+            if time == end {
+                size = size.min(room);
+                room -= size;
+            }
+            if size > 0 {
+                inside.push(Trade { size: size as u32, volume: None, ..*trade });
+            }
+        }
+        inside
+    }
+}
+
+fn micros(time: i64) -> i64 {
+    time.div_euclid(1_000)
+}
+
+fn contracts(trades: &[Trade]) -> u64 {
+    trades.iter().map(|trade| u64::from(trade.size)).sum()
+}

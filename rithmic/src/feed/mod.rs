@@ -1,0 +1,17 @@
+//! The truth about the market data of one contract, as machines.
+//!
+//! Level-one data have no sequence numbers. What is missing shows by the cumulative volume of
+//! trades ([`Accounts`]); what has stopped shows by its silence ([`Freshness`]); what time it is in
+//! the market shows by the gateway's stamps ([`MarketClock`]).
+
+mod accounts;
+mod clock;
+mod freshness;
+mod top_of_book;
+mod trade;
+
+pub use accounts::{Accounts, AccountsSettings, Counts, Feed, Gap, Origin, Phase};
+pub use clock::{ClockEvent, ClockWatch, Clocks, MarketClock};
+pub use freshness::{Freshness, FreshnessSettings, Kind, Session, Symptom};
+pub use top_of_book::{Side, TopOfBook};
+pub use trade::{Aggressor, Contract, Trade, Unusable};

@@ -1,0 +1,41 @@
+//! Rithmic's protocol for the engine: the wire, links and feed as machines without sockets or
+//! clocks, and the one place where sockets and clocks are.
+//!
+//! - [`wire`]: frames and messages. Last trades and quotes are decoded by hand, without an
+//!   allocation; everything else by `rithmic-rs`'s types.
+//! - [`link`](mod@link): one link to one plant: login, heartbeat, probes, requests with deadlines,
+//!   back-off.
+//! - [`feed`]: the truth about the market data: gaps by the cumulative volume, the best bid and
+//!   offer, the gateway's clock, what is stale.
+//! - [`edge`]: sockets under TLS, clocks, and the loop that drives a link.
+//!
+//! A machine is a plain struct: it is told its input and the time and returns what is to be done,
+//! so that hours of faults are tested in milliseconds, in virtual time.
+//!
+//! # What the real Rithmic has not confirmed
+//!
+//! Nothing here has ever met the real Rithmic. The facts come from `rithmic-rs`, from
+//! `async_rithmic` and from what their users report. Unverified are, of what this crate does:
+//!
+//! - one message a frame, and a length of exactly the rest (more than one is taken, less is
+//!   refused);
+//! - `source_nsecs` as the whole fraction of a second ([`wire::Nanoseconds`]);
+//! - partial updates and `clear_bits` of quotes;
+//! - `volume` in every trade, with presence bit 8, exact to the contract, and when it begins again;
+//! - the repeated trade after a subscription (`is_snapshot`) and its volume;
+//! - the order and the time stamps of the history plant's ticks, and what it leaves out;
+//! - template 77's meaning, how far logins must be apart, and how many sessions a login may have;
+//! - the codes and texts of refused logins: a wrong system is told as "permission denied";
+//! - heartbeats more often than the interval that the login's answer asks for;
+//! - whether an answer to template 18 comes while nothing else does;
+//! - the texts of the market mode (template 157) at halts;
+//! - the certificate, and the version of TLS.
+
+pub mod credentials;
+pub mod edge;
+pub mod feed;
+pub mod link;
+mod time;
+pub mod wire;
+
+pub use time::Monotonic;

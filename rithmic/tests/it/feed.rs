@@ -1,0 +1,458 @@
+//! The feed of one contract in virtual time: scenarios F1, F2, F5, F8 to F11, F14 and F16.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use algospace_hft_rithmic::Monotonic;
+use algospace_hft_rithmic::feed::{
+    Accounts, AccountsSettings, Aggressor, Contract, Feed, Freshness, FreshnessSettings, Gap, Kind,
+    Origin, Phase, Session, Side, Symptom, TopOfBook, Trade, Unusable,
+};
+use algospace_hft_rithmic::wire::{
+    BestBidOffer, Incoming, LastTrade, Nanoseconds, decode, encode, rti,
+};
+
+use crate::random::Random;
+
+const SECOND: i64 = 1_000_000_000;
+const DAWN: i64 = 1_700_000_000 * SECOND;
+const ES: Contract = Contract { tick_size: 0.25, nanoseconds: Nanoseconds::Whole };
+
+fn at(seconds: f64) -> Monotonic {
+    Monotonic((seconds * 1e9) as u64)
+}
+
+/// A trade at that second of the day.
+fn trade(second: f64, ticks: i64, size: u32, volume: u64) -> Trade {
+    let time = DAWN + (second * 1e9) as i64;
+    Trade {
+        time,
+        gateway_time: time,
+        ticks,
+        size,
+        volume: Some(volume),
+        aggressor: Aggressor::Unknown,
+        is_snapshot: false,
+    }
+}
+
+/// An account that has told a trade, which brought the volume to 100.
+fn accounts() -> Accounts {
+    let mut accounts = Accounts::new(AccountsSettings::default());
+    let mut out = Vec::new();
+    accounts.on_trade(trade(1.0, 10, 3, 100), at(1.0), &mut out);
+    assert_eq!(out, [Feed::Trade(trade(1.0, 10, 3, 100), Origin::Live)]);
+    accounts
+}
+
+fn gaps(out: &[Feed]) -> Vec<Gap> {
+    let gap = |feed: &Feed| if let Feed::Gap(gap) = feed { Some(*gap) } else { None };
+    out.iter().filter_map(gap).collect()
+}
+
+/// Returns what was told, as price and origin, with gaps as their phase.
+fn told(out: &[Feed]) -> Vec<String> {
+    let shown = |feed: &Feed| match feed {
+        Feed::Trade(trade, Origin::Live) => Some(format!("{}x{}", trade.ticks, trade.size)),
+        Feed::Trade(trade, Origin::Recovered) => Some(format!("+{}x{}", trade.ticks, trade.size)),
+        Feed::Gap(gap) => Some(format!("{:?}", gap.phase)),
+        Feed::Wanted(_) => None,
+    };
+    out.iter().filter_map(shown).collect()
+}
+
+#[test]
+fn f1_a_drop_of_a_second_is_filled_from_history_before_the_next_trade() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    accounts.on_lost(at(1.1), &mut out);
+    assert_eq!((told(&out), gaps(&out)[0].missing), (vec!["Opened".to_owned()], None));
+    accounts.on_live(at(2.3));
+    let next = trade(2.5, 14, 2, 109);
+    accounts.on_trade(next, at(2.5), &mut out);
+    let Some(Feed::Wanted(wanted)) = out.last() else { panic!("{out:?}") };
+    assert_eq!((wanted.missing, wanted.from, wanted.to), (Some(7), DAWN + SECOND, Some(next.time)));
+    accounts.on_trade(trade(2.6, 15, 1, 110), at(2.6), &mut out);
+    assert_eq!(told(&out), ["Opened"], "live trades are held");
+    // History repeats what is known on both sides, of equal times too.
+    let history = [
+        trade(0.5, 9, 4, 0),
+        trade(1.0, 10, 3, 0),
+        trade(1.0, 11, 1, 0),
+        trade(1.7, 12, 4, 0),
+        trade(2.5, 13, 2, 0),
+        trade(2.5, 14, 2, 0),
+        trade(2.6, 15, 1, 0),
+    ];
+    accounts.on_history(&history, at(2.7), &mut out);
+    let expected = ["Opened", "+11x1", "+12x4", "+13x2", "Closed", "14x2", "15x1"];
+    assert_eq!(told(&out), expected);
+    assert!(gaps(&out)[1].is_recovered() && accounts.gap().is_none());
+}
+
+#[test]
+fn f1_a_drop_that_cost_nothing_is_told_so() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    accounts.on_lost(at(1.1), &mut out);
+    accounts.on_lost(at(1.2), &mut out);
+    accounts.on_live(at(1.5));
+    accounts.on_trade(trade(2.0, 11, 2, 102), at(2.0), &mut out);
+    assert_eq!(told(&out), ["Opened", "Closed", "11x2"]);
+    assert_eq!((gaps(&out)[1].missing, gaps(&out)[1].is_recovered()), (Some(0), true));
+    // The repeated trade of a subscription says the same without being one.
+    accounts.on_lost(at(3.0), &mut out);
+    accounts.on_live(at(3.1));
+    let repeated = Trade { is_snapshot: true, ..trade(2.0, 11, 2, 102) };
+    out.clear();
+    accounts.on_trade(repeated, at(3.2), &mut out);
+    assert_eq!((told(&out), gaps(&out)[0].missing), (vec!["Closed".to_owned()], Some(0)));
+}
+
+#[test]
+fn f2_history_that_lacks_trades_leaves_the_gap_unrecovered() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    accounts.on_trade(trade(3.0, 14, 2, 109), at(3.0), &mut out);
+    let history = [trade(1.0, 10, 3, 0), trade(1.7, 12, 4, 0), trade(3.0, 14, 2, 0)];
+    accounts.on_history(&history, at(3.1), &mut out);
+    accounts.on_time(at(4.9), &mut out);
+    assert_eq!(told(&out), ["Opened"], "there is time for a better answer");
+    accounts.on_time(at(5.0), &mut out);
+    assert_eq!(told(&out), ["Opened", "+12x4", "Closed", "14x2"]);
+    let closed = gaps(&out)[1];
+    assert_eq!((closed.missing, closed.recovered, closed.is_recovered()), (Some(7), 4, false));
+    // The account continues behind it.
+    out.clear();
+    accounts.on_trade(trade(5.1, 15, 1, 110), at(5.1), &mut out);
+    assert_eq!(told(&out), ["15x1"]);
+}
+
+#[test]
+fn history_with_more_than_is_missing_is_not_used() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    accounts.on_trade(trade(3.0, 14, 2, 109), at(3.0), &mut out);
+    accounts.on_history(&[trade(1.5, 12, 4, 0), trade(1.6, 12, 4, 0)], at(3.1), &mut out);
+    accounts.on_time(at(5.0), &mut out);
+    assert_eq!(told(&out), ["Opened", "Closed", "14x2"]);
+    assert!(!gaps(&out)[1].is_recovered() && accounts.counts().refused_history == 1);
+}
+
+#[test]
+fn f8_a_jump_of_the_volume_is_a_gap_of_that_many_contracts() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    accounts.on_trade(trade(2.0, 11, 1, 108), at(2.0), &mut out);
+    let [Feed::Gap(opened), Feed::Wanted(wanted)] = &out[..] else { panic!("{out:?}") };
+    assert_eq!((opened.missing, opened.phase, wanted.missing), (Some(7), Phase::Opened, Some(7)));
+    accounts.on_time(accounts.due(), &mut out);
+    assert_eq!(told(&out), ["Opened", "Closed", "11x1"]);
+    assert_eq!((gaps(&out)[1].missing, gaps(&out)[1].recovered), (Some(7), 0));
+}
+
+#[test]
+fn f11_repeated_frames_count_once_and_late_ones_find_their_place() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    let frames = [
+        trade(2.0, 11, 2, 102),
+        trade(2.0, 11, 2, 102),
+        trade(2.3, 14, 1, 108), // overtakes two
+        trade(2.3, 14, 1, 108),
+        trade(2.2, 13, 4, 107),
+        trade(2.2, 13, 4, 107),
+        trade(2.1, 12, 1, 103),
+        trade(2.4, 15, 2, 110),
+    ];
+    for frame in frames {
+        accounts.on_trade(frame, at(2.5), &mut out);
+    }
+    let expected = ["11x2", "Opened", "+12x1", "+13x4", "Closed", "14x1", "15x2"];
+    assert_eq!(told(&out), expected);
+    let counts = accounts.counts();
+    assert_eq!((counts.late, counts.repeated), (2, 3));
+}
+
+#[test]
+fn a_session_begins_its_volume_again() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    accounts.on_session();
+    accounts.on_trade(trade(9_000.0, 20, 2, 2), at(9_000.0), &mut out);
+    accounts.on_trade(trade(9_001.0, 21, 1, 3), at(9_001.0), &mut out);
+    assert_eq!(told(&out), ["20x2", "21x1"]);
+    // Its beginning is missing.
+    out.clear();
+    accounts.on_session();
+    accounts.on_trade(trade(18_000.0, 30, 1, 2), at(18_000.0), &mut out);
+    assert_eq!(gaps(&out)[0].missing, Some(1));
+    // Untold it is a contradiction, which nobody may take for a whole bar.
+    let (mut accounts, mut out) = (self::accounts(), Vec::new());
+    accounts.on_trade(trade(9_000.0, 20, 2, 2), at(9_000.0), &mut out);
+    accounts.on_trade(trade(9_001.0, 21, 1, 3), at(9_001.0), &mut out);
+    assert_eq!(told(&out), ["Opened", "Closed", "20x2", "21x1"]);
+    assert!(!gaps(&out)[1].is_recovered() && accounts.counts().contradictory == 1);
+}
+
+#[test]
+fn f16_no_history_and_no_first_trade_close_the_gap_unrecovered() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    accounts.on_lost(at(2.0), &mut out);
+    assert_eq!(accounts.due(), Monotonic::NEVER, "while the link is gone, nobody knows");
+    accounts.on_live(at(9.0));
+    accounts.on_time(at(19.0), &mut out);
+    assert_eq!((told(&out), gaps(&out)[1].missing), (vec!["Opened".into(), "Closed".into()], None));
+    assert!(!gaps(&out)[1].is_recovered());
+    // An empty history, as that of an expired contract.
+    accounts.on_trade(trade(20.0, 14, 2, 109), at(20.0), &mut out);
+    accounts.on_history(&[], at(20.1), &mut out);
+    assert!(accounts.gap().is_some());
+    accounts.on_time(at(22.0), &mut out);
+    assert!(!gaps(&out)[3].is_recovered());
+}
+
+#[test]
+fn too_many_held_trades_end_a_gap() {
+    let mut accounts = Accounts::new(AccountsSettings { held: 3, ..Default::default() });
+    let mut out = Vec::new();
+    accounts.on_trade(trade(1.0, 10, 1, 100), at(1.0), &mut out);
+    for number in 0..6 {
+        accounts.on_trade(trade(2.0, 20 + number, 1, 106 + number as u64), at(2.0), &mut out);
+    }
+    let expected = ["10x1", "Opened", "Closed", "20x1", "21x1", "22x1", "23x1", "24x1", "25x1"];
+    assert_eq!(
+        (told(&out), accounts.counts().overflowed),
+        (expected.map(str::to_owned).to_vec(), 1)
+    );
+}
+
+/// A minute's first, highest, lowest and last price, and its volume.
+type Bar = (i64, i64, i64, i64, u64);
+
+fn bars(trades: &[Trade]) -> BTreeMap<i64, Bar> {
+    let mut bars = BTreeMap::new();
+    for trade in trades {
+        let price = trade.ticks;
+        let bar = bars.entry(minute(trade.time)).or_insert((price, price, price, price, 0));
+        *bar = (bar.0, bar.1.max(price), bar.2.min(price), price, bar.4 + u64::from(trade.size));
+    }
+    bars
+}
+
+fn minute(time: i64) -> i64 {
+    time.div_euclid(60 * SECOND)
+}
+
+/// An hour of trades, many of the same microsecond.
+fn session(random: &mut Random) -> Vec<Trade> {
+    let (mut second, mut price, mut volume) = (0.0, 10_000, 0);
+    let mut trades = Vec::new();
+    while second < 3_600.0 {
+        second += if random.once_in(3) { 0.0 } else { random.below(1_500) as f64 / 1_000.0 };
+        price += random.below(3) as i64 - 1;
+        let size = 1 + random.below(5) as u32;
+        volume += u64::from(size);
+        trades.push(trade(second, price, size, volume));
+    }
+    trades
+}
+
+#[test]
+fn of_20_random_drops_no_bar_is_wrong_and_unflagged() {
+    let (mut recovered, mut flagged_bars) = (0, 0);
+    for seed in 0..40 {
+        let mut random = Random(seed);
+        let truth = session(&mut random);
+        let lossy = seed % 2 == 1;
+        let mut accounts = Accounts::new(AccountsSettings::default());
+        let mut out = Vec::new();
+        let drops: BTreeSet<usize> =
+            (0..20).map(|_| random.below(truth.len() as u64 - 80) as usize + 20).collect();
+        let (mut gone_until, mut scanned) = (0, 0);
+        for (place, trade) in truth.iter().enumerate() {
+            let now = Monotonic((trade.time - DAWN) as u64);
+            accounts.on_time(now, &mut out);
+            if drops.contains(&place) {
+                gone_until = place + 1 + random.below(40) as usize;
+                if random.once_in(2) {
+                    accounts.on_lost(now, &mut out);
+                }
+            }
+            if place == gone_until {
+                accounts.on_live(now);
+            }
+            if place >= gone_until {
+                accounts.on_trade(*trade, now, &mut out);
+                if random.once_in(50) {
+                    accounts.on_trade(*trade, now, &mut out);
+                }
+            }
+            // History answers at once.
+            let wanted = out[scanned..].iter().any(|feed| matches!(feed, Feed::Wanted(_)));
+            scanned = out.len();
+            if wanted && accounts.gap().is_some() {
+                let from = accounts.gap().unwrap().from - SECOND;
+                let history = truth[..=place].iter().filter(|trade| trade.time >= from);
+                let history: Vec<Trade> =
+                    history.filter(|_| !(lossy && random.once_in(50))).copied().collect();
+                accounts.on_history(&history, now, &mut out);
+            }
+        }
+        accounts.on_time(Monotonic::NEVER, &mut out);
+        let mut flagged = BTreeSet::new();
+        for gap in gaps(&out).iter().filter(|gap| gap.phase == Phase::Closed) {
+            if gap.is_recovered() {
+                recovered += 1;
+            } else {
+                flagged.extend(minute(gap.from)..=minute(gap.to.unwrap_or(i64::MAX / 2)));
+            }
+        }
+        let trades = out.iter().filter_map(|feed| match feed {
+            Feed::Trade(trade, _) => Some(*trade),
+            _ => None,
+        });
+        let seen = bars(&trades.collect::<Vec<_>>());
+        for (minute, bar) in bars(&truth) {
+            let right = seen.get(&minute) == Some(&bar);
+            assert!(right || flagged.contains(&minute), "seed {seed}: {bar:?}, {seen:?}");
+        }
+        assert!(lossy || flagged.is_empty(), "seed {seed}: whole history recovers everything");
+        flagged_bars += flagged.len();
+    }
+    assert!(recovered > 500 && flagged_bars > 50, "{recovered} recovered, {flagged_bars} flagged");
+}
+
+fn last_trade(change: impl FnOnce(&mut rti::LastTrade)) -> LastTrade {
+    let mut trade = rti::LastTrade::default();
+    trade.symbol = Some("ESZ6".to_owned());
+    trade.presence_bits = Some(1 | 8);
+    trade.trade_price = Some(4_700.25);
+    trade.trade_size = Some(3);
+    trade.aggressor = Some(2);
+    trade.volume = Some(1_000);
+    (trade.ssboe, trade.usecs) = (Some(1_700_000_001), Some(500_000));
+    (trade.source_ssboe, trade.source_usecs) = (Some(1_700_000_001), Some(400_000));
+    trade.source_nsecs = Some(400_000_123);
+    change(&mut trade);
+    let frame = encode(&trade, None);
+    let Ok(Incoming::Trade(trade)) = decode(&frame[4..]) else { panic!() };
+    trade
+}
+
+#[test]
+fn f9_a_trade_without_a_usable_price_size_or_time_is_no_trade() {
+    let good = Trade::of(&last_trade(|_| ()), &ES).unwrap();
+    assert_eq!((good.ticks, good.size, good.volume), (18_801, 3, Some(1_000)));
+    assert_eq!(good.time, DAWN + SECOND + 400_000_123);
+    assert_eq!((good.gateway_time, good.aggressor), (DAWN + SECOND * 3 / 2, Aggressor::Seller));
+    let refused =
+        |change: fn(&mut rti::LastTrade)| Trade::of(&last_trade(change), &ES).unwrap_err();
+    assert_eq!(refused(|trade| trade.trade_price = None), Unusable::NoPrice);
+    assert_eq!(refused(|trade| trade.presence_bits = Some(8)), Unusable::NoPrice);
+    assert_eq!(refused(|trade| trade.clear_bits = Some(1)), Unusable::NoPrice);
+    for price in [-1.0, f64::NAN, f64::INFINITY, 1e300, 4_700.26, 4_700.249] {
+        let message = last_trade(|trade| trade.trade_price = Some(price));
+        assert_eq!(Trade::of(&message, &ES), Err(Unusable::Price), "{price}");
+    }
+    assert_eq!(refused(|trade| trade.trade_size = Some(0)), Unusable::Size);
+    assert_eq!(refused(|trade| trade.trade_size = Some(-3)), Unusable::Size);
+    assert_eq!(refused(|trade| trade.trade_size = None), Unusable::Size);
+    let no_time = |trade: &mut rti::LastTrade| (trade.ssboe, trade.source_ssboe) = (None, None);
+    assert_eq!(refused(no_time), Unusable::Time);
+    let no_volume = last_trade(|trade| trade.presence_bits = Some(1));
+    assert_eq!(Trade::of(&no_volume, &ES).unwrap().volume, None);
+    let beside = Contract { nanoseconds: Nanoseconds::BesideMicroseconds, ..ES };
+    let message = last_trade(|trade| trade.source_nsecs = Some(123));
+    assert_eq!(Trade::of(&message, &beside).unwrap().time, DAWN + SECOND + 400_000_123);
+}
+
+fn quote(
+    present: u32,
+    cleared: u32,
+    bid: Option<(f64, i32)>,
+    ask: Option<(f64, i32)>,
+) -> BestBidOffer {
+    let mut quote = rti::BestBidOffer::default();
+    (quote.presence_bits, quote.clear_bits) = (Some(present), Some(cleared));
+    (quote.bid_price, quote.bid_size) = bid.unzip();
+    (quote.ask_price, quote.ask_size) = ask.unzip();
+    let frame = encode(&quote, None);
+    let Ok(Incoming::Quote(quote)) = decode(&frame[4..]) else { panic!() };
+    quote
+}
+
+#[test]
+fn f10_one_sided_clearing_and_crossed_quotes_are_merged_by_their_bits() {
+    let mut book = TopOfBook::default();
+    let side = |ticks, size| Some(Side { ticks, size });
+    book.on_quote(&quote(1, 0, Some((100.0, 5)), None), &ES);
+    assert_eq!((book.bid, book.ask, book.is_usable()), (side(400, 5), None, false));
+    // An offer in a message about the bid is not believed.
+    book.on_quote(&quote(1, 0, Some((100.25, 6)), Some((0.25, 1))), &ES);
+    book.on_quote(&quote(2, 0, None, Some((100.5, 7))), &ES);
+    assert_eq!((book.bid, book.ask, book.is_usable()), (side(401, 6), side(402, 7), true));
+    for crossed in [100.5, 100.75] {
+        book.on_quote(&quote(1, 0, Some((crossed, 1)), None), &ES);
+        assert!(book.is_crossed() && !book.is_usable());
+    }
+    book.on_quote(&quote(0, 1, None, None), &ES);
+    assert_eq!((book.bid, book.ask, book.is_crossed()), (None, side(402, 7), false));
+    book.on_quote(&quote(2, 0, None, Some((-1.0, 0))), &ES);
+    assert_eq!((book.ask, book.invalid), (None, 0));
+    book.on_quote(&quote(3, 0, Some((f64::NAN, 1)), Some((100.1, 1))), &ES);
+    assert_eq!((book.bid, book.ask, book.invalid), (None, None, 2));
+}
+
+fn watch(session: Session) -> Freshness {
+    let mut watch = Freshness::new(FreshnessSettings::default(), session);
+    watch.on_live(at(0.0));
+    watch
+}
+
+#[test]
+fn f4_45_seconds_of_silence_at_night_are_nothing() {
+    let (mut night, mut out) = (watch(Session::Other), Vec::new());
+    night.on_time(at(45.0), &mut out);
+    assert_eq!((out.len(), night.due()), (0, at(60.0)));
+    night.on_time(at(60.0), &mut out);
+    assert_eq!(out[..2], [Symptom::Stale(Kind::Trades), Symptom::Stale(Kind::Quotes)]);
+}
+
+#[test]
+fn f5_trades_that_stop_are_noticed_while_quotes_live_and_the_reverse() {
+    for (alive, dead) in [(Kind::Quotes, Kind::Trades), (Kind::Trades, Kind::Quotes)] {
+        let (mut watch, mut out) = (watch(Session::Regular), Vec::new());
+        for tenth in 1..=120 {
+            let now = at(f64::from(tenth) / 10.0);
+            watch.on_data(alive, now, &mut out);
+            watch.on_time(now, &mut out);
+        }
+        // Stale after five seconds; asked again; given up after five more.
+        assert_eq!(out, [Symptom::Stale(dead), Symptom::AskAgain, Symptom::Reconnect]);
+        assert!(watch.is_stale(dead) && !watch.is_stale(alive));
+        watch.on_data(dead, at(12.1), &mut out);
+        assert_eq!(out[3], Symptom::Fresh(dead));
+    }
+}
+
+#[test]
+fn f7_a_subscription_that_helps_ends_it() {
+    let (mut watch, mut out) = (watch(Session::Regular), Vec::new());
+    watch.on_time(at(5.0), &mut out);
+    assert_eq!(out[2..], [Symptom::AskAgain]);
+    watch.on_data(Kind::Trades, at(6.0), &mut out);
+    watch.on_data(Kind::Quotes, at(6.0), &mut out);
+    out.clear();
+    watch.on_time(at(10.5), &mut out);
+    assert_eq!(out, []);
+}
+
+#[test]
+fn f14_a_halt_is_not_staleness() {
+    let (mut watch, mut out) = (watch(Session::Regular), Vec::new());
+    watch.on_session(Session::Halted, at(3.0));
+    watch.on_time(at(900.0), &mut out);
+    assert_eq!((out.len(), watch.due()), (0, Monotonic::NEVER));
+    watch.on_session(Session::Regular, at(900.0));
+    watch.on_time(at(904.0), &mut out);
+    assert_eq!(out, []);
+    watch.on_time(at(905.0), &mut out);
+    assert_eq!(out.len(), 3, "it must resume");
+    // Without a link there is nothing to be stale.
+    let mut down = self::watch(Session::Regular);
+    down.on_lost();
+    assert_eq!(down.due(), Monotonic::NEVER);
+}

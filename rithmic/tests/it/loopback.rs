@@ -1,0 +1,168 @@
+//! The edge over loopback, with and without TLS: scenarios F12, F13 and R10 as far as they are
+//! sockets'.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use algospace_hft_rithmic::credentials::Credentials;
+use algospace_hft_rithmic::edge::{Connection, Connector, Event, now};
+use algospace_hft_rithmic::link::{Link, LinkSettings, Logins, Plant, State, Why};
+use algospace_hft_rithmic::wire::{body, rti};
+use tungstenite::Message;
+
+use crate::server::{Client, Server, admit, request, trade};
+
+/// Returns a connection to a gateway, which has a subscription to ask for.
+pub fn connection(server: &Server) -> Connection {
+    let connector = Connector::new(&server.url, server.authorities.as_deref()).unwrap();
+    let credentials = Credentials {
+        user: "somebody".to_owned(),
+        password: "hunter2".to_owned().into(),
+        system: "Rithmic Test".to_owned(),
+        application: "test".to_owned(),
+        version: "1".to_owned(),
+    };
+    let link = Link::new(Plant::Ticker, LinkSettings::default(), 1);
+    let mut connection = Connection::new(link, Arc::new(connector), credentials);
+    connection.keep(body(&rti::RequestMarketDataUpdate::default()), now());
+    connection
+}
+
+/// Polls until that is so.
+fn poll_until(
+    connection: &mut Connection,
+    mut on: impl FnMut(&Event<'_>),
+    done: impl Fn(&Connection) -> bool,
+) {
+    let mut logins = Logins::new(Duration::ZERO);
+    let begun = now();
+    while !done(connection) {
+        if connection.poll(now(), &mut logins, &mut |event| on(&event)) == 0 {
+            std::thread::yield_now();
+        }
+        assert!(now().since(begun) < Duration::from_secs(60), "{:?}", connection.link().state());
+    }
+}
+
+fn lost(connection: &Connection) -> bool {
+    connection.link().generation() > 0 && matches!(connection.link().state(), State::Down { .. })
+}
+
+#[test]
+fn f12_a_flood_of_trades_arrives_whole_and_in_order() {
+    const TRADES: u64 = 20_000;
+    for tls in [false, true] {
+        let server = Server::start(tls, |mut client: Client| {
+            admit(&mut client);
+            for volume in 1..=TRADES {
+                client.write(Message::Binary(trade(volume).into())).unwrap();
+            }
+            client.flush().unwrap();
+            while request(&mut client).is_some() {}
+        });
+        let mut connection = connection(&server);
+        let mut volumes = Vec::new();
+        let mut changes = Vec::new();
+        let mut logins = Logins::new(Logins::SPACING);
+        while volumes.len() < TRADES as usize {
+            connection.poll(now(), &mut logins, &mut |event| match event {
+                Event::Trade(trade) => volumes.push(trade.volume().unwrap()),
+                Event::Changed(change) => changes.push(change.why),
+                other => panic!("{other:?} after {} trades, {changes:?}", volumes.len()),
+            });
+        }
+        assert!(volumes.into_iter().eq(1..=TRADES), "tls {tls}");
+        assert_eq!(changes[..3], [Why::Turn, Why::Connected, Why::Accepted]);
+        assert!(connection.link().is_up() && connection.counts().frames >= TRADES + 2);
+        connection.stop(now(), &mut logins);
+        connection.poll(now(), &mut logins, &mut |_| ());
+        server.thread.join().unwrap();
+    }
+}
+
+#[test]
+fn f13_rubbish_is_counted_and_the_link_lives() {
+    let server = Server::start(false, |mut client: Client| {
+        admit(&mut client);
+        let unknown = [0, 0, 0, 5, 0x98, 0xb6, 0x4b, 0xe7, 0x02]; // template 359
+        for frame in [&[][..], &[0xff; 20], &[0, 0, 0, 9, 1], &unknown] {
+            client.write(Message::Binary(frame.to_vec().into())).unwrap();
+        }
+        client.write(Message::Text("hello".into())).unwrap();
+        client.send(Message::Binary(trade(7).into())).unwrap();
+        while request(&mut client).is_some() {}
+    });
+    let mut connection = connection(&server);
+    let mut seen = Vec::new();
+    let mut logins = Logins::new(Logins::SPACING);
+    while seen.last() != Some(&150) {
+        connection.poll(now(), &mut logins, &mut |event| match event {
+            Event::Message(envelope, _) => seen.push(envelope.template),
+            Event::Trade(_) => seen.push(150),
+            _ => {}
+        });
+    }
+    assert_eq!(seen, [359, 150]);
+    assert_eq!((connection.counts().invalid, connection.counts().texts), (3, 1));
+    assert!(connection.link().is_up());
+    drop(connection);
+    server.thread.join().unwrap();
+}
+
+#[test]
+fn f13_a_message_longer_than_any_drops_the_link() {
+    let server = Server::start(false, |mut client: Client| {
+        admit(&mut client);
+        _ = client.send(Message::Binary(vec![0; 2 << 20].into()));
+        while request(&mut client).is_some() {}
+    });
+    let mut connection = connection(&server);
+    poll_until(&mut connection, |_| (), lost);
+    server.thread.join().unwrap();
+}
+
+#[test]
+fn a_gateway_that_closes_is_noticed() {
+    let server = Server::start(true, |mut client: Client| admit(&mut client));
+    let mut connection = connection(&server);
+    let mut whys = Vec::new();
+    let on = |event: &Event<'_>| {
+        if let Event::Changed(change) = event {
+            whys.push(change.why);
+        }
+    };
+    poll_until(&mut connection, on, lost);
+    assert_eq!(whys.last(), Some(&Why::Closed), "{whys:?}");
+    server.thread.join().unwrap();
+}
+
+#[test]
+fn a_server_that_nobody_vouches_for_is_refused() {
+    let (mut server, mut stranger) = (Server::start(true, |_| ()), Server::start(true, |_| ()));
+    std::mem::swap(&mut server.authorities, &mut stranger.authorities);
+    let mut connection = connection(&server);
+    let mut told = String::new();
+    let on = |event: &Event<'_>| {
+        if let Event::NotConnected(error) = event {
+            told = error.to_string();
+        }
+    };
+    poll_until(&mut connection, on, lost);
+    assert!(told.contains("certificate"), "{told}");
+    // The other waits for somebody as well.
+    drop(std::net::TcpStream::connect(stranger.url.trim_start_matches("wss://")));
+    for thread in [server.thread, stranger.thread] {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn addresses_that_are_none_are_refused() {
+    for url in ["", "localhost", "http://localhost", "ws://"] {
+        assert!(Connector::new(url, None).is_err(), "{url}");
+    }
+    assert!(Connector::new("ws://localhost:1", None).is_ok());
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let error = Connector::new("wss://localhost:1", Some(empty.path())).unwrap_err();
+    assert!(error.to_string().contains("no certificate"), "{error}");
+}

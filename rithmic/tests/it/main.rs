@@ -1,0 +1,12 @@
+//! The crate from outside: the wire against prost, the machines in virtual time, the edge over
+//! loopback.
+
+mod agreement;
+mod clocks;
+mod feed;
+mod framing;
+mod links;
+mod loopback;
+mod random;
+#[path = "../server.rs"]
+mod server;
