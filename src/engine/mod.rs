@@ -24,6 +24,5 @@ pub use message::{Action, Answer, DecisionTiming, Event, Output, Question, Quote
 pub use run_journal::{Entry, RunJournal};
 pub use settings::PipelineSettings;
 pub use sink::{NullSink, Sink};
-pub(crate) use stages::Deciding;
 pub use stages::Pipeline;
 pub use trading::TradingStage;

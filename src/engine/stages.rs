@@ -114,13 +114,35 @@ pub(crate) struct Deciding<S> {
     observes: bool,
     /// Number of the next question, unless the strategy has prepared for it.
     unprepared: Option<u64>,
+    /// `true` if answers are events, as in the replay of a run whose strategy had a thread of its
+    /// own. The strategy's are only compared with them then.
+    pub(crate) answers_are_events: bool,
 }
 
 impl<S: Strategy> Deciding<S> {
     pub(crate) fn new(features: FeatureStage, strategy: S, most_answers: usize) -> Deciding<S> {
         let (answers, observes) = (VecDeque::with_capacity(most_answers), strategy.observes());
         let records = VecDeque::with_capacity(if observes { most_answers } else { 0 });
-        Deciding { features, strategy, answers, records, observes, unprepared: None }
+        Deciding {
+            features,
+            strategy,
+            answers,
+            records,
+            observes,
+            unprepared: None,
+            answers_are_events: false,
+        }
+    }
+
+    /// Returns whether the strategy has given this answer, which was an event.
+    pub(crate) fn agrees(&mut self, answer: &Answer) -> bool {
+        while let Some(given) = self.answers.pop_front() {
+            if given.question.number == answer.question.number {
+                // A strategy that was too slow then may be fast enough now.
+                return answer.is_overdue || given == *answer;
+            }
+        }
+        false
     }
 }
 
@@ -147,6 +169,9 @@ impl<S: Strategy> Downstream for Deciding<S> {
     }
 
     fn take_answer(&mut self) -> Option<Answer> {
+        if self.answers_are_events {
+            return None;
+        }
         let answer = self.answers.pop_front();
         // Every answer was carried out, so there is time.
         if let (None, Some(question)) = (&answer, self.unprepared) {

@@ -13,16 +13,13 @@ use super::journal_file::{JournalHeader, RunJournalError};
 use super::recording::{Input, Taken, run};
 use super::seat::Seat;
 use crate::config::{Config, ConfigError};
-use crate::engine::{
-    Action, Answer, Break, Deciding, Downstream, Entry, Event, Output, Pipeline, Question, Replay,
-    Sink, no_times,
-};
-use crate::execution::{Account, ExitReason, Venue};
+use crate::engine::{Action, Entry, Event, Output, Pipeline, Replay, Sink, no_times};
+use crate::execution::{ExitReason, Venue};
 use crate::journal::{End, Journal};
-use crate::market::{Bar, Instrument, InstrumentError, Price, Tick, Timestamp};
+use crate::market::{Instrument, InstrumentError, Timestamp};
 use crate::performance::RunRecord;
 use crate::source::native::TickFileDescription;
-use crate::strategy::{DecisionRecord, Strategy};
+use crate::strategy::Strategy;
 
 /// The reason why a journal cannot be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -134,10 +131,10 @@ pub fn replay_journal(
     let name = path.display().to_string();
     let walk = Walk { journal: &journal, events: content.events, has_answers: header.has_answers };
     let mut compared = (0, None, 0);
-    let record = run(&config, &instrument, stages, |stages, keeping| {
+    let record = run(&config, &instrument, stages, |mut stages, keeping| {
         let mut sink = Comparing::new(keeping, &content);
         let start = Instant::now();
-        let (stages, counts) = walk.take(stages, &mut sink, stop, progress);
+        let counts = walk.take(&mut stages, &mut sink, stop, progress);
         let replay = counts.replay(start.elapsed());
         compared = (sink.same, sink.difference, counts.changed_answers);
         let input = Input {
@@ -192,14 +189,13 @@ impl Walk<'_> {
     /// are not compared.
     fn take<S: Strategy, V: Venue, K: Sink>(
         &self,
-        stages: Pipeline<S, V>,
+        stages: &mut Pipeline<S, V>,
         sink: &mut Comparing<'_, K>,
         stop: &AtomicBool,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> (Pipeline<S, V>, EventCounts) {
-        let Pipeline { mut trading, deciding } = stages;
-        let mut downstream = Repeated { deciding, answers_come: self.has_answers };
-        let trades_from = trading.trades_from();
+    ) -> EventCounts {
+        stages.deciding.answers_are_events = self.has_answers;
+        let trades_from = stages.trades_from();
         let (mut counts, mut is_stopped) = (EventCounts::default(), false);
         for record in self.journal.records() {
             let Some(Entry::Event(number, event)) = Entry::of(&record) else { continue };
@@ -212,20 +208,19 @@ impl Walk<'_> {
             }
             counts.count(&event, trades_from);
             if let Event::Answer(answer) = &event {
-                counts.changed_answers += u64::from(!downstream.agrees(answer));
+                counts.changed_answers += u64::from(!stages.deciding.agrees(answer));
             }
             sink.event(&event);
-            trading.on_event(&event, &mut downstream, sink);
+            stages.on_event(&event, sink);
         }
         if !is_stopped {
             progress(self.events, self.events);
             sink.miss_the_rest();
         }
         if counts.end.is_none() {
-            let end = Event::End(ExitReason::Shutdown);
-            trading.on_event(&end, &mut downstream, &mut sink.sink);
+            stages.finish(ExitReason::Shutdown, &mut sink.sink);
         }
-        (Pipeline { trading, deciding: downstream.deciding }, counts)
+        counts
     }
 }
 
@@ -329,56 +324,6 @@ impl Content {
         let end = records.end().expect("every record was read");
         let is_whole = end.is_finished() && ends_with_run;
         Ok(Content { actions, events, end, is_whole })
-    }
-}
-
-/// Features and strategy, which are asked again. Where the journal holds the answers, those of the
-/// strategy are only compared.
-struct Repeated<S> {
-    deciding: Deciding<S>,
-    answers_come: bool,
-}
-
-impl<S: Strategy> Repeated<S> {
-    /// Returns whether the strategy gives the journal's answer.
-    fn agrees(&mut self, answer: &Answer) -> bool {
-        while let Some(given) = self.deciding.take_answer() {
-            if given.question.number == answer.question.number {
-                // A strategy that was too slow then may be fast enough now.
-                return answer.is_overdue || given == *answer;
-            }
-        }
-        false
-    }
-}
-
-impl<S: Strategy> Downstream for Repeated<S> {
-    fn on_trade(&mut self, tick: &Tick) {
-        self.deciding.on_trade(tick);
-    }
-
-    fn on_bar(&mut self, bar: &Bar, sink: &mut impl Sink) {
-        self.deciding.on_bar(bar, sink);
-    }
-
-    fn on_question(&mut self, bar: &Bar, question: &Question, account: &Account) {
-        self.deciding.on_question(bar, question, account);
-    }
-
-    fn take_record(&mut self, question: u64) -> Option<DecisionRecord> {
-        self.deciding.take_record(question)
-    }
-
-    fn take_answer(&mut self) -> Option<Answer> {
-        if self.answers_come { None } else { self.deciding.take_answer() }
-    }
-
-    fn on_contract_change(&mut self, old: Price, new: Price) {
-        self.deciding.on_contract_change(old, new);
-    }
-
-    fn on_restart(&mut self, why: Break) {
-        self.deciding.on_restart(why);
     }
 }
 

@@ -33,8 +33,8 @@ use algospace_hft::engine::{
     Question, Quote, Sink, TradingStage,
 };
 use algospace_hft::execution::{
-    Account, Bracket, Decision, Desk, ExitReason, Fill, FillId, Order, OrderKind, OrderMessage,
-    Purpose, Refusal, Report, ReportKind, SimulatedExchange, Target,
+    Account, Bracket, Decision, Desk, ExitReason, Fill, FillId, Order, OrderMessage, OrderPort,
+    Purpose, Refusal, Report, ReportKind, SimulatedExchange, Target, Venue,
 };
 use algospace_hft::journal::{End, Journal};
 use algospace_hft::machine::{Machine, Role, Wait, pin_current_thread};
@@ -119,20 +119,20 @@ fn events(ticks: &[Tick]) -> Vec<Event> {
 type Kept = (Vec<Event>, Vec<(u64, Action)>);
 
 /// The results of a run.
-struct Left<S> {
-    run: Result<PinnedRun<S>, Failure>,
+struct Left<S, V> {
+    run: Result<PinnedRun<S, V>, Failure>,
     events: Vec<Event>,
     actions: Vec<(u64, Action)>,
 }
 
-fn run_with<S: Strategy + Send, F: Feed, K: Sink + Send>(
-    pipeline: Pipeline<S>,
+fn run_with<S: Strategy + Send, V: Venue + Send, F: Feed, K: Sink + Send>(
+    pipeline: Pipeline<S, V>,
     feed: F,
     settings: &PinnedSettings,
     results: &mut K,
     on_features: &mut (impl FnMut(&FeatureStage) + Send),
     stop: &AtomicBool,
-) -> Left<S> {
+) -> Left<S, V> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.journal");
     let journal = Some(begin_journal(&path, settings.layout));
@@ -948,14 +948,23 @@ fn a_stop_gets_out_of_the_wait_for_an_answer() {
     }
 }
 
+/// A broker that does nothing by itself.
+struct Broker;
+
+impl OrderPort for Broker {
+    fn send(&mut self, _: OrderMessage, _: Timestamp) {}
+}
+
+impl Venue for Broker {}
+
+/// The runner takes any venue. Before a broker nothing is held unless a report says so, and the end
+/// of the data fills nothing.
 #[test]
 fn a_brokers_report_is_booked() {
     for layout in LAYOUTS {
         let told = Told::default();
         let strategy = By(Timeframe::MINUTE_1, |_: &Bar, position| {
-            // So far away that the simulated exchange never fills it: the broker does.
-            let entry = OrderKind::Limit { price: price(10_000) };
-            (position == 0).then(|| Decision { entry, ..market(Target::Long, 1) })
+            (position == 0).then(|| market(Target::Long, 1))
         });
         let ticks = minutes(4);
         let (mut given, seen, mut is_reported) = (0, told.clone(), false);
@@ -970,11 +979,9 @@ fn a_brokers_report_is_booked() {
             given += 1;
             ticks.get(given - 1).map_or(Polled::Ended, |tick| Polled::Event(Event::Tick(*tick)))
         });
-        let mut setup = Setup::free();
-        setup.rules.price_collar_ticks = 1_000_000;
         let mut sink = told.clone();
         let left = run_with(
-            setup.pipeline(strategy),
+            Setup::free().pipeline_before(Broker, strategy),
             feed,
             &small(layout),
             &mut sink,

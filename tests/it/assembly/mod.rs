@@ -8,7 +8,7 @@ use algospace_hft::engine::{
 };
 use algospace_hft::execution::{
     Account, Bracket, Decision, Desk, EquityPoint, ExchangeSettings, ExitReason, LimitFill,
-    OrderKind, RuleConstraints, SimulatedExchange, Slippage, Target, Trade,
+    OrderKind, RuleConstraints, SimulatedExchange, Slippage, Target, Trade, Venue,
 };
 use algospace_hft::features::{IndicatorSettings, IndicatorTimeframes};
 use algospace_hft::indicators::{
@@ -79,11 +79,19 @@ impl Setup {
         &self,
         strategy: impl Strategy + Send + 's,
     ) -> Pipeline<Box<dyn Strategy + Send + 's>> {
+        self.pipeline_before(SimulatedExchange::new(self.exchange), strategy)
+    }
+
+    /// As [`Setup::pipeline`], before another venue.
+    pub fn pipeline_before<'s, V: Venue>(
+        &self,
+        venue: V,
+        strategy: impl Strategy + Send + 's,
+    ) -> Pipeline<Box<dyn Strategy + Send + 's>, V> {
         let strategy: Box<dyn Strategy + Send + 's> = Box::new(strategy);
         let desk = Desk::new(CAPITAL, TICK_SIZE, POINT_VALUE, self.rules);
-        let exchange = SimulatedExchange::new(self.exchange);
         let features = features_of(&self.stages.timeframes);
-        Pipeline::new(self.stages.clone(), features, strategy, desk, exchange)
+        Pipeline::new(self.stages.clone(), features, strategy, desk, venue)
     }
 
     /// The whole run, to the end of the data.
