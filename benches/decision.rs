@@ -180,7 +180,7 @@ fn whole(name: &str, mut agents: Agents, set: &ModelSet, moves: &[MatrixKind], c
 
 /// Every graph alone; of an LSTM in two parts the last step, a whole window, and many at once.
 fn graphs(set: &ModelSet, backend: &dyn Backend, count: u64) {
-    const WINDOWS: usize = 36;
+    const WINDOWS: usize = 40;
     let mut random = Random::new(3, 0);
     for kind in GraphKind::ALL {
         let mut graph = set.graph(kind, backend, PASSES as usize).expect("it was verified");

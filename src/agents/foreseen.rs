@@ -6,7 +6,6 @@
 //! the backend gives the same bits as for each alone, as live.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::by_graphs::ENCODED;
@@ -18,9 +17,9 @@ use crate::matrix::{MatrixKind, Window};
 use crate::strategy::{Observation, Strategy};
 
 /// Windows that a worker takes at once: a multiple of those that share a load of a weight.
-const CHUNK: usize = 36;
+const CHUNK: usize = 40;
 
-/// Chunks that wait for a worker at most: a few megabytes.
+/// Chunks that wait for each worker at most: a few megabytes.
 const WAITING: usize = 64;
 
 /// Encodings of the structure, tactical and regime matrices, by number of their row.
@@ -99,22 +98,28 @@ struct Watcher {
     /// Nothing is asked on bars that end by then, so only the last windows of before are seen by
     /// anybody.
     warm_until: Timestamp,
-    workers: SyncSender<Chunk>,
+    workers: Workers,
 }
 
-impl Watcher {
-    fn send_rest(&mut self) {
-        for (_, _, chunk) in &mut self.windows {
-            let full = std::mem::replace(chunk, Chunk::new(chunk.matrix));
-            // Workers that are gone have failed, which they tell.
-            let _ = self.workers.send(full);
-        }
+/// The workers, which take chunks in turn.
+struct Workers {
+    all: Vec<SyncSender<Chunk>>,
+    next: usize,
+}
+
+impl Workers {
+    /// Hands a chunk over, and leaves an empty one.
+    fn send(&mut self, chunk: &mut Chunk) {
+        let full = std::mem::replace(chunk, Chunk::new(chunk.matrix));
+        // A worker that is gone has failed, which it tells.
+        let _ = self.all[self.next].send(full);
+        self.next = (self.next + 1) % self.all.len();
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.send_rest();
+        self.windows.iter_mut().for_each(|(_, _, chunk)| self.workers.send(chunk));
     }
 }
 
@@ -139,8 +144,7 @@ impl Strategy for Watcher {
             chunk.rows.push(row.number);
             chunk.windows.extend_from_slice(whole);
             if chunk.rows.len() == CHUNK {
-                let full = std::mem::replace(chunk, Chunk::new(chunk.matrix));
-                let _ = self.workers.send(full);
+                self.workers.send(chunk);
             }
         }
     }
@@ -170,24 +174,25 @@ pub fn foresee<T>(
     walk: impl FnOnce(Box<dyn Strategy + Send>) -> T,
 ) -> Result<(Foreseen, T), ModelSetError> {
     let matrices = &set.manifest().feature_schema.matrices;
-    let (workers, chunks) = sync_channel(WAITING);
     let windows = ENCODED.map(|matrix| {
         let settings = matrices.of(matrix);
         (Window::new(settings.rows, settings.columns.len()), 0, Chunk::new(matrix))
     });
     let timeframe = matrices.tactical.timeframe;
-    let watcher = Watcher { timeframe, windows, warm_until, workers };
     let encoders =
         (0..threads.max(1)).map(|_| Encoders::load(set, backend)).collect::<Result<Vec<_>, _>>()?;
-    let chunks = Mutex::new(chunks);
     thread::scope(|scope| {
-        let chunks = &chunks;
-        let work = |mut encoders: Encoders| scope.spawn(move || encoders.serve(chunks));
-        let workers: Vec<_> = encoders.into_iter().map(work).collect();
+        let work = |mut encoders: Encoders| {
+            let (sender, chunks) = sync_channel(WAITING);
+            (sender, scope.spawn(move || encoders.serve(&chunks)))
+        };
+        let (all, threads): (Vec<_>, Vec<_>) = encoders.into_iter().map(work).unzip();
+        let workers = Workers { all, next: 0 };
+        let watcher = Watcher { timeframe, windows, warm_until, workers };
         let walked = walk(Box::new(watcher));
         let mut foreseen = Foreseen::default();
-        for worker in workers {
-            let done = worker.join().expect("encoding does not panic");
+        for thread in threads {
+            let done = thread.join().expect("encoding does not panic");
             for (matrix, row, encoding) in done {
                 foreseen.encodings[matrix as usize].put(row, &encoding);
             }
@@ -245,11 +250,9 @@ impl Encoders {
     }
 
     /// Encodes chunks until there are no more.
-    fn serve(&mut self, chunks: &Mutex<Receiver<Chunk>>) -> Vec<(MatrixKind, u64, Vec<f32>)> {
+    fn serve(&mut self, chunks: &Receiver<Chunk>) -> Vec<(MatrixKind, u64, Vec<f32>)> {
         let mut done = Vec::new();
-        loop {
-            let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(Chunk { matrix, rows, windows }) = next else { return done };
+        for Chunk { matrix, rows, windows } in chunks {
             if rows.is_empty() {
                 continue;
             }
@@ -260,5 +263,6 @@ impl Encoders {
                 });
             });
         }
+        done
     }
 }

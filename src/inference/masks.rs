@@ -78,15 +78,15 @@ impl DropoutMasks {
         for (block, units) in (start + many as u32..).zip(rest.chunks_exact_mut(4)) {
             let words = philox4x32_10(self.key, [counter[0], counter[1], counter[2], block]);
             for (unit, word) in units.iter_mut().zip(words) {
-                *unit = self.unit(word);
+                *unit = unit_of(word, self.dropped_below, self.kept);
             }
         }
     }
+}
 
-    #[inline(always)]
-    fn unit(&self, word: u32) -> f32 {
-        if word < self.dropped_below { 0.0 } else { self.kept }
-    }
+#[inline(always)]
+fn unit_of(word: u32, dropped_below: u32, kept: f32) -> f32 {
+    if word < dropped_below { 0.0 } else { kept }
 }
 
 /// Blocks that are computed side by side.
@@ -112,12 +112,15 @@ impl SimdOp for SideBySide<'_> {
     )]
     fn eval<I: Isa>(self, _: I) {
         let SideBySide { masks, counter, start, row } = self;
+        // By value: behind a reference they are gathered for each lane.
+        let DropoutMasks { key, dropped_below, kept, .. } = *masks;
         for (blocks, units) in row.chunks_exact_mut(4 * LANES).enumerate() {
             let first = start + (blocks * LANES) as u32;
-            let words = philox4x32_10_side_by_side::<LANES>(masks.key, counter, first);
+            let words = philox4x32_10_side_by_side::<LANES>(key, counter, first);
             for lane in 0..LANES {
                 for word in 0..4 {
-                    units[4 * lane + word] = masks.unit(words[word][lane]);
+                    let word_of = words[word][lane];
+                    units[4 * lane + word] = unit_of(word_of, dropped_below, kept);
                 }
             }
         }

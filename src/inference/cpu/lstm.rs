@@ -13,13 +13,13 @@ use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp, SimdUnaryOp};
 use rten_vecmath::{Sigmoid, Tanh};
 
-use super::product::{self, DEPTH, Sizes};
+use super::product::{DEPTH, Packed, add_products};
 
 /// Gates of a cell: input, output, forget, cell.
 const GATES: usize = 4;
 
-/// Windows that share each load of a weight.
-const TOGETHER: usize = 6;
+/// Windows that share each load of a weight: one more, and sums leave their registers.
+const TOGETHER: usize = 5;
 
 /// Groups of windows that share each panel of weights: as many as leave it in the nearest cache.
 const GROUPS: usize = 2;
@@ -29,8 +29,8 @@ const GROUPS: usize = 2;
 pub(super) struct Lstm {
     columns: usize,
     hidden: usize,
-    input: Vec<f32>,
-    recurrent: Vec<f32>,
+    input: Packed,
+    recurrent: Packed,
     input_bias: Vec<f32>,
     recurrent_bias: Vec<f32>,
 }
@@ -63,8 +63,8 @@ impl Lstm {
         Some(Lstm {
             columns,
             hidden,
-            input: packed(w, columns, width),
-            recurrent: packed(r, hidden, width),
+            input: Packed::new(w, [1, columns], columns, width),
+            recurrent: Packed::new(r, [1, hidden], hidden, width),
             input_bias: input_bias.to_vec(),
             recurrent_bias: recurrent_bias.to_vec(),
         })
@@ -106,14 +106,6 @@ impl Lstm {
     }
 }
 
-/// A matrix of which the columns are given, of `depth` numbers, packed.
-fn packed(numbers: &[f32], depth: usize, columns: usize) -> Vec<f32> {
-    let mut packed = Vec::new();
-    let sizes = Sizes { rows: 1, depth, columns };
-    product::pack(numbers, [1, depth], sizes, product::lanes(), &mut packed);
-    packed
-}
-
 /// Up to [`GROUPS`] × [`TOGETHER`] windows.
 struct Run<'a> {
     lstm: &'a Lstm,
@@ -129,20 +121,19 @@ impl SimdOp for Run<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        // As many sums at once as there are registers for, and enough that none waits for its last
-        // addition.
+        // As many sums at once as there are registers for.
         if isa.f32().len() == 16 {
-            self.run::<I, 4, 2>(isa);
+            self.run::<I, 4>(isa);
         } else {
-            self.run::<I, 2, 4>(isa);
+            self.run::<I, 2>(isa);
         }
     }
 }
 
 impl Run<'_> {
-    /// All rows, with panels of `V` vectors, `P` of them at once for a window alone.
+    /// All rows, with panels of `V` vectors.
     #[inline(always)]
-    fn run<I: Isa, const V: usize, const P: usize>(self, isa: I) {
+    fn run<I: Isa, const V: usize>(self, isa: I) {
         let Run { lstm, rows, windows, hidden, cell, gates } = self;
         let (units, window) = (lstm.hidden, rows * lstm.columns);
         let width = GATES * units;
@@ -154,14 +145,7 @@ impl Run<'_> {
                     let input = &windows[first * window + row * lstm.columns..];
                     let hidden = &hidden[first * units..];
                     let gates = &mut gates[first * width..];
-                    sum_gates::<I, TOGETHER, V, 1>(
-                        isa,
-                        lstm,
-                        panel,
-                        (input, window),
-                        hidden,
-                        gates,
-                    );
+                    sum_gates::<I, TOGETHER, V>(isa, lstm, panel, (input, window), hidden, gates);
                 }
             }
             for one in 0..grouped {
@@ -172,8 +156,8 @@ impl Run<'_> {
         let states = hidden.chunks_exact_mut(units).zip(cell.chunks_exact_mut(units));
         for (window, (hidden, cell)) in windows.chunks_exact(window).zip(states).skip(grouped) {
             for row in window.chunks_exact(lstm.columns) {
-                for panel in (0..panels).step_by(P) {
-                    sum_gates::<I, 1, V, P>(isa, lstm, panel, (row, 0), hidden, gates);
+                for panel in 0..panels {
+                    sum_gates::<I, 1, V>(isa, lstm, panel, (row, 0), hidden, gates);
                 }
                 step(isa, units, &gates[..width], hidden, cell);
             }
@@ -181,65 +165,36 @@ impl Run<'_> {
     }
 }
 
-/// Sums what the gates of `P` panels of `V` vectors get, in each of `N` windows, from its row and
-/// its hidden state. Rows are `stride` apart.
+/// Sums what the gates of a panel of `V` vectors get, in each of `N` windows, from its row and its
+/// hidden state. Rows are `stride` apart.
 #[inline(always)]
-fn sum_gates<I: Isa, const N: usize, const V: usize, const P: usize>(
+fn sum_gates<I: Isa, const N: usize, const V: usize>(
     isa: I,
     lstm: &Lstm,
-    first: usize,
+    panel: usize,
     (rows, stride): (&[f32], usize),
     hidden: &[f32],
     gates: &mut [f32],
 ) {
     let ops = isa.f32();
-    let (columns, units) = (lstm.columns, lstm.hidden);
-    let width = V * ops.len();
-    let mut inputs = [[[ops.zero(); V]; N]; P];
-    for column in 0..columns {
-        for p in 0..P {
-            let weights = &lstm.input[((first + p) * columns + column) * width..][..width];
-            accumulate(isa, weights, |one| rows[one * stride + column], &mut inputs[p]);
-        }
-    }
-    let mut states = [[[ops.zero(); V]; N]; P];
-    for unit in 0..units {
-        for p in 0..P {
-            let weights = &lstm.recurrent[((first + p) * units + unit) * width..][..width];
-            accumulate(isa, weights, |one| hidden[one * units + unit], &mut states[p]);
-        }
-    }
-    for p in 0..P {
-        for v in 0..V {
-            let place = (first + p) * width + v * ops.len();
-            let bias = ops.load(&lstm.input_bias[place..]);
-            let recurrent_bias = ops.load(&lstm.recurrent_bias[place..]);
-            for one in 0..N {
-                let sum = ops.add(ops.add(inputs[p][one][v], bias), states[p][one][v]);
-                let sum = ops.add(sum, recurrent_bias);
-                ops.store(sum, &mut gates[one * GATES * units + place..]);
-            }
-        }
-    }
-}
-
-/// Adds the products of each window's number and the weights to its sums.
-#[inline(always)]
-pub(super) fn accumulate<I: Isa, const N: usize, const V: usize>(
-    isa: I,
-    weights: &[f32],
-    number: impl Fn(usize) -> f32,
-    sums: &mut [[I::F32; V]; N],
-) {
-    let ops = isa.f32();
-    let mut vectors = [ops.zero(); V];
-    for v in 0..V {
-        vectors[v] = ops.load(&weights[v * ops.len()..]);
-    }
+    let (columns, units, width) = (lstm.columns, lstm.hidden, V * ops.len());
+    let (mut rows_of, mut states_of): ([&[f32]; N], [&[f32]; N]) = ([&[]; N], [&[]; N]);
     for one in 0..N {
-        let number = ops.splat(number(one));
-        for v in 0..V {
-            sums[one][v] = ops.mul_add(number, vectors[v], sums[one][v]);
+        rows_of[one] = &rows[one * stride..];
+        states_of[one] = &hidden[one * units..];
+    }
+    let weights = &lstm.input.numbers()[panel * columns * width..][..columns * width];
+    let inputs = add_products::<I, N, V>(isa, rows_of, weights);
+    let weights = &lstm.recurrent.numbers()[panel * units * width..][..units * width];
+    let states = add_products::<I, N, V>(isa, states_of, weights);
+    for v in 0..V {
+        let place = panel * width + v * ops.len();
+        let bias = ops.load(&lstm.input_bias[place..]);
+        let recurrent_bias = ops.load(&lstm.recurrent_bias[place..]);
+        for one in 0..N {
+            let sum = ops.add(ops.add(inputs[one][v], bias), states[one][v]);
+            let sum = ops.add(sum, recurrent_bias);
+            ops.store(sum, &mut gates[one * GATES * units + place..]);
         }
     }
 }

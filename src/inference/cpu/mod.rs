@@ -7,6 +7,7 @@ mod plan;
 mod product;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rten::{Dimension, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use rten_onnx::onnx::GraphProto;
@@ -20,7 +21,7 @@ const NAME: &str = "cpu";
 /// A model, its inputs and its outputs.
 type Opened = (Model, Vec<Bound>, Vec<Bound>);
 
-/// Runs graphs on one thread of its own.
+/// Runs graphs on one thread: the caller's, or its own where a graph is rten's.
 ///
 /// An LSTM, in one piece or in two, and the passes of the core have kernels; other graphs are steps
 /// over buffers (`plan.rs`). All of that allocates nothing in a run, and gives the bits that rten
@@ -36,12 +37,15 @@ type Opened = (Model, Vec<Bound>, Vec<Bound>);
 pub struct Cpu {
     pool: Arc<ThreadPool>,
     has_kernels: bool,
+    /// `true` once a graph is rten's.
+    needs_pool: Arc<AtomicBool>,
 }
 
 impl Cpu {
     /// A backend with its thread.
     pub fn new() -> Cpu {
-        Cpu { pool: Arc::new(ThreadPool::with_num_threads(1)), has_kernels: true }
+        let pool = Arc::new(ThreadPool::with_num_threads(1));
+        Cpu { pool, has_kernels: true, needs_pool: Arc::default() }
     }
 
     /// A backend whose graphs are all rten's, to compare with.
@@ -107,6 +111,7 @@ impl Backend for Cpu {
                 return Ok(Box::new(CpuGraph { inputs, outputs, run }));
             }
         }
+        self.needs_pool.store(true, Ordering::Relaxed);
         let ids = outputs.iter().map(|output| output.id).collect();
         let run = Rten { model, pool: Arc::clone(&self.pool), ids };
         Ok(Box::new(CpuGraph { inputs, outputs, run }))
@@ -127,7 +132,8 @@ impl Backend for Cpu {
     }
 
     fn together(&self, work: &mut (dyn FnMut() + Send)) {
-        self.pool.run(work);
+        // Kernels run where they are called, so that nothing is handed over.
+        if self.needs_pool.load(Ordering::Relaxed) { self.pool.run(work) } else { work() }
     }
 }
 

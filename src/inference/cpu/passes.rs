@@ -12,15 +12,14 @@
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 
-use super::lstm::accumulate;
-use super::product::{self, DEPTH, Sizes};
+use super::product::{DEPTH, Packed, accumulate};
 
 /// Weights of the two layers.
 pub(super) struct Passes {
     /// Widths of the layers, and classes.
     widths: [usize; 3],
     /// Packed: panels of units of the second layer, each by unit of the first.
-    second: Vec<f32>,
+    second: Packed,
     second_bias: Vec<f32>,
     /// By unit of the second layer, then by class, padded to a vector.
     logits: Vec<f32>,
@@ -65,7 +64,7 @@ impl Passes {
         };
         fits.then(|| Passes {
             widths,
-            second: packed(second, from, to),
+            second: Packed::new(second, [to, 1], from, to),
             second_bias: second_bias.to_vec(),
             logits: logits.chunks_exact(classes).flat_map(padded).collect(),
             logits_bias: padded(logits_bias),
@@ -102,14 +101,6 @@ impl Passes {
             Run { layers: self, hidden, masks, logits, scratch }.dispatch();
         }
     }
-}
-
-/// The weights of the second layer in panels.
-fn packed(weights: &[f32], from: usize, to: usize) -> Vec<f32> {
-    let mut packed = Vec::new();
-    let sizes = Sizes { rows: 1, depth: from, columns: to };
-    product::pack(weights, [to, 1], sizes, product::lanes(), &mut packed);
-    packed
 }
 
 /// One agent's passes.
@@ -177,7 +168,8 @@ impl Layer<'_> {
         let [from, to, _] = self.layers.widths;
         let width = V * isa.f32().len();
         let (passes, whole) = (units.len() / from, units.len() / (N * from) * N);
-        for (panel, weights) in self.layers.second.chunks_exact(from * width).enumerate() {
+        for (panel, weights) in self.layers.second.numbers().chunks_exact(from * width).enumerate()
+        {
             let first = panel * width;
             for pass in (0..whole).step_by(N) {
                 let (units, place) = (&units[pass * from..], pass * to + first);

@@ -11,7 +11,7 @@ use rten_vecmath::{Normalize, NormalizeOptions, Sigmoid, Softmax, Sum, SumSquare
 
 use super::Bound;
 use super::known::{self, attribute, float, floats, initializer, int, ints, whole};
-use super::product::{self, Dots, Multiply, Sizes};
+use super::product::{DEPTH, Dots, Multiply, Packed, Sizes};
 use crate::inference::TensorShape;
 
 /// The place of some numbers.
@@ -71,7 +71,7 @@ impl View {
 /// The second matrix of a product.
 enum Second {
     /// Packed when the graph was loaded.
-    Packed(Vec<f32>),
+    Packed(Packed),
     /// Packed in each run: its strides.
     Strided(Place, [usize; 2]),
 }
@@ -113,7 +113,7 @@ pub(super) struct Plan {
     buffers: Vec<Vec<f32>>,
     steps: Vec<Step>,
     outputs: Vec<Place>,
-    packed: Vec<f32>,
+    packed: Packed,
 }
 
 impl Plan {
@@ -172,12 +172,7 @@ fn numbers<'a>(
 }
 
 impl Work {
-    fn run<'a>(
-        &self,
-        numbers: &dyn Fn(Place) -> &'a [f32],
-        out: &mut [f32],
-        packed: &mut Vec<f32>,
-    ) {
+    fn run<'a>(&self, numbers: &dyn Fn(Place) -> &'a [f32], out: &mut [f32], packed: &mut Packed) {
         match *self {
             Work::Rows { from, ref starts, width, first, every } => {
                 let from = numbers(from);
@@ -192,11 +187,12 @@ impl Work {
                         Second::Packed(packed) => packed,
                         &Second::Strided(place, strides) => {
                             let numbers = &numbers(place)[start..];
-                            product::pack(numbers, strides, sizes, product::lanes(), packed);
+                            packed.pack(numbers, strides, sizes.depth, sizes.columns);
                             &*packed
                         }
                     };
                     let numbers = &numbers(from)[first..];
+                    let packed = packed.numbers();
                     Multiply { numbers, stride, packed, sizes, out }.dispatch();
                 }
             }
@@ -335,7 +331,7 @@ impl<'a> Planner<'a> {
             buffers: Vec::new(),
             steps: Vec::new(),
             outputs: Vec::new(),
-            packed: Vec::new(),
+            packed: Packed::default(),
         };
         Planner { graph, values, uses, free: Vec::new(), plan }
     }
@@ -547,7 +543,7 @@ impl<'a> Planner<'a> {
         let is_block = rows == 1 && !columns.is_multiple_of(64);
         let fits = second.shape[others - 2] == depth
             && first.strides[axes - 1] == 1
-            && depth <= product::DEPTH
+            && depth <= DEPTH
             && !is_block;
         fits.then_some(())?;
         let (mut sizes, strides) = (
@@ -588,12 +584,10 @@ impl<'a> Planner<'a> {
     }
 
     /// A constant matrix, packed.
-    fn packed(&self, place: Place, strides: [usize; 2], sizes: Sizes) -> Option<Vec<f32>> {
+    fn packed(&self, place: Place, strides: [usize; 2], sizes: Sizes) -> Option<Packed> {
         let Place::Constant(constant) = place else { return None };
-        let mut packed = Vec::new();
         let numbers = &self.plan.constants[constant];
-        product::pack(numbers, strides, sizes, product::lanes(), &mut packed);
-        Some(packed)
+        Some(Packed::new(numbers, strides, sizes.depth, sizes.columns))
     }
 
     /// A product with a constant matrix of which the columns are given, and biases.
@@ -606,7 +600,7 @@ impl<'a> Planner<'a> {
         let [matrix, biases] = [1, 2].map(|place| node.input.get(place));
         let (matrix, biases) = (self.constant(matrix?)?, self.constant(biases?)?);
         let (&[rows, depth], &[columns, of]) = (&*first.shape, &*matrix.shape) else { return None };
-        (of == depth && depth <= product::DEPTH && biases.shape == [columns]).then_some(())?;
+        (of == depth && depth <= DEPTH && biases.shape == [columns]).then_some(())?;
         let first = self.dense(first);
         let from = first.place;
         let work = if rows == 1 {

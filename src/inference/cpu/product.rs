@@ -13,8 +13,6 @@ use std::ops::Range;
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 
-use super::lstm::accumulate;
-
 /// The longest sum in one piece, here as in rten.
 pub(super) const DEPTH: usize = 256;
 
@@ -24,8 +22,8 @@ const BLOCK: usize = 8;
 /// Columns that one load of a row serves in [`Dots`].
 const DOTS: usize = 8;
 
-/// Rows that share a load of the second matrix.
-const ROWS: usize = 6;
+/// Rows that share a load of the second matrix: one more, and sums leave their registers.
+const ROWS: usize = 5;
 
 /// The sizes of a product.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +37,7 @@ pub(super) struct Sizes {
 }
 
 /// Returns the numbers of a vector, as the machine has them.
-pub(super) fn lanes() -> usize {
+fn lanes() -> usize {
     struct Lanes;
     impl SimdOp for Lanes {
         type Output = usize;
@@ -53,7 +51,7 @@ pub(super) fn lanes() -> usize {
 
 /// Returns the width, in vectors, of the panel with which `columns` columns begin.
 #[inline(always)]
-pub(super) fn panel_width(columns: usize, lanes: usize) -> usize {
+fn panel_width(columns: usize, lanes: usize) -> usize {
     match columns.div_ceil(lanes) {
         4.. if lanes == 16 => 4,
         2.. => 2,
@@ -61,36 +59,113 @@ pub(super) fn panel_width(columns: usize, lanes: usize) -> usize {
     }
 }
 
-/// Lays a matrix out for products: panel by panel of columns, each row by row; columns that fill a
-/// vector up are 0. `strides` are those of its rows and columns in `numbers`.
-pub(super) fn pack(
-    numbers: &[f32],
-    [row, column]: [usize; 2],
-    sizes: Sizes,
-    lanes: usize,
-    packed: &mut Vec<f32>,
-) {
-    let Sizes { depth, columns, .. } = sizes;
-    packed.clear();
-    let mut first = 0;
-    while first < columns {
-        let (width, start) = (panel_width(columns - first, lanes) * lanes, packed.len());
-        packed.resize(start + depth * width, 0.0);
-        let (panel, count) = (&mut packed[start..], width.min(columns - first));
-        if column == 1 {
+/// Numbers that a load takes at once without touching two lines of the cache.
+#[derive(Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+/// A matrix that is laid out for products: panel by panel of columns, each row by row; columns that
+/// fill a vector up are 0.
+#[derive(Default)]
+pub(super) struct Packed {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Packed {
+    /// A matrix of `depth` rows; `strides` are those of its rows and columns in `numbers`.
+    pub(super) fn new(
+        numbers: &[f32],
+        strides: [usize; 2],
+        depth: usize,
+        columns: usize,
+    ) -> Packed {
+        let mut packed = Packed::default();
+        packed.pack(numbers, strides, depth, columns);
+        packed
+    }
+
+    /// Its panels.
+    pub(super) fn numbers(&self) -> &[f32] {
+        &bytemuck::cast_slice(&self.lines)[..self.len]
+    }
+
+    /// Lays another matrix out.
+    pub(super) fn pack(
+        &mut self,
+        numbers: &[f32],
+        [row, column]: [usize; 2],
+        depth: usize,
+        columns: usize,
+    ) {
+        let lanes = lanes();
+        self.len = columns.next_multiple_of(lanes) * depth;
+        self.lines.resize(self.len.div_ceil(16), Line::default());
+        let mut rest: &mut [f32] = bytemuck::cast_slice_mut(&mut self.lines);
+        let mut first = 0;
+        while first < columns {
+            let width = panel_width(columns - first, lanes) * lanes;
+            let (panel, after) = rest.split_at_mut(depth * width);
+            let count = width.min(columns - first);
             for (k, panel) in panel.chunks_exact_mut(width).enumerate() {
-                panel[..count].copy_from_slice(&numbers[k * row + first..][..count]);
-            }
-        } else {
-            for of in 0..count {
-                let column = &numbers[(first + of) * column..];
-                for (k, panel) in panel.chunks_exact_mut(width).enumerate() {
-                    panel[of] = column[k * row];
+                panel[count..].fill(0.0);
+                if column == 1 {
+                    panel[..count].copy_from_slice(&numbers[k * row + first..][..count]);
                 }
             }
+            if column != 1 {
+                for of in 0..count {
+                    let column = &numbers[(first + of) * column..];
+                    for (k, panel) in panel.chunks_exact_mut(width).enumerate() {
+                        panel[of] = column[k * row];
+                    }
+                }
+            }
+            (first, rest) = (first + width, after);
         }
-        first += width;
     }
+}
+
+/// Adds the products of each row's number and the weights to its sums.
+#[inline(always)]
+pub(super) fn accumulate<I: Isa, const N: usize, const V: usize>(
+    isa: I,
+    weights: &[f32],
+    number: impl Fn(usize) -> f32,
+    sums: &mut [[I::F32; V]; N],
+) {
+    let ops = isa.f32();
+    let mut vectors = [ops.zero(); V];
+    for v in 0..V {
+        vectors[v] = ops.load(&weights[v * ops.len()..]);
+    }
+    for one in 0..N {
+        let number = ops.splat(number(one));
+        for v in 0..V {
+            sums[one][v] = ops.mul_add(number, vectors[v], sums[one][v]);
+        }
+    }
+}
+
+/// Sums the products of each row's numbers and the rows of a panel, in their order.
+#[inline(always)]
+pub(super) fn add_products<I: Isa, const N: usize, const V: usize>(
+    isa: I,
+    rows: [&[f32]; N],
+    panel: &[f32],
+) -> [[I::F32; V]; N] {
+    let ops = isa.f32();
+    let count = panel.len() / (V * ops.len());
+    let mut cut: [&[f32]; N] = [&[]; N];
+    for one in 0..N {
+        cut[one] = &rows[one][..count];
+    }
+    let mut sums = [[ops.zero(); V]; N];
+    // By these iterators no place has to be checked, so that sums remain in their registers.
+    for (weights, k) in panel.chunks_exact(V * ops.len()).zip(0..count) {
+        accumulate(isa, weights, |one| cut[one][k], &mut sums);
+    }
+    sums
 }
 
 /// A product of a matrix, whose rows are `stride` apart, and a packed one.
@@ -168,16 +243,12 @@ impl Multiply<'_> {
     ) {
         let ops = isa.f32();
         let width = V * ops.len();
-        let count = terms.len();
         let mut rows: [&[f32]; N] = [&[]; N];
         for one in 0..N {
-            rows[one] = &self.numbers[(row + one) * self.stride + terms.start..][..count];
+            rows[one] = &self.numbers[(row + one) * self.stride + terms.start..];
         }
-        let panel = &panel[terms.start * width..][..count * width];
-        let mut sums = [[ops.zero(); V]; N];
-        for k in 0..count {
-            accumulate(isa, &panel[k * width..][..width], |one| rows[one][k], &mut sums);
-        }
+        let panel = &panel[terms.start * width..terms.end * width];
+        let sums = add_products::<I, N, V>(isa, rows, panel);
         let columns = self.sizes.columns;
         for one in 0..N {
             let out = &mut self.out[(row + one) * columns..][..columns];
