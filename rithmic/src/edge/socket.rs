@@ -94,7 +94,7 @@ impl Connector {
         stream.set_write_timeout(Some(patience))?;
         let stream = match &self.tls {
             Some(config) => {
-                let stream = tls::open(Arc::clone(config), &self.host, stream)?;
+                let stream = TlsStream::open(Arc::clone(config), &self.host, stream)?;
                 Stream::Tls(Box::new(stream))
             }
             None => Stream::Plain(stream),
@@ -219,7 +219,7 @@ impl Stream {
     fn tcp(&self) -> &TcpStream {
         match self {
             Stream::Plain(stream) => stream,
-            Stream::Tls(stream) => &stream.sock,
+            Stream::Tls(stream) => stream.socket(),
         }
     }
 }
