@@ -15,7 +15,7 @@ const MULTIPLIER_1: u64 = 0xCD9E_8D57;
 const KEY_STEP_0: u32 = 0x9E37_79B9;
 const KEY_STEP_1: u32 = 0xBB67_AE85;
 
-/// One block of Philox4x32-10: four random words for a key and a counter.
+/// Returns one block of Philox4x32-10: four random words for a key and a counter.
 #[inline]
 pub fn philox4x32_10(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
     let [mut key_0, mut key_1] = key;
@@ -35,8 +35,8 @@ pub fn philox4x32_10(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
     x
 }
 
-/// The blocks of `N` counters that differ in their last word, which counts on from `last`: by word, then by counter.
-/// Inlined, so that it is compiled for the vectors that the caller has.
+/// Returns the blocks of `N` counters that differ in their last word, which counts on from `last`:
+/// by word, then by counter. Inlined, so that it is compiled for the vectors that the caller has.
 #[inline(always)]
 #[allow(clippy::needless_range_loop, reason = "closures would not be compiled for those vectors")]
 pub fn philox4x32_10_side_by_side<const N: usize>(
@@ -96,12 +96,12 @@ pub struct Random {
 }
 
 impl Random {
-    /// The stream from its first word.
+    /// Creates the stream from its first word.
     pub const fn new(seed: u64, stream: u64) -> Random {
         Random { seed, stream, next_block: 0, block: [0; 4], used: 4 }
     }
 
-    /// The stream from word number `position`: what follows is what [`Random::new`] gives after
+    /// Creates the stream from word number `position`. It gives what [`Random::new`] gives after
     /// that many words.
     pub fn at(seed: u64, stream: u64, position: u64) -> Random {
         let mut random = Random::new(seed, stream);
@@ -114,7 +114,7 @@ impl Random {
         random
     }
 
-    /// The number of the next word: the count of words drawn since the stream's start.
+    /// Returns the number of the next word: the count of words drawn since the stream's start.
     pub const fn position(&self) -> u64 {
         self.next_block * 4 - (4 - self.used) as u64
     }
@@ -130,7 +130,7 @@ impl Random {
         self.used = 0;
     }
 
-    /// 32 random bits: one word.
+    /// Returns 32 random bits: one word.
     #[inline]
     pub fn next_u32(&mut self) -> u32 {
         if self.used == 4 {
@@ -141,21 +141,21 @@ impl Random {
         word
     }
 
-    /// 64 random bits: two words, the low half first.
+    /// Returns 64 random bits: two words, the low half first.
     #[inline]
     pub fn next_u64(&mut self) -> u64 {
         let low = u64::from(self.next_u32());
         low | u64::from(self.next_u32()) << 32
     }
 
-    /// A float in [0, 1), a whole multiple of 2⁻⁵³: two words.
+    /// Returns a float in [0, 1), a whole multiple of 2⁻⁵³: two words.
     #[inline]
     pub fn unit(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// A whole number in `0..bound` (`bound` > 0), each exactly as likely as any other: one word,
-    /// and rarely more.
+    /// Returns a whole number in `0..bound` (`bound` > 0), each exactly as likely as any other: one
+    /// word, and rarely more.
     ///
     /// Source: D. Lemire, "Fast random integer generation in an interval", ACM TOMACS 29 (2019).
     #[inline]
@@ -171,7 +171,8 @@ impl Random {
         (product >> 32) as u32
     }
 
-    /// A float from the exponential distribution of mean 1, at most 53 ln 2 ≈ 36.7: two words.
+    /// Returns a float from the exponential distribution of mean 1, at most 53 ln 2 ≈ 36.7: two
+    /// words.
     #[inline]
     pub fn exponential(&mut self) -> f64 {
         // 1 − U in (0, 1], so that the logarithm is finite.
@@ -180,8 +181,8 @@ impl Random {
     }
 }
 
-/// ln `x` for a normal `x` > 0, within 4e-16 relative or 2e-16 absolute, with exact operations
-/// only.
+/// Returns ln `x` for a normal `x` > 0, within 4e-16 relative or 2e-16 absolute, with exact
+/// operations only.
 ///
 /// x = m 2ᵉ with m in [√½, √2), and ln m = 2 artanh((m − 1)/(m + 1)) as its power series.
 #[inline]

@@ -52,7 +52,7 @@ pub(crate) enum Identity {
 }
 
 impl Identity {
-    /// The identity of what `path` names; `None` if even the folder does not exist.
+    /// Returns the identity of what `path` names; `None` if even the folder does not exist.
     pub fn of(path: &Path) -> Option<Identity> {
         if let Ok(found) = fs::metadata(path) {
             return Some(Identity::Existing(found.dev(), found.ino()));
@@ -124,13 +124,13 @@ fn target(path: &Path, kind: &Kind) -> io::Result<Target> {
     Ok(Target::Name(path.canonicalize()?))
 }
 
-/// The folder that a file is in.
+/// Returns the folder that a file is in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// An unfinished file in the folder of `path`, removed unless it is put in place. As readable as
-/// any other file.
+/// Begins an unfinished file in the folder of `path`, removed unless it is put in place. As
+/// readable as any other file.
 ///
 /// # Errors
 /// If something else than a file of this kind stands at `path`, or the folder cannot be written to.
@@ -203,7 +203,7 @@ impl WorkingFolder {
         }
     }
 
-    /// A file inside it, one of [`PREPARED`].
+    /// Returns the path of a file inside it, one of [`PREPARED`].
     pub fn join(&self, name: &str) -> PathBuf {
         debug_assert!(PREPARED.contains(&name), "{name} would keep the folder from being swept");
         self.folder.path().join(name)

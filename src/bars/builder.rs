@@ -58,7 +58,8 @@ pub struct BarBuilder {
 }
 
 impl BarBuilder {
-    /// Bars of `timeframes` (at least one; order and repetition do not matter).
+    /// Creates a builder of bars of `timeframes` (at least one; order and repetition do not
+    /// matter).
     ///
     /// `fill_gaps_up_to` is in nanoseconds (≥ 0).
     pub fn new(timeframes: &[Timeframe], calendar: Calendar, fill_gaps_up_to: i64) -> BarBuilder {
@@ -91,25 +92,25 @@ impl BarBuilder {
         }
     }
 
-    /// For ticks made from history bars of `length` nanoseconds (≥ 0; 0 for trades): what is before
-    /// a bar's first tick and inside the bar is no silence.
+    /// Prepares for ticks made from history bars of `length` nanoseconds (≥ 0; 0 for trades). The
+    /// time before a bar's first tick, inside the bar, is then not a silence.
     pub fn with_history_bars_of(mut self, length: i64) -> BarBuilder {
         self.history_bar = length;
         self
     }
 
-    /// Ticks left out so far.
+    /// Returns the ticks left out so far.
     pub fn counts(&self) -> TickCounts {
         self.counts
     }
 
-    /// The session of the last tick that was taken, or the one that opens next.
+    /// Returns the session of the last tick that was taken, or the one that opens next.
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// The time of the last tick and the next bar boundary. A plain trade from the first up to (not
-    /// including) the second only changes the open bar: it may be given to
+    /// Returns the time of the last tick and the next bar boundary. A plain trade from the first up
+    /// to (not including) the second only changes the open bar: it may be given to
     /// [`BarBuilder::on_calm_tick`].
     pub fn calm(&self) -> (Timestamp, Timestamp) {
         (self.last_time, self.boundary)
@@ -331,7 +332,7 @@ impl BarBuilder {
         fill
     }
 
-    /// Nanoseconds of the session's halt within `[from, to)`.
+    /// Returns the nanoseconds of the session's halt within `[from, to)`.
     fn halted_between(&self, from: Timestamp, to: Timestamp) -> i64 {
         self.session.halt.map_or(0, |(start, end)| (to.min(end) - from.max(start)).max(0))
     }

@@ -2,8 +2,8 @@
 
 use crate::market::{Bar, BarFlags, Calendar, Session, Timeframe, Timestamp};
 
-/// The interval of `timeframe` that holds `time` in `session`: counted from the session's open and
-/// cut at its close.
+/// Returns the interval of `timeframe` that holds `time` in `session`: counted from the session's
+/// open and cut at its close.
 pub(super) fn interval(
     session: &Session,
     timeframe: Timeframe,
@@ -70,7 +70,7 @@ impl BarFold {
     }
 }
 
-/// Coarser bars from finer ones: the same bars as from the ticks.
+/// Returns coarser bars from finer ones: the same bars as from the ticks.
 ///
 /// `bars` are of one timeframe that divides `timeframe`, in order of time, each inside a session of
 /// `calendar`. The last bar is returned even if the input ends before it does.

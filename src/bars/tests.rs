@@ -64,7 +64,7 @@ fn rows(bars: &[Bar]) -> Vec<Row> {
         .collect()
 }
 
-/// Ticks of one winter week: Monday 2024-01-08 to Friday, with gaps of all sizes.
+/// Returns ticks of one winter week: Monday 2024-01-08 to Friday, with gaps of all sizes.
 fn random_ticks() -> impl Strategy<Value = Vec<Tick>> {
     let gap = prop_oneof![
         4 => Just(0i64),

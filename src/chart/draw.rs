@@ -36,22 +36,22 @@ impl Frame<'_> {
         self.zone.to_datetime(instant(time))
     }
 
-    /// The place of an instant on the axis; what lies outside is moved to the edge.
+    /// Returns the place of an instant on the axis; what lies outside is moved to the edge.
     fn place(&self, time: Timestamp) -> i64 {
         clock(self.shown(time.clamp(self.from, self.until)))
     }
 
-    /// Such as `09:35`.
+    /// Shows a time such as `09:35`.
     fn time(&self, time: Timestamp) -> String {
         self.shown(time).strftime("%H:%M").to_string()
     }
 
-    /// Such as `11 Oct 09:35`.
+    /// Shows a time such as `11 Oct 09:35`.
     fn day_and_time(&self, time: Timestamp) -> String {
         self.shown(time).strftime("%-d %b %H:%M").to_string()
     }
 
-    /// The middle of a candle.
+    /// Returns the middle of a candle.
     fn middle(&self, bar: &ChartBar) -> i64 {
         (self.place(bar.start) + self.place(bar.end)) / 2
     }
@@ -62,7 +62,7 @@ fn instant(time: Timestamp) -> jiff::Timestamp {
         .expect("every market time lies in the calendar's range")
 }
 
-/// A zone as it is at that time: `America/Chicago (CST, UTC-06)`.
+/// Returns a zone as it is at that time: `America/Chicago (CST, UTC-06)`.
 pub(super) fn zone_name(zone: &TimeZone, time: Timestamp) -> String {
     let name = zone.iana_name().unwrap_or("UTC");
     if zone == &TimeZone::UTC {
@@ -72,7 +72,7 @@ pub(super) fn zone_name(zone: &TimeZone, time: Timestamp) -> String {
     format!("{name} ({}, UTC{})", now.abbreviation(), now.offset())
 }
 
-/// The chart of `[from, until)` as part of a page.
+/// Draws the chart of `[from, until)` as part of a page.
 pub(super) fn chart(input: &ChartInput, from: Timestamp, until: Timestamp) -> String {
     let frame = Frame { zone: &input.time_zone, from, until };
     let mut plot = Plot::new();
@@ -226,7 +226,7 @@ fn gaps(plot: &mut Plot, frame: &Frame, gaps: &[ChartGap]) {
     }
 }
 
-/// A line through the slow points that have the value; `None` if none has.
+/// Draws a line through the slow points that have the value; `None` if none has.
 fn line(
     frame: &Frame,
     points: &[SlowPoint],
@@ -266,7 +266,7 @@ fn estimates(plot: &mut Plot, frame: &Frame, points: &[SlowPoint]) {
     }
 }
 
-/// Prices that hold until the next slow point.
+/// Draws prices that hold until the next slow point.
 fn levels(plot: &mut Plot, frame: &Frame, points: &[SlowPoint]) {
     type Prices = fn(&SlowPoint) -> Vec<f64>;
     let levels: [(&str, Prices, Line); 4] = [

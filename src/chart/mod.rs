@@ -157,7 +157,7 @@ pub fn write_chart(path: &Path, input: &ChartInput) -> Result<(), ChartError> {
     write().map_err(|source| ChartError::Write { path: path.to_owned(), source })
 }
 
-/// The page; `None` without bars.
+/// Renders the page; `None` without bars.
 fn render(input: &ChartInput) -> Option<String> {
     let (first, last) = (input.bars.first()?, input.bars.last()?);
     let contract = match input.contract.as_str() {

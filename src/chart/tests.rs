@@ -38,7 +38,8 @@ fn point(known: &str, estimate: f64) -> SlowPoint {
     }
 }
 
-/// Ten minutes before the close of a session (16:15 in Chicago then) and ten after the next open.
+/// Returns ten minutes before the close of a session (16:15 in Chicago then) and ten after the next
+/// open.
 fn two_sessions() -> ChartInput {
     ChartInput {
         instrument: "ES".to_owned(),

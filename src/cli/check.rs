@@ -63,7 +63,7 @@ pub(super) fn keep_runs<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Resu
     }
 }
 
-/// A file itself, or the files in a folder.
+/// Returns a file itself, or the files in a folder.
 fn files_of(path: &Path) -> Vec<PathBuf> {
     match std::fs::read_dir(path) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
@@ -151,7 +151,7 @@ fn sessions_text(sessions: usize) -> String {
     format!("{sessions} {}", if sessions == 1 { "session" } else { "sessions" })
 }
 
-/// A time without what is finer than a second.
+/// Returns a time without what is finer than a second.
 fn second(time: Timestamp) -> String {
     let text = time.to_string();
     text.split_once('.').map_or_else(|| text.clone(), |(seconds, _)| format!("{seconds}Z"))

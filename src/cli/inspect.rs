@@ -179,7 +179,7 @@ pub(super) fn check_output(output: &Path, kind: &Kind) -> Result<(), Failure> {
         .map_err(|error| Failure::run(format!("{}: {error}", output.display())))
 }
 
-/// A backtest that was not stopped, and that leaves nothing of its own.
+/// Runs a backtest that was not stopped, and that leaves nothing of its own.
 fn whole_run(
     path: &Path,
     output: &Path,

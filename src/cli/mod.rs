@@ -46,8 +46,9 @@ impl Failure {
         Failure::Usage(error.to_string())
     }
 
-    /// A history that cannot be read, a directory or journal that cannot be written and a thread
-    /// that fails are a run that failed; the rest is the configuration's fault.
+    /// Classifies an error. A history that cannot be read, a directory or journal that cannot be
+    /// written and a thread that fails mean that the run failed; the rest is the configuration's
+    /// fault.
     fn backtest(error: BacktestError) -> Failure {
         use BacktestError::{Directory, History, Journal, Thread};
         match error {

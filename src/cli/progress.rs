@@ -24,7 +24,7 @@ impl Progress {
         Progress { bar, task: "", tenth: 0 }
     }
 
-    /// `task` is `done` of `total` through.
+    /// Shows that `done` of `total` of `task` are done.
     pub(super) fn show(&mut self, task: &'static str, done: u64, total: u64) {
         if self.task != task {
             (self.task, self.tenth) = (task, 0);

@@ -56,7 +56,7 @@ pub(super) fn report(directory: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The headline, for a terminal; the report has the rest.
+/// Prints the headline, for a terminal; the report has the rest.
 pub(super) fn say_results(summary: &Summary) {
     let statistics = &summary.statistics;
     let money = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("${value:.2}"));
@@ -88,7 +88,7 @@ pub(super) fn say_results(summary: &Summary) {
     }
 }
 
-/// The ratios, each with its value or with why it has none.
+/// Returns the ratios, each with its value or the reason why it is undefined.
 fn figures(summary: &Summary) -> String {
     let statistics = &summary.statistics;
     let plain = |value: f64| format!("{value:.2}");
@@ -110,7 +110,7 @@ fn figures(summary: &Summary) -> String {
     .join(", ")
 }
 
-/// Three digits and a unit: `412`, `39.1 k`, `3.20 M`.
+/// Returns three digits and a unit: `412`, `39.1 k`, `3.20 M`.
 fn scaled(value: f64) -> String {
     // Each limit is where three digits would round up to 1,000.
     let (value, unit) = match value {

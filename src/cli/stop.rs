@@ -12,7 +12,7 @@ const INTERRUPTED: i32 = 130;
 /// A second signal so soon after the first is the same one.
 const SAME_SIGNAL: Duration = Duration::from_millis(200);
 
-/// A flag that the first signal sets.
+/// Returns a flag that the first signal sets.
 pub(super) fn on_signal() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);

@@ -40,7 +40,7 @@ pub struct Episode {
 }
 
 impl Episode {
-    /// Over the sessions of these places in [`Market::sessions`].
+    /// Creates an episode over the sessions of these places in [`Market::sessions`].
     ///
     /// # Panics
     /// If the span is empty, or the market does not have it.
@@ -101,7 +101,7 @@ impl Episode {
         self.trading.on_event(&Event::Answer(answer), &mut self.questions, &mut self.made);
     }
 
-    /// The desk, with the account.
+    /// Returns the desk, with the account.
     pub fn desk(&self) -> &Desk {
         self.trading.desk()
     }
@@ -111,12 +111,12 @@ impl Episode {
         self.is_over
     }
 
-    /// The market.
+    /// Returns the market.
     pub fn market(&self) -> &Arc<Market> {
         &self.market
     }
 
-    /// The round trips that ended since this was asked last, in order.
+    /// Returns the round trips that ended since the last call, in order.
     pub fn take_trades(&mut self) -> impl Iterator<Item = Trade> + '_ {
         self.made.trades.drain(..)
     }

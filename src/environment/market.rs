@@ -48,8 +48,8 @@ impl Rows {
         self.cells.len() / self.width.max(1)
     }
 
-    /// The window whose newest row has this number (1, 2, 3, …), oldest row first; `None` if it
-    /// begins before the first row.
+    /// Returns the window whose newest row has this number (1, 2, 3, …), oldest row first; `None`
+    /// if it begins before the first row.
     pub fn window(&self, newest: u32) -> Option<&[f32]> {
         let end = newest as usize * self.width;
         let start = end.checked_sub(self.window * self.width)?;
@@ -177,7 +177,7 @@ impl Market {
         &self.schema
     }
 
-    /// The rules of every proposal.
+    /// Returns the rules of every proposal.
     pub fn rules(&self) -> &RiskRules {
         &self.rules
     }
@@ -192,7 +192,7 @@ impl Market {
         self.history.file.description()
     }
 
-    /// SHA-256 of what the user gave; it reads all of it.
+    /// Returns SHA-256 of what the user gave; it reads all of it.
     ///
     /// # Errors
     /// If a file cannot be read any more.
@@ -200,32 +200,32 @@ impl Market {
         Ok(self.history.sha256().map_err(BacktestError::from)?)
     }
 
-    /// The ticks.
+    /// Returns the ticks.
     pub fn ticks(&self) -> &[Tick] {
         self.history.ticks()
     }
 
-    /// The rows of a matrix.
+    /// Returns the rows of a matrix.
     pub fn rows(&self, matrix: MatrixKind) -> &Rows {
         &self.rows[matrix as usize]
     }
 
-    /// Every close at which the decision seat is asked, in order of time.
+    /// Returns every close at which the decision seat is asked, in order of time.
     pub fn closes(&self) -> &[Close] {
         &self.closes
     }
 
-    /// Every session that has ticks, in order of time.
+    /// Returns every session that has ticks, in order of time.
     pub fn sessions(&self) -> &[SessionSpan] {
         &self.sessions
     }
 
-    /// Stages that have seen nothing.
+    /// Returns stages that have seen nothing.
     pub(super) fn beginning(&self) -> &TradingStage {
         &self.beginning
     }
 
-    /// The close of the bar that ends then, looked for from the close of this number on.
+    /// Returns the close of the bar that ends then, looked for from the close of this number on.
     pub(super) fn close_at(&self, bar_end: Timestamp, from: usize) -> Option<usize> {
         // It is the next one but for gaps: looked for by halves, it took longer than the ticks up
         // to it, in cache misses.
@@ -283,7 +283,7 @@ fn spans(starts: &[(Session, usize)], closes: &mut [Close], tick_size: Price) ->
     sessions
 }
 
-/// The configured matrices, or their defaults.
+/// Returns the configured matrices, or their defaults.
 fn whole_matrices(config: &Config) -> MatricesSettings {
     let matrix = |kind: MatrixKind| {
         let given = config.matrices.given(kind).cloned();

@@ -38,7 +38,7 @@ fn prepared(days: usize, seed: u64) -> Market {
     Market::prepare(&config, &Arc::new(AtomicBool::new(false)), &mut |_, _| {}).unwrap()
 }
 
-/// Entries, reversals and exits by dice that depend on the bar and the account.
+/// Returns entries, reversals and exits by dice that depend on the bar and the account.
 fn dice(bar_end: Timestamp, account: &Account) -> Option<Decision> {
     let mut random = Random::new(account.position as u64, bar_end.nanos() as u64);
     let target = match random.below(8) {
@@ -91,7 +91,7 @@ impl Sink for Backtested {
     }
 }
 
-/// The dice in the decision seat of a backtest over the market's ticks from one on.
+/// Runs a backtest of the market's ticks `from..to` with the dice in the decision seat.
 fn backtest(market: &Market, config: &Config, from: usize, to: usize) -> Backtested {
     let instrument = config.instrument().unwrap();
     let strategy = Dice(Timeframe::MINUTES_5);

@@ -151,7 +151,7 @@ struct Slot {
 }
 
 impl VectorEnvironment {
-    /// Episodes over the spans of these markets; the first step begins them.
+    /// Creates episodes over the spans of these markets; the first step begins them.
     ///
     /// # Errors
     /// If a span is not inside its market, or there is nothing to run.
@@ -208,7 +208,7 @@ impl VectorEnvironment {
         *self = VectorEnvironment::new(markets, settings).expect("it was made of these");
     }
 
-    /// The markets.
+    /// Returns the markets.
     pub fn markets(&self) -> &[Arc<Market>] {
         &self.markets
     }
@@ -251,12 +251,12 @@ impl VectorEnvironment {
         &self.steps
     }
 
-    /// The round trips that ended since this was asked last.
+    /// Returns the round trips that ended since the last call.
     pub fn take_trades(&mut self) -> Vec<EndedTrade> {
         std::mem::take(&mut self.trades)
     }
 
-    /// A copy of the episode in a slot, as it stands.
+    /// Returns a copy of the episode in a slot, as it stands.
     pub fn episode(&self, slot: usize) -> Option<&Episode> {
         self.slots.get(slot)?.episode.as_ref()
     }
@@ -295,7 +295,7 @@ impl Slot {
         side.sign() as i32 * quantity as i32
     }
 
-    /// To the next question at which something can be decided.
+    /// Advances to the next question at which something can be decided.
     fn go_on(&mut self, number: usize, trades: &mut Vec<EndedTrade>) {
         let Some(episode) = &mut self.episode else { return };
         self.asked = loop {

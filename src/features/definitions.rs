@@ -13,7 +13,7 @@ pub(super) trait Columns: Indicator {
     type Settings: Copy;
     /// Number of columns.
     const COUNT: usize;
-    /// The columns, in order.
+    /// Returns the columns, in order.
     fn definitions(settings: &Self::Settings) -> Vec<FieldDefinition>;
     /// Writes one bar's values, in points where the indicator has ticks. `out` holds
     /// [`Columns::COUNT`] numbers.
@@ -153,17 +153,17 @@ columns! { LowVolumeNode, |settings: LowVolumeNodeSettings, values| {
     "val", Price, "any", window(settings), values.value_area_low, "lower edge of the value area";
 } }
 
-/// The first bar with a whole window.
+/// Returns the first bar with a whole window.
 fn window(settings: &LowVolumeNodeSettings) -> usize {
     settings.window - 1
 }
 
-/// NaN while there is no profile to have nodes.
+/// Returns the number of nodes; NaN while there is no profile to have nodes.
 fn node_count(values: &LowVolumeNodeValues) -> f64 {
     if values.point_of_control.is_nan() { f64::NAN } else { f64::from(values.count) }
 }
 
-/// 2^(−age / 12): an hour of five-minute bars halves it. NaN stays NaN.
+/// Returns 2^(−age / 12): an hour of five-minute bars halves it. NaN stays NaN.
 fn half_lives_of_an_hour(age: f64) -> f64 {
     // The `libm` crate gives the same bits on every machine.
     libm::exp2(-age / 12.0)

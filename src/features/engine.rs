@@ -55,7 +55,7 @@ pub struct FeatureState {
 pub struct ForeignState;
 
 impl FeatureEngine {
-    /// An engine that has seen nothing, for an instrument whose bars of `timeframes` are built.
+    /// Creates an engine without bars, for an instrument whose bars of `timeframes` are built.
     ///
     /// # Errors
     /// If a setting is out of its range, or there are too many features.
@@ -99,7 +99,7 @@ impl FeatureEngine {
         })
     }
 
-    /// Which column means what.
+    /// Returns the meaning of each column.
     pub fn layout(&self) -> &FeatureLayout {
         &self.layout
     }
@@ -108,35 +108,38 @@ impl FeatureEngine {
         Some(&self.state.timeframes[self.layout.place(timeframe)?])
     }
 
-    /// The fair value gaps of a timeframe, if they are computed: for what a row has no room for.
+    /// Returns the fair value gaps of a timeframe, if they are computed: for what a row has no room
+    /// for.
     pub fn fair_value_gap(&self, timeframe: Timeframe) -> Option<&FairValueGap> {
         self.on(timeframe)?.fair_value_gap()
     }
 
-    /// The volume profile of a timeframe, if it is kept: for what a row has no room for.
+    /// Returns the volume profile of a timeframe, if it is kept: for what a row has no room for.
     pub fn low_volume_node(&self, timeframe: Timeframe) -> Option<&LowVolumeNode> {
         self.on(timeframe)?.low_volume_node()
     }
 
-    /// The row as it is after the last bar.
+    /// Returns the row as it is after the last bar.
     pub fn row(&self) -> &FeatureRow {
         &self.row
     }
 
-    /// Bars whose trades did not add up to them, so that the profile took them without.
+    /// Returns the number of bars whose trades did not add up to them, so that the profile took
+    /// them without.
     pub fn disagreeing_trades(&self) -> u64 {
         self.disagreeing_trades
     }
 
-    /// Bars of a timeframe (by its [place](FeatureLayout::place)) that were taken since the series
-    /// last began, counted until each of its columns has had its first valid bar since.
+    /// Returns the number of bars of a timeframe (by its [place](FeatureLayout::place)) that were
+    /// taken since the series last began, counted until each of its columns has had its first valid
+    /// bar since.
     #[inline]
     pub fn bars_on_end(&self, timeframe: usize) -> usize {
         self.state.timeframes[timeframe].bars_on_end()
     }
 
-    /// Whole sessions are missing before the next bar: [`FeatureEngine::bars_on_end`] counts from
-    /// it. Values go on.
+    /// Tells that whole sessions are missing before the next bar. [`FeatureEngine::bars_on_end`]
+    /// counts from that bar; values continue.
     pub fn begin_anew(&mut self) {
         self.state.timeframes.iter_mut().for_each(TimeframeIndicators::begin_anew);
     }

@@ -28,7 +28,7 @@ pub struct TooManyFeatures(usize);
 pub(super) const SESSION_COLUMNS: usize = 2;
 
 impl FeatureLayout {
-    /// The columns of `settings` where bars of `timeframes` are built.
+    /// Creates the columns of `settings` where bars of `timeframes` are built.
     ///
     /// # Errors
     /// If they are more than a row holds.
@@ -84,31 +84,31 @@ impl FeatureLayout {
         Ok(FeatureLayout { fields, timeframes })
     }
 
-    /// The columns, in order.
+    /// Returns the columns, in order.
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
 
-    /// The timeframes that have indicators, from the shortest to the longest. A row is made at each
-    /// close of their bars.
+    /// Returns the timeframes that have indicators, from the shortest to the longest. A row is made
+    /// at each close of their bars.
     pub fn timeframes(&self) -> &[Timeframe] {
         &self.timeframes
     }
 
-    /// The place of a timeframe among them.
+    /// Returns the place of a timeframe among them.
     #[inline]
     pub fn place(&self, timeframe: Timeframe) -> Option<usize> {
         self.timeframes.iter().position(|&it| it == timeframe)
     }
 
-    /// The column of that name.
+    /// Returns the column of that name.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|field| field.name == name)
     }
 }
 
-/// The columns of one timeframe, in the order in which [`super::timeframe::TimeframeIndicators`]
-/// writes them.
+/// Returns the columns of one timeframe, in the order in which
+/// [`super::timeframe::TimeframeIndicators`] writes them.
 fn definitions(settings: &IndicatorSettings, chosen: Chosen) -> Vec<FieldDefinition> {
     let mut all = Vec::new();
     if chosen.moving_statistics {

@@ -22,12 +22,12 @@ pub struct FeatureRow {
 }
 
 impl FeatureRow {
-    /// The price at which the bar closed, in points.
+    /// Returns the price at which the bar closed, in points.
     pub fn price(&self) -> f64 {
         self.bar.close.as_f64()
     }
 
-    /// The value of a column, if it has one.
+    /// Returns the value of a column, if it has one.
     #[inline]
     pub fn value(&self, column: usize) -> Option<f64> {
         (self.valid[column / 64] >> (column % 64) & 1 == 1).then(|| self.values[column])

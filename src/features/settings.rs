@@ -26,7 +26,7 @@ settings! {
 }
 
 impl IndicatorSettings {
-    /// The first setting of each indicator that is out of its range.
+    /// Returns the first setting of each indicator that is out of its range.
     pub fn problems(&self) -> Vec<SettingOutOfRange> {
         [
             self.moving_statistics.validate(),
@@ -85,7 +85,7 @@ impl Chosen {
 }
 
 impl IndicatorTimeframes {
-    /// Every list that was given, by its key.
+    /// Returns every list that was given, by its key.
     pub fn given(&self) -> impl Iterator<Item = (&'static str, &[Timeframe])> {
         [
             ("moving_statistics", &self.moving_statistics),

@@ -40,7 +40,8 @@ struct Placed<I> {
 }
 
 impl<I: Columns> Placed<I> {
-    /// `warming` is the bar's number while some column is not past its first valid bar.
+    /// Writes the values; `warming` is the bar's number while some column is not past its first
+    /// valid bar.
     #[inline]
     fn write(&self, values: &I::Output, warming: Option<usize>, tick: f64, row: &mut FeatureRow) {
         let out = &mut row.values[self.first_column..self.first_column + I::COUNT];
@@ -57,7 +58,7 @@ impl<I: Columns> Placed<I> {
 }
 
 impl TimeframeIndicators {
-    /// Indicators that have seen nothing; their columns begin at `next_column`, which moves on.
+    /// Creates indicators without bars; their columns begin at `next_column`, which moves on.
     pub(super) fn new(
         settings: &IndicatorSettings,
         chosen: Chosen,
@@ -97,13 +98,13 @@ impl TimeframeIndicators {
         })
     }
 
-    /// Bars taken since the series last began, counted until every column has had its first valid
-    /// bar since.
+    /// Returns the number of bars taken since the series last began, counted until every column has
+    /// had its first valid bar since.
     pub(super) fn bars_on_end(&self) -> usize {
         self.bars_on_end
     }
 
-    /// The next bar does not go on from the last one.
+    /// Tells that the next bar does not continue from the last one.
     pub(super) fn begin_anew(&mut self) {
         self.bars_on_end = 0;
     }
@@ -191,7 +192,7 @@ fn shift<I: Columns>(place: &mut Option<Placed<I>>, ticks: i64) {
     }
 }
 
-/// The first bar at which every column of an indicator can have a value.
+/// Returns the first bar at which every column of an indicator can have a value.
 fn warm<I>(place: &Option<Placed<I>>) -> usize {
     place.as_ref().and_then(|placed| placed.first_valid.iter().copied().max()).unwrap_or(0)
 }

@@ -53,7 +53,7 @@ impl Sums {
 }
 
 impl Autocorrelation {
-    /// Over `length` returns.
+    /// Creates the autocorrelation over `length` returns.
     ///
     /// # Panics
     /// If `length` is below 2 or above 1,000.
@@ -68,7 +68,7 @@ impl Autocorrelation {
         }
     }
 
-    /// Of the newest return, which is already in `sums`.
+    /// Returns the value at the newest return, which is already in `sums`.
     #[inline]
     fn value(&self, newest: i64, sums: Sums) -> f64 {
         if !self.earlier.is_full() {
@@ -114,7 +114,7 @@ impl Autocorrelation {
         self.value(newest, self.sums.with_newest(newest, self.last))
     }
 
-    /// The first return, counted from 0, at which there is a value: `length` - 1.
+    /// Returns the first return, counted from 0, at which there is a value: `length` - 1.
     pub fn first_valid(&self) -> usize {
         self.earlier.length()
     }

@@ -18,7 +18,7 @@ pub struct AverageTrueRange {
 }
 
 impl AverageTrueRange {
-    /// The average over `length` bars (14 is Wilder's).
+    /// Creates the average over `length` bars (14 is Wilder's).
     ///
     /// # Panics
     /// If `length` is zero.

@@ -89,8 +89,8 @@ pub struct FairValueGapValues {
 }
 
 impl FairValueGapValues {
-    /// Zones filled with this bar, from −1 (only bullish ones, a fall) to 1 (only bearish ones, a
-    /// rise): (bearish − bullish) / (bearish + bullish), 0 if none was.
+    /// Returns the zones filled with this bar, from −1 (only bullish ones, a fall) to 1 (only
+    /// bearish ones, a rise): (bearish − bullish) / (bearish + bullish), 0 if none was.
     pub fn net_fills(&self) -> f64 {
         let (bull, bear) = (f64::from(self.bull.filled), f64::from(self.bear.filled));
         if bull + bear == 0.0 { 0.0 } else { (bear - bull) / (bear + bull) }
@@ -158,7 +158,7 @@ impl PartialEq for FairValueGap {
 }
 
 impl FairValueGap {
-    /// No bar taken yet.
+    /// Creates an indicator without bars.
     ///
     /// # Errors
     /// If a setting is out of its range.
@@ -175,7 +175,7 @@ impl FairValueGap {
         })
     }
 
-    /// All active zones, nearest first: the bullish, then the bearish.
+    /// Returns all active zones, nearest first: the bullish, then the bearish.
     pub fn zones(&self) -> impl Iterator<Item = FairValueGapZone> {
         let bullish = self.bull.nearest_first().map(|zone| FairValueGapZone {
             bullish: true,
@@ -209,7 +209,7 @@ impl FairValueGap {
         }
     }
 
-    /// The gap confirmed last, with the bar that brings `change`.
+    /// Returns the gap confirmed last, with the bar that brings `change`.
     #[inline]
     fn newest(&self, change: &Change) -> Option<NewestGap> {
         let width = |zone: &Zone| zone.top - zone.bottom;
@@ -237,7 +237,8 @@ impl FairValueGap {
         }
     }
 
-    /// Values of a side whose zones are kept in `direction`; the far edge as its bottom.
+    /// Returns the values of a side whose zones are kept in `direction`; the far edge as its
+    /// bottom.
     #[inline]
     fn side(
         &self,

@@ -15,8 +15,8 @@ pub(super) struct FixedPoint {
 }
 
 impl FixedPoint {
-    /// For numbers from -`bound` to `bound`, a power of two, which become at most 2^`bits` steps,
-    /// and 2^51 at most.
+    /// Creates the steps for numbers from -`bound` to `bound`, a power of two, which become at most
+    /// 2^`bits` steps, and 2^51 at most.
     pub fn new(bound: f64, bits: u32) -> FixedPoint {
         let bits = bits.min(51) as i32;
         let steps = 2f64.powi(bits) / bound;
@@ -28,8 +28,8 @@ impl FixedPoint {
         self.steps
     }
 
-    /// The number in steps, to the nearest; beyond the bound it counts as the bound, and so does
-    /// NaN.
+    /// Returns the number in steps, to the nearest; beyond the bound it counts as the bound, and so
+    /// does NaN.
     #[inline]
     pub fn of(self, number: f64) -> i64 {
         let number = if number < self.bound { number } else { self.bound };
@@ -39,18 +39,18 @@ impl FixedPoint {
     }
 }
 
-/// The bits that a sum of `terms` takes more than one of them.
+/// Returns the bits that a sum of `terms` takes more than one of them.
 pub(super) fn bits_of_sum(terms: usize) -> u32 {
     terms.next_power_of_two().trailing_zeros()
 }
 
-/// The product, which always fits.
+/// Returns the product, which always fits.
 #[inline]
 pub(super) fn product(one: i64, other: i64) -> i128 {
     i128::from(one) * i128::from(other)
 }
 
-/// A whole number as a float: the nearest, or the one beside that.
+/// Returns a whole number as a float: the nearest, or the one beside that.
 #[inline]
 pub(super) fn float(whole: i128) -> f64 {
     // Both halves with a sign, so that what fits the low one is exact.

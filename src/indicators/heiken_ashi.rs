@@ -43,7 +43,7 @@ pub struct HeikenAshiCandle {
 }
 
 impl HeikenAshi {
-    /// No bar taken yet.
+    /// Creates an indicator without bars.
     pub fn new() -> HeikenAshi {
         HeikenAshi::default()
     }
@@ -88,7 +88,7 @@ impl Indicator for HeikenAshi {
         0
     }
 
-    /// After 32 bars.
+    /// Returns whether 32 bars were taken.
     fn is_ready(&self) -> bool {
         self.bars == READY
     }

@@ -16,7 +16,7 @@ pub struct LogReturn {
 }
 
 impl LogReturn {
-    /// No bar taken yet.
+    /// Creates an indicator without bars.
     pub fn new() -> LogReturn {
         LogReturn::default()
     }

@@ -143,7 +143,7 @@ impl LowVolumeNodeValues {
 }
 
 impl LowVolumeNode {
-    /// No bar taken yet.
+    /// Creates an indicator without bars.
     ///
     /// # Errors
     /// If a setting is out of its range.
@@ -153,7 +153,7 @@ impl LowVolumeNode {
         Ok(LowVolumeNode { settings, profile })
     }
 
-    /// As [`Indicator::update`], with the bar's volume where it traded.
+    /// Does as [`Indicator::update`], with the bar's volume where it traded.
     ///
     /// # Errors
     /// If the trades are not all of the bar's, or lie outside it. Then nothing was taken.
@@ -166,7 +166,7 @@ impl LowVolumeNode {
         Ok(self.take(bar, Allocation::Traded(trades)))
     }
 
-    /// As [`Indicator::peek`], with the bar's volume where it traded.
+    /// Does as [`Indicator::peek`], with the bar's volume where it traded.
     ///
     /// # Errors
     /// If the trades are not all of the bar's, or lie outside it.
@@ -179,8 +179,9 @@ impl LowVolumeNode {
         Ok(self.look(bar, Allocation::Traded(trades)))
     }
 
-    /// The profile from its lowest to its highest row with volume: each row's lower edge in ticks
-    /// and its volume in contracts, exact. Empty while the window holds a bar that was left out.
+    /// Returns the profile from its lowest to its highest row with volume: each row's lower edge in
+    /// ticks and its volume in contracts, exact. Empty while the window holds a bar that was left
+    /// out.
     pub fn profile(&self) -> impl Iterator<Item = (i64, f64)> {
         self.profile.rows().into_iter().flat_map(move |rows| {
             let Rows { first, count, volume, .. } = rows;
@@ -191,7 +192,7 @@ impl LowVolumeNode {
         })
     }
 
-    /// All nodes upwards. None while there are no values.
+    /// Returns all nodes, from the lowest up; none while values are undefined.
     pub fn nodes(&self) -> impl Iterator<Item = VolumeNode> {
         let rows = self.profile.rows().filter(|_| self.profile.is_full());
         rows.into_iter().flat_map(move |rows| {
@@ -260,7 +261,7 @@ impl LowVolumeNode {
         }
     }
 
-    /// Twice the centre of a row, in ticks, so that it is whole and distances are exact.
+    /// Returns twice the centre of a row, in ticks, so that it is whole and distances are exact.
     fn centre<F>(&self, rows: &Rows<F>, row: usize) -> i64 {
         let row = rows.first + row as i64;
         self.profile.lower_edge(row) + self.profile.lower_edge(row + 1)
@@ -274,7 +275,7 @@ impl LowVolumeNode {
         }
     }
 
-    /// The first node at or after `row`; `most` is the busiest row's volume.
+    /// Returns the first node at or after `row`; `most` is the busiest row's volume.
     fn next_trough<F: Fn(usize) -> u64>(
         &self,
         rows: &Rows<F>,
@@ -313,14 +314,15 @@ fn check(bar: &TickBar, trades: &TradedVolume) -> Result<(), TradesDisagree> {
     Err(TradesDisagree { traded: trades.total(), lowest, highest, volume, low, high })
 }
 
-/// Volume that must be added to `row` before it is no valley.
+/// Returns the volume that must be added to `row` until it is a valley no longer.
 fn depth<F: Fn(usize) -> u64>(rows: &Rows<F>, row: usize) -> u64 {
     let own = (rows.volume)(row);
     let below = side(rows, own, (0..row).rev(), u64::MAX);
     side(rows, own, row + 1..rows.count, below) - own
 }
 
-/// The most on one side of a row before there is less than its `own`; `enough` if it is more.
+/// Returns the most volume on one side of a row before there is less than its `own`; `enough` if it
+/// is more.
 fn side<F: Fn(usize) -> u64>(
     rows: &Rows<F>,
     own: u64,
@@ -349,7 +351,7 @@ impl Indicator for LowVolumeNode {
         self.look(bar, Allocation::even(bar))
     }
 
-    /// `window` − 1. Values may be NaN at a later bar too: where the profile has no node.
+    /// Returns `window` − 1. Values may be NaN at a later bar too: where the profile has no node.
     fn first_valid(&self) -> usize {
         self.settings.window - 1
     }

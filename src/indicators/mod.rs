@@ -66,10 +66,10 @@ pub trait Indicator {
     /// Takes a closed bar and returns its values.
     fn update(&mut self, bar: &TickBar) -> Self::Output;
 
-    /// The values that [`Indicator::update`] would return for `bar`, without taking it.
+    /// Returns the values that [`Indicator::update`] would return for `bar`, without taking it.
     fn peek(&self, bar: &TickBar) -> Self::Output;
 
-    /// The first bar at which the formula is defined for every output (0 = the first bar).
+    /// Returns the first bar at which the formula is defined for every output (0 = the first bar).
     fn first_valid(&self) -> usize;
 
     /// Returns whether enough bars were taken that the beginning of the data no longer shows.

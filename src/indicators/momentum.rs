@@ -57,7 +57,7 @@ pub struct MomentumValues {
 }
 
 impl Momentum {
-    /// Over `span` bars.
+    /// Creates the momentum over `span` bars.
     ///
     /// # Panics
     /// If `span` is zero.
@@ -96,7 +96,7 @@ impl Indicator for Momentum {
         2 * self.last.length()
     }
 
-    /// Nothing older than twice the span counts.
+    /// Returns whether twice the span was taken: nothing older counts.
     fn is_ready(&self) -> bool {
         !self.last.oldest().momentum.is_nan()
     }

@@ -96,7 +96,7 @@ pub struct MovingStatisticsValues {
 }
 
 impl MovingStatistics {
-    /// Statistics over these windows.
+    /// Creates statistics over these windows.
     ///
     /// # Errors
     /// If a length is out of its range.

@@ -110,7 +110,7 @@ impl NadarayaWatsonValues {
     };
 }
 
-/// W(j), without dimension.
+/// Returns W(j), without dimension.
 fn kernel(bandwidth: f64, relative_weight: f64, taps: usize) -> Vec<f64> {
     let weight = |age: usize| {
         let age = age as f64;
@@ -144,7 +144,7 @@ struct Step {
 }
 
 impl NadarayaWatson {
-    /// The estimate over bars yet to come.
+    /// Creates the estimate without bars.
     ///
     /// # Errors
     /// If a setting is out of its range.
@@ -219,12 +219,12 @@ impl Indicator for NadarayaWatson {
         self.step(bar).1
     }
 
-    /// `taps` + 1, where a turn can first be told; the estimates come two bars before.
+    /// Returns `taps` + 1, where a turn can first be told; the estimates come two bars before.
     fn first_valid(&self) -> usize {
         self.taps + 1
     }
 
-    /// Nothing older than the window counts.
+    /// Returns whether the window is full: nothing older counts.
     fn is_ready(&self) -> bool {
         self.bars == self.taps + 2
     }

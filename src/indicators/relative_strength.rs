@@ -24,7 +24,7 @@ pub struct RelativeStrengthIndex {
 const NO_MOVEMENT: f64 = 1e-10;
 
 impl RelativeStrengthIndex {
-    /// The index over `length` changes.
+    /// Creates the index over `length` changes.
     ///
     /// # Panics
     /// If `length` is zero.
@@ -53,7 +53,7 @@ impl RelativeStrengthIndex {
         next.update(value)
     }
 
-    /// The first value, counted from 0, at which there is an index: `length`.
+    /// Returns the first value, counted from 0, at which there is an index: `length`.
     pub fn first_valid(&self) -> usize {
         self.rises.length()
     }

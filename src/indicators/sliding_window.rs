@@ -13,7 +13,7 @@ pub(super) struct SlidingWindow<T> {
 }
 
 impl<T: Copy + Default> SlidingWindow<T> {
-    /// An empty window for `length` values.
+    /// Creates an empty window for `length` values.
     pub fn new(length: usize) -> SlidingWindow<T> {
         SlidingWindow { values: vec![T::default(); length], next: 0, filled: 0 }
     }
@@ -36,7 +36,7 @@ impl<T: Copy + Default> SlidingWindow<T> {
         self.filled == self.values.len()
     }
 
-    /// The value that leaves next, zero while not full; of a window without length, zero.
+    /// Returns the value that leaves next, zero while not full; of a window without length, zero.
     #[inline]
     pub fn oldest(&self) -> T {
         self.values.get(self.next).copied().unwrap_or_default()
@@ -66,7 +66,7 @@ impl<T: Copy + Default> SlidingWindow<T> {
         self.values[..self.filled].iter_mut().for_each(change);
     }
 
-    /// All values, oldest first.
+    /// Returns all values, oldest first.
     fn in_order(&self) -> impl Iterator<Item = &T> {
         let (newer, older) = self.values.split_at(self.next);
         older.iter().chain(newer)

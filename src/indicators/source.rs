@@ -14,7 +14,7 @@ names! {
 }
 
 impl Source {
-    /// The price in quarter ticks, exact for either source.
+    /// Returns the price in quarter ticks, exact for either source.
     #[inline]
     pub fn quarter_ticks(self, bar: &TickBar) -> i64 {
         match self {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{Indicator, TickBar};
 
-/// Series of bars that walk in small steps, with many gaps and ties.
+/// Returns series of bars that walk in small steps, with many gaps and ties.
 pub(super) fn bars(length: Range<usize>) -> impl Strategy<Value = Vec<TickBar>> {
     let bar = (-7i64..8, 0i64..4, 0i64..4, -4i64..5, prop_oneof![Just(0u64), 1u64..4000]);
     prop::collection::vec(bar, length).prop_map(|moves| {
@@ -30,7 +30,7 @@ pub(super) fn bars(length: Range<usize>) -> impl Strategy<Value = Vec<TickBar>> 
     })
 }
 
-/// The bar, `ticks` higher.
+/// Returns the bar, `ticks` higher.
 pub(super) fn shifted(bar: &TickBar, ticks: i64) -> TickBar {
     TickBar {
         open: bar.open + ticks,
@@ -41,8 +41,9 @@ pub(super) fn shifted(bar: &TickBar, ticks: i64) -> TickBar {
     }
 }
 
-/// The bars after which an indicator that begins at bar `late` has become equal to one that took
-/// every bar, in number. Fails if they were equal and then not, or then gave other values or peeks.
+/// Returns the number of bars after which an indicator that begins at bar `late` has become equal
+/// to one that took every bar. Fails if they were equal and then not, or then gave other values or
+/// peeks.
 pub(super) fn bars_until_equal<I>(mut whole: I, late: usize, bars: &[TickBar]) -> Option<usize>
 where
     I: Indicator<Output: Debug> + Clone + PartialEq + Debug,

@@ -49,7 +49,7 @@ pub enum MalformedBar {
 }
 
 impl TickBar {
-    /// The bar in ticks of `tick_size` (> 0).
+    /// Creates the bar in ticks of `tick_size` (> 0).
     ///
     /// # Errors
     /// If its prices are out of order or off the tick grid.
@@ -73,8 +73,8 @@ impl TickBar {
         })
     }
 
-    /// Open + high + low + close: four times the average price, which is the Heiken Ashi close,
-    /// exact in quarter ticks.
+    /// Returns open + high + low + close: four times the average price, which is the Heiken Ashi
+    /// close, exact in quarter ticks.
     pub fn ohlc4_quarters(&self) -> i64 {
         self.open + self.high + self.low + self.close
     }

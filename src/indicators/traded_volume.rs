@@ -142,25 +142,25 @@ impl TradedVolume {
         self.sizes[used].fill(0);
     }
 
-    /// Contracts in all trades.
+    /// Returns the contracts in all trades.
     pub fn total(&self) -> u64 {
         self.used().iter().sum()
     }
 
-    /// The lowest and the highest price in ticks, or `None` without trades.
+    /// Returns the lowest and the highest price in ticks, or `None` without trades.
     pub fn range(&self) -> Option<(i64, i64)> {
         let used = self.used_places();
         (!used.is_empty()).then(|| (self.base + used.start as i64, self.base + used.end as i64 - 1))
     }
 
-    /// Contracts traded at `first` ≤ price < `end`, in ticks.
+    /// Returns the contracts traded at `first` ≤ price < `end`, in ticks.
     pub fn between(&self, first: i64, end: i64) -> u64 {
         let most = self.sizes.len() as i64;
         let place = |price: i64| price.saturating_sub(self.base).clamp(0, most) as usize;
         self.sizes[place(first)..place(end).max(place(first))].iter().sum()
     }
 
-    /// Contracts at each price from the lowest to the highest trade.
+    /// Returns the contracts at each price from the lowest to the highest trade.
     fn used(&self) -> &[u64] {
         &self.sizes[self.used_places()]
     }

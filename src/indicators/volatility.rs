@@ -63,7 +63,7 @@ impl VolatilityValues {
 }
 
 impl RealisedVolatility {
-    /// Over `returns` returns, and `volatilities` values of volatility.
+    /// Creates the volatility over `returns` returns, and `volatilities` values of volatility.
     ///
     /// # Panics
     /// If `returns` is zero, `volatilities` below 2, or either above 1,000.
@@ -86,7 +86,7 @@ impl RealisedVolatility {
         }
     }
 
-    /// Of the newest return, whose square is already in `squares`.
+    /// Returns the volatility at the newest return, whose square is already in `squares`.
     #[inline]
     fn realised(&self, squares: i128) -> f64 {
         if !self.returns.is_full() {
@@ -95,7 +95,7 @@ impl RealisedVolatility {
         (float(squares) * self.mean_square).sqrt()
     }
 
-    /// Of the newest volatility, which is already in `sums`.
+    /// Returns the deviation at the newest volatility, which is already in `sums`.
     #[inline]
     fn of_volatility(&self, sums: Sums) -> f64 {
         if !self.volatilities.is_full() {
@@ -147,7 +147,7 @@ impl RealisedVolatility {
         VolatilityValues { realised, of_volatility }
     }
 
-    /// The first return, counted from 0, at which both values are defined.
+    /// Returns the first return, counted from 0, at which both values are defined.
     pub fn first_valid(&self) -> usize {
         self.returns.length() + self.volatilities.length()
     }

@@ -29,7 +29,7 @@ struct Volume {
 }
 
 impl VolumeBalance {
-    /// Over `length` changes.
+    /// Creates the balance over `length` changes.
     ///
     /// # Panics
     /// If `length` is below 2.
@@ -39,7 +39,7 @@ impl VolumeBalance {
         VolumeBalance { last_close: None, earlier: SlidingWindow::new(length - 1), sum }
     }
 
-    /// The volume of `bar`, and the sum with it.
+    /// Returns the volume of `bar`, and the sum with it.
     #[inline]
     fn sum_with(&self, bar: &TickBar, last_close: i64) -> (Volume, Volume) {
         let all = counted_volume(bar);
@@ -85,7 +85,7 @@ impl Indicator for VolumeBalance {
         self.earlier.length() + 1
     }
 
-    /// Nothing older than the window counts.
+    /// Returns whether the window is full: nothing older counts.
     fn is_ready(&self) -> bool {
         self.earlier.is_full()
     }

@@ -90,7 +90,7 @@ impl Allocation<'_> {
         Allocation::Even { low: bar.low, ticks, share, remainder }
     }
 
-    /// Units on the prices `first` up to and without `end`, in ticks.
+    /// Returns the units on the prices `first` up to and without `end`, in ticks.
     fn between(&self, first: i64, end: i64) -> u64 {
         match *self {
             Allocation::Even { low, ticks, share, remainder } => {
@@ -112,7 +112,8 @@ pub(super) struct Rows<F> {
 }
 
 impl<F: Fn(usize) -> u64> Rows<F> {
-    /// The row with most volume, the lowest of equals, and its volume. `None` without volume.
+    /// Returns the row with most volume, the lowest of equals, and its volume. `None` without
+    /// volume.
     pub fn point_of_control(&self) -> Option<(usize, u64)> {
         let mut found = None;
         let mut most = 0;
@@ -125,8 +126,9 @@ impl<F: Fn(usize) -> u64> Rows<F> {
         found.map(|row| (row, most))
     }
 
-    /// The lowest and the highest row of the value area: from the point of control it grows by the
-    /// larger of the two rows next to it, upwards if they are equal, until it holds `share` of all.
+    /// Returns the lowest and the highest row of the value area: from the point of control it grows
+    /// by the larger of the two rows next to it, upwards if they are equal, until it holds `share`
+    /// of all.
     pub fn value_area(&self, point_of_control: usize, share: f64) -> (usize, usize) {
         let enough = share * self.total as f64;
         let (mut low, mut high) = (point_of_control, point_of_control);
@@ -191,7 +193,7 @@ impl VolumeProfile {
         self.bars.len() == self.window
     }
 
-    /// The lower edge of a row, in ticks; equally the upper edge of the row below it.
+    /// Returns the lower edge of a row, in ticks; equally the upper edge of the row below it.
     pub fn lower_edge(&self, row: i64) -> i64 {
         row * self.row_ticks + self.origin
     }
@@ -201,7 +203,7 @@ impl VolumeProfile {
         self.origin += ticks;
     }
 
-    /// The rows of the window's bars, or `None` if one of them was left out.
+    /// Returns the rows of the window's bars, or `None` if one of them was left out.
     pub fn rows(&self) -> Option<Rows<impl Fn(usize) -> u64 + '_>> {
         let start = (self.first - self.base) as usize;
         let rows = &self.buffer[start..start + (self.end - self.first) as usize];
@@ -213,8 +215,8 @@ impl VolumeProfile {
         })
     }
 
-    /// [`VolumeProfile::rows`] as they would be after [`VolumeProfile::push`]. `None` also if the
-    /// window would not be full.
+    /// Returns [`VolumeProfile::rows`] as they would be after [`VolumeProfile::push`]. `None` also
+    /// if the window would not be full.
     pub fn rows_with<'a>(
         &'a self,
         bar: &TickBar,
@@ -329,7 +331,7 @@ impl VolumeProfile {
     }
 }
 
-/// The rows `first..end` and those of a bar.
+/// Returns the rows `first..end` and those of a bar.
 fn joined((first, end): (i64, i64), bar: BookedBar) -> (i64, i64) {
     if bar.rows == 0 {
         (first, end)
@@ -340,7 +342,7 @@ fn joined((first, end): (i64, i64), bar: BookedBar) -> (i64, i64) {
     }
 }
 
-/// `first..end` without the rows at both ends that have no volume.
+/// Returns `first..end` without the rows at both ends that have no volume.
 fn trimmed(mut first: i64, mut end: i64, volume: impl Fn(i64) -> u64) -> (i64, i64) {
     while first < end && volume(first) == 0 {
         first += 1;

@@ -22,7 +22,7 @@ pub struct VolumeStatistics {
     skewness_factor: f64,
 }
 
-/// A bar's volume in contracts, at most 2²⁶, so that the sums of 1,000 fit.
+/// Returns a bar's volume in contracts, at most 2²⁶, so that the sums of 1,000 fit.
 #[inline]
 pub(super) fn counted_volume(bar: &TickBar) -> i64 {
     bar.volume.min(1 << 26) as i64
@@ -81,7 +81,7 @@ impl VolumeValues {
 }
 
 impl VolumeStatistics {
-    /// Over `length` bars.
+    /// Creates the statistics over `length` bars.
     ///
     /// # Panics
     /// If `length` is below 3, where skewness has no meaning, or above 1,000.
@@ -96,7 +96,7 @@ impl VolumeStatistics {
         }
     }
 
-    /// Of the bar with that volume, which is already in `sums`.
+    /// Returns the values of the bar with that volume, which is already in `sums`.
     #[inline]
     fn values(&self, volume: i64, sums: PowerSums) -> VolumeValues {
         let mut values = VolumeValues::NONE;
@@ -148,7 +148,7 @@ impl Indicator for VolumeStatistics {
         self.earlier.length()
     }
 
-    /// Nothing older than the window counts.
+    /// Returns whether the window is full: nothing older counts.
     fn is_ready(&self) -> bool {
         self.earlier.is_full()
     }

@@ -23,7 +23,7 @@ pub struct ExactWeightedAverage {
 }
 
 impl ExactWeightedAverage {
-    /// The average of the newest `length` values.
+    /// Creates the average of the newest `length` values.
     ///
     /// # Panics
     /// If `length` is zero.
@@ -54,8 +54,8 @@ impl ExactWeightedAverage {
         self.sum += value - self.window.push(value);
     }
 
-    /// Σ (L - i) x\[t-i\], the average times [`ExactWeightedAverage::denominator`], if there is
-    /// one.
+    /// Returns Σ (L - i) x\[t-i\], the average times [`ExactWeightedAverage::denominator`], if
+    /// there is one.
     #[inline]
     pub fn numerator(&self) -> Option<i64> {
         self.window.is_full().then_some(self.numerator)
@@ -68,13 +68,13 @@ impl ExactWeightedAverage {
             .then_some(self.numerator + self.length * value - self.sum)
     }
 
-    /// L (L + 1) / 2.
+    /// Returns L (L + 1) / 2.
     #[inline]
     pub fn denominator(&self) -> i64 {
         self.denominator
     }
 
-    /// The first value, counted from 0, at which there is an average: `length` - 1.
+    /// Returns the first value, counted from 0, at which there is an average: `length` - 1.
     pub fn first_valid(&self) -> usize {
         self.length as usize - 1
     }
@@ -112,7 +112,7 @@ pub struct WeightedAverage {
 }
 
 impl WeightedAverage {
-    /// The average of the newest `length` values.
+    /// Creates the average of the newest `length` values.
     ///
     /// # Panics
     /// If `length` is zero.
@@ -137,7 +137,7 @@ impl WeightedAverage {
         self.average(self.steps.peek_numerator(self.fixed_point.of(value)))
     }
 
-    /// The first value, counted from 0, at which there is an average: `length` - 1.
+    /// Returns the first value, counted from 0, at which there is an average: `length` - 1.
     pub fn first_valid(&self) -> usize {
         self.steps.first_valid()
     }

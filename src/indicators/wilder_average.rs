@@ -38,8 +38,8 @@ impl WilderAverage {
         self.value = if self.is_settled() { next } else { self.unsettled(value, next) };
     }
 
-    /// The average, or the sum, of a series that has not settled; `next` is what it would be if it
-    /// had.
+    /// Returns the average, or the sum, of a series that has not settled; `next` is what it would
+    /// be if it had.
     #[cold]
     fn unsettled(&mut self, value: f64, next: f64) -> f64 {
         self.seen += 1;
@@ -52,12 +52,12 @@ impl WilderAverage {
         }
     }
 
-    /// Values in the first mean.
+    /// Returns the number of values in the first mean.
     pub fn length(&self) -> usize {
         self.length
     }
 
-    /// The average, once `length` values were seen.
+    /// Returns the average, once `length` values were seen.
     #[inline]
     pub fn value(&self) -> Option<f64> {
         (self.seen >= self.length).then_some(self.value)

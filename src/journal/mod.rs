@@ -91,7 +91,7 @@ const FRAME: usize = 16;
 /// The kind of the record that ends a journal in order.
 const FINISHED: u8 = 255;
 
-/// The checksum in the head of a file.
+/// Returns the checksum in the head of a file.
 fn head_check(head: &[u8], header: &[u8]) -> u64 {
     let mut hash = xxhash_rust::xxh3::Xxh3::new();
     hash.update(head);
@@ -99,8 +99,8 @@ fn head_check(head: &[u8], header: &[u8]) -> u64 {
     hash.digest()
 }
 
-/// The checksum of a record that begins at byte `place` of the file: of its sequence, payload and
-/// padding.
+/// Returns the checksum of a record that begins at byte `place` of the file: of its sequence,
+/// payload and padding.
 #[inline]
 fn record_check(word: u32, place: u64, rest: &[u8]) -> u32 {
     // So a good record at another place is invalid there.

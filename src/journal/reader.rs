@@ -57,7 +57,7 @@ pub enum End {
 }
 
 impl End {
-    /// Whole records before the end.
+    /// Returns the number of whole records before the end.
     pub fn records(self) -> u64 {
         let (End::Finished { records } | End::Open { records, .. } | End::Damaged { records, .. }) =
             self;
@@ -116,17 +116,17 @@ impl Journal {
         Ok(Journal { map, header: length })
     }
 
-    /// The header that its writer gave it.
+    /// Returns the header that its writer gave it.
     pub fn header(&self) -> &[u8] {
         &self.map[HEAD..HEAD + self.header]
     }
 
-    /// The whole file.
+    /// Returns the whole file.
     pub fn bytes(&self) -> &[u8] {
         &self.map
     }
 
-    /// Every whole record, in the order of writing.
+    /// Returns every whole record, in the order of writing.
     pub fn records(&self) -> Records<'_> {
         let at = (HEAD + self.header).next_multiple_of(8);
         Records { bytes: &self.map, at, records: 0, end: None }
@@ -201,7 +201,7 @@ fn whole_record(file: &[u8], place: usize) -> Option<(Record<'_>, usize)> {
     (record_check(word, place as u64, &whole[8..]) == check).then_some((record, whole.len()))
 }
 
-/// A little-endian number of up to eight bytes.
+/// Reads a little-endian number of up to eight bytes.
 fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }

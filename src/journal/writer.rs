@@ -46,7 +46,7 @@ impl Writer {
         Self::with_window(path, header, WINDOW)
     }
 
-    /// A writer whose windows are of `window_bytes`, rounded up to hold the longest record.
+    /// Creates a writer whose windows are of `window_bytes`, rounded up to hold the longest record.
     pub(super) fn with_window(
         path: &Path,
         header: &[u8],

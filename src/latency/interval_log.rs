@@ -17,7 +17,7 @@ pub(super) struct IntervalLog {
 }
 
 impl IntervalLog {
-    /// A log whose times count from `started`.
+    /// Creates a log whose times count from `started`.
     pub(super) fn new(started: Timestamp) -> IntervalLog {
         let since_epoch = u64::try_from(started.nanos()).unwrap_or(0);
         let started = SystemTime::UNIX_EPOCH + Duration::from_nanos(since_epoch);

@@ -70,8 +70,9 @@ pub struct LatencyRecord {
 }
 
 impl Recorder {
-    /// A recorder without samples, its first interval open. `started` is the time of the wall clock
-    /// now, and stands in the interval log. Takes 2.7 MB, and no more while samples come.
+    /// Creates a recorder without samples, its first interval open. `started` is the time of the
+    /// wall clock now, and stands in the interval log. Takes 2.7 MB, and no more while samples
+    /// come.
     pub fn new(started: Timestamp, load: Load) -> Recorder {
         let spans = Span::ALL.map(|span| SpanRecorder {
             record: SpanRecord { span, histogram: histogram(), beyond: 0 },
@@ -124,7 +125,7 @@ impl Recorder {
     }
 }
 
-/// An empty histogram that never grows.
+/// Creates an empty histogram that never grows.
 fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST, DIGITS).expect("the bounds are far enough apart")
 }

@@ -39,7 +39,7 @@ impl Span {
         Span::TickToOrder,
     ];
 
-    /// For people.
+    /// Returns the name for people.
     pub const fn name(self) -> &'static str {
         match self {
             Span::HandOver => "tick in → ring out",
@@ -51,7 +51,7 @@ impl Span {
         }
     }
 
-    /// For files: lower-case letters and underscores.
+    /// Returns the name for files: lower-case letters and underscores.
     pub const fn tag(self) -> &'static str {
         match self {
             Span::HandOver => "hand_over",

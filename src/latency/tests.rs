@@ -137,12 +137,13 @@ fn a_record_without_samples_has_a_log_without_intervals() {
 
 const MILLISECOND: u64 = 1_000_000;
 
-/// A tick each millisecond for ten seconds; each takes 0.1 ms, and one two seconds.
+/// Returns the time that a tick takes: one comes each millisecond for ten seconds and takes 0.1 ms,
+/// and one of them two seconds.
 fn service_time(tick: u64) -> u64 {
     if tick == 5_000 { 2_000 * MILLISECOND } else { MILLISECOND / 10 }
 }
 
-/// The 99th percentile in milliseconds.
+/// Returns the 99th percentile in milliseconds.
 fn p99(load: Load, times: impl Iterator<Item = u64>) -> f64 {
     let record = recorded(load, times.map(|time| sample(Span::TickToBar, time)));
     let p99 = span(&record, Span::TickToBar).histogram.value_at_quantile(0.99);

@@ -1,6 +1,6 @@
 //! Lists of CPUs as the kernel writes them: `0-3,8,10-11`.
 
-/// The CPUs of `text`, ascending; none where it is empty or not such a list.
+/// Reads the CPUs of `text`, ascending; none if it is empty or not such a list.
 pub(super) fn parse(text: &str) -> Vec<usize> {
     /// More CPUs than Linux can be built for: a longer range is not a list of CPUs.
     const MOST: usize = 1 << 16;
@@ -18,7 +18,7 @@ pub(super) fn parse(text: &str) -> Vec<usize> {
     cpus
 }
 
-/// `cpus`, ascending, as the kernel would write them.
+/// Writes `cpus`, ascending, as the kernel would write them.
 pub(super) fn write(cpus: &[usize]) -> String {
     cpus.chunk_by(|before, after| before + 1 == *after)
         .map(|run| match run {

@@ -20,7 +20,7 @@ pub struct Core {
 }
 
 impl fmt::Display for Core {
-    /// `core 2`, and `core 2 (CPU 5)` where the numbers differ.
+    /// Writes `core 2`, and `core 2 (CPU 5)` where the numbers differ.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "core {}", self.index)?;
         if self.index != self.cpu { write!(f, " (CPU {})", self.cpu) } else { Ok(()) }
@@ -111,7 +111,7 @@ impl Machine {
         }
     }
 
-    /// The cores that this process may use, in order of their indices.
+    /// Returns the cores that this process may use, in order of their indices.
     pub fn cores(&self) -> impl Iterator<Item = Core> + '_ {
         self.allowed.iter().enumerate().map(|(index, &cpu)| Core { index, cpu })
     }
@@ -128,7 +128,7 @@ impl Machine {
         self.isolated.contains(&core.cpu)
     }
 
-    /// The machine in one line of a report: `AMD EPYC, 2 cores`.
+    /// Returns the machine in one line of a report: `AMD EPYC, 2 cores`.
     pub fn summary(&self) -> String {
         let processor = self.processor.as_deref().unwrap_or("processor of unknown model");
         format!("{processor}, {}", count(self.allowed.len(), "core"))
@@ -181,7 +181,7 @@ impl Machine {
     }
 }
 
-/// `1 core`, `2 cores`.
+/// Returns `1 core`, `2 cores`.
 pub(super) fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")

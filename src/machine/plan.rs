@@ -36,7 +36,7 @@ pub enum Role {
 }
 
 impl fmt::Display for Role {
-    /// Its name in the configuration.
+    /// Writes its name in the configuration.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Role::Sequencer => "sequencer",
@@ -233,7 +233,7 @@ impl<'a> Layout<'a> {
         self.spinning().any(|thread| thread.core == Some(core))
     }
 
-    /// Cores that no thread has.
+    /// Returns the cores that no thread has.
     fn free(&self) -> impl Iterator<Item = Core> + '_ {
         self.cores
             .iter()
@@ -263,8 +263,9 @@ impl<'a> Layout<'a> {
         given_up
     }
 
-    /// Before anything is placed: whether each spinning thread without a core can have a free one,
-    /// and all threads without a core that do not spin still have one left that nobody spins on.
+    /// Returns, before anything is placed, whether each spinning thread without a core can have a
+    /// free one, and all threads without a core that do not spin still have one left that nobody
+    /// spins on.
     fn spinning_fits(&self) -> bool {
         let (spinning, sharing): (Vec<&Placed>, Vec<&Placed>) = self
             .threads
@@ -322,8 +323,8 @@ impl<'a> Layout<'a> {
         self.threads.iter().position(|thread| thread.role == role && thread.core.is_none())
     }
 
-    /// The free core on which a thread is least disturbed. The first core comes last, since systems
-    /// put their interrupts and daemons there.
+    /// Returns the free core on which a thread is least disturbed. The first core comes last, since
+    /// systems put their interrupts and daemons there.
     fn best_free(&self) -> Option<Core> {
         self.free().min_by_key(|&core| {
             let beside = self
@@ -335,15 +336,15 @@ impl<'a> Layout<'a> {
         })
     }
 
-    /// Of the cores that nobody spins on, one with the fewest threads.
+    /// Returns the core with the fewest threads, of those on which no thread spins.
     fn least_crowded(&self) -> Option<Core> {
         let threads = |core| self.threads.iter().filter(|thread| thread.core == Some(core)).count();
         let candidates = self.cores.iter().copied().filter(|&core| !self.is_spun_on(core));
         candidates.min_by_key(|&core| (threads(core), core.index == 0))
     }
 
-    /// Cores for the threads that have none: cores that nobody spins on, and if possible free ones,
-    /// which the scheduler does not leave alone, beside no sibling that spins.
+    /// Returns the cores for the threads that have none: cores that nobody spins on, and if
+    /// possible free ones, which the scheduler does not leave alone, beside no sibling that spins.
     fn shared(&self) -> Vec<Core> {
         if self.threads.iter().all(|thread| thread.core.is_some()) {
             return Vec::new();

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The least quota of this process's groups, in cores; none where nothing limits it.
+/// Returns the least quota of this process's groups, in cores; `None` if nothing limits it.
 pub(super) fn read(root: &Path) -> Option<f64> {
     let text = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
     let (groups, mounts) = (text("proc/self/cgroup"), text("proc/self/mountinfo"));
@@ -32,7 +32,7 @@ struct Mount {
 }
 
 impl Mount {
-    /// A line of `/proc/self/mountinfo`:
+    /// Reads a line of `/proc/self/mountinfo`:
     /// `29 23 0:26 /shown /point options … - type source options-of-the-hierarchy`.
     fn parse(line: &str) -> Option<Mount> {
         let (mount, hierarchy) = line.split_once(" - ")?;
@@ -48,7 +48,7 @@ impl Mount {
         Some(Mount { shown: fields.next()?.into(), point: fields.next()?.into(), unified })
     }
 
-    /// The folder of our group and those of the groups above it, as far as they are shown.
+    /// Returns the folder of our group and those of the groups above it, as far as they are shown.
     fn folders(&self, groups: &str) -> Vec<PathBuf> {
         // Lines of `/proc/self/cgroup`: `number:controllers:/group`, and `0::/group` for the second
         // version.
@@ -74,14 +74,14 @@ impl Mount {
     }
 }
 
-/// `cpu.max`: microseconds, or `max`, in a period of microseconds.
+/// Reads `cpu.max`: microseconds, or `max`, in a period of microseconds.
 fn unified_quota(folder: &Path) -> Option<f64> {
     let text = fs::read_to_string(folder.join("cpu.max")).ok()?;
     let (quota, period) = text.trim().split_once(' ')?;
     cores(quota, period)
 }
 
-/// `cpu.cfs_quota_us`, −1 for none, in a period of `cpu.cfs_period_us`.
+/// Reads `cpu.cfs_quota_us`, −1 for none, in a period of `cpu.cfs_period_us`.
 fn first_version_quota(folder: &Path) -> Option<f64> {
     let text = |name| fs::read_to_string(folder.join(name)).ok();
     cores(&text("cpu.cfs_quota_us")?, &text("cpu.cfs_period_us")?)

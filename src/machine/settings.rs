@@ -151,7 +151,7 @@ pub fn huge_pages() -> Outcome {
     }
 }
 
-/// Kibibytes of anonymous memory in huge pages, from `/proc/self/smaps_rollup`.
+/// Returns the kibibytes of anonymous memory in huge pages, from `/proc/self/smaps_rollup`.
 fn huge_kibibytes(rollup: &str) -> Option<u64> {
     let line = rollup.lines().find_map(|line| line.strip_prefix("AnonHugePages:"))?;
     line.split_whitespace().next()?.parse().ok()

@@ -72,13 +72,13 @@ enum Step {
 }
 
 impl Waiter {
-    /// A thread that waits so and has just had work.
+    /// Creates a waiter that has just had work.
     pub fn new(wait: Wait) -> Waiter {
         Waiter { wait, idle: 0 }
     }
 
-    /// One idle step: call it each time there was nothing to do. Allocates nothing; makes a system
-    /// call where it yields or sleeps.
+    /// Takes one idle step: call it each time there was nothing to do. Allocates nothing; makes a
+    /// system call where it yields or sleeps.
     #[inline]
     pub fn wait(&mut self) {
         match self.step() {
@@ -89,7 +89,7 @@ impl Waiter {
         }
     }
 
-    /// Work was found: an adaptive wait starts over.
+    /// Tells that work was found: an adaptive wait starts over.
     #[inline]
     pub fn reset(&mut self) {
         self.idle = 0;

@@ -34,7 +34,7 @@ impl Timeframe {
     /// One bar a trading session (17:00 to 16:00 in Chicago for ES), not a calendar day.
     pub const DAILY: Timeframe = Timeframe(Self::SESSION);
 
-    /// A timeframe of that many minutes; 1440 is [`Timeframe::DAILY`].
+    /// Returns the timeframe of this number of minutes; 1440 is [`Timeframe::DAILY`].
     ///
     /// # Errors
     /// If the minutes do not divide a day.
@@ -45,13 +45,13 @@ impl Timeframe {
         }
     }
 
-    /// Minutes in the bar; 1440 for a daily bar, however long its session is.
+    /// Returns the minutes in the bar; 1440 for a daily bar, however long its session is.
     #[inline]
     pub const fn minutes(self) -> u16 {
         self.0
     }
 
-    /// Nanoseconds in the bar, as [`Timeframe::minutes`].
+    /// Returns the nanoseconds in the bar, as [`Timeframe::minutes`].
     #[inline]
     pub const fn nanos(self) -> i64 {
         self.0 as i64 * Timestamp::MINUTE
@@ -65,7 +65,7 @@ impl Timeframe {
 }
 
 impl fmt::Display for Timeframe {
-    /// `5m`, `60m`, `daily`.
+    /// Writes `5m`, `60m`, `daily`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_daily() { f.write_str("daily") } else { write!(f, "{}m", self.0) }
     }
@@ -146,13 +146,13 @@ impl BarFlags {
         self.0 & other.0 != 0
     }
 
-    /// These flags and those of `other`.
+    /// Returns these flags and those of `other`.
     #[inline]
     pub const fn with(self, other: BarFlags) -> BarFlags {
         BarFlags(self.0 | other.0)
     }
 
-    /// These flags less those of `other`.
+    /// Returns these flags less those of `other`.
     #[inline]
     pub const fn without(self, other: BarFlags) -> BarFlags {
         BarFlags(self.0 & !other.0)
@@ -160,7 +160,7 @@ impl BarFlags {
 }
 
 impl fmt::Display for BarFlags {
-    /// The names joined by `|`, or nothing.
+    /// Writes the names joined by `|`, or nothing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = [
             (Self::FILLED, "filled"),

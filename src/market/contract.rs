@@ -38,7 +38,8 @@ pub enum ContractError {
 }
 
 impl Contract {
-    /// The contract of `product` that expires in `month` (1 to 12) of `year` (1700 to 2199).
+    /// Returns the contract of `product` that expires in `month` (1 to 12) of `year` (1700 to
+    /// 2199).
     ///
     /// # Errors
     /// If the product, the year or the month is invalid.
@@ -57,17 +58,17 @@ impl Contract {
         Ok(Contract { product: product.to_owned(), year, month })
     }
 
-    /// The product's symbol, such as `ES`.
+    /// Returns the product's symbol, such as `ES`.
     pub fn product(&self) -> &str {
         &self.product
     }
 
-    /// The year of expiry.
+    /// Returns the year of expiry.
     pub fn year(&self) -> i16 {
         self.year
     }
 
-    /// The month of expiry, 1 to 12.
+    /// Returns the month of expiry, 1 to 12.
     pub fn month(&self) -> u8 {
         self.month
     }
@@ -88,7 +89,7 @@ impl Contract {
         }
     }
 
-    /// The trade date on which [`Contract::expiry`] falls.
+    /// Returns the trade date on which [`Contract::expiry`] falls.
     pub fn last_trade_date(&self, calendar: Calendar) -> Date {
         let first = date(self.year, self.month as i8, 1);
         let nth = |nth, weekday| {
@@ -103,7 +104,7 @@ impl Contract {
     }
 }
 
-/// The `count`-th business day before `day`.
+/// Returns the `count`-th business day before `day`.
 fn business_day_before(mut day: Date, count: u32) -> Date {
     for _ in 0..count {
         day = yesterday(day);
@@ -115,7 +116,7 @@ fn business_day_before(mut day: Date, count: u32) -> Date {
 }
 
 impl fmt::Display for Contract {
-    /// With two digits of the year, as `ESZ13`: one digit, the exchange's own habit, would be
+    /// Writes two digits of the year, as `ESZ13`: one digit, the exchange's own habit, would be
     /// ambiguous in a history of more than ten years.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let letter = char::from(MONTH_CODES.as_bytes()[usize::from(self.month) - 1]);
@@ -132,7 +133,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Such as `ESZ13`.
+    /// Reads a contract such as `ESZ13`.
     fn contract(text: &str) -> Contract {
         let (code, year) = text.split_at(text.len() - 2);
         let (product, letter) = code.split_at(code.len() - 1);

@@ -67,7 +67,7 @@ const BUILT_IN: [BuiltIn; 10] = [
 ];
 
 impl Instrument {
-    /// An instrument of the user's own.
+    /// Creates an instrument of the user's own.
     ///
     /// # Errors
     /// If the symbol, the tick size or the point value is invalid.
@@ -98,7 +98,7 @@ impl Instrument {
         Ok(Instrument { symbol, description, tick_size, point_value, calendar })
     }
 
-    /// The built-in instrument of that symbol.
+    /// Returns the built-in instrument of that symbol.
     ///
     /// # Errors
     /// If no such instrument exists.
@@ -116,12 +116,12 @@ impl Instrument {
         )
     }
 
-    /// The symbols that [`Instrument::built_in`] knows.
+    /// Returns the symbols that [`Instrument::built_in`] knows.
     pub fn built_in_symbols() -> Vec<&'static str> {
         BUILT_IN.iter().map(|row| row.0).collect()
     }
 
-    /// Money for one contract when the price moves one tick.
+    /// Returns the money for one contract when the price moves one tick.
     pub const fn tick_value(&self) -> Money {
         self.tick_size.value_from(Price::ZERO, self.point_value)
     }

@@ -24,13 +24,13 @@ impl Money {
     /// The largest amount.
     pub const MAX: Money = Money(i64::MAX);
 
-    /// The amount of `nanos` × 1e-9 dollars.
+    /// Returns the amount of `nanos` × 1e-9 dollars.
     #[inline]
     pub const fn from_nanos(nanos: i64) -> Money {
         Money(nanos)
     }
 
-    /// The amount of `nanos` × 1e-9 dollars, or the end of the range that it lies beyond.
+    /// Returns the amount of `nanos` × 1e-9 dollars, or the end of the range that it lies beyond.
     #[inline]
     pub const fn from_wide(nanos: i128) -> Money {
         if nanos > i64::MAX as i128 {
@@ -42,25 +42,26 @@ impl Money {
         }
     }
 
-    /// A whole number of dollars.
+    /// Returns a whole number of dollars.
     #[inline]
     pub const fn from_dollars(dollars: i64) -> Money {
         Money(dollars * Self::SCALE)
     }
 
-    /// The amount nearest to a float of dollars, or `None` if it is not finite or out of range.
+    /// Returns the amount nearest to a float of dollars, or `None` if it is not finite or out of
+    /// range.
     pub fn from_f64(dollars: f64) -> Option<Money> {
         let nanos = (dollars * Self::SCALE as f64).round();
         (nanos.is_finite() && nanos.abs() < i64::MAX as f64).then_some(Money(nanos as i64))
     }
 
-    /// The amount in units of 1e-9 dollar.
+    /// Returns the amount in units of 1e-9 dollar.
     #[inline]
     pub const fn nanos(self) -> i64 {
         self.0
     }
 
-    /// The nearest float of dollars, for statistics and charts.
+    /// Returns the nearest float of dollars, for statistics and charts.
     #[inline]
     pub fn as_f64(self) -> f64 {
         self.0 as f64 / Self::SCALE as f64
@@ -68,7 +69,7 @@ impl Money {
 }
 
 impl fmt::Display for Money {
-    /// The shortest exact decimal of dollars: `12.5`, `-2.25`, `100000`.
+    /// Writes the shortest exact decimal of dollars: `12.5`, `-2.25`, `100000`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         super::price::write_decimal(f, self.0)
     }

@@ -47,7 +47,7 @@ pub struct ContractName {
 }
 
 impl ContractName {
-    /// The product, as the source calls it, in capitals.
+    /// Returns the product, as the source calls it, in capitals.
     pub fn root(&self) -> &str {
         &self.root
     }
@@ -57,7 +57,7 @@ impl ContractName {
         self.digits == 1
     }
 
-    /// The contract of `product` that this means where it traded at `at`.
+    /// Returns the contract of `product` that this means where it traded at `at`.
     ///
     /// A year of one digit is the first in which the contract had not expired: at the earliest in
     /// the month before `at`. Two digits mean the year nearest to `at`. `None` for a year that is
@@ -172,7 +172,7 @@ impl Naming {
         }
     }
 
-    /// The product's symbol, as the exchange or else the source has it.
+    /// Returns the product's symbol, as the exchange or else the source has it.
     pub fn product(&self) -> Option<&str> {
         match self {
             Naming::Contract(name) => {
@@ -314,7 +314,7 @@ fn is_leg(word: &Word) -> bool {
         || strike.is_some_and(|strike| strike.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// `ESZ3`, `ESZ23`, `ESZ2023`, `ESDEC23`, `ES2023Z`, `ES202312`.
+/// Reads `ESZ3`, `ESZ23`, `ESZ2023`, `ESDEC23`, `ES2023Z`, `ES202312`.
 fn coded(word: &str) -> Option<ContractName> {
     let whole = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
     if let (root, [y, e, a, r, m, n]) = (whole, &word.as_bytes()[whole.len()..]) {
@@ -339,7 +339,7 @@ fn coded(word: &str) -> Option<ContractName> {
     })
 }
 
-/// `Z3`, `Z23`, `Z2023`, `DEC23`, `2023Z`.
+/// Reads `Z3`, `Z23`, `Z2023`, `DEC23`, `2023Z`.
 fn month_and_year_of(word: &str) -> Option<(u8, i16, usize)> {
     let letters = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
     let (month, year) = if let Some(year) = word.strip_suffix(|letter| MONTH_CODES.contains(letter))
@@ -360,7 +360,7 @@ fn named_month(word: &str) -> Option<u8> {
     MONTH_NAMES.iter().position(|&name| name == word).map(|at| at as u8 + 1)
 }
 
-/// The known product of `ES`, `ES1!` or `ES1`.
+/// Returns the known product of `ES`, `ES1!` or `ES1`.
 fn product(word: &str) -> Option<&'static str> {
     let word = word.trim_end_matches('!');
     let without_rank = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
@@ -373,7 +373,7 @@ fn is_exchange(word: &str) -> bool {
     EXCHANGES.contains(&word)
 }
 
-/// A file's name without what tells its format.
+/// Returns a file's name without what tells its format.
 fn strip_endings(name: &str) -> &str {
     const ENDINGS: [&str; 10] =
         [".gz", ".zst", ".zip", ".csv", ".txt", ".dbn", ".scid", ".dly", ".parquet", ".tsv"];

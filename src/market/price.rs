@@ -67,26 +67,26 @@ impl Price {
     /// Zero.
     pub const ZERO: Price = Price(0);
 
-    /// The price of `units` × 1e-9.
+    /// Returns the price of `units` × 1e-9.
     #[inline]
     pub const fn from_units(units: i64) -> Price {
         Price(units)
     }
 
-    /// The price in units of 1e-9.
+    /// Returns the price in units of 1e-9.
     #[inline]
     pub const fn units(self) -> i64 {
         self.0
     }
 
-    /// The nearest float. For indicators, charts and reports; never for money.
+    /// Returns the nearest float. For indicators, charts and reports; never for money.
     #[inline]
     pub fn as_f64(self) -> f64 {
         self.0 as f64 / Self::SCALE as f64
     }
 
-    /// The price nearest to a float, half away from zero, or `None` if it is not finite or out of
-    /// range.
+    /// Returns the price nearest to a float, half away from zero, or `None` if it is not finite or
+    /// out of range.
     pub fn from_f64(value: f64) -> Option<Price> {
         let scaled = (value * Self::SCALE as f64).round();
         (scaled.is_finite() && scaled.abs() < i64::MAX as f64).then_some(Price(scaled as i64))
@@ -98,7 +98,7 @@ impl Price {
         self.0 % tick_size.0 == 0
     }
 
-    /// The nearest whole number of ticks of `tick_size` (> 0), half away from zero.
+    /// Returns the nearest whole number of ticks of `tick_size` (> 0), half away from zero.
     pub const fn round_to_tick(self, tick_size: Price) -> Price {
         let remainder = self.0 % tick_size.0;
         let down = self.0 - remainder;
@@ -109,19 +109,20 @@ impl Price {
         }
     }
 
-    /// This price moved by `ticks` of `tick_size`. Saturates at the range's ends.
+    /// Returns this price moved by `ticks` of `tick_size`. Saturates at the range's ends.
     #[inline]
     pub const fn offset_ticks(self, ticks: i64, tick_size: Price) -> Price {
         Price(self.0.saturating_add(ticks.saturating_mul(tick_size.0)))
     }
 
-    /// Whole ticks of `tick_size` (> 0) from `other` up to this price; the fraction is cut off.
+    /// Returns the whole ticks of `tick_size` (> 0) from `other` up to this price; the fraction is
+    /// cut off.
     #[inline]
     pub const fn ticks_from(self, other: Price, tick_size: Price) -> i64 {
         (self.0 - other.0) / tick_size.0
     }
 
-    /// Money for one contract when the price moves from `other` to this one.
+    /// Returns the money for one contract when the price moves from `other` to this one.
     ///
     /// `point_value` is the money for one whole point. Exact whenever a tick's value is a whole
     /// number of nano-dollars, which holds for every built-in instrument.
@@ -133,7 +134,7 @@ impl Price {
 }
 
 impl fmt::Display for Price {
-    /// The shortest exact decimal: `4512.25`, `1.07585`, `-3`.
+    /// Writes the shortest exact decimal: `4512.25`, `1.07585`, `-3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_decimal(f, self.0)
     }

@@ -92,7 +92,7 @@ const fn product(
 }
 
 impl Product {
-    /// The product that the exchange or a vendor calls so, in capitals.
+    /// Returns the product that the exchange or a vendor calls `name`, in capitals.
     pub fn called(name: &str) -> Option<&'static Product> {
         PRODUCTS.iter().find(|known| known.symbol == name || known.also.contains(&name))
     }

@@ -24,7 +24,7 @@ pub enum RollRule {
 }
 
 impl RollRule {
-    /// The customary calendar rule of a product that trades by `calendar`: see
+    /// Returns the customary calendar rule of a product that trades by `calendar`: see
     /// [`RollRule::Calendar`].
     pub const fn customary(calendar: Calendar) -> RollRule {
         match calendar {
@@ -37,7 +37,7 @@ impl RollRule {
 }
 
 impl Default for RollRule {
-    /// The Monday before the third Friday.
+    /// Returns the Monday before the third Friday.
     fn default() -> RollRule {
         RollRule::Calendar { days_before_expiry: 4 }
     }
@@ -119,7 +119,7 @@ pub enum RollError {
 }
 
 impl RollSchedule {
-    /// The schedule for the sessions of a history, in order of time.
+    /// Creates the schedule for the sessions of a history, in order of time.
     ///
     /// `contracts` are those that may become active, by expiry: leave out months that are listed
     /// but hardly traded. Each decision uses earlier sessions only, so the schedule of a shorter
@@ -169,14 +169,14 @@ impl RollSchedule {
         Ok(RollSchedule { steps })
     }
 
-    /// Every contract that becomes active, in order of time. The first is the one that the history
-    /// begins with, each other one a roll. Empty if there was no session.
+    /// Returns every contract that becomes active, in order of time. The first is the one that the
+    /// history begins with, each other one a roll. Empty if there was no session.
     pub fn steps(&self) -> &[RollStep] {
         &self.steps
     }
 
-    /// The contract that is active at `time`, as an index into the contracts; none before the first
-    /// session.
+    /// Returns the contract that is active at `time`, as an index into the contracts; `None` before
+    /// the first session.
     pub fn active_at(&self, time: Timestamp) -> Option<u16> {
         let begun = self.steps.partition_point(|step| step.from <= time);
         self.steps[..begun].last().map(|step| step.contract)
@@ -249,7 +249,7 @@ mod tests {
         months.iter().map(|&(y, m)| Contract::from_year_month("ES", y, m).unwrap()).collect()
     }
 
-    /// The session of that trade date; the day must have one.
+    /// Returns the session of that trade date; the day must have one.
     fn session(day: Date) -> Session {
         let noon_utc = Calendar::AlwaysOpen.instant(day, jiff::civil::time(12, 0, 0, 0));
         let session = ES.session_at(noon_utc).unwrap();
@@ -374,8 +374,8 @@ mod tests {
         None
     }
 
-    /// The days on which LEAN's map, by open interest (mode 2), has each contract first, from
-    /// ESH10.
+    /// Returns the days on which LEAN's map, by open interest (mode 2), has each contract first,
+    /// from ESH10.
     fn lean_open_interest_rolls() -> Option<Vec<Date>> {
         let map = std::fs::read_to_string(shared_data("lean/cme/map_files/es.csv")?).unwrap();
         let rows = map.lines().filter(|row| row.ends_with(",2") && !row.starts_with("2050"));

@@ -15,7 +15,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// +1 for a buy, −1 for a sell.
+    /// Returns +1 for a buy, −1 for a sell.
     #[inline]
     pub const fn sign(self) -> i64 {
         match self {
@@ -24,7 +24,7 @@ impl Side {
         }
     }
 
-    /// The other side.
+    /// Returns the other side.
     #[inline]
     pub const fn opposite(self) -> Side {
         match self {
@@ -33,7 +33,7 @@ impl Side {
         }
     }
 
-    /// `buy` or `sell`.
+    /// Returns `buy` or `sell`.
     pub const fn name(self) -> &'static str {
         match self {
             Side::Buy => "buy",
@@ -70,7 +70,7 @@ impl TickFlags {
         self.0 & other.0 != 0
     }
 
-    /// These flags and those of `other`.
+    /// Returns these flags and those of `other`.
     #[inline]
     pub const fn with(self, other: TickFlags) -> TickFlags {
         TickFlags(self.0 | other.0)
@@ -117,7 +117,7 @@ pub enum Quoted {
 }
 
 impl Tick {
-    /// A trade whose aggressor, receive time and quotes are not known.
+    /// Creates a trade whose aggressor, receive time and quotes are not known.
     #[inline]
     pub const fn new(time: Timestamp, price: Price, size: u32) -> Tick {
         Tick {
@@ -133,7 +133,7 @@ impl Tick {
         }
     }
 
-    /// This tick with the side that took liquidity.
+    /// Returns this tick with the side that took liquidity.
     #[inline]
     pub const fn with_aggressor(mut self, side: Option<Side>) -> Tick {
         self.aggressor = match side {
@@ -144,7 +144,8 @@ impl Tick {
         self
     }
 
-    /// This tick with the time at which it was received. A delay beyond ±2.147 s is held as that.
+    /// Returns this tick with the time at which it was received. A delay beyond ±2.147 s is held as
+    /// that.
     #[inline]
     pub const fn with_receive_time(mut self, received: Timestamp) -> Tick {
         let delay = received.nanos().saturating_sub(self.time.nanos());
@@ -158,29 +159,30 @@ impl Tick {
         self
     }
 
-    /// This tick with the best bid and ask that stood with the trade. Of a quote that is farther
-    /// than 32,766 ticks from the trade, or off the tick grid, it holds only that there was one.
+    /// Returns this tick with the best bid and ask that stood with the trade. Of a quote that is
+    /// farther than 32,766 ticks from the trade, or off the tick grid, it holds only that there was
+    /// one.
     pub fn with_quotes(mut self, bid: Option<Price>, ask: Option<Price>, tick_size: Price) -> Tick {
         self.bid_offset = quote_offset(bid, self.price, tick_size);
         self.ask_offset = quote_offset(ask, self.price, tick_size);
         self
     }
 
-    /// This tick with these flags.
+    /// Returns this tick with these flags.
     #[inline]
     pub const fn with_flags(mut self, flags: TickFlags) -> Tick {
         self.flags = flags;
         self
     }
 
-    /// This tick as one of the contract with that index.
+    /// Returns this tick as one of the contract with that index.
     #[inline]
     pub const fn with_contract(mut self, contract: u16) -> Tick {
         self.contract = contract;
         self
     }
 
-    /// The side that took liquidity, where the source tells.
+    /// Returns the side that took liquidity, where the source tells.
     #[inline]
     pub const fn aggressor(&self) -> Option<Side> {
         match self.aggressor {
@@ -196,14 +198,14 @@ impl Tick {
         (self.receive_delay != UNKNOWN_DELAY).then(|| self.time + i64::from(self.receive_delay))
     }
 
-    /// The best bid with the trade, where the source tells.
+    /// Returns the best bid with the trade, where the source tells.
     #[inline]
     pub fn bid(&self, tick_size: Price) -> Option<Price> {
         (self.bid_offset > UNUSABLE_QUOTE)
             .then(|| self.price.offset_ticks(i64::from(self.bid_offset), tick_size))
     }
 
-    /// The best ask with the trade, where the source tells.
+    /// Returns the best ask with the trade, where the source tells.
     #[inline]
     pub fn ask(&self, tick_size: Price) -> Option<Price> {
         (self.ask_offset > UNUSABLE_QUOTE)

@@ -16,7 +16,7 @@ pub struct TickDivision {
 }
 
 impl TickDivision {
-    /// Division by `tick_size` (> 0).
+    /// Creates the division by `tick_size` (> 0).
     pub fn new(tick_size: Price) -> TickDivision {
         let units = tick_size.units().unsigned_abs();
         let shift = units.trailing_zeros();
@@ -29,7 +29,7 @@ impl TickDivision {
         TickDivision { shift, inverse }
     }
 
-    /// The price in ticks from zero, if it is a whole number of them.
+    /// Returns the price in ticks from zero, if it is a whole number of them.
     #[inline(always)]
     pub fn ticks(self, price: Price) -> i64 {
         ((price.units() >> self.shift) as u64).wrapping_mul(self.inverse) as i64

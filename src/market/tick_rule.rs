@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A good tick or one that is bad in one or several ways.
+    /// Returns a good tick or one that is bad in one or several ways.
     fn tick() -> impl Strategy<Value = Tick> {
         let year_2200 = 7_258_118_400 * Timestamp::SECOND;
         let time = prop_oneof![

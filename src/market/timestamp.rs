@@ -62,26 +62,26 @@ impl Timestamp {
         Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
     }
 
-    /// The instant `nanos` nanoseconds after the epoch.
+    /// Returns the instant `nanos` nanoseconds after the epoch.
     #[inline]
     pub const fn from_nanos(nanos: i64) -> Timestamp {
         Timestamp(nanos)
     }
 
-    /// Nanoseconds since the epoch.
+    /// Returns the nanoseconds since the epoch.
     #[inline]
     pub const fn nanos(self) -> i64 {
         self.0
     }
 
-    /// The start of the interval of `length` nanoseconds (> 0) that holds this instant, where
-    /// intervals are counted from the epoch.
+    /// Returns the start of the interval of `length` nanoseconds (> 0) that holds this instant,
+    /// where intervals are counted from the epoch.
     #[inline]
     pub const fn floor_to(self, length: i64) -> Timestamp {
         Timestamp(self.0 - self.0.rem_euclid(length))
     }
 
-    /// This instant moved by `nanos`. Saturates at the range's ends.
+    /// Returns this instant moved by `nanos`. Saturates at the range's ends.
     #[inline]
     pub const fn saturating_add(self, nanos: i64) -> Timestamp {
         Timestamp(self.0.saturating_add(nanos))
@@ -90,7 +90,7 @@ impl Timestamp {
 
 impl Add<i64> for Timestamp {
     type Output = Timestamp;
-    /// Moved by that many nanoseconds.
+    /// Moves the instant by this number of nanoseconds.
     #[inline]
     fn add(self, nanos: i64) -> Timestamp {
         Timestamp(self.0 + nanos)
@@ -99,7 +99,7 @@ impl Add<i64> for Timestamp {
 
 impl Sub for Timestamp {
     type Output = i64;
-    /// Nanoseconds from `other` to this instant.
+    /// Returns the nanoseconds from `other` to this instant.
     #[inline]
     fn sub(self, other: Timestamp) -> i64 {
         self.0 - other.0
@@ -107,7 +107,7 @@ impl Sub for Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// ISO-8601 UTC with nanoseconds: `2013-10-07T13:30:00.000000000Z`.
+    /// Writes ISO-8601 UTC with nanoseconds: `2013-10-07T13:30:00.000000000Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_nanosecond(i128::from(self.0)) {
             Ok(instant) => write!(f, "{instant:.9}"),

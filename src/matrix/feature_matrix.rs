@@ -91,7 +91,7 @@ pub enum MatrixError {
 }
 
 impl MatrixError {
-    /// The column that is at fault, counted from 0, if one is.
+    /// Returns the column that is at fault, counted from 0, if one is.
     pub fn column(&self) -> Option<usize> {
         match self {
             Self::Feature { column, .. }
@@ -106,7 +106,7 @@ impl FeatureMatrix {
     /// Most columns that a matrix can have.
     pub const MOST_COLUMNS: usize = 64;
 
-    /// An empty window over rows of that layout.
+    /// Creates an empty window over rows of that layout.
     ///
     /// # Errors
     /// If a feature is not there, or the settings are out of their ranges.
@@ -158,12 +158,12 @@ impl FeatureMatrix {
         Ok(FeatureMatrix { kind, settings, columns, warm_after, window, row, rows, is_warm })
     }
 
-    /// Its name, such as `structure`.
+    /// Returns its name, such as `structure`.
     pub fn name(&self) -> &'static str {
         self.kind.name()
     }
 
-    /// Which it is.
+    /// Returns which matrix it is.
     pub fn kind(&self) -> MatrixKind {
         self.kind
     }
@@ -204,18 +204,19 @@ impl FeatureMatrix {
         self.window.begin_anew();
     }
 
-    /// Number of the row that was added last, 1, 2, 3, … with one left out at each hole, and
-    /// whether every feature was past its first valid bar since the last hole; 0 before the first.
+    /// Returns the number of the row that was added last, 1, 2, 3, … with one left out at each
+    /// hole, and whether every feature was past its first valid bar since the last hole; 0 before
+    /// the first.
     pub fn newest(&self) -> (u64, bool) {
         (self.rows, self.is_warm)
     }
 
-    /// The row that was added last, scaled; zeros before the first.
+    /// Returns the row that was added last, scaled; zeros before the first.
     pub fn newest_row(&self) -> &[f32] {
         self.window.newest_row()
     }
 
-    /// The last rows, oldest first, row by row.
+    /// Returns the last rows, oldest first, row by row.
     ///
     /// # Errors
     /// While not every row of the window is past every column's first valid bar.

@@ -77,7 +77,7 @@ pub struct Normaliser {
 }
 
 impl Normaliser {
-    /// A normaliser that has seen nothing.
+    /// Creates a normaliser without values.
     ///
     /// # Errors
     /// If the scale's parameter is not above 0.
@@ -97,9 +97,10 @@ impl Normaliser {
         Ok(Normaliser { scale, keep, weight: 0.0, mean: 0.0, squares: 0.0 })
     }
 
-    /// The scaled value, within ±[`CLIP`]. "No value" (NaN, or what is infinite) is 0, after
-    /// scaling, and leaves the normaliser as it is. So is the first value of a weighted scale, and
-    /// any while all values before it were the same: there is nothing yet to measure them by.
+    /// Takes a value and returns it scaled, within ±[`CLIP`]. "No value" (NaN, or what is infinite)
+    /// is 0, after scaling, and leaves the normaliser as it is. So is the first value of a weighted
+    /// scale, and any while all values before it were the same: there is nothing yet to measure
+    /// them by.
     #[inline]
     pub fn update(&mut self, value: f64) -> f32 {
         if !value.is_finite() {

@@ -30,7 +30,7 @@ pub struct NotReady {
 }
 
 impl Window {
-    /// An empty window of `rows` rows (≥ 1) of `width` numbers (≥ 1).
+    /// Creates an empty window of `rows` rows (≥ 1) of `width` numbers (≥ 1).
     ///
     /// # Panics
     /// If there are no rows or no columns.
@@ -39,7 +39,7 @@ impl Window {
         Window { rows, width, ring: vec![0.0; 2 * rows * width].into(), next: 0, whole: 0 }
     }
 
-    /// Rows and columns.
+    /// Returns the numbers of rows and columns.
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.width)
     }
@@ -62,7 +62,7 @@ impl Window {
         self.whole = 0;
     }
 
-    /// The last N rows, oldest first, row by row: N×F numbers.
+    /// Returns the last N rows, oldest first, row by row: N×F numbers.
     ///
     /// # Errors
     /// If fewer than N rows in a row were warm: never a short or zero-filled window.
@@ -74,7 +74,7 @@ impl Window {
         Ok(&self.ring[self.next * self.width..][..self.rows * self.width])
     }
 
-    /// The row that was added last; zeros before the first.
+    /// Returns the row that was added last; zeros before the first.
     pub fn newest_row(&self) -> &[f32] {
         &self.ring[(self.next + self.rows - 1) * self.width..][..self.width]
     }
@@ -88,7 +88,7 @@ pub struct RollingMatrix {
 }
 
 impl RollingMatrix {
-    /// An empty window of `rows` rows (≥ 1) with a column for each normaliser (≥ 1).
+    /// Creates an empty window of `rows` rows (≥ 1) with a column for each normaliser (≥ 1).
     ///
     /// # Panics
     /// If there are no rows or no columns.
@@ -96,7 +96,7 @@ impl RollingMatrix {
         RollingMatrix { window: Window::new(rows, columns.len()), columns: columns.into() }
     }
 
-    /// Rows and columns.
+    /// Returns the numbers of rows and columns.
     pub fn shape(&self) -> (usize, usize) {
         self.window.shape()
     }
@@ -117,12 +117,12 @@ impl RollingMatrix {
         });
     }
 
-    /// [`Window::begin_anew`]; the scales stay as they are.
+    /// Does as [`Window::begin_anew`]; the scales stay as they are.
     pub fn begin_anew(&mut self) {
         self.window.begin_anew();
     }
 
-    /// The last N rows, oldest first, row by row: N×F numbers within ±3.
+    /// Returns the last N rows, oldest first, row by row: N×F numbers within ±3.
     ///
     /// # Errors
     /// If fewer than N rows in a row were warm: never a short or zero-filled window.
@@ -131,7 +131,7 @@ impl RollingMatrix {
         self.window.window()
     }
 
-    /// The row that was added last; zeros before the first.
+    /// Returns the row that was added last; zeros before the first.
     pub fn newest_row(&self) -> &[f32] {
         self.window.newest_row()
     }

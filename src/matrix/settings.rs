@@ -22,7 +22,7 @@ impl MatrixKind {
     pub const ALL: [MatrixKind; 4] =
         [MatrixKind::Structure, MatrixKind::Tactical, MatrixKind::Regime, MatrixKind::Context];
 
-    /// Its key in `matrices`.
+    /// Returns its key in `matrices`.
     pub const fn name(self) -> &'static str {
         match self {
             MatrixKind::Structure => "structure",
@@ -56,7 +56,7 @@ pub struct ColumnSettings {
 }
 
 impl ColumnSettings {
-    /// `FEATURE`, or `FEATURE/PER`.
+    /// Returns `FEATURE`, or `FEATURE/PER`.
     pub fn name(&self) -> String {
         match &self.per {
             None => self.feature.clone(),
@@ -99,7 +99,7 @@ fn weighted(feature: &str, half_life: f64) -> ColumnSettings {
 }
 
 impl MatrixSettings {
-    /// The matrix that there is where none is given.
+    /// Returns the matrix that stands where none is given.
     pub fn default_of(kind: MatrixKind) -> MatrixSettings {
         match kind {
             MatrixKind::Structure => MatrixSettings::structure(),
@@ -189,7 +189,7 @@ impl MatrixSettings {
 }
 
 impl MatricesSettings {
-    /// A matrix as given.
+    /// Returns a matrix as given.
     pub fn given(&self, kind: MatrixKind) -> Option<&MatrixSettings> {
         match kind {
             MatrixKind::Structure => self.structure.as_ref(),

@@ -18,7 +18,8 @@ pub(crate) const PAGE: Kind = Kind {
     is_ours: &|file| whole_file::begins_with(file, [BEGINNING, POLICY].concat().as_bytes()),
 };
 
-/// A page of that title (escaped here) and body (markup); `script` runs when all of it is there.
+/// Returns a page of that title (escaped here) and body (markup); `script` runs when all of it is
+/// there.
 pub(crate) fn page(title: &str, style: &str, body: &str, script: &str) -> String {
     let (title, library) = (escape(title), chart_library());
     format!(
@@ -29,8 +30,8 @@ pub(crate) fn page(title: &str, style: &str, body: &str, script: &str) -> String
     )
 }
 
-/// The script of the charts. The crate offers it together with a typesetter of formulas, which no
-/// page needs: the first of its two scripts is taken.
+/// Returns the script of the charts. The crate offers it together with a typesetter of formulas,
+/// which no page needs: the first of its two scripts is taken.
 fn chart_library() -> String {
     const END: &str = "</script>";
     let mut scripts = plotly::Plot::offline_js_sources();
@@ -40,7 +41,7 @@ fn chart_library() -> String {
     scripts
 }
 
-/// Text that is safe between and inside HTML tags.
+/// Returns text that is safe between and inside HTML tags.
 pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

@@ -11,8 +11,8 @@ use plotly::{Configuration, Plot};
 pub(crate) const GREY: &str = "#8794a1";
 const GRID: &str = "#e8ecf0";
 
-/// Milliseconds since 1970 as if a clock that shows this time were UTC's, since the charts know no
-/// other zone.
+/// Returns milliseconds since 1970 as if a clock that shows this time were UTC's: the charts know
+/// no other zone.
 pub(crate) fn clock(shown: DateTime) -> i64 {
     let utc = TimeZone::UTC.to_timestamp(shown);
     utc.expect("every market time lies in the calendar's range").as_millisecond()
@@ -37,7 +37,7 @@ pub(crate) fn layout() -> Layout {
         .legend(Legend::new().orientation(Orientation::Horizontal).x(0.0).y(-0.09))
 }
 
-/// The chart as part of the page; `name` becomes the id of its element.
+/// Returns the chart as part of the page; `name` becomes the id of its element.
 pub(crate) fn draw(name: &str, class: &str, height: u32, plot: &mut Plot) -> String {
     plot.set_configuration(
         Configuration::new().responsive(true).display_logo(false).mode_bar_buttons_to_remove(vec![

@@ -49,8 +49,8 @@ pub struct Intervals {
 }
 
 impl Intervals {
-    /// Intervals at the level and from the number of resamples that the run asks for, keyed by its
-    /// seed.
+    /// Returns the intervals at the level and from the number of resamples that the run asks for,
+    /// keyed by its seed.
     pub fn of(record: &RunRecord) -> Intervals {
         let (level, resamples) = (record.confidence_level, record.bootstrap_resamples);
         let nets: Vec<f64> = record.trades.iter().map(|trade| trade.net_pnl().as_f64()).collect();
@@ -107,7 +107,7 @@ impl TradeResamples {
     }
 }
 
-/// Sharpe ratios of resampled days; resamples without variance have none and are left out.
+/// Returns Sharpe ratios of resampled days; resamples without variance have none and are left out.
 fn sharpe_resamples(
     returns: &[f64],
     days_a_year: f64,
@@ -136,7 +136,7 @@ fn sharpe_resamples(
     })
 }
 
-/// The percentile interval of resampled values, by nearest rank.
+/// Returns the percentile interval of resampled values, by nearest rank.
 fn interval(values: impl Iterator<Item = f64>, level: f64) -> Option<Interval> {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
@@ -158,7 +158,7 @@ impl Draws {
         Draws(Random::new(seed, STREAM.wrapping_add(stream)))
     }
 
-    /// A place below `bound` (1 to 2³² − 1).
+    /// Returns a place below `bound` (1 to 2³² − 1).
     fn index(&mut self, bound: usize) -> usize {
         self.0.below(bound as u32) as usize
     }
@@ -168,7 +168,7 @@ impl Draws {
 mod tests {
     use super::*;
 
-    /// Normally distributed values (Box and Muller 1958).
+    /// Returns normally distributed values (Box and Muller 1958).
     fn normal(draws: &mut Draws, count: usize, mean: f64, deviation: f64) -> Vec<f64> {
         let unit = |draws: &mut Draws| draws.0.unit();
         (0..count)

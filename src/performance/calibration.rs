@@ -31,9 +31,9 @@ pub struct ReliabilityBin {
 }
 
 impl Reliability {
-    /// From confidence, 0 to 1, and whether it came out well, of each decision; `None` without any.
-    /// Of equal confidences those given first come first; where the number does not divide, the
-    /// first bins are one larger.
+    /// Creates the curve from each decision's confidence, 0 to 1, and whether it came out well;
+    /// `None` without decisions. Of equal confidences those given first come first; where the
+    /// number does not divide, the first bins are one larger.
     pub fn of(decisions: &[(f64, bool)]) -> Option<Reliability> {
         if decisions.is_empty() {
             return None;

@@ -16,9 +16,9 @@ pub const NOTHING_TO_DECIDE: &str = "Nothing could be decided: the history, or e
 /// Below this, a handful of trades decides the outcome.
 const FEW_TRADES: u64 = 100;
 
-/// The caveats of a run, a sentence or two each, the gravest first: what makes the figures wrong,
-/// or may, then what they are not about, then how little carries them, then what is known of data
-/// and settings. `summary` is the run's own, but for the caveats.
+/// Returns the caveats of a run, a sentence or two each, the gravest first: what makes the figures
+/// wrong, or may, then what they are not about, then how little carries them, then what is known of
+/// data and settings. `summary` is the run's own, but for the caveats.
 pub(super) fn caveats(record: &RunRecord, summary: &Summary) -> Vec<String> {
     let mut list = wrong(record, summary);
     // A note that ends with a question doubts the data; elsewhere in it a file's name may have a
@@ -145,7 +145,7 @@ fn thin(record: &RunRecord, summary: &Summary) -> Vec<String> {
     list
 }
 
-/// That the threshold was out of reach, if it was.
+/// Returns the caveat that the threshold was out of reach, if it was.
 fn unsure(decisions: &DecisionSummary) -> Option<String> {
     let (highest, needed) =
         (decisions.highest_confidence?, decisions.decided_by.confidence_threshold);

@@ -15,18 +15,18 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// A refusal of this row.
+    /// Returns a refusal of this row.
     pub fn refuse(&self, problem: String) -> RunDirectoryError {
         RunDirectoryError::Row { path: self.path.to_owned(), line: self.line, problem }
     }
 
-    /// A column's text.
+    /// Returns a column's text.
     pub fn text(&self, column: &str) -> &str {
         let place = self.columns.iter().position(|&name| name == column);
         place.and_then(|place| self.record.get(place)).expect("the header was checked")
     }
 
-    /// A column's value as `read` understands it.
+    /// Returns a column's value as `read` understands it.
     pub fn value<T, E: Display>(
         &self,
         column: &str,
@@ -36,7 +36,7 @@ impl Row<'_> {
         read(text).map_err(|error| self.refuse(format!("{column} `{text}`: {error}")))
     }
 
-    /// A column of a type that reads itself.
+    /// Returns a column of a type that reads itself.
     pub fn parse<T: std::str::FromStr<Err: Display>>(
         &self,
         column: &str,
@@ -44,7 +44,7 @@ impl Row<'_> {
         self.value(column, str::parse)
     }
 
-    /// A column of exact dollars.
+    /// Returns a column of exact dollars.
     pub fn money(&self, column: &str) -> Result<Money, RunDirectoryError> {
         // Prices and money have the same unit, 1e-9, hence the same decimal form.
         self.parse::<Price>(column).map(|amount| Money::from_nanos(amount.units()))

@@ -35,7 +35,7 @@ pub struct DecisionSummary {
 }
 
 impl DecisionSummary {
-    /// The figures of a run; `None` if no agents decided.
+    /// Returns the figures of a run; `None` if no agents decided.
     pub fn of(record: &RunRecord) -> Option<DecisionSummary> {
         let decisions = &record.decisions;
         let refused = Reason::ALL.into_iter().map(|reason| {
@@ -58,8 +58,8 @@ impl DecisionSummary {
     }
 }
 
-/// Confidence of the decision behind each trade, and whether the trade's net profit was above zero.
-/// Behind a trade is the last decision of its side before its entry.
+/// Returns the confidence of the decision behind each trade, and whether the trade's net profit was
+/// above zero. Behind a trade is the last decision of its side before its entry.
 pub(super) fn outcomes(decisions: &[DecisionRecord], trades: &[Trade]) -> Vec<(f64, bool)> {
     let executed: Vec<_> = decisions
         .iter()

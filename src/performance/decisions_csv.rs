@@ -69,7 +69,7 @@ fn filled(row: &Row, column: &str) -> bool {
     !row.text(column).is_empty()
 }
 
-/// A number that is one.
+/// Reads a number that is not NaN.
 fn real(row: &Row, column: &str) -> Result<f32, RunDirectoryError> {
     row.value(column, |text| match text.parse::<f32>() {
         Ok(number) if number.is_finite() => Ok(number),
@@ -121,7 +121,7 @@ fn proposal(row: &Row) -> Result<RiskProposal, RunDirectoryError> {
     })
 }
 
-/// Reasons by name, joined by `;`.
+/// Reads reasons by name, joined by `;`.
 fn reasons(text: &str) -> Result<Reasons, String> {
     let mut reasons = Reasons::NONE;
     for name in text.split(';').filter(|name| !name.is_empty()) {

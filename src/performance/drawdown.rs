@@ -16,7 +16,7 @@ pub(super) struct Drawdown {
 }
 
 impl Drawdown {
-    /// `None` without points.
+    /// Returns the largest falls; `None` without points.
     pub fn of(capital: Money, equity: &[EquityPoint]) -> Option<Drawdown> {
         let first = equity.first()?;
         let mut peak = capital;
@@ -45,7 +45,7 @@ impl Drawdown {
     }
 }
 
-/// The fall from the highest equity before, at each point, as a positive amount.
+/// Returns the fall from the highest equity before, at each point, as a positive amount.
 pub(super) fn drawdowns(capital: Money, equity: &[EquityPoint]) -> impl Iterator<Item = Money> {
     equity.iter().scan(capital, |peak, point| {
         *peak = (*peak).max(point.equity);

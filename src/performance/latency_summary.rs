@@ -58,7 +58,7 @@ pub(super) const COLUMNS: [&str; 9] =
     ["Span", "Count", "Min", "p50", "p90", "p99", "p99.9", "p99.99", "Max"];
 
 impl LatencySummary {
-    /// The summary of a record.
+    /// Returns the summary of a record.
     pub(super) fn of(record: &LatencyRecord) -> LatencySummary {
         let measured = record.spans.iter().filter(|it| !it.histogram.is_empty());
         LatencySummary {
@@ -93,8 +93,7 @@ impl LatencySummary {
         notes
     }
 
-    /// The table and what must be known of it, for a terminal: lines of equal columns, then the
-    /// notes.
+    /// Returns the table and its notes, for a terminal: lines of equal columns, then the notes.
     pub fn lines(&self) -> Vec<String> {
         let header = COLUMNS.map(str::to_owned);
         let rows: Vec<_> =
@@ -129,7 +128,7 @@ impl SpanSummary {
         }
     }
 
-    /// The figures under [`COLUMNS`], as a reader wants them.
+    /// Returns the figures under [`COLUMNS`], as a reader wants them.
     pub(super) fn cells(&self) -> [String; COLUMNS.len()] {
         let time = |nanos: u64| nanoseconds(nanos as f64);
         [
@@ -146,8 +145,8 @@ impl SpanSummary {
     }
 }
 
-/// Percentile by percentile, ever finer towards the longest sample, without 100 %, which a scale of
-/// 1 ÷ (1 − it) cannot show.
+/// Returns the curve percentile by percentile, ever finer towards the longest sample, without 100
+/// %, which a scale of 1 ÷ (1 − it) cannot show.
 fn curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
     histogram
         .iter_quantiles(POINTS_A_HALVING)

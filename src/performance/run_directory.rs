@@ -304,8 +304,8 @@ fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A file of a run. Links are not followed: a directory that came from elsewhere may have some to
-/// other files.
+/// Reads a file of a run. Links are not followed: a directory that came from elsewhere may have
+/// some to other files.
 fn read(directory: &Path, name: &str) -> Result<Vec<u8>, RunDirectoryError> {
     let path = directory.join(name);
     let bytes = fs::symlink_metadata(&path).and_then(|found| match found.is_file() {

@@ -117,7 +117,7 @@ pub struct ExitReasonStatistics {
 }
 
 impl Statistics {
-    /// The statistics of a run.
+    /// Returns the statistics of a run.
     pub fn of(record: &RunRecord) -> Statistics {
         let trades = &record.trades;
         let sum = |amount: fn(&Trade) -> Money| trades.iter().map(amount).sum::<Money>().as_f64();
@@ -229,13 +229,13 @@ impl Statistics {
 /// A value, or the reason why it is undefined.
 type Figure = Result<f64, String>;
 
-/// Equity at the end of each day, from the first on which something could be decided.
+/// Returns equity at the end of each day, from the first on which something could be decided.
 fn closes(record: &RunRecord) -> Vec<f64> {
     let closes = decidable_closes(record.calendar, &record.equity, record.decides_from);
     closes.iter().map(|close| close.1.as_f64()).collect()
 }
 
-/// Daily returns, the first from the initial capital; None if equity was not above zero.
+/// Returns daily returns, the first from the initial capital; `None` if equity was not above zero.
 pub(super) fn daily_returns(record: &RunRecord) -> Option<Vec<f64>> {
     returns_of(record.initial_capital.as_f64(), &closes(record))
 }
@@ -253,13 +253,13 @@ fn returns_of(capital: f64, closes: &[f64]) -> Option<Vec<f64>> {
     Some(returns)
 }
 
-/// Annualised Sharpe ratio of daily returns, as [`Statistics::sharpe`].
+/// Returns the annualised Sharpe ratio of daily returns, as [`Statistics::sharpe`].
 pub(super) fn sharpe(returns: &[f64], days_a_year: f64) -> Option<f64> {
     let mean = mean(returns.iter().copied())?;
     ratio(mean * days_a_year.sqrt(), standard_deviation(returns)?)
 }
 
-/// `too few days: 20 of the 126 that it takes`.
+/// Returns `too few days: 20 of the 126 that it takes`.
 pub(super) fn too_few(what: &str, found: usize, needed: usize) -> String {
     format!("too few {what}: {found} of the {needed} that it takes")
 }
@@ -341,14 +341,15 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     ratio(sum, count as f64)
 }
 
-/// With n − 1; None for fewer than two values.
+/// Returns the deviation with n − 1; `None` for fewer than two values.
 fn standard_deviation(values: &[f64]) -> Option<f64> {
     let mean = mean(values.iter().copied()).filter(|_| values.len() >= 2)?;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     Some((squares / (values.len() - 1) as f64).sqrt())
 }
 
-/// `None` unless the denominator is above zero (by more than rounding) and the result finite.
+/// Divides; `None` unless the denominator is above zero (by more than rounding) and the result
+/// finite.
 fn ratio(numerator: f64, denominator: f64) -> Option<f64> {
     // Equal returns have a deviation of some 1e-17 from rounding alone; that is no variance.
     // The sum of no floats is −0; adding 0 makes it 0.

@@ -90,7 +90,7 @@ pub enum StitchError {
     },
 }
 
-/// One run of those in `directories`, in the order of their days, given in any order.
+/// Makes one run of those in `directories`, in the order of their days, given in any order.
 ///
 /// # Errors
 /// If a run is at work in one, one cannot be read or is not whole, they differ in more than their
@@ -129,7 +129,7 @@ const MAY_DIFFER: [(&str, Option<&str>); 7] = [
     ("system", Some("seed")),
 ];
 
-/// The first key in which two configurations differ, with both values.
+/// Returns the first key in which two configurations differ, with both values.
 fn difference(this: &Value, other: &Value) -> Option<(String, String, String)> {
     let (Value::Object(these), Value::Object(others)) = (this, other) else {
         return (this != other).then(|| (String::new(), this.to_string(), other.to_string()));
@@ -199,7 +199,7 @@ impl Part<'_> {
         }
     }
 
-    /// The run's configuration, less what may differ.
+    /// Returns the run's configuration, less what may differ.
     fn trading_rules(&self) -> Result<Value, StitchError> {
         let mut rules: Value = serde_saphyr::from_str(&self.run.configuration)
             .map_err(|_| StitchError::Configuration { path: self.path.to_owned() })?;
@@ -309,7 +309,7 @@ fn whole(parts: &[Part]) -> Result<RunRecord, StitchError> {
     })
 }
 
-/// Symbols of all contracts, and the trades with their places among them.
+/// Returns the symbols of all contracts, and the trades with their places among them.
 fn trades(parts: &[Part]) -> (Vec<String>, Vec<Trade>) {
     let mut symbols: Vec<String> = Vec::new();
     let mut trades = Vec::new();
@@ -330,7 +330,7 @@ fn trades(parts: &[Part]) -> (Vec<String>, Vec<Trade>) {
     (symbols, trades)
 }
 
-/// One account: each run's profit on top of those before.
+/// Returns one account: each run's profit on top of those before.
 fn equity(parts: &[Part], capital: Money) -> Result<Vec<EquityPoint>, StitchError> {
     let mut so_far = 0;
     let mut equity = Vec::new();
@@ -351,7 +351,7 @@ fn equity(parts: &[Part], capital: Money) -> Result<Vec<EquityPoint>, StitchErro
     Ok(equity)
 }
 
-/// Counts of the same name together, in the order in which they come first.
+/// Returns counts of the same name added up, in the order in which they come first.
 fn counters(parts: &[Part]) -> Vec<(String, u64)> {
     let mut counters: Vec<(String, u64)> = Vec::new();
     for (name, count) in parts.iter().flat_map(|part| &part.run.summary.counters) {
@@ -389,7 +389,7 @@ fn notes(parts: &[Part]) -> Vec<String> {
     notes
 }
 
-/// The networks of all, trained if all are.
+/// Returns the networks of all, trained if all are.
 fn decided_by(parts: &[Part]) -> Option<DecidedBy> {
     let all: Option<Vec<_>> = parts
         .iter()
@@ -404,7 +404,7 @@ fn decided_by(parts: &[Part]) -> Option<DecidedBy> {
     })
 }
 
-/// The hash of the one input, or a hash of all hashes.
+/// Returns the hash of the one input, or a hash of all hashes.
 fn hash(parts: &[Part]) -> String {
     let hashes: Vec<_> = parts.iter().map(|part| part.run.summary.input_sha256.as_str()).collect();
     if hashes.iter().all(|hash| *hash == hashes[0]) {
@@ -413,7 +413,7 @@ fn hash(parts: &[Part]) -> String {
     Sha256::digest(hashes.concat()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Every different text once.
+/// Returns every different text once.
 fn listed<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut different: Vec<&str> = Vec::new();
     for text in texts {

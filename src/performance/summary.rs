@@ -107,7 +107,7 @@ pub(super) const PICOSECONDS: f64 = 1e3;
 const PERCENTILES: [f64; 9] = [0.0, 25.0, 50.0, 75.0, 90.0, 99.0, 99.9, 99.99, 100.0];
 
 impl Summary {
-    /// The summary of a run; computes its statistics and intervals.
+    /// Returns the summary of a run; computes its statistics and intervals.
     pub fn of(record: &RunRecord) -> Summary {
         let finite = |value: f64| Some(value).filter(|value| value.is_finite());
         let histogram = &record.processing_time;

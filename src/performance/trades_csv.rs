@@ -36,7 +36,7 @@ pub(crate) const TRADES_FILE: Kind = Kind {
     is_ours: &|file| whole_file::begins_with(file, COLUMNS[..9].join(",").as_bytes()),
 };
 
-/// `long` or `short`.
+/// Returns `long` or `short`.
 pub(super) fn side_name(side: Side) -> &'static str {
     match side {
         Side::Buy => "long",
@@ -44,7 +44,7 @@ pub(super) fn side_name(side: Side) -> &'static str {
     }
 }
 
-/// The symbol of a trade's contract; its number if the run has no symbol for it.
+/// Returns the symbol of a trade's contract; its number if the run has no symbol for it.
 pub(super) fn contract_symbol(contracts: &[String], contract: u16) -> String {
     contracts.get(usize::from(contract)).cloned().unwrap_or_else(|| contract.to_string())
 }

@@ -5,14 +5,14 @@ use jiff::civil::{Date, DateTime};
 use crate::execution::EquityPoint;
 use crate::market::{Calendar, Money, Session, Timestamp};
 
-/// The time on the clocks of the exchange.
+/// Returns the time on the clocks of the exchange.
 pub(super) fn exchange_time(calendar: Calendar, time: Timestamp) -> DateTime {
     let instant = jiff::Timestamp::from_nanosecond(i128::from(time.nanos()))
         .expect("every market time lies in the calendar's range");
     calendar.time_zone().to_datetime(instant)
 }
 
-/// The account at the end of each session that has equity points, in order, by trade date.
+/// Returns the account at the end of each session that has equity points, in order, by trade date.
 ///
 /// A point at the instant at which a session closes is its last, also where the next one opens at
 /// once.
@@ -31,8 +31,8 @@ pub(super) fn daily_closes(calendar: Calendar, equity: &[EquityPoint]) -> Vec<(D
     closes
 }
 
-/// The same from the session on in which something could first be decided; empty if nothing ever
-/// could.
+/// Returns the same from the session on in which something could first be decided; empty if nothing
+/// ever could.
 pub(super) fn decidable_closes(
     calendar: Calendar,
     equity: &[EquityPoint],

@@ -109,7 +109,7 @@ pub enum Adjustment {
 }
 
 impl Adjustment {
-    /// `none` or `back`.
+    /// Returns `none` or `back`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -125,7 +125,7 @@ impl TickFileDescription {
         self.origin.starts_with(MADE_UP)
     }
 
-    /// A file of `instrument` with one contract named like it.
+    /// Describes a file of `instrument` with one contract named like it.
     pub fn new(instrument: &Instrument, origin: &str) -> TickFileDescription {
         TickFileDescription {
             instrument: instrument.symbol.clone(),
@@ -388,7 +388,7 @@ impl TickFileWriter {
         Ok(())
     }
 
-    /// The description, to complete it before [`TickFileWriter::finish`].
+    /// Returns the description, to complete it before [`TickFileWriter::finish`].
     pub fn description_mut(&mut self) -> &mut TickFileDescription {
         &mut self.description
     }
@@ -573,15 +573,15 @@ impl TickFile {
         &self.description
     }
 
-    /// All ticks, in order of time.
+    /// Returns all ticks, in order of time.
     pub fn ticks(&self) -> &[Tick] {
         bytemuck::cast_slice(&self.map[HEADER_BYTES..HEADER_BYTES + self.records])
     }
 
-    /// The file's name among all files, in hexadecimal: the SHA-256 of its header, which holds the
-    /// checksum of everything else (`head -c 4096 FILE | sha256sum`). Two files that differ by
-    /// accident have different names; it is possible to make another file of the same name,
-    /// since the checksum is not a cryptographic one.
+    /// Returns the file's name among all files, in hexadecimal: the SHA-256 of its header, which
+    /// holds the checksum of everything else (`head -c 4096 FILE | sha256sum`). Two files that
+    /// differ by accident have different names; it is possible to make another file of the same
+    /// name, since the checksum is not a cryptographic one.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
@@ -673,8 +673,8 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    /// A file of version 1 or 2 with good checksums and any content, as the table at the top has
-    /// it.
+    /// Returns a file of version 1 or 2 with good checksums and any content, as the table at the
+    /// top has it.
     fn sealed(version: u32, description: &str, ticks: &[Tick]) -> Vec<u8> {
         let records: &[u8] = bytemuck::cast_slice(ticks);
         let mut header = vec![0; 4096];

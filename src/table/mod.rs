@@ -22,7 +22,7 @@ pub enum TableFormat {
 }
 
 impl TableFormat {
-    /// The format that the ending of a file's name stands for.
+    /// Returns the format that the ending of a file's name stands for.
     ///
     /// # Errors
     /// If it is neither `.csv` nor `.parquet`.
@@ -62,7 +62,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// A column of that name.
+    /// Creates a column of that name.
     pub fn new(name: impl Into<String>, kind: ColumnKind) -> Column {
         Column { name: name.into(), kind }
     }

@@ -112,7 +112,7 @@ fn read_csv(path: &Path, kinds: &[ColumnKind]) -> Vec<Vec<Value>> {
     reader.records().map(|record| row(record.unwrap())).collect()
 }
 
-/// The values of a column chunk, `None` where absent.
+/// Returns the values of a column chunk, `None` where absent.
 fn chunk<T: DataType>(reader: ColumnReader) -> Vec<Option<T::T>> {
     let mut reader = get_typed_column_reader::<T>(reader);
     let (mut levels, mut values) = (Vec::new(), Vec::new());

@@ -118,7 +118,7 @@ impl Sink for Sessions {
 }
 
 impl Sessions {
-    /// Nothing seen yet.
+    /// Creates a watcher that has seen nothing.
     pub(super) fn new(
         day: Option<Date>,
         instrument: &Instrument,
@@ -189,7 +189,7 @@ impl Sessions {
         current.slow_points.push(point);
     }
 
-    /// The session that begins with that bar.
+    /// Returns the session that begins with that bar.
     fn session_of(&self, bar: &Bar) -> Drawing {
         Drawing {
             session: self.calendar.session_at_or_after(bar.start),
@@ -240,7 +240,7 @@ impl Sessions {
         self.kept = Some(ended);
     }
 
-    /// The session to draw.
+    /// Returns the session to draw.
     ///
     /// # Errors
     /// If the history does not have it; says which it has.

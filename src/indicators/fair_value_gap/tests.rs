@@ -11,7 +11,7 @@ fn flat(high: i64, low: i64, close: i64) -> TickBar {
     TickBar { open: close, high, low, close, volume: 1 }
 }
 
-/// Values in a form in which NaN equals NaN.
+/// Returns values in a form in which NaN equals NaN.
 fn comparable(values: &FairValueGapValues) -> String {
     format!("{values:?}")
 }
@@ -94,7 +94,7 @@ impl List {
 }
 
 impl List {
-    /// The zones as [`FairValueGap::zones`] gives them.
+    /// Returns the zones as [`FairValueGap::zones`] gives them.
     fn zones(&self) -> Vec<FairValueGapZone> {
         let zone = |bullish: bool, zone: &ListedZone| {
             let reaches = |bar: &TickBar| {

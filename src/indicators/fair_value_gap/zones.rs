@@ -20,7 +20,7 @@ impl Prices {
         Prices { high: bar.high, low: bar.low, close: bar.close }
     }
 
-    /// The bar on a chart turned upside down, where a bearish gap is a bullish one.
+    /// Returns the bar on a chart turned upside down, where a bearish gap is a bullish one.
     #[inline]
     pub fn upside_down(self) -> Prices {
         Prices { high: -self.low, low: -self.high, close: -self.close }
@@ -119,7 +119,7 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// Zones active afterwards.
+    /// Returns the number of zones active afterwards.
     #[inline]
     pub fn active(&self) -> usize {
         self.kept + usize::from(self.confirms)
@@ -151,8 +151,8 @@ impl Zones {
         Step { drops_oldest, filled: before - kept, kept, lowest, confirms }
     }
 
-    /// The active zone with the highest bottom after a step; of equals, the newest. `new` is the
-    /// zone that the bar confirms if it does.
+    /// Returns the active zone with the highest bottom after a step; of equals, the newest. `new`
+    /// is the zone that the bar confirms if it does.
     #[inline]
     pub fn nearest(&self, step: &Step, new: Zone) -> Option<Zone> {
         if step.confirms {
@@ -165,7 +165,7 @@ impl Zones {
             .map(|zone| Zone { lowest: step.lowest, ..*zone })
     }
 
-    /// The zones from the newest to the oldest, each with the lowest low since it formed.
+    /// Returns the zones from the newest to the oldest, each with the lowest low since it formed.
     pub fn nearest_first(&self) -> impl Iterator<Item = Zone> {
         self.zones.iter().rev().scan(NO_LOW, |lowest, zone| {
             *lowest = zone.lowest.min(*lowest);
@@ -173,8 +173,8 @@ impl Zones {
         })
     }
 
-    /// The zones by what still matters of them at bar `now`: when they formed does only as their
-    /// age.
+    /// Returns the zones as they matter at bar `now`: with their age in place of the bar that
+    /// formed them.
     pub fn aged(&self, now: u64) -> impl Iterator<Item = Zone> {
         self.zones.iter().map(move |zone| Zone { formed: now - zone.formed, ..*zone })
     }
@@ -195,7 +195,7 @@ impl Zones {
         }
     }
 
-    /// Zones that can be held without allocating.
+    /// Returns the number of zones that can be held without allocating.
     #[cfg(test)]
     pub fn room(&self) -> usize {
         self.zones.capacity()

@@ -13,12 +13,12 @@ fn indicator(window: usize, row_ticks: u32, order: usize) -> LowVolumeNode {
     LowVolumeNode::new(settings(window, row_ticks, order)).unwrap()
 }
 
-/// Values in a form in which NaN equals NaN.
+/// Returns values in a form in which NaN equals NaN.
 fn comparable(values: &LowVolumeNodeValues) -> String {
     format!("{values:?}")
 }
 
-/// A profile in which row `i`, of one tick, has `volumes[i]` contracts, and the close.
+/// Returns a profile in which row `i`, of one tick, has `volumes[i]` contracts, and the close.
 fn of_rows(volumes: &[u64], close: i64) -> LowVolumeNodeValues {
     let mut indicator = indicator(volumes.len(), 1, 2);
     let mut last = None;

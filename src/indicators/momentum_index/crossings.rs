@@ -27,8 +27,8 @@ impl Crossing {
         self.label == 0
     }
 
-    /// 1, `next_label` + 1 and `label` + 1 side by side in one number, so that one addition counts
-    /// a point and adds both its labels.
+    /// Returns 1, `next_label` + 1 and `label` + 1 side by side in one number, so that one addition
+    /// counts a point and adds both its labels.
     fn ballot(&self) -> u64 {
         let shifted = |label: i8| (i64::from(label) + 1) as u64;
         1 << (2 * FIELD) | shifted(self.next_label) << FIELD | shifted(self.label)
@@ -163,7 +163,7 @@ impl Band {
 }
 
 impl Crossings {
-    /// A store of at most `capacity` crossings that holds only the sentinel.
+    /// Creates a store of at most `capacity` crossings that holds only the sentinel.
     pub fn new(capacity: usize) -> Crossings {
         let mut crossings = Crossings::empty(capacity);
         crossings.in_time.push_back(Crossing::SENTINEL);
@@ -183,12 +183,12 @@ impl Crossings {
         }
     }
 
-    /// Crossings remembered, without the sentinel.
+    /// Returns the number of crossings remembered, without the sentinel.
     pub fn count(&self) -> usize {
         self.in_time.len() - usize::from(self.in_time.front().is_some_and(Crossing::is_sentinel))
     }
 
-    /// [`Crossings::count`] after one more crossing.
+    /// Returns [`Crossings::count`] after one more crossing.
     pub fn count_after_next(&self) -> usize {
         (self.count() + 1).min(self.capacity)
     }
@@ -236,8 +236,8 @@ impl Crossings {
         first + offset.expect("what is remembered is in the columns")
     }
 
-    /// The vote of the `neighbours` (≥ 1) points nearest to (`slow`, `quick`), and of all others
-    /// that are exactly as far as the farthest of these; of all points if they are fewer.
+    /// Returns the vote of the `neighbours` (≥ 1) points nearest to (`slow`, `quick`), and of all
+    /// others that are exactly as far as the farthest of these; of all points if they are fewer.
     ///
     /// With a `newcomer` it is the vote after [`Crossings::push`] of that crossing at this point.
     pub fn vote(
@@ -280,7 +280,7 @@ impl Crossings {
         self.last_square_radius = square_radius;
     }
 
-    /// The vote of all points up to `square_radius`, but the one at `skipped`.
+    /// Returns the vote of all points up to `square_radius`, but the one at `skipped`.
     fn vote_within(
         &self,
         slow: f64,
@@ -293,7 +293,7 @@ impl Crossings {
         Vote::new(band.nearer, square_radius)
     }
 
-    /// The vote of all points but the one at `skipped`. There must be another.
+    /// Returns the vote of all points but the one at `skipped`. There must be another.
     fn vote_of_others(
         &self,
         slow: f64,
@@ -406,13 +406,14 @@ impl Vote {
     }
 }
 
-/// Points in a sum of ballots.
+/// Returns the number of points in a sum of ballots.
 fn count(ballots: u64) -> usize {
     (ballots >> (2 * FIELD)) as usize
 }
 
-/// Not fused: a fused multiplication is a slow call where the target has no instruction for it (on
-/// plain x86-64 it doubles the time of a vote). Either gives the same bits on every machine.
+/// Returns the square distance, not fused: a fused multiplication is a slow call where the target
+/// has no instruction for it (on plain x86-64 it doubles the time of a vote). Either gives the same
+/// bits on every machine.
 fn square_distance(slow: f64, quick: f64) -> f64 {
     slow * slow + quick * quick
 }

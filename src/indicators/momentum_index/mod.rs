@@ -78,12 +78,12 @@ impl MomentumIndexSettings {
     /// The first bar that can have bands.
     pub const FIRST_BAND: usize = BAND_WINDOW as usize - 1;
 
-    /// The first bar with a vote: that of the slower relative strength, smoothed.
+    /// Returns the first bar with a vote: that of the slower relative strength, smoothed.
     pub fn first_vote(&self) -> usize {
         SLOW_STRENGTH + self.trend_length - 1
     }
 
-    /// The first bar with an average of votes.
+    /// Returns the first bar with an average of votes.
     pub fn first_vote_average(&self) -> usize {
         self.first_vote() + VOTE_AVERAGE - 1
     }
@@ -175,7 +175,7 @@ struct Outcome {
 }
 
 impl MomentumIndex {
-    /// An index that has seen nothing.
+    /// Creates an index without bars.
     ///
     /// # Errors
     /// If a setting is out of its range.
@@ -198,7 +198,7 @@ impl MomentumIndex {
         })
     }
 
-    /// +1 or −1 if the averages cross on the present bar, else 0.
+    /// Returns +1 or −1 if the averages cross on the present bar, else 0.
     fn crossing(&self, present: &Present) -> i8 {
         match (self.difference, present.difference) {
             (Some(before), Some(now)) if now > 0 && before <= 0 => 1,
@@ -207,8 +207,8 @@ impl MomentumIndex {
         }
     }
 
-    /// The vote with the present crossing already remembered, if it can be: one before the features
-    /// are defined is not, and only its price counts.
+    /// Returns the vote with the present crossing already remembered, if it can be: one before the
+    /// features are defined is not, and only its price counts.
     fn outcome(&self, present: &Present, crossing: i8) -> Option<Outcome> {
         if !present.is_whole() {
             return None;
@@ -223,7 +223,7 @@ impl MomentumIndex {
         Some(Outcome { vote, crossings })
     }
 
-    /// The label of a crossing at `price`.
+    /// Returns the label of a crossing at `price`.
     fn label(&self, price: i64) -> i8 {
         if self.crossing_price.is_none_or(|before| price >= before) { 1 } else { -1 }
     }
@@ -274,8 +274,8 @@ impl MomentumIndex {
     }
 }
 
-/// 210 (fast − slow average) from the numerators: 14/210 = 1/15. Exact, so that averages that are
-/// equal never cross.
+/// Returns 210 (fast − slow average) from the numerators: 14/210 = 1/15. Exact, so that averages
+/// that are equal never cross.
 fn difference(fast: Option<i64>, slow: Option<i64>) -> Option<i64> {
     const RATIO: i64 =
         (SLOW_AVERAGE * (SLOW_AVERAGE + 1) / (FAST_AVERAGE * (FAST_AVERAGE + 1))) as i64;
@@ -345,8 +345,8 @@ impl Indicator for MomentumIndex {
         self.values(crossing, outcome, vote_average, self.band.peek(vote))
     }
 
-    /// The first bar on which every value is defined, if there was a crossing before it: 1999, or
-    /// later for a trend length beyond 1961.
+    /// Returns the first bar on which every value is defined, if there was a crossing before it:
+    /// 1999, or later for a trend length beyond 1961.
     fn first_valid(&self) -> usize {
         MomentumIndexSettings::FIRST_BAND.max(self.settings.first_vote_average())
     }

@@ -93,7 +93,7 @@ impl RollingRange {
         Some((greatest, least))
     }
 
-    /// The first bar of the window that ends with the next bar.
+    /// Returns the first bar of the window that ends with the next bar.
     fn first_bar(&self) -> u64 {
         (self.bars + 1).saturating_sub(self.window)
     }

@@ -9,7 +9,7 @@ use crate::indicators::TickBar;
 use crate::indicators::test_bars::bars_until_equal;
 use crate::random::Random;
 
-/// The vote by its definition. `points` are all ever pushed, the sentinel first.
+/// Returns the vote by its definition. `points` are all ever pushed, the sentinel first.
 fn sorted_vote(
     points: &[(f64, f64, i8)],
     capacity: usize,
@@ -33,7 +33,7 @@ fn sorted_vote(
     }
 }
 
-/// Features on a coarse grid, so that many distances tie, or anywhere.
+/// Returns features on a coarse grid, so that many distances tie, or anywhere.
 fn features() -> impl Strategy<Value = (f64, f64)> {
     let coarse = (0..6_u8, 0..6_u8).prop_map(|(x, y)| (f64::from(x) * 20.0, f64::from(y) * 20.0));
     let fine = (0.0..=100.0, 0.0..=100.0);

@@ -12,8 +12,8 @@ fn machine(allowed: impl IntoIterator<Item = usize>) -> Machine {
     Machine { allowed: allowed.into_iter().collect(), ..Machine::default() }
 }
 
-/// A machine with `cores` physical cores of two hardware threads, numbered as Intel and AMD do: N
-/// and N + `cores`.
+/// Returns a machine with `cores` physical cores of two hardware threads, numbered as Intel and AMD
+/// do: N and N + `cores`.
 fn machine_with_siblings(cores: usize) -> Machine {
     let siblings = (0..2 * cores).map(|cpu| (cpu, vec![cpu % cores, cpu % cores + cores]));
     Machine { siblings: siblings.collect(), ..machine(0..2 * cores) }
@@ -39,8 +39,8 @@ fn live() -> [Request; 6] {
     ]
 }
 
-/// A plan in short: `sequencer 2 busy_spin, journal - sleep | 0 3`, cores by CPU; or why it is
-/// inline.
+/// Returns a plan in short: `sequencer 2 busy_spin, journal - sleep | 0 3`, cores by CPU; or why it
+/// is inline.
 fn short(machine: &Machine, requests: &[Request]) -> String {
     match plan(machine, requests).unwrap() {
         Plan::Inline { why } => why,

@@ -91,7 +91,7 @@ pub(super) fn trading_day(calendar: Calendar, day: Date) -> TradingDay {
     }
 }
 
-/// A weekday on which stocks and bonds are settled in New York.
+/// Returns whether `day` is a weekday on which stocks and bonds are settled in New York.
 pub(super) fn is_business_day(day: Date) -> bool {
     !is_weekend(day)
         && matches!(holiday(day), None | Some(Holiday::BeforeIndependenceDay | Holiday::ShortDay))
@@ -153,8 +153,8 @@ fn is_observed(day: Date, month: i8, day_of_month: i8) -> bool {
         }
 }
 
-/// Easter Sunday of the Gregorian calendar: the algorithm of "Nature" (1876), as in J. Meeus,
-/// *Astronomical Algorithms*, chapter 8.
+/// Returns Easter Sunday of the Gregorian calendar: the algorithm of "Nature" (1876), as in J.
+/// Meeus, *Astronomical Algorithms*, chapter 8.
 fn easter(year: i16) -> Date {
     let year = i32::from(year);
     let (a, b, c) = (year % 19, year / 100, year % 100);

@@ -55,12 +55,12 @@ const FX: Eras = &[(Date::MIN, until(16, 0))];
 const AFTERNOON_HALT: Option<(Clock, Clock)> =
     Some((Clock::TradeDate(time(15, 15, 0, 0)), Clock::TradeDate(time(15, 30, 0, 0))));
 
-/// From the evening open without a halt until that time.
+/// Returns hours from the evening open until that time, without a halt.
 const fn until(hour: i8, minute: i8) -> Hours {
     Hours { open: EVENING_OPEN, halt: None, close: Clock::TradeDate(time(hour, minute, 0, 0)) }
 }
 
-/// The hours of that calendar's ordinary session on a trade date.
+/// Returns the hours of that calendar's ordinary session on a trade date.
 pub(super) fn on(calendar: Calendar, trade_date: Date) -> Hours {
     let eras = match calendar {
         Calendar::CmeEquityIndex => EQUITY_INDEX,

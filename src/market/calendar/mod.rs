@@ -67,8 +67,9 @@ impl Session {
 static CHICAGO: LazyLock<TimeZone> =
     LazyLock::new(|| time_zone("America/Chicago").expect("the bundled database has Chicago"));
 
-/// The zone of that IANA name, such as `America/Chicago`. Every zone of the program comes from
-/// here: from the database inside it, never from the machine's, which may be another, or not there.
+/// Returns the zone of that IANA name, such as `America/Chicago`. Every zone of the program comes
+/// from here: from the database inside it, never from the machine's, which may be another, or not
+/// there.
 pub fn time_zone(name: &str) -> Option<TimeZone> {
     TimeZoneDatabase::bundled().get(name).ok()
 }
@@ -96,7 +97,8 @@ impl Calendar {
         }
     }
 
-    /// The session that holds `time` (a halt is inside its session), or the next one to open.
+    /// Returns the session that holds `time` (a halt is inside its session), or the next one to
+    /// open.
     ///
     /// Takes microseconds: ask once a session, not once a tick.
     pub fn session_at_or_after(self, time: Timestamp) -> Session {
@@ -113,12 +115,12 @@ impl Calendar {
         }
     }
 
-    /// The session that holds `time`: `open <= time < close`, a halt included.
+    /// Returns the session that holds `time`: `open <= time < close`, a halt included.
     pub fn session_at(self, time: Timestamp) -> Option<Session> {
         Some(self.session_at_or_after(time)).filter(|session| session.open <= time)
     }
 
-    /// The session of that trade date, or the next one.
+    /// Returns the session of that trade date, or the next one.
     pub fn session_on_or_after(self, mut date: Date) -> Session {
         loop {
             match self.session_of(date) {
@@ -128,7 +130,7 @@ impl Calendar {
         }
     }
 
-    /// The session of that trade date, if there is one.
+    /// Returns the session of that trade date, if there is one.
     fn session_of(self, date: Date) -> Option<Session> {
         if self == Self::AlwaysOpen {
             let open = self.instant(date, Time::midnight());
@@ -165,8 +167,8 @@ impl Calendar {
         holidays::is_business_day(date)
     }
 
-    /// The instant at which the clocks of the exchange show that date and time. Saturates at the
-    /// range's ends.
+    /// Returns the instant at which the clocks of the exchange show that date and time. Saturates
+    /// at the range's ends.
     pub(super) fn instant(self, date: Date, time: Time) -> Timestamp {
         let nanos = date
             .to_datetime(time)
@@ -178,8 +180,8 @@ impl Calendar {
         Timestamp::from_nanos(nanos as i64)
     }
 
-    /// Sessions in a year, as statistics count them: 252 on an exchange, as most of the industry
-    /// has it; every day where there is always one.
+    /// Returns the sessions in a year, as statistics count them: 252 on an exchange, as most of the
+    /// industry has it; every day where there is always one.
     pub const fn sessions_a_year(self) -> u32 {
         match self {
             Self::AlwaysOpen => 365,
@@ -187,7 +189,7 @@ impl Calendar {
         }
     }
 
-    /// Whose clocks [`Calendar::time_zone`] shows, for people.
+    /// Returns the name of the clocks of [`Calendar::time_zone`], for people.
     pub const fn clock_name(self) -> &'static str {
         match self {
             Self::AlwaysOpen => "UTC",
@@ -195,7 +197,7 @@ impl Calendar {
         }
     }
 
-    /// The zone of the exchange's clocks; UTC where there is no session.
+    /// Returns the zone of the exchange's clocks; UTC where there is no session.
     pub fn time_zone(self) -> TimeZone {
         match self {
             Self::AlwaysOpen => TimeZone::UTC,
@@ -204,18 +206,18 @@ impl Calendar {
     }
 }
 
-/// The day after; dates here are centuries away from the end of jiff's range.
+/// Returns the day after; dates here are centuries away from the end of jiff's range.
 pub(super) fn tomorrow(date: Date) -> Date {
     date.tomorrow().expect("a date within jiff's range")
 }
 
-/// The day before; see [`tomorrow`].
+/// Returns the day before; see [`tomorrow`].
 pub(super) fn yesterday(date: Date) -> Date {
     date.yesterday().expect("a date within jiff's range")
 }
 
 impl fmt::Display for Calendar {
-    /// `cme_equity_index`, `comex_metals`, `cme_fx` or `always_open`.
+    /// Writes `cme_equity_index`, `comex_metals`, `cme_fx` or `always_open`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -12,7 +12,7 @@ use super::*;
 
 const CME: [Calendar; 3] = [Calendar::CmeEquityIndex, Calendar::ComexMetals, Calendar::CmeFx];
 
-/// A file of the shared test data, or a loud skip.
+/// Returns a file of the shared test data, or a loud skip.
 fn shared_data(path: &str) -> Option<PathBuf> {
     let full = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(path);
     if full.exists() {
@@ -34,7 +34,7 @@ fn chicago(time: Timestamp) -> DateTime {
         .datetime()
 }
 
-/// Open, halt and close of the session of a trade date, as clocks in Chicago show them.
+/// Returns open, halt and close of the session of a trade date, as clocks in Chicago show them.
 fn hours(calendar: Calendar, trade_date: Date) -> Option<(String, String, String)> {
     let session = calendar.session_of(trade_date)?;
     assert_eq!(session.trade_date, trade_date);
@@ -291,7 +291,7 @@ fn special_days_are_those_of_leans_table() {
     assert_eq!(differing, explained);
 }
 
-/// Every line of every file in a zip archive.
+/// Returns every line of every file in a zip archive.
 fn zip_lines(path: PathBuf) -> Vec<String> {
     let mut archive = zip::ZipArchive::new(File::open(path).unwrap()).unwrap();
     let mut lines = Vec::new();
@@ -303,7 +303,7 @@ fn zip_lines(path: PathBuf) -> Vec<String> {
     lines
 }
 
-/// The day in a LEAN file name, at its midnight UTC, and the path.
+/// Returns the day in a LEAN file name, at its midnight UTC, and the path.
 fn lean_day_files(folder: &str) -> Vec<(Timestamp, PathBuf)> {
     let Some(folder) = shared_data(folder) else { return Vec::new() };
     let mut files = Vec::new();

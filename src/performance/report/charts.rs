@@ -42,7 +42,7 @@ pub(super) fn time_axis() -> Axis {
     axis("").type_(AxisType::Date).range_selector(RangeSelector::new().buttons(buttons))
 }
 
-/// Equity above, drawdown below, on one time axis.
+/// Draws equity above, drawdown below, on one time axis.
 pub(super) fn equity(run: &Run) -> Option<String> {
     let capital = Money::from_f64(run.summary.initial_capital)?;
     let (first, last) = (run.equity.first()?, run.equity.last()?);
@@ -102,7 +102,7 @@ fn cents(amount: Money) -> f64 {
     (amount.as_f64() * 100.0).round() / 100.0
 }
 
-/// Entries and exits on the price line, and a caption; `None` without trades.
+/// Draws entries and exits on the price line, and a caption; `None` without trades.
 pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
     if run.trades.is_empty() {
         return None;
@@ -190,7 +190,7 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
     Some((draw("trades", "time", 520, &mut plot), note))
 }
 
-/// At most `most` points, with the highest and the lowest of each stretch.
+/// Returns at most `most` points, with the highest and the lowest of each stretch.
 fn thinned(marks: &[(Timestamp, Price)], most: usize) -> Vec<(Timestamp, Price)> {
     if marks.len() <= most {
         return marks.to_vec();
@@ -208,7 +208,7 @@ fn thinned(marks: &[(Timestamp, Price)], most: usize) -> Vec<(Timestamp, Price)>
         .collect()
 }
 
-/// A trade in a few lines, in the charts' own markup.
+/// Returns a trade in a few lines, in the charts' own markup.
 fn description(run: &Run, trade: &Trade) -> String {
     let time =
         |time| exchange_time(run.summary.calendar, time).strftime("%Y-%m-%d %H:%M:%S").to_string();
@@ -227,7 +227,7 @@ fn description(run: &Run, trade: &Trade) -> String {
     )
 }
 
-/// Bars coloured by the sign of their height.
+/// Returns bars coloured by the sign of their height.
 fn signed_bars(x: Vec<String>, y: Vec<f64>, hover: Vec<String>) -> Box<Bar<String, f64>> {
     let colors = y.iter().map(|&value| if value >= 0.0 { GREEN } else { RED }).collect();
     Bar::new(x, y)
@@ -236,7 +236,7 @@ fn signed_bars(x: Vec<String>, y: Vec<f64>, hover: Vec<String>) -> Box<Bar<Strin
         .marker(Marker::new().color_array(colors))
 }
 
-/// Net profit by hour of entry on the exchange's clocks.
+/// Draws net profit by hour of entry on the exchange's clocks.
 pub(super) fn hours(run: &Run) -> Option<String> {
     if run.trades.is_empty() {
         return None;
@@ -319,7 +319,7 @@ pub(super) fn distribution(run: &Run) -> Option<String> {
     Some(draw("distribution", "half", 320, &mut plot))
 }
 
-/// The next of 1, 2, 5, 10, 20, 50, … from `step` up; at least a cent.
+/// Returns the next of 1, 2, 5, 10, 20, 50, … from `step` up; at least a cent.
 fn round_step(step: f64) -> f64 {
     let step = step.max(0.01);
     let power = 10_f64.powf(step.log10().floor());
@@ -327,7 +327,7 @@ fn round_step(step: f64) -> f64 {
     factor * power
 }
 
-/// Each trade's largest open loss and profit.
+/// Draws each trade's largest open loss and profit.
 pub(super) fn excursions(run: &Run) -> Option<String> {
     if run.trades.is_empty() {
         return None;
@@ -364,7 +364,7 @@ pub(super) fn excursions(run: &Run) -> Option<String> {
     Some(draw("excursions", "half", 320, &mut plot))
 }
 
-/// Net profit by the reason of the exit.
+/// Draws net profit by the reason of the exit.
 pub(super) fn exit_reasons(run: &Run) -> Option<String> {
     let rows = &run.summary.statistics.exit_reasons;
     if rows.is_empty() {
@@ -386,7 +386,7 @@ pub(super) fn exit_reasons(run: &Run) -> Option<String> {
     Some(draw("exits", "half", 240, &mut plot))
 }
 
-/// Processing time of a tick by percentile.
+/// Draws the processing time of a tick by percentile.
 pub(super) fn latency(run: &Run) -> Option<String> {
     let measured = run.summary.processing_time.as_ref()?;
     let names = measured.percentiles.iter().map(|it| percentile_name(it.0)).collect::<Vec<_>>();
@@ -409,8 +409,8 @@ pub(super) fn latency(run: &Run) -> Option<String> {
     Some(draw("latency", "half", 280, &mut plot))
 }
 
-/// The percentile curve of each span: each step to the right leaves a tenth of the samples of the
-/// step before.
+/// Draws the percentile curve of each span: each step to the right leaves a tenth of the samples of
+/// the step before.
 pub(super) fn latency_percentiles(latency: &LatencySummary) -> Option<String> {
     let points = || latency.spans.iter().flat_map(|span| &span.curve);
     let slowest = points().map(|point| point.1).max()?;
@@ -469,12 +469,12 @@ pub(super) fn latency_percentiles(latency: &LatencySummary) -> Option<String> {
     Some(draw("percentiles", "", 420, &mut plot))
 }
 
-/// One of how many samples lies beyond this fraction (< 1) of them.
+/// Returns the number of samples of which one lies beyond this fraction (< 1) of them.
 fn rarity(fraction: f64) -> f64 {
     1.0 / (1.0 - fraction)
 }
 
-/// `50%`, `99.9%`, `99.95%`: as many decimals as tell the fraction (< 1) from all.
+/// Returns `50%`, `99.9%`, `99.95%`: as many decimals as tell the fraction (< 1) from all.
 fn percentile(fraction: f64) -> String {
     let nines = (rarity(fraction) * 0.999).log10().ceil() as usize;
     format!("{:.*}%", nines.saturating_sub(2), fraction * 100.0)

@@ -20,7 +20,7 @@ const MOST_POINTS: usize = 5_000;
 /// One for each agent.
 const AGENT_COLORS: [&str; AGENTS.len()] = [BLUE, ORANGE, GREEN];
 
-/// Decisions with a vote, as many as are drawn, and every how many-th they are.
+/// Returns the decisions with a vote that are drawn, and N if these are every N-th.
 fn voted<'a>(run: &Run<'a>) -> (Vec<(&'a DecisionRecord, &'a Opportunity)>, usize) {
     let voted = run.decisions.iter().filter_map(|it| Some((it, it.opportunity.as_ref()?)));
     let all: Vec<_> = voted.collect();
@@ -36,7 +36,8 @@ pub(super) fn thinning_note(run: &Run) -> String {
     }
 }
 
-/// Confidence with its threshold and the entries above, uncertainty below; `None` without a vote.
+/// Draws confidence with its threshold and the entries above, uncertainty below; `None` without a
+/// vote.
 pub(super) fn confidence(run: &Run, summary: &DecisionSummary) -> Option<String> {
     let (votes, _) = voted(run);
     let (first, last) = (votes.first()?.0, votes.last()?.0);
@@ -96,7 +97,7 @@ pub(super) fn confidence(run: &Run, summary: &DecisionSummary) -> Option<String>
     Some(draw("confidence", "time", 480, &mut plot))
 }
 
-/// For each agent, its passes for long less those for short, as a share of all.
+/// Draws, for each agent, its passes for long less those for short, as a share of all.
 pub(super) fn votes(run: &Run) -> Option<String> {
     let (votes, _) = voted(run);
     votes.first()?;
@@ -123,7 +124,7 @@ pub(super) fn votes(run: &Run) -> Option<String> {
     Some(draw("votes", "time", 340, &mut plot))
 }
 
-/// The regime vector over time, a row a number.
+/// Draws the regime vector over time, one row for each of its numbers.
 pub(super) fn regime(run: &Run) -> Option<String> {
     let (votes, _) = voted(run);
     let width = usize::from(votes.first()?.0.regime_width);
@@ -168,7 +169,7 @@ pub(super) fn refusals(summary: &DecisionSummary) -> Option<String> {
     Some(draw("refusals", "half", 300, &mut plot))
 }
 
-/// Confidence against outcome, beside what perfect calibration would be.
+/// Draws confidence against outcome, beside what perfect calibration would be.
 pub(super) fn reliability(summary: &DecisionSummary) -> Option<String> {
     let bins = &summary.reliability.as_ref()?.bins;
     let hover = bins.iter().map(|bin| {
@@ -203,12 +204,12 @@ pub(super) fn reliability(summary: &DecisionSummary) -> Option<String> {
     Some(draw("reliability", "half", 300, &mut plot))
 }
 
-/// A reason's name in words.
+/// Returns a reason's name in words.
 pub(super) fn words(reason: &str) -> String {
     reason.replace('_', " ")
 }
 
-/// As many digits as a chart shows.
+/// Rounds to the digits that a chart shows.
 fn rounded(number: f32) -> f64 {
     (f64::from(number) * 1e4).round() / 1e4
 }

@@ -3,7 +3,7 @@
 /// The sign for a value that is not defined.
 pub(super) const UNDEFINED: &str = "–";
 
-/// `12,345,678`.
+/// Returns `12,345,678`.
 pub(in crate::performance) fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
@@ -35,7 +35,7 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
     format!("{sign}{}{point}{fraction}", grouped(whole))
 }
 
-/// `−$1,234.50`.
+/// Returns `−$1,234.50`.
 pub(in crate::performance) fn dollars(value: f64) -> String {
     let text = number(value, 2);
     match text.strip_prefix('−') {
@@ -44,22 +44,22 @@ pub(in crate::performance) fn dollars(value: f64) -> String {
     }
 }
 
-/// `−$1,235`.
+/// Returns `−$1,235`.
 pub(super) fn whole_dollars(value: f64) -> String {
     dollars(value.round()).replace(".00", "")
 }
 
-/// `12.3%` of a fraction of 0.123.
+/// Returns `12.3%` of a fraction of 0.123.
 pub(super) fn percent(fraction: f64) -> String {
     format!("{}%", number(fraction * 100.0, 1))
 }
 
-/// The text of a value that may be undefined.
+/// Returns the text of a value that may be undefined.
 pub(super) fn or_undefined(value: Option<f64>, text: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| UNDEFINED.to_owned(), text)
 }
 
-/// `3.5 days`, `2.0 hours`, `5.2 s`.
+/// Returns `3.5 days`, `2.0 hours`, `5.2 s`.
 pub(super) fn duration(seconds: f64) -> String {
     match seconds {
         s if s >= 172_800.0 => format!("{} days", number(s / 86_400.0, 1)),
@@ -70,7 +70,8 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// `8.30 ns`, `12.5 µs`, `310 ms`: three significant digits, as many as the histograms hold.
+/// Returns `8.30 ns`, `12.5 µs`, `310 ms`: three significant digits, as many as the histograms
+/// hold.
 pub(in crate::performance) fn nanoseconds(nanos: f64) -> String {
     // Each limit is where three digits would round up to 1,000.
     let (value, unit) = match nanos {
@@ -87,7 +88,7 @@ pub(in crate::performance) fn nanoseconds(nanos: f64) -> String {
     format!("{} {unit}", number(value, decimals))
 }
 
-/// The style class of a gain or a loss.
+/// Returns the style class of a gain or a loss.
 pub(super) fn tone(value: f64) -> &'static str {
     if value > 0.0 {
         "gain"

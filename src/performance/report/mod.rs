@@ -41,7 +41,7 @@ impl Run<'_> {
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The report as one HTML file.
+/// Renders the report as one HTML file.
 pub(super) fn render(run: &Run) -> String {
     let summary = run.summary;
     let title = sections::title(summary);

@@ -24,7 +24,7 @@ pub(super) fn title(summary: &Summary) -> String {
     format!("{}: {} of {}{market}", summary.strategy, summary.mode, summary.instrument)
 }
 
-/// Title and period.
+/// Writes title and period.
 pub(super) fn head(run: &Run) -> String {
     let summary = run.summary;
     let day = |time: &Option<String>| {
@@ -46,7 +46,7 @@ pub(super) fn head(run: &Run) -> String {
     )
 }
 
-/// The headline numbers.
+/// Writes the headline numbers.
 pub(super) fn cards(run: &Run) -> String {
     let it = &run.summary.statistics;
     let intervals = &run.summary.confidence_intervals;
@@ -120,7 +120,7 @@ pub(super) fn caveats(run: &Run) -> String {
     section("caveats", "Read this first", "", &format!("<ul>\n{list}</ul>"))
 }
 
-/// Equity above, drawdown below.
+/// Writes equity above, drawdown below.
 pub(super) fn equity(run: &Run) -> String {
     let note = "Equity is marked at each close of the finest bars. The drawdown is the fall from the \
                 highest equity before. Drag to zoom, double-click to see all.";
@@ -135,7 +135,7 @@ pub(super) fn equity(run: &Run) -> String {
     }
 }
 
-/// Entries and exits on the price.
+/// Writes entries and exits on the price.
 pub(super) fn trades_on_price(run: &Run) -> String {
     match charts::trades_on_price(run) {
         Some((chart, note)) => section("", "Trades on price", &note, &chart),
@@ -143,7 +143,7 @@ pub(super) fn trades_on_price(run: &Run) -> String {
     }
 }
 
-/// Returns by month, and profit by hour of day.
+/// Writes returns by month, and profit by hour of day.
 pub(super) fn returns(run: &Run) -> String {
     let months = tables::months(run)
         .unwrap_or_else(|| "<p class=\"note\">Not defined for this run.</p>".to_owned());
@@ -261,7 +261,7 @@ pub(super) fn decisions(run: &Run) -> String {
     section("", "Decisions", &note, &body)
 }
 
-/// Simulated and measured latency.
+/// Writes simulated and measured latency.
 pub(super) fn latency(run: &Run) -> String {
     let simulated = match run.summary.simulated_latency.as_str() {
         "" => "not stated".to_owned(),
@@ -284,7 +284,7 @@ pub(super) fn latency(run: &Run) -> String {
     section("", "Latency", "", &body)
 }
 
-/// The spans between tick and order, if they were measured.
+/// Writes the spans between tick and order, if they were measured.
 fn way_to_the_order(run: &Run) -> Option<String> {
     let latency = run.summary.latency.as_ref()?;
     let notes = escape(&latency.notes().join(" "));
@@ -312,7 +312,7 @@ fn processing_time(run: &Run) -> Option<String> {
     ))
 }
 
-/// All statistics.
+/// Writes all statistics.
 pub(super) fn statistics(run: &Run) -> String {
     let intervals = &run.summary.confidence_intervals;
     let note = format!(

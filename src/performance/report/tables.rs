@@ -12,7 +12,8 @@ use crate::performance::latency_summary::COLUMNS;
 use crate::performance::trading_day::daily_closes;
 use crate::performance::{DecisionSummary, Interval, LatencySummary};
 
-/// A table of cells that are already HTML; the first column is of words, the others of figures.
+/// Returns a table of cells that are already HTML; the first column is of words, the others of
+/// figures.
 fn table(class: &str, header: &[&str], rows: &[Vec<String>]) -> String {
     let head: String = header.iter().map(|cell| format!("<th>{cell}</th>")).collect();
     let body: String = rows
@@ -33,8 +34,8 @@ fn toned(value: f64) -> String {
     format!("<span class=\"{}\">{}</span>", tone(value), dollars(value))
 }
 
-/// Returns by calendar month of the trading day, one row a year; `None` without equity or when the
-/// account was not above zero at a month's end.
+/// Writes returns by calendar month of the trading day, one row a year; `None` without equity or
+/// when the account was not above zero at a month's end.
 pub(super) fn months(run: &Run) -> Option<String> {
     let mut month_ends: BTreeMap<(i16, i8), f64> = BTreeMap::new();
     for (day, equity) in daily_closes(run.summary.calendar, run.equity) {
@@ -83,7 +84,7 @@ pub(super) fn months(run: &Run) -> Option<String> {
     })
 }
 
-/// Trades by the reason of their exit.
+/// Writes trades by the reason of their exit.
 pub(super) fn exit_reasons(run: &Run) -> String {
     let rows: Vec<Vec<String>> = run
         .summary
@@ -117,7 +118,7 @@ pub(super) fn refusals(summary: &DecisionSummary) -> String {
     table("", &["Outcome", "Questions", "Share"], &rows)
 }
 
-/// From gross before slippage down to net.
+/// Writes the way from gross before slippage down to net.
 pub(super) fn costs(run: &Run) -> String {
     let statistics = &run.summary.statistics;
     let (trades, contracts) = (statistics.trades as f64, statistics.contracts_traded as f64);
@@ -134,7 +135,7 @@ pub(super) fn costs(run: &Run) -> String {
     table("", &["", "Total", "Per trade", "Per contract and side"], &rows)
 }
 
-/// Percentiles of the processing time.
+/// Writes percentiles of the processing time.
 pub(super) fn processing_time(run: &Run) -> String {
     let rows: Vec<Vec<String>> = run
         .summary
@@ -146,13 +147,13 @@ pub(super) fn processing_time(run: &Run) -> String {
     table("", &["Percentile", "Per tick"], &rows)
 }
 
-/// Percentiles of each span.
+/// Writes percentiles of each span.
 pub(super) fn latency(latency: &LatencySummary) -> String {
     let rows: Vec<Vec<String>> = latency.spans.iter().map(|span| span.cells().into()).collect();
     table("", &COLUMNS, &rows)
 }
 
-/// `median`, `99.9%`, `largest`.
+/// Returns `median`, `99.9%`, `largest`.
 pub(super) fn percentile_name(percentile: f64) -> String {
     match percentile {
         0.0 => "smallest".to_owned(),
@@ -162,7 +163,7 @@ pub(super) fn percentile_name(percentile: f64) -> String {
     }
 }
 
-/// Every statistic with its interval and its convention.
+/// Writes every statistic with its interval and its convention.
 pub(super) fn statistics(run: &Run) -> String {
     let it = &run.summary.statistics;
     let intervals = &run.summary.confidence_intervals;
@@ -305,7 +306,7 @@ pub(super) fn statistics(run: &Run) -> String {
     )
 }
 
-/// `1.10 to 2.30`, or `above 1.10`.
+/// Returns `1.10 to 2.30`, or `above 1.10`.
 pub(super) fn limits(interval: Interval, text: &dyn Fn(f64) -> String) -> String {
     match interval.upper {
         Some(upper) => format!("{} to {}", text(interval.lower), text(upper)),
@@ -313,7 +314,7 @@ pub(super) fn limits(interval: Interval, text: &dyn Fn(f64) -> String) -> String
     }
 }
 
-/// Nothing for none.
+/// Returns the count; nothing for zero.
 fn some_count(value: u64) -> String {
     if value == 0 { String::new() } else { count(value) }
 }

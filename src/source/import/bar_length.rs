@@ -30,10 +30,10 @@ const FEWEST_BARS: u64 = 1_000;
 /// Bars in a row, each starting inside the one before, that show a shorter length.
 const INSIDE: u32 = 10;
 
-/// The shortest step between the first bars of which nearly all are multiples, if it is not rare
-/// beside the most frequent one: bars that start a minute apart are no longer than that, however
-/// many minutes are missing. Otherwise the most frequent one; `None` for trades, and where fewer
-/// than two bars can be read.
+/// Returns the shortest step between the first bars of which nearly all are multiples, if it is not
+/// rare beside the most frequent one: bars that start a minute apart are no longer than that,
+/// however many minutes are missing. Otherwise the most frequent one; `None` for trades, and where
+/// fewer than two bars can be read.
 pub(super) fn infer(text: &[u8], format: &TextFormat) -> Option<i64> {
     let starts = first_starts(text, format.clone());
     let mut steps = BTreeMap::new();
@@ -159,7 +159,7 @@ impl Steps {
         self.shortest_count += u32::from(step == self.shortest);
     }
 
-    /// The bars of a longer length that these steps must be of.
+    /// Returns the bars of a longer length that these steps must be of.
     fn other(&self, length: i64, once_in: f64) -> Option<OtherLength> {
         let accident = f64::from(self.count) * (self.grid as f64 / length as f64).ln();
         let is_dense = self.shortest == self.grid && 2 * self.shortest_count >= self.count;
@@ -232,7 +232,8 @@ mod tests {
     use super::*;
     use crate::random::Random;
 
-    /// The line, and the minutes, of bars of another length than a minute, or of `length` minutes.
+    /// Returns the line, and the minutes, of bars of another length than a minute, or of `length`
+    /// minutes.
     fn watch(length: i64, minutes: impl IntoIterator<Item = i64>) -> Option<(u64, i64)> {
         let ledger = Ledger::new("rejects.csv".into());
         let mut watch = LengthWatch::default();

@@ -69,7 +69,7 @@ impl Clock {
         self.summary.clone()
     }
 
-    /// The last date as it was written.
+    /// Returns the last date as it was written.
     #[inline]
     pub(super) fn last_date(&self) -> &LastDate {
         &self.last_date
@@ -82,8 +82,8 @@ impl Clock {
         Timestamp::from_nanos(instant)
     }
 
-    /// The instant of a local time, in nanoseconds as if it were UTC; `None` where the clocks leave
-    /// it out.
+    /// Returns the instant of a local time, in nanoseconds as if it were UTC; `None` where the
+    /// clocks leave it out.
     #[inline]
     pub(super) fn local(&mut self, local: i64) -> Option<Timestamp> {
         let instant = if self.from <= local && local < self.until {
@@ -321,8 +321,8 @@ impl Clock {
         Ok(self.last_date.midnight)
     }
 
-    /// Nanoseconds since midnight. `is_glued`: the time stands right behind the digits of a date,
-    /// and may then be an hour alone.
+    /// Returns the nanoseconds since midnight. `is_glued`: the time stands right behind the digits
+    /// of a date, and may then be an hour alone.
     fn time_of_day(&self, rest: &mut &[u8], whole: &[u8], is_glued: bool) -> Result<i64, String> {
         let wrong = || unlike(whole, self.expected());
         let (hour, minute, second);
@@ -438,7 +438,7 @@ fn unlike(text: &[u8], expected: &str) -> String {
     format!("{} is not {expected}", quoted(text))
 }
 
-/// A text as it stands, cut to what a message can bear.
+/// Returns a text as it stands, cut to what a message can bear.
 pub(super) fn quoted(text: &[u8]) -> String {
     format!("`{}`", String::from_utf8_lossy(&text[..text.len().min(80)]))
 }

@@ -92,7 +92,7 @@ pub fn read_databento<S: RowSink>(path: &Path, sink: &mut S) -> Result<(), ReadE
     decode_databento(file, path, sink)
 }
 
-/// As [`read_databento`], from any bytes; `path` names them.
+/// Reads as [`read_databento`], from any bytes; `path` names them.
 ///
 /// # Errors
 /// As [`read_databento`].
@@ -209,7 +209,7 @@ pub fn decode_databento<R: Read, S: RowSink>(
     }
 }
 
-/// The type of record that holds the rows of a schema.
+/// Returns the type of record that holds the rows of a schema.
 fn record_type(schema: Schema) -> Option<u8> {
     Some(match schema {
         Schema::Trades => rtype::MBP_0,
@@ -276,7 +276,7 @@ impl<'a> Trade<'a> {
         }
     }
 
-    /// `None` if the record tells of something else than a trade.
+    /// Returns the row; `None` if the record tells of something else than a trade.
     fn row(&self) -> Result<Option<Row>, Refusal> {
         if self.action as u8 != b'T' {
             return Ok(None);
@@ -397,7 +397,7 @@ impl<R: Read> Input<R> {
         })
     }
 
-    /// Bytes of the file that were read since the last call.
+    /// Returns the bytes of the file that were read since the last call.
     fn advanced(&mut self) -> u64 {
         let count = self.reader.get_ref().get_ref().count;
         let step = count - self.advanced;
@@ -463,7 +463,7 @@ mod tests {
     const TIME: u64 = 1_704_205_800_000_000_000;
     const DAY: u64 = 86_400_000_000_000;
 
-    /// A file of one day in which instrument 1 is ESH4 and 2 is a spread.
+    /// Returns a file of one day in which instrument 1 is ESH4 and 2 is a spread.
     fn metadata(schema: Option<Schema>) -> Metadata {
         let mut metadata = Metadata::builder()
             .dataset("GLBX.MDP3")

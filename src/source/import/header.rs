@@ -2,8 +2,8 @@
 
 use super::layout::{Column, Layout, meanings, name, normalise};
 
-/// The layout of a file with this header; `layouts` say whether trades or bars are wanted, and
-/// where a trade's columns stand if the header does not tell.
+/// Returns the layout of a file with this header; `layouts` say whether trades or bars are wanted,
+/// and where a trade's columns stand if the header does not tell.
 ///
 /// Columns go by name. Trades whose header has unknown names go by position, as many files name the
 /// columns in words of their own, if there are as many as a layout has, unless a name contradicts

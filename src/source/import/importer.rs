@@ -69,7 +69,7 @@ pub struct ImportOptions {
 }
 
 impl ImportOptions {
-    /// An import with the documented defaults.
+    /// Creates an import with the documented defaults.
     pub fn new(
         format: &str,
         inputs: Vec<PathBuf>,
@@ -512,7 +512,7 @@ impl Format {
         Ok(Format::Text(text))
     }
 
-    /// The endings by which a folder's files are chosen.
+    /// Returns the endings by which a folder's files are chosen.
     fn endings(&self) -> &'static [&'static str] {
         match self {
             Format::Text(_) => {

@@ -21,8 +21,8 @@ use super::text::{TextFormat, TextReader, TextSummary, TimePattern, line_end};
 /// Bytes of text in memory; a line that does not fit is refused.
 const BLOCK: usize = 1 << 18;
 
-/// The files that the paths stand for: a file for itself, a folder for the files in it that have
-/// one of the endings, by name.
+/// Returns the files that the paths stand for: a file for itself, a folder for the files in it that
+/// have one of the endings, by name.
 pub(super) fn list(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>, ImportError> {
     let mut files = Vec::new();
     for path in paths {
@@ -93,7 +93,7 @@ pub(super) fn open_text(mut file: File) -> io::Result<Text> {
     })
 }
 
-/// The names of the text files in an archive; none if it is no archive.
+/// Returns the names of the text files in an archive; none if it is no archive.
 pub(super) fn members(path: &Path) -> Vec<String> {
     match File::open(path).and_then(open_text) {
         Ok(Text::Archive(_, names)) => names,

@@ -160,7 +160,7 @@ fn day(time: Timestamp) -> i64 {
     time.nanos().div_euclid(24 * Timestamp::HOUR)
 }
 
-/// A time of the row that is outside the market years.
+/// Returns a time of the row that is outside the market years.
 fn odd_time_of(row: &Row) -> Option<Timestamp> {
     let last = match row {
         Row::Trade(trade) => trade.time,
@@ -169,7 +169,7 @@ fn odd_time_of(row: &Row) -> Option<Timestamp> {
     [row.time(), last].into_iter().find(|time| !time.is_in_market_years())
 }
 
-/// A row as it was understood.
+/// Returns a row as it was understood.
 pub(super) fn row_text(row: &Row) -> String {
     match row {
         Row::Trade(trade) => format!("{},{},{}", trade.time, trade.price, trade.size),
@@ -424,7 +424,7 @@ impl<'i> Intake<'i> {
         self.refuse_row(Finding::SizeOutOfRange, place, reason, Row::Trade(*trade))
     }
 
-    /// The price as it is to be taken, if it is.
+    /// Returns the price as it is to be taken, if it is.
     #[inline(never)]
     fn price(
         &mut self,
@@ -553,7 +553,7 @@ impl<'i> Intake<'i> {
         }
     }
 
-    /// A daily bar over its whole session, if it has one.
+    /// Returns the daily bar over its whole session, if it has one.
     fn date(&mut self, line: u64, bar: &BarRow) -> Result<Option<BarRow>, Stop> {
         let calendar = self.options.instrument.calendar;
         match date_bar(bar, calendar, self.dated.as_ref()) {
@@ -801,7 +801,7 @@ impl<'i> Intake<'i> {
         Ok((joined.contracts, plan.adjustment))
     }
 
-    /// Each contract from its first tick on.
+    /// Returns the plan that takes each contract from its first tick on.
     fn in_order(&self, sorted: &[ContractStream]) -> JoinPlan {
         let calendar = self.options.instrument.calendar;
         let mut stints: Vec<Stint> = sorted
@@ -1114,8 +1114,8 @@ mod tests {
     use crate::source::import::join::{JoinPlan, Stint};
     use crate::source::native::TickFile;
 
-    /// Two contracts in two files each, as LEAN's daily archives have them: seconds 0 to 5 of ESZ3
-    /// and 3 to 8 of ESH4.
+    /// Imports two contracts in two files each, as LEAN's daily archives have them: seconds 0 to 5
+    /// of ESZ3 and 3 to 8 of ESH4.
     fn import(options: &ImportOptions) -> Result<ImportReport, Stop> {
         let bar = |second: i64, quarters: i64| {
             let price = Price::from_units(quarters * 250_000_000);

@@ -31,7 +31,7 @@ impl Identity {
         }
     }
 
-    /// As [`Identity::name`], where there is no other.
+    /// Returns the name as [`Identity::name`] does, where there is no other.
     pub(super) fn only_name(&self, unnamed: &str) -> String {
         match self {
             Identity::Series { name, .. } => name.clone(),
@@ -93,7 +93,7 @@ impl Labels {
         Naming::of_symbol(name)
     }
 
-    /// The contract that was asked for, if it is of another product.
+    /// Returns the contract that was asked for, if it is of another product.
     pub(super) fn foreign_wanted(&self) -> Option<(String, String)> {
         let (name, naming) = self.wanted.as_ref()?;
         Some((self.foreign_product(naming)?, name.clone()))
@@ -103,7 +103,7 @@ impl Labels {
         self.judge_naming(&self.naming(label.name), label)
     }
 
-    /// Rows of a file that names no contract inside.
+    /// Judges the rows of a file that names no contract inside.
     pub(super) fn judge_file(&mut self, file: &str, naming: &Naming, at: Timestamp) -> Verdict {
         let label = Label { name: file, number: None, at };
         match naming {
@@ -154,7 +154,7 @@ impl Labels {
         }
     }
 
-    /// The product that something so named is of, if that is not the instrument.
+    /// Returns the product of something of this name, if that is not the instrument.
     fn foreign_product(&self, naming: &Naming) -> Option<String> {
         if let Naming::Contract(name) = naming
             && name.root() == self.symbol

@@ -170,7 +170,7 @@ impl Lane {
         Some((values, end))
     }
 
-    /// A time on the clock's last date or since 1970.
+    /// Reads a time on the clock's last date or since 1970.
     #[inline(always)]
     fn time(&self, window: &Window, at: usize, clock: &Clock) -> Option<(Time, usize)> {
         let Some((midnight, at)) = date(window, at, clock) else {
@@ -197,7 +197,7 @@ impl Lane {
         })
     }
 
-    /// The price at `at` in the column of that index.
+    /// Reads the price at `at` in the column of that index.
     #[inline(always)]
     fn price(
         &mut self,
@@ -249,7 +249,7 @@ impl Lane {
         Some(at)
     }
 
-    /// A price, or nothing.
+    /// Reads a price, or nothing.
     #[inline(always)]
     fn quote(
         &mut self,
@@ -273,7 +273,7 @@ impl Lane {
         byte == self.delimiter || byte == self.line_end || byte == b'\r'
     }
 
-    /// To the end of a column that is not read.
+    /// Skips to the end of a column that is not read.
     #[inline(always)]
     fn skip(&self, window: &Window, at: usize) -> Option<usize> {
         find(window, at, |text| {
@@ -281,7 +281,7 @@ impl Lane {
         })
     }
 
-    /// To the end of a line whose other columns are not read.
+    /// Skips to the end of a line whose other columns are not read.
     #[inline(always)]
     fn skip_line(&self, window: &Window, at: usize) -> Option<usize> {
         let end = find(window, at, |text| marks(text, self.line_end))?;
@@ -289,7 +289,7 @@ impl Lane {
     }
 }
 
-/// To the first byte from `at` that is marked.
+/// Finds the first byte from `at` that is marked.
 #[inline(always)]
 fn find(window: &Window, mut at: usize, marked: impl Fn(u64) -> u64) -> Option<usize> {
     loop {
@@ -309,7 +309,7 @@ fn marks(text: u64, byte: u8) -> u64 {
     zero.wrapping_sub(LOW_BITS) & !zero & HIGH_BITS
 }
 
-/// The nanoseconds of a date or of a time of day, to which the other is added.
+/// Returns the nanoseconds of a date or of a time of day, to which the other is added.
 #[inline(always)]
 fn nanos(time: Time) -> i64 {
     match time {
@@ -317,7 +317,7 @@ fn nanos(time: Time) -> i64 {
     }
 }
 
-/// Midnight of the clock's last date, if that is what stands here.
+/// Reads midnight of the clock's last date, if that is what stands here.
 #[inline(always)]
 fn date(window: &Window, at: usize, clock: &Clock) -> Option<(i64, usize)> {
     let text = u128::from_le_bytes(*window.get(at..)?.first_chunk()?);
@@ -325,7 +325,7 @@ fn date(window: &Window, at: usize, clock: &Clock) -> Option<(i64, usize)> {
     (text & date.mask == date.text).then_some((date.midnight, at + date.length))
 }
 
-/// `HH:MM[:SS]`, `H:MM[:SS]`, `HHMM` or `HHMMSS`, with decimals of a second.
+/// Reads `HH:MM[:SS]`, `H:MM[:SS]`, `HHMM` or `HHMMSS`, with decimals of a second.
 #[inline(always)]
 fn time_of_day(window: &Window, mut at: usize) -> Option<(i64, usize)> {
     let mut text = eight(window, at)?;
@@ -387,7 +387,7 @@ fn is_time(hour: i64, minute: i64, second: i64) -> bool {
     hour <= 23 && minute <= 59 && second <= 59
 }
 
-/// 10, 13, 16 or 19 digits; ten may have decimals.
+/// Reads 10, 13, 16 or 19 digits; ten may have decimals.
 #[inline(always)]
 fn since_epoch(window: &Window, at: usize) -> Option<(Time, usize)> {
     let (8, high) = digits(window, at)? else { return None };
@@ -423,7 +423,7 @@ fn since_epoch(window: &Window, at: usize) -> Option<(Time, usize)> {
     (nanos <= LATEST).then_some((Time::Utc(nanos), end))
 }
 
-/// A number of at most eight digits, with decimals of zeros if any.
+/// Reads a number of at most eight digits, with decimals of zeros if any.
 #[inline(always)]
 fn whole_number(window: &Window, at: usize) -> Option<(i64, usize)> {
     let (count, value) = digits(window, at)?;
@@ -441,7 +441,7 @@ fn whole_number(window: &Window, at: usize) -> Option<(i64, usize)> {
     Some((value as i64, at))
 }
 
-/// The side that took liquidity, in a letter or a word.
+/// Reads the side that took liquidity, in a letter or a word.
 #[inline(always)]
 fn side(window: &Window, at: usize) -> Option<(Option<Side>, usize)> {
     /// By the lower five bits of a letter, so that no branch has to guess which it is.
@@ -475,7 +475,7 @@ fn eight(window: &Window, at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*window.get(at..)?.first_chunk()?))
 }
 
-/// Up to nine digits as decimals, in units of 1e-9, and how many.
+/// Reads up to nine digits as decimals, in units of 1e-9, and how many.
 #[inline(always)]
 fn decimals(window: &Window, at: usize) -> Option<(u64, usize)> {
     let (mut count, mut value) = digits(window, at)?;

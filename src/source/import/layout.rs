@@ -234,7 +234,7 @@ pub(super) fn meanings(names: &[String]) -> Vec<Option<Column>> {
     columns
 }
 
-/// Lower case letters and digits only, without a `utc` at the end; `-` stays as it is.
+/// Reduces a name to lower-case letters and digits, without a `utc` at the end; `-` stays as it is.
 pub(super) fn normalise(name: &[u8]) -> String {
     if name == b"-" {
         return "-".to_owned();

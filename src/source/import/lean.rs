@@ -40,7 +40,7 @@ pub struct LeanOptions {
 }
 
 impl Default for LeanOptions {
-    /// UTC.
+    /// Returns UTC.
     fn default() -> LeanOptions {
         LeanOptions { time_zone: TimeZone::UTC }
     }
@@ -98,7 +98,7 @@ pub fn read_lean<S: RowSink>(
     decode_lean(file, path, options, sink)
 }
 
-/// As [`read_lean`], from any bytes; `path` names them, and its folder tells hours from days.
+/// Reads as [`read_lean`], from any bytes; `path` names them, and its folder tells hours from days.
 ///
 /// # Errors
 /// As [`read_lean`].
@@ -203,7 +203,7 @@ pub(super) fn is_member(name: &str) -> bool {
 }
 
 impl Member {
-    /// `None` for a member that holds no trades.
+    /// Reads the name of a member; `None` for a member that holds no trades.
     fn from_name(name: &str, folder: Option<&str>) -> Result<Option<Member>, LeanError> {
         let foreign = || LeanError::MemberName(name.to_owned());
         let stem = name.strip_suffix(".csv").ok_or_else(foreign)?;
@@ -276,7 +276,7 @@ impl Member {
     }
 }
 
-/// `es` and `201312` → `ESZ2013`.
+/// Joins `es` and `201312` → `ESZ2013`.
 fn contract(symbol: &str, month: &str) -> Option<String> {
     let symbol_is_good = !symbol.is_empty() && symbol.bytes().all(|b| b.is_ascii_alphanumeric());
     let first_of_month = date(&format!("{month}01"))?;
@@ -293,7 +293,7 @@ fn price(field: &'static str, text: &str) -> Result<Price, Refusal> {
     text.parse().map_err(|error| refuse(field, format!("{error}")))
 }
 
-/// A whole number, which LEAN may write with decimals.
+/// Reads a whole number, which LEAN may write with decimals.
 fn whole(field: &'static str, text: &str) -> Result<i64, Refusal> {
     let units = price(field, text)?.units();
     if units % Price::SCALE != 0 {
@@ -302,7 +302,7 @@ fn whole(field: &'static str, text: &str) -> Result<i64, Refusal> {
     Ok(units / Price::SCALE)
 }
 
-/// `YYYYMMDD`.
+/// Reads `YYYYMMDD`.
 fn date(text: &str) -> Option<Date> {
     if text.len() != 8 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -324,7 +324,7 @@ fn time_of_day(date: Date, text: &str) -> Result<DateTime, Refusal> {
         .map_err(|error| refuse("time", error.to_string()))
 }
 
-/// `YYYYMMDD HH:mm`.
+/// Reads `YYYYMMDD HH:mm`.
 fn date_and_time(text: &str) -> Result<DateTime, Refusal> {
     let read = || {
         let (day, clock) = text.split_once(' ')?;
@@ -372,7 +372,7 @@ mod tests {
         decode_as("es/20131007_trade.zip", &archive(members), &LeanOptions::default())
     }
 
-    /// Number of rows and sum of a column, by nothing but `split`.
+    /// Returns the number of rows and sum of a column, by nothing but `split`.
     fn count_and_sum(path: &Path, column: usize) -> (usize, i64) {
         let mut archive = ZipArchive::new(File::open(path).unwrap()).unwrap();
         let mut text = String::new();

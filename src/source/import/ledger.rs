@@ -26,7 +26,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The input, by its place among all; rows of one come before those of the next.
+    /// Returns the input, by its place among all; rows of one come before those of the next.
     pub(super) fn input(self) -> u32 {
         self.input
     }
@@ -62,7 +62,7 @@ impl Ledger {
         }
     }
 
-    /// The rows that follow are of this input.
+    /// Begins an input: the rows that follow are of it.
     pub(super) fn begin(&mut self, input: &str) {
         self.inputs.push(input.to_owned());
         self.rows_before = self.rows;
@@ -70,12 +70,12 @@ impl Ledger {
         self.first_refused_here = None;
     }
 
-    /// The current input.
+    /// Returns the current input.
     pub(super) fn input(&self) -> &str {
         self.inputs.last().map_or("", String::as_str)
     }
 
-    /// A line of the current input.
+    /// Returns the place of a line of the current input.
     #[inline]
     pub(super) fn place(&self, line: u64) -> Place {
         Place { line, input: self.inputs.len() as u32 }

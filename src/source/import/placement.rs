@@ -54,7 +54,7 @@ pub(super) struct Dated {
 }
 
 impl Dated {
-    /// The date that was written, if it was one without a time of day.
+    /// Returns the date that was written, if it was one without a time of day.
     fn date(&self, start: Timestamp) -> Option<Date> {
         let written = start.saturating_add(self.shift);
         // A midnight with an offset of its own, and an integer, are of UTC.
@@ -68,7 +68,7 @@ impl Dated {
     }
 }
 
-/// A daily bar over its whole session.
+/// Places a daily bar over its whole session.
 ///
 /// # Errors
 /// If there is no such session.
@@ -125,18 +125,18 @@ impl Placer {
         Placer { calendar, session: Session::NEVER, asked: Timestamp::MIN }
     }
 
-    /// The halt of the session of the bar placed last.
+    /// Returns the halt of the session of the bar placed last.
     pub(super) fn halt(&self) -> Option<(Timestamp, Timestamp)> {
         self.session.halt
     }
 
-    /// The trade date of the session of the bar placed last, if it began in it.
+    /// Returns the trade date of the session of the bar placed last, if it began in it.
     pub(super) fn trade_date(&self, start: Timestamp) -> Option<Date> {
         (self.session.open <= start && start < self.session.close)
             .then_some(self.session.trade_date)
     }
 
-    /// The place of a bar; of one outside every session its own interval.
+    /// Returns the place of a bar; of one outside every session its own interval.
     ///
     /// # Errors
     /// If no product bar could hold it.
@@ -199,7 +199,7 @@ mod tests {
         }
     }
 
-    /// Start and end in trading time, or why there is no place.
+    /// Returns start and end in trading time, or why there is no place.
     fn place(calendar: Calendar, start: &str, minutes: i64) -> Result<(String, String), String> {
         let placed = Placer::new(calendar).place(&row(start, minutes));
         let placed = placed.map_err(|misplaced| misplaced.to_string())?;

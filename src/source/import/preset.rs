@@ -213,13 +213,13 @@ const fn kibot(name: &'static str, columns: &'static str, example: &'static str)
 }
 
 impl Preset {
-    /// The text preset of that name, if it is one.
+    /// Returns the text preset of that name, if it is one.
     pub fn by_name(name: &str) -> Option<Preset> {
         PRESETS.into_iter().find(|preset| preset.name == name)
     }
 
-    /// Which setting of the vendor's program the zone of the times depends on, where it does. Then
-    /// the zone must be given.
+    /// Returns the setting of the vendor's program on which the zone of the times depends, where it
+    /// does. Then the zone must be given.
     pub fn zone_depends_on(self) -> Option<&'static str> {
         match self.zone {
             Zone::Ask(setting) => Some(setting),
@@ -233,7 +233,8 @@ impl Preset {
         self.stamp.is_none()
     }
 
-    /// The layout that it stands for; in UTC and with the start where it depends on a setting.
+    /// Returns the layout that it stands for; in UTC and with the start where it depends on a
+    /// setting.
     pub fn format(self) -> TextFormat {
         let layout = |text: &&str| text.parse().expect("a preset's columns");
         TextFormat {

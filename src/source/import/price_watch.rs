@@ -42,7 +42,7 @@ pub(super) enum Candidate {
 }
 
 impl Candidate {
-    /// Its lowest and its highest price.
+    /// Returns its lowest and its highest price.
     fn range(&self) -> (Price, Price) {
         match self {
             Candidate::Tick(tick) => (tick.price, tick.price),
@@ -64,7 +64,7 @@ impl Candidate {
         }
     }
 
-    /// As it was understood.
+    /// Returns the row as it was understood.
     pub(super) fn text(&self) -> String {
         match self {
             Candidate::Tick(Tick { time, price, size, .. }) => format!("{time},{price},{size}"),

@@ -18,7 +18,7 @@ pub(super) struct Recorded {
 }
 
 impl Recorded {
-    /// Contracts traded: the sizes of trades and the volumes of bars.
+    /// Returns the contracts traded: the sizes of trades and the volumes of bars.
     pub fn volume(&self) -> i64 {
         self.rows.iter().map(|(_, _, row)| volume(row)).sum()
     }
@@ -77,7 +77,8 @@ impl RowSink for Recorded {
     }
 }
 
-/// A file or folder of the shared test data, or `None`, with a word about it, where that is absent.
+/// Returns a file or folder of the shared test data, or `None`, with a word about it, where that is
+/// absent.
 pub(super) fn shared_data(path: &str) -> Option<PathBuf> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(path);
     if !path.exists() {

@@ -143,7 +143,7 @@ impl Finding {
         }
     }
 
-    /// A few words for it.
+    /// Returns a few words for it.
     pub const fn words(self) -> &'static str {
         match self {
             Finding::Unreadable => "unreadable",
@@ -255,7 +255,7 @@ impl ImportReport {
         ))
     }
 
-    /// Rows to which that happened; a kept row can have several findings.
+    /// Returns the number of rows to which that happened; a kept row can have several findings.
     pub fn total(&self, effect: Effect) -> u64 {
         Finding::ALL
             .iter()

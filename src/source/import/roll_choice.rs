@@ -127,8 +127,8 @@ fn session_volumes<'a>(
     sessions
 }
 
-/// The new contract's price less the old one's, at the last tick before `roll` of the last session
-/// in which both traded.
+/// Returns the new contract's price less the old one's, at the last tick before `roll` of the last
+/// session in which both traded.
 fn roll_gap(old: &[Tick], new: &[Tick], roll: Timestamp, calendar: Calendar) -> Option<Price> {
     let before = |ticks: &[Tick], time| ticks.partition_point(|tick| tick.time < time);
     let mut until = roll;

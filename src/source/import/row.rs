@@ -97,14 +97,14 @@ pub trait RowSink {
     /// The error that stops an import as a whole.
     type Error;
 
-    /// The rows that follow come from `input`: a path, or `archive.zip/member.csv`.
+    /// Begins `input`, from which the rows that follow come: a path, or `archive.zip/member.csv`.
     ///
     /// # Errors
     /// What stops the import.
     fn begin(&mut self, input: &str) -> Result<(), Self::Error>;
 
-    /// The rows that follow belong to the contract that the source calls so. Rows before the first
-    /// call belong to one that the source does not name.
+    /// Selects the contract, by the source's label, to which the rows that follow belong. Rows
+    /// before the first call belong to one that the source does not name.
     ///
     /// Returns whether the importer wants these rows at all; a decoder skips them otherwise.
     ///
@@ -115,13 +115,14 @@ pub trait RowSink {
         Ok(true)
     }
 
-    /// One row that could be read.
+    /// Takes a row that could be read.
     ///
     /// # Errors
     /// What stops the import.
     fn row(&mut self, line: u64, row: Row) -> Result<(), Self::Error>;
 
-    /// One row that could not be read; `text` is the row as it stands, cut to a sensible length.
+    /// Takes a row that could not be read; `text` is the row as it stands, cut to a sensible
+    /// length.
     ///
     /// # Errors
     /// What stops the import.

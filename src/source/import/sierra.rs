@@ -53,7 +53,7 @@ pub struct SierraOptions {
 }
 
 impl Default for SierraOptions {
-    /// Ticks with prices as stored.
+    /// Returns ticks with prices as stored.
     fn default() -> SierraOptions {
         SierraOptions { price_multiplier: Price::from_units(Price::SCALE), bar_seconds: None }
     }
@@ -113,7 +113,7 @@ pub fn read_sierra<S: RowSink>(
     decode_sierra(file, path, options, sink)
 }
 
-/// As [`read_sierra`], from any bytes; `path` names them.
+/// Reads as [`read_sierra`], from any bytes; `path` names them.
 ///
 /// # Errors
 /// As [`read_sierra`].
@@ -268,7 +268,7 @@ impl Record {
     }
 }
 
-/// The shortest decimal that means this float, times the multiplier, exactly.
+/// Returns the shortest decimal that means this float, times the multiplier, exactly.
 fn price(field: &'static str, value: f32, multiplier: Price) -> Result<Price, Refusal> {
     let refuse = |reason: String| Refusal::Field { field, reason };
     let stored: Price = value.to_string().parse().map_err(|error| refuse(format!("{error}")))?;
@@ -295,7 +295,7 @@ mod tests {
     use super::super::recorded::Recorded;
     use super::*;
 
-    /// A file as Sierra Chart writes it.
+    /// Returns a file as Sierra Chart writes it.
     fn file(records: &[[u8; RECORD_BYTES]]) -> Vec<u8> {
         let mut bytes = b"SCID".to_vec();
         bytes.extend(56u32.to_le_bytes());
@@ -306,7 +306,7 @@ mod tests {
         bytes
     }
 
-    /// `[total, bid, ask]` volume.
+    /// Creates a record; `[total, bid, ask]` volume.
     fn record(utc: &str, prices: [f32; 4], volumes: [u32; 3]) -> [u8; RECORD_BYTES] {
         let instant = |text: &str| text.parse::<DateTime>().unwrap();
         let since = instant(utc).duration_since(instant("1899-12-30T00:00"));

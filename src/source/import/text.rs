@@ -361,7 +361,7 @@ impl<'f> TextReader<'f> {
         }
     }
 
-    /// A row and the number of its instrument, or `None` if the line tells of something else.
+    /// Reads a row and the number of its instrument, or `None` if the line tells of something else.
     fn row(
         &mut self,
         fields: &[&[u8]; COLUMN_LIMIT],
@@ -468,7 +468,7 @@ fn refuse<S: RowSink>(
     sink.refuse(line, refusal, text.trim())
 }
 
-/// A field without spaces and quotes around it.
+/// Returns a field without spaces and quotes around it.
 fn bare(field: &[u8]) -> &[u8] {
     match field.trim_ascii() {
         [b'"', inside @ .., b'"'] => inside.trim_ascii(),
@@ -531,7 +531,7 @@ pub(super) fn line_end(text: &[u8]) -> u8 {
     }
 }
 
-/// Without spaces and line ends around it.
+/// Returns `text` without spaces and line ends around it.
 fn trim(mut line: &[u8]) -> &[u8] {
     while let [b' ' | b'\r' | b'\n', rest @ ..] | [rest @ .., b' ' | b'\r' | b'\n'] = line {
         line = rest;
@@ -565,7 +565,7 @@ fn read_price(field: &'static str, text: &[u8]) -> Result<Price, Refusal> {
     text.parse().map_err(|reason: crate::market::PriceError| error(reason.to_string()))
 }
 
-/// A whole number; a fraction of zeros, as in `3.0`, is tolerated.
+/// Reads a whole number; a fraction of zeros, as in `3.0`, is tolerated.
 fn read_count(field: &'static str, text: &[u8]) -> Result<i64, Refusal> {
     let whole = match text.iter().position(|&byte| byte == b'.') {
         Some(point) if text[point + 1..].iter().all(|&byte| byte == b'0') => &text[..point],
@@ -934,8 +934,8 @@ mod tests {
         assert!(seen.0[1].contains("does not exist in America/New_York"), "{}", seen.0[1]);
     }
 
-    /// Lines near what the fast lane takes, and what it must leave alone. The lane takes times on
-    /// the date of the line before, so there are few dates.
+    /// Returns lines near what the fast lane takes, and what it must leave alone. The lane takes
+    /// times on the date of the line before, so there are few dates.
     fn line(columns: &'static str, delimiter: char) -> impl Strategy<Value = String> {
         let clock = prop_oneof![
             4 => (0u8..26, 0u8..62, 0u8..62).prop_map(|(h, m, s)| format!("{h:02}:{m:02}:{s:02}")),
@@ -1017,7 +1017,7 @@ mod tests {
             .prop_map(move |(fields, gap, end)| fields.join(&format!("{delimiter}{gap}")) + end)
     }
 
-    /// Every kind of column, in several orders.
+    /// Returns every kind of column, in several orders.
     fn table() -> impl Strategy<Value = (&'static str, char, Vec<String>)> {
         let columns = prop::sample::select(vec![
             "time,price,size",

@@ -54,7 +54,7 @@ const WAITS: f64 = {
     waits / (1.0 + sweep_trades)
 };
 
-/// Share of a full session's trades in each minute from 17:00 Chicago.
+/// Returns the share of a full session's trades in each minute from 17:00 Chicago.
 fn shape() -> [f64; MINUTES_A_DAY] {
     let mut shape = [0.0; MINUTES_A_DAY];
     for (minute, share) in shape.iter_mut().enumerate() {
@@ -83,7 +83,7 @@ impl Pace {
         Pace { mean_waits, chicago }
     }
 
-    /// The minute, counted from 17:00 Chicago, of a session's open.
+    /// Returns the minute, counted from 17:00 Chicago, of a session's open.
     fn first_minute(&self, session: &Session) -> usize {
         let open = jiff::Timestamp::from_nanosecond(i128::from(session.open.nanos()))
             .expect("sessions lie within the dates that a timestamp holds");
@@ -109,8 +109,8 @@ impl Arrivals<'_> {
         Arrivals { random, pace, open: session.open, first_minute, busy: false, sweeping: false }
     }
 
-    /// Time of the trade after the one at `time`, where trades come `activity` times as often as on
-    /// average.
+    /// Returns the time of the trade after the one at `time`, where trades come `activity` times as
+    /// often as on average.
     #[inline]
     pub fn after(&mut self, time: Timestamp, activity: f64) -> Timestamp {
         let word = self.random.next_u32();
@@ -133,7 +133,7 @@ impl Arrivals<'_> {
         time.saturating_add((self.random.exponential() * mean * factor / activity) as i64)
     }
 
-    /// 1 µs to 1.024 ms later, each doubling as likely as any other.
+    /// Returns a time 1 µs to 1.024 ms later, each doubling as likely as any other.
     fn close_behind(&mut self, time: Timestamp) -> Timestamp {
         let least = 1_000 << self.random.below(10);
         time + i64::from(least + self.random.below(least))

@@ -47,16 +47,16 @@ pub(super) const COIN_HALF: i32 = 1 << 21;
 pub(super) const DRIFT_SCALE: i64 = 1024 * COIN_HALF as i64;
 
 impl Grid {
-    /// Mean chance of a step in an event on a calm market, once F has settled: F stands at each
-    /// position in inverse proportion to the chance of leaving it, so this is the harmonic mean
-    /// over one tick's positions.
+    /// Returns the mean chance of a step in an event on a calm market, once F has settled: F stands
+    /// at each position in inverse proportion to the chance of leaving it, so this is the harmonic
+    /// mean over one tick's positions.
     pub fn mean_step_chance(&self) -> f64 {
         let waits =
             self.calm[..self.units_per_tick].iter().map(|&chance| 1024.0 / f64::from(chance));
         self.units_per_tick as f64 / waits.sum::<f64>()
     }
 
-    /// Variance of F an event on a calm market, in ticks².
+    /// Returns the variance of F in an event on a calm market, in ticks².
     pub fn variance_per_event(&self) -> f64 {
         let unit = 1.0 / self.units_per_tick as f64;
         unit * unit * self.mean_step_chance()
@@ -71,12 +71,13 @@ impl Grid {
 }
 
 impl FairPrice {
-    /// At `price`, a whole number of ticks.
+    /// Creates F at `price`, a whole number of ticks.
     pub fn new(price: i64, grid: &'static Grid) -> FairPrice {
         FairPrice { bid: price, position: 0, grid }
     }
 
-    /// One event: `word` decides whether F steps (its low 10 bits) and which way (the others).
+    /// Takes one event: `word` decides whether F steps (its low 10 bits) and which way (the
+    /// others).
     ///
     /// Returns the step's expectation before the draw, in units of F / [`DRIFT_SCALE`].
     #[inline]
@@ -107,13 +108,13 @@ impl FairPrice {
         self.bid += ticks;
     }
 
-    /// F in grid units.
+    /// Returns F in grid units.
     #[inline]
     pub fn units(&self) -> i64 {
         self.bid * self.grid.units_per_tick as i64 + self.position as i64
     }
 
-    /// The best bid in ticks; the best ask is one above.
+    /// Returns the best bid in ticks; the best ask is one above.
     #[inline]
     pub fn bid(&self) -> i64 {
         self.bid

@@ -193,7 +193,7 @@ impl Generator {
         Some(oracle.result(&self.settings.instrument, self.grid, ORACLE_COST_PER_SIDE))
     }
 
-    /// The hidden regimes so far, in order of time; empty for a market without any.
+    /// Returns the hidden regimes so far, in order of time; empty for a market without any.
     pub fn regimes(&self) -> Vec<RegimeStretch> {
         self.regimes.as_ref().map_or_else(Vec::new, |regimes| regimes.stretches(self.grid))
     }

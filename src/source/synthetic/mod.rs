@@ -70,7 +70,7 @@ enum Purpose {
     Regimes,
 }
 
-/// The random stream of a session (from 0) for a purpose.
+/// Returns the random stream of a session (from 0) for a purpose.
 fn stream(session: u32, purpose: Purpose) -> u64 {
     u64::from(session) << 8 | purpose as u64
 }

@@ -67,7 +67,7 @@ impl Oracle {
         };
     }
 
-    /// In a range, with F this number of units above the anchor.
+    /// Takes a position in a range, with F this number of units above the anchor.
     #[inline]
     pub fn in_range(&mut self, above_anchor: i64) {
         if above_anchor.abs() >= self.band_units {
@@ -75,7 +75,7 @@ impl Oracle {
         }
     }
 
-    /// A trade printed at `print` ticks, after F moved with the expectation `drift`. What the
+    /// Takes a trade printed at `print` ticks, after F moved with the expectation `drift`. What the
     /// oracle wanted before the trade fills at it.
     #[inline]
     pub fn trade(&mut self, print: i64, drift: i64) {
@@ -88,7 +88,7 @@ impl Oracle {
         self.position = self.target;
     }
 
-    /// The result if the position is closed at the last print.
+    /// Returns the result if the position is closed at the last print.
     pub fn result(
         &self,
         instrument: &Instrument,

@@ -20,7 +20,7 @@ pub enum Regime {
 }
 
 impl Regime {
-    /// As written to the file of regimes.
+    /// Returns the name as written to the file of regimes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::TrendUp => "trend_up",
@@ -30,7 +30,7 @@ impl Regime {
         }
     }
 
-    /// The regime that follows, by the low bits of `word`.
+    /// Returns the regime that follows, by the low bits of `word`.
     ///
     /// Embedded chain: trend → the other trend ¼, range ½, volatile ¼; range → each trend ⅜,
     /// volatile ¼; volatile → each trend ¼, range ½. In the long run 7 of 15 regimes are trends, 5
@@ -179,12 +179,12 @@ impl RegimeProcess {
         }
     }
 
-    /// Units of F above the anchor.
+    /// Returns the units of F above the anchor.
     pub fn above_anchor(&self, fair_units: i64) -> i64 {
         fair_units - self.anchor
     }
 
-    /// The coin's bias with F where it is.
+    /// Returns the coin's bias with F where it is.
     #[inline]
     pub fn bias(&self, fair_units: i64) -> i32 {
         match self.regime {

@@ -18,7 +18,7 @@ const CLASSES: [(u32, u32, u32); 9] = [
     (51, 150, 164),
 ];
 
-/// The size of the next trade: one word, and one more for a large trade.
+/// Returns the size of the next trade: one word, and one more for a large trade.
 pub(super) fn draw(random: &mut Random) -> u32 {
     let mut share = random.next_u32() >> 16;
     for (smallest, count, weight) in CLASSES {

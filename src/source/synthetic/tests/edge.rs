@@ -4,8 +4,8 @@ use super::*;
 use crate::market::Money;
 use crate::sampling::runs;
 
-/// Profit in ticks of positions held between prints; `position(index)` is held from print `index`
-/// to the next.
+/// Returns the profit in ticks of positions held between prints; `position(index)` is held from
+/// print `index` to the next.
 fn profit(ticks: &[Tick], mut position: impl FnMut(usize) -> i64) -> f64 {
     let moves = ticks
         .windows(2)
@@ -133,8 +133,8 @@ fn price_changes_of_the_martingale_are_uncorrelated() {
     assert!(autocorrelation(&changes(&bouncing, 1), 1) < -10.0, "print by print, the bounce shows");
 }
 
-/// The oracle's rule, told again from the labels and the prints alone: the fair price is taken as
-/// the print.
+/// Follows the oracle's rule, from the labels and the prints alone: the fair price is taken as the
+/// print.
 fn follow_the_regimes(ticks: &[Tick], regimes: &[RegimeStretch]) -> f64 {
     let (mut at, mut target, mut anchor) = (0, 0, in_ticks(ticks[0].price));
     let mut held = 0;
@@ -202,8 +202,8 @@ fn an_oracle_earns_what_is_reported_and_nothing_on_the_martingale() {
     assert!(a_seed > 4.0 * luck.error, "{expected} {luck:?}");
 }
 
-/// Daily profits, in ticks before costs, of holding the direction of the last `bars` half-hour
-/// bars, filled at the print after a bar's close.
+/// Returns the daily profits, in ticks before costs, of holding the direction of the last `bars`
+/// half-hour bars, filled at the print after a bar's close.
 fn momentum(sessions: &[(Session, Vec<Tick>)], bars: usize) -> Vec<f64> {
     let daily = |(session, ticks): &(Session, Vec<Tick>)| {
         let mut closes = Vec::new();

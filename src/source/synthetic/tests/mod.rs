@@ -26,7 +26,7 @@ fn settings(kind: Kind, seed: u64, days: u32, trades_per_day: u32) -> Settings {
     Settings { bid_ask_bounce, ..Settings::new(market, seed) }
 }
 
-/// Every session and its ticks.
+/// Returns every session and its ticks.
 fn generate(settings: Settings) -> Vec<(Session, Vec<Tick>)> {
     let mut generator = Generator::new(settings).unwrap();
     let mut sessions = Vec::new();
@@ -37,7 +37,7 @@ fn generate(settings: Settings) -> Vec<(Session, Vec<Tick>)> {
     sessions
 }
 
-/// A price in whole ticks of ES.
+/// Returns a price in whole ticks of ES.
 fn in_ticks(price: Price) -> i64 {
     price.ticks_from(Price::ZERO, Price::from_units(250_000_000))
 }
@@ -57,7 +57,7 @@ impl Mean {
         Mean { mean, error: (variance / n).sqrt() }
     }
 
-    /// Standard errors away from `value`.
+    /// Returns the standard errors away from `value`.
     fn from(self, value: f64) -> f64 {
         (self.mean - value) / self.error
     }

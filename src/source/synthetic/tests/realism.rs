@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::*;
 
-/// Quantile of sorted values.
+/// Returns the quantile of sorted values.
 fn quantile(sorted: &[i64], share: f64) -> i64 {
     sorted[((sorted.len() - 1) as f64 * share).round() as usize]
 }
