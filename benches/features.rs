@@ -1,9 +1,9 @@
 //! Nanoseconds for a whole row of features, for the matrices, and for many bars at once on all
 //! cores.
 //!
-//! `cargo bench --bench features -- [sessions]`: the number of sessions of a market (default 400, of 276
-//! five-minute and 46 thirty-minute bars each). The rows are the default ones. Figures are medians
-//! over runs; beside them stands the number of columns written.
+//! `cargo bench --bench features -- [sessions]`: the number of sessions of a market (default 400,
+//! of 276 five-minute and 46 thirty-minute bars each). The rows are the default ones. Figures are
+//! medians over runs; beside them stands the number of columns written.
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;

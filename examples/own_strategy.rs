@@ -9,7 +9,7 @@ use algospace_hft::execution::{Account, Bracket, Decision, ExitReason, OrderKind
 use algospace_hft::market::{Bar, Timeframe};
 use algospace_hft::strategy::Strategy;
 
-mod es;
+pub mod es;
 
 #[derive(Default)]
 struct BuyTheFall(u32);

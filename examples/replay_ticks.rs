@@ -1,4 +1,4 @@
-//! Replays ticks through all stages: those of a native tick file, or of a made-up market.
+//! Replays ticks through all stages: those of a native tick file, or of a synthetic market.
 //!
 //! `cargo run --release --example replay_ticks -- es.ticks`
 
@@ -11,7 +11,7 @@ use algospace_hft::market::Timeframe;
 use algospace_hft::source::native::TickFile;
 use algospace_hft::strategy::Observer;
 
-mod es;
+pub mod es;
 
 /// Counts closed bars and feature rows.
 #[derive(Default)]

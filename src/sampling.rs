@@ -1,4 +1,4 @@
-//! How much of the random tests is run: a sample in `cargo test`, all of it in `.ci/full`.
+//! The part of the random tests that is run: a sample in `cargo test`, all of it in `.ci/full`.
 
 /// Returns how many random runs a test makes: `all` where the environment says `RANDOM_TESTS=all`,
 /// as `.ci/full` does, and otherwise `sample`, which is enough to see a fault that is not rare.

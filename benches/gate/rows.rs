@@ -2,8 +2,8 @@
 //!
 //! A row sets up, gives its work to [`measured`], checks that the work was done, and returns how
 //! many operations it was. To add one, write such a function and name it in [`ROWS`]; then write
-//! the baseline again, also since another caller of a function may change where the compiler inlines
-//! it.
+//! the baseline again, also since another caller of a function may change where the compiler
+//! inlines it.
 
 use std::hint::black_box;
 

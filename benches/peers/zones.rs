@@ -9,8 +9,8 @@
 //! that one would otherwise use.
 //!
 //! `cargo bench -p algospace-hft-peers --bench zones -- [bars]`: that many bars (default 10,000).
-//! Runs alternate; each figure is the least of many short ones, since everything else that the machine
-//! does only adds.
+//! Runs alternate; each figure is the least of many short ones, since everything else that the
+//! machine does only adds.
 
 use std::collections::HashMap;
 use std::hint::black_box;

@@ -1,11 +1,11 @@
 use std::io::Write;
 
 use algospace_hft::engine::Entry;
-use algospace_hft::journal::{End, Journal};
+use algospace_hft::journal::{End, Journal, MAGIC, VERSION};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
-/// The bytes as they are, and the same as records behind a good head, with good checksums, which
-/// keep everything else from reaching what is behind them.
+/// Reads the bytes as they are, and as records behind a good head with good checksums, without which
+/// no other input gets past the checks.
 pub fn journal(bytes: &[u8]) {
     read(bytes);
     let (mut rest, mut records) = (bytes, Vec::new());
@@ -25,10 +25,11 @@ pub fn journal(bytes: &[u8]) {
     }
 }
 
-/// A journal with good checksums that is not ended, as `journal` has it: each record of the kind
-/// and the content given.
+/// Returns a journal with good checksums that is not ended: each record has the kind and the content
+/// given.
 pub(crate) fn sealed(header: &[u8], records: &[(u8, &[u8])]) -> Vec<u8> {
-    let mut file = b"ALGOJRNL\x02\0\0\0".to_vec();
+    let mut file = MAGIC.to_vec();
+    file.extend(VERSION.to_le_bytes());
     file.extend((header.len() as u32).to_le_bytes());
     let mut hash = Xxh3::new();
     hash.update(&file);

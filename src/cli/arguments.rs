@@ -12,7 +12,7 @@ use crate::source::import::{
 };
 use crate::source::synthetic::{SyntheticMarket, SyntheticSettings};
 
-/// Trades CME index futures, and replays history through exactly the same code.
+/// Trades CME index futures and replays history through the same code
 ///
 /// `algospace-hft --config config/backtest.yaml` runs a backtest and writes a report; the commands
 /// below prepare and inspect its data. Exit status: 0 done, 1 the run failed, 2 bad usage or bad
@@ -45,7 +45,7 @@ pub(super) enum Command {
     Import(ImportArguments),
     /// Generate a synthetic market as a native tick file
     Synth(SynthArguments),
-    /// Write what a stage makes of the history to a table, or draw it
+    /// Write the output of a stage over the history to a table, or draw it
     Inspect {
         /// Output to write
         what: Inspected,
@@ -59,7 +59,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "DATE")]
         day: Option<Date>,
     },
-    /// Run a journal again, event by event, and compare what is done with what was done
+    /// Run a journal again, event by event, and compare each action with the recorded one
     Replay {
         /// The journal: run.journal in a run's output directory
         journal: PathBuf,
@@ -67,7 +67,7 @@ pub(super) enum Command {
         /// not, 3 if the journal does not hold the whole run or the replay was stopped
         #[arg(long)]
         verify: bool,
-        /// Write what the run left to this directory: the same trades.csv and equity.csv
+        /// Write the run's files to this directory: the same trades.csv and equity.csv
         #[arg(long, value_name = "DIR")]
         output: Option<PathBuf>,
     },
@@ -92,16 +92,16 @@ pub(super) enum Command {
 pub(super) enum Inspected {
     /// Every closed bar of every configured timeframe
     Bars,
-    /// Every feature at the close of every bar; docs/features.md says what they are
+    /// Every feature at the close of every bar; docs/features.md describes them
     Features,
-    /// Every row that enters a matrix, scaled; docs/features.md says what they are
+    /// Every row that enters a matrix, scaled; docs/features.md describes the matrices
     Matrices,
     /// Every round trip, as in a run's trades.csv
     Trades,
-    /// Every decision of the agents, with everything that they thought; docs/decisions.md says what
-    /// it is
+    /// Every decision of the agents with its votes, proposal and reasons; docs/decisions.md
+    /// describes the columns
     Decisions,
-    /// A session's 5-minute bars with what the indicators make of them
+    /// A session's 5-minute bars with its indicators
     Chart,
 }
 
@@ -123,7 +123,7 @@ pub(super) struct ImportArguments {
     /// The instrument's symbol, built in or from --config
     #[arg(long, default_value = "ES")]
     pub(super) instrument: String,
-    /// A configuration whose `instruments` are known too
+    /// A configuration with instruments of your own
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Take only this contract, such as ESZ3
@@ -138,36 +138,35 @@ pub(super) struct ImportArguments {
     /// IANA zone of times without an offset, such as America/Chicago [default: the preset's]
     #[arg(long, value_name = "ZONE")]
     pub(super) time_zone: Option<String>,
-    /// Seconds in a bar [default: the preset's, or told from the first bars]
+    /// Seconds in a bar [default: the preset's, or found from the first bars]
     #[arg(long, value_name = "SECONDS")]
     pub(super) bar_seconds: Option<u32>,
     /// Contents of a text file's columns, such as date,time,price,-,size; `-` is not read, `...`
     /// at the end lets more follow [default: the preset's, or the header's]
     #[arg(long, value_name = "NAMES")]
     pub(super) columns: Option<Layout>,
-    /// Separator of a text file's columns: one character, or `tab` [default: the
-    /// preset's]
+    /// Separator of a text file's columns: one character, or `tab` [default: the preset's]
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     pub(super) delimiter: Option<u8>,
-    /// Which end of its interval a bar of a text file is labelled with [default: the preset's]
+    /// The end of its interval with which a bar of a text file is labelled [default: the preset's]
     #[arg(long, value_enum)]
     pub(super) stamp: Option<Stamp>,
-    /// Stored prices times this are prices, for Sierra Chart files (some hold prices × 100: 0.01)
+    /// Factor from stored prices to prices, for Sierra Chart files (some hold prices × 100: 0.01)
     #[arg(long, value_name = "FACTOR", default_value = "1")]
     pub(super) price_multiplier: Price,
-    /// A row whose time is before the last row's
+    /// Treatment of a row whose time is before the last row's
     #[arg(long, value_enum, default_value_t)]
     pub(super) late_rows: LateRows,
-    /// A price that is not a whole number of ticks
+    /// Treatment of a price that is not a whole number of ticks
     #[arg(long, value_enum, default_value_t)]
     pub(super) off_tick: OffTickPrices,
-    /// A price of zero or below
+    /// Treatment of a price of zero or below
     #[arg(long, value_enum, default_value_t)]
     pub(super) prices_below_zero: PricesBelowZero,
-    /// A trade that is the same as the one before in every field
+    /// Treatment of a trade that equals the one before in every field
     #[arg(long, value_enum, default_value_t)]
     pub(super) identical_trades: IdenticalTrades,
-    /// A row whose prices those before and after it contradict
+    /// Treatment of a row whose prices contradict those before and after it
     #[arg(long, value_enum, default_value_t)]
     pub(super) implausible_prices: ImplausiblePrices,
     /// Fail if more than this part of all rows (0 to 0.5) is refused; 0 takes a whole file or none
@@ -195,13 +194,13 @@ pub(super) enum Adjust {
 
 #[derive(Debug, Args)]
 pub(super) struct SynthArguments {
-    /// Which market: `martingale` has no edge, `regimes` has a planted one
+    /// The market: `martingale` has no edge, `regimes` has a planted one
     #[arg(long, value_enum)]
     pub(super) market: SyntheticMarket,
     /// Trading days
     #[arg(long, default_value_t = SyntheticSettings::default().days)]
     pub(super) days: u32,
-    /// Seed; the same seed makes the same ticks
+    /// Seed; the same seed gives the same ticks
     #[arg(long, default_value_t = 42)]
     pub(super) seed: u64,
     /// Trades of an average day
@@ -211,10 +210,10 @@ pub(super) struct SynthArguments {
     /// session
     #[arg(long, default_value_t = SyntheticSettings::default().trend_ticks_per_half_hour)]
     pub(super) trend_ticks_per_half_hour: f64,
-    /// Mean length of a trend of `regimes` in hours of trading: how long there is to find it out
+    /// Mean length of a trend of `regimes` in hours of trading: the time in which to detect it
     #[arg(long, default_value_t = SyntheticSettings::default().trend_hours)]
     pub(super) trend_hours: f64,
-    /// Likewise of a range
+    /// Mean length of a range of `regimes` in hours of trading
     #[arg(long, default_value_t = SyntheticSettings::default().range_hours)]
     pub(super) range_hours: f64,
     /// The native tick file to write

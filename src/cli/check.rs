@@ -114,7 +114,7 @@ pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
         }
         say(said);
     } else {
-        say(format!("{}: good", path.display()));
+        say(format!("{}: ok", path.display()));
         for line in lines(&config, &survey) {
             say(line);
         }

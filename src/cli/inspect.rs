@@ -29,7 +29,7 @@ const NO_INDICATORS: &str =
 
 const NO_MATRICES: &str = "there is no matrix: the default ones need bars of 5 and 30 minutes in `bars.timeframes`, and their features";
 
-/// A table that ends early would pass for a whole one.
+/// The refusal of a table that ends early: it would pass for a whole one.
 pub(super) const STOPPED: &str = "stopped before the end; nothing was written";
 
 pub(super) fn inspect(

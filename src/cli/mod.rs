@@ -29,11 +29,11 @@ use crate::run::BacktestError;
 /// The reason why a command failed.
 #[derive(Debug)]
 enum Failure {
-    /// The command line or the configuration is not right: exit status 2.
+    /// The command line or the configuration is invalid: exit status 2.
     Usage(String),
-    /// It was tried and did not work: exit status 1.
+    /// The command was tried and failed: exit status 1.
     Run(String),
-    /// Nothing speaks against it, but not everything was looked at: exit status 3.
+    /// No difference was found, but not everything could be compared: exit status 3.
     Unseen(String),
 }
 

@@ -60,7 +60,7 @@ pub(super) fn report(directory: &Path) -> Result<(), Failure> {
 pub(super) fn say_results(summary: &Summary) {
     let statistics = &summary.statistics;
     let money = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("${value:.2}"));
-    let market = if summary.input_description.made_up { ", a made-up market" } else { "" };
+    let market = if summary.input_description.made_up { ", a synthetic market" } else { "" };
     say(format!("{} {} on {}{market}", summary.mode, summary.strategy, summary.input));
     let warm_up = match summary.warm_up_ticks {
         0 => String::new(),

@@ -48,7 +48,7 @@ impl Episode {
         assert!(!sessions.is_empty());
         let all = market.sessions();
         let first = all[sessions.start];
-        // What comes before the first session is no one's.
+        // Ticks before the first session belong to no session.
         let start = if sessions.start == 0 { 0 } else { first.first_tick };
         let end = all.get(sessions.end).map_or(market.ticks().len(), |session| session.first_tick);
         let trading = market.beginning().clone();

@@ -297,7 +297,7 @@ fn whole_matrices(config: &Config) -> MatricesSettings {
     }
 }
 
-/// Sits in the decision seat and writes down what it sees.
+/// A strategy that decides nothing and records what it sees.
 struct Recorder {
     timeframe: Timeframe,
     rows: [Rows; MatrixKind::ALL.len()],

@@ -24,7 +24,7 @@ pub struct Action {
     pub wish: Wish,
 }
 
-/// Which sessions an episode has, and in which order episodes come.
+/// The sessions of the episodes, and the order in which episodes come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EpisodeSettings {
     /// Places in the list of markets, and the sessions there.
@@ -89,7 +89,7 @@ pub struct Step {
     pub position: i32,
     /// Contracts that the action entered, after the rules; positive long.
     pub entered: i32,
-    /// By how much equity grew since the step before, in dollars.
+    /// Growth of equity since the step before, in dollars.
     pub profit: f64,
     /// The episode begins with this: the action was not looked at.
     pub is_first: bool,

@@ -1,4 +1,4 @@
-//! Which column of the row means what.
+//! The meaning of each column of the row.
 
 use super::definitions::Columns;
 use super::field::{Field, FieldDefinition, Unit};

@@ -10,7 +10,7 @@ pub const MOST_FIELDS: usize = 256;
 /// All features at the close of a bar: one fixed block that is written over at every close.
 ///
 /// What belongs to bars of another timeframe is held from their last close; the field `age_…` of
-/// that timeframe says for how long. Which column means what is told by [`super::FeatureLayout`].
+/// that timeframe says for how long. [`super::FeatureLayout`] has the meaning of each column.
 #[derive(Clone, Copy, Debug)]
 pub struct FeatureRow {
     /// The bar that closed. The row is known from the bar's end on.

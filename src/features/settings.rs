@@ -1,4 +1,4 @@
-//! Which indicators are computed, on which bars.
+//! The indicators that are computed, and the bars of each.
 
 use crate::indicators::{
     FairValueGapSettings, LowVolumeNodeSettings, MomentumIndexSettings, MovingStatisticsLengths,
@@ -64,7 +64,7 @@ const FAST: &[Timeframe] = &[Timeframe::MINUTES_5];
 const SLOW: &[Timeframe] = &[Timeframe::MINUTES_30];
 const BOTH: &[Timeframe] = &[Timeframe::MINUTES_5, Timeframe::MINUTES_30];
 
-/// Which indicators stand on one timeframe.
+/// The indicators of one timeframe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) moving_statistics: bool,

@@ -1,4 +1,4 @@
-//! Which price of a bar an indicator looks at.
+//! The price of a bar that an indicator looks at.
 
 use super::TickBar;
 use crate::settings::names;

@@ -82,8 +82,10 @@ pub enum JournalError {
 /// Bytes of the longest payload.
 pub const LONGEST: usize = 1 << 16;
 
-pub(crate) const MAGIC: [u8; 8] = *b"ALGOJRNL";
-const VERSION: u32 = 2;
+/// First bytes of every journal.
+pub const MAGIC: [u8; 8] = *b"ALGOJRNL";
+/// The version of the format that is written and read.
+pub const VERSION: u32 = 2;
 /// Bytes before the header.
 const HEAD: usize = 24;
 /// Bytes of a record before its payload.

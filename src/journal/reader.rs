@@ -1,4 +1,4 @@
-//! Reading what is there.
+//! Reading a journal.
 
 use std::fmt;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! The machine that the threads run on: what it is ([`Machine`]), which thread goes on which core
+//! The machine that the threads run on: what it is ([`Machine`]), which thread runs on which core
 //! and how it waits there ([`plan()`]), and what the system is asked for ([`pin_current_thread`],
 //! [`real_time`], [`lock_memory`], [`huge_pages`]).
 //!

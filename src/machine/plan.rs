@@ -115,7 +115,7 @@ pub enum PlanError {
         /// The role.
         role: Role,
     },
-    /// There is no such core for us.
+    /// The process may not use this core.
     #[error(
         "`{role}` asks for core {index}, but this process may use {allowed}; choose one of these, leave the core out, \
          or allow more CPUs (`taskset`, CPUAffinity= of the unit)"
@@ -123,18 +123,18 @@ pub enum PlanError {
     CoreNotAllowed {
         /// The role that asks.
         role: Role,
-        /// For which index.
+        /// The index that it asks for.
         index: usize,
         /// The cores there are, in words.
         allowed: String,
     },
-    /// Two threads that spin on one core would stop each other for milliseconds.
+    /// Two threads on one core spin: each would stop the other for milliseconds.
     #[error(
         "`{first}` and `{second}` both spin on core {index}, where each would stop the other for milliseconds; give one of \
          them another core, or let it wait by `adaptive`, `yield` or `sleep`"
     )]
     TwoSpinOnOneCore {
-        /// The one.
+        /// One of the two.
         first: Role,
         /// The other.
         second: Role,

@@ -21,14 +21,14 @@ use super::facts::Core;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
-    /// It is so.
+    /// The request was granted.
     Done(String),
-    /// It is not so: why, and how to allow it.
+    /// The request was refused: the reason, and how to allow it.
     Refused(String),
 }
 
 impl Outcome {
-    /// Returns whether it is so.
+    /// Returns whether the request was granted.
     pub fn is_done(&self) -> bool {
         matches!(self, Outcome::Done(_))
     }

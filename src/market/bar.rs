@@ -199,14 +199,14 @@ pub struct Bar {
     pub ticks: u32,
     /// The bar's length.
     pub timeframe: Timeframe,
-    /// Which contract, as in [`super::Tick::contract`].
+    /// The contract, as in [`super::Tick::contract`].
     pub contract: u16,
     /// Facts about the bar.
     pub flags: BarFlags,
 }
 
 impl Bar {
-    /// Before any time: stands where there is no bar yet.
+    /// A bar before any time, which stands where there is no bar yet.
     pub const NONE: Bar = Bar {
         start: Timestamp::MIN,
         end: Timestamp::MIN,

@@ -61,8 +61,8 @@ impl Price {
     pub const MIN: Price = Price(i64::MIN);
     /// The highest price that can be held; never a market price.
     pub const MAX: Price = Price(i64::MAX);
-    /// No market has ever been near it, nor near it below zero; it leaves room to round, to move
-    /// and to subtract.
+    /// A bound that no market price comes near, above zero or below. It leaves room to round, to
+    /// move and to subtract.
     pub const HIGHEST: Price = Price(i64::MAX / 2);
     /// Zero.
     pub const ZERO: Price = Price(0);

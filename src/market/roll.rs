@@ -52,7 +52,7 @@ pub struct SessionVolumes {
     pub volumes: Vec<u64>,
 }
 
-/// From when a contract is the active one.
+/// The start of a contract's time as the active one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RollStep {
     /// The open of the first session in which it is.
@@ -63,7 +63,7 @@ pub struct RollStep {
     pub contract: u16,
 }
 
-/// Which contract a series follows, session by session.
+/// The contract that a series follows, session by session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RollSchedule {
     steps: Vec<RollStep>,

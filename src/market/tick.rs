@@ -84,14 +84,14 @@ impl TickFlags {
 pub struct Tick {
     /// Time of the trade at the exchange.
     pub time: Timestamp,
-    /// At what price; always a whole number of the instrument's ticks.
+    /// Price; always a whole number of the instrument's ticks.
     pub price: Price,
     /// Contracts traded (≥ 1).
     pub size: u32,
     receive_delay: i32,
     bid_offset: i16,
     ask_offset: i16,
-    /// Which contract, as an index into the contract table of the tick file (0 when there is one).
+    /// The contract, as an index into the contract table of the tick file (0 when there is one).
     pub contract: u16,
     pub(super) aggressor: u8,
     /// Facts about this tick.

@@ -4,7 +4,7 @@ use super::Scale;
 use crate::market::Timeframe;
 use crate::settings::{Value, record, settings};
 
-/// Which matrix, in the order in which they are named everywhere.
+/// The matrices, in the order in which they are named everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MatrixKind {
     /// The structure agent's.
@@ -36,7 +36,7 @@ impl MatrixKind {
 /// A matrix: its bars, its rows, and its columns. It travels with the model that was trained on it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MatrixSettings {
-    /// On whose bars' close a row is added, and on none else.
+    /// The bars at whose close a row is added.
     pub timeframe: Timeframe,
     /// Rows in the window, 1 to 1,000.
     pub rows: usize,

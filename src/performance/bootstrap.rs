@@ -15,7 +15,7 @@ use crate::random::Random;
 /// Resamples behind each confidence interval of a run.
 pub const BOOTSTRAP_RESAMPLES: u32 = 2000;
 
-/// Fewer trades, or days with a result, than this say too little to be resampled.
+/// The fewest trades, or days with a result, that are resampled.
 pub(super) const FEWEST: usize = 10;
 
 /// Limits between which a figure lies with some confidence.

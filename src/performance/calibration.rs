@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Bins of a reliability curve.
 const BINS: usize = 15;
 
-/// Confidence against what came of it, in bins of equally many decisions.
+/// Confidence compared with outcomes, in bins of equally many decisions.
 ///
 /// The expected calibration error is the mean distance of a bin's confidence from its frequency of
 /// good outcomes, weighted by decisions: C. Guo et al., "On Calibration of Modern Neural Networks"

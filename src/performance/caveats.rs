@@ -7,13 +7,13 @@ use crate::market::Money;
 
 /// The caveat for a synthetic market.
 pub const MADE_UP_MARKET: &str =
-    "The market is made up: no result here says anything of a real one.";
+    "The market is synthetic: no result here says anything about a real one.";
 
 /// The caveat where the strategy never saw enough.
-pub const NOTHING_TO_DECIDE: &str = "Nothing could be decided: the history, or every stretch of it between holes and contracts, is \
-     too short for what the strategy must see first.";
+pub const NOTHING_TO_DECIDE: &str = "No decision was possible: the history, or each part of it between gaps and contract changes, \
+     is too short for what the strategy must see first.";
 
-/// Below this, a handful of trades decides the outcome.
+/// The number of trades below which a handful of them decides the outcome.
 const FEW_TRADES: u64 = 100;
 
 /// Returns the caveats of a run, a sentence or two each, the gravest first: what makes the figures
@@ -56,8 +56,8 @@ fn wrong(record: &RunRecord, summary: &Summary) -> Vec<String> {
     }
     if record.equity.iter().any(|point| point.equity <= Money::ZERO) {
         list.push(
-            "The account fell to zero or below: a broker would have closed it there, and what \
-             follows could not have happened."
+            "The account fell to zero or below: a broker would have closed it there, so the rest \
+             of the run could not have happened."
                 .to_owned(),
         );
     }
@@ -73,13 +73,13 @@ fn elsewhere(summary: &Summary) -> Vec<String> {
     if let Some(decisions) = &summary.decisions {
         if !decisions.decided_by.trained {
             list.push(
-                "The agents’ model set is untrained: what they say is noise, and these figures say \
-                 nothing of what trained agents would do. Name a trained set in `marl_core.model_set`."
+                "The agents’ model set is untrained: its outputs are noise, and these figures say \
+                 nothing about trained agents. Name a trained set in `marl_core.model_set`."
                     .to_owned(),
             );
         } else if !decisions.decided_by.description.is_empty() {
             list.push(format!(
-                "The agents’ model set says of itself: “{}”",
+                "The agents’ model set describes itself: “{}”",
                 decisions.decided_by.description
             ));
         }
@@ -87,7 +87,7 @@ fn elsewhere(summary: &Summary) -> Vec<String> {
     if summary.input_description.adjustment == "back" {
         list.push(
             "Prices of earlier contracts were moved to join later ones: they are not the prices \
-             that traded, and turnover, which rests on prices, is off."
+             that traded, and turnover, which depends on prices, is wrong."
                 .to_owned(),
         );
     }
@@ -102,7 +102,7 @@ fn thin(record: &RunRecord, summary: &Summary) -> Vec<String> {
         list.push(NOTHING_TO_DECIDE.to_owned());
     }
     if statistics.trades == 0 {
-        list.push("There is no trade: most figures are not defined.".to_owned());
+        list.push("There are no trades: most figures are undefined.".to_owned());
         list.extend(summary.decisions.as_ref().and_then(unsure));
         return list;
     }
@@ -111,7 +111,7 @@ fn thin(record: &RunRecord, summary: &Summary) -> Vec<String> {
         Some(interval) if interval.lower <= 0.0 && interval.upper.is_some_and(|it| it >= 0.0) => {
             list.push(format!(
                 "The {:.0}% interval of the expectancy, {} to {} per trade, includes zero: these \
-                 trades do not tell skill from luck.",
+                 trades do not distinguish skill from luck.",
                 intervals.level * 100.0,
                 dollars(interval.lower),
                 dollars(interval.upper.unwrap_or(f64::NAN)),
@@ -138,8 +138,8 @@ fn thin(record: &RunRecord, summary: &Summary) -> Vec<String> {
             None => "",
         };
         list.push(format!(
-            "{days} on which something could be decided, less than half a year: Sortino, Calmar and CAGR are not \
-             computed{extrapolated}."
+            "{days} on which a decision was possible, less than half a year: Sortino, Calmar and \
+             CAGR are not computed{extrapolated}."
         ));
     }
     list
@@ -151,8 +151,8 @@ fn unsure(decisions: &DecisionSummary) -> Option<String> {
         (decisions.highest_confidence?, decisions.decided_by.confidence_threshold);
     (highest < needed).then(|| {
         format!(
-            "The agents were never sure enough: their highest confidence was {highest:.3}, and \
-             `marl_core.mc_dropout.confidence_threshold` asks for {needed}."
+            "The agents never reached the threshold: their highest confidence was {highest:.3}, \
+             and `marl_core.mc_dropout.confidence_threshold` is {needed}."
         )
     })
 }

@@ -9,7 +9,7 @@ use crate::market::{Money, Side};
 use crate::performance::Reliability;
 use crate::strategy::{DecisionRecord, Reason};
 
-/// Of fewer trades nobody can say whether confidence foretells.
+/// The fewest trades that can show whether confidence predicts outcomes.
 pub(super) const FEWEST_FORETOLD: usize = 50;
 
 /// The agents' decisions in figures.
@@ -29,8 +29,8 @@ pub struct DecisionSummary {
     /// Those that each reason refused, of the reasons that refused any; one question can have
     /// several.
     pub refused: Vec<(String, u64)>,
-    /// Confidence against whether the trade that came of it earned more than it cost; `None` with
-    /// fewer than fifty trades.
+    /// Confidence compared with whether the trade that followed earned more than it cost; `None`
+    /// with fewer than fifty trades.
     pub reliability: Option<Reliability>,
 }
 

@@ -74,7 +74,7 @@ impl LatencySummary {
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = vec![self.load.description()];
         if self.spans.is_empty() {
-            notes.push("There is no sample.".to_owned());
+            notes.push("There are no samples.".to_owned());
         }
         if self.dropped > 0 {
             notes.push(format!(
@@ -235,6 +235,6 @@ mod tests {
         let summary = summary(Span::HandOver, &[], 0);
         assert!(summary.spans.is_empty());
         let lines = summary.lines();
-        assert_eq!(lines, [Load::OpenLoop.description(), "There is no sample.".to_owned()]);
+        assert_eq!(lines, [Load::OpenLoop.description(), "There are no samples.".to_owned()]);
     }
 }

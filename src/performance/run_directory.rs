@@ -78,7 +78,7 @@ const CONFIGURATION: &str = "config.resolved.yaml";
 const MANIFEST: &str = "manifest.json";
 const REJECTS: &str = "rejects.csv";
 
-/// Says that a directory without a manifest is a run's.
+/// The mark of a run's directory that has no manifest.
 const MARK: &str = ".algospace-run";
 
 /// The file of a run's events and actions, which the pipeline writes while it runs.
@@ -116,7 +116,7 @@ pub enum RunDirectoryError {
         /// The directory.
         path: PathBuf,
     },
-    /// It holds what no run wrote.
+    /// It holds files that no run wrote.
     #[error(
         "{path}: the folder is not empty, and what is in it is not a run's; give `output.directory` or --output a folder of its own"
     )]
@@ -130,7 +130,7 @@ pub enum RunDirectoryError {
         /// The link.
         path: PathBuf,
     },
-    /// It holds what is not the command's own to replace.
+    /// It holds results that the command may not replace.
     #[error(
         "{path}: holds the results of {}, which `{command}` does not replace; give --output another directory",
         made_by(*maker)
@@ -152,7 +152,7 @@ pub enum RunDirectoryError {
         /// The directory.
         path: PathBuf,
     },
-    /// Nothing says that its files are whole and of one run.
+    /// Without a manifest, its files may be of several runs or incomplete.
     #[error(
         "{path}: there is no manifest.json, so the run did not end here, or is of an earlier version; run the backtest again"
     )]

@@ -10,12 +10,12 @@ use super::trading_day::decidable_closes;
 use crate::execution::{ExitReason, Trade};
 use crate::market::{Money, Timestamp};
 
-/// Fewer losing days than this say nothing of how bad they are.
+/// The fewest losing days from which their size is estimated.
 const FEWEST_LOSING_DAYS: usize = 10;
 
 /// Statistics of a run's trades and equity. Money is in dollars.
 ///
-/// A value that is not defined for the run, or that it cannot carry, is `None` (`null` in JSON),
+/// A value that is undefined for the run, or that rests on too little, is `None` (`null` in JSON),
 /// never 0 and never NaN; [`Statistics::undefined`] says why.
 ///
 /// *Day*: a session of the instrument's calendar, by its trade date; *year*:

@@ -16,22 +16,22 @@ use super::{DecidedBy, InputDescription, RunDirectoryError, RunRecord, Summary};
 use crate::execution::{EquityPoint, Trade};
 use crate::market::{Money, Price, Timeframe, Timestamp};
 
-/// Several runs that are no one run.
+/// The runs cannot be stitched into one.
 #[derive(Debug, thiserror::Error)]
 pub enum StitchError {
     /// One of them cannot be read.
     #[error(transparent)]
     Run(#[from] RunDirectoryError),
-    /// There are too few.
+    /// There are too few runs.
     #[error("give two runs or more: the output directories of backtests that follow each other")]
     TooFew,
-    /// One has no account to go on from.
+    /// A run has no account from which the next could continue.
     #[error("{}: equity.csv has no point: the run traded on no day, leave it out", path.display())]
     Empty {
         /// The run's directory.
         path: PathBuf,
     },
-    /// Two differ in what a whole has one of.
+    /// Two runs differ in something of which the whole has one.
     #[error(
         "{}: {what} is {this}, and in {} it is {other}; stitch runs that differ in their days alone",
         path.display(), before.display()
@@ -41,14 +41,14 @@ pub enum StitchError {
         path: PathBuf,
         /// The directory of the first run.
         before: PathBuf,
-        /// In what.
+        /// The difference.
         what: String,
         /// Value in this run.
         this: String,
         /// Value in the other run.
         other: String,
     },
-    /// Two hold the same days.
+    /// Two runs hold the same days.
     #[error(
         "{}: begins at {begins}, before {} ends at {ended}; stitch runs whose days do not overlap: `first_trading_day` and `last_trading_day` bound a run",
         path.display(), before.display()
@@ -85,7 +85,7 @@ pub enum StitchError {
         path: PathBuf,
         /// The amount that is out of range.
         what: &'static str,
-        /// As it stands there.
+        /// The text that stands there.
         text: String,
     },
 }

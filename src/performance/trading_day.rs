@@ -1,4 +1,4 @@
-//! Which trading day an instant belongs to, and the exchange's clock.
+//! The trading day of an instant, and the exchange's clock.
 
 use jiff::civil::{Date, DateTime};
 

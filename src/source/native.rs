@@ -174,7 +174,7 @@ pub enum DescriptionFault {
     /// A number that must be above 0.
     #[error("a {what} of `{text}`, which is no decimal above 0")]
     Number {
-        /// Which.
+        /// The number.
         what: &'static str,
         /// The text found there.
         text: String,
@@ -190,7 +190,7 @@ pub enum DescriptionFault {
 /// The reason why a native tick file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum TickFileError {
-    /// The operating system said no.
+    /// The operating system refused.
     #[error("{path}: cannot {action}: {source}")]
     Io {
         /// The file.
@@ -252,7 +252,7 @@ pub enum TickFileError {
         /// Fault that was found.
         fault: TickFault,
     },
-    /// A tick that cannot be is to be written.
+    /// An invalid tick was to be written.
     #[error("{path}: tick {number} cannot be written: {fault}")]
     Tick {
         /// The file.
@@ -467,8 +467,7 @@ impl TickFile {
     /// Maps the file and verifies its header, its length, every byte and every tick.
     ///
     /// # Errors
-    /// By name: a foreign file, another version, a truncated or a corrupted one, one whose ticks
-    /// cannot be.
+    /// If the file is foreign, of another version, truncated, corrupted, or holds an invalid tick.
     pub fn open(path: &Path) -> Result<TickFile, TickFileError> {
         let io = |action, source| TickFileError::Io { path: path.to_owned(), action, source };
         let corrupted = |what: String| TickFileError::Corrupted { path: path.to_owned(), what };

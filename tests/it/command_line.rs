@@ -172,7 +172,7 @@ fn check_tells_good_from_bad() {
     let folder = folder.path();
     let before = names(folder);
     let printed = run_well(folder, "check --config backtest.yaml");
-    assert!(printed.contains("backtest.yaml: good"), "{printed}");
+    assert!(printed.contains("backtest.yaml: ok"), "{printed}");
     assert!(printed.contains("es.ticks: native"), "{printed}");
     assert_eq!(names(folder), before, "check changed something");
 
@@ -241,7 +241,7 @@ fn check_refuses_what_a_run_refuses_and_tells_what_it_would_see() {
         " ticks of warm-up in 1 session",
         "contracts: ES (2024-01-02T23:00",
         "first decision: 2024-01-02T23:",
-        "The market is made up",
+        "The market is synthetic",
     ] {
         assert!(told.contains(words), "{words} is not in\n{told}");
     }
@@ -254,7 +254,7 @@ fn check_refuses_what_a_run_refuses_and_tells_what_it_would_see() {
     assert_eq!(names(folder), before, "check left something");
 }
 
-/// A market is made up wherever its file says so, however the configuration comes by it; report,
+/// A market is synthetic if its file says so, however the configuration comes by it; report,
 /// terminal and summary have one list of caveats.
 #[test]
 fn what_is_known_of_a_run_is_told_everywhere() {
@@ -264,10 +264,10 @@ fn what_is_known_of_a_run_is_told_everywhere() {
     let summary = summary(folder, "runs/latest/summary.json");
     let page = read(folder, "runs/latest/report.html");
     assert_eq!(summary["input_description"]["made_up"], true);
-    assert!(printed.lines().next().unwrap().ends_with(", a made-up market"), "{printed}");
-    assert!(page.contains("of ES, a made-up market</h1>"));
+    assert!(printed.lines().next().unwrap().ends_with(", a synthetic market"), "{printed}");
+    assert!(page.contains("of ES, a synthetic market</h1>"));
     let caveats: Vec<_> = summary["caveats"].as_array().unwrap().iter().collect();
-    assert_eq!(caveats[0], "The market is made up: no result here says anything of a real one.");
+    assert_eq!(caveats[0], "The market is synthetic: no result here says anything about a real one.");
     let few = caveats.iter().filter(|it| it.as_str().unwrap().starts_with("Only 3 trading days"));
     assert_eq!(few.count(), 1, "{caveats:?}");
     for caveat in &caveats {

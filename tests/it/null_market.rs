@@ -243,8 +243,8 @@ fn fade(ticks: &[Tick], ahead: usize) -> Vec<Trade> {
     log.trades
 }
 
-/// An order without latency fills on the very next print. A trader who knew which side of the fair price
-/// that is would earn a seventh of a tick or so; the print that a decision is made on tells
+/// An order without latency fills on the very next print. A trader who knew which side of the fair
+/// price that is would earn a seventh of a tick or so; the print that a decision is made on tells
 /// nothing.
 #[test]
 fn a_peek_of_one_tick_would_show() {

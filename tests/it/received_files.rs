@@ -1,4 +1,5 @@
-//! Files from somebody else: checksums that anybody can compute fit, but their content is impossible.
+//! Files from somebody else: checksums that anybody can compute fit, but their content is
+//! impossible.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -49,6 +49,6 @@ fn a_run_without_trades_opens_too() {
     let Some(page) = opened(&folder.path().join("report.html")) else {
         return;
     };
-    assert!(page.contains("There is no equity point."));
+    assert!(page.contains("There are no equity points."));
     assert!(!page.contains("id=\"chart-"));
 }

@@ -144,7 +144,7 @@ fn a_report_rendered_from_the_directory_alone_is_the_first_one_byte_for_byte() {
         assert!(!own_part(&first).contains("<b>x</b>"), "a text was not escaped");
         let no_sample =
             run.latency.is_some_and(|it| it.spans.iter().all(|it| it.histogram.is_empty()));
-        assert_eq!(first.contains("There is no sample."), no_sample);
+        assert_eq!(first.contains("There are no samples."), no_sample);
     }
 }
 
@@ -210,7 +210,7 @@ fn what_is_not_defined_is_null_and_never_a_number_that_means_nothing() {
             assert!(!own_part(&page).contains(nonsense), "{nonsense}");
             assert!(!text.contains(nonsense), "{nonsense}");
         }
-        assert!(page.contains("There is no trade"));
+        assert!(page.contains("There are no trades"));
     }
 }
 
@@ -249,7 +249,7 @@ fn decisions_of_agents_are_counted_told_and_taken_away() {
     let run = run_of_agents(10);
     write(folder.path(), &run);
     let page = read(folder.path(), "report.html");
-    for words in ["<h2>Decisions</h2>", "model set is untrained", "Refusals by reason", "foretell"]
+    for words in ["<h2>Decisions</h2>", "model set is untrained", "Refusals by reason", "predict outcomes"]
     {
         assert!(own_part(&page).contains(words), "{words}");
     }
@@ -290,18 +290,18 @@ fn agents_that_were_never_sure_enough_are_told_by_how_much() {
     let told = |run: &RunRecord, words: &str| {
         Summary::of(run).caveats.iter().filter(|caveat| caveat.contains(words)).count()
     };
-    let too_high = "never sure enough: their highest confidence was";
+    let too_high = "never reached the threshold: their highest confidence was";
     assert_eq!(told(&run, too_high), usize::from(highest < 0.8));
     run.decided_by.as_mut().unwrap().confidence_threshold = 1.1;
     assert_eq!(told(&run, &format!("{too_high} {highest:.3}")), 1);
     assert_eq!(told(&run, "model set is untrained"), 1);
     // A trained set speaks for itself.
     run.decided_by.as_mut().unwrap().trained = true;
-    assert_eq!(told(&run, &format!("says of itself: “knows {HOSTILE}”")), 1);
+    assert_eq!(told(&run, &format!("describes itself: “knows {HOSTILE}”")), 1);
     assert_eq!(told(&run, "untrained"), 0);
 }
 
-/// One trade says nothing of whether confidence foretells.
+/// One trade does not show whether confidence predicts outcomes.
 #[test]
 fn confidence_is_not_judged_by_a_few_trades() {
     let mut run = run_of_agents(20);

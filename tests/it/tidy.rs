@@ -381,8 +381,8 @@ fn comments_and_documents_are_narrow() {
     check("folders with more lines over 100 columns than they may have", &wrong);
 }
 
-/// Returns the blocks of comment lines of a source, each as one line of text, and whether it documents
-/// an item.
+/// Returns the blocks of comment lines of a source, each as one line of text, and whether it
+/// documents an item.
 fn comments(text: &str) -> Vec<(bool, String)> {
     let mut blocks: Vec<(bool, String)> = Vec::new();
     let mut goes_on = false;

@@ -125,8 +125,8 @@ pub struct MomentumIndexValues {
 
 /// The machine learning momentum index; see the module.
 ///
-/// It allocates nothing after construction. Its serde state holds all of it: what is restored goes
-/// on with the same bits.
+/// It allocates nothing after construction. Its serde state holds all of it: a restored index
+/// continues with the same bits.
 ///
 /// Two are equal if they give the same values for all later bars. One that began later is equal to
 /// the other when all this has passed: the relative strengths have forgotten their beginnings (to

@@ -20,7 +20,7 @@ fn columns(left: &str, right: &str) -> String {
 
 /// Returns the strategy and its input, in one line.
 pub(super) fn title(summary: &Summary) -> String {
-    let market = if summary.input_description.made_up { ", a made-up market" } else { "" };
+    let market = if summary.input_description.made_up { ", a synthetic market" } else { "" };
     format!("{}: {} of {}{market}", summary.strategy, summary.mode, summary.instrument)
 }
 
@@ -115,7 +115,7 @@ pub(super) fn caveats(run: &Run) -> String {
     let list: String =
         run.summary.caveats.iter().map(|caveat| format!("<li>{}</li>\n", escape(caveat))).collect();
     if list.is_empty() {
-        return section("", "Caveats", "", "<p class=\"note\">None is known for this run.</p>");
+        return section("", "Caveats", "", "<p class=\"note\">No caveat is known for this run.</p>");
     }
     section("caveats", "Read this first", "", &format!("<ul>\n{list}</ul>"))
 }
@@ -130,7 +130,7 @@ pub(super) fn equity(run: &Run) -> String {
             "",
             "Equity and drawdown",
             "",
-            "<p class=\"note\">There is no equity point.</p>",
+            "<p class=\"note\">There are no equity points.</p>",
         ),
     }
 }
@@ -139,7 +139,7 @@ pub(super) fn equity(run: &Run) -> String {
 pub(super) fn trades_on_price(run: &Run) -> String {
     match charts::trades_on_price(run) {
         Some((chart, note)) => section("", "Trades on price", &note, &chart),
-        None => section("", "Trades on price", "", "<p class=\"note\">There is no trade.</p>"),
+        None => section("", "Trades on price", "", "<p class=\"note\">There are no trades.</p>"),
     }
 }
 
@@ -168,7 +168,7 @@ pub(super) fn trade_outcomes(run: &Run) -> String {
         return String::new();
     };
     let left = format!(
-        "<h3>Net P&amp;L of a trade</h3><p class=\"note\">How many trades ended where.</p>{distribution}"
+        "<h3>Net P&amp;L of a trade</h3><p class=\"note\">Number of trades by net P&amp;L.</p>{distribution}"
     );
     let right = format!(
         "<h3>Best and worst on the way</h3><p class=\"note\">Each trade’s largest open loss (MAE) \
@@ -199,10 +199,11 @@ pub(super) fn decisions(run: &Run) -> String {
     let decided_by = &summary.decided_by;
     let untrained = match decided_by.trained {
         true => "",
-        false => " <strong>It is untrained: what follows is noise.</strong>",
+        false => " <strong>It is untrained: its outputs are noise.</strong>",
     };
     let note = format!(
-        "By {} on the {} backend.{untrained} Of {} questions {} were answered with an entry, which the desk may still have refused.",
+        "By {} on the {} backend.{untrained} Of {} questions {} were answered with an entry, which the \
+         desk may still have refused.",
         escape(&decided_by.model_set),
         escape(&decided_by.backend),
         count(summary.asked),
@@ -213,8 +214,8 @@ pub(super) fn decisions(run: &Run) -> String {
             decision_charts::confidence(run, summary),
             "Confidence and uncertainty",
             "Confidence is the mean probability of the direction over all passes of all agents; from the \
-             threshold on it is an opportunity. Aleatoric uncertainty is what no further pass can \
-             settle, epistemic what the passes disagree on.",
+             threshold on it is an opportunity. Aleatoric uncertainty remains with any number of \
+             passes; epistemic uncertainty is the disagreement of the passes.",
         ),
         (
             decision_charts::votes(run),
@@ -224,7 +225,8 @@ pub(super) fn decisions(run: &Run) -> String {
         (
             decision_charts::regime(run),
             "Regime vector",
-            "How the regime engine describes the market, a row a number. It changes on 30-minute closes.",
+            "The regime engine’s description of the market, one row for each number. It changes on \
+             30-minute closes.",
         ),
     ];
     let thinned = decision_charts::thinning_note(run);
@@ -244,11 +246,11 @@ pub(super) fn decisions(run: &Run) -> String {
     let reliability = summary.reliability.as_ref().zip(decision_charts::reliability(summary));
     let no_reliability = || {
         let why = run.summary.statistics.undefined.get("decisions.reliability")?;
-        Some(format!("<h3>Does confidence foretell?</h3><p class=\"note\">Not said: {why}.</p>"))
+        Some(format!("<h3>Does confidence predict outcomes?</h3><p class=\"note\">Not shown: {why}.</p>"))
     };
     let reliability = reliability.map(|(figures, chart)| {
         format!(
-            "<h3>Does confidence foretell?</h3><p class=\"note\">Trades in bins of equally many by the confidence \
+            "<h3>Does confidence predict outcomes?</h3><p class=\"note\">Trades in bins of equally many by the confidence \
              of their decision. Expected calibration error {}.</p>{chart}",
             number(figures.expected_calibration_error, 3)
         )
@@ -268,7 +270,7 @@ pub(super) fn latency(run: &Run) -> String {
         text => escape(text.trim_end_matches('.')),
     };
     let machine = match run.summary.machine.as_str() {
-        "" => "a machine that is not named".to_owned(),
+        "" => "an unnamed machine".to_owned(),
         name => escape(name),
     };
     let mut body = format!("<p class=\"note\">Simulated: {simulated}.</p>");
@@ -316,10 +318,10 @@ fn processing_time(run: &Run) -> Option<String> {
 pub(super) fn statistics(run: &Run) -> String {
     let intervals = &run.summary.confidence_intervals;
     let note = format!(
-        "Daily figures use equity at the end of each trading session, from the first in which something could be \
-         decided; a year has {} of them. Intervals are from {} bootstrap resamples: of single trades, and for the Sharpe ratio of \
-         blocks of days with mean length √days. They assume that the future resembles this sample. \
-         – means not defined.",
+        "Daily figures use equity at the end of each trading session, from the first in which a \
+         decision was possible; a year has {} of them. Intervals are from {} bootstrap resamples: \
+         of single trades, and for the Sharpe ratio of blocks of days with mean length √days. They \
+         assume that the future resembles this sample. – means undefined.",
         run.summary.calendar.sessions_a_year(),
         count(u64::from(intervals.resamples))
     );

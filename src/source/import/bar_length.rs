@@ -65,7 +65,7 @@ pub(super) fn are_dates(text: &[u8], format: &TextFormat) -> bool {
 
 /// Returns the starts, or ends, of the first bars, in nanoseconds.
 fn first_starts(text: &[u8], mut format: TextFormat) -> Vec<i64> {
-    // Any length does.
+    // Any length will do.
     format.bar_length = Some(0);
     let mut starts = Starts(Vec::new());
     // It stops early once it has seen enough.

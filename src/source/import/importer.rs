@@ -28,7 +28,7 @@ use crate::market::{Calendar, Instrument, Price, Timestamp, time_zone};
 use crate::source::native::TickFileError;
 use crate::whole_file::{self, Identity};
 
-/// Chooses which of several contracts is shown when.
+/// Chooses the contract that is shown at each time, of several.
 pub type RollChoice = Box<dyn Fn(&[ContractStream]) -> Result<JoinPlan, String>>;
 
 /// The input of an import, and its options.
@@ -56,7 +56,7 @@ pub struct ImportOptions {
     pub columns: Option<Layout>,
     /// Between two columns of a text file; `None`: the preset's.
     pub delimiter: Option<u8>,
-    /// Which end of its interval a bar of a text file is labelled with; `None`: the preset's.
+    /// The end of its interval with which a bar of a text file is labelled; `None`: the preset's.
     pub stamp: Option<Stamp>,
     /// Stored prices × this = prices, for Sierra Chart files, some of which hold prices × 100.
     pub price_multiplier: Price,

@@ -1,4 +1,4 @@
-//! The files of an import: which they are, and how text ones are read.
+//! The files of an import: their list, and the reading of text.
 
 use std::borrow::Cow;
 use std::fs::File;

@@ -14,7 +14,7 @@ pub struct ContractStream {
     pub ticks: Vec<Tick>,
 }
 
-/// Which contract the series shows, and when.
+/// The contracts that the series shows, and their times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JoinPlan {
     /// The contracts that are shown, in order of time; each until the next one starts.
@@ -28,7 +28,7 @@ pub struct JoinPlan {
 pub struct Stint {
     /// First instant. A session's start: a bar that lies across it would be cut.
     pub from: Timestamp,
-    /// Which of the streams.
+    /// The index of the stream.
     pub stream: usize,
     /// The contract's expiry, where known.
     pub expiry: Option<Timestamp>,

@@ -8,7 +8,7 @@ use super::report::Finding;
 use super::row::Label;
 use crate::market::{Contract, ContractName, Naming, Timestamp};
 
-/// Which contract rows belong to.
+/// The contract to which rows belong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Identity {
     /// The source does not say.

@@ -18,7 +18,8 @@ const POWERS: [u64; 10] =
 
 /// `0` or `:` at the places of `HH:MM:SS`, first byte lowest.
 const CLOCK_SHAPE: u64 = u64::from_le_bytes(*b"00:00:00");
-/// Added to a byte, brings it to 0x80 if a digit's place holds more than 9, or a colon's more than 0.
+/// Added to a byte, brings it to 0x80 if a digit's place holds more than 9, or a colon's more than
+/// 0.
 const CLOCK_LIMIT: u64 = u64::from_le_bytes([0x76, 0x76, 0x7F, 0x76, 0x76, 0x7F, 0x76, 0x76]);
 /// The bytes of `HH:MM`.
 const FIVE_BYTES: u64 = 0xFF_FFFF_FFFF;

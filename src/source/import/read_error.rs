@@ -11,7 +11,7 @@ use super::sierra::SierraError;
 /// the rows before the error have been handed to it.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError<E> {
-    /// The operating system said no.
+    /// The operating system refused.
     #[error("{path}: cannot be read: {source}")]
     Io {
         /// The file.

@@ -26,14 +26,14 @@ pub struct TextFormat {
     pub delimiter: Option<u8>,
     /// The treatment of a header.
     pub header: Header,
-    /// Which column is what. A row uses the first layout that fits its number of columns; the
+    /// The content of the columns. A row uses the first layout that fits its number of columns; the
     /// header, where there is one, takes their place.
     pub layouts: Vec<Layout>,
     /// The pattern of times.
     pub time: TimePattern,
     /// The zone of times that do not carry an offset of their own.
     pub zone: TimeZone,
-    /// Which end of its interval a bar is labelled with.
+    /// The end of its interval with which a bar is labelled.
     pub stamp: Stamp,
     /// Nanoseconds in a bar; `None`: the most frequent step between the first bars of the file.
     pub bar_length: Option<i64>,
@@ -147,7 +147,7 @@ pub(super) struct TextReader<'f> {
     unread_columns: Vec<String>,
     /// Reads rows of the layout of the last row that the general reader could read.
     lane: Option<Lane>,
-    /// Which of the layouts that is.
+    /// The index of that layout.
     lane_layout: usize,
     /// `true` if every row goes to the general reader.
     is_slow: bool,

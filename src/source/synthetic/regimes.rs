@@ -1,4 +1,4 @@
-//! The hidden regimes: which holds when, and how it moves the fair price.
+//! The hidden regimes: their times, and the way in which each moves the fair price.
 
 use crate::market::{Session, Timestamp};
 use crate::random::Random;
@@ -63,7 +63,7 @@ impl Regime {
 pub struct RegimeStretch {
     /// Its first instant.
     pub start: Timestamp,
-    /// Which one.
+    /// The regime.
     pub regime: Regime,
     /// Hours of trading that it lasted; for the last one, so far.
     pub hours: f64,

@@ -196,7 +196,8 @@ fn an_oracle_earns_what_is_reported_and_nothing_on_the_martingale() {
     assert!(luck.from(0.0).abs() < 3.5, "realized less expected: {luck:?}");
     let null = Mean::of(&on_martingale);
     assert!(null.from(0.0).abs() < 3.5, "on the martingale: {null:?}");
-    // Of eight days a seed; a day's edge of 50 ticks and more is seen through a day's luck of some 75.
+    // Of eight days a seed; a day's edge of 50 ticks and more is seen through a day's luck of some
+    // 75.
     let a_seed = expected / f64::from(seeds);
     assert!(a_seed / 8.0 > 50.0, "{} ticks a day expected", a_seed / 8.0);
     assert!(a_seed > 4.0 * luck.error, "{expected} {luck:?}");

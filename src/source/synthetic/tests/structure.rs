@@ -1,4 +1,4 @@
-//! Ticks that could be: in time, in session, on the grid; and the same ones every time.
+//! Valid ticks: in order of time, in a session, on the grid; and the same ones every time.
 
 use proptest::prelude::*;
 use std::sync::atomic::AtomicBool;
