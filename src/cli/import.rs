@@ -27,6 +27,39 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
         }
         return Ok(());
     }
+    let options = options(arguments)?;
+    let mut progress = Progress::new();
+    let done = run(&options, &mut |now| {
+        progress.show("importing", now.bytes_read, now.bytes_total);
+    });
+    progress.finish();
+    match done {
+        Ok(report) => {
+            let refused = report.total(Effect::Refused);
+            if refused as f64 > NOTABLE * report.rows as f64 {
+                let percent = 100.0 * refused as f64 / report.rows as f64;
+                tell(format!(
+                    "warning: {percent:.1} % of the rows were refused; is this what you expect?"
+                ));
+            }
+            if json { say(as_json(&report)) } else { say(report) }
+        }
+        Err(
+            error @ (ImportError::Format { .. }
+            | ImportError::TimeZone(_)
+            | ImportError::NoInput
+            | ImportError::ZoneNeeded { .. }
+            | ImportError::StampNeeded { .. }),
+        ) => {
+            return Err(Failure::usage(error));
+        }
+        Err(error) => return Err(Failure::run(error)),
+    }
+    Ok(())
+}
+
+/// Returns the options that the arguments ask for.
+fn options(arguments: &ImportArguments) -> Result<ImportOptions, Failure> {
     let (Some(format), Some(output)) = (&arguments.format, &arguments.output) else {
         return Err(Failure::usage("give the layout with --format and the file with --output"));
     };
@@ -69,34 +102,7 @@ pub(super) fn import(arguments: &ImportArguments, json: bool) -> Result<(), Fail
     options.roll =
         arguments.roll.map(|roll| roll_choice(roll.rule(calendar), adjustment, calendar));
     options.stop = stop::on_signal();
-    let mut progress = Progress::new();
-    let done = run(&options, &mut |now| {
-        progress.show("importing", now.bytes_read, now.bytes_total);
-    });
-    progress.finish();
-    match done {
-        Ok(report) => {
-            let refused = report.total(Effect::Refused);
-            if refused as f64 > NOTABLE * report.rows as f64 {
-                let percent = 100.0 * refused as f64 / report.rows as f64;
-                tell(format!(
-                    "warning: {percent:.1} % of the rows were refused; is this what you expect?"
-                ));
-            }
-            if json { say(as_json(&report)) } else { say(report) }
-        }
-        Err(
-            error @ (ImportError::Format { .. }
-            | ImportError::TimeZone(_)
-            | ImportError::NoInput
-            | ImportError::ZoneNeeded { .. }
-            | ImportError::StampNeeded { .. }),
-        ) => {
-            return Err(Failure::usage(error));
-        }
-        Err(error) => return Err(Failure::run(error)),
-    }
-    Ok(())
+    Ok(options)
 }
 
 fn as_json(report: &ImportReport) -> serde_json::Value {

@@ -27,25 +27,16 @@ pub(super) fn replay(
     let replayed =
         replay_journal(path, &stop, &mut |done, total| progress.show("replaying", done, total));
     progress.finish();
-    let Replayed { record, end, is_whole, version, same_actions, difference, changed_answers } =
-        replayed.map_err(Failure::run)?;
+    let replayed = replayed.map_err(Failure::run)?;
     let summary = match &held {
         Some(held) => {
             let times = WallTimes { started, finished: Timestamp::now() };
-            held.write(Maker::Replay, &record, times).map_err(Failure::run)?
+            held.write(Maker::Replay, &replayed.record, times).map_err(Failure::run)?
         }
-        None => Summary::of(&record),
+        None => Summary::of(&replayed.record),
     };
-    let mut problems = Vec::new();
-    if let Some(difference) = difference {
-        problems.push(difference.to_string());
-    }
-    if !problems.is_empty() && version != record.version {
-        problems.push(format!("version {version} wrote it, this is {}", record.version));
-    }
-    if changed_answers > 0 {
-        problems.push(format!("{changed_answers} decisions are not those of the journal"));
-    }
+    let problems = problems(&replayed);
+    let Replayed { end, is_whole, same_actions, .. } = replayed;
     let unseen = match (stop.load(Ordering::Relaxed), is_whole) {
         (true, _) => Some("the replay was stopped, and the rest was not compared"),
         (_, false) => {
@@ -87,4 +78,18 @@ pub(super) fn replay(
             Ok(())
         }
     }
+}
+
+/// Returns the differences between the replay and the run, one a sentence.
+fn problems(replayed: &Replayed) -> Vec<String> {
+    let mut problems: Vec<String> = replayed.difference.iter().map(ToString::to_string).collect();
+    let (wrote_it, this) = (&replayed.version, &replayed.record.version);
+    if !problems.is_empty() && wrote_it != this {
+        problems.push(format!("version {wrote_it} wrote it, this is {this}"));
+    }
+    if replayed.changed_answers > 0 {
+        let changed = replayed.changed_answers;
+        problems.push(format!("{changed} decisions are not those of the journal"));
+    }
+    problems
 }

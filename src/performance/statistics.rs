@@ -288,7 +288,7 @@ impl Daily {
         };
         let (days, a_year) = (returns.len(), record.calendar.sessions_a_year());
         if days == 0 && record.decides_from.is_none() && !record.equity.is_empty() {
-            return none("on no day could anything be decided".to_owned());
+            return none("no decision was possible on any day".to_owned());
         }
         if days < 2 {
             return none(too_few("days", days, 2));

@@ -229,6 +229,29 @@ impl Part<'_> {
     }
 }
 
+/// Returns the number of bars of each timeframe, over all runs.
+fn bars(parts: &[Part]) -> Result<Vec<(Timeframe, u64)>, StitchError> {
+    let mut bars = BTreeMap::new();
+    for part in parts {
+        for (&minutes, &count) in &part.run.summary.bars {
+            let timeframe = |_: &str| Timeframe::from_minutes(minutes.into()).ok();
+            *bars.entry(part.parse("bars", &minutes.to_string(), timeframe)?).or_default() += count;
+        }
+    }
+    Ok(bars.into_iter().collect())
+}
+
+/// Returns the facts that hold for every input; the runs' own reports have the others.
+fn common_facts(parts: &[Part]) -> BTreeMap<String, String> {
+    let facts = |part: &Part| part.run.summary.input_description.facts.clone();
+    let mut common = facts(&parts[0]);
+    for part in parts {
+        let its = facts(part);
+        common.retain(|key, value| its.get(key) == Some(value));
+    }
+    common
+}
+
 fn whole(parts: &[Part]) -> Result<RunRecord, StitchError> {
     let (first, last) = (&parts[0], &parts[parts.len() - 1]);
     let summaries = || parts.iter().map(|part| &part.run.summary);
@@ -240,13 +263,6 @@ fn whole(parts: &[Part]) -> Result<RunRecord, StitchError> {
         let text = text.as_deref();
         text.map(|text| part.parse("a tick's time", text, |it| it.parse().ok())).transpose()
     };
-    let mut bars = BTreeMap::new();
-    for (part, (&minutes, &count)) in
-        parts.iter().flat_map(|part| part.run.summary.bars.iter().map(move |bars| (part, bars)))
-    {
-        let timeframe = |_: &str| Timeframe::from_minutes(minutes.into()).ok();
-        *bars.entry(part.parse("bars", &minutes.to_string(), timeframe)?).or_default() += count;
-    }
     let (contract_symbols, trades) = trades(parts);
     let seconds: f64 = summaries().filter_map(|it| it.elapsed_seconds).sum();
     let ticks = summaries().map(|it| it.ticks).sum();
@@ -260,16 +276,7 @@ fn whole(parts: &[Part]) -> Result<RunRecord, StitchError> {
         input_description: InputDescription {
             origin: listed(summaries().map(|it| it.input_description.origin.as_str())),
             made_up: summaries().any(|it| it.input_description.made_up),
-            // What was true of one and not of another is told by the runs' own reports.
-            facts: of_first
-                .input_description
-                .facts
-                .iter()
-                .filter(|&(key, value)| {
-                    summaries().all(|it| it.input_description.facts.get(key) == Some(value))
-                })
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect(),
+            facts: common_facts(parts),
             ..of_first.input_description.clone()
         },
         instrument: of_first.instrument.clone(),
@@ -283,7 +290,7 @@ fn whole(parts: &[Part]) -> Result<RunRecord, StitchError> {
             .iter()
             .find_map(|part| time(part, &part.run.summary.decides_from).transpose())
             .transpose()?,
-        bars: bars.into_iter().collect(),
+        bars: bars(parts)?,
         first_tick: time(first, &of_first.first_tick)?,
         last_tick: time(last, &last.run.summary.last_tick)?,
         initial_capital: capital,

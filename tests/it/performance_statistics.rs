@@ -194,5 +194,5 @@ fn days_count_from_the_first_on_which_something_could_be_decided() {
     waiting.decides_from = None;
     let never = Statistics::of(&waiting);
     assert_eq!((never.days, never.sharpe), (0, None));
-    assert_eq!(never.undefined["sharpe"], "on no day could anything be decided");
+    assert_eq!(never.undefined["sharpe"], "no decision was possible on any day");
 }

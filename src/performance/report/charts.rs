@@ -102,6 +102,27 @@ fn cents(amount: Money) -> f64 {
     (amount.as_f64() * 100.0).round() / 100.0
 }
 
+/// Returns the caption of the price line, which shows `shown` of `all` points.
+fn price_note(has_many_trades: bool, shown: usize, all: usize) -> String {
+    let mut note =
+        "The price is that of the equity points. Triangles are entries (up: long, down: \
+                    short), circles exits with a profit, crosses exits with a loss; hold the \
+                    pointer over one for the trade."
+            .to_owned();
+    if has_many_trades {
+        note.push_str(" Zoom in to tell trades apart.");
+    }
+    if shown < all {
+        note.push_str(&format!(
+            " The price line shows {} of {} points: the highest and the lowest of each stretch; all \
+             trades are drawn.",
+            count(shown as u64),
+            count(all as u64)
+        ));
+    }
+    note
+}
+
 /// Draws entries and exits on the price line, and a caption; `None` without trades.
 pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
     if run.trades.is_empty() {
@@ -109,23 +130,8 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
     }
     let marks: Vec<(Timestamp, Price)> = run.equity.iter().map(|it| (it.time, it.mark)).collect();
     let shown = thinned(&marks, MOST_PRICE_POINTS);
-    let mut note =
-        "The price is that of the equity points. Triangles are entries (up: long, down: \
-                    short), circles exits with a profit, crosses exits with a loss; hold the \
-                    pointer over one for the trade."
-            .to_owned();
     let many = run.trades.len() > 200;
-    if many {
-        note.push_str(" Zoom in to tell trades apart.");
-    }
-    if shown.len() < marks.len() {
-        note.push_str(&format!(
-            " The price line shows {} of {} points: the highest and the lowest of each stretch; all \
-             trades are drawn.",
-            count(shown.len() as u64),
-            count(marks.len() as u64)
-        ));
-    }
+    let note = price_note(many, shown.len(), marks.len());
     let mut plot = Plot::new();
     plot.add_trace(
         Scatter::new(

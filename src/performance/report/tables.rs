@@ -10,7 +10,7 @@ use super::format::{
 use crate::page::escape;
 use crate::performance::latency_summary::COLUMNS;
 use crate::performance::trading_day::daily_closes;
-use crate::performance::{DecisionSummary, Interval, LatencySummary};
+use crate::performance::{DecisionSummary, Interval, LatencySummary, Statistics};
 
 /// Returns a table of cells that are already HTML; the first column is of words, the others of
 /// figures.
@@ -165,145 +165,175 @@ pub(super) fn percentile_name(percentile: f64) -> String {
 
 /// Writes every statistic with its interval and its convention.
 pub(super) fn statistics(run: &Run) -> String {
-    let it = &run.summary.statistics;
-    let intervals = &run.summary.confidence_intervals;
-    let money = |value: Option<f64>| or_undefined(value, dollars);
-    let plain = |value: Option<f64>| or_undefined(value, |value| number(value, 2));
-    let share = |value: Option<f64>| or_undefined(value, percent);
-    let a_year = run.summary.calendar.sessions_a_year();
-    // Where there is a number or else a reason.
-    let or_why = |name: &str, value: String| match it.undefined.get(name) {
-        Some(why) => escape(why),
-        None => value,
-    };
-    let two = |value: f64| number(value, 2);
-    let row = |name: &str, value: String, interval: Option<String>, convention: &str| {
-        format!(
-            "<tr><td>{name}</td><td class=\"number\">{value}</td><td class=\"number\">{}</td>\
-             <td class=\"words\">{convention}</td></tr>\n",
-            interval.unwrap_or_default()
-        )
-    };
-    let with = |interval: Option<Interval>, text: &dyn Fn(f64) -> String| {
-        Some(interval.map_or_else(|| UNDEFINED.to_owned(), |interval| limits(interval, text)))
-    };
     let rows = [
-        row(
-            "Net P&amp;L",
-            dollars(it.net_pnl),
-            with(intervals.net_pnl, &dollars),
-            "Sum over trades after costs; the interval is for as many trades",
-        ),
-        row(
-            "Expectancy",
-            money(it.expectancy),
-            with(intervals.expectancy, &dollars),
-            "Mean net P&amp;L of a trade",
-        ),
-        row(
-            "Win rate",
-            share(it.win_rate),
-            with(intervals.win_rate, &percent),
-            "Trades with a net profit over all trades",
-        ),
-        row(
-            "Profit factor",
-            plain(it.profit_factor),
-            with(intervals.profit_factor, &two),
-            "Net profits over net losses",
-        ),
-        row(
-            "Sharpe",
-            or_why("sharpe", plain(it.sharpe)),
-            with(intervals.sharpe, &two),
-            &format!(
-                "Mean over standard deviation (n − 1) of daily returns, × √{a_year}, risk-free rate 0"
-            ),
-        ),
-        row(
-            "Sortino",
-            or_why("sortino", plain(it.sortino)),
-            None,
-            &format!(
-                "Mean daily return over √(mean of squared losing returns), × √{a_year}, target 0"
-            ),
-        ),
-        row(
-            "Calmar",
-            or_why("calmar", plain(it.calmar)),
-            None,
-            "CAGR over the largest drawdown at days’ closes",
-        ),
-        row(
-            "CAGR",
-            or_why("cagr", share(it.cagr)),
-            None,
-            &format!("Compound growth a year: (final ÷ initial equity)^({a_year} ÷ days) − 1"),
-        ),
-        row(
-            "Annual volatility",
-            or_why("volatility", share(it.volatility)),
-            None,
-            &format!("Standard deviation (n − 1) of daily returns, × √{a_year}"),
-        ),
-        row(
-            "Max drawdown",
-            format!("{} ({})", money(it.max_drawdown), share(it.max_drawdown_fraction)),
-            None,
-            "Largest fall from the highest equity before, over all equity points; the largest \
-             percentage may belong to another fall",
-        ),
-        row(
-            "Longest drawdown",
-            or_undefined(it.max_drawdown_seconds, duration),
-            None,
-            "From a highest point until it is reached again, or until the end",
-        ),
-        row("Average win", money(it.average_win), None, "Mean net P&amp;L of trades that won"),
-        row("Average loss", money(it.average_loss), None, "Mean net P&amp;L of trades that lost"),
-        row("Payoff", plain(it.payoff), None, "Average win over average loss"),
-        row("Largest win", money(it.largest_win), None, "Net P&amp;L of the best trade"),
-        row("Largest loss", money(it.largest_loss), None, "Net P&amp;L of the worst trade"),
-        row(
-            "Longest losing streak",
-            it.longest_losing_streak.map_or_else(|| UNDEFINED.to_owned(), count),
-            None,
-            "Trades in a row with a net loss",
-        ),
-        row(
-            "Average bars held",
-            or_undefined(it.average_bars_held, |v| number(v, 1)),
-            None,
-            "Closed bars of the strategy’s timeframe",
-        ),
-        row(
-            "Average MFE",
-            money(it.average_mfe),
-            None,
-            "Maximum favourable excursion: largest open profit of a trade, before costs",
-        ),
-        row(
-            "Average MAE",
-            money(it.average_mae),
-            None,
-            "Maximum adverse excursion: largest open loss of a trade, before costs",
-        ),
-        row("Exposure", share(it.exposure), None, "Open-market time with a position"),
-        row("Contracts traded", count(it.contracts_traded), None, "Bought plus sold"),
-        row(
-            "Turnover",
-            plain(it.turnover),
-            None,
-            "Value of all contracts bought and sold over mean equity",
-        ),
+        earnings(run),
+        ratios_of_days(run),
+        drawdowns(&run.summary.statistics),
+        single_trades(&run.summary.statistics),
+        activity(&run.summary.statistics),
     ];
     format!(
         "<div class=\"scroll\"><table><thead><tr><th>Figure</th><th>Value</th>\
          <th>{:.0}% interval</th><th class=\"words\">Convention</th></tr></thead>\n\
          <tbody>\n{}</tbody></table></div>",
-        intervals.level * 100.0,
+        run.summary.confidence_intervals.level * 100.0,
         rows.concat()
     )
+}
+
+/// Writes a figure that has no interval.
+fn plain_row(name: &str, value: String, convention: &str) -> String {
+    row(name, value, "", convention)
+}
+
+fn row(name: &str, value: String, interval: &str, convention: &str) -> String {
+    format!(
+        "<tr><td>{name}</td><td class=\"number\">{value}</td><td class=\"number\">{interval}</td>\
+         <td class=\"words\">{convention}</td></tr>\n"
+    )
+}
+
+/// Returns an interval's limits, or the sign for none.
+fn interval_cell(interval: Option<Interval>, text: &dyn Fn(f64) -> String) -> String {
+    interval.map_or_else(|| UNDEFINED.to_owned(), |interval| limits(interval, text))
+}
+
+fn money(value: Option<f64>) -> String {
+    or_undefined(value, dollars)
+}
+
+fn two_decimals(value: f64) -> String {
+    number(value, 2)
+}
+
+fn plain(value: Option<f64>) -> String {
+    or_undefined(value, two_decimals)
+}
+
+fn share(value: Option<f64>) -> String {
+    or_undefined(value, percent)
+}
+
+fn earnings(run: &Run) -> String {
+    let it = &run.summary.statistics;
+    let intervals = &run.summary.confidence_intervals;
+    [
+        row(
+            "Net P&amp;L",
+            dollars(it.net_pnl),
+            &interval_cell(intervals.net_pnl, &dollars),
+            "Sum over trades after costs; the interval is for as many trades",
+        ),
+        row(
+            "Expectancy",
+            money(it.expectancy),
+            &interval_cell(intervals.expectancy, &dollars),
+            "Mean net P&amp;L of a trade",
+        ),
+        row(
+            "Win rate",
+            share(it.win_rate),
+            &interval_cell(intervals.win_rate, &percent),
+            "Trades with a net profit over all trades",
+        ),
+        row(
+            "Profit factor",
+            plain(it.profit_factor),
+            &interval_cell(intervals.profit_factor, &two_decimals),
+            "Net profits over net losses",
+        ),
+    ]
+    .concat()
+}
+
+/// Writes the figures that rest on daily returns, each with its value or the reason why it has none.
+fn ratios_of_days(run: &Run) -> String {
+    let it = &run.summary.statistics;
+    let a_year = run.summary.calendar.sessions_a_year();
+    let or_why = |name: &str, value: String| match it.undefined.get(name) {
+        Some(why) => escape(why),
+        None => value,
+    };
+    [
+        row(
+            "Sharpe",
+            or_why("sharpe", plain(it.sharpe)),
+            &interval_cell(run.summary.confidence_intervals.sharpe, &two_decimals),
+            &format!(
+                "Mean over standard deviation (n − 1) of daily returns, × √{a_year}, risk-free rate 0"
+            ),
+        ),
+        plain_row(
+            "Sortino",
+            or_why("sortino", plain(it.sortino)),
+            &format!(
+                "Mean daily return over √(mean of squared losing returns), × √{a_year}, target 0"
+            ),
+        ),
+        plain_row(
+            "Calmar",
+            or_why("calmar", plain(it.calmar)),
+            "CAGR over the largest drawdown at days’ closes",
+        ),
+        plain_row(
+            "CAGR",
+            or_why("cagr", share(it.cagr)),
+            &format!("Compound growth a year: (final ÷ initial equity)^({a_year} ÷ days) − 1"),
+        ),
+        plain_row(
+            "Annual volatility",
+            or_why("volatility", share(it.volatility)),
+            &format!("Standard deviation (n − 1) of daily returns, × √{a_year}"),
+        ),
+    ]
+    .concat()
+}
+
+fn drawdowns(it: &Statistics) -> String {
+    let largest = format!("{} ({})", money(it.max_drawdown), share(it.max_drawdown_fraction));
+    let largest_is = "Largest fall from the highest equity before, over all equity points; the \
+                      largest percentage may belong to another fall";
+    let longest = or_undefined(it.max_drawdown_seconds, duration);
+    let longest_is = "From a highest point until it is reached again, or until the end";
+    plain_row("Max drawdown", largest, largest_is)
+        + &plain_row("Longest drawdown", longest, longest_is)
+}
+
+fn single_trades(it: &Statistics) -> String {
+    let streak = it.longest_losing_streak.map_or_else(|| UNDEFINED.to_owned(), count);
+    let bars_held = or_undefined(it.average_bars_held, |bars| number(bars, 1));
+    [
+        ("Average win", money(it.average_win), "Mean net P&amp;L of trades that won"),
+        ("Average loss", money(it.average_loss), "Mean net P&amp;L of trades that lost"),
+        ("Payoff", plain(it.payoff), "Average win over average loss"),
+        ("Largest win", money(it.largest_win), "Net P&amp;L of the best trade"),
+        ("Largest loss", money(it.largest_loss), "Net P&amp;L of the worst trade"),
+        ("Longest losing streak", streak, "Trades in a row with a net loss"),
+        ("Average bars held", bars_held, "Closed bars of the strategy’s timeframe"),
+        (
+            "Average MFE",
+            money(it.average_mfe),
+            "Maximum favourable excursion: largest open profit of a trade, before costs",
+        ),
+        (
+            "Average MAE",
+            money(it.average_mae),
+            "Maximum adverse excursion: largest open loss of a trade, before costs",
+        ),
+    ]
+    .map(|(name, value, convention)| plain_row(name, value, convention))
+    .concat()
+}
+
+fn activity(it: &Statistics) -> String {
+    let turnover_is = "Value of all contracts bought and sold over mean equity";
+    [
+        ("Exposure", share(it.exposure), "Open-market time with a position"),
+        ("Contracts traded", count(it.contracts_traded), "Bought plus sold"),
+        ("Turnover", plain(it.turnover), turnover_is),
+    ]
+    .map(|(name, value, convention)| plain_row(name, value, convention))
+    .concat()
 }
 
 /// Returns `1.10 to 2.30`, or `above 1.10`.
