@@ -9,6 +9,26 @@
 //! [`run`] goes from a configuration to everything that a run leaves. [`environment`] lets agents
 //! learn on the same stages. `ARCHITECTURE.md` has the rest.
 //!
+//! A backtest from a configuration:
+//!
+//! ```
+//! use std::collections::HashMap;
+//!
+//! use algospace_hft::config::Config;
+//! use algospace_hft::run::run_backtest;
+//!
+//! let yaml = "
+//! data_handler:
+//!   backtest_settings:
+//!     synthetic: { market: martingale, days: 1, trades_per_day: 1000 }
+//! strategy: { kind: baseline }
+//! ";
+//! let config = Config::parse(yaml, "an example", &HashMap::new())?;
+//! let record = run_backtest(&config, &Default::default(), &mut |_| {}, &|_| {})?;
+//! assert!(record.ticks > 0 && !record.equity.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Prices, money and time are integers: see [`market::Price`], [`market::Money`] and
 //! [`market::Timestamp`].
 //!
@@ -16,6 +36,9 @@
 //! order is random.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+// For the library only: in tests and benches, `pub` is how files that several programs share show
+// what they share.
+#![warn(unreachable_pub)]
 
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod agents;

@@ -18,6 +18,30 @@ use crate::market::{Bar, Calendar, Instrument, Price, Session, Timeframe, Timest
 ///
 /// After construction an update allocates nothing, except that the volume profile grows when prices
 /// spread wider than ever before.
+///
+/// ```
+/// use algospace_hft::features::{FeatureEngine, IndicatorSettings};
+/// use algospace_hft::market::{Bar, Instrument, Timeframe};
+///
+/// let timeframes = [Timeframe::MINUTES_5];
+/// let es = Instrument::built_in("ES")?;
+/// let mut engine = FeatureEngine::new(&IndicatorSettings::default(), &timeframes, &es)?;
+/// let bar = Bar {
+///     start: "2024-01-04T15:00:00Z".parse()?,
+///     end: "2024-01-04T15:05:00Z".parse()?,
+///     open: "4750".parse()?,
+///     high: "4752".parse()?,
+///     low: "4749".parse()?,
+///     close: "4751".parse()?,
+///     volume: 900,
+///     timeframe: Timeframe::MINUTES_5,
+///     ..Bar::NONE
+/// };
+/// let range = engine.layout().column("range_5m").expect("a default feature");
+/// let row = engine.update(&bar, None)?.expect("indicators are computed on these bars");
+/// assert_eq!(row.value(range), Some(3.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct FeatureEngine {
     layout: FeatureLayout,

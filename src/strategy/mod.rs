@@ -23,6 +23,32 @@ use crate::inference::Backend;
 use crate::market::{Bar, Timeframe};
 
 /// Decides what to hold. It sees closed bars only, so it cannot look ahead.
+///
+/// ```
+/// use algospace_hft::execution::{Account, Bracket, Decision, OrderKind, Target};
+/// use algospace_hft::market::{Bar, Timeframe};
+/// use algospace_hft::strategy::Strategy;
+///
+/// /// Buys one contract after a falling bar.
+/// struct BuyTheFall;
+///
+/// impl Strategy for BuyTheFall {
+///     fn timeframe(&self) -> Timeframe {
+///         Timeframe::MINUTES_5
+///     }
+///
+///     fn on_bar(&mut self, bar: &Bar, _question: u64, account: &Account) -> Option<Decision> {
+///         let bracket = Bracket { stop_loss_ticks: 12, profit_target_ticks: 16 };
+///         let (target, entry) = (Target::Long, OrderKind::Market);
+///         (bar.close < bar.open && account.position == 0)
+///             .then_some(Decision { target, quantity: 1, entry, bracket })
+///     }
+///
+///     fn restart(&mut self) {}
+/// }
+/// ```
+///
+/// `examples/own_strategy.rs` runs one over some days.
 pub trait Strategy {
     /// The bars on which it decides.
     fn timeframe(&self) -> Timeframe;
