@@ -14,6 +14,7 @@ const NAMES: [&str; 3] = ["log_return_30m", "ha_body_30m", "atr_30m"];
 
 /// What is known at a close of a 30-minute bar; a value is absent until its indicator has seen
 /// enough bars.
+#[derive(Debug)]
 pub struct Row {
     /// The bar's end.
     pub known_at: Timestamp,

@@ -14,7 +14,7 @@ use algospace_hft::strategy::Observer;
 pub mod es;
 
 /// Counts closed bars and feature rows.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Counts {
     /// Bars that closed.
     pub bars: u64,

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 /// Shows a text with everything escaped that could move the cursor, colour, hide or reorder what is
 /// shown: control characters but for tabs and line ends, and the marks that turn the direction of
 /// writing. The form, `\u001b`, is also that of JSON.
-pub fn printable(text: impl Display) -> impl Display {
+pub(crate) fn printable(text: impl Display) -> impl Display {
     Printable(text)
 }
 

@@ -2,7 +2,7 @@
 
 /// Returns how many random runs a test makes: `all` where the environment says `RANDOM_TESTS=all`,
 /// as `.ci/full` does, and otherwise `sample`, which is enough to see a fault that is not rare.
-pub fn runs(sample: u32, all: u32) -> u32 {
+pub(crate) fn runs(sample: u32, all: u32) -> u32 {
     match std::env::var("RANDOM_TESTS").as_deref() {
         Ok("all") => all,
         Err(_) => sample,

@@ -33,7 +33,8 @@ pub(crate) struct Kind<'a> {
 
 impl Kind<'_> {
     /// A file in a folder that is known to be the program's own, with any content.
-    pub const IN_OUR_FOLDER: Kind<'static> = Kind { what: "a regular file", is_ours: &|_| true };
+    pub(crate) const IN_OUR_FOLDER: Kind<'static> =
+        Kind { what: "a regular file", is_ours: &|_| true };
 }
 
 /// Returns whether a file begins with these bytes.
@@ -53,7 +54,7 @@ pub(crate) enum Identity {
 
 impl Identity {
     /// Returns the identity of what `path` names; `None` if even the folder does not exist.
-    pub fn of(path: &Path) -> Option<Identity> {
+    pub(crate) fn of(path: &Path) -> Option<Identity> {
         if let Ok(found) = fs::metadata(path) {
             return Some(Identity::Existing(found.dev(), found.ino()));
         }
@@ -62,7 +63,7 @@ impl Identity {
     }
 
     /// Returns whether two paths name one file, there or not.
-    pub fn is_same(one: &Path, other: &Path) -> bool {
+    pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
         let one = Identity::of(one);
         one.is_some() && one == Identity::of(other)
     }
@@ -192,7 +193,7 @@ impl WorkingFolder {
     ///
     /// # Errors
     /// If `parent` cannot be written to.
-    pub fn inside(parent: &Path) -> io::Result<WorkingFolder> {
+    pub(crate) fn inside(parent: &Path) -> io::Result<WorkingFolder> {
         sweep(parent);
         loop {
             let folder = tempfile::Builder::new().prefix(WORKING).tempdir_in(parent)?;
@@ -204,7 +205,7 @@ impl WorkingFolder {
     }
 
     /// Returns the path of a file inside it, one of [`PREPARED`].
-    pub fn join(&self, name: &str) -> PathBuf {
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
         debug_assert!(PREPARED.contains(&name), "{name} would keep the folder from being swept");
         self.folder.path().join(name)
     }

@@ -39,6 +39,7 @@ use std::convert::Infallible;
 use algospace_hft::source::import::{Label, Refusal, Row, RowSink};
 
 /// Takes every row and checks that the decoder keeps its side of the agreement.
+#[derive(Debug)]
 pub struct CheckingSink {
     input_bytes: u64,
     advanced: u64,

@@ -1,5 +1,6 @@
 //! The agents in the decision seat: the two stages of a decision.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::by_graphs::ByGraphs;
@@ -53,6 +54,12 @@ pub struct Agents {
     /// `true` if the last bar was warm-up.
     is_watching: bool,
     record: Option<DecisionRecord>,
+}
+
+impl fmt::Debug for Agents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agents").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 impl Agents {

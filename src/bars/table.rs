@@ -22,6 +22,7 @@ const COLUMNS: [(&str, ColumnKind); 11] = [
 /// A table of bars that is being written. Columns:
 /// `instrument,timeframe_minutes,start_utc,open,high,low,close,volume,ticks,flags,contract`; a
 /// daily bar has 1440 minutes.
+#[derive(Debug)]
 pub struct BarTable<'a> {
     table: TableWriter,
     instrument: &'a str,

@@ -14,6 +14,7 @@ use crate::market::Tick;
 const LARGEST: usize = 512;
 
 /// The journal of a run at work.
+#[derive(Debug)]
 pub struct RunJournal {
     writer: Writer,
     buffer: [u8; LARGEST],

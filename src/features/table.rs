@@ -8,6 +8,7 @@ use crate::table::{Cell, Column, ColumnKind, TableError, TableWriter};
 /// A table of feature rows that is being written: `instrument`, `timeframe_minutes`, `start_utc`,
 /// `end_utc` (from when the row is known), `contract`, `flags` (as those of bars), `close`, and the
 /// fields of the layout, empty where there is no value.
+#[derive(Debug)]
 pub struct FeatureTable<'a> {
     table: TableWriter,
     instrument: &'a str,

@@ -17,21 +17,21 @@ pub(super) struct FixedPoint {
 impl FixedPoint {
     /// Creates the steps for numbers from -`bound` to `bound`, a power of two, which become at most
     /// 2^`bits` steps, and 2^51 at most.
-    pub fn new(bound: f64, bits: u32) -> FixedPoint {
+    pub(super) fn new(bound: f64, bits: u32) -> FixedPoint {
         let bits = bits.min(51) as i32;
         let steps = 2f64.powi(bits) / bound;
         FixedPoint { bound, steps, anchor: 1.5 * 2f64.powi(52) / steps }
     }
 
     /// Returns the number of steps in one.
-    pub fn steps(self) -> f64 {
+    pub(super) fn steps(self) -> f64 {
         self.steps
     }
 
     /// Returns the number in steps, to the nearest; beyond the bound it counts as the bound, and so
     /// does NaN.
     #[inline]
-    pub fn of(self, number: f64) -> i64 {
+    pub(super) fn of(self, number: f64) -> i64 {
         let number = if number < self.bound { number } else { self.bound };
         let number = if number > -self.bound { number } else { -self.bound };
         // The addition rounds to steps, and floats of one magnitude are in the order of their bits.

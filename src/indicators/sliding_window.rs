@@ -14,37 +14,37 @@ pub(super) struct SlidingWindow<T> {
 
 impl<T: Copy + Default> SlidingWindow<T> {
     /// Creates an empty window for `length` values.
-    pub fn new(length: usize) -> SlidingWindow<T> {
+    pub(super) fn new(length: usize) -> SlidingWindow<T> {
         SlidingWindow { values: vec![T::default(); length], next: 0, filled: 0 }
     }
 
     /// Returns the number of values that it holds when full.
     #[inline]
-    pub fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.values.len()
     }
 
     /// Returns the number of values pushed since the window was empty, at most its length.
     #[inline]
-    pub fn filled(&self) -> usize {
+    pub(super) fn filled(&self) -> usize {
         self.filled
     }
 
     /// Returns whether as many values were pushed as the window holds.
     #[inline]
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.filled == self.values.len()
     }
 
     /// Returns the value that leaves next, zero while not full; of a window without length, zero.
     #[inline]
-    pub fn oldest(&self) -> T {
+    pub(super) fn oldest(&self) -> T {
         self.values.get(self.next).copied().unwrap_or_default()
     }
 
     /// Takes the newest value and gives back the one that leaves: zero while not full.
     #[inline]
-    pub fn push(&mut self, value: T) -> T {
+    pub(super) fn push(&mut self, value: T) -> T {
         let Some(place) = self.values.get_mut(self.next) else {
             return value;
         };
@@ -55,13 +55,13 @@ impl<T: Copy + Default> SlidingWindow<T> {
     }
 
     /// Forgets every value.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.values.fill(T::default());
         (self.next, self.filled) = (0, 0);
     }
 
     /// Changes every value pushed so far.
-    pub fn change_each(&mut self, change: impl FnMut(&mut T)) {
+    pub(super) fn change_each(&mut self, change: impl FnMut(&mut T)) {
         // Until the window is full, values stand from the start.
         self.values[..self.filled].iter_mut().for_each(change);
     }

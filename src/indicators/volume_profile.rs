@@ -83,7 +83,7 @@ pub(super) enum Allocation<'a> {
 }
 
 impl Allocation<'_> {
-    pub fn even(bar: &TickBar) -> Allocation<'static> {
+    pub(super) fn even(bar: &TickBar) -> Allocation<'static> {
         let ticks = bar.high.abs_diff(bar.low).saturating_add(1);
         let volume = bar.volume.min(MAX_BAR_VOLUME) * CONTRACT;
         let (share, remainder) = (volume / ticks, volume % ticks);
@@ -114,7 +114,7 @@ pub(super) struct Rows<F> {
 impl<F: Fn(usize) -> u64> Rows<F> {
     /// Returns the row with most volume, the lowest of equals, and its volume. `None` without
     /// volume.
-    pub fn point_of_control(&self) -> Option<(usize, u64)> {
+    pub(super) fn point_of_control(&self) -> Option<(usize, u64)> {
         let mut found = None;
         let mut most = 0;
         for row in 0..self.count {
@@ -129,7 +129,7 @@ impl<F: Fn(usize) -> u64> Rows<F> {
     /// Returns the lowest and the highest row of the value area: from the point of control it grows
     /// by the larger of the two rows next to it, upwards if they are equal, until it holds `share`
     /// of all.
-    pub fn value_area(&self, point_of_control: usize, share: f64) -> (usize, usize) {
+    pub(super) fn value_area(&self, point_of_control: usize, share: f64) -> (usize, usize) {
         let enough = share * self.total as f64;
         let (mut low, mut high) = (point_of_control, point_of_control);
         let mut held = (self.volume)(point_of_control);
@@ -172,7 +172,7 @@ impl PartialEq for VolumeProfile {
 }
 
 impl VolumeProfile {
-    pub fn new(window: usize, row_ticks: i64) -> VolumeProfile {
+    pub(super) fn new(window: usize, row_ticks: i64) -> VolumeProfile {
         VolumeProfile {
             window,
             row_ticks,
@@ -189,22 +189,22 @@ impl VolumeProfile {
     }
 
     /// Returns whether the window is full.
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.bars.len() == self.window
     }
 
     /// Returns the lower edge of a row, in ticks; equally the upper edge of the row below it.
-    pub fn lower_edge(&self, row: i64) -> i64 {
+    pub(super) fn lower_edge(&self, row: i64) -> i64 {
         row * self.row_ticks + self.origin
     }
 
     /// Moves the grid, and all that lies on it.
-    pub fn shift(&mut self, ticks: i64) {
+    pub(super) fn shift(&mut self, ticks: i64) {
         self.origin += ticks;
     }
 
     /// Returns the rows of the window's bars, or `None` if one of them was left out.
-    pub fn rows(&self) -> Option<Rows<impl Fn(usize) -> u64 + '_>> {
+    pub(super) fn rows(&self) -> Option<Rows<impl Fn(usize) -> u64 + '_>> {
         let start = (self.first - self.base) as usize;
         let rows = &self.buffer[start..start + (self.end - self.first) as usize];
         (self.left_out == 0).then_some(Rows {
@@ -217,7 +217,7 @@ impl VolumeProfile {
 
     /// Returns [`VolumeProfile::rows`] as they would be after [`VolumeProfile::push`]. `None` also
     /// if the window would not be full.
-    pub fn rows_with<'a>(
+    pub(super) fn rows_with<'a>(
         &'a self,
         bar: &TickBar,
         allocation: Allocation<'a>,
@@ -252,7 +252,7 @@ impl VolumeProfile {
     }
 
     /// Takes a bar; the oldest leaves if the window is full.
-    pub fn push(&mut self, bar: &TickBar, allocation: Allocation) {
+    pub(super) fn push(&mut self, bar: &TickBar, allocation: Allocation) {
         if self.is_full() {
             self.remove_oldest();
         }

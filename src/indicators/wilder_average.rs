@@ -24,7 +24,7 @@ pub(super) struct WilderAverage {
 impl WilderAverage {
     /// # Panics
     /// If `length` is zero.
-    pub fn new(length: usize) -> WilderAverage {
+    pub(super) fn new(length: usize) -> WilderAverage {
         assert!(length > 0, "Wilder's average over no values");
         let weight = 1.0 / length as f64;
         let kept = (length - 1) as f64 / length as f64;
@@ -33,7 +33,7 @@ impl WilderAverage {
 
     /// Takes the next value.
     #[inline]
-    pub fn update(&mut self, value: f64) {
+    pub(super) fn update(&mut self, value: f64) {
         let next = self.value * self.kept + value * self.weight;
         self.value = if self.is_settled() { next } else { self.unsettled(value, next) };
     }
@@ -53,20 +53,20 @@ impl WilderAverage {
     }
 
     /// Returns the number of values in the first mean.
-    pub fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.length
     }
 
     /// Returns the average, once `length` values were seen.
     #[inline]
-    pub fn value(&self) -> Option<f64> {
+    pub(super) fn value(&self) -> Option<f64> {
         (self.seen >= self.length).then_some(self.value)
     }
 
     /// Returns whether the mean it began with counts for less than a millionth: (1 - 1/length)^(14
     /// length) < 1e-6.
     #[inline]
-    pub fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         self.seen >= 15 * self.length
     }
 }

@@ -1,5 +1,6 @@
 //! ONNX Runtime on one thread, from the library that the user installed.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -18,6 +19,12 @@ static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
 #[derive(Clone)]
 pub struct OnnxRuntime {
     environment: Environment,
+}
+
+impl fmt::Debug for OnnxRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnnxRuntime").finish_non_exhaustive()
+    }
 }
 
 impl OnnxRuntime {

@@ -1,5 +1,6 @@
 //! Samples into histograms.
 
+use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -32,6 +33,12 @@ pub struct Recorder {
     log: IntervalLog,
     /// Start of the interval, from the start of the log.
     interval_start: Duration,
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("load", &self.load).finish_non_exhaustive()
+    }
 }
 
 /// A span's samples: those of the interval in `interval`, those of the intervals before in

@@ -11,6 +11,7 @@ use crate::table::{Cell, Column, ColumnKind, TableError, TableWriter};
 /// window that ends with this row can be handed out), and the columns of every matrix,
 /// `MATRIX.FEATURE` or `MATRIX.FEATURE/PER` (`#2` behind it for the second of that name), empty on
 /// rows of another. The window of a matrix is its last N rows.
+#[derive(Debug)]
 pub struct MatrixTable<'a> {
     table: TableWriter,
     instrument: &'a str,

@@ -16,18 +16,18 @@ pub(super) struct Row<'a> {
 
 impl Row<'_> {
     /// Returns a refusal of this row.
-    pub fn refuse(&self, problem: String) -> RunDirectoryError {
+    pub(super) fn refuse(&self, problem: String) -> RunDirectoryError {
         RunDirectoryError::Row { path: self.path.to_owned(), line: self.line, problem }
     }
 
     /// Returns a column's text.
-    pub fn text(&self, column: &str) -> &str {
+    pub(super) fn text(&self, column: &str) -> &str {
         let place = self.columns.iter().position(|&name| name == column);
         place.and_then(|place| self.record.get(place)).expect("the header was checked")
     }
 
     /// Returns a column's value as `read` understands it.
-    pub fn value<T, E: Display>(
+    pub(super) fn value<T, E: Display>(
         &self,
         column: &str,
         read: impl Fn(&str) -> Result<T, E>,
@@ -37,7 +37,7 @@ impl Row<'_> {
     }
 
     /// Returns a column of a type that reads itself.
-    pub fn parse<T: std::str::FromStr<Err: Display>>(
+    pub(super) fn parse<T: std::str::FromStr<Err: Display>>(
         &self,
         column: &str,
     ) -> Result<T, RunDirectoryError> {
@@ -45,7 +45,7 @@ impl Row<'_> {
     }
 
     /// Returns a column of exact dollars.
-    pub fn money(&self, column: &str) -> Result<Money, RunDirectoryError> {
+    pub(super) fn money(&self, column: &str) -> Result<Money, RunDirectoryError> {
         // Prices and money have the same unit, 1e-9, hence the same decimal form.
         self.parse::<Price>(column).map(|amount| Money::from_nanos(amount.units()))
     }

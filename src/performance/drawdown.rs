@@ -17,7 +17,7 @@ pub(super) struct Drawdown {
 
 impl Drawdown {
     /// Returns the largest falls; `None` without points.
-    pub fn of(capital: Money, equity: &[EquityPoint]) -> Option<Drawdown> {
+    pub(super) fn of(capital: Money, equity: &[EquityPoint]) -> Option<Drawdown> {
         let first = equity.first()?;
         let mut peak = capital;
         let mut peak_time = first.time;

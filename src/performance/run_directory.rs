@@ -682,7 +682,7 @@ impl FinishedRun {
     /// # Errors
     /// If there is no manifest, or a file is missing, cannot be read, or is not the one that the
     /// run left.
-    pub fn read(directory: &Path) -> Result<FinishedRun, RunDirectoryError> {
+    pub(super) fn read(directory: &Path) -> Result<FinishedRun, RunDirectoryError> {
         let manifest = Manifest::read(directory)?;
         let path = |name| directory.join(name);
         let summary_text = read(directory, SUMMARY)?;

@@ -1,5 +1,6 @@
 //! A backtest from its configuration to everything that it leaves.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,6 +89,16 @@ pub enum Place<'a> {
 pub struct Prepared {
     history: History,
     stages: Pipeline<Observer>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared")
+            .field("instrument", &self.instrument)
+            .field("history", &self.history)
+            .field("model_set", &self.model_set)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Prepared {

@@ -62,6 +62,7 @@ impl Limits<f64> for Range<f64> {
 }
 
 /// Finite numbers above zero.
+#[derive(Debug)]
 pub struct Positive;
 
 impl Limits<f64> for Positive {
@@ -75,6 +76,7 @@ impl Limits<f64> for Positive {
 }
 
 /// Shares above nothing, up to the whole.
+#[derive(Debug)]
 pub struct Share;
 
 impl Limits<f64> for Share {
@@ -88,6 +90,7 @@ impl Limits<f64> for Share {
 }
 
 /// [`Share`], with a reminder of fractions in the message.
+#[derive(Debug)]
 pub struct Fraction;
 
 impl Limits<f64> for Fraction {

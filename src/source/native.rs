@@ -27,6 +27,7 @@
 //! The file appears under its name only when it is whole: the writer fills a temporary file beside
 //! it and renames that at the end.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -320,6 +321,16 @@ pub struct TickFileWriter {
     highest_contract: (u64, u16),
 }
 
+impl fmt::Debug for TickFileWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TickFileWriter")
+            .field("path", &self.path)
+            .field("description", &self.description)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
 impl TickFileWriter {
     /// Starts a file that appears at `path` when [`TickFileWriter::finish`] succeeds; until then
     /// what stands at `path` is kept.
@@ -453,6 +464,23 @@ pub(crate) const TICK_FILE: Kind =
     Kind { what: "a tick file", is_ours: &|file| whole_file::begins_with(file, &MAGIC) };
 
 /// A native tick file, mapped into memory and verified.
+///
+/// ```
+/// use algospace_hft::market::{Instrument, Tick};
+/// use algospace_hft::source::native::{TickFile, TickFileDescription, TickFileWriter};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("es.ticks");
+/// let description = TickFileDescription::new(&Instrument::built_in("ES")?, "by hand");
+/// let mut writer = TickFileWriter::create(&path, description)?;
+/// writer.extend(&[Tick::new("2024-01-04T15:00:00Z".parse()?, "4750.25".parse()?, 3)])?;
+/// writer.finish()?;
+///
+/// let file = TickFile::open(&path)?;
+/// assert_eq!((file.ticks().len(), file.ticks()[0].size), (1, 3));
+/// assert_eq!(file.description().instrument, "ES");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct TickFile {
     path: PathBuf,

@@ -9,6 +9,7 @@ use crate::execution::Target;
 use crate::table::{Cell, Column, ColumnKind, TableError, TableWriter};
 
 /// A table of decisions that is being written; `docs/decisions.md` tells what its columns mean.
+#[derive(Debug)]
 pub struct DecisionTable {
     table: TableWriter,
 }

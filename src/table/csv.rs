@@ -14,13 +14,13 @@ pub(super) struct CsvFile {
 
 impl CsvFile {
     /// Begins with the line of the columns' names.
-    pub fn new(file: NamedTempFile, columns: &[Column]) -> io::Result<CsvFile> {
+    pub(super) fn new(file: NamedTempFile, columns: &[Column]) -> io::Result<CsvFile> {
         let mut csv = csv::WriterBuilder::new().buffer_capacity(1 << 20).from_writer(file);
         csv.write_record(columns.iter().map(|column| &column.name))?;
         Ok(CsvFile { csv, text: Vec::new() })
     }
 
-    pub fn write_row<'a>(
+    pub(super) fn write_row<'a>(
         &mut self,
         row: impl Iterator<Item = (&'a Column, Cell<'a>)>,
     ) -> io::Result<()> {
@@ -45,7 +45,7 @@ impl CsvFile {
         Ok(self.csv.write_record(None::<&[u8]>)?)
     }
 
-    pub fn finish(self) -> io::Result<NamedTempFile> {
+    pub(super) fn finish(self) -> io::Result<NamedTempFile> {
         self.csv.into_inner().map_err(|error| error.into_error())
     }
 }

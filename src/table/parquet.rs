@@ -64,7 +64,7 @@ enum Values {
 }
 
 impl ParquetFile {
-    pub fn new(
+    pub(super) fn new(
         file: NamedTempFile,
         columns: &[Column],
         facts: &[(String, String)],
@@ -90,7 +90,7 @@ impl ParquetFile {
         Ok(ParquetFile { writer, group, rows: 0 })
     }
 
-    pub fn write_row<'a>(
+    pub(super) fn write_row<'a>(
         &mut self,
         row: impl Iterator<Item = (&'a Column, Cell<'a>)>,
     ) -> io::Result<()> {
@@ -106,7 +106,7 @@ impl ParquetFile {
         if self.rows == GROUP_ROWS { self.write_group() } else { Ok(()) }
     }
 
-    pub fn finish(mut self) -> io::Result<NamedTempFile> {
+    pub(super) fn finish(mut self) -> io::Result<NamedTempFile> {
         if self.rows > 0 {
             self.write_group()?;
         }

@@ -267,7 +267,10 @@ fn what_is_known_of_a_run_is_told_everywhere() {
     assert!(printed.lines().next().unwrap().ends_with(", a synthetic market"), "{printed}");
     assert!(page.contains("of ES, a synthetic market</h1>"));
     let caveats: Vec<_> = summary["caveats"].as_array().unwrap().iter().collect();
-    assert_eq!(caveats[0], "The market is synthetic: no result here says anything about a real one.");
+    assert_eq!(
+        caveats[0],
+        "The market is synthetic: no result here says anything about a real one."
+    );
     let few = caveats.iter().filter(|it| it.as_str().unwrap().starts_with("Only 3 trading days"));
     assert_eq!(few.count(), 1, "{caveats:?}");
     for caveat in &caveats {

@@ -249,7 +249,8 @@ fn decisions_of_agents_are_counted_told_and_taken_away() {
     let run = run_of_agents(10);
     write(folder.path(), &run);
     let page = read(folder.path(), "report.html");
-    for words in ["<h2>Decisions</h2>", "model set is untrained", "Refusals by reason", "predict outcomes"]
+    for words in
+        ["<h2>Decisions</h2>", "model set is untrained", "Refusals by reason", "predict outcomes"]
     {
         assert!(own_part(&page).contains(words), "{words}");
     }

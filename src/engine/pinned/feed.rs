@@ -67,6 +67,7 @@ pub enum Pace {
 
 /// A feed of ticks at a pace. The instant at which a tick is due does not depend on the ticks
 /// before it.
+#[derive(Debug)]
 pub struct Paced<'a> {
     ticks: std::slice::Iter<'a, Tick>,
     pace: Pace,

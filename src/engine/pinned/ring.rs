@@ -6,6 +6,7 @@
 //! good when a writer panics, and a handler on one of the crate's threads that panics takes its
 //! thread down silently.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use disruptor::{
@@ -23,7 +24,7 @@ pub const BATCH: usize = 64;
 
 /// One place of the ring. The event's first bytes and the stamps share a cache line, which is all
 /// that a tick needs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub struct Slot {
     /// Time at which the event was due, or else written, in the raw unit of the clock; 0 if no time
@@ -91,6 +92,15 @@ pub struct Publisher {
     waiter: Waiter,
     /// Count and time of waits for room.
     pub full: Full,
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher")
+            .field("most", &self.most)
+            .field("full", &self.full)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Publisher {

@@ -1,5 +1,6 @@
 //! The inputs and results of a pinned run.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::layout::ThreadLayout;
@@ -59,6 +60,12 @@ pub struct Wiring<'a, F, K, N> {
     pub log: &'a (dyn Fn(&str) + Sync),
 }
 
+impl<F, K, N> fmt::Debug for Wiring<'_, F, K, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wiring").finish_non_exhaustive()
+    }
+}
+
 /// The results of a pinned run.
 pub struct PinnedRun<S, V = SimulatedExchange> {
     /// The stages after the last event.
@@ -73,6 +80,17 @@ pub struct PinnedRun<S, V = SimulatedExchange> {
     pub latency: LatencyRecord,
     /// Waits of threads for each other.
     pub waits: Waits,
+}
+
+impl<S, V> fmt::Debug for PinnedRun<S, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PinnedRun")
+            .field("ticks", &self.ticks)
+            .field("elapsed", &self.elapsed)
+            .field("interrupted", &self.interrupted)
+            .field("waits", &self.waits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Counts and times of waits of a thread for another, and counts of what was given up instead.

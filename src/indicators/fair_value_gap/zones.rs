@@ -16,17 +16,17 @@ pub(super) struct Prices {
 
 impl Prices {
     #[inline]
-    pub fn of(bar: &TickBar) -> Prices {
+    pub(super) fn of(bar: &TickBar) -> Prices {
         Prices { high: bar.high, low: bar.low, close: bar.close }
     }
 
     /// Returns the bar on a chart turned upside down, where a bearish gap is a bullish one.
     #[inline]
-    pub fn upside_down(self) -> Prices {
+    pub(super) fn upside_down(self) -> Prices {
         Prices { high: -self.low, low: -self.high, close: -self.close }
     }
 
-    pub fn shifted(self, ticks: i64) -> Prices {
+    pub(super) fn shifted(self, ticks: i64) -> Prices {
         Prices { high: self.high + ticks, low: self.low + ticks, close: self.close + ticks }
     }
 }
@@ -48,18 +48,18 @@ const NO_LOW: i64 = i64::MAX;
 
 impl Zone {
     #[inline]
-    pub fn new(top: i64, bottom: i64, formed: u64) -> Zone {
+    pub(super) fn new(top: i64, bottom: i64, formed: u64) -> Zone {
         Zone { top, bottom, formed, lowest: NO_LOW }
     }
 
     #[inline]
-    pub fn is_tapped(&self) -> bool {
+    pub(super) fn is_tapped(&self) -> bool {
         self.lowest <= self.top
     }
 
     /// Returns the depth that prices have reached in it, 0 to 1.
     #[inline]
-    pub fn fill(&self) -> f64 {
+    pub(super) fn fill(&self) -> f64 {
         let depth = self.top - self.lowest.max(self.bottom).min(self.top);
         depth as f64 / (self.top - self.bottom) as f64
     }
@@ -121,19 +121,19 @@ pub(super) struct Step {
 impl Step {
     /// Returns the number of zones active afterwards.
     #[inline]
-    pub fn active(&self) -> usize {
+    pub(super) fn active(&self) -> usize {
         self.kept + usize::from(self.confirms)
     }
 }
 
 impl Zones {
-    pub fn new(max_age: u64, capacity: usize) -> Zones {
+    pub(super) fn new(max_age: u64, capacity: usize) -> Zones {
         Zones { max_age, capacity, zones: VecDeque::with_capacity(capacity) }
     }
 
     /// Returns the effect of bar number `now`, which may confirm a zone.
     #[inline]
-    pub fn step(&self, bar: Prices, confirms: bool, now: u64) -> Step {
+    pub(super) fn step(&self, bar: Prices, confirms: bool, now: u64) -> Step {
         // At most one zone forms on a bar, so at most one expires, and that makes room enough.
         let drops_oldest = self.zones.front().is_some_and(|oldest| {
             let expired = self.max_age > 0 && now - oldest.formed > self.max_age;
@@ -154,7 +154,7 @@ impl Zones {
     /// Returns the active zone with the highest bottom after a step; of equals, the newest. `new`
     /// is the zone that the bar confirms if it does.
     #[inline]
-    pub fn nearest(&self, step: &Step, new: Zone) -> Option<Zone> {
+    pub(super) fn nearest(&self, step: &Step, new: Zone) -> Option<Zone> {
         if step.confirms {
             return Some(new);
         }
@@ -166,7 +166,7 @@ impl Zones {
     }
 
     /// Returns the zones from the newest to the oldest, each with the lowest low since it formed.
-    pub fn nearest_first(&self) -> impl Iterator<Item = Zone> {
+    pub(super) fn nearest_first(&self) -> impl Iterator<Item = Zone> {
         self.zones.iter().rev().scan(NO_LOW, |lowest, zone| {
             *lowest = zone.lowest.min(*lowest);
             Some(Zone { lowest: *lowest, ..*zone })
@@ -175,13 +175,13 @@ impl Zones {
 
     /// Returns the zones as they matter at bar `now`: with their age in place of the bar that
     /// formed them.
-    pub fn aged(&self, now: u64) -> impl Iterator<Item = Zone> {
+    pub(super) fn aged(&self, now: u64) -> impl Iterator<Item = Zone> {
         self.zones.iter().map(move |zone| Zone { formed: now - zone.formed, ..*zone })
     }
 
     /// Takes a step of the same bar. `new` is the zone that it confirms if it does.
     #[inline]
-    pub fn take(&mut self, step: &Step, new: Zone) {
+    pub(super) fn take(&mut self, step: &Step, new: Zone) {
         if step.drops_oldest {
             self.zones.pop_front();
         }
@@ -197,11 +197,11 @@ impl Zones {
 
     /// Returns the number of zones that can be held without allocating.
     #[cfg(test)]
-    pub fn room(&self) -> usize {
+    pub(super) fn room(&self) -> usize {
         self.zones.capacity()
     }
 
-    pub fn shift(&mut self, ticks: i64) {
+    pub(super) fn shift(&mut self, ticks: i64) {
         for zone in &mut self.zones {
             zone.top += ticks;
             zone.bottom += ticks;

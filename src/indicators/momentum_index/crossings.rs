@@ -164,7 +164,7 @@ impl Band {
 
 impl Crossings {
     /// Creates a store of at most `capacity` crossings that holds only the sentinel.
-    pub fn new(capacity: usize) -> Crossings {
+    pub(super) fn new(capacity: usize) -> Crossings {
         let mut crossings = Crossings::empty(capacity);
         crossings.in_time.push_back(Crossing::SENTINEL);
         crossings.insert(&Crossing::SENTINEL);
@@ -184,18 +184,18 @@ impl Crossings {
     }
 
     /// Returns the number of crossings remembered, without the sentinel.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.in_time.len() - usize::from(self.in_time.front().is_some_and(Crossing::is_sentinel))
     }
 
     /// Returns [`Crossings::count`] after one more crossing.
-    pub fn count_after_next(&self) -> usize {
+    pub(super) fn count_after_next(&self) -> usize {
         (self.count() + 1).min(self.capacity)
     }
 
     /// Remembers a crossing, whose label is the outcome of the one before. Forgets the oldest point
     /// if there is no more place.
-    pub fn push(&mut self, slow: f64, quick: f64, label: i8) {
+    pub(super) fn push(&mut self, slow: f64, quick: f64, label: i8) {
         if let Some(&last) = self.in_time.back()
             && !last.is_sentinel()
         {
@@ -240,7 +240,7 @@ impl Crossings {
     /// others that are exactly as far as the farthest of these; of all points if they are fewer.
     ///
     /// With a `newcomer` it is the vote after [`Crossings::push`] of that crossing at this point.
-    pub fn vote(
+    pub(super) fn vote(
         &self,
         slow: f64,
         quick: f64,
@@ -274,7 +274,7 @@ impl Crossings {
 
     /// Tells where to look first in the next vote: this bar's square radius, and on as it last
     /// moved.
-    pub fn expect_near(&mut self, square_radius: f64) {
+    pub(super) fn expect_near(&mut self, square_radius: f64) {
         let growth = square_radius / self.last_square_radius.max(f64::MIN_POSITIVE);
         self.expected_square_radius = square_radius * growth.clamp(0.5, 2.0);
         self.last_square_radius = square_radius;

@@ -54,13 +54,13 @@ impl PartialEq for RollingRange {
 }
 
 impl RollingRange {
-    pub fn new(window: u64) -> RollingRange {
+    pub(super) fn new(window: u64) -> RollingRange {
         let side = || VecDeque::with_capacity(window as usize);
         RollingRange { window, bars: 0, greatest: side(), least: side() }
     }
 
     /// Takes a bar's value, or a bar without one. Greatest and least once there were `window` bars.
-    pub fn update(&mut self, value: Option<i64>) -> Option<(i64, i64)> {
+    pub(super) fn update(&mut self, value: Option<i64>) -> Option<(i64, i64)> {
         let result = self.peek(value);
         let (bar, first) = (self.bars, self.first_bar());
         for (side, greater) in [(&mut self.greatest, true), (&mut self.least, false)] {
@@ -80,7 +80,7 @@ impl RollingRange {
     }
 
     /// Returns what [`RollingRange::update`] would return, and changes nothing.
-    pub fn peek(&self, value: Option<i64>) -> Option<(i64, i64)> {
+    pub(super) fn peek(&self, value: Option<i64>) -> Option<(i64, i64)> {
         if self.bars + 1 < self.window {
             return None;
         }

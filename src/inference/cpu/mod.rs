@@ -6,6 +6,7 @@ mod passes;
 mod plan;
 mod product;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,6 +40,12 @@ pub struct Cpu {
     has_kernels: bool,
     /// `true` once a graph is rten's.
     needs_pool: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for Cpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cpu").field("has_kernels", &self.has_kernels).finish_non_exhaustive()
+    }
 }
 
 impl Cpu {

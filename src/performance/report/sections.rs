@@ -115,7 +115,12 @@ pub(super) fn caveats(run: &Run) -> String {
     let list: String =
         run.summary.caveats.iter().map(|caveat| format!("<li>{}</li>\n", escape(caveat))).collect();
     if list.is_empty() {
-        return section("", "Caveats", "", "<p class=\"note\">No caveat is known for this run.</p>");
+        return section(
+            "",
+            "Caveats",
+            "",
+            "<p class=\"note\">No caveat is known for this run.</p>",
+        );
     }
     section("caveats", "Read this first", "", &format!("<ul>\n{list}</ul>"))
 }
@@ -246,7 +251,9 @@ pub(super) fn decisions(run: &Run) -> String {
     let reliability = summary.reliability.as_ref().zip(decision_charts::reliability(summary));
     let no_reliability = || {
         let why = run.summary.statistics.undefined.get("decisions.reliability")?;
-        Some(format!("<h3>Does confidence predict outcomes?</h3><p class=\"note\">Not shown: {why}.</p>"))
+        Some(format!(
+            "<h3>Does confidence predict outcomes?</h3><p class=\"note\">Not shown: {why}.</p>"
+        ))
     };
     let reliability = reliability.map(|(figures, chart)| {
         format!(

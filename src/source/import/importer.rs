@@ -1,6 +1,7 @@
 //! One import: from files in any known layout to one native tick file.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,6 +67,17 @@ pub struct ImportOptions {
     pub stop: Arc<AtomicBool>,
     /// File for refused rows; `None`: the output's name with `.rejects.csv` after it.
     pub rejects: Option<PathBuf>,
+}
+
+impl fmt::Debug for ImportOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImportOptions")
+            .field("format", &self.format)
+            .field("inputs", &self.inputs)
+            .field("output", &self.output)
+            .field("instrument", &self.instrument)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ImportOptions {
@@ -409,7 +421,7 @@ pub enum ImportError {
 
 /// The reason why a decoder stops.
 #[derive(Debug)]
-pub enum Stop {
+pub(super) enum Stop {
     /// Rows are out of order or of several contracts: everything must be read again and collected.
     Collect,
     /// The import has failed.

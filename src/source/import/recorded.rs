@@ -19,11 +19,11 @@ pub(super) struct Recorded {
 
 impl Recorded {
     /// Returns the contracts traded: the sizes of trades and the volumes of bars.
-    pub fn volume(&self) -> i64 {
+    pub(super) fn volume(&self) -> i64 {
         self.rows.iter().map(|(_, _, row)| volume(row)).sum()
     }
 
-    pub fn contracts(&self) -> Vec<&str> {
+    pub(super) fn contracts(&self) -> Vec<&str> {
         let mut contracts: Vec<_> = self.inputs.iter().filter_map(|i| i.1.as_deref()).collect();
         contracts.sort_unstable();
         contracts.dedup();

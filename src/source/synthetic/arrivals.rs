@@ -69,6 +69,7 @@ fn shape() -> [f64; MINUTES_A_DAY] {
 }
 
 /// Mean waits by minute of the day, for a number of trades a day.
+#[derive(Debug)]
 pub(super) struct Pace {
     /// In nanoseconds, from 17:00 Chicago.
     mean_waits: [f64; MINUTES_A_DAY],
@@ -76,7 +77,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub fn new(trades_per_day: u32) -> Pace {
+    pub(super) fn new(trades_per_day: u32) -> Pace {
         let mean_waits = shape()
             .map(|share| Timestamp::MINUTE as f64 / (share * f64::from(trades_per_day)) / WAITS);
         let chicago = time_zone("America/Chicago").expect("the bundled database has Chicago");
@@ -104,7 +105,7 @@ pub(super) struct Arrivals<'a> {
 }
 
 impl Arrivals<'_> {
-    pub fn new<'a>(pace: &'a Pace, session: &Session, random: Random) -> Arrivals<'a> {
+    pub(super) fn new<'a>(pace: &'a Pace, session: &Session, random: Random) -> Arrivals<'a> {
         let first_minute = pace.first_minute(session);
         Arrivals { random, pace, open: session.open, first_minute, busy: false, sweeping: false }
     }
@@ -112,7 +113,7 @@ impl Arrivals<'_> {
     /// Returns the time of the trade after the one at `time`, where trades come `activity` times as
     /// often as on average.
     #[inline]
-    pub fn after(&mut self, time: Timestamp, activity: f64) -> Timestamp {
+    pub(super) fn after(&mut self, time: Timestamp, activity: f64) -> Timestamp {
         let word = self.random.next_u32();
         let (kind, turn, sweep) = (word & 1023, word >> 10 & 1023, word >> 20 & 1023);
         if self.sweeping {

@@ -50,21 +50,21 @@ impl Grid {
     /// Returns the mean chance of a step in an event on a calm market, once F has settled: F stands
     /// at each position in inverse proportion to the chance of leaving it, so this is the harmonic
     /// mean over one tick's positions.
-    pub fn mean_step_chance(&self) -> f64 {
+    pub(super) fn mean_step_chance(&self) -> f64 {
         let waits =
             self.calm[..self.units_per_tick].iter().map(|&chance| 1024.0 / f64::from(chance));
         self.units_per_tick as f64 / waits.sum::<f64>()
     }
 
     /// Returns the variance of F in an event on a calm market, in ticks².
-    pub fn variance_per_event(&self) -> f64 {
+    pub(super) fn variance_per_event(&self) -> f64 {
         let unit = 1.0 / self.units_per_tick as f64;
         unit * unit * self.mean_step_chance()
     }
 
     /// Returns the coin's bias that makes F drift by this number of ticks an event on a calm
     /// market.
-    pub fn bias_for(&self, ticks_per_event: f64) -> f64 {
+    pub(super) fn bias_for(&self, ticks_per_event: f64) -> f64 {
         let unit = 1.0 / self.units_per_tick as f64;
         ticks_per_event * f64::from(COIN_HALF) / (unit * self.mean_step_chance())
     }
@@ -72,7 +72,7 @@ impl Grid {
 
 impl FairPrice {
     /// Creates F at `price`, a whole number of ticks.
-    pub fn new(price: i64, grid: &'static Grid) -> FairPrice {
+    pub(super) fn new(price: i64, grid: &'static Grid) -> FairPrice {
         FairPrice { bid: price, position: 0, grid }
     }
 
@@ -81,7 +81,7 @@ impl FairPrice {
     ///
     /// Returns the step's expectation before the draw, in units of F / [`DRIFT_SCALE`].
     #[inline]
-    pub fn step(&mut self, word: u32, volatile: bool, bias: i32) -> i64 {
+    pub(super) fn step(&mut self, word: u32, volatile: bool, bias: i32) -> i64 {
         let chances = if volatile { &self.grid.volatile } else { &self.grid.calm };
         let chance = chances[self.position];
         if (word & 1023) < chance {
@@ -104,26 +104,26 @@ impl FairPrice {
     }
 
     /// Moves F and both quotes.
-    pub fn gap(&mut self, ticks: i64) {
+    pub(super) fn gap(&mut self, ticks: i64) {
         self.bid += ticks;
     }
 
     /// Returns F in grid units.
     #[inline]
-    pub fn units(&self) -> i64 {
+    pub(super) fn units(&self) -> i64 {
         self.bid * self.grid.units_per_tick as i64 + self.position as i64
     }
 
     /// Returns the best bid in ticks; the best ask is one above.
     #[inline]
-    pub fn bid(&self) -> i64 {
+    pub(super) fn bid(&self) -> i64 {
         self.bid
     }
 
     /// Returns whether a trade prints at the ask, by the low bits of `word`: with probability F −
     /// bid in ticks, so that the expected print is F.
     #[inline]
-    pub fn prints_at_ask(&self, word: u32) -> bool {
+    pub(super) fn prints_at_ask(&self, word: u32) -> bool {
         (word as usize & (self.grid.units_per_tick - 1)) < self.position
     }
 }

@@ -26,6 +26,7 @@ const WEEKEND_GAP_WORDS: u32 = 128;
 const LONG_BREAK: i64 = 12 * Timestamp::HOUR;
 
 /// Makes a synthetic market, session by session.
+#[derive(Debug)]
 pub struct Generator {
     settings: Settings,
     pace: Pace,
@@ -39,6 +40,7 @@ pub struct Generator {
 }
 
 /// The regimes, and the books that are kept of them.
+#[derive(Debug)]
 struct Regimes {
     process: RegimeProcess,
     oracle: Oracle,
@@ -47,6 +49,7 @@ struct Regimes {
     trading_time: i64,
 }
 
+#[derive(Debug)]
 struct Stretch {
     start: Timestamp,
     regime: Regime,

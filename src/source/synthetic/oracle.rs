@@ -46,7 +46,7 @@ pub(super) struct Oracle {
 }
 
 impl Oracle {
-    pub fn new(range_deviation_ticks: f64, grid: &Grid) -> Oracle {
+    pub(super) fn new(range_deviation_ticks: f64, grid: &Grid) -> Oracle {
         let band = 0.5 * range_deviation_ticks * grid.units_per_tick as f64;
         Oracle {
             band_units: band.ceil() as i64,
@@ -59,7 +59,7 @@ impl Oracle {
         }
     }
 
-    pub fn regime_begins(&mut self, regime: Regime) {
+    pub(super) fn regime_begins(&mut self, regime: Regime) {
         self.target = match regime {
             Regime::TrendUp => 1,
             Regime::TrendDown => -1,
@@ -69,7 +69,7 @@ impl Oracle {
 
     /// Takes a position in a range, with F this number of units above the anchor.
     #[inline]
-    pub fn in_range(&mut self, above_anchor: i64) {
+    pub(super) fn in_range(&mut self, above_anchor: i64) {
         if above_anchor.abs() >= self.band_units {
             self.target = -above_anchor.signum();
         }
@@ -78,7 +78,7 @@ impl Oracle {
     /// Takes a trade printed at `print` ticks, after F moved with the expectation `drift`. What the
     /// oracle wanted before the trade fills at it.
     #[inline]
-    pub fn trade(&mut self, print: i64, drift: i64) {
+    pub(super) fn trade(&mut self, print: i64, drift: i64) {
         if self.position != 0 {
             self.expected += i128::from(self.position * drift);
             self.realized_ticks += self.position * (print - self.last_print);
@@ -89,7 +89,7 @@ impl Oracle {
     }
 
     /// Returns the result if the position is closed at the last print.
-    pub fn result(
+    pub(super) fn result(
         &self,
         instrument: &Instrument,
         grid: &Grid,

@@ -80,6 +80,7 @@ const LARGEST_BIAS: i64 = COIN_HALF as i64 / 2;
 const EVENTS_PER_HALF_HOUR: f64 = 20_000.0;
 
 /// The regimes of a market, in order of time.
+#[derive(Debug)]
 pub(super) struct RegimeProcess {
     random: Random,
     mean_hours: [f64; 3],
@@ -97,7 +98,7 @@ pub(super) struct RegimeProcess {
 }
 
 impl RegimeProcess {
-    pub fn new(
+    pub(super) fn new(
         settings: &Settings,
         grid: &Grid,
         mut random: Random,
@@ -141,30 +142,30 @@ impl RegimeProcess {
         ((hours * Timestamp::HOUR as f64) as i64).max(1)
     }
 
-    pub fn regime(&self) -> Regime {
+    pub(super) fn regime(&self) -> Regime {
         self.regime
     }
 
     /// Trades now, relative to the average over all regimes.
-    pub fn activity(&self) -> f64 {
+    pub(super) fn activity(&self) -> f64 {
         self.regime.trades() / self.mean_trades
     }
 
-    pub fn open(&mut self, session: &Session) {
+    pub(super) fn open(&mut self, session: &Session) {
         self.change_at = session.open.saturating_add(self.left);
     }
 
-    pub fn close(&mut self, session: &Session) {
+    pub(super) fn close(&mut self, session: &Session) {
         self.left = self.change_at - session.close;
     }
 
     /// Moves a range with the fair price, which jumped by this number of units between sessions.
-    pub fn gap(&mut self, units: i64) {
+    pub(super) fn gap(&mut self, units: i64) {
         self.anchor += units;
     }
 
     /// Advances to the regime of `time`; `changed` is called with each new regime and its start.
-    pub fn advance(
+    pub(super) fn advance(
         &mut self,
         time: Timestamp,
         fair_units: i64,
@@ -180,13 +181,13 @@ impl RegimeProcess {
     }
 
     /// Returns the units of F above the anchor.
-    pub fn above_anchor(&self, fair_units: i64) -> i64 {
+    pub(super) fn above_anchor(&self, fair_units: i64) -> i64 {
         fair_units - self.anchor
     }
 
     /// Returns the coin's bias with F where it is.
     #[inline]
-    pub fn bias(&self, fair_units: i64) -> i32 {
+    pub(super) fn bias(&self, fair_units: i64) -> i32 {
         match self.regime {
             Regime::TrendUp => self.trend_bias,
             Regime::TrendDown => -self.trend_bias,
