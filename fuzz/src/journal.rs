@@ -4,8 +4,8 @@ use algospace_hft::engine::Entry;
 use algospace_hft::journal::{End, Journal, MAGIC, VERSION};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
-/// Reads the bytes as they are, and as records behind a good head with good checksums, without which
-/// no other input gets past the checks.
+/// Reads the bytes as they are, and as records behind a good head with good checksums, without
+/// which no other input gets past the checks.
 pub fn journal(bytes: &[u8]) {
     read(bytes);
     let (mut rest, mut records) = (bytes, Vec::new());
@@ -25,8 +25,8 @@ pub fn journal(bytes: &[u8]) {
     }
 }
 
-/// Returns a journal with good checksums that is not ended: each record has the kind and the content
-/// given.
+/// Returns a journal with good checksums that is not ended: each record has the kind and the
+/// content given.
 pub(crate) fn sealed(header: &[u8], records: &[(u8, &[u8])]) -> Vec<u8> {
     let mut file = MAGIC.to_vec();
     file.extend(VERSION.to_le_bytes());

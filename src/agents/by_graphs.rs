@@ -1,5 +1,6 @@
 //! The team graph by graph, on any backend.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::foreseen::Foreseen;
@@ -35,6 +36,12 @@ pub struct ByGraphs {
     foreseen: Option<Arc<Foreseen>>,
     /// With the regime vector of the windows that were encoded last.
     blank: Thought,
+}
+
+impl fmt::Debug for ByGraphs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByGraphs").finish_non_exhaustive()
+    }
 }
 
 /// The last rows of a matrix.

@@ -80,13 +80,8 @@ const LONGEST: usize = 70;
 /// Functions that are still longer, by folder and name, and how long each may be.
 const STILL_LONGER: &[(&str, &str, usize)] = &[
     ("benches/peers", "rows", 327),
-    ("src/cli", "import", 86),
-    ("src/cli", "replay", 78),
     ("src/indicators", "the_profile_is_its_bars", 81),
     ("src/performance", "of", 106),
-    ("src/performance", "statistics", 141),
-    ("src/performance", "trades_on_price", 86),
-    ("src/performance", "whole", 79),
     ("src/source", "decode_databento", 112),
     ("src/source", "detect", 77),
     ("src/source", "every_preset_reads_its_own_example_and_a_file_of_its_kind", 102),
@@ -114,13 +109,7 @@ const WIDEST: usize = 100;
 
 /// Folders with lines that are still wider, and how many each may have.
 const STILL_WIDER: &[(&str, usize)] = &[
-    ("benches/features.rs", 1),
-    ("benches/gate", 1),
-    ("benches/peers", 1),
     ("docs/configuration.md", 18),
-    ("src/random.rs", 1),
-    ("src/source", 2),
-    ("tests/it", 2),
 ];
 
 /// What comments and documents are not to say, as lower-case phrases of whole words, and how often

@@ -246,7 +246,8 @@ fn earnings(run: &Run) -> String {
     .concat()
 }
 
-/// Writes the figures that rest on daily returns, each with its value or the reason why it has none.
+/// Writes the figures that rest on daily returns, each with its value or the reason why it has
+/// none.
 fn ratios_of_days(run: &Run) -> String {
     let it = &run.summary.statistics;
     let a_year = run.summary.calendar.sessions_a_year();
