@@ -80,6 +80,13 @@ pub struct Row<'a, T> {
     pub meaning: &'a [&'a str],
 }
 
+impl<T> std::fmt::Debug for Row<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (name, unit) = (self.name, self.unit);
+        f.debug_struct("Row").field("name", &name).field("unit", &unit).finish_non_exhaustive()
+    }
+}
+
 impl<T: Value> Row<'_, T> {
     /// The setting below `path` with its value.
     pub fn setting(self, path: &str, value: &T) -> Setting {

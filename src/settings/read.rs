@@ -60,6 +60,12 @@ pub enum Wanted<'a> {
     Section(Names, Names, EachOf<'a>),
 }
 
+impl fmt::Debug for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wanted").finish_non_exhaustive()
+    }
+}
+
 impl dyn Reader + '_ {
     /// Reads `true` or `false`.
     pub fn truth(&mut self) -> Result<bool, Unread> {
@@ -360,6 +366,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 }
 
 #[cfg(test)]
+#[expect(unreachable_pub, reason = "a table makes a public section")]
 mod tests {
     use crate::settings::{record, settings};
 

@@ -45,7 +45,8 @@ fn a_day_has_a_row_for_each_half_hour() {
 fn a_strategy_of_ones_own_buys_the_fall_and_leaves_by_its_bracket() {
     // First and last price of each five minutes.
     let mut bars: BTreeMap<i64, (Price, Price)> = BTreeMap::new();
-    for tick in own_strategy::es::ticks().unwrap() {
+    let ticks = own_strategy::es::ticks().unwrap();
+    for tick in &ticks {
         let end = tick.time.floor_to(5 * Timestamp::MINUTE) + 5 * Timestamp::MINUTE;
         bars.entry(end.nanos()).or_insert((tick.price, tick.price)).1 = tick.price;
     }
@@ -53,8 +54,12 @@ fn a_strategy_of_ones_own_buys_the_fall_and_leaves_by_its_bracket() {
     assert!(trades.is_sorted_by(|one, next| one.exit_time <= next.entry_time));
     for trade in &trades {
         assert!(trade.side == Side::Buy && trade.quantity == 1);
-        let before = bars.range(..=trade.entry_time.nanos()).rev().take(3);
-        assert!(before.map(|(_, (open, close))| close < open).eq([true; 3]), "{trade:?}");
+        // The order takes 2 ms to the exchange and fills on the next tick, so the bar had closed by
+        // the tick before.
+        let order = trade.entry_time.saturating_add(-2_000_000);
+        let known = ticks[ticks.partition_point(|tick| tick.time <= order) - 1].time;
+        let before: Vec<_> = bars.range(..=known.nanos()).rev().take(3).collect();
+        assert!(before.iter().all(|(_, (open, close))| close < open), "{trade:?}: {before:?}");
         let ticks = trade.exit_price.ticks_from(trade.entry_price, TICK_SIZE);
         match trade.exit_reason {
             ExitReason::StopLoss => assert!(ticks <= -12, "{trade:?}"),

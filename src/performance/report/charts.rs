@@ -143,23 +143,7 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
         .hover_info(HoverInfo::Skip)
         .line(Line::new().color("#93a0ad").width(1.0)),
     );
-    for (won, color) in [(true, GREEN), (false, RED)] {
-        let chosen = || run.trades.iter().filter(|trade| won == (trade.net_pnl() > Money::ZERO));
-        // An empty place between two trades keeps their lines apart.
-        let times = chosen().flat_map(|trade| {
-            [Some(run.clock(trade.entry_time)), Some(run.clock(trade.exit_time)), None]
-        });
-        let prices = chosen().flat_map(|trade| {
-            [Some(trade.entry_price.as_f64()), Some(trade.exit_price.as_f64()), None]
-        });
-        plot.add_trace(
-            Scatter::new(times.collect(), prices.collect())
-                .mode(Mode::Lines)
-                .show_legend(false)
-                .hover_info(HoverInfo::Skip)
-                .line(Line::new().color(color).width(1.0).dash(DashType::Dot)),
-        );
-    }
+    trade_lines(run, &mut plot);
     let size = if many { 6 } else { 9 };
     let mut markers = |name: &str, symbol, color, chosen: Vec<&Trade>, entry: bool| {
         let place = |trade: &Trade| match entry {
@@ -194,6 +178,27 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
             .y_axis(axis("Price").tick_format(",~f")),
     );
     Some((draw("trades", "time", 520, &mut plot), note))
+}
+
+/// Draws a line from the entry to the exit of each trade, in the colour of its result.
+fn trade_lines(run: &Run, plot: &mut Plot) {
+    for (won, color) in [(true, GREEN), (false, RED)] {
+        let chosen = || run.trades.iter().filter(|trade| won == (trade.net_pnl() > Money::ZERO));
+        // An empty place between two trades keeps their lines apart.
+        let times = chosen().flat_map(|trade| {
+            [Some(run.clock(trade.entry_time)), Some(run.clock(trade.exit_time)), None]
+        });
+        let prices = chosen().flat_map(|trade| {
+            [Some(trade.entry_price.as_f64()), Some(trade.exit_price.as_f64()), None]
+        });
+        plot.add_trace(
+            Scatter::new(times.collect(), prices.collect())
+                .mode(Mode::Lines)
+                .show_legend(false)
+                .hover_info(HoverInfo::Skip)
+                .line(Line::new().color(color).width(1.0).dash(DashType::Dot)),
+        );
+    }
 }
 
 /// Returns at most `most` points, with the highest and the lowest of each stretch.

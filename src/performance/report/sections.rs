@@ -6,7 +6,7 @@ use super::format::{
 use super::tables::limits;
 use super::{Run, charts, decision_charts, tables};
 use crate::page::escape;
-use crate::performance::{Interval, Summary};
+use crate::performance::{DecisionSummary, Interval, Summary};
 
 fn section(class: &str, title: &str, note: &str, body: &str) -> String {
     let note =
@@ -248,26 +248,27 @@ pub(super) fn decisions(run: &Run) -> String {
             tables::refusals(summary)
         )
     });
-    let reliability = summary.reliability.as_ref().zip(decision_charts::reliability(summary));
-    let no_reliability = || {
-        let why = run.summary.statistics.undefined.get("decisions.reliability")?;
-        Some(format!(
-            "<h3>Does confidence predict outcomes?</h3><p class=\"note\">Not shown: {why}.</p>"
-        ))
-    };
-    let reliability = reliability.map(|(figures, chart)| {
-        format!(
-            "<h3>Does confidence predict outcomes?</h3><p class=\"note\">Trades in bins of equally many by the confidence \
-             of their decision. Expected calibration error {}.</p>{chart}",
-            number(figures.expected_calibration_error, 3)
-        )
-    });
-    let reliability = reliability.or_else(no_reliability);
+    let reliability = reliability(run, summary);
     body.push_str(&match (refusals, reliability) {
         (Some(left), Some(right)) => columns(&left, &right),
         (left, right) => left.or(right).unwrap_or_default(),
     });
     section("", "Decisions", &note, &body)
+}
+
+/// Writes confidence against outcomes, or the reason why it is not shown.
+fn reliability(run: &Run, summary: &DecisionSummary) -> Option<String> {
+    let title = "<h3>Does confidence predict outcomes?</h3>";
+    let chart = summary.reliability.as_ref().zip(decision_charts::reliability(summary));
+    let Some((figures, chart)) = chart else {
+        let why = run.summary.statistics.undefined.get("decisions.reliability")?;
+        return Some(format!("{title}<p class=\"note\">Not shown: {why}.</p>"));
+    };
+    Some(format!(
+        "{title}<p class=\"note\">Trades in bins of equally many by the confidence of their \
+         decision. Expected calibration error {}.</p>{chart}",
+        number(figures.expected_calibration_error, 3)
+    ))
 }
 
 /// Writes simulated and measured latency.
