@@ -12,7 +12,7 @@ use algospace_hft::source::synthetic::{Generator, Settings, SyntheticMarket, Syn
 /// The features that are shown.
 const NAMES: [&str; 3] = ["log_return_30m", "ha_body_30m", "atr_30m"];
 
-/// What is known at a close of a 30-minute bar; a value is absent until its indicator has seen
+/// The features at a close of a 30-minute bar; a value is absent until its indicator has seen
 /// enough bars.
 #[derive(Debug)]
 pub struct Row {

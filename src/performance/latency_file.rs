@@ -29,8 +29,8 @@ pub(super) fn write_percentiles(
         }
         writeln!(writer)?;
     }
-    // The Java original counts sub-buckets as the power of two that holds twice the values of so
-    // many significant digits.
+    // The Java original counts sub-buckets as the power of two that holds twice the values of that
+    // number of significant digits.
     let sub_buckets = (2 * 10_u64.pow(u32::from(histogram.sigfig()))).next_power_of_two();
     writeln!(
         writer,

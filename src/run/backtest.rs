@@ -93,11 +93,7 @@ pub struct Prepared {
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared")
-            .field("instrument", &self.instrument)
-            .field("history", &self.history)
-            .field("model_set", &self.model_set)
-            .finish_non_exhaustive()
+        f.debug_struct("Prepared").field("history", &self.history).finish_non_exhaustive()
     }
 }
 

@@ -928,7 +928,7 @@ fn a_stop_gets_out_of_the_wait_for_an_answer() {
             question += 1;
             if question == 5 {
                 flag.store(true, Ordering::Relaxed);
-                // It never answers while the run goes on.
+                // It never answers while the run lasts.
                 seat.wait_for(is_trade(ExitReason::Shutdown));
             }
             (question == 1).then(|| market(Target::Long, 1))

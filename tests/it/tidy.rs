@@ -119,10 +119,10 @@ const BANNED: &[(&str, usize)] = &[
     ("are none", 0),
     ("cannot be,", 0),
     ("cannot be.", 1),
-    ("goes on", 4),
+    ("goes on", 0),
     ("is no number", 1),
     ("is none", 1),
-    ("so many", 1),
+    ("so many", 0),
     ("there is not", 0),
     ("whatever", 1),
     ("whoever", 0),
@@ -132,7 +132,7 @@ const BANNED: &[(&str, usize)] = &[
 const QUESTIONS: [&str; 9] =
     ["How", "What", "Whatever", "When", "Where", "Whether", "Who", "Whoever", "Why"];
 /// Doc comments that still begin with one of them.
-const STILL_QUESTIONS: usize = 10;
+const STILL_QUESTIONS: usize = 9;
 
 /// A file of the tree.
 struct File {
