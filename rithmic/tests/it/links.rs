@@ -171,7 +171,8 @@ fn link(plant: Plant) -> Link {
     Link::new(plant, LinkSettings::default(), 7)
 }
 
-fn subscription() -> Vec<u8> {
+/// Returns a request to keep.
+pub fn subscription() -> Vec<u8> {
     let mut request = rti::RequestMarketDataUpdate::default();
     (request.symbol, request.exchange) = (Some("ESZ6".into()), Some("CME".into()));
     body(&request)

@@ -8,5 +8,7 @@ mod framing;
 mod links;
 mod loopback;
 mod random;
+mod scripts;
 #[path = "../server.rs"]
 mod server;
+mod stand_in;
