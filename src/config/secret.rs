@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use zeroize::Zeroize as _;
+
 use crate::settings::{Held, Plain, Reader, Unread, Value};
 
-/// A text that is never printed: neither by `Debug` nor into the resolved configuration.
+/// A text that is never printed: neither by `Debug` nor into the resolved configuration. It is
+/// overwritten in memory when it is dropped; copies that the configuration's reader made are not.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -15,6 +18,12 @@ impl Secret {
     /// The text, for the login.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 
