@@ -42,7 +42,7 @@ pub(super) enum Place {
 
 /// A session that was just opened.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenedSession {
     /// `true` if it is the first session.
     pub(super) is_first: bool,
     /// `true` if whole sessions are missing before it.
@@ -144,11 +144,11 @@ impl SessionClock {
     }
 
     /// Opens the session that was found; its first tick is at `first_tick`.
-    pub(super) fn open(&mut self, first_tick: Timestamp) -> Opened {
+    pub(super) fn open(&mut self, first_tick: Timestamp) -> OpenedSession {
         let session = self.next_session;
         let is_first = self.sessions == 0;
         let is_warm_up = session.close <= self.trades_from;
-        let opened = Opened {
+        let opened = OpenedSession {
             is_first,
             follows_hole: !is_first
                 && self.calendar.session_at_or_after(self.last_close).open < session.open,

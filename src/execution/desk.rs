@@ -73,7 +73,7 @@ struct ToClose {
 
 /// The last entry sent.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct SentEntry {
     id: OrderId,
     side: Side,
     /// `true` if its cancellation was sent.
@@ -97,7 +97,7 @@ pub struct Desk {
     /// The reason why nothing may be entered now; `None` if entries are allowed.
     blocked: Option<Refusal>,
     /// The last entry sent, as long as it may fill or its position is open.
-    entry: Option<Entry>,
+    entry: Option<SentEntry>,
     /// The order that closes the position, until it has ended.
     closing: Option<OrderId>,
     /// The close in progress, until nothing is held and no order is under way.
@@ -438,7 +438,7 @@ impl Desk {
             return self.refuse(refusal, now, port);
         }
         let id = self.new_order_id();
-        self.entry = Some(Entry { id, side, is_cancelled: false });
+        self.entry = Some(SentEntry { id, side, is_cancelled: false });
         let order = Order {
             id,
             contract: self.contract,

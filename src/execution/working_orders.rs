@@ -25,7 +25,7 @@ pub(super) enum OrderState {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct WorkingOrder {
+struct SentOrder {
     id: OrderId,
     quantity: u32,
     filled: u32,
@@ -55,7 +55,7 @@ pub(super) enum Reported {
 /// The last orders sent and the last fills reported.
 #[derive(Clone, Debug)]
 pub(super) struct WorkingOrders {
-    orders: Vec<WorkingOrder>,
+    orders: Vec<SentOrder>,
     /// Place of the last order sent.
     last: usize,
     unanswered: usize,
@@ -124,7 +124,7 @@ impl WorkingOrders {
     /// Adds an order that is being sent. It replaces the oldest order that has ended, or else the
     /// oldest.
     pub(super) fn send(&mut self, id: OrderId, quantity: u32, now: Timestamp) {
-        let order = WorkingOrder {
+        let order = SentOrder {
             id,
             quantity,
             filled: 0,
@@ -220,7 +220,7 @@ impl WorkingOrders {
     }
 
     /// Returns the order of this name. It is nearly always one of the last.
-    fn find(&mut self, id: OrderId) -> Option<&mut WorkingOrder> {
+    fn find(&mut self, id: OrderId) -> Option<&mut SentOrder> {
         let count = self.orders.len();
         let mut newest_first = (0..count).map(|step| (self.last + count - step) % count);
         let place = newest_first.find(|&place| self.orders[place].id == id)?;
@@ -232,7 +232,7 @@ impl WorkingOrders {
         if self.answers_within == i64::MAX {
             return;
         }
-        let has = |state| move |order: &&WorkingOrder| order.state == state;
+        let has = |state| move |order: &&SentOrder| order.state == state;
         self.unanswered = self.orders.iter().filter(has(OrderState::Unanswered)).count();
         let sent = self.orders.iter().filter(has(OrderState::Sent)).map(|order| order.sent).min();
         let deadline = sent.map(|sent| sent.saturating_add(self.answers_within));

@@ -10,7 +10,7 @@ use super::assembly::{AssemblyError, Conditions, pipeline, trades_from};
 use super::history::{History, HistoryError, Preparation};
 use super::journal_file::begin_journal;
 use super::notes::count_notes;
-use super::recording::{Input, Keeping, Taken, run};
+use super::recording::{Keeping, RunInput, Taken, run};
 use super::runner::{self, HistoryFeed, Runner};
 use super::seat::Seat;
 use crate::agents::foresee;
@@ -213,7 +213,7 @@ pub fn run_backtest_in(
                 }
             };
             let replayed = &ticks[..replay.ticks as usize];
-            let input = Input::of_ticks("backtest", &history, decided_by, replayed, trades_from);
+            let input = RunInput::of_ticks("backtest", &history, decided_by, replayed, trades_from);
             Ok(Taken { stages, input, replay })
         })?;
         finished.input_sha256 = match hash {

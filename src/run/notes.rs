@@ -1,6 +1,6 @@
 //! Sentences on a run: on its data, its decisions and its fills.
 
-use super::recording::{BarCount, Input, Readiness, Recording};
+use super::recording::{BarCount, Readiness, Recording, RunInput};
 use crate::config::Config;
 use crate::engine::{FeatureCounts, Pipeline};
 use crate::execution::Venue;
@@ -11,7 +11,7 @@ use crate::strategy::StrategyKind;
 /// Returns a sentence on everything that a reader must know of the data.
 pub(super) fn data_notes<S: Strategy, V: Venue>(
     config: &Config,
-    input: &Input,
+    input: &RunInput,
     stages: &Pipeline<S, V>,
     sink: &Recording,
     readiness: &Readiness,

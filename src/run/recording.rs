@@ -161,7 +161,7 @@ fn decision_counters(decisions: &[DecisionRecord]) -> Vec<(String, u64)> {
 }
 
 /// The input of a run, as its record names it.
-pub(super) struct Input<'a> {
+pub(super) struct RunInput<'a> {
     pub(super) mode: &'static str,
     pub(super) name: &'a str,
     pub(super) description: &'a TickFileDescription,
@@ -173,7 +173,7 @@ pub(super) struct Input<'a> {
     pub(super) last_tick: Option<Timestamp>,
 }
 
-impl<'a> Input<'a> {
+impl<'a> RunInput<'a> {
     /// Describes the first ticks of a history.
     pub(super) fn of_ticks(
         mode: &'static str,
@@ -181,10 +181,10 @@ impl<'a> Input<'a> {
         decided_by: Option<DecidedBy>,
         ticks: &[Tick],
         trades_from: Timestamp,
-    ) -> Input<'a> {
+    ) -> RunInput<'a> {
         let warm_up = ticks.partition_point(|tick| tick.time < trades_from);
         let traded = &ticks[warm_up..];
-        Input {
+        RunInput {
             mode,
             name: &history.name,
             description: history.file.description(),
@@ -203,7 +203,7 @@ pub(super) type Stages<V> = Pipeline<Box<dyn Strategy + Send>, V>;
 /// The result of taking a source of events through the stages.
 pub(super) struct Taken<'a, V> {
     pub(super) stages: Stages<V>,
-    pub(super) input: Input<'a>,
+    pub(super) input: RunInput<'a>,
     pub(super) replay: Replay,
 }
 
@@ -233,7 +233,7 @@ pub(super) fn run<'a, V: Venue>(
 fn record<V: Venue>(
     config: &Config,
     instrument: &Instrument,
-    input: &Input,
+    input: &RunInput,
     stages: &Stages<V>,
     sink: Recording,
     readiness: &Readiness,

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::assembly::{AssemblyError, Conditions};
 use super::backtest::BacktestError;
 use super::journal_file::{JournalHeader, RunJournalError};
-use super::recording::{Input, Taken, run};
+use super::recording::{RunInput, Taken, run};
 use super::seat::Seat;
 use crate::config::{Config, ConfigError};
 use crate::engine::{Action, Entry, Event, Output, Pipeline, Replay, Sink, no_times};
@@ -137,7 +137,7 @@ pub fn replay_journal(
         let counts = walk.take(&mut stages, &mut sink, stop, progress);
         let replay = counts.replay(start.elapsed());
         compared = (sink.same, sink.difference, counts.changed_answers);
-        let input = Input {
+        let input = RunInput {
             mode: "replay",
             name: &name,
             description,

@@ -10,7 +10,7 @@ use super::assembly::{Conditions, pipeline, trades_from};
 use super::backtest::{Backtest, BacktestError};
 use super::history::{History, Preparation};
 use super::notes::data_notes;
-use super::recording::{Input, Keeping, Readiness, Recording};
+use super::recording::{Keeping, Readiness, Recording, RunInput};
 use super::runner::Runner;
 use super::seat::Seat;
 use crate::config::Config;
@@ -118,7 +118,7 @@ pub fn survey(
         Some(_) => ready_from,
         None => results.decides_from(),
     };
-    let input = Input::of_ticks("check", &history, decided_by, ticks, trades_from);
+    let input = RunInput::of_ticks("check", &history, decided_by, ticks, trades_from);
     let notes = data_notes(config, &input, &stages, &results, &readiness, run.ticks);
     let sessions = sessions(instrument.calendar, ticks);
     let warm_up_sessions = sessions.partition_point(|session| session.open < trades_from);

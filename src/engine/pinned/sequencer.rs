@@ -25,7 +25,7 @@ use crate::market::{Tick, TickFlags, Timeframe, Timestamp};
 pub(super) struct Sequencer<'a, F> {
     pub(super) feed: F,
     pub(super) ring: Publisher,
-    pub(super) seat: Option<Seat>,
+    pub(super) questions: Option<OpenQuestions>,
     /// Timeframe of the bars on which the decision seat is asked.
     pub(super) decides_on: Timeframe,
     /// `true` if answers count from their arrival: nothing is kept back, and quotes give way to
@@ -55,7 +55,7 @@ pub(super) struct Sequenced {
 }
 
 /// The decision seat on a thread of its own, as the sequencer sees it.
-pub(super) struct Seat {
+pub(super) struct OpenQuestions {
     pub(super) timing: DecisionTiming,
     pub(super) notices: Consumer<Notice>,
     pub(super) answers: Consumer<Answer>,
@@ -68,7 +68,7 @@ pub(super) struct Seat {
 }
 
 /// A condition that must hold before an event can be published.
-enum Missing {
+enum Awaited {
     Nothing,
     /// The stages have not yet said what they asked.
     Notice,
@@ -76,16 +76,16 @@ enum Missing {
     Answer,
 }
 
-impl Seat {
+impl OpenQuestions {
     pub(super) fn new(
         timing: DecisionTiming,
         notices: Consumer<Notice>,
         answers: Consumer<Answer>,
-    ) -> Seat {
+    ) -> OpenQuestions {
         let queue = || VecDeque::with_capacity(4096);
         let (open, unconfirmed) = (queue(), queue());
         let arrived = VecDeque::with_capacity(4096);
-        Seat { timing, notices, answers, arrived, open, unconfirmed }
+        OpenQuestions { timing, notices, answers, arrived, open, unconfirmed }
     }
 
     /// Takes the messages of the other threads, which then never wait for this one.
@@ -110,14 +110,14 @@ impl Seat {
     }
 
     /// Returns the condition that is missing before an event of `time`.
-    fn missing(&self, time: Timestamp) -> Missing {
+    fn missing(&self, time: Timestamp) -> Awaited {
         let asked_before = |&(_, due): &(u64, Timestamp)| due <= time;
         if self.unconfirmed.front().is_some_and(asked_before) {
-            Missing::Notice
+            Awaited::Notice
         } else if self.open.front().is_some_and(asked_before) {
-            Missing::Answer
+            Awaited::Answer
         } else {
-            Missing::Nothing
+            Awaited::Nothing
         }
     }
 }
@@ -194,11 +194,11 @@ impl<F: Feed> Sequencer<'_, F> {
                 _ => {}
             }
             if may_close
-                && let Some(seat) = &mut self.seat
+                && let Some(questions) = &mut self.questions
                 // A session may have ended any time after the event before.
-                && let Some(due) = seat.timing.due(before)
+                && let Some(due) = questions.timing.due(before)
             {
-                seat.unconfirmed.push_back((batch.next(), due));
+                questions.unconfirmed.push_back((batch.next(), due));
             }
             batch.push(slot);
             // An event with an instant of its own is not kept back for a batch.
@@ -216,8 +216,8 @@ impl<F: Feed> Sequencer<'_, F> {
     fn idle(&mut self, batch: &mut Batch, waiter: &mut Waiter) {
         self.flush(batch);
         self.offer_quote(batch);
-        if let Some(seat) = &mut self.seat {
-            seat.listen();
+        if let Some(questions) = &mut self.questions {
+            questions.listen();
         }
         waiter.wait();
     }
@@ -228,10 +228,10 @@ impl<F: Feed> Sequencer<'_, F> {
 
     /// Publishes the batch, listening to the others while the ring is full.
     fn flush(&mut self, batch: &mut Batch) {
-        let Sequencer { ring, seat, .. } = self;
+        let Sequencer { ring, questions, .. } = self;
         ring.publish(&batch.slots[..batch.length], &mut || {
-            if let Some(seat) = seat {
-                seat.listen();
+            if let Some(questions) = questions {
+                questions.listen();
             }
         });
         batch.first += batch.length as u64;
@@ -251,26 +251,28 @@ impl<F: Feed> Sequencer<'_, F> {
     /// Publishes the answers that are due by `time`, waiting for them. Returns `false` if the run
     /// must stop before they are there.
     fn await_answers(&mut self, time: Timestamp, batch: &mut Batch, waited: &mut Full) -> bool {
-        let is_missing = |seat: &Option<Seat>| {
-            seat.as_ref().is_some_and(|seat| !matches!(seat.missing(time), Missing::Nothing))
+        let is_missing = |questions: &Option<OpenQuestions>| {
+            questions
+                .as_ref()
+                .is_some_and(|questions| !matches!(questions.missing(time), Awaited::Nothing))
         };
-        if !is_missing(&self.seat) {
+        if !is_missing(&self.questions) {
             return true;
         }
         let start = Instant::now();
         let mut waiter = Waiter::new(self.wait);
-        while is_missing(&self.seat) {
+        while is_missing(&self.questions) {
             self.flush(batch);
             if self.must_stop() {
                 return false;
             }
-            let seat = self.seat.as_mut().expect("something is missing from it");
-            seat.listen();
-            match (seat.missing(time), seat.arrived.front()) {
-                (Missing::Answer, Some(answer)) => {
+            let questions = self.questions.as_mut().expect("something is missing from it");
+            questions.listen();
+            match (questions.missing(time), questions.arrived.front()) {
+                (Awaited::Answer, Some(answer)) => {
                     batch.push(Slot { event: Event::Answer(*answer), ..Slot::EMPTY });
-                    seat.arrived.pop_front();
-                    seat.open.pop_front();
+                    questions.arrived.pop_front();
+                    questions.open.pop_front();
                     waiter.reset();
                 }
                 _ => waiter.wait(),
@@ -283,9 +285,9 @@ impl<F: Feed> Sequencer<'_, F> {
 
     /// Publishes the answers that have arrived, without waiting.
     fn publish_arrived(&mut self, batch: &mut Batch) {
-        while let Some(seat) = &mut self.seat {
-            seat.listen();
-            let Some(answer) = seat.arrived.pop_front() else { return };
+        while let Some(questions) = &mut self.questions {
+            questions.listen();
+            let Some(answer) = questions.arrived.pop_front() else { return };
             batch.push(Slot { event: Event::Answer(answer), ..Slot::EMPTY });
             self.flush(batch);
         }

@@ -15,7 +15,7 @@ use super::layout::ThreadLayout;
 use super::outlets::{OutletParts, Outlets};
 use super::queue::{Outlet, queue, serve};
 use super::ring::{Full, Publisher, Reader, ring};
-use super::sequencer::{Seat, Sequenced, Sequencer};
+use super::sequencer::{OpenQuestions, Sequenced, Sequencer};
 use super::stages_thread::StagesThread;
 use super::stopwatch::Stopwatch;
 use super::wiring::{PinnedRun, PinnedSettings, Waits, Wiring};
@@ -54,13 +54,13 @@ struct SeatApart<'scope, S> {
     /// `None` where no thread waits for an answer.
     notices: Option<Outlet<Notice>>,
     records: Consumer<DecisionRecord>,
-    sequencers_end: Seat,
+    questions: OpenQuestions,
     /// Leaves the strategy and the number of samples given up.
     thread: ScopedJoinHandle<'scope, (S, u64)>,
 }
 
 /// Source of events for the sequencer and the stages, with the display of progress.
-struct Source<'p, F> {
+struct EventSource<'p, F> {
     feed: F,
     ring: Publisher,
     reader: Reader,
@@ -68,7 +68,7 @@ struct Source<'p, F> {
 }
 
 /// Results of the sequencer's and the stages' threads.
-struct End<V> {
+struct Ended<V> {
     trading: TradingStage<V>,
     sequenced: Sequenced,
     elapsed: Duration,
@@ -123,7 +123,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             decides_on: deciding.strategy.timeframe(),
             answers_here: settings.layout == ThreadLayout::Fused,
         };
-        let source = Source { feed, ring: publisher, reader, progress };
+        let source = EventSource { feed, ring: publisher, reader, progress };
         let (end, deciding) = match settings.layout {
             ThreadLayout::Fused => {
                 drop((feature_watch, seat_watch));
@@ -139,7 +139,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
                 self.all_apart(trading, apart, (outlets, on_features, feature_watch), source)?
             }
         };
-        let End { trading, sequenced, elapsed, lost_times, waits } = end;
+        let Ended { trading, sequenced, elapsed, lost_times, waits } = end;
         let mut latency = join(metrics);
         latency.dropped = lost_times;
         let Sequenced { ticks, interrupted, .. } = sequenced;
@@ -161,8 +161,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         trading: TradingStage<V>,
         deciding: Deciding<S>,
         outlets: Outlets<N>,
-        source: Source<'_, F>,
-    ) -> Result<(End<V>, Deciding<S>), Failure>
+        source: EventSource<'_, F>,
+    ) -> Result<(Ended<V>, Deciding<S>), Failure>
     where
         S: Strategy + Send + 'scope,
         V: Venue + Send + 'scope,
@@ -181,18 +181,18 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         trading: TradingStage<V>,
         apart: SeatApart<'scope, S>,
         outlets: Outlets<N>,
-        source: Source<'_, F>,
-    ) -> Result<(End<V>, Deciding<S>), Failure>
+        source: EventSource<'_, F>,
+    ) -> Result<(Ended<V>, Deciding<S>), Failure>
     where
         S: Strategy + Send + 'scope,
         V: Venue + Send + 'scope,
         F: Feed + 'scope,
         N: FnMut(&FeatureStage) + Send + 'scope,
     {
-        let SeatApart { features, notices, records, sequencers_end, thread } = apart;
+        let SeatApart { features, notices, records, questions, thread } = apart;
         let downstream = Noticed { downstream: features, notices, records: Some(records) };
         let stages = StagesThread::new(trading, downstream, outlets);
-        let (end, features) = self.drive(stages, None, Some(sequencers_end), source)?;
+        let (end, features) = self.drive(stages, None, Some(questions), source)?;
         Ok(end.with_seat(features, thread))
     }
 
@@ -202,8 +202,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         trading: TradingStage<V>,
         apart: SeatApart<'scope, S>,
         (outlets, on_features, mut watch): (OutletParts, &'env mut N, Stopwatch),
-        source: Source<'_, F>,
-    ) -> Result<(End<V>, Deciding<S>), Failure>
+        source: EventSource<'_, F>,
+    ) -> Result<(Ended<V>, Deciding<S>), Failure>
     where
         S: Strategy + Send + 'scope,
         V: Venue + Send + 'scope,
@@ -211,7 +211,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         N: FnMut(&FeatureStage) + Send,
     {
         let Threads { settings, failures, .. } = *self;
-        let SeatApart { mut features, notices, records, sequencers_end, thread } = apart;
+        let SeatApart { mut features, notices, records, questions, thread } = apart;
         let wait = settings.placed(Role::Stages).wait;
         let none = FeatureMessage::Restart(Break::Contract);
         let (outlet, inbox) = queue(settings.queue_slots, wait, none);
@@ -225,7 +225,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let downstream = Noticed { downstream, notices, records: Some(records) };
         let ignore = |_: &FeatureStage| {};
         let stages = StagesThread::new(trading, downstream, outlets.with(ignore));
-        let (mut end, to_features) = self.drive(stages, None, Some(sequencers_end), source)?;
+        let (mut end, to_features) = self.drive(stages, None, Some(questions), source)?;
         end.waits.features = to_features.outlet.full;
         drop(to_features);
         let (features, lost_times) = join(computing);
@@ -289,8 +289,8 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         };
         // Where answers count from their arrival, no thread waits for one.
         let notices = waits.then_some(notices);
-        let sequencers_end = Seat::new(timing, notices_in, answers_in);
-        Ok(SeatApart { features, notices, records: records_in, sequencers_end, thread: seat })
+        let questions = OpenQuestions::new(timing, notices_in, answers_in);
+        Ok(SeatApart { features, notices, records: records_in, questions, thread: seat })
     }
 
     /// Starts the stages and the sequencer, and waits until both have ended.
@@ -298,9 +298,9 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         &self,
         mut stages: StagesThread<D, V, N>,
         backend: Option<Arc<dyn Backend>>,
-        seat: Option<Seat>,
-        source: Source<'_, F>,
-    ) -> Result<(End<V>, D), Failure>
+        questions: Option<OpenQuestions>,
+        source: EventSource<'_, F>,
+    ) -> Result<(Ended<V>, D), Failure>
     where
         D: Downstream + Send + 'scope,
         V: Venue + Send + 'scope,
@@ -308,12 +308,12 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         N: FnMut(&FeatureStage) + Send + 'scope,
     {
         let Threads { settings, failures, stop, ref clock, .. } = *self;
-        let Source { feed, ring, reader, progress } = source;
+        let EventSource { feed, ring, reader, progress } = source;
         let ticks = Arc::new(AtomicU64::new(0));
         let sequencer = Sequencer {
             feed,
             ring,
-            seat,
+            questions,
             decides_on: stages.trading.decides_on(),
             is_live: !stages.trading.decision_timing().waits_for_answers(),
             clock: clock.clone(),
@@ -354,7 +354,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             ..Waits::default()
         };
         let (elapsed, lost_times) = (start.elapsed(), outlets.watch.lost());
-        let end = End { trading, sequenced, elapsed, lost_times, waits };
+        let end = Ended { trading, sequenced, elapsed, lost_times, waits };
         Ok((end, downstream.downstream))
     }
 
@@ -406,13 +406,13 @@ impl<'scope, 'env> Threads<'scope, 'env> {
     }
 }
 
-impl<V> End<V> {
+impl<V> Ended<V> {
     /// Adds what a strategy on its own thread leaves, once that thread has ended.
     fn with_seat<S: Strategy>(
         mut self,
         features: Features,
         thread: ScopedJoinHandle<'_, (S, u64)>,
-    ) -> (End<V>, Deciding<S>) {
+    ) -> (Ended<V>, Deciding<S>) {
         (self.waits.decision, self.waits.unasked) = features.waits();
         // The strategy's thread ends once the queue to it is gone.
         let features = features.into_stage();
