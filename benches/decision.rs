@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use algospace_hft::agents::model_set::{GraphKind, ModelSet};
-use algospace_hft::agents::{AgentSettings, Agents, RiskRules, STRONG_NODE, count_votes};
-use algospace_hft::execution::Account;
+use algospace_hft::agents::{AgentSettings, Agents, RiskRules, count_votes};
+use algospace_hft::execution::{Account, RiskSettings};
 use algospace_hft::inference::{Backend, DropoutMasks};
 use algospace_hft::machine::{Machine, pin_current_thread};
 use algospace_hft::market::{Bar, Instrument, Money, Price};
@@ -60,13 +60,7 @@ fn main() {
         maximum_epistemic: 2.0,
         minimum_agreement: 0.0,
         gate_threshold: 0.0,
-        rules: RiskRules {
-            max_position_size: 5,
-            max_risk_per_trade: 0.01,
-            strong_node: STRONG_NODE,
-            tick_size: es.tick_size,
-            tick_value: es.tick_value(),
-        },
+        rules: RiskRules::new(RiskSettings::default(), &es),
     };
     for backend in backends::backends() {
         println!("\n{} backend", backend.name());

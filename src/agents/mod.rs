@@ -21,7 +21,7 @@ mod vote;
 
 pub use by_graphs::ByGraphs;
 pub use foreseen::{Foreseen, foresee};
-pub use risk::{RiskRules, STRONG_NODE, Wish};
+pub use risk::{RiskRules, Wish};
 pub use seat::{AgentSettings, Agents};
 pub(crate) use seat::{account_inputs, volatility_input};
 pub use settings::{MarlCoreSettings, McDropoutSettings, RegimeSettings};

@@ -1,7 +1,7 @@
 //! The risk sub-system's proposal, under rules that always win.
 
-use crate::execution::{Account, Target};
-use crate::market::{Money, Price};
+use crate::execution::{Account, RiskSettings, Target};
+use crate::market::{Instrument, Money, Price};
 use crate::strategy::Levels;
 use crate::strategy::{Reason, RiskProposal};
 
@@ -9,17 +9,13 @@ use crate::strategy::{Reason, RiskProposal};
 const MOST_TICKS: f64 = 100_000.0;
 
 /// Strength from which a low-volume node holds a stop: half as busy as the busiest row, or less.
-pub const STRONG_NODE: f64 = 0.5;
+const STRONG_NODE: f64 = 0.5;
 
 /// Rules of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RiskRules {
-    /// Most contracts (≥ 1).
-    pub max_position_size: u32,
-    /// Most that may be lost at the stop, as a share of equity, above 0 to 1.
-    pub max_risk_per_trade: f64,
-    /// Strength from which a low-volume node holds a stop, 0 to 1.
-    pub strong_node: f64,
+    /// Most contracts, and most that may be lost at the stop.
+    pub limits: RiskSettings,
     /// Smallest price step.
     pub tick_size: Price,
     /// Gain of one contract by a tick.
@@ -50,12 +46,18 @@ impl Wish {
 }
 
 impl RiskRules {
+    /// Returns the rules of proposals to trade `instrument` within `limits`.
+    pub fn new(limits: RiskSettings, instrument: &Instrument) -> RiskRules {
+        let (tick_size, tick_value) = (instrument.tick_size, instrument.tick_value());
+        RiskRules { limits, tick_size, tick_value }
+    }
+
     /// A wish that is sound as a proposal to enter in `direction`, with as many contracts as the
     /// rules leave, maybe none.
     ///
     /// The stop lies at the wished distance, or at a strong node beyond it that is no farther than
     /// the farthest stop that can be wished. Distances are rounded up to ticks, and contracts down:
-    /// the risk of all contracts is at most [`RiskRules::max_risk_per_trade`] of equity, and at
+    /// the risk of all contracts is at most [`RiskSettings::max_risk_per_trade`] of equity, and at
     /// most what is left until the day's drawdown limit.
     ///
     /// # Errors
@@ -81,11 +83,11 @@ impl RiskRules {
 
         let one = i128::from(self.tick_value.nanos()) * i128::from(stop_ticks);
         let affordable = |money: Money| (i128::from(money.nanos()).max(0) / one.max(1)) as u64;
-        let allowed = Money::from_f64(account.equity.as_f64() * self.max_risk_per_trade);
-        let most = u64::from(self.max_position_size)
+        let allowed = Money::from_f64(account.equity.as_f64() * self.limits.max_risk_per_trade);
+        let most = u64::from(self.limits.max_position_size)
             .min(affordable(allowed.unwrap_or(Money::ZERO)))
             .min(affordable(account.equity - account.day_limit));
-        let size = (f64::from(wish.size) * f64::from(self.max_position_size)).round() as u64;
+        let size = (f64::from(wish.size) * f64::from(self.limits.max_position_size)).round() as u64;
         let contracts = size.min(most) as u32;
         let risk = Money::from_nanos((one * i128::from(contracts)) as i64);
         let equity = account.equity.as_f64();
@@ -109,7 +111,7 @@ impl RiskRules {
             _ => (levels.below.0, levels.below.1, -1.0),
         };
         let distance = side * (price - last_price.as_f64()) / self.tick_size.as_f64();
-        let is_strong = strength >= self.strong_node && distance > 0.0 && distance <= MOST_TICKS;
+        let is_strong = strength >= STRONG_NODE && distance > 0.0 && distance <= MOST_TICKS;
         is_strong.then(|| distance.ceil() as u32)
     }
 }

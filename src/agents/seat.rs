@@ -119,7 +119,7 @@ impl Agents {
         let (settings, rules) = (&*settings, &settings.rules);
         let asked = Asked {
             question: record.question,
-            account: account_inputs(account, rules.max_position_size),
+            account: account_inputs(account, rules.limits.max_position_size),
             volatility: volatility_input(levels, rules.tick_size),
         };
         let is_wanted = |vote: &Opportunity| settings.judge(vote, account).is_empty();

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::model_set::{GraphKind, ModelSet, Problem};
 use super::*;
-use crate::execution::{Account, Decision, Target};
+use crate::execution::{Account, Decision, RiskSettings, Target};
 use crate::inference::{Backend, Cpu, DropoutMasks, Graph, InferenceError};
 use crate::market::{Bar, Instrument, Money, Price, Side, Timestamp};
 use crate::matrix::MatrixKind;
@@ -24,13 +24,7 @@ fn settings() -> AgentSettings {
         maximum_epistemic: 2.0,
         minimum_agreement: 0.0,
         gate_threshold: 0.0,
-        rules: RiskRules {
-            max_position_size: 5,
-            max_risk_per_trade: 0.01,
-            strong_node: STRONG_NODE,
-            tick_size: es.tick_size,
-            tick_value: es.tick_value(),
-        },
+        rules: RiskRules::new(RiskSettings::default(), &es),
     }
 }
 
@@ -190,7 +184,7 @@ fn thresholds_and_positions_refuse_by_name() {
     let limit = account().equity;
     assert_eq!(reasons(all, &Account { day_limit: limit, ..account() }), [Reason::Risk]);
     let mut rules = all.rules;
-    rules.max_risk_per_trade = 1e-6;
+    rules.limits.max_risk_per_trade = 1e-6;
     assert_eq!(reasons(AgentSettings { rules, ..all }, &account()), [Reason::Risk]);
 }
 
@@ -463,11 +457,12 @@ fn assert_within_the_rules(
 ) {
     let one = i128::from(rules.tick_value.nanos()) * i128::from(decision.bracket.stop_loss_ticks);
     let risk = one * i128::from(decision.quantity);
-    assert!((1..=rules.max_position_size).contains(&decision.quantity), "{decision:?}");
+    assert!((1..=rules.limits.max_position_size).contains(&decision.quantity), "{decision:?}");
     assert!(decision.target != Target::Flat && decision.bracket.stop_loss_ticks >= 1);
     assert!(decision.bracket.profit_target_ticks >= decision.bracket.stop_loss_ticks);
     assert!(
-        risk as f64 <= account.equity.nanos() as f64 * rules.max_risk_per_trade * (1.0 + 1e-12)
+        risk as f64
+            <= account.equity.nanos() as f64 * rules.limits.max_risk_per_trade * (1.0 + 1e-12)
     );
     assert!(risk <= i128::from((account.equity - account.day_limit).nanos()));
     let proposal = record.proposal.unwrap();
@@ -498,8 +493,8 @@ proptest! {
             numbers
         };
         let mut changed = settings();
-        changed.rules.max_risk_per_trade = share;
-        changed.rules.max_position_size = most;
+        changed.rules.limits.max_risk_per_trade = share;
+        changed.rules.limits.max_position_size = most;
         let team = ByGraphs::new(&SET, Arc::new(Here), saying(&numbers, fails), 3, 5);
         let mut agents = Agents::with_team(&SET, Box::new(team), changed);
         let mut random = Random::new(1, 0);

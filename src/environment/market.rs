@@ -11,7 +11,7 @@ use crate::execution::{Account, Decision, ExitReason};
 use crate::market::{Bar, Instrument, Price, Session, Tick, Timeframe, Timestamp};
 use crate::matrix::{MatricesSettings, MatrixKind, MatrixSettings};
 use crate::run::history::{History, HistoryError, Preparation};
-use crate::run::{BacktestError, Conditions, pipeline, risk_rules};
+use crate::run::{BacktestError, Conditions, pipeline};
 use crate::source::native::TickFileDescription;
 use crate::strategy::{Levels, Observation, Observer, Strategy};
 
@@ -135,7 +135,7 @@ impl Market {
             .map_err(BacktestError::from)?;
         let matrices = whole_matrices(config);
         let schema = FeatureSchema::of(&config.indicators, &matrices);
-        let rules = risk_rules(config, &instrument);
+        let rules = RiskRules::new(config.risk_management, &instrument);
         let description = history.file.description();
         let kinds = MatrixKind::ALL.map(|kind| schema.matrices.of(kind));
         let rows = kinds.map(|matrix| Rows {

@@ -326,7 +326,7 @@ impl Slot {
     fn stand(&mut self, is_first: bool, entered: i32, last_close: u32) -> Step {
         let Some(episode) = &self.episode else { return Step::IDLE };
         let account = self.asked.map_or_else(|| episode.desk().account(), |asked| asked.account);
-        let most = episode.market().rules().max_position_size;
+        let most = episode.market().rules().limits.max_position_size;
         let step = Step {
             market: self.market as u32,
             close: self

@@ -3,9 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::{Price, Timestamp};
 
 /// The length of a bar: a whole number of minutes that divides a day, or a trading session.
@@ -86,43 +83,6 @@ impl FromStr for Timeframe {
         };
         let number: u32 = digits.parse().map_err(|_| error())?;
         Self::from_minutes(number.checked_mul(factor).ok_or_else(error)?).map_err(|_| error())
-    }
-}
-
-/// Minutes as a number, or `daily`.
-impl Serialize for Timeframe {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.is_daily() {
-            serializer.serialize_str("daily")
-        } else {
-            serializer.serialize_u16(self.minutes())
-        }
-    }
-}
-
-/// A number of minutes, or a text that [`Timeframe::from_str`] reads.
-impl<'de> Deserialize<'de> for Timeframe {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Timeframe, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Timeframe;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a timeframe: minutes that divide a day, or `daily`")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Timeframe, E> {
-                text.parse().map_err(E::custom)
-            }
-            fn visit_u64<E: de::Error>(self, minutes: u64) -> Result<Timeframe, E> {
-                self.visit_str(&minutes.to_string())
-            }
-            fn visit_i64<E: de::Error>(self, minutes: i64) -> Result<Timeframe, E> {
-                self.visit_str(&minutes.to_string())
-            }
-            fn visit_f64<E: de::Error>(self, minutes: f64) -> Result<Timeframe, E> {
-                self.visit_str(&minutes.to_string())
-            }
-        }
-        deserializer.deserialize_any(Text)
     }
 }
 

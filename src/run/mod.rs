@@ -18,6 +18,5 @@ pub(crate) use assembly::{Conditions, pipeline};
 pub use backtest::{Backtest, BacktestError, Place, Prepared, run_backtest, run_backtest_in};
 pub use journal_file::{JournalHeader, RunJournalError, journal_path};
 pub use replay::{Difference, ReplayError, Replayed, replay_journal};
-pub(crate) use seat::risk_rules;
 pub use seat::{open_backend, open_model_set};
 pub use survey::{ContractSpan, Missing, Survey, survey};

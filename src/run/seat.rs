@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::assembly::{AssemblyError, Conditions, pipeline, trades_from};
 use super::recording::Stages;
 use crate::agents::model_set::{FeatureSchema, ModelSet, ModelSetError, Problem};
-use crate::agents::{AgentSettings, Agents, Foreseen, RiskRules, STRONG_NODE};
+use crate::agents::{AgentSettings, Agents, Foreseen, RiskRules};
 use crate::config::Config;
 use crate::execution::Venue;
 use crate::inference::{Backend, Cpu, InferenceBackend, InferenceError};
@@ -183,21 +183,9 @@ fn agents(config: &Config, instrument: &Instrument) -> Result<(Agents, ModelSet)
         maximum_epistemic: core.mc_dropout.maximum_epistemic as f32,
         minimum_agreement: core.mc_dropout.minimum_agreement as f32,
         gate_threshold: core.gate_threshold as f32,
-        rules: risk_rules(config, instrument),
+        rules: RiskRules::new(config.risk_management, instrument),
     };
     let mut agents = Agents::new(&set, backend, settings)?;
     agents.watch_until(trades_from(config, instrument));
     Ok((agents, set))
-}
-
-/// The rules of every proposal, as configured.
-pub(crate) fn risk_rules(config: &Config, instrument: &Instrument) -> RiskRules {
-    let risk = &config.risk_management;
-    RiskRules {
-        max_position_size: risk.max_position_size,
-        max_risk_per_trade: risk.max_risk_per_trade,
-        strong_node: STRONG_NODE,
-        tick_size: instrument.tick_size,
-        tick_value: instrument.tick_value(),
-    }
 }

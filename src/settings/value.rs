@@ -6,6 +6,7 @@ use jiff::civil::Date;
 
 use super::plain::Plain;
 use super::read::{Reader, Unread};
+use super::through_serde;
 use crate::market::{Calendar, Money, Price, Timeframe};
 
 /// A type that a configuration can hold: it is read from a text and written to one.
@@ -111,6 +112,8 @@ values! {
         value => Plain::Whole(value.minutes().into()),
     };
 }
+
+through_serde!(Timeframe);
 
 fn dollars(from: &mut dyn Reader) -> Result<Money, Unread> {
     // A price and an amount of money are both held in units of 1e-9.

@@ -4,10 +4,10 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use algospace_hft::agents::model_set::ModelSet;
-use algospace_hft::agents::{AgentSettings, Agents, ByGraphs, RiskRules, STRONG_NODE};
+use algospace_hft::agents::{AgentSettings, Agents, ByGraphs, RiskRules};
 use algospace_hft::engine::{Action, Output, Sink};
 use algospace_hft::execution::{
-    Account, Bracket, Decision, ExitReason, LimitFill, OrderKind, Slippage, Target,
+    Account, Bracket, Decision, ExitReason, LimitFill, OrderKind, RiskSettings, Slippage, Target,
 };
 use algospace_hft::inference::{Backend, Graph, InferenceError, Signature};
 use algospace_hft::latency::{LONGEST, Load, Recorder, Sample, Span};
@@ -276,13 +276,7 @@ fn a_decision_of_the_agents_allocates_nothing_but_what_its_backend_does() {
         maximum_epistemic: 2.0,
         minimum_agreement: 0.0,
         gate_threshold: 0.0,
-        rules: RiskRules {
-            max_position_size: 5,
-            max_risk_per_trade: 0.01,
-            strong_node: STRONG_NODE,
-            tick_size: es.tick_size,
-            tick_value: es.tick_value(),
-        },
+        rules: RiskRules::new(RiskSettings::default(), &es),
     };
     let set = ModelSet::built_in().unwrap();
     let team = ByGraphs::new(&set, std::sync::Arc::new(Here), graphs, 30, 1);

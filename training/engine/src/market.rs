@@ -83,7 +83,7 @@ impl Market {
     /// Most contracts that can be held.
     #[getter]
     fn max_position_size(&self) -> u32 {
-        self.inner.rules().max_position_size
+        self.inner.rules().limits.max_position_size
     }
 
     /// The gain of one contract by a tick, in dollars.
