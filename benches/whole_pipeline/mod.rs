@@ -5,7 +5,7 @@ use algospace_hft::engine::{
     Action, DecisionTiming, FeatureStage, Output, Pipeline, PipelineSettings, Sink,
 };
 use algospace_hft::execution::{
-    Desk, ExchangeSettings, ExitReason, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
+    Desk, ExecutionSettings, ExitReason, RiskSettings, SimulatedExchange,
 };
 use algospace_hft::features::IndicatorSettings;
 use algospace_hft::market::{Calendar, Instrument, Money, Tick, Timeframe, Timestamp};
@@ -45,12 +45,7 @@ pub fn pipeline(indicators: &IndicatorSettings) -> Pipeline<MovingAverageCross> 
 
 /// Our side of the line.
 pub fn desk() -> Desk {
-    let rules = RuleConstraints {
-        max_position_size: 5,
-        max_daily_drawdown: 0.05,
-        max_orders_per_second: 10,
-        price_collar_ticks: 80,
-    };
+    let rules = RiskSettings::default();
     let Instrument { tick_size, point_value, .. } = instrument();
     Desk::new(Money::from_dollars(100_000), tick_size, point_value, rules)
 }
@@ -58,15 +53,7 @@ pub fn desk() -> Desk {
 /// The other side of the line.
 pub fn exchange() -> SimulatedExchange {
     let Instrument { tick_size, point_value, .. } = instrument();
-    SimulatedExchange::new(ExchangeSettings {
-        tick_size,
-        point_value,
-        order_latency: 2_000_000,
-        acknowledgement_latency: 2_000_000,
-        commission_per_side: Money::from_nanos(2_250_000_000),
-        slippage: Slippage { ticks: 0, cross_spread: true, assumed_spread_ticks: 1 },
-        limit_fill: LimitFill::Through,
-    })
+    SimulatedExchange::new(ExecutionSettings::default(), tick_size, point_value)
 }
 
 fn instrument() -> Instrument {

@@ -3,9 +3,7 @@
 use std::error::Error;
 
 use algospace_hft::engine::{DecisionTiming, FeatureStage, Pipeline, PipelineSettings};
-use algospace_hft::execution::{
-    Desk, ExchangeSettings, LimitFill, RuleConstraints, SimulatedExchange, Slippage,
-};
+use algospace_hft::execution::{Desk, ExecutionSettings, RiskSettings, SimulatedExchange};
 use algospace_hft::features::IndicatorSettings;
 use algospace_hft::market::{Instrument, Money, Tick, Timeframe, Timestamp};
 use algospace_hft::matrix::MatricesSettings;
@@ -29,23 +27,10 @@ pub fn pipeline<S: Strategy>(strategy: S) -> Result<Pipeline<S>, Box<dyn Error>>
     let (indicators, matrices) = (IndicatorSettings::default(), MatricesSettings::default());
     let timeframes = &settings.timeframes;
     let features = FeatureStage::new(&indicators, &matrices, timeframes, &instrument, true)?;
-    let rules = RuleConstraints {
-        max_position_size: 5,
-        max_daily_drawdown: 0.05,
-        max_orders_per_second: 10,
-        price_collar_ticks: 80,
-    };
+    let rules = RiskSettings::default();
     let Instrument { tick_size, point_value, .. } = instrument;
     let desk = Desk::new(Money::from_dollars(100_000), tick_size, point_value, rules);
-    let exchange = SimulatedExchange::new(ExchangeSettings {
-        tick_size,
-        point_value,
-        order_latency: 2_000_000,
-        acknowledgement_latency: 2_000_000,
-        commission_per_side: Money::from_nanos(2_250_000_000),
-        slippage: Slippage { ticks: 0, cross_spread: true, assumed_spread_ticks: 1 },
-        limit_fill: LimitFill::Through,
-    });
+    let exchange = SimulatedExchange::new(ExecutionSettings::default(), tick_size, point_value);
     Ok(Pipeline::new(settings, features, strategy, desk, exchange))
 }
 

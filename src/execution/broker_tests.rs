@@ -40,11 +40,12 @@ struct Scene {
 
 impl Scene {
     fn new() -> Scene {
-        let rules = RuleConstraints {
+        let rules = RiskSettings {
             max_position_size: 5,
             max_daily_drawdown: 0.01,
             max_orders_per_second: 100,
             price_collar_ticks: 80,
+            ..RiskSettings::default()
         };
         let desk =
             Desk::new(Money::from_dollars(100_000), TICK_SIZE, Money::from_dollars(50), rules)

@@ -10,7 +10,8 @@ use super::order::{
     Bracket, ClosePosition, Fill, Order, OrderId, OrderKind, OrderMessage, OrderPort, Purpose,
     Report, ReportKind,
 };
-use super::rules::{OrderRate, Refusal, RuleConstraints, within_collar};
+use super::rules::{OrderRate, Refusal, within_collar};
+use super::settings::RiskSettings;
 use super::working_orders::{Reported, WorkingOrders};
 use crate::execution::{EquityPoint, ExitReason, Trade};
 use crate::market::{Money, Price, Side, Tick, TickFlags, Timestamp};
@@ -83,7 +84,7 @@ struct SentEntry {
 /// The desk: turns decisions into orders, keeps the account and enforces the rules.
 #[derive(Clone, Debug)]
 pub struct Desk {
-    rules: RuleConstraints,
+    rules: RiskSettings,
     tick_size: Price,
     ledger: Ledger,
     rate: OrderRate,
@@ -146,7 +147,7 @@ impl Desk {
         initial_capital: Money,
         tick_size: Price,
         point_value: Money,
-        rules: RuleConstraints,
+        rules: RiskSettings,
     ) -> Desk {
         Desk {
             rules,

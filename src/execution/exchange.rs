@@ -6,6 +6,7 @@ use super::order::{
     Bracket, ClosePosition, Fill, FillId, Order, OrderId, OrderKind, OrderMessage, OrderPort,
     Purpose, RejectReason, Report, ReportKind,
 };
+use super::settings::ExecutionSettings;
 use super::venue::{ClosedOut, Venue};
 use crate::execution::ExitReason;
 use crate::market::{Money, Price, Quoted, Side, Tick, TickFlags, Timestamp};
@@ -40,30 +41,13 @@ names! {
     }
 }
 
-/// The terms of the simulated exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExchangeSettings {
-    /// Smallest price step.
-    pub tick_size: Price,
-    /// Money for one contract and one point.
-    pub point_value: Money,
-    /// Nanoseconds from sending an order until it is at the exchange (≥ 0).
-    pub order_latency: i64,
-    /// Nanoseconds from an event at the exchange until its report arrives (≥ 0).
-    pub acknowledgement_latency: i64,
-    /// Commission for one contract and one side (≥ 0).
-    pub commission_per_side: Money,
-    /// Losses of market and stop orders.
-    pub slippage: Slippage,
-    /// Condition on which limit orders fill.
-    pub limit_fill: LimitFill,
-}
-
 /// An exchange that fills orders from the trades of the history. See the [module](super) for the
 /// rules.
 #[derive(Clone, Debug)]
 pub struct SimulatedExchange {
-    settings: ExchangeSettings,
+    settings: ExecutionSettings,
+    tick_size: Price,
+    point_value: Money,
     under_way: VecDeque<(Timestamp, OrderMessage)>,
     working: Vec<WorkingOrder>,
     reports: VecDeque<Report>,
@@ -165,10 +149,17 @@ struct WorkingOrder {
 }
 
 impl SimulatedExchange {
-    /// Creates an exchange without orders.
-    pub fn new(settings: ExchangeSettings) -> SimulatedExchange {
+    /// Creates an exchange without orders, for prices in steps of `tick_size` of which a point is
+    /// worth `point_value` for one contract.
+    pub fn new(
+        settings: ExecutionSettings,
+        tick_size: Price,
+        point_value: Money,
+    ) -> SimulatedExchange {
         SimulatedExchange {
             settings,
+            tick_size,
+            point_value,
             under_way: VecDeque::with_capacity(MOST_ORDERS),
             working: Vec::with_capacity(MOST_ORDERS),
             reports: VecDeque::with_capacity(1024),
@@ -579,7 +570,7 @@ impl SimulatedExchange {
         from_inside_bar: bool,
     ) {
         let (stop_id, target_id) = (entry.id.stop_loss(), entry.id.profit_target());
-        let tick_size = self.settings.tick_size;
+        let tick_size = self.tick_size;
         let away = |ticks: u32| price.offset_ticks(entry.side.sign() * i64::from(ticks), tick_size);
         let back =
             |ticks: u32| price.offset_ticks(-entry.side.sign() * i64::from(ticks), tick_size);
@@ -648,7 +639,7 @@ impl SimulatedExchange {
 
     /// Removes the orders that are filled, and with a report those that have ended.
     fn sweep(&mut self, now: Timestamp) {
-        let arrives = now.saturating_add(self.settings.acknowledgement_latency);
+        let arrives = now.saturating_add(self.settings.acknowledgement_latency());
         let reports = &mut self.reports;
         self.working.retain(|working| {
             if working.done {
@@ -695,7 +686,7 @@ impl SimulatedExchange {
     }
 
     fn report(&mut self, now: Timestamp, kind: ReportKind) {
-        let arrives = now.saturating_add(self.settings.acknowledgement_latency);
+        let arrives = now.saturating_add(self.settings.acknowledgement_latency());
         self.reports.push_back(Report { arrives, kind });
     }
 
@@ -704,7 +695,7 @@ impl SimulatedExchange {
         let Slippage { ticks, cross_spread, assumed_spread_ticks } = self.settings.slippage;
         let mut price = tick.price;
         if cross_spread {
-            let quote = tick.quote_for(side, self.settings.tick_size);
+            let quote = tick.quote_for(side, self.tick_size);
             self.impossible_quotes += u64::from(quote == Quoted::Impossible);
             price = match quote {
                 Quoted::At(quote) => quote,
@@ -731,12 +722,12 @@ impl SimulatedExchange {
     }
 
     fn worsen(&self, side: Side, price: Price, ticks: u32) -> Price {
-        price.offset_ticks(side.sign() * i64::from(ticks), self.settings.tick_size)
+        price.offset_ticks(side.sign() * i64::from(ticks), self.tick_size)
     }
 
     /// Returns the cost of a fill at `price` instead of `expected` (≥ 0).
     fn cost(&self, side: Side, expected: Price, price: Price, quantity: u32) -> Money {
-        let one = price.value_from(expected, self.settings.point_value) * side.sign();
+        let one = price.value_from(expected, self.point_value) * side.sign();
         one.max(Money::ZERO) * i64::from(quantity)
     }
 }
@@ -765,7 +756,7 @@ impl Venue for SimulatedExchange {
             working.done |= matches!(working.order.purpose, Purpose::Entry(_));
         }
         self.sweep(now);
-        let arrives = now.saturating_add(self.settings.acknowledgement_latency);
+        let arrives = now.saturating_add(self.settings.acknowledgement_latency());
         let reports = &mut self.reports;
         self.under_way.retain(|(_, message)| match message {
             OrderMessage::Submit(Order { id, purpose: Purpose::Entry(_), .. }) => {
@@ -848,7 +839,7 @@ impl Venue for SimulatedExchange {
 
 impl OrderPort for SimulatedExchange {
     fn send(&mut self, message: OrderMessage, now: Timestamp) {
-        self.under_way.push_back((now.saturating_add(self.settings.order_latency), message));
+        self.under_way.push_back((now.saturating_add(self.settings.order_latency()), message));
         self.next_arrival = self.under_way[0].0;
     }
 }

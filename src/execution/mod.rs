@@ -45,13 +45,13 @@ mod working_orders;
 
 pub use account::Account;
 pub use desk::{Decision, Desk, Target};
-pub use exchange::{ExchangeSettings, LimitFill, Marks, SimulatedExchange, Slippage};
+pub use exchange::{LimitFill, Marks, SimulatedExchange, Slippage};
 pub use ledger::Ledger;
 pub use order::{
     Bracket, ClosePosition, Fill, FillId, Order, OrderId, OrderKind, OrderMessage, OrderPort,
     Purpose, RejectReason, Report, ReportKind,
 };
-pub use rules::{Refusal, RuleConstraints};
+pub use rules::Refusal;
 pub use settings::{AccountSettings, ExecutionSettings, RiskSettings};
 pub use trade::{EquityPoint, ExitReason, Trade};
 pub use venue::{ClosedOut, Venue};

@@ -4,21 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::market::{Price, Timestamp};
 
-/// Limits that every order must pass.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RuleConstraints {
-    /// The most contracts held, long or short, orders under way included (≥ 1).
-    pub max_position_size: u32,
-    /// The largest loss from the trading day's highest equity, as a fraction of it (0, 1]. Beyond
-    /// it the position is closed and nothing is entered until the next session.
-    pub max_daily_drawdown: f64,
-    /// The most orders sent within any second (≥ 1). Orders that close are never held back, but
-    /// count.
-    pub max_orders_per_second: u32,
-    /// The largest distance of a limit or trigger price from the last trade, in ticks (≥ 1).
-    pub price_collar_ticks: u32,
-}
-
 /// The reason why a decision did not become an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Refusal {

@@ -55,3 +55,20 @@ settings! {
             Money::from_dollars(1)..=Money::from_dollars(1_000_000_000), "dollars";
     }
 }
+
+impl ExecutionSettings {
+    /// Returns the nanoseconds from the close of a bar until the decision on it counts.
+    pub fn decision_latency(&self) -> i64 {
+        i64::from(self.decision_latency_microseconds) * 1_000
+    }
+
+    /// Returns the nanoseconds from a decision until its order is at the exchange.
+    pub fn order_latency(&self) -> i64 {
+        i64::from(self.order_latency_microseconds) * 1_000
+    }
+
+    /// Returns the nanoseconds from an event at the exchange until we know of it.
+    pub fn acknowledgement_latency(&self) -> i64 {
+        i64::from(self.acknowledgement_latency_microseconds) * 1_000
+    }
+}

@@ -11,20 +11,22 @@ use crate::market::{Money, Price, Side, Tick, TickFlags, Timestamp};
 const TICK_SIZE: Price = Price::from_units(250_000_000);
 const POINT_VALUE: Money = Money::from_dollars(50);
 
-fn settings() -> ExchangeSettings {
-    ExchangeSettings {
-        tick_size: TICK_SIZE,
-        point_value: POINT_VALUE,
-        order_latency: 10,
-        acknowledgement_latency: 5,
+fn settings() -> ExecutionSettings {
+    ExecutionSettings {
+        order_latency_microseconds: 10,
+        acknowledgement_latency_microseconds: 5,
         commission_per_side: Money::from_dollars(2),
         slippage: Slippage { ticks: 0, cross_spread: false, assumed_spread_ticks: 1 },
-        limit_fill: LimitFill::Through,
+        ..ExecutionSettings::default()
     }
 }
 
-fn at(nanos: i64) -> Timestamp {
-    Timestamp::from_nanos(nanos)
+fn exchange_of(settings: ExecutionSettings) -> SimulatedExchange {
+    SimulatedExchange::new(settings, TICK_SIZE, POINT_VALUE)
+}
+
+fn at(microseconds: i64) -> Timestamp {
+    Timestamp::from_nanos(1_000 * microseconds)
 }
 
 /// A price in ticks of a quarter point.
@@ -77,7 +79,7 @@ fn drain(exchange: &mut SimulatedExchange) -> Vec<Report> {
 }
 
 fn exchange_with(orders: &[Order]) -> SimulatedExchange {
-    let mut exchange = SimulatedExchange::new(settings());
+    let mut exchange = exchange_of(settings());
     for &order in orders {
         exchange.send(OrderMessage::Submit(order), at(0));
     }
@@ -133,8 +135,7 @@ fn a_limit_takes_liquidity_when_marketable_and_waits_for_a_trade_through_when_no
     let ticks =
         [tick(10, 100, 9), tick(11, 99, 9), tick(12, 98, 9), tick(13, 104, 9), tick(14, 105, 9)];
     assert_eq!(fills(&mut exchange, &ticks), [(1, 1, 100), (2, 1, 99), (3, 1, 104)]);
-    let mut touch =
-        SimulatedExchange::new(ExchangeSettings { limit_fill: LimitFill::Touch, ..settings() });
+    let mut touch = exchange_of(ExecutionSettings { limit_fill: LimitFill::Touch, ..settings() });
     touch.send(OrderMessage::Submit(limit(1, BUY, 99)), at(0));
     assert_eq!(fills(&mut touch, &ticks[..2]), [(1, 1, 99)]);
 }
@@ -151,7 +152,7 @@ fn a_stop_limit_does_not_fill_beyond_its_limit() {
 
 #[test]
 fn market_orders_pay_the_spread_and_slippage() {
-    let mut exchange = SimulatedExchange::new(ExchangeSettings {
+    let mut exchange = exchange_of(ExecutionSettings {
         slippage: Slippage { ticks: 1, cross_spread: true, assumed_spread_ticks: 2 },
         ..settings()
     });
@@ -180,7 +181,7 @@ fn an_order_that_meets_impossible_quotes_pays_the_assumed_spread() {
         (price(98), price(99), 102, 98, 1),
         (price(99), off_grid, 102, 99, 1),
     ] {
-        let mut exchange = SimulatedExchange::new(ExchangeSettings {
+        let mut exchange = exchange_of(ExecutionSettings {
             slippage: Slippage { ticks: 0, cross_spread: true, assumed_spread_ticks: 2 },
             ..settings()
         });
@@ -275,7 +276,7 @@ fn in_a_history_bar_a_target_alone_fills_at_its_end_and_a_gap_fills_at_the_open(
 
 #[test]
 fn in_a_history_bar_market_orders_fill_at_open_or_close_only() {
-    let mut exchange = SimulatedExchange::new(settings());
+    let mut exchange = exchange_of(settings());
     let bar = history_bar(20, 100, 110, 90, 105);
     exchange.on_tick(&bar[0]);
     exchange.send(OrderMessage::Submit(order(1, BUY, 1, OrderKind::Market)), at(10));
@@ -311,7 +312,7 @@ fn what_arrives_inside_a_history_bar_is_at_the_market_from_its_close_on() {
         (OrderKind::Limit { price: price(106) }, Some(104)),
     ] {
         for sent in [11, 12] {
-            let mut exchange = SimulatedExchange::new(settings());
+            let mut exchange = exchange_of(settings());
             exchange.on_tick(&bar[0]);
             exchange.send(OrderMessage::Submit(order(1, BUY, 1, kind)), at(sent));
             let seen = fills(&mut exchange, &bar[1..]);
@@ -397,7 +398,7 @@ fn what_is_added_to_a_target_beyond_it_fills_at_the_market() {
     let seen = bought(&[tick(12, 111, 1), tick(13, 109, 9)]);
     assert_eq!(seen, [&entered[..], &[of_target(1, 108), of_target(1, 109)]].concat());
     // The other way round, and with the spread.
-    let mut exchange = SimulatedExchange::new(ExchangeSettings {
+    let mut exchange = exchange_of(ExecutionSettings {
         slippage: Slippage { ticks: 0, cross_spread: true, assumed_spread_ticks: 1 },
         ..settings()
     });
@@ -456,14 +457,15 @@ fn closing_the_position_cancels_what_works_and_leaves_later_orders_alone() {
 
 #[test]
 fn an_entry_that_is_refused_while_the_old_position_closes_can_be_sent_again() {
-    let rules = RuleConstraints {
+    let rules = RiskSettings {
         max_position_size: 5,
         max_daily_drawdown: 1.0,
         max_orders_per_second: 9,
         price_collar_ticks: 9,
+        ..RiskSettings::default()
     };
     let mut desk = Desk::new(Money::from_dollars(100_000), TICK_SIZE, POINT_VALUE, rules);
-    let mut exchange = SimulatedExchange::new(settings());
+    let mut exchange = exchange_of(settings());
     desk.on_session_open();
     let decision = |target| Decision { target, quantity: 1, ..Decision::FLAT };
     desk.on_decision(&decision(Target::Long), at(0), &mut exchange);
@@ -638,7 +640,7 @@ proptest! {
         touch in any::<bool>(),
         slip in 0u32..2,
     ) {
-        let mut exchange = SimulatedExchange::new(ExchangeSettings {
+        let mut exchange = exchange_of(ExecutionSettings {
             limit_fill: if touch { LimitFill::Touch } else { LimitFill::Through },
             slippage: Slippage { ticks: slip, ..settings().slippage },
             ..settings()
@@ -688,7 +690,7 @@ proptest! {
         market in 80i64..120,
         next in 80i64..120,
     ) {
-        let mut exchange = SimulatedExchange::new(settings());
+        let mut exchange = exchange_of(settings());
         for (id, (kind, buy)) in orders.into_iter().enumerate() {
             exchange.send(OrderMessage::Submit(order(id as u64 + 1, if buy { BUY } else { SELL }, 1, kind)), at(0));
         }

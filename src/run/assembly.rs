@@ -3,7 +3,7 @@
 use crate::agents::model_set::ModelSetError;
 use crate::config::Config;
 use crate::engine::{DecisionTiming, FeatureStage, FeatureStageError, Pipeline, PipelineSettings};
-use crate::execution::{Desk, ExchangeSettings, RuleConstraints, SimulatedExchange, Venue};
+use crate::execution::{Desk, SimulatedExchange, Venue};
 use crate::inference::InferenceError;
 use crate::market::{Instrument, Timestamp};
 use crate::matrix::MatricesSettings;
@@ -81,18 +81,9 @@ pub(crate) struct Conditions<V> {
 impl Conditions<SimulatedExchange> {
     /// Returns the configured simulation, in which every latency is one of market time.
     pub(crate) fn simulated(config: &Config, instrument: &Instrument) -> Self {
-        let execution = &config.execution;
-        let nanoseconds = |microseconds| i64::from(microseconds) * 1_000;
-        let venue = SimulatedExchange::new(ExchangeSettings {
-            tick_size: instrument.tick_size,
-            point_value: instrument.point_value,
-            order_latency: nanoseconds(execution.order_latency_microseconds),
-            acknowledgement_latency: nanoseconds(execution.acknowledgement_latency_microseconds),
-            commission_per_side: execution.commission_per_side,
-            slippage: execution.slippage,
-            limit_fill: execution.limit_fill,
-        });
-        let latency = nanoseconds(execution.decision_latency_microseconds);
+        let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
+        let venue = SimulatedExchange::new(config.execution, tick_size, point_value);
+        let latency = config.execution.decision_latency();
         Conditions { venue, decisions: DecisionTiming::After(latency) }
     }
 }
@@ -196,12 +187,7 @@ pub(crate) fn pipeline<S: Strategy, V: Venue>(
     let settings = pipeline_settings(config, instrument, history, decisions)?;
     let features = feature_stage(config, matrices, instrument, history)?;
     let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
-    let rules = RuleConstraints {
-        max_position_size: config.risk_management.max_position_size,
-        max_daily_drawdown: config.risk_management.max_daily_drawdown,
-        max_orders_per_second: config.risk_management.max_orders_per_second,
-        price_collar_ticks: config.risk_management.price_collar_ticks,
-    };
-    let desk = Desk::new(config.account.initial_capital, tick_size, point_value, rules);
+    let desk =
+        Desk::new(config.account.initial_capital, tick_size, point_value, config.risk_management);
     Ok(Pipeline::new(settings, features, strategy, desk, venue))
 }

@@ -42,8 +42,8 @@ fn mirrored(bars: &[Prices]) -> Vec<Prices> {
 fn setup() -> Setup {
     let mut setup = Setup::free();
     setup.stages.timeframes = vec![Timeframe::MINUTES_30];
-    setup.exchange.order_latency = 2_000_000;
-    setup.exchange.acknowledgement_latency = 2_000_000;
+    setup.exchange.order_latency_microseconds = 2_000;
+    setup.exchange.acknowledgement_latency_microseconds = 2_000;
     setup
 }
 

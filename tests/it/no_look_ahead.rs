@@ -132,11 +132,12 @@ proptest! {
     #[test]
     fn an_order_fills_on_the_first_tick_that_it_can_reach(
         steps in prop::collection::vec(any_step(), 1..300),
-        latency in prop_oneof![Just(0), Just(1), Just(2_000_000), Just(5_000_000_000_i64)],
+        latency in prop_oneof![Just(0), Just(1), Just(2_000), Just(5_000_000_u32)],
     ) {
         let ticks = market_of(&steps, false, false);
         let mut setup = Setup::free();
-        setup.exchange.order_latency = latency;
+        setup.exchange.order_latency_microseconds = latency;
+        let latency = setup.exchange.order_latency();
         let decisions = Arc::new(Mutex::new(Vec::new()));
         let now = Arc::new(Mutex::new((0, Timestamp::MIN)));
         let strategy = {

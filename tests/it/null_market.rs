@@ -45,8 +45,8 @@ fn free() -> Setup {
     let mut setup = Setup::free();
     setup.stages.timeframes = vec![Timeframe::MINUTE_1, Timeframe::MINUTES_5];
     setup.stages.flatten_before_close = Some(5 * Timestamp::MINUTE);
-    setup.exchange.order_latency = 2_000_000;
-    setup.exchange.acknowledgement_latency = 2_000_000;
+    setup.exchange.order_latency_microseconds = 2_000;
+    setup.exchange.acknowledgement_latency_microseconds = 2_000;
     setup.exchange.limit_fill = LimitFill::Touch;
     setup
 }
@@ -231,7 +231,10 @@ impl Strategy for Fade {
 /// The trades of [`Fade`] where it is shown the print `ahead` ticks after the one it decides on.
 fn fade(ticks: &[Tick], ahead: usize) -> Vec<Trade> {
     let mut setup = free();
-    (setup.exchange.order_latency, setup.exchange.acknowledgement_latency) = (0, 0);
+    (
+        setup.exchange.order_latency_microseconds,
+        setup.exchange.acknowledgement_latency_microseconds,
+    ) = (0, 0);
     let print = Arc::new(Mutex::new(None));
     let mut pipeline = setup.pipeline(Fade { print: Arc::clone(&print) });
     let mut log = Log::default();

@@ -180,7 +180,7 @@ impl Downstream for Nobody {
 /// Returns what the stages make of a journal's events; the answers are among them.
 fn replayed(setup: &Setup, events: &[Event]) -> (Vec<Output<'static>>, Vec<(u64, Action)>) {
     let desk = Desk::new(CAPITAL, TICK_SIZE, POINT_VALUE, setup.rules);
-    let exchange = SimulatedExchange::new(setup.exchange);
+    let exchange = SimulatedExchange::new(setup.exchange, TICK_SIZE, POINT_VALUE);
     let mut trading = TradingStage::new(setup.stages.clone(), Timeframe::MINUTE_1, desk, exchange);
     let (mut told, mut actions) = (Told::default(), Vec::new());
     let mut seen = 0;

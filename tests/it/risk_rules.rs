@@ -122,7 +122,7 @@ fn nothing_enters_while_the_account_is_under_the_day_s_limit() {
     let mut setup = Setup::free();
     setup.rules.max_daily_drawdown = 0.005;
     setup.stages.decisions = DecisionTiming::After(Timestamp::SECOND);
-    setup.exchange.acknowledgement_latency = Timestamp::SECOND / 2;
+    setup.exchange.acknowledgement_latency_microseconds = 500_000;
     let bracket = Bracket { stop_loss_ticks: 10, profit_target_ticks: 0 };
     let strategy = By(Timeframe::MINUTE_1, move |_: &Bar, _| {
         Some(Decision { bracket, ..market(Target::Long, 1) })
@@ -194,7 +194,7 @@ fn no_price_farther_from_the_market_than_allowed() {
 fn positions_are_closed_before_the_session_ends() {
     let mut setup = Setup::free();
     setup.stages.flatten_before_close = Some(5 * Timestamp::MINUTE);
-    setup.exchange.order_latency = 15 * Timestamp::SECOND;
+    setup.exchange.order_latency_microseconds = 15_000_000;
     let ticks = trades_from(OPEN, flat(MINUTES_PER_SESSION, 19_000));
     let run = setup.run(always_long(2, NO_BRACKET), &ticks);
     let [trade] = &run.log.trades[..] else { panic!("{:?}", run.log.trades) };
@@ -279,8 +279,8 @@ fn a_contract_that_is_left_in_mid_session_is_closed_at_its_own_last_price_too() 
 #[test]
 fn a_close_that_is_lost_with_its_contract_is_not_waited_for() {
     let mut setup = Setup::free();
-    setup.exchange.order_latency = 2 * Timestamp::SECOND;
-    setup.exchange.acknowledgement_latency = 3 * Timestamp::SECOND;
+    setup.exchange.order_latency_microseconds = 2_000_000;
+    setup.exchange.acknowledgement_latency_microseconds = 3_000_000;
     let mut ticks = trades_from(OPEN, flat(MINUTES_PER_SESSION, 19_000));
     ticks.extend(trades_from("2024-01-03T21:59:58Z", [18_980]));
     for (contract, open) in [(1, NEXT_OPEN), (1, "2024-01-04T23:00:00Z")] {

@@ -96,8 +96,8 @@ fn setup() -> Setup {
     let mut setup = Setup::free();
     setup.stages.timeframes =
         vec![Timeframe::MINUTE_1, Timeframe::MINUTES_5, Timeframe::MINUTES_30, Timeframe::DAILY];
-    setup.exchange.order_latency = 2_000_000;
-    setup.exchange.acknowledgement_latency = 2_000_000;
+    setup.exchange.order_latency_microseconds = 2_000;
+    setup.exchange.acknowledgement_latency_microseconds = 2_000;
     setup.exchange.commission_per_side = Money::from_nanos(2_250_000_000);
     setup.exchange.slippage = Slippage { ticks: 0, cross_spread: true, assumed_spread_ticks: 1 };
     setup.exchange.limit_fill = LimitFill::Touch;

@@ -137,8 +137,8 @@ fn a_full_day_in_a_process_of_its_own() {
         vec![Timeframe::MINUTE_1, Timeframe::MINUTES_5, Timeframe::MINUTES_30, Timeframe::DAILY];
     setup.stages.flatten_before_close = Some(5 * Timestamp::MINUTE);
     setup.stages.decisions = DecisionTiming::After(1_000_000);
-    setup.exchange.order_latency = 2_000_000;
-    setup.exchange.acknowledgement_latency = 2_000_000;
+    setup.exchange.order_latency_microseconds = 2_000;
+    setup.exchange.acknowledgement_latency_microseconds = 2_000;
     setup.exchange.commission_per_side = Money::from_nanos(2_250_000_000);
     setup.rules.max_position_size = 20;
 

@@ -7,8 +7,8 @@ use proptest::strategy::Strategy;
 use super::*;
 use crate::engine::message::{Action, DecisionTiming};
 use crate::execution::{
-    Account, Bracket, Decision, EquityPoint, ExchangeSettings, LimitFill, OrderKind,
-    RuleConstraints, Slippage, Target, Trade, Venue,
+    Account, Bracket, Decision, EquityPoint, ExecutionSettings, OrderKind, RiskSettings, Target,
+    Trade, Venue,
 };
 use crate::features::IndicatorSettings;
 use crate::market::{Calendar, Instrument, Money, Side, TickFlags, Timeframe, Timestamp};
@@ -81,8 +81,8 @@ impl Sink for Seen {
 #[derive(Clone, Debug)]
 struct Setup {
     decisions: Vec<Option<Decision>>,
-    order_latency: i64,
-    acknowledgement_latency: i64,
+    order_latency_microseconds: u32,
+    acknowledgement_latency_microseconds: u32,
     flatten: bool,
     drawdown: f64,
     expiries: Vec<Timestamp>,
@@ -90,21 +90,23 @@ struct Setup {
 
 fn pipeline(setup: &Setup) -> Pipeline<Script> {
     let point_value = Money::from_dollars(50);
-    let rules = RuleConstraints {
+    let rules = RiskSettings {
         max_position_size: MOST,
         max_daily_drawdown: setup.drawdown,
         max_orders_per_second: 5,
         price_collar_ticks: 1_000,
+        ..RiskSettings::default()
     };
-    let exchange = SimulatedExchange::new(ExchangeSettings {
-        tick_size: TICK_SIZE,
+    let exchange = SimulatedExchange::new(
+        ExecutionSettings {
+            order_latency_microseconds: setup.order_latency_microseconds,
+            acknowledgement_latency_microseconds: setup.acknowledgement_latency_microseconds,
+            commission_per_side: Money::from_dollars(2),
+            ..ExecutionSettings::default()
+        },
+        TICK_SIZE,
         point_value,
-        order_latency: setup.order_latency,
-        acknowledgement_latency: setup.acknowledgement_latency,
-        commission_per_side: Money::from_dollars(2),
-        slippage: Slippage { ticks: 0, cross_spread: true, assumed_spread_ticks: 1 },
-        limit_fill: LimitFill::Through,
-    });
+    );
     let settings = PipelineSettings {
         calendar: Calendar::CmeEquityIndex,
         timeframes: vec![Timeframe::MINUTE_1, Timeframe::MINUTES_5],
@@ -159,16 +161,16 @@ fn any_decision() -> impl Strategy<Value = Option<Decision>> {
 fn any_setup() -> impl Strategy<Value = Setup> {
     (
         prop::collection::vec(any_decision(), 1..12),
-        0i64..90,
-        0i64..90,
+        0u32..90,
+        0u32..90,
         any::<bool>(),
         prop_oneof![Just(0.9), Just(0.05), Just(0.01)],
         prop::option::weighted(0.3, 0i64..100_000),
     )
         .prop_map(|(decisions, order, back, flatten, drawdown, expiry)| Setup {
             decisions,
-            order_latency: order * Timestamp::SECOND,
-            acknowledgement_latency: back * Timestamp::SECOND,
+            order_latency_microseconds: order * 1_000_000,
+            acknowledgement_latency_microseconds: back * 1_000_000,
             flatten,
             drawdown,
             expiries: expiry

@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::message::Question;
 use crate::execution::{
     Account, Bracket, Decision, Fill, FillId, OrderId, OrderKind, OrderMessage, OrderPort, Purpose,
-    ReportKind, RuleConstraints, Target, Trade,
+    ReportKind, RiskSettings, Target, Trade,
 };
 use crate::market::{Bar, Calendar, Money, Side};
 
@@ -59,11 +59,12 @@ impl Downstream for BuysOnce {
 
 /// A stage of minute bars before a venue.
 pub(in crate::engine) fn stage<V: Venue>(venue: V) -> TradingStage<V> {
-    let rules = RuleConstraints {
+    let rules = RiskSettings {
         max_position_size: 5,
         max_daily_drawdown: 1.0,
         max_orders_per_second: 5,
         price_collar_ticks: 100,
+        ..RiskSettings::default()
     };
     let desk = Desk::new(Money::from_dollars(100_000), TICK_SIZE, Money::from_dollars(50), rules);
     let settings = PipelineSettings {

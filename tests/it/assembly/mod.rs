@@ -7,8 +7,8 @@ use algospace_hft::engine::{
     Action, DecisionTiming, FeatureStage, Output, Pipeline, PipelineSettings, Sink,
 };
 use algospace_hft::execution::{
-    Account, Bracket, Decision, Desk, EquityPoint, ExchangeSettings, ExitReason, LimitFill,
-    OrderKind, RuleConstraints, SimulatedExchange, Slippage, Target, Trade, Venue,
+    Account, Bracket, Decision, Desk, EquityPoint, ExecutionSettings, ExitReason, OrderKind,
+    RiskSettings, SimulatedExchange, Slippage, Target, Trade, Venue,
 };
 use algospace_hft::features::{IndicatorSettings, IndicatorTimeframes};
 use algospace_hft::indicators::{
@@ -36,8 +36,8 @@ pub fn at(text: &str) -> Timestamp {
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub stages: PipelineSettings,
-    pub exchange: ExchangeSettings,
-    pub rules: RuleConstraints,
+    pub exchange: ExecutionSettings,
+    pub rules: RiskSettings,
 }
 
 impl Setup {
@@ -56,20 +56,19 @@ impl Setup {
                 decisions: DecisionTiming::After(0),
                 trades_from: Timestamp::MIN,
             },
-            exchange: ExchangeSettings {
-                tick_size: TICK_SIZE,
-                point_value: POINT_VALUE,
-                order_latency: 0,
-                acknowledgement_latency: 0,
+            exchange: ExecutionSettings {
+                order_latency_microseconds: 0,
+                acknowledgement_latency_microseconds: 0,
                 commission_per_side: Money::ZERO,
                 slippage: Slippage { ticks: 0, cross_spread: false, assumed_spread_ticks: 1 },
-                limit_fill: LimitFill::Through,
+                ..ExecutionSettings::default()
             },
-            rules: RuleConstraints {
+            rules: RiskSettings {
                 max_position_size: 10_000,
                 max_daily_drawdown: 1.0,
                 max_orders_per_second: 500,
                 price_collar_ticks: 100_000,
+                ..RiskSettings::default()
             },
         }
     }
@@ -79,7 +78,8 @@ impl Setup {
         &self,
         strategy: impl Strategy + Send + 's,
     ) -> Pipeline<Box<dyn Strategy + Send + 's>> {
-        self.pipeline_before(SimulatedExchange::new(self.exchange), strategy)
+        let exchange = SimulatedExchange::new(self.exchange, TICK_SIZE, POINT_VALUE);
+        self.pipeline_before(exchange, strategy)
     }
 
     /// As [`Setup::pipeline`], before another venue.

@@ -112,7 +112,7 @@ pub fn market_of(steps: &[Step], rolls: bool, has_bars: bool) -> Vec<Tick> {
 prop_compose! {
     /// Real costs and delays, all rules at work.
     pub fn any_setup()(
-        latency in prop_oneof![Just(0), Just(2_000_000), Just(3_000_000_000_i64)],
+        latency in prop_oneof![Just(0), Just(2_000), Just(3_000_000_u32)],
         flatten in prop::bool::ANY,
         touch in prop::bool::ANY,
         fill_gaps in prop_oneof![Just(0), Just(Timestamp::HOUR)],
@@ -121,8 +121,8 @@ prop_compose! {
         setup.stages.timeframes = vec![Timeframe::MINUTE_1, Timeframe::MINUTES_5];
         setup.stages.fill_gaps_up_to = fill_gaps;
         setup.stages.flatten_before_close = flatten.then_some(10 * Timestamp::MINUTE);
-        setup.exchange.order_latency = latency;
-        setup.exchange.acknowledgement_latency = latency / 2;
+        setup.exchange.order_latency_microseconds = latency;
+        setup.exchange.acknowledgement_latency_microseconds = latency / 2;
         setup.exchange.commission_per_side = Money::from_nanos(2_250_000_000);
         setup.exchange.slippage =
             Slippage { ticks: 1, cross_spread: true, assumed_spread_ticks: 1 };
