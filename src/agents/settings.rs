@@ -27,12 +27,12 @@ settings! {
     pub struct McDropoutSettings {
         /// Passes with dropout for one decision.
         pub iterations: u32 = 30, 1..=1000, "passes";
-        /// No trade below this mean probability of its direction.
+        /// Least mean probability of its direction with which a trade is made.
         pub confidence_threshold: f64 = 0.8, 0.0..=1.0;
-        /// No trade above this epistemic uncertainty: what the passes disagree on. The most there
-        /// can be is ln 3.
+        /// Largest epistemic uncertainty, which is what the passes disagree on, with which a trade
+        /// is made. It is at most ln 3.
         pub maximum_epistemic: f64 = 0.3, 0.0..=1.1, "nats";
-        /// No trade below this share of all passes' votes for the direction.
+        /// Least share of all passes' votes for its direction with which a trade is made.
         pub minimum_agreement: f64 = 0.5, 0.0..=1.0;
     }
 }

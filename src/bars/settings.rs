@@ -7,7 +7,7 @@ settings! {
     /// `bars`
     #[derive(Eq)]
     pub struct BarSettings {
-        /// Which bars are built, in any order; `daily` is a trading session. They are held from the
+        /// Lengths of the bars, in any order; `daily` is a trading session. They are held from the
         /// shortest to the longest.
         pub timeframes: Vec<Timeframe> = vec![Timeframe::MINUTES_5, Timeframe::MINUTES_30],
             "1 to 16 different divisors of 1440", "minutes, or `daily`";

@@ -19,7 +19,7 @@ settings! {
     /// Losses of market and stop orders against the traded price.
     #[derive(Copy, Eq)]
     pub struct Slippage {
-        /// Lost on every fill of a market or stop order.
+        /// Loss on every fill of a market or stop order.
         pub ticks: u32 = 0, 0..=1000, "ticks";
         /// Charge the spread to such a fill, too: a buy pays the best ask and a sell gets the best
         /// bid. Where the history has no quotes, the side that took liquidity says which of the two

@@ -10,9 +10,9 @@ settings! {
     pub struct ExecutionSettings {
         /// Market time from the close of a bar until the decision on it counts.
         pub decision_latency_microseconds: u32 = 0, 0..=60_000_000, "microseconds";
-        /// From the decision to the simulated exchange.
+        /// Time from the decision to the simulated exchange.
         pub order_latency_microseconds: u32 = 2000, 0..=60_000_000, "microseconds";
-        /// From the simulated exchange back to us.
+        /// Time from the simulated exchange back to us.
         pub acknowledgement_latency_microseconds: u32 = 2000, 0..=60_000_000, "microseconds";
         /// All fees for one contract bought or sold.
         pub commission_per_side: Money = Money::from_nanos(2_250_000_000),
@@ -21,7 +21,7 @@ settings! {
         pub slippage: Slippage;
         /// Condition on which a resting limit order fills.
         pub limit_fill: LimitFill = LimitFill::Through;
-        /// Positions are closed this long before the session's end.
+        /// Time before the session's end at which positions are closed.
         pub flatten_before_close_minutes: Option<u32> = Some(5), 1..=1380,
             "minutes, or null to hold overnight";
     }

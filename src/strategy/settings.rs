@@ -47,7 +47,7 @@ settings! {
         pub fast_period: u32 = 10, 1..=9999, "bars";
         /// Length of the slow average.
         pub slow_period: u32 = 30, 2..=10_000, "bars";
-        /// No position while the averages are this near to each other.
+        /// Distance of the averages within which no position is held.
         pub flat_band_ticks: u32 = 0, 0..=100_000, "ticks";
     }
 }

@@ -13,7 +13,7 @@ settings! {
     pub struct RunnerSettings {
         /// Runner of the stages. Both give the same results, bit for bit.
         pub runner: RunnerKind = RunnerKind::Inline;
-        /// Write every event, decision, order and fill to `run.journal`; `null`: with the pinned
+        /// Journal of every event, decision, order and fill, `run.journal`; `null`: with the pinned
         /// runner only.
         pub journal: Option<bool> = None;
         /// Stages that have a thread of their own.
@@ -24,7 +24,7 @@ settings! {
         pub wait: Wait = Wait::Adaptive;
         /// Cores of the threads.
         pub cores: CoreSettings;
-        /// Keep the program's memory from being swapped out (`mlockall`).
+        /// Lock on the program's memory, so that it is not swapped out (`mlockall`).
         pub lock_memory: bool = false;
         /// Priority of the sequencer's and the stages' threads under `SCHED_FIFO`; `null`: the
         /// system's ordinary scheduling.
@@ -72,7 +72,7 @@ settings! {
     pub struct PaceSettings {
         /// Schedule of the ticks with the pinned runner.
         pub mode: PaceMode = PaceMode::Unpaced;
-        /// Times faster than recorded. No effect unless `recorded`.
+        /// Speed, as a multiple of the recorded one. No effect unless `mode` is `recorded`.
         pub speed: f64 = 1.0, 0.001..=1_000_000.0;
     }
 }
