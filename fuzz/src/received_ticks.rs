@@ -112,7 +112,7 @@ fn ticks(bytes: &[u8], contracts: u8, is_wild: bool) -> Vec<Tick> {
             _ => size.into(),
         };
         let contract = if is_odd(contract) { contract } else { contract % contracts.max(1) };
-        let flags = if flags < 128 { 0 } else { flags >> 2 & if is_wild { 31 } else { 15 } };
+        let flags = if flags < 128 { 0 } else { flags >> 2 & if is_wild { 63 } else { 31 } };
         let mut tick = Tick::new(Timestamp::from_nanos(time), Price::from_units(price), size)
             .with_contract(contract.into())
             .with_flags(TickFlags(flags));

@@ -1,7 +1,12 @@
 //! The bar stage: one pass over the ticks, any number of timeframes.
 
 use super::fold::{BarFold, interval};
-use crate::market::{Bar, BarFlags, Calendar, Session, Tick, TickFlags, Timeframe, Timestamp};
+use crate::market::{
+    Bar, BarFlags, Calendar, Gap, GapPhase, Session, Tick, TickFlags, Timeframe, Timestamp,
+};
+
+/// The flags of a bar that overlaps a gap which was not recovered.
+const OF_GAP: BarFlags = BarFlags(BarFlags::INCOMPLETE.0 | BarFlags::GAP.0);
 
 /// Counts of ticks that the bar stage saw and left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +60,10 @@ pub struct BarBuilder {
     /// `true` if the next bar begins within the interval of one that a contract change cut off.
     cut: bool,
     counts: TickCounts,
+    /// `true` while a gap is open: it is not known what is missing.
+    is_gap_open: bool,
+    /// Trades are missing before this instant; `Timestamp::MIN` if none are.
+    missing_until: Timestamp,
 }
 
 impl BarBuilder {
@@ -89,6 +98,8 @@ impl BarBuilder {
             seen_any: false,
             cut: false,
             counts: TickCounts::default(),
+            is_gap_open: false,
+            missing_until: Timestamp::MIN,
         }
     }
 
@@ -137,6 +148,29 @@ impl BarBuilder {
         }
         self.on_calm_tick(tick);
         true
+    }
+
+    /// Takes a gap of the feed. Every bar that overlaps a gap which is not recovered is flagged
+    /// [`BarFlags::INCOMPLETE`] and [`BarFlags::GAP`], and so is every bar that closes while a gap
+    /// is open. A gap begins with the last tick that was taken at the latest, and none of its
+    /// silence is filled.
+    pub fn on_gap(&mut self, gap: &Gap) {
+        self.is_gap_open = gap.phase == GapPhase::Opened;
+        if gap.phase == GapPhase::Closed && !gap.is_recovered() {
+            self.missing_until = self.missing_until.max(gap.to);
+            self.flag_open_bars();
+        }
+    }
+
+    /// Flags the bars that are open as those of a gap.
+    fn flag_open_bars(&mut self) {
+        self.bar.flags = self.bar.flags.with(OF_GAP);
+        self.coarse.iter_mut().for_each(|fold| fold.flag(OF_GAP));
+    }
+
+    /// Returns whether trades are missing behind the last tick.
+    fn lacks_trades(&self) -> bool {
+        self.is_gap_open || self.missing_until > self.last_time.max(self.session.open)
     }
 
     /// Closes what ends by `now`, without a tick: at the session's end, and only then, since within
@@ -245,6 +279,7 @@ impl BarBuilder {
         let (start, end) = interval(&self.session, self.base, tick.time);
         let mut flags = BarFlags::NONE;
         let first_in_session = self.last_time == Timestamp::MIN;
+        let follows_gap = self.lacks_trades();
         if first_in_session {
             let missing = self.began(tick) - self.session.open > self.fill_gaps_up_to;
             let data_starts = !self.seen_any && start != self.session.open;
@@ -256,6 +291,9 @@ impl BarBuilder {
         }
         if std::mem::take(&mut self.cut) && !first_in_session {
             flags = flags.with(BarFlags::INCOMPLETE);
+        }
+        if follows_gap {
+            flags = flags.with(OF_GAP);
         }
         self.seen_any = true;
         self.bar = Bar {
@@ -297,8 +335,8 @@ impl BarBuilder {
         now: Timestamp,
         emit: &mut impl FnMut(&Bar),
     ) -> bool {
-        let fill =
-            now - self.last_time - self.halted_between(self.last_time, now) <= self.fill_gaps_up_to;
+        let silence = now - self.last_time - self.halted_between(self.last_time, now);
+        let fill = silence <= self.fill_gaps_up_to && !self.lacks_trades();
         if self.is_open {
             if !fill {
                 self.bar.flags = self.bar.flags.with(BarFlags::INCOMPLETE);
@@ -342,6 +380,9 @@ impl BarBuilder {
         // What the coarser bars hold from before this bar ends first.
         let start = self.bar.start;
         self.close_coarse_by(start, emit);
+        if self.is_gap_open {
+            self.bar.flags = self.bar.flags.with(OF_GAP);
+        }
         if self.emit_base {
             emit(&self.bar);
         }
@@ -354,7 +395,10 @@ impl BarBuilder {
 
     fn close_coarse_by(&mut self, time: Timestamp, emit: &mut impl FnMut(&Bar)) {
         for fold in &mut self.coarse {
-            if let Some(bar) = fold.close_by(time) {
+            if let Some(mut bar) = fold.close_by(time) {
+                if self.is_gap_open {
+                    bar.flags = bar.flags.with(OF_GAP);
+                }
                 emit(&bar);
             }
         }

@@ -38,6 +38,13 @@ impl BarFold {
         self.bar.is_some()
     }
 
+    /// Adds flags to the open bar.
+    pub(super) fn flag(&mut self, flags: BarFlags) {
+        if let Some(bar) = &mut self.bar {
+            bar.flags = bar.flags.with(flags);
+        }
+    }
+
     /// Takes the open bar out, whenever it would end.
     pub(super) fn close(&mut self) -> Option<Bar> {
         self.bar.take()

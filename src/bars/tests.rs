@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{BarBuilder, resample};
-use crate::market::{Bar, BarFlags, Calendar, Price, Tick, TickFlags, Timeframe, Timestamp};
+use crate::market::{
+    Bar, BarFlags, Calendar, Gap, GapPhase, Price, Tick, TickFlags, Timeframe, Timestamp,
+};
 
 const CALENDARS: [Calendar; 2] = [Calendar::AlwaysOpen, Calendar::CmeEquityIndex];
 const HOUR_GAP: i64 = Timestamp::HOUR;
@@ -287,4 +289,118 @@ fn a_history_bar_is_no_silence_and_a_missing_one_is() {
     assert_eq!(flags(&missing, 4 * Timestamp::HOUR), ["from_bars", incomplete]);
     // Of trades an hour and a nanosecond apart nothing else is known.
     assert_eq!(flags(&all, 0)[1..], [incomplete; 2]);
+}
+
+/// A feed that lost ticks, as it is told to the builder.
+#[derive(Clone, Copy, Debug)]
+enum Fed {
+    Tick(Tick),
+    Gap(Gap),
+}
+
+/// Takes `drops` out of `ticks`: the index of the first tick, the number of ticks, and whether all
+/// (0), none (1) or every second one (2) is recovered. Returns what the feed delivers, and the
+/// gaps.
+fn with_drops(ticks: &[Tick], drops: &[(usize, usize, u8)]) -> (Vec<Fed>, Vec<Gap>) {
+    let (mut fed, mut gaps, mut next) = (Vec::new(), Vec::new(), 0);
+    for &(first, count, kind) in drops {
+        // A gap lies between two ticks that were delivered.
+        let first = first.max(next + 1);
+        let behind = first + count;
+        if behind >= ticks.len() {
+            break;
+        }
+        fed.extend(ticks[next..first].iter().copied().map(Fed::Tick));
+        let lost = &ticks[first..behind];
+        let kept = |index: usize| kind == 0 || (kind == 2 && index % 2 == 1);
+        let recovered = lost.iter().enumerate().filter(|(index, _)| kept(*index));
+        let recovered: Vec<Tick> = recovered.map(|(_, tick)| *tick).collect();
+        let volume = |ticks: &[Tick]| ticks.iter().map(|tick| u64::from(tick.size)).sum();
+        let opened = Gap {
+            contract: 0,
+            from: ticks[first - 1].time,
+            to: ticks[behind].time,
+            missing: Some(volume(lost)),
+            recovered: 0,
+            phase: GapPhase::Opened,
+        };
+        let gap = Gap { recovered: volume(&recovered), phase: GapPhase::Closed, ..opened };
+        fed.extend([Fed::Gap(opened), Fed::Gap(gap)]);
+        let late = recovered.iter().map(|tick| tick.with_flags(TickFlags::BACKFILLED));
+        fed.extend(late.map(Fed::Tick));
+        gaps.push(gap);
+        next = behind;
+    }
+    fed.extend(ticks[next..].iter().copied().map(Fed::Tick));
+    (fed, gaps)
+}
+
+fn build_fed(fed: &[Fed], minutes: &[u32], calendar: Calendar) -> Vec<Bar> {
+    let mut builder = BarBuilder::new(&timeframes(minutes), calendar, HOUR_GAP);
+    let mut bars = Vec::new();
+    for fed in fed {
+        match fed {
+            Fed::Tick(tick) => _ = builder.on_tick(tick, &mut |bar| bars.push(*bar)),
+            Fed::Gap(gap) => builder.on_gap(gap),
+        }
+    }
+    builder.finish(&mut |bar| bars.push(*bar));
+    bars
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// A bar is that of the whole file, or it overlaps a gap that was not recovered and says so.
+    #[test]
+    fn no_bar_over_a_gap_is_wrong_without_saying_so(
+        steps in prop::collection::vec((0_i64..200_000, -3_i64..4, 1_u32..9), 200..600),
+        mut drops in prop::collection::vec((0_usize..600, 1_usize..30, 0_u8..3), 20),
+        calendar in prop::sample::select(&CALENDARS[..]),
+    ) {
+        let (mut now, mut price) = (time("2024-01-04T21:00:00Z"), 100_000);
+        let mut ticks = Vec::new();
+        for (wait, step, size) in steps {
+            now = now + wait * 1_000_000;
+            price += step;
+            let outside = calendar.session_at_or_after(now).open > now;
+            if !outside {
+                ticks.push(Tick::new(now, Price::from_units(price), size));
+            }
+        }
+        drops.sort_unstable();
+        let minutes = [1, 5, 15, 60, 1440];
+        let (whole, _) = build(&ticks, &minutes, calendar, HOUR_GAP);
+        let (fed, gaps) = with_drops(&ticks, &drops);
+        let bars = build_fed(&fed, &minutes, calendar);
+        let overlaps = |bar: &Bar| {
+            let lossy = gaps.iter().filter(|gap| !gap.is_recovered());
+            lossy.clone().any(|gap| bar.start <= gap.to && gap.from < bar.end)
+        };
+        for bar in &bars {
+            if bar.flags.any(BarFlags::GAP) {
+                prop_assert!(bar.flags.any(BarFlags::INCOMPLETE) && overlaps(bar), "{:?}", bar);
+            } else {
+                prop_assert!(whole.contains(bar), "{:?}", bar);
+            }
+        }
+        let sound: Vec<&Bar> = whole.iter().filter(|bar| !overlaps(bar)).collect();
+        let kept: Vec<&Bar> = bars.iter().filter(|bar| !overlaps(bar)).collect();
+        prop_assert_eq!(kept, sound);
+    }
+}
+
+/// The session ends before anything is known of the gap: nothing is filled, and every bar says so.
+#[test]
+fn a_gap_that_is_still_open_at_the_sessions_end_flags_its_bars() {
+    let mut builder = BarBuilder::new(&timeframes(&[5, 60]), Calendar::CmeEquityIndex, HOUR_GAP);
+    let mut bars = Vec::new();
+    builder.on_tick(&tick("2024-01-04T21:40:00Z", 7, 1), &mut |bar| bars.push(*bar));
+    let at = time("2024-01-04T21:41:00Z");
+    let phase = GapPhase::Opened;
+    builder.on_gap(&Gap { contract: 0, from: at, to: at, missing: None, recovered: 0, phase });
+    builder.on_session_end(time("2024-01-04T22:00:00Z"), &mut |bar| bars.push(*bar));
+    let seen: Vec<_> = bars.iter().map(|bar| (bar.timeframe.minutes(), bar.flags)).collect();
+    let both = BarFlags::INCOMPLETE.with(BarFlags::GAP);
+    assert_eq!(seen, [(5, both), (60, both)]);
 }

@@ -7,7 +7,7 @@ use crate::execution::{
     Account, ClosedOut, Desk, ExitReason, OrderMessage, OrderPort, Refusal, Report, ReportKind,
     Venue,
 };
-use crate::market::{Bar, Tick, TickFlags, Timeframe, Timestamp};
+use crate::market::{Bar, BarFlags, Tick, TickFlags, Timeframe, Timestamp};
 
 /// The ways out of the trading stage: to the stages behind the bars, and to the sink.
 pub(super) struct Ports<'a, D, K> {
@@ -29,6 +29,8 @@ pub(super) struct Books<V> {
     stretch: u32,
     /// The question to ask once every bar of its instant is closed.
     unasked: Option<(Bar, Question, Account)>,
+    /// `true` if the last tick came from history, after a gap.
+    is_backfilled: bool,
 }
 
 impl<V: Venue> Books<V> {
@@ -49,6 +51,7 @@ impl<V: Venue> Books<V> {
             questions: 0,
             stretch: 0,
             unasked: None,
+            is_backfilled: false,
         }
     }
 
@@ -70,6 +73,11 @@ impl<V: Venue> Books<V> {
     /// Lets the venue fill working orders, and then lets the desk look at the position.
     pub(super) fn on_tick(&mut self, tick: &Tick, sink: &mut impl Sink) {
         self.venue.on_tick(tick);
+        self.is_backfilled = tick.flags.any(TickFlags::BACKFILLED);
+        if self.is_backfilled {
+            // It moves extremes; the first tick of now decides whether the day's limit is reached.
+            return self.desk.on_calm_price(tick.price);
+        }
         let (desk, mut port) = self.desk_and_port(sink);
         if !tick.flags.any(TickFlags::OF_BAR) {
             desk.on_tick(tick, &mut port);
@@ -100,8 +108,22 @@ impl<V: Venue> Books<V> {
         if is_decided_on {
             self.desk.on_bar();
             self.questions += 1;
-            let question = Question { number: self.questions, asked: now, stretch: self.stretch };
+            let question = Question {
+                number: self.questions,
+                asked: now,
+                stretch: self.stretch,
+                refused: self.entry_refusal(bar),
+            };
             self.unasked = Some((*bar, question, self.desk.account()));
+        }
+    }
+
+    /// Returns why nothing may be entered for what is decided at the close of `bar`.
+    fn entry_refusal(&self, bar: &Bar) -> Option<Refusal> {
+        if bar.flags.any(BarFlags::GAP) {
+            Some(Refusal::IncompleteBar)
+        } else {
+            self.is_backfilled.then_some(Refusal::Backfilled)
         }
     }
 
@@ -131,7 +153,10 @@ impl<V: Venue> Books<V> {
             None if answer.is_overdue => desk.on_overdue_decision(now, &mut port),
             None => {}
             Some(_) if !in_time => desk.on_late_decision(now, &mut port),
-            Some(decision) => desk.on_decision(decision, now, &mut port),
+            Some(decision) => match answer.question.refused {
+                Some(refusal) => desk.on_barred_decision(decision, refusal, now, &mut port),
+                None => desk.on_decision(decision, now, &mut port),
+            },
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::feature_stage::FeatureStage;
 use crate::execution::{Decision, EquityPoint, ExitReason, OrderMessage, Refusal, Report, Trade};
-use crate::market::{Bar, Price, Tick, Timestamp};
+use crate::market::{Bar, Gap, Price, Tick, Timestamp};
 use crate::strategy::DecisionRecord;
 
 /// An input of the stages. One sequencer puts all events into one order; the same events in the
@@ -21,6 +21,8 @@ pub enum Event {
     Report(Report),
     /// A timer fired: market time has reached this instant without a trade.
     Timer(Timestamp),
+    /// The feed lacks trades, before the tick that follows.
+    Gap(Gap),
     /// An answer of the strategy.
     Answer(Answer),
     /// The run ends: positions are closed for this reason.
@@ -35,6 +37,7 @@ impl Event {
             Event::Quote(quote) => Some(quote.time),
             Event::Report(report) => Some(report.arrives),
             Event::Timer(now) => Some(*now),
+            Event::Gap(gap) => Some(gap.to),
             Event::Answer(answer) => Some(answer.question.asked),
             Event::End(_) => None,
         }
@@ -63,6 +66,8 @@ pub struct Question {
     pub asked: Timestamp,
     /// Number of the session and contract, by which a late answer is recognised.
     pub stretch: u32,
+    /// Reason why the answer enters nothing: the bar is not whole, or old. Exits pass.
+    pub refused: Option<Refusal>,
 }
 
 /// An answer of the strategy.

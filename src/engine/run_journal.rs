@@ -37,6 +37,7 @@ impl RunJournal {
             Event::Quote(quote) => self.append(kind::QUOTE, number, quote),
             Event::Report(report) => self.append(kind::REPORT, number, report),
             Event::Timer(now) => self.append(kind::TIMER, number, now),
+            Event::Gap(gap) => self.append(kind::GAP, number, gap),
             Event::Answer(answer) => self.append(kind::ANSWER, number, answer),
             Event::End(reason) => self.append(kind::END, number, reason),
         }
@@ -78,6 +79,7 @@ mod kind {
     pub(super) const TIMER: u8 = 4;
     pub(super) const ANSWER: u8 = 5;
     pub(super) const END: u8 = 6;
+    pub(super) const GAP: u8 = 7;
     pub(super) const ACTION: u8 = 16;
 }
 
@@ -103,6 +105,7 @@ impl Entry {
             kind::QUOTE => Event::Quote(read(payload)?),
             kind::REPORT => Event::Report(read(payload)?),
             kind::TIMER => Event::Timer(read(payload)?),
+            kind::GAP => Event::Gap(read(payload)?),
             kind::ANSWER => Event::Answer(read(payload)?),
             kind::END => Event::End(read(payload)?),
             kind::ACTION => return Some(Entry::Action(record.sequence, read(payload)?)),

@@ -158,6 +158,7 @@ impl<V: Venue> TradingStage<V> {
             Event::Answer(answer) => self.on_answer(answer, to),
             Event::Report(report) => self.on_report(report, to.sink),
             Event::Timer(now) => self.on_timer(*now, to),
+            Event::Gap(gap) => self.bars.on_gap(gap),
             // No stage reads quotes other than those of a trade.
             Event::Tick(_) | Event::Quote(_) => {}
             Event::End(reason) => self.finish(*reason, to),

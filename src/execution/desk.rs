@@ -408,6 +408,28 @@ impl Desk {
     /// closed first, and the decision waits until nothing is held and no order is under way. A
     /// later decision replaces one that waits.
     pub fn on_decision(&mut self, decision: &Decision, now: Timestamp, port: &mut impl OrderPort) {
+        self.decide(decision, None, now, port);
+    }
+
+    /// Does what a decision asks for as [`Desk::on_decision`] does, but enters nothing: an entry is
+    /// refused for this reason.
+    pub fn on_barred_decision(
+        &mut self,
+        decision: &Decision,
+        reason: Refusal,
+        now: Timestamp,
+        port: &mut impl OrderPort,
+    ) {
+        self.decide(decision, Some(reason), now, port);
+    }
+
+    fn decide(
+        &mut self,
+        decision: &Decision,
+        barred: Option<Refusal>,
+        now: Timestamp,
+        port: &mut impl OrderPort,
+    ) {
         self.turn = None;
         let Some(side) = decision.side() else {
             return self.close(ExitReason::Signal, now, port);
@@ -417,14 +439,15 @@ impl Desk {
         if is_held && self.to_close.is_none() {
             return;
         }
-        if !self.is_exposed() && self.closing.is_none() {
-            return self.enter(decision, side, now, port);
-        }
-        match self.refusal(decision, now) {
+        let is_free = !self.is_exposed() && self.closing.is_none();
+        match barred.or_else(|| self.refusal(decision, now)) {
             Some(refusal) => self.refuse(refusal, now, port),
+            None if is_free => return self.enter(decision, side, now, port),
             None => self.turn = Some(*decision),
         }
-        self.close(ExitReason::Signal, now, port);
+        if !is_free {
+            self.close(ExitReason::Signal, now, port);
+        }
     }
 
     /// Sends an entry, if the rules allow it.

@@ -32,11 +32,15 @@ pub enum Refusal {
     /// A fill was reported that none of our orders explains, so the position may differ from the
     /// booked one. Reported when that happens, and for every decision from then on.
     PositionDoubted,
+    /// The bar on which the decision was made overlaps a gap of the feed.
+    IncompleteBar,
+    /// The bar on which the decision was made was closed by a tick that came late, from history.
+    Backfilled,
 }
 
 impl Refusal {
     /// Every refusal, in a fixed order.
-    pub const ALL: [Refusal; 12] = [
+    pub const ALL: [Refusal; 14] = [
         Self::PositionSize,
         Self::DailyDrawdown,
         Self::OrderRate,
@@ -49,6 +53,8 @@ impl Refusal {
         Self::Rejections,
         Self::CloseFailed,
         Self::PositionDoubted,
+        Self::IncompleteBar,
+        Self::Backfilled,
     ];
 
     /// Returns the name in reports.
@@ -66,6 +72,8 @@ impl Refusal {
             Self::Rejections => "orders_rejected",
             Self::CloseFailed => "close_failed",
             Self::PositionDoubted => "position_doubted",
+            Self::IncompleteBar => "incomplete_bar",
+            Self::Backfilled => "backfilled",
         }
     }
 }

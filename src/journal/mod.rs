@@ -4,7 +4,7 @@
 //! | bytes | what |
 //! | --- | --- |
 //! | 8 | `ALGOJRNL` |
-//! | 4 | version of the format, little-endian like every number: 2 |
+//! | 4 | version of the format, little-endian like every number: 3 |
 //! | 4 | length of the header |
 //! | 8 | XXH3 of the 16 bytes before and of the header |
 //! | … | the header, and zeros up to a multiple of 8 |
@@ -17,7 +17,8 @@
 //! is of kind 255 and holds how many were before it. Where a writer was killed, the reserved rest
 //! of the file is zeros.
 //!
-//! Only version 2 is read. In version 1 a run's orders had no contract and its fills no identity.
+//! Only version 3 is read. In version 1 a run's orders had no contract and its fills no identity.
+//! In version 2 its questions did not say whether an entry is refused, and gaps were no events.
 
 mod reader;
 mod writer;
@@ -85,7 +86,7 @@ pub const LONGEST: usize = 1 << 16;
 /// First bytes of every journal.
 pub const MAGIC: [u8; 8] = *b"ALGOJRNL";
 /// The version of the format that is written and read.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Bytes before the header.
 const HEAD: usize = 24;
 /// Bytes of a record before its payload.

@@ -99,6 +99,8 @@ impl BarFlags {
     pub const INCOMPLETE: BarFlags = BarFlags(2);
     /// Made from coarser history bars, not from trades.
     pub const FROM_BARS: BarFlags = BarFlags(4);
+    /// Overlaps a gap of the live feed that was not recovered; such a bar is incomplete too.
+    pub const GAP: BarFlags = BarFlags(8);
 
     /// Returns whether any bit of `other` is set.
     #[inline]
@@ -126,6 +128,7 @@ impl fmt::Display for BarFlags {
             (Self::FILLED, "filled"),
             (Self::INCOMPLETE, "incomplete"),
             (Self::FROM_BARS, "from_bars"),
+            (Self::GAP, "gap"),
         ];
         let mut separator = "";
         for (flag, name) in names {

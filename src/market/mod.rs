@@ -6,6 +6,7 @@
 mod bar;
 mod calendar;
 mod contract;
+mod gap;
 mod instrument;
 mod money;
 mod naming;
@@ -20,6 +21,7 @@ mod timestamp;
 pub use bar::{Bar, BarFlags, Timeframe, TimeframeError};
 pub use calendar::{Calendar, CalendarError, Session, time_zone};
 pub use contract::{Contract, ContractError};
+pub use gap::{Gap, GapPhase};
 pub use instrument::{Instrument, InstrumentError};
 pub use money::Money;
 pub use naming::{ContractName, Naming};

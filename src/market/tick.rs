@@ -58,8 +58,10 @@ impl TickFlags {
     pub const BAR_CLOSE: TickFlags = TickFlags(4);
     /// The source says that data is missing between the tick before and this one.
     pub const AFTER_GAP: TickFlags = TickFlags(8);
+    /// Recovered from history after a gap of the live feed: too old to act on.
+    pub const BACKFILLED: TickFlags = TickFlags(16);
     /// All that have a meaning.
-    pub const ALL: TickFlags = TickFlags(15);
+    pub const ALL: TickFlags = TickFlags(31);
 
     /// Any of the three that stand for a history bar.
     pub const OF_BAR: TickFlags = TickFlags(1 | 2 | 4);

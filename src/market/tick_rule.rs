@@ -164,7 +164,7 @@ mod tests {
             prop_oneof![8 => 1u32..3, 1 => Just(0)],
             prop_oneof![8 => 0u16..2, 1 => 2u16..],
             prop_oneof![8 => 0u8..3, 1 => 3u8..],
-            prop_oneof![8 => 0u8..16, 1 => 16u8..],
+            prop_oneof![8 => 0u8..32, 1 => 32u8..],
         );
         (time, price, rest).prop_map(|(time, price, (size, contract, aggressor, flags))| {
             let mut tick = Tick::new(Timestamp::from_nanos(time), Price::from_units(price), size)
@@ -193,7 +193,7 @@ mod tests {
                     && tick.size > 0
                     && tick.contract < 2
                     && tick.aggressor < 3
-                    && tick.flags.0 < 16;
+                    && tick.flags.0 < 32;
                 last = time;
                 is_good
             };

@@ -18,10 +18,15 @@ pub(super) fn data_notes<S: Strategy, V: Venue>(
     ticks: u64,
 ) -> Vec<String> {
     let mut notes = input.notes.to_vec();
-    for BarCount { timeframe, incomplete, filled, .. } in &sink.bars {
+    for BarCount { timeframe, incomplete, filled, of_gap, .. } in &sink.bars {
         if *incomplete > 0 {
             notes.push(format!(
                 "Incomplete bars of {timeframe}: {incomplete}; data is missing in them or around them."
+            ));
+        }
+        if *of_gap > 0 {
+            notes.push(format!(
+                "Bars of {timeframe} that overlap a gap of the feed which was not recovered: {of_gap}; nothing was entered on them."
             ));
         }
         if *filled > 0 {

@@ -69,6 +69,8 @@ pub(super) struct BarCount {
     pub(super) all: u64,
     pub(super) filled: u64,
     pub(super) incomplete: u64,
+    /// Those of them that overlap a gap of the live feed.
+    pub(super) of_gap: u64,
 }
 
 impl Recording {
@@ -88,7 +90,7 @@ impl Recording {
     ) -> Recording {
         let bars = timeframes
             .iter()
-            .map(|&timeframe| BarCount { timeframe, all: 0, filled: 0, incomplete: 0 })
+            .map(|&timeframe| BarCount { timeframe, all: 0, filled: 0, incomplete: 0, of_gap: 0 })
             .collect();
         Recording {
             trades: Vec::new(),
@@ -124,6 +126,7 @@ impl Recording {
         counts.all += 1;
         counts.filled += u64::from(bar.flags.any(BarFlags::FILLED));
         counts.incomplete += u64::from(bar.flags.any(BarFlags::INCOMPLETE));
+        counts.of_gap += u64::from(bar.flags.any(BarFlags::GAP));
     }
 }
 

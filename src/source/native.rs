@@ -793,7 +793,7 @@ mod tests {
             (DESCRIPTION.to_owned(), of(price(i64::MIN)), "its price, -9223372036.854775808"),
             (DESCRIPTION.to_owned(), of(Tick::new(good.time, good.price, 0)), "its size is 0"),
             (DESCRIPTION.to_owned(), of(good.with_contract(1)), "contract is number 1 of 1"),
-            (DESCRIPTION.to_owned(), of(good.with_flags(crate::market::TickFlags(16))), "flags"),
+            (DESCRIPTION.to_owned(), of(good.with_flags(crate::market::TickFlags(32))), "flags"),
             (with(r#""0.25""#, r#""0""#), vec![], "a tick size of `0`"),
             (with(r#""50""#, r#""-50""#), vec![], "a point value of `-50`"),
             (with(r#"seconds":null"#, r#"seconds":0"#), vec![], "history bars of 0 s"),

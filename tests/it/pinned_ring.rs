@@ -38,7 +38,9 @@ use algospace_hft::execution::{
 };
 use algospace_hft::journal::{End, Journal};
 use algospace_hft::machine::{Machine, Role, Wait, pin_current_thread};
-use algospace_hft::market::{Bar, Money, Price, Side, Tick, Timeframe, Timestamp};
+use algospace_hft::market::{
+    Bar, Gap, GapPhase, Money, Price, Side, Tick, TickFlags, Timeframe, Timestamp,
+};
 use algospace_hft::random::Random;
 use algospace_hft::strategy::Strategy;
 use proptest::prelude::*;
@@ -690,6 +692,13 @@ fn inline_of(
     told.all()
 }
 
+/// A gap up to `to`: open, recovered or lost, as `kind` has it.
+fn gap(to: Timestamp, kind: u64) -> Gap {
+    let phase = if kind.is_multiple_of(3) { GapPhase::Opened } else { GapPhase::Closed };
+    let recovered = if kind % 3 == 2 { kind } else { 0 };
+    Gap { contract: 0, from: to, to, missing: (kind != 7).then_some(kind), recovered, phase }
+}
+
 #[test]
 fn a_timer_ahead_of_a_tick_loses_no_bar() {
     let tick = |time, size| Event::Tick(Tick::new(at(time), price(19_000), size));
@@ -729,7 +738,11 @@ proptest! {
         setup.stages.decisions = DecisionTiming::OnArrival;
         let mut told = Told::default();
         let mut random = Random::new(seed, 2);
-        let mut given = events(&ticks).into_iter();
+        let gaps = ticks.iter().enumerate().filter(|(index, _)| index % 9 == 8);
+        let mut given = events(&ticks);
+        given.extend(gaps.map(|(index, tick)| Event::Gap(gap(tick.time, index as u64))));
+        given.sort_by_key(Event::time);
+        let mut given = given.into_iter();
         let feed = Fed(move || match random.below(3) {
             0 => Polled::Idle,
             _ => given.next().map_or(Polled::Ended, Polled::Event),
@@ -829,16 +842,22 @@ proptest! {
         layout in any_layout(),
         latency in any_latency(),
         decides_on in prop::sample::select(vec![Timeframe::MINUTE_1, Timeframe::MINUTES_5]),
-        mischief in prop::collection::vec((any::<prop::sample::Index>(), 0_u32..4, 0_i64..400), 0..60),
+        mischief in prop::collection::vec((any::<prop::sample::Index>(), 0_u32..6, 0_i64..400), 0..60),
     ) {
         let mut ticks = market_of(&steps, rolls, has_bars);
-        let mut timers = Vec::new();
+        let mut others = Vec::new();
         let last = ticks.len() - 1;
         for (index, kind, seconds) in &mischief {
             let here = index.index(last + 1);
             match kind {
                 // A timer ahead of ticks that come after it.
-                0 => timers.push((here, ticks[here].time + seconds * 1_000_000_000)),
+                0 => {
+                    let at = ticks[here].time + seconds * 1_000_000_000;
+                    others.push((here, Event::Timer(at)));
+                }
+                // A gap, and a tick that was recovered.
+                4 => others.push((here, Event::Gap(gap(ticks[here].time, *seconds as u64)))),
+                5 => ticks[here].flags = ticks[here].flags.with(TickFlags::BACKFILLED),
                 // A tick that comes late.
                 1 => ticks.swap(here, (here + 1).min(last)),
                 // One tick of another contract.
@@ -849,8 +868,8 @@ proptest! {
         }
         let mut all = Vec::new();
         for (index, tick) in ticks.iter().enumerate() {
-            let before = timers.iter().filter(|(place, _)| *place == index);
-            all.extend(before.map(|&(_, time)| Event::Timer(time)));
+            let before = others.iter().filter(|(place, _)| *place == index);
+            all.extend(before.map(|&(_, event)| event));
             all.push(Event::Tick(*tick));
         }
         setup.stages.decisions = DecisionTiming::After(latency);

@@ -349,7 +349,11 @@ impl Boundaries {
                 self.time = self.time.max(*now);
                 self.stretch_of(before) != self.stretch_of(self.time)
             }
-            Event::Quote(_) | Event::Report(_) | Event::Answer(_) | Event::End(_) => false,
+            Event::Quote(_)
+            | Event::Report(_)
+            | Event::Gap(_)
+            | Event::Answer(_)
+            | Event::End(_) => false,
         }
     }
 

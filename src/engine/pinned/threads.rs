@@ -246,7 +246,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let slots = settings.queue_slots;
         let (decision, inbox) =
             queue(slots, settings.placed(Role::Stages).wait, DecisionMessage::Restart);
-        let question = Question { number: 0, asked: Timestamp::MIN, stretch: 0 };
+        let question = Question { number: 0, asked: Timestamp::MIN, stretch: 0, refused: None };
         let answer = Answer { question, decision: None, is_overdue: false };
         let (mut answers, answers_in) = queue(slots, settings.placed(Role::Decision).wait, answer);
         let (notices, notices_in) =

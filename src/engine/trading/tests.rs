@@ -3,10 +3,10 @@
 use super::*;
 use crate::engine::message::Question;
 use crate::execution::{
-    Account, Bracket, Decision, Fill, FillId, OrderId, OrderKind, OrderMessage, OrderPort, Purpose,
-    ReportKind, RiskSettings, Target, Trade,
+    Account, Bracket, Decision, ExecutionSettings, Fill, FillId, OrderId, OrderKind, OrderMessage,
+    OrderPort, Purpose, Refusal, ReportKind, RiskSettings, Slippage, Target, Trade,
 };
-use crate::market::{Bar, Calendar, Money, Side};
+use crate::market::{Bar, Calendar, Gap, GapPhase, Money, Side, TickFlags};
 
 const TICK_SIZE: Price = Price::from_units(250_000_000);
 
@@ -59,9 +59,14 @@ impl Downstream for BuysOnce {
 
 /// A stage of minute bars before a venue.
 pub(in crate::engine) fn stage<V: Venue>(venue: V) -> TradingStage<V> {
+    stage_within(1.0, venue)
+}
+
+/// The same, where so much of the day's highest equity may be lost.
+fn stage_within<V: Venue>(max_daily_drawdown: f64, venue: V) -> TradingStage<V> {
     let rules = RiskSettings {
         max_position_size: 5,
-        max_daily_drawdown: 1.0,
+        max_daily_drawdown,
         max_orders_per_second: 5,
         price_collar_ticks: 100,
         ..RiskSettings::default()
@@ -134,4 +139,133 @@ fn a_broker_s_position_ends_by_an_order_and_not_by_the_end_of_the_run() {
     let [trade] = heard.trades[..] else { panic!("{:?}", heard.trades) };
     // Four ticks of $12.50 and two contracts.
     assert_eq!((trade.gross_pnl, trade.contract), (Money::from_dollars(-100), 4));
+}
+
+/// Asks for the next target of a list at each bar.
+struct Script<'a>(std::slice::Iter<'a, Target>, Option<Answer>);
+
+impl Downstream for Script<'_> {
+    fn on_trade(&mut self, _: &Tick) {}
+    fn on_bar(&mut self, _: &Bar, _: &mut impl Sink) {}
+    fn on_question(&mut self, _: &Bar, question: &Question, _: &Account) {
+        let (entry, bracket) = (OrderKind::Market, Bracket::default());
+        let decision =
+            self.0.next().map(|&target| Decision { target, quantity: 1, entry, bracket });
+        self.1 = Some(Answer { question: *question, decision, is_overdue: false });
+    }
+    fn take_answer(&mut self) -> Option<Answer> {
+        self.1.take()
+    }
+    fn on_contract_change(&mut self, _: Price, _: Price) {}
+    fn on_restart(&mut self, _: Break) {}
+}
+
+/// An exchange without latency and costs.
+fn exchange() -> SimulatedExchange {
+    let settings = ExecutionSettings {
+        order_latency_microseconds: 0,
+        acknowledgement_latency_microseconds: 0,
+        commission_per_side: Money::ZERO,
+        slippage: Slippage { ticks: 0, cross_spread: false, assumed_spread_ticks: 1 },
+        ..ExecutionSettings::default()
+    };
+    SimulatedExchange::new(settings, TICK_SIZE, Money::from_dollars(50))
+}
+
+/// The refusals, the orders and the last position of a run of minute bars of three ticks, where the
+/// strategy asks for `targets` in turn. `before` gives the gap before a minute and the flags of its
+/// ticks.
+fn minutes_with_gaps(
+    targets: &[Target],
+    before: impl Fn(i64, Timestamp) -> (Option<Gap>, TickFlags),
+) -> (Vec<Refusal>, Vec<&'static str>, i64) {
+    #[derive(Default)]
+    struct Noted(Vec<Refusal>, Vec<&'static str>);
+    impl Sink for Noted {
+        fn output(&mut self, output: &Output<'_>) {
+            match output {
+                Output::Action(Action::Refused { refusal, .. }) => self.0.push(*refusal),
+                Output::Action(Action::Order { message: OrderMessage::Submit(_), .. }) => {
+                    self.1.push("entry");
+                }
+                Output::Action(Action::Order { .. }) => self.1.push("exit"),
+                _ => {}
+            }
+        }
+    }
+    let mut stage = stage(exchange());
+    let mut script = Script(targets.iter(), None);
+    let mut noted = Noted::default();
+    let start: Timestamp = "2024-01-03T14:30:00Z".parse().unwrap();
+    for minute in 0..=targets.len() as i64 {
+        let time = start + minute * Timestamp::MINUTE;
+        let (gap, flags) = before(minute, time);
+        if let Some(gap) = gap {
+            stage.on_event(&Event::Gap(gap), &mut script, &mut noted);
+        }
+        // The first closes the bar, the second fills what was sent on it, the third tells of it.
+        for second in 0..3 {
+            let time = time + second * Timestamp::SECOND;
+            let tick = Tick::new(time, Price::ZERO.offset_ticks(18_000, TICK_SIZE), 9);
+            stage.on_event(&Event::Tick(tick.with_flags(flags)), &mut script, &mut noted);
+        }
+    }
+    (noted.0, noted.1, stage.desk().ledger().position())
+}
+
+fn gap_to(to: Timestamp, recovered: u64) -> Gap {
+    let (from, phase) = (to + -Timestamp::MINUTE, GapPhase::Closed);
+    Gap { contract: 0, from, to, missing: Some(5), recovered, phase }
+}
+
+#[test]
+fn nothing_is_entered_on_a_bar_of_a_gap_and_exits_pass() {
+    use Target::{Flat, Long, Short};
+    let run = |targets: &[Target], recovered: u64| {
+        minutes_with_gaps(targets, |minute, time| {
+            ((minute == 2).then(|| gap_to(time, recovered)), TickFlags::NONE)
+        })
+    };
+    let incomplete = Refusal::IncompleteBar;
+    // The bars on both sides of the gap, and none behind them.
+    assert_eq!(run(&[Flat, Long, Long, Long], 4), (vec![incomplete; 2], vec!["entry"], 1));
+    assert_eq!(run(&[Flat, Long, Long, Long], 5), (vec![], vec!["entry"], 1));
+    assert_eq!(run(&[Long, Flat, Long], 0), (vec![incomplete], vec!["entry", "exit"], 0));
+    // Of a turn the exit passes.
+    assert_eq!(run(&[Long, Short], 0), (vec![incomplete], vec!["entry", "exit"], 0));
+    // What is held already is no entry.
+    assert_eq!(run(&[Long, Long], 0), (vec![], vec!["entry"], 1));
+}
+
+#[test]
+fn a_recovered_tick_enters_nothing_and_reaches_no_limit_but_fills_and_moves_extremes() {
+    use Target::{Flat, Long};
+    let late = |minute, _| {
+        let flags = if minute == 2 { TickFlags::BACKFILLED } else { TickFlags::NONE };
+        (None, flags)
+    };
+    let refused = vec![Refusal::Backfilled];
+    assert_eq!(minutes_with_gaps(&[Flat, Long, Long], late), (refused, vec!["entry"], 1));
+
+    // Two contracts lose $2,500 in a hundred ticks; a thousand may be lost.
+    let mut stage = stage_within(0.01, exchange());
+    let (mut downstream, mut heard) = (BuysOnce::default(), Heard::default());
+    let start: Timestamp = "2024-01-03T14:30:00Z".parse().unwrap();
+    let mut sent = |seconds: i64, ticks, flags| {
+        let time = start + seconds * Timestamp::SECOND;
+        let tick = Tick::new(time, Price::ZERO.offset_ticks(ticks, TICK_SIZE), 9);
+        stage.on_event(&Event::Tick(tick.with_flags(flags)), &mut downstream, &mut heard);
+        (std::mem::take(&mut heard.orders).len(), stage.desk().ledger().position())
+    };
+    assert_eq!(sent(0, 18_000, TickFlags::NONE), (0, 0));
+    assert_eq!(sent(60, 18_000, TickFlags::NONE), (1, 0));
+    // It works already: the recovered trade fills it.
+    assert_eq!(sent(61, 18_000, TickFlags::BACKFILLED), (0, 0));
+    assert_eq!(sent(62, 17_900, TickFlags::BACKFILLED), (0, 2));
+    assert_eq!(sent(63, 17_990, TickFlags::NONE), (0, 2));
+    assert_eq!(sent(64, 17_900, TickFlags::NONE), (1, 2));
+    assert_eq!(sent(65, 17_995, TickFlags::NONE), (0, 2));
+    assert_eq!(sent(66, 17_995, TickFlags::NONE), (0, 0));
+    let [trade] = heard.trades[..] else { panic!("{:?}", heard.trades) };
+    assert_eq!(trade.mae, Money::from_dollars(-2_500));
 }
