@@ -105,7 +105,7 @@ impl<S: Read + Write> MidHandshakeTlsStream<S> {
 }
 
 /// Opens TLS on streams.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct TlsConnector(Arc<ClientConfig>);
 
 impl TlsConnector {
@@ -198,7 +198,7 @@ impl<S: Read + Write> Write for TlsStream<S> {
 }
 
 /// A server's side, which nothing here has.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum TlsAcceptor {}
 
 impl TlsAcceptor {

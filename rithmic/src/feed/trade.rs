@@ -67,6 +67,11 @@ pub enum Unusable {
     Time,
 }
 
+impl Unusable {
+    /// The number of kinds.
+    pub const KINDS: usize = 4;
+}
+
 impl Trade {
     /// The presence bit of a price.
     const PRICE: u32 = 1;

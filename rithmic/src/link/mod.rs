@@ -59,6 +59,13 @@ pub enum State {
     LoggedOut(Latch),
 }
 
+impl State {
+    /// Returns true if the link is up: live, or stale and asking.
+    pub fn is_up(self) -> bool {
+        matches!(self, State::Live | State::Stale { .. })
+    }
+}
+
 /// The reason that a link stays down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latch {
@@ -272,7 +279,7 @@ impl Link {
 
     /// Returns true while it is up: live, or stale and asking.
     pub fn is_up(&self) -> bool {
-        matches!(self.state, State::Live | State::Stale { .. })
+        self.state.is_up()
     }
 
     /// Which connection it has or had last: 0 before the first.

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod clocks;
+mod contract_feed;
 mod feed;
 mod framing;
 mod links;

@@ -1,0 +1,132 @@
+//! All machines of one contract, fed with what its ticker link receives.
+
+use super::{
+    Accounts, AccountsSettings, Contract, Feed, Freshness, FreshnessSettings, Kind, Session,
+    Symptom, TopOfBook, Trade, Unusable,
+};
+use crate::Monotonic;
+use crate::link::Change;
+use crate::wire::{BestBidOffer, LastTrade};
+
+/// The events of one contract, in two lists for the caller to empty.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// Trades and gaps, in the order of the market.
+    pub feed: Vec<Feed>,
+    /// Silence and its remedies.
+    pub symptoms: Vec<Symptom>,
+}
+
+/// One contract: its messages and the changes of its link go in, the truth about it comes out.
+#[derive(Debug)]
+pub struct ContractFeed {
+    contract: Contract,
+    accounts: Accounts,
+    freshness: Freshness,
+    book: TopOfBook,
+    unusable: [u64; Unusable::KINDS],
+}
+
+impl ContractFeed {
+    /// Creates the machines of a contract whose link is down.
+    pub fn new(
+        contract: Contract,
+        accounts: AccountsSettings,
+        freshness: FreshnessSettings,
+        session: Session,
+    ) -> ContractFeed {
+        ContractFeed {
+            contract,
+            accounts: Accounts::new(accounts),
+            freshness: Freshness::new(freshness, session),
+            book: TopOfBook::default(),
+            unusable: [0; Unusable::KINDS],
+        }
+    }
+
+    /// The account of its volume.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Its best bid and offer: empty while the link is down.
+    pub fn book(&self) -> &TopOfBook {
+        &self.book
+    }
+
+    /// Returns true if that kind of its data is stale.
+    pub fn is_stale(&self, kind: Kind) -> bool {
+        self.freshness.is_stale(kind)
+    }
+
+    /// Last trades that are not trades, of that kind.
+    pub fn unusable(&self, kind: Unusable) -> u64 {
+        self.unusable[kind as usize]
+    }
+
+    /// Returns when it must be told the time, if nothing happens before.
+    pub fn due(&self) -> Monotonic {
+        self.accounts.due().min(self.freshness.due())
+    }
+
+    /// Takes a last trade. The answer to a subscription says what was missed, and does not show
+    /// that data come.
+    #[inline]
+    pub fn on_last_trade(&mut self, message: &LastTrade, now: Monotonic, told: &mut Told) {
+        match Trade::of(message, &self.contract) {
+            Ok(trade) => {
+                if !trade.is_snapshot {
+                    self.freshness.on_data(Kind::Trades, now, &mut told.symptoms);
+                }
+                self.accounts.on_trade(trade, now, &mut told.feed);
+            }
+            Err(kind) => self.unusable[kind as usize] += 1,
+        }
+    }
+
+    /// Takes a change of the best bid and offer.
+    #[inline]
+    pub fn on_quote(&mut self, message: &BestBidOffer, now: Monotonic, told: &mut Told) {
+        if message.is_snapshot() != Some(true) {
+            self.freshness.on_data(Kind::Quotes, now, &mut told.symptoms);
+        }
+        self.book.on_quote(message, &self.contract);
+    }
+
+    /// Takes what history has of the gap that is open: [`Accounts::on_history`].
+    pub fn on_history(&mut self, trades: &[Trade], now: Monotonic, told: &mut Told) {
+        self.accounts.on_history(trades, now, &mut told.feed);
+    }
+
+    /// Takes a change of the ticker link's state.
+    pub fn on_link(&mut self, change: &Change, now: Monotonic, told: &mut Told) {
+        match (change.from.is_up(), change.to.is_up()) {
+            (false, true) => {
+                self.accounts.on_live(now);
+                self.freshness.on_live(now);
+            }
+            (true, false) => {
+                self.accounts.on_lost(now, &mut told.feed);
+                self.freshness.on_lost();
+                // Nobody tells what becomes of it now.
+                (self.book.bid, self.book.ask) = (None, None);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes note of the session's state; `begins` if it is another session, with a volume of its
+    /// own.
+    pub fn on_session(&mut self, session: Session, begins: bool, now: Monotonic) {
+        if begins {
+            self.accounts.on_session();
+        }
+        self.freshness.on_session(session, now);
+    }
+
+    /// Does what is due.
+    pub fn on_time(&mut self, now: Monotonic, told: &mut Told) {
+        self.accounts.on_time(now, &mut told.feed);
+        self.freshness.on_time(now, &mut told.symptoms);
+    }
+}
