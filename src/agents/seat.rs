@@ -101,11 +101,6 @@ impl Agents {
         self.team.foresee(foreseen);
     }
 
-    /// Thinks of nothing on bars that end by `time`: it only watches. What comes after is the same.
-    pub fn watch_until(&mut self, time: Timestamp) {
-        self.warm_until = time;
-    }
-
     /// Decides by a thought of the team. An error is what nothing can be done on.
     fn decide(
         &mut self,
@@ -183,6 +178,10 @@ impl Strategy for Agents {
 
     fn observes(&self) -> bool {
         true
+    }
+
+    fn watch_until(&mut self, time: Timestamp) {
+        self.warm_until = time;
     }
 
     fn observe(&mut self, observation: &Observation) {

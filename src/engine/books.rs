@@ -60,6 +60,11 @@ impl<V: Venue> Books<V> {
         self.trades_from
     }
 
+    /// Ends the warm-up at `time` instead.
+    pub(super) fn set_trades_from(&mut self, time: Timestamp) {
+        self.trades_from = time;
+    }
+
     /// Returns the timeframe of the bars on which the strategy is asked.
     pub(super) fn decides_on(&self) -> Timeframe {
         self.decides_on

@@ -147,6 +147,16 @@ impl FeatureStage {
         &self.matrices
     }
 
+    /// Returns in one line what is missing until every matrix is whole; `None` if nothing is.
+    pub fn missing(&self) -> Option<String> {
+        let missing = |matrix: &FeatureMatrix| {
+            let rest = matrix.missing(&self.engine)?;
+            Some(format!("matrix {} needs {rest}", matrix.name()))
+        };
+        let all: Vec<String> = self.matrices.iter().filter_map(missing).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
     /// Returns the counts of input that was left out.
     pub fn counts(&self) -> FeatureCounts {
         FeatureCounts {

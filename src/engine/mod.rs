@@ -14,7 +14,9 @@ mod session_clock;
 mod settings;
 mod sink;
 mod stages;
+mod timers;
 mod trading;
+mod warm_up;
 
 pub use downstream::Downstream;
 pub use feature_stage::{Break, FeatureCounts, FeatureStage, FeatureStageError};
@@ -25,4 +27,6 @@ pub use run_journal::{Entry, RunJournal};
 pub use settings::PipelineSettings;
 pub use sink::{NullSink, Sink};
 pub use stages::Pipeline;
+pub use timers::Timers;
 pub use trading::TradingStage;
+pub use warm_up::warm;

@@ -71,6 +71,10 @@ pub(super) struct SessionClock {
     sessions: u64,
     warm_up_sessions: u64,
     holes: u64,
+    /// `true` if the open session follows a hole.
+    follows_hole: bool,
+    /// `true` if the open session is of the warm-up.
+    is_warm_up: bool,
 }
 
 impl SessionClock {
@@ -91,6 +95,8 @@ impl SessionClock {
             sessions: 0,
             warm_up_sessions: 0,
             holes: 0,
+            follows_hole: false,
+            is_warm_up: false,
         }
     }
 
@@ -164,7 +170,27 @@ impl SessionClock {
         let closing_time = self.flatten_before_close.map(|before| session.close + -before);
         self.closing_time = closing_time.unwrap_or(Timestamp::MAX);
         self.session = Some(session);
+        (self.follows_hole, self.is_warm_up) = (opened.follows_hole, is_warm_up);
         opened
+    }
+
+    /// Ends the warm-up at `time` instead: a session that is open then and closes later is traded.
+    pub(super) fn set_trades_from(&mut self, time: Timestamp) {
+        self.trades_from = time;
+        let Some(session) = self.session else { return };
+        let is_warm_up = session.close <= time;
+        match (self.is_warm_up, is_warm_up) {
+            (true, false) => {
+                self.warm_up_sessions -= 1;
+                self.holes += u64::from(self.follows_hole);
+            }
+            (false, true) => {
+                self.warm_up_sessions += 1;
+                self.holes -= u64::from(self.follows_hole);
+            }
+            _ => {}
+        }
+        self.is_warm_up = is_warm_up;
     }
 
     /// Sets the traded contract.

@@ -142,6 +142,25 @@ impl<V: Venue> TradingStage<V> {
         self.clock.holes()
     }
 
+    /// Begins a warm-up that lasts until [`TradingStage::end_warm_up`]: decisions are ignored, and
+    /// no equity is recorded.
+    pub fn begin_warm_up(&mut self) {
+        self.set_trades_from(Timestamp::MAX);
+    }
+
+    /// Ends the warm-up at the last event; returns its time. From here on everything is as if that
+    /// time had been known beforehand, as [`PipelineSettings::trades_from`].
+    pub fn end_warm_up(&mut self) -> Timestamp {
+        let now = self.now();
+        self.set_trades_from(now);
+        now
+    }
+
+    fn set_trades_from(&mut self, time: Timestamp) {
+        self.books.set_trades_from(time);
+        self.clock.set_trades_from(time);
+    }
+
     /// Takes an event. The same events in the same order have the same effects, bit for bit.
     #[inline]
     pub fn on_event(
@@ -410,7 +429,7 @@ impl<V: Venue> TradingStage<V> {
             to.downstream.on_restart(Break::MissingSessions);
             to.sink.output(&Output::Restart);
         }
-        if opened.ends_warm_up {
+        if opened.ends_warm_up || self.books.trades_from() == Timestamp::MAX {
             self.warm_up_counts = self.bars.counts();
         }
         if opened.is_first || tick.contract != self.contract {

@@ -216,6 +216,24 @@ impl FeatureMatrix {
         self.window.newest_row()
     }
 
+    /// Returns what is missing until the matrix is whole, such as
+    /// `24 rows of 5m, after 24870 bars of 5m`; `None` if it is.
+    pub fn missing(&self, engine: &FeatureEngine) -> Option<String> {
+        let NotReady { whole, rows } = self.window.window().err()?;
+        let mut text = format!("{} rows of {}", rows - whole, self.settings.timeframe);
+        let mut word = "after";
+        for (place, first_valid) in self.warm_after.iter().enumerate() {
+            let due = first_valid.map_or(0, |first_valid| first_valid + 1);
+            let bars = due.saturating_sub(engine.bars_on_end(place));
+            if bars > 0 {
+                let timeframe = engine.layout().timeframes()[place];
+                text.push_str(&format!(", {word} {bars} bars of {timeframe}"));
+                word = "and";
+            }
+        }
+        Some(text)
+    }
+
     /// Returns the last rows, oldest first, row by row.
     ///
     /// # Errors

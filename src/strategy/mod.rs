@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use crate::execution::{Account, Decision};
 use crate::inference::Backend;
-use crate::market::{Bar, Timeframe};
+use crate::market::{Bar, Timeframe, Timestamp};
 
 /// Decides what to hold. It sees closed bars only, so it cannot look ahead.
 ///
@@ -88,6 +88,10 @@ pub trait Strategy {
         None
     }
 
+    /// Bars that end by `time` are of a warm-up: decisions on them are ignored, and need no thought.
+    /// Later decisions are the same.
+    fn watch_until(&mut self, _time: Timestamp) {}
+
     /// The series does not go on from the last bar: it moves to another contract, or whole sessions
     /// are missing.
     fn restart(&mut self);
@@ -140,6 +144,10 @@ impl<S: Strategy + ?Sized> Strategy for Box<S> {
 
     fn backend(&self) -> Option<Arc<dyn Backend>> {
         (**self).backend()
+    }
+
+    fn watch_until(&mut self, time: Timestamp) {
+        (**self).watch_until(time);
     }
 
     fn restart(&mut self) {

@@ -30,7 +30,7 @@ use algospace_hft::engine::pinned::{
 };
 use algospace_hft::engine::{
     Action, Break, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output, Pipeline,
-    Question, Quote, Sink, TradingStage,
+    Question, Quote, Sink, TradingStage, warm,
 };
 use algospace_hft::execution::{
     Account, Bracket, Decision, Desk, ExitReason, Fill, FillId, Order, OrderMessage, OrderPort,
@@ -784,6 +784,56 @@ proptest! {
             prop_assert_eq!(outputs, expected);
             prop_assert_eq!(actions, left.actions);
         }
+    }
+
+    #[test]
+    fn a_warmed_pipeline_goes_on_as_one_that_saw_everything(
+        steps in prop::collection::vec(any_step(), 2..300),
+        (rolls, has_bars) in any::<(bool, bool)>(),
+        mut setup in any_setup(),
+        layout in any_layout(),
+        latency in any_latency(),
+        parts in any::<[prop::sample::Index; 2]>(),
+    ) {
+        let all = events(&market_of(&steps, rolls, has_bars));
+        setup.stages.decisions = DecisionTiming::After(latency);
+        let [first, second] = parts.map(|part| part.index(all.len()));
+        let (from, until) = (first.min(second), first.max(second));
+        let begun = || {
+            let mut told = Told::default();
+            let mut pipeline = setup.pipeline(restless(Timeframe::MINUTE_1, |_| {}));
+            // What a run of before decided, reported and ended by is left out.
+            let end = Event::End(ExitReason::EndOfData);
+            warm(&mut pipeline, all[..from].iter().copied().chain([end]), &mut told);
+            warm(&mut pipeline, all[from..until].iter().copied(), &mut told);
+            (pipeline, told)
+        };
+        let (mut pipeline, mut told) = begun();
+        let seen = told.all().len();
+        let mut cold_setup = setup.clone();
+        cold_setup.stages.trades_from = pipeline.trades_from();
+        let mut cold = cold_setup.pipeline(restless(Timeframe::MINUTE_1, |_| {}));
+        let mut cold_told = Told::default();
+        let mut rest = all[until..].to_vec();
+        rest.push(Event::End(ExitReason::EndOfData));
+        all[..until].iter().chain(&rest).for_each(|event| cold.on_event(event, &mut cold_told));
+        rest.iter().for_each(|event| pipeline.on_event(event, &mut told));
+        prop_assert_eq!(told.all(), cold_told.all());
+        let counts = |pipeline: &Pipeline<_>| (
+            pipeline.desk().counters(), pipeline.sessions(), pipeline.holes(),
+            pipeline.tick_counts(), pipeline.features().missing(),
+        );
+        prop_assert_eq!(counts(&pipeline), counts(&cold));
+
+        let (pipeline, _) = begun();
+        let mut told = Told::default();
+        rest.pop();
+        let left = run_with(
+            pipeline, recorded(rest), &small(layout), &mut told, &mut |_| {},
+            &AtomicBool::new(false),
+        );
+        prop_assert_eq!(counts(&left.run.unwrap().pipeline), counts(&cold));
+        prop_assert_eq!(&told.all()[..], &cold_told.all()[seen..]);
     }
 
     #[test]

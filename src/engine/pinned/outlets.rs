@@ -42,11 +42,13 @@ pub(super) struct OutletParts {
     pub(super) decides_on: Timeframe,
     /// `true` if the strategy answers on this thread. A thread of its own takes its times itself.
     pub(super) answers_here: bool,
+    /// Questions asked before: the next has the number after it.
+    pub(super) questions: u64,
 }
 
 impl OutletParts {
     pub(super) fn with<F>(self, on_features: F) -> Outlets<F> {
-        let OutletParts { watch, results, journal, decides_on, answers_here } = self;
+        let OutletParts { watch, results, journal, decides_on, answers_here, questions } = self;
         Outlets {
             watch,
             results,
@@ -57,7 +59,7 @@ impl OutletParts {
             event: 0,
             stamp: 0,
             bar_closed: 0,
-            questions: 0,
+            questions,
             asked: [(0, 0); OPEN_QUESTIONS],
             decided: None,
         }
@@ -183,6 +185,7 @@ mod tests {
             journal: Some(actions),
             decides_on: Timeframe::MINUTE_1,
             answers_here: true,
+            questions: 0,
         };
         let mut outlets = parts.with(|_: &FeatureStage| {});
         let (mut stage, mut downstream) =

@@ -122,6 +122,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             journal: with_journal.then_some(actions_out),
             decides_on: deciding.strategy.timeframe(),
             answers_here: settings.layout == ThreadLayout::Fused,
+            questions: trading.questions(),
         };
         let source = EventSource { feed, ring: publisher, reader, progress };
         let (end, deciding) = match settings.layout {
