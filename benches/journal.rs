@@ -3,7 +3,7 @@
 //! * `copy`: the same 48 bytes a record, copied into an anonymous map whose pages are there
 //!   already. No checksum, no file.
 //! * `write`: batches of 64 records of the same 48 bytes, framed beforehand, with one system call
-//!   each into a file. What the journal would be without a map; the checksum is not counted.
+//!   each into a file. The checksum is not counted.
 //!
 //! The journal itself is timed from its first record to its last, windows taken on the way
 //! included; `finish` (the disk) is apart. `cargo bench --bench journal -- [millions of records]`

@@ -61,7 +61,8 @@ pub(super) enum Command {
     },
     /// Run a journal again, event by event, and compare each action with the recorded one
     Replay {
-        /// The journal: run.journal in a run's output directory
+        /// The journal: run.journal in a run's output directory, or a directory with a chain of
+        /// journals
         journal: PathBuf,
         /// Fail unless every decision, order, fill and trade is the same: exit status 1 if one is
         /// not, 3 if the journal does not hold the whole run or the replay was stopped

@@ -18,12 +18,19 @@ const LARGEST: usize = 512;
 pub struct RunJournal {
     writer: Writer,
     buffer: [u8; LARGEST],
+    /// Events in the files before this one.
+    before: u64,
 }
 
 impl RunJournal {
     /// Creates a journal that writes its records with `writer`.
     pub fn new(writer: Writer) -> RunJournal {
-        RunJournal { writer, buffer: [0; LARGEST] }
+        RunJournal { writer, buffer: [0; LARGEST], before: 0 }
+    }
+
+    /// Continues files that hold this number of events, which are counted in the written numbers.
+    pub fn after(self, events: u64) -> RunJournal {
+        RunJournal { before: events, ..self }
     }
 
     /// Writes the event with this number in the total order.
@@ -32,6 +39,7 @@ impl RunJournal {
     /// If there is no room for it.
     #[inline]
     pub fn event(&mut self, number: u64, event: &Event) -> Result<(), JournalError> {
+        let number = self.before + number;
         match event {
             Event::Tick(tick) => self.writer.append(kind::TICK, number, bytemuck::bytes_of(tick)),
             Event::Quote(quote) => self.append(kind::QUOTE, number, quote),
@@ -48,7 +56,15 @@ impl RunJournal {
     /// # Errors
     /// If there is no room for it.
     pub fn action(&mut self, event: u64, action: &Action) -> Result<(), JournalError> {
-        self.append(kind::ACTION, event, action)
+        self.append(kind::ACTION, self.before + event, action)
+    }
+
+    /// Hands everything to the system: the end of the process loses none of it then.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn flush(&mut self) -> Result<(), JournalError> {
+        self.writer.flush()
     }
 
     /// Ends the journal: everything is on the disk after this.

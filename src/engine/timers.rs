@@ -4,8 +4,8 @@ use super::session_clock::{Occasion, Place, SessionClock};
 use super::settings::PipelineSettings;
 use crate::market::Timestamp;
 
-/// Says which timers are due, by the session clock alone. It has no clock of its own: whoever feeds
-/// the stages tells it the market's time, and publishes what it gives as
+/// Says which timers are due, by the session clock alone. It has no clock of its own: the feed
+/// tells it the market's time, and publishes what it gives as
 /// [`Event::Timer`](super::Event::Timer).
 ///
 /// Every timer is late by a grace, so that hardly a tick comes behind it. Closing times, expiries

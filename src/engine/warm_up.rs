@@ -1,4 +1,4 @@
-//! What the stages see before a live run begins.
+//! The warm-up of the stages before a live run begins.
 
 use super::message::Event;
 use super::sink::Sink;
@@ -9,7 +9,7 @@ use crate::strategy::Strategy;
 
 /// Takes what happened before a run through the stages, without ending the run: ticks of a file, of
 /// journals or of a history, in order of time. Nobody's decision is heard, and nothing is sent. It
-/// may be called several times; [`pinned::run`](super::pinned::run) goes on with the pipeline.
+/// may be called several times; [`pinned::run`](super::pinned::run) continues with the pipeline.
 ///
 /// Of the events only ticks, timers and gaps are taken: reports, answers and ends are of an earlier
 /// run. Afterwards the pipeline is that of a run whose warm-up was configured to end with the last

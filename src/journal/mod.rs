@@ -1,5 +1,5 @@
-//! A file of records that are only ever added: framed, checksummed, memory-mapped, and readable up
-//! to the last whole record after any end of its writer.
+//! A file of records that are only ever added: framed, checksummed, and readable up to
+//! the last whole record after any end of its writer.
 //!
 //! | bytes | what |
 //! | --- | --- |

@@ -25,6 +25,7 @@ fn write(path: &Path, records: &[Owned], window: usize) -> Writer {
     for (kind, sequence, payload) in records {
         writer.append(*kind, *sequence, payload).unwrap();
     }
+    writer.flush().unwrap();
     writer
 }
 

@@ -2,9 +2,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use memmap2::{Advice, MmapMut, MmapOptions};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -12,28 +12,36 @@ use super::{
     FINISHED, FRAME, HEAD, JournalError, LONGEST, MAGIC, VERSION, head_check, record_check,
 };
 
-/// Bytes that are reserved and mapped at once: 700,000 ticks.
+/// Bytes that are reserved at once: 700,000 ticks.
 const WINDOW: usize = 32 << 20;
+
+/// Bytes that are written at once at the latest. The longest record fits in.
+const BLOCK: usize = 1 << 17;
 
 /// Bytes of the record that ends a journal. Every window keeps room for it, so that a full disk
 /// cannot keep a journal from being ended.
 const END_RECORD: usize = FRAME + 8;
 
-/// Window borders are multiples of this, which every page size in use divides.
+/// Window borders are multiples of this.
 const PAGE: u64 = 1 << 16;
 
 /// A journal that is being written. Dropped without [`Writer::finish`] it is read as one whose
 /// writer was killed.
+///
+/// Records go to the file in blocks. A process that is killed loses those since the last block or
+/// [`Writer::flush`], 128 KiB at most. The file is written by system calls and not through a
+/// mapping, so a file that somebody cuts, a disk that fills, and a device that fails are errors.
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
     file: File,
-    map: MmapMut,
-    /// Start of the mapped window in the file.
-    window: u64,
-    /// Place of the next record in the window.
-    at: usize,
-    window_bytes: usize,
+    /// Records that are not written yet.
+    block: Vec<u8>,
+    /// Place of the block in the file.
+    at: u64,
+    /// End of what is reserved in the file.
+    reserved: u64,
+    window_bytes: u64,
     records: u64,
 }
 
@@ -75,8 +83,6 @@ impl Writer {
         header: &[u8],
         window_bytes: usize,
     ) -> Result<Writer, JournalError> {
-        let fail =
-            |action| move |source| JournalError::Io { path: path.to_owned(), action, source };
         let length = u32::try_from(header.len()).map_err(|_| JournalError::HeaderTooLong {
             path: path.to_owned(),
             bytes: header.len(),
@@ -89,45 +95,65 @@ impl Writer {
         head.extend_from_slice(&check.to_le_bytes());
         head.extend_from_slice(header);
         head.resize(head.len().next_multiple_of(8), 0);
-        file.write_all(&head).map_err(fail("begin"))?;
+        let fail = |source| JournalError::Io { path: path.to_owned(), action: "begin", source };
+        file.write_all(&head).map_err(fail)?;
         let least = 2 * PAGE as usize + (FRAME + LONGEST).next_multiple_of(8);
-        let window_bytes = window_bytes.max(least).next_multiple_of(PAGE as usize);
-        // A window of nothing, whose first record asks for a real one.
-        let map = MmapMut::map_anon(1).map_err(fail("map"))?;
-        let (window, at) = (head.len() as u64, 0);
+        let window_bytes = window_bytes.max(least).next_multiple_of(PAGE as usize) as u64;
+        let (block, at) = (Vec::with_capacity(BLOCK), head.len() as u64);
         let path = path.to_owned();
-        let mut writer = Writer { path, file, map, window, at, window_bytes, records: 0 };
+        let mut writer = Writer { path, file, block, at, reserved: at, window_bytes, records: 0 };
         writer.next_window()?;
         Ok(writer)
     }
 
     /// Adds a record of `kind` (1 to 254). Sequences mean what the caller wants. Allocates nothing;
-    /// asks the system for more once in a window.
+    /// asks the system for more once in a window, and writes once in a block.
     ///
     /// # Errors
-    /// If there is no room, or the payload is longer than [`LONGEST`]. Nothing is added then.
+    /// If there is no room, the block cannot be written, or the payload is longer than
+    /// [`LONGEST`]. Nothing is added then.
     #[inline]
     pub fn append(&mut self, kind: u8, sequence: u64, payload: &[u8]) -> Result<(), JournalError> {
         debug_assert!(kind != 0 && kind != FINISHED);
         self.add(kind, sequence, payload, END_RECORD)
     }
 
+    /// Hands every record to the system: the end of the process loses none of them then.
+    ///
+    /// # Errors
+    /// If they cannot be written. They are kept, and written with the next block.
+    pub fn flush(&mut self) -> Result<(), JournalError> {
+        if self.block.is_empty() {
+            return Ok(());
+        }
+        let written = self.file.write_all_at(&self.block, self.at);
+        written.map_err(|source| self.failed("write", source))?;
+        self.at += self.block.len() as u64;
+        self.block.clear();
+        Ok(())
+    }
+
     /// Ends the journal: gives how many records it holds, all of them on the disk.
     ///
     /// # Errors
-    /// If it cannot be written out.
+    /// If it cannot be written out, or somebody has cut the file.
     pub fn finish(mut self) -> Result<u64, JournalError> {
         let records = self.records;
         self.add(FINISHED, records, &records.to_le_bytes(), 0)?;
-        let length = self.window + self.at as u64;
-        let Writer { path, file, map, .. } = self;
-        let done = map.flush().and_then(|()| {
-            drop(map);
-            file.set_len(length)?;
-            file.sync_all()
-        });
-        done.map_err(|source| JournalError::Io { path, action: "finish", source })?;
+        self.check_length()?;
+        self.flush()?;
+        let done = self.file.set_len(self.at).and_then(|()| self.file.sync_all());
+        done.map_err(|source| self.failed("finish", source))?;
         Ok(records)
+    }
+
+    fn failed(&self, action: &'static str, source: io::Error) -> JournalError {
+        JournalError::Io { path: self.path.clone(), action, source }
+    }
+
+    /// Place of the next record.
+    fn place(&self) -> u64 {
+        self.at + self.block.len() as u64
     }
 
     #[inline]
@@ -142,66 +168,71 @@ impl Writer {
             return Err(JournalError::TooLong { bytes: payload.len() });
         }
         let length = FRAME + payload.len().next_multiple_of(8);
-        if self.at + length + keep_free > self.map.len() {
+        if self.place() + (length + keep_free) as u64 > self.reserved {
             self.next_window()?;
         }
+        if self.block.len() + length > BLOCK {
+            self.flush()?;
+        }
         let word = payload.len() as u32 | u32::from(kind) << 24;
-        let place = self.window + self.at as u64;
-        let record = &mut self.map[self.at..self.at + length];
-        record[8..16].copy_from_slice(&sequence.to_le_bytes());
-        record[FRAME..FRAME + payload.len()].copy_from_slice(payload);
-        // The padding is zeros already, as everything ahead of the last record.
-        let check = record_check(word, place, &record[8..]);
-        record[4..8].copy_from_slice(&check.to_le_bytes());
-        record[..4].copy_from_slice(&word.to_le_bytes());
-        self.at += length;
+        let (place, start) = (self.place(), self.block.len());
+        let block = &mut self.block;
+        block.extend_from_slice(&word.to_le_bytes());
+        block.extend_from_slice(&[0; 4]);
+        block.extend_from_slice(&sequence.to_le_bytes());
+        block.extend_from_slice(payload);
+        block.resize(start + length, 0);
+        let check = record_check(word, place, &block[start + 8..]);
+        block[start + 4..start + 8].copy_from_slice(&check.to_le_bytes());
         self.records += 1;
         Ok(())
     }
 
-    /// Reserves and maps the window that begins with the page of the next record.
+    /// Reserves the window that begins with the page of the next record.
     #[cold]
     fn next_window(&mut self) -> Result<(), JournalError> {
-        let position = self.window + self.at as u64;
-        let (window, length) = (position / PAGE * PAGE, self.window_bytes as u64);
-        self.reserve(window, length)
-            .and_then(|()| {
-                // SAFETY: The file was made by this writer, and only this writer changes it; a
-                // mapped page whose block is reserved can be written. Somebody else who cuts the
-                // file while it is written makes the process end by a signal, which the journal
-                // survives like any other end. The map is there so that each record is safe from
-                // the end of the process as soon as it is added, without a system call each, and in
-                // benches/journal.rs an append took 33 ns where `write` in batches of 64 took 57.
-                let map = unsafe {
-                    MmapOptions::new().offset(window).len(self.window_bytes).map_mut(&self.file)
-                };
-                self.map = map?;
-                // So that appending meets no page fault; where it cannot be done it is slower, and
-                // no worse.
-                let _ = self.map.advise(Advice::PopulateWrite);
-                (self.window, self.at) = (window, (position - window) as usize);
-                Ok(())
-            })
-            .map_err(|source| JournalError::Full {
-                path: self.path.clone(),
-                records: self.records,
-                bytes: position,
-                source,
-            })
+        if self.records > 0 {
+            self.check_length()?;
+        }
+        let end = self.place() / PAGE * PAGE + self.window_bytes;
+        self.reserve(end).map_err(|source| JournalError::Full {
+            path: self.path.clone(),
+            records: self.records,
+            bytes: self.place(),
+            source,
+        })?;
+        self.reserved = end;
+        Ok(())
     }
 
-    /// Has the file system keep blocks for `length` bytes from `from` on, so that a write into the
-    /// map cannot fail.
-    fn reserve(&mut self, from: u64, length: u64) -> io::Result<()> {
-        let end = self.file.metadata()?.len();
-        let more = (from + length).saturating_sub(end);
-        match retry_on_intr(|| fallocate(&self.file, FallocateFlags::empty(), end, more)) {
+    /// Has the file system keep blocks up to `end`, so that a full disk is found here.
+    fn reserve(&mut self, end: u64) -> io::Result<()> {
+        let from = self.file.metadata()?.len();
+        let more = end.saturating_sub(from);
+        match retry_on_intr(|| fallocate(&self.file, FallocateFlags::empty(), from, more)) {
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
                 // Blocks come with zeros that are written.
-                self.file.seek(SeekFrom::Start(end))?;
+                self.file.seek(SeekFrom::Start(from))?;
                 io::copy(&mut io::Read::take(io::repeat(0), more), &mut self.file).map(|_| ())
             }
             done => done.map_err(io::Error::from),
         }
+    }
+
+    /// Finds out whether somebody has cut the file.
+    fn check_length(&self) -> Result<(), JournalError> {
+        let length = self.file.metadata().map_err(|source| self.failed("look at", source))?.len();
+        if length < self.reserved {
+            let cut = io::Error::other("somebody has cut the file while it was written");
+            return Err(self.failed("go on with", cut));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Writer {
+    /// Writes what can be written.
+    fn drop(&mut self) {
+        let _ = self.flush();
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::backtest::BacktestError;
+use super::chain::Follows;
 use super::history::History;
 use super::runner::Runner;
 use crate::config::Config;
@@ -16,7 +17,7 @@ use crate::source::native::{DescriptionFault, TickFileDescription};
 use crate::whole_file::{self, Kind};
 
 /// The files that a journal may replace.
-const JOURNAL_FILE: Kind =
+pub(super) const JOURNAL_FILE: Kind =
     Kind { what: "a journal", is_ours: &|file| whole_file::begins_with(file, &MAGIC) };
 
 /// Returns the path of a run's journal.
@@ -46,6 +47,9 @@ pub struct JournalHeader {
     /// `true` if the strategy's answers are among the events. If not, the strategy was called in
     /// order, and a replay calls it again.
     pub has_answers: bool,
+    /// The journal that this one continues, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Follows>,
 }
 
 impl JournalHeader {
@@ -108,6 +112,7 @@ pub(super) fn begin_journal(
         configuration: config.to_resolved_yaml(),
         model_set,
         has_answers: runner.has_answers(),
+        follows: None,
     };
     header.begin_after(&held.path().join(JOURNAL), || held.begin().map_err(BacktestError::from))
 }
@@ -139,6 +144,14 @@ pub enum RunJournalError {
         event: u64,
         /// The number that was due.
         expected: u64,
+    },
+    /// The files of a chain do not fit together.
+    #[error(
+        "{path}: the journal that continues it does not fit to it: files of the chain are missing, cut or mixed up"
+    )]
+    Chain {
+        /// The earlier file.
+        path: String,
     },
     /// A record has no meaning.
     #[error(

@@ -4,6 +4,7 @@
 
 mod assembly;
 mod backtest;
+mod chain;
 pub mod history;
 mod journal_file;
 mod notes;
@@ -16,6 +17,7 @@ mod survey;
 pub use assembly::AssemblyError;
 pub(crate) use assembly::{Conditions, pipeline};
 pub use backtest::{Backtest, BacktestError, Place, Prepared, run_backtest, run_backtest_in};
+pub use chain::{Follows, JournalChain, begin_next};
 pub use journal_file::{JournalHeader, RunJournalError, journal_path};
 pub use replay::{Difference, ReplayError, Replayed, replay_journal};
 pub use seat::{open_backend, open_model_set};

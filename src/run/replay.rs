@@ -9,14 +9,15 @@ use sha2::{Digest, Sha256};
 
 use super::assembly::{AssemblyError, Conditions};
 use super::backtest::BacktestError;
+use super::chain::{JournalChain, Link};
 use super::journal_file::{JournalHeader, RunJournalError};
 use super::recording::{RunInput, Taken, run};
 use super::seat::Seat;
 use crate::config::{Config, ConfigError};
 use crate::engine::{Action, Entry, Event, Output, Pipeline, Replay, Sink, no_times};
 use crate::execution::{ExitReason, Venue};
-use crate::journal::{End, Journal};
-use crate::market::{Instrument, InstrumentError, Timestamp};
+use crate::journal::End;
+use crate::market::{Instrument, InstrumentError, TickRule, Timestamp};
 use crate::performance::RunRecord;
 use crate::source::native::TickFileDescription;
 use crate::strategy::Strategy;
@@ -116,9 +117,9 @@ pub fn replay_journal(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Replayed, ReplayError> {
-    let journal = Journal::open(path).map_err(RunJournalError::File)?;
-    let header = JournalHeader::read(&journal, path)?;
-    let content = Content::of(&journal, path, &header.description)?;
+    let chain = JournalChain::open(path)?;
+    let header = chain.header()?;
+    let content = Content::of(&chain, &header.description)?;
     let name = format!("{} (configuration)", path.display());
     let config = Config::parse(&header.configuration, &name, &Default::default())?;
     let instrument = config.instrument()?;
@@ -129,14 +130,14 @@ pub fn replay_journal(
     let stages = seat.into_stages(&config, &instrument, description, conditions)?;
 
     let name = path.display().to_string();
-    let walk = Walk { journal: &journal, events: content.events, has_answers: header.has_answers };
-    let mut compared = (0, None, 0);
+    let walk = Walk { chain: &chain, events: content.events, has_answers: header.has_answers };
+    let mut compared = (0, None, 0, 0);
     let record = run(&config, &instrument, stages, |mut stages, keeping| {
         let mut sink = Comparing::new(keeping, &content);
         let start = Instant::now();
         let counts = walk.take(&mut stages, &mut sink, stop, progress);
         let replay = counts.replay(start.elapsed());
-        compared = (sink.same, sink.difference, counts.changed_answers);
+        compared = (sink.same, sink.difference, counts.changed_answers, sink.lost);
         let input = RunInput {
             mode: "replay",
             name: &name,
@@ -153,10 +154,13 @@ pub fn replay_journal(
         path: name.clone(),
         refusal: Box::new(refusal),
     })?;
-    let hash = Sha256::digest(journal.bytes());
+    let mut hash = Sha256::new();
+    chain.links().iter().for_each(|link| hash.update(link.journal.bytes()));
+    let hash = hash.finalize();
     record.input_sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    let (same_actions, difference, changed_answers) = compared;
+    let (same_actions, difference, changed_answers, lost) = compared;
     let (version, Content { end, is_whole, .. }) = (header.version, content);
+    let is_whole = is_whole && lost == 0;
     Ok(Replayed { record, end, is_whole, version, same_actions, difference, changed_answers })
 }
 
@@ -178,7 +182,7 @@ fn seat_of(
 
 /// A journal's events on their way through the stages.
 struct Walk<'a> {
-    journal: &'a Journal,
+    chain: &'a JournalChain,
     /// Events that it holds.
     events: u64,
     has_answers: bool,
@@ -197,8 +201,7 @@ impl Walk<'_> {
         stages.deciding.answers_are_events = self.has_answers;
         let trades_from = stages.trades_from();
         let (mut counts, mut is_stopped) = (EventCounts::default(), false);
-        for record in self.journal.records() {
-            let Some(Entry::Event(number, event)) = Entry::of(&record) else { continue };
+        for (number, event) in self.chain.events() {
             if number % 65_536 == 0 {
                 progress(number, self.events);
                 is_stopped = stop.load(Ordering::Relaxed);
@@ -272,6 +275,9 @@ struct Content {
     /// Actions of the journal's events, in order.
     actions: Vec<(u64, Action)>,
     events: u64,
+    /// Numbers of the first events of later files. Of the actions before, the last ones may be
+    /// missing: the process ended before they were written.
+    seams: Vec<u64>,
     end: End,
     /// `true` if every action is there: actions are written after the last event, which ends the
     /// run.
@@ -280,34 +286,56 @@ struct Content {
 
 impl Content {
     fn of(
-        journal: &Journal,
-        path: &Path,
+        chain: &JournalChain,
         description: &TickFileDescription,
     ) -> Result<Content, RunJournalError> {
-        let text = || path.display().to_string();
+        let text = chain.last().path.display().to_string();
         let rule = description
             .tick_rule()
-            .map_err(|fault| RunJournalError::Input { path: text(), fault })?;
-        let (mut actions, mut events, mut last) = (Vec::new(), 0, Timestamp::MIN);
-        let mut ends_with_run = false;
-        let mut records = journal.records();
-        for record in records.by_ref() {
+            .map_err(|fault| RunJournalError::Input { path: text, fault })?;
+        let mut content = Content {
+            actions: Vec::new(),
+            events: 0,
+            seams: Vec::new(),
+            end: End::Finished { records: 0 },
+            is_whole: false,
+        };
+        let mut last = Timestamp::MIN;
+        for link in chain.links() {
+            content.take(link, rule, &mut last)?;
+        }
+        Ok(content)
+    }
+
+    /// Takes the records of one file; `last` is the time of the last tick.
+    fn take(
+        &mut self,
+        link: &Link,
+        rule: TickRule,
+        last: &mut Timestamp,
+    ) -> Result<(), RunJournalError> {
+        let text = || link.path.display().to_string();
+        let (mut records, mut ends_with_run) = (link.journal.records(), false);
+        let counted = link.records.unwrap_or(u64::MAX);
+        let mut read = 0;
+        for record in records.by_ref().take(counted as usize) {
+            read += 1;
             match Entry::of(&record) {
-                Some(Entry::Action(event, action)) => actions.push((event, action)),
+                Some(Entry::Action(event, action)) => self.actions.push((event, action)),
                 Some(Entry::Event(event, what)) => {
-                    if event != events {
-                        let (path, expected) = (text(), events);
+                    if event != self.events {
+                        let (path, expected) = (text(), self.events);
                         return Err(RunJournalError::Order { path, event, expected });
                     }
-                    events += 1;
+                    self.events += 1;
                     ends_with_run = matches!(what, Event::End(_));
                     if let Event::Tick(tick) = &what {
-                        rule.check(last, tick).map_err(|fault| RunJournalError::Tick {
+                        rule.check(*last, tick).map_err(|fault| RunJournalError::Tick {
                             path: text(),
                             event,
                             fault,
                         })?;
-                        last = tick.time;
+                        *last = tick.time;
                     }
                     if let Some(time) = what.time().filter(|time| !time.is_in_market_years()) {
                         return Err(RunJournalError::Time { path: text(), event, time });
@@ -320,10 +348,17 @@ impl Content {
             }
         }
         // The stages may have been ahead of the journal when it was cut.
-        actions.retain(|&(event, _)| event < events);
-        let end = records.end().expect("every record was read");
-        let is_whole = end.is_finished() && ends_with_run;
-        Ok(Content { actions, events, end, is_whole })
+        self.actions.retain(|&(event, _)| event < self.events);
+        if link.records.is_some() {
+            if read < counted || ends_with_run {
+                return Err(RunJournalError::Chain { path: text() });
+            }
+            self.seams.push(self.events);
+        } else {
+            self.end = records.end().expect("every record was read");
+            self.is_whole = self.end.is_finished() && ends_with_run;
+        }
+        Ok(())
     }
 }
 
@@ -333,8 +368,11 @@ struct Comparing<'a, K> {
     /// Events so far. An action belongs to the last of them.
     events: u64,
     expected: std::slice::Iter<'a, (u64, Action)>,
+    seams: &'a [u64],
     is_complete: bool,
     same: u64,
+    /// Actions that the journal lost at a seam.
+    lost: u64,
     difference: Option<Difference>,
 }
 
@@ -344,8 +382,10 @@ impl<'a, K> Comparing<'a, K> {
             sink,
             events: 0,
             expected: content.actions.iter(),
+            seams: &content.seams,
             is_complete: content.is_whole,
             same: 0,
+            lost: 0,
             difference: None,
         }
     }
@@ -355,6 +395,11 @@ impl<'a, K> Comparing<'a, K> {
             return;
         }
         let replay = (self.events - 1, *action);
+        let next = self.expected.as_slice().first().map_or(u64::MAX, |&(event, _)| event);
+        if self.seams.iter().any(|&seam| replay.0 < seam && seam <= next) {
+            self.lost += 1;
+            return;
+        }
         let journal = self.expected.next().copied();
         if journal == Some(replay) {
             self.same += 1;

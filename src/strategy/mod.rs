@@ -88,8 +88,8 @@ pub trait Strategy {
         None
     }
 
-    /// Bars that end by `time` are of a warm-up: decisions on them are ignored, and need no thought.
-    /// Later decisions are the same.
+    /// Bars that end by `time` are of a warm-up: decisions on them are ignored. Later decisions are
+    /// the same.
     fn watch_until(&mut self, _time: Timestamp) {}
 
     /// The series does not go on from the last bar: it moves to another contract, or whole sessions

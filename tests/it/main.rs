@@ -24,6 +24,7 @@ mod import_identity;
 mod import_layouts;
 mod import_order;
 mod journal;
+mod journal_chain;
 mod journal_kill;
 mod kept_files;
 mod model_parity;

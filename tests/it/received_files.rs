@@ -50,6 +50,7 @@ fn replay(
         configuration: configuration(&path, folder.path()),
         model_set: None,
         has_answers: false,
+        follows: None,
     };
     let mut writer = Writer::create(&path, &serde_json::to_vec(&header).unwrap()).unwrap();
     writer.append(1, 0, bytemuck::bytes_of(&tick(0, 18_800))).unwrap();

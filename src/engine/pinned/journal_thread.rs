@@ -60,6 +60,12 @@ pub(super) fn run(
         } else if is_last_event && are_last_actions {
             break;
         } else {
+            // Nothing else is to be written now: the end of the process is to lose nothing.
+            if !has_failed && let Err(error) = journal.flush() {
+                has_failed = true;
+                let reason = error.to_string();
+                failures.add(Failure { thread: Role::Journal, event: Some(number), reason });
+            }
             waiter.wait();
         }
     }

@@ -33,8 +33,13 @@ pub fn settings(
 
 /// A journal that says nothing of its run.
 pub fn begin_journal(path: &Path, layout: ThreadLayout) -> RunJournal {
+    header(layout).begin(path).unwrap()
+}
+
+/// A header that says nothing of its run.
+pub fn header(layout: ThreadLayout) -> JournalHeader {
     let instrument = Instrument::built_in("ES").unwrap();
-    let header = JournalHeader {
+    JournalHeader {
         version: String::new(),
         seed: 0,
         input: String::new(),
@@ -43,6 +48,6 @@ pub fn begin_journal(path: &Path, layout: ThreadLayout) -> RunJournal {
         configuration: String::new(),
         model_set: None,
         has_answers: layout != ThreadLayout::Fused,
-    };
-    header.begin(path).unwrap()
+        follows: None,
+    }
 }

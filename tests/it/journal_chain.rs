@@ -1,0 +1,181 @@
+//! A run that continues after its process was killed: the chain of its journals is one run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use algospace_hft::config::Config;
+use algospace_hft::engine::pinned::ThreadLayout;
+use algospace_hft::engine::{Action, Entry, Event, Output, RunJournal, Sink};
+use algospace_hft::execution::ExitReason;
+use algospace_hft::journal::Journal;
+use algospace_hft::market::Timeframe;
+use algospace_hft::run::{
+    JournalChain, JournalHeader, Replayed, begin_next, journal_path, replay_journal, run_backtest,
+};
+use proptest::prelude::*;
+
+use crate::assembly::Setup;
+use crate::assembly::random::{any_setup, any_step, market_of, restless};
+use crate::assembly::threads::header;
+
+/// The actions of one event.
+#[derive(Default)]
+struct Actions(Vec<Action>);
+
+impl Sink for Actions {
+    fn output(&mut self, output: &Output<'_>) {
+        if let Output::Action(action) = output {
+            self.0.push(*action);
+        }
+    }
+}
+
+/// A process of a run: it takes the chain's events and then `events` of those that follow. Returns
+/// the state in which it is killed, and the actions of each event.
+fn process(
+    setup: &Setup,
+    folder: &Path,
+    all: &[Event],
+    events: usize,
+) -> (String, Vec<(u64, Action)>) {
+    let mut pipeline = setup.pipeline(restless(Timeframe::MINUTE_1, |_| {}));
+    let mut sink = Actions::default();
+    let mut done = 0;
+    if fs::read_dir(folder).unwrap().next().is_some() {
+        for (number, event) in JournalChain::open(folder).unwrap().events() {
+            assert_eq!((number, event), (done as u64, all[done]));
+            pipeline.on_event(&event, &mut sink);
+            done += 1;
+        }
+    }
+    sink.0.clear();
+    let mut journal = begin_next(folder, &header(ThreadLayout::Fused)).unwrap();
+    let mut actions = Vec::new();
+    for (number, event) in all[done..].iter().take(events).enumerate() {
+        journal.event(number as u64, event).unwrap();
+        pipeline.on_event(event, &mut sink);
+        for action in sink.0.drain(..) {
+            journal.action(number as u64, &action).unwrap();
+            actions.push(((done + number) as u64, action));
+        }
+    }
+    (format!("{:?} {:?}", pipeline.desk(), pipeline.features()), actions)
+}
+
+/// The journals of a folder in the order of their names.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(crate::sampling::runs(10, 40)))]
+
+    /// Each process is killed somewhere, and its file is cut at any byte behind the header. In the
+    /// end everything is that of a run that was never killed, and no file was changed by a later
+    /// process.
+    #[test]
+    fn a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
+        steps in prop::collection::vec(any_step(), 20..150),
+        setup in any_setup(),
+        kills in prop::collection::vec((1_usize..60, any::<prop::sample::Index>()), 0..4),
+    ) {
+        let mut all: Vec<Event> =
+            market_of(&steps, false, false).into_iter().map(Event::Tick).collect();
+        all.push(Event::End(ExitReason::EndOfData));
+        let folder = tempfile::tempdir().unwrap();
+        let whole = tempfile::tempdir().unwrap();
+        let expected = process(&setup, whole.path(), &all, usize::MAX);
+        let mut kept: Vec<Vec<u8>> = Vec::new();
+        for (events, cut) in kills {
+            process(&setup, folder.path(), &all, events.min(all.len() / 5));
+            let newest = files(folder.path()).pop().unwrap();
+            let mut bytes = fs::read(&newest).unwrap();
+            let journal = Journal::open(&newest).unwrap();
+            let start = (24 + journal.header().len()).next_multiple_of(8);
+            let end = bytes.iter().rposition(|&byte| byte != 0).unwrap() + 1;
+            bytes.truncate(start + cut.index(end.max(start + 1) - start));
+            fs::write(&newest, &bytes).unwrap();
+            kept.push(bytes);
+        }
+        let (state, actions) = process(&setup, folder.path(), &all, usize::MAX);
+        prop_assert_eq!(&state, &expected.0);
+        let first = actions.first().map_or(0, |&(event, _)| event);
+        let rest = expected.1.iter().filter(|&&(event, _)| event >= first).copied();
+        prop_assert_eq!(actions, rest.collect::<Vec<_>>());
+        let paths = files(folder.path());
+        prop_assert_eq!(paths.len(), kept.len() + 1);
+        for (path, bytes) in paths.iter().zip(kept) {
+            prop_assert!(fs::read(path).unwrap() == bytes);
+        }
+        let chained: Vec<Event> =
+            JournalChain::open(folder.path()).unwrap().events().map(|(_, event)| event).collect();
+        prop_assert_eq!(chained, all);
+        // The run has ended: what comes next is another one.
+        begin_next(folder.path(), &header(ThreadLayout::Fused)).unwrap();
+        prop_assert_eq!(JournalChain::open(folder.path()).unwrap().events().count(), 0);
+    }
+}
+
+/// Writes entries as the next file of a chain, whose events begin at `first`, and drops or ends it.
+fn write_next(folder: &Path, header: &JournalHeader, entries: &[Entry], first: u64, ends: bool) {
+    let mut journal: RunJournal = begin_next(folder, header).unwrap();
+    for entry in entries {
+        match entry {
+            Entry::Event(number, event) => journal.event(number - first, event).unwrap(),
+            Entry::Action(number, action) => journal.action(number - first, action).unwrap(),
+        }
+    }
+    if ends {
+        journal.finish().unwrap();
+    }
+}
+
+#[test]
+fn a_chain_replays_as_the_run_whose_journal_it_divides() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = format!(
+        "data_handler: {{ backtest_settings: {{
+  synthetic: {{ days: 2, seed: 5, trades_per_day: 2000 }} }} }}
+strategy: {{ kind: random_entries, random_entries: {{ entries_per_hundred_bars: 60, hold_bars: 3 }} }}
+pipeline: {{ journal: true }}
+output: {{ directory: {} }}
+",
+        folder.path().join("run").display()
+    );
+    let config = Config::parse(&yaml, "test", &Default::default()).unwrap();
+    run_backtest(&config, &Arc::new(AtomicBool::new(false)), &mut |_| {}, &|_| {}).unwrap();
+    let journal = Journal::open(&journal_path(&config)).unwrap();
+    let header: JournalHeader = serde_json::from_slice(journal.header()).unwrap();
+    let entries: Vec<Entry> = journal.records().map(|record| Entry::of(&record).unwrap()).collect();
+    let replay = |path: &Path| replay_journal(path, &AtomicBool::new(false), &mut |_, _| {});
+    let whole = replay(&journal_path(&config)).unwrap();
+    assert!(whole.is_whole && whole.same_actions > 50, "{whole:?}");
+    // Behind an action that others of its event may follow, and behind everything of an event.
+    let is_action = |entry: &Entry| matches!(entry, Entry::Action(..));
+    let last = entries.iter().rposition(|entry| !is_action(entry)).unwrap();
+    let second = entries[..last].windows(2).rposition(|two| two.iter().all(is_action)).unwrap();
+    let event_of = |entry: &Entry| match entry {
+        Entry::Event(number, _) | Entry::Action(number, _) => *number,
+    };
+    for (lost, cut) in [(0, second + 2), (1, second + 1)] {
+        let chain = folder.path().join(format!("chain{lost}"));
+        fs::create_dir(&chain).unwrap();
+        let seam = cut + entries[cut..].iter().position(|entry| !is_action(entry)).unwrap();
+        let first = event_of(&entries[seam]);
+        write_next(&chain, &header, &entries[..cut], 0, false);
+        write_next(&chain, &header, &entries[seam..], first, true);
+        let lost = (seam - cut) as u64;
+        let Replayed { difference, same_actions, is_whole, record, .. } = replay(&chain).unwrap();
+        assert_eq!(difference, None);
+        assert_eq!((same_actions, is_whole), (whole.same_actions - lost, lost == 0));
+        assert_eq!(record.trades, whole.record.trades);
+        // A file of it alone is the rest of nothing.
+        fs::rename(chain.join("run.0001.journal"), chain.join("elsewhere")).unwrap();
+        assert!(replay(&chain).is_err());
+    }
+}
