@@ -4,6 +4,7 @@
 use algospace_hft_rithmic::wire::prost::Message as _;
 use algospace_hft_rithmic::wire::{agreement, rti};
 
+use crate::fuzz_target::rithmic_frame;
 use crate::random::Random;
 
 /// Fields of both messages, and of all: numbers that the decoders know.
@@ -66,6 +67,20 @@ fn the_decoder_by_hand_is_prost() {
     }
     // A generator of rubbish alone would show nothing, nor one of good frames alone.
     assert!(taken > frames / 3 && refused > frames / 10, "{taken} taken, {refused} not");
+}
+
+#[test]
+fn the_fuzz_target_comes_back_from_frames() {
+    let mut random = Random(7);
+    for _ in 0..2_000 {
+        let message = frame(&mut random);
+        let mut framed = (message.len() as u32).to_be_bytes().to_vec();
+        framed.extend(message);
+        if random.once_in(4) {
+            damage(&mut framed, &mut random);
+        }
+        rithmic_frame(&framed);
+    }
 }
 
 fn frame(random: &mut Random) -> Vec<u8> {

@@ -6,6 +6,8 @@ mod clocks;
 mod contract_feed;
 mod feed;
 mod framing;
+#[path = "../../../fuzz/src/rithmic_frame.rs"]
+mod fuzz_target;
 mod links;
 mod loopback;
 mod random;
