@@ -86,6 +86,14 @@ impl Scene {
         self.desk.on_decision(&decision, at(self.now), &mut self.broker);
     }
 
+    /// Moves on to contract 4 as before a venue that closes by orders.
+    fn roll(&mut self) {
+        self.wait(1);
+        self.desk.on_last_tick(at(self.now), &mut self.broker);
+        self.desk.close(ExitReason::ContractRoll, at(self.now), &mut self.broker);
+        self.desk.on_contract(4);
+    }
+
     fn report(&mut self, kind: ReportKind) {
         let now = at(self.now);
         self.desk.on_report(&Report { arrives: now, kind }, now, &mut self.broker);
@@ -354,6 +362,43 @@ fn a_rejected_flatten_is_sent_again() {
     scene.fill(second.id, Side::Sell, 5, 4_500);
     scene.desk.on_session_end(at(scene.now), &mut scene.broker);
     assert_eq!(scene.desk.ledger().position(), 0);
+}
+
+/// A roll while a close is under way. What fails of it is sent again, in the contract held.
+#[test]
+fn a_close_under_way_at_a_roll_is_sent_again_in_the_old_contract() {
+    let mut scene = Scene::long();
+    scene.decide(Target::Flat);
+    let first = scene.close();
+    scene.roll();
+    assert_eq!(scene.broker.sent, []);
+    scene.reject(first.id);
+    let second = scene.close();
+    assert_eq!((second.contract, second.quantity), (3, 5));
+    assert_eq!(second.reason, ExitReason::ContractRoll);
+    scene.report(ReportKind::Cancelled(second.id));
+    let third = scene.close();
+    assert_eq!(third.contract, 3);
+    scene.reject(third.id);
+    assert_eq!(scene.broker.refused, [Refusal::CloseFailed]);
+}
+
+/// A roll while an entry is being cancelled. What fills of it all the same is closed.
+#[test]
+fn an_entry_that_fills_after_a_roll_is_closed_in_the_old_contract() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    scene.decide(Target::Flat);
+    assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
+    scene.roll();
+    assert_eq!(scene.broker.sent, []);
+    scene.fill(id, Side::Buy, 5, 4_500);
+    let close = scene.close();
+    assert_eq!((close.contract, close.side, close.quantity), (3, Side::Sell, 5));
+    scene.fill(close.id, Side::Sell, 5, 4_500);
+    scene.decide(Target::Short);
+    assert_eq!(scene.submitted().contract, 4);
 }
 
 /// Case 6: a turn. No entry is sent while anything of the old position can still trade.

@@ -270,7 +270,7 @@ impl Desk {
         id
     }
 
-    /// Sets the contract of orders sent from now on, as in [`Tick::contract`].
+    /// Sets the contract of entries sent from now on, as in [`Tick::contract`].
     pub fn on_contract(&mut self, contract: u16) {
         self.contract = contract;
     }
@@ -663,7 +663,8 @@ impl Desk {
     pub fn close(&mut self, reason: ExitReason, now: Timestamp, port: &mut impl OrderPort) {
         let is_on_its_way = self.closing.is_some()
             || (self.ledger.position() == 0 && self.entry.is_some_and(|entry| entry.is_cancelled));
-        if !is_on_its_way {
+        // After [`Desk::on_last_tick`] nothing guards what is on its way: its failure counts now.
+        if !is_on_its_way || self.to_close.is_none() {
             // The day's limit is met at every trade, but is a single reason.
             let is_exhausted = |to_close: &ToClose| {
                 reason == ExitReason::DailyDrawdown
@@ -706,7 +707,7 @@ impl Desk {
         }
     }
 
-    /// Returns a close of the position without sending it.
+    /// Returns a close of the position, in the contract that it is held in, without sending it.
     pub fn new_close(&mut self, reason: ExitReason) -> ClosePosition {
         let position = self.ledger.position();
         let entering = self.entry.map_or(Side::Buy, |entry| entry.side);
@@ -715,9 +716,10 @@ impl Desk {
             1 => Side::Buy,
             _ => Side::Sell,
         };
+        let contract = if position == 0 { self.contract } else { self.ledger.contract() };
         ClosePosition {
             id: self.new_order_id(),
-            contract: self.contract,
+            contract,
             side: held.opposite(),
             quantity: position.unsigned_abs() as u32,
             reason,

@@ -120,6 +120,12 @@ impl Ledger {
         self.open.entry_time
     }
 
+    /// Returns the contract of the open round trip, as in [`crate::market::Tick::contract`];
+    /// meaningful while there is a position.
+    pub fn contract(&self) -> u16 {
+        self.open.contract
+    }
+
     /// Returns the money for one contract and one tick.
     pub fn tick_value(&self, tick_size: Price) -> Money {
         Money::from_wide(self.value(tick_size, 1))
