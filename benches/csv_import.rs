@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use algospace_hft::market::{Instrument, Tick, Timestamp};
-use algospace_hft::source::import::{ImportOptions, Preset, Refusal, Row, RowSink, read_text, run};
+use algospace_hft::source::import::{
+    ImportOptions, Preset, Row, RowRefusal, RowSink, read_text, run,
+};
 
 const RUNS: usize = 5;
 
@@ -265,7 +267,7 @@ impl RowSink for Sum {
         Ok(())
     }
 
-    fn refuse(&mut self, line: u64, refusal: Refusal, text: &str) -> Result<(), Infallible> {
+    fn refuse(&mut self, line: u64, refusal: RowRefusal, text: &str) -> Result<(), Infallible> {
         panic!("line {line} `{text}`: {refusal}");
     }
 

@@ -36,7 +36,7 @@ pub use text_import::text_import;
 
 use std::convert::Infallible;
 
-use algospace_hft::source::import::{Label, Refusal, Row, RowSink};
+use algospace_hft::source::import::{Label, Row, RowRefusal, RowSink};
 
 /// Takes every row and checks that the decoder keeps its side of the agreement.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl RowSink for CheckingSink {
         Ok(())
     }
 
-    fn refuse(&mut self, line: u64, _refusal: Refusal, text: &str) -> Result<(), Infallible> {
+    fn refuse(&mut self, line: u64, _refusal: RowRefusal, text: &str) -> Result<(), Infallible> {
         assert!(text.len() < 8192, "a text of {} bytes", text.len());
         self.next(line);
         Ok(())

@@ -6,7 +6,7 @@ use super::Calendar;
 
 /// A time on the clocks in Chicago.
 #[derive(Clone, Copy)]
-pub(super) enum Clock {
+pub(super) enum SessionTime {
     /// On the day before the trade date.
     DayBefore(Time),
     /// On the trade date itself.
@@ -16,14 +16,14 @@ pub(super) enum Clock {
 /// The hours of one session.
 #[derive(Clone, Copy)]
 pub(super) struct Hours {
-    pub open: Clock,
-    pub halt: Option<(Clock, Clock)>,
-    pub close: Clock,
+    pub open: SessionTime,
+    pub halt: Option<(SessionTime, SessionTime)>,
+    pub close: SessionTime,
 }
 
 /// The open of each session that does not follow right after an ordinary day: Sunday evening, and
 /// the evening after a holiday or an early close.
-pub(super) const EVENING_OPEN: Clock = Clock::DayBefore(time(17, 0, 0, 0));
+pub(super) const EVENING_OPEN: SessionTime = SessionTime::DayBefore(time(17, 0, 0, 0));
 
 /// Hours and the first trade date on which they held, in order.
 type Eras = &'static [(Date, Hours)];
@@ -37,9 +37,9 @@ const EQUITY_INDEX: Eras = &[
     (
         Date::MIN,
         Hours {
-            open: Clock::DayBefore(time(15, 30, 0, 0)),
-            halt: Some((Clock::DayBefore(time(16, 30, 0, 0)), EVENING_OPEN)),
-            close: Clock::TradeDate(time(15, 15, 0, 0)),
+            open: SessionTime::DayBefore(time(15, 30, 0, 0)),
+            halt: Some((SessionTime::DayBefore(time(16, 30, 0, 0)), EVENING_OPEN)),
+            close: SessionTime::TradeDate(time(15, 15, 0, 0)),
         },
     ),
     (date(2012, 11, 19), Hours { halt: AFTERNOON_HALT, ..until(16, 15) }),
@@ -52,12 +52,16 @@ const METALS: Eras = &[(Date::MIN, until(16, 15)), (date(2015, 9, 21), until(16,
 
 const FX: Eras = &[(Date::MIN, until(16, 0))];
 
-const AFTERNOON_HALT: Option<(Clock, Clock)> =
-    Some((Clock::TradeDate(time(15, 15, 0, 0)), Clock::TradeDate(time(15, 30, 0, 0))));
+const AFTERNOON_HALT: Option<(SessionTime, SessionTime)> =
+    Some((SessionTime::TradeDate(time(15, 15, 0, 0)), SessionTime::TradeDate(time(15, 30, 0, 0))));
 
 /// Returns hours from the evening open until that time, without a halt.
 const fn until(hour: i8, minute: i8) -> Hours {
-    Hours { open: EVENING_OPEN, halt: None, close: Clock::TradeDate(time(hour, minute, 0, 0)) }
+    Hours {
+        open: EVENING_OPEN,
+        halt: None,
+        close: SessionTime::TradeDate(time(hour, minute, 0, 0)),
+    }
 }
 
 /// Returns the hours of that calendar's ordinary session on a trade date.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 use holidays::TradingDay;
-use hours::{Clock, EVENING_OPEN};
+use hours::{EVENING_OPEN, SessionTime};
 
 /// The hours in which a product trades.
 ///
@@ -140,7 +140,7 @@ impl Calendar {
         let hours = hours::on(self, date);
         let close = match holidays::trading_day(self, date) {
             TradingDay::Full => hours.close,
-            TradingDay::ClosesAt(time) => Clock::TradeDate(time),
+            TradingDay::ClosesAt(time) => SessionTime::TradeDate(time),
             TradingDay::None => return None,
         };
         // Where the session ordinarily opens right after the one before (equity index until 2012),
@@ -150,8 +150,8 @@ impl Calendar {
             TradingDay::ClosesAt(_) | TradingDay::None => EVENING_OPEN,
         };
         let at = |clock| match clock {
-            Clock::DayBefore(time) => self.instant(yesterday(date), time),
-            Clock::TradeDate(time) => self.instant(date, time),
+            SessionTime::DayBefore(time) => self.instant(yesterday(date), time),
+            SessionTime::TradeDate(time) => self.instant(date, time),
         };
         let (open, close) = (at(open), at(close));
         let halt = hours

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::ledger::Place;
+use super::ledger::RowPlace;
 use super::placement::DAY;
-use super::row::{Refusal, Row, RowSink};
+use super::row::{Row, RowRefusal, RowSink};
 use super::text::{TextFormat, TextReader};
 use crate::market::Timestamp;
 
@@ -95,7 +95,7 @@ impl RowSink for Starts {
         }
     }
 
-    fn refuse(&mut self, line: u64, _: Refusal, _: &str) -> Result<(), Enough> {
+    fn refuse(&mut self, line: u64, _: RowRefusal, _: &str) -> Result<(), Enough> {
         if line > 2 * BARS as u64 { Err(Enough) } else { Ok(()) }
     }
 
@@ -108,7 +108,7 @@ impl RowSink for Starts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OtherLength {
     /// Place of the first of them.
-    pub(super) place: Place,
+    pub(super) place: RowPlace,
     /// Nanoseconds from one to the next.
     pub(super) step: i64,
 }
@@ -121,7 +121,7 @@ pub(super) struct OtherLength {
 #[derive(Clone, Debug, Default)]
 pub(super) struct LengthWatch {
     /// Start, place and trade date of the bar before.
-    before: Option<(Timestamp, Place, Option<Date>)>,
+    before: Option<(Timestamp, RowPlace, Option<Date>)>,
     bars: u64,
     /// Steps within sessions, and those of them that are one bar long.
     steps: u64,
@@ -132,7 +132,7 @@ pub(super) struct LengthWatch {
     all: Steps,
     /// Bars in a row that start inside the one before, and the first of them.
     inside: u32,
-    first_inside: Option<Place>,
+    first_inside: Option<RowPlace>,
 }
 
 /// Steps from one bar to the next.
@@ -145,11 +145,11 @@ struct Steps {
     /// Steps that are as short.
     shortest_count: u32,
     /// The bar at which the first one begins.
-    first: Option<Place>,
+    first: Option<RowPlace>,
 }
 
 impl Steps {
-    fn add(&mut self, step: i64, from: Place) {
+    fn add(&mut self, step: i64, from: RowPlace) {
         self.first.get_or_insert(from);
         self.count += 1;
         self.grid = greatest_common_divisor(self.grid, step);
@@ -176,7 +176,7 @@ impl LengthWatch {
         start: Timestamp,
         length: i64,
         session: Option<Date>,
-        place: Place,
+        place: RowPlace,
     ) -> Option<OtherLength> {
         self.bars += 1;
         let (before, from, its_session) = self.before.replace((start, place, session))?;
@@ -228,14 +228,14 @@ pub(super) fn greatest_common_divisor(a: i64, b: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ledger::Ledger;
+    use super::super::ledger::ImportLedger;
     use super::*;
     use crate::random::Random;
 
     /// Returns the line, and the minutes, of bars of another length than a minute, or of `length`
     /// minutes.
     fn watch(length: i64, minutes: impl IntoIterator<Item = i64>) -> Option<(u64, i64)> {
-        let ledger = Ledger::new("rejects.csv".into());
+        let ledger = ImportLedger::new("rejects.csv".into());
         let mut watch = LengthWatch::default();
         let session =
             |minute: i64| Date::ZERO.checked_add(jiff::Span::new().days(minute / 1440)).ok();

@@ -21,7 +21,7 @@ use dbn::{
 };
 
 use super::read_error::ReadError;
-use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
+use super::row::{BarRow, Label, Row, RowRefusal, RowSink, TradeRow};
 use crate::market::{Price, Side, Timestamp};
 
 /// First bytes of a DBN file that is not compressed.
@@ -101,8 +101,8 @@ pub fn decode_databento<R: Read, S: RowSink>(
     path: &Path,
     sink: &mut S,
 ) -> Result<(), ReadError<S::Error>> {
-    let fail = |failure: Failure| failure.at(path);
-    let mut input = Input::open(bytes).map_err(fail)?;
+    let fail = |failure: PathlessError| failure.at(path);
+    let mut input = DbnInput::open(bytes).map_err(fail)?;
     // The state machine is driven here, not by dbn's reader, which takes a truncated file for a
     // whole one and cannot bear reads shorter than the metadata. Records stay as they are: those
     // with rows are the same in every version, and dbn panics where it upgrades a damaged one.
@@ -123,7 +123,10 @@ pub fn decode_databento<R: Read, S: RowSink>(
         // read its 8-byte fields.
         if fsm.has_decoded_metadata() && fsm.data().first().is_some_and(|words| words % 2 == 1) {
             let reason = "a record of an odd length".to_owned();
-            return Err(fail(Failure::Format(DatabentoError::Damaged { records: line, reason })));
+            return Err(fail(PathlessError::Format(DatabentoError::Damaged {
+                records: line,
+                reason,
+            })));
         }
         match fsm.process() {
             ProcessResult::ReadMore(_) => {
@@ -132,27 +135,28 @@ pub fn decode_databento<R: Read, S: RowSink>(
                 sink.advance(input.advanced()).map_err(ReadError::Sink)?;
                 if length == 0 {
                     let whole = fsm.has_decoded_metadata() && fsm.data().is_empty();
-                    return if whole { Ok(()) } else { Err(fail(Failure::truncated(line))) };
+                    return if whole { Ok(()) } else { Err(fail(PathlessError::truncated(line))) };
                 }
             }
-            ProcessResult::Err(error) => return Err(fail(Failure::damaged(line, &error))),
+            ProcessResult::Err(error) => return Err(fail(PathlessError::damaged(line, &error))),
             ProcessResult::Metadata(metadata) => {
                 kind = metadata
                     .schema
                     .map(|schema| record_type(schema).ok_or(DatabentoError::Schema(schema)))
                     .transpose()
-                    .map_err(|error| fail(Failure::Format(error)))?;
-                symbols =
-                    metadata.symbol_map().map_err(|error| fail(Failure::damaged(0, &error)))?;
+                    .map_err(|error| fail(PathlessError::Format(error)))?;
+                symbols = metadata
+                    .symbol_map()
+                    .map_err(|error| fail(PathlessError::damaged(0, &error)))?;
             }
             ProcessResult::Record(()) => {
                 let Some(record) = fsm.last_record() else { continue };
                 let header = record.header();
-                let damaged = |error| fail(Failure::damaged(line, &error));
+                let damaged = |error| fail(PathlessError::damaged(line, &error));
                 let decoded = match header.rtype {
-                    rtype::MBP_0 => Trade::from_trade(record.try_get().map_err(damaged)?).row(),
-                    rtype::MBP_1 => Trade::from_quote(record.try_get().map_err(damaged)?).row(),
-                    rtype::MBO => Trade::from_order(record.try_get().map_err(damaged)?).row(),
+                    rtype::MBP_0 => DbnTrade::from_trade(record.try_get().map_err(damaged)?).row(),
+                    rtype::MBP_1 => DbnTrade::from_quote(record.try_get().map_err(damaged)?).row(),
+                    rtype::MBO => DbnTrade::from_order(record.try_get().map_err(damaged)?).row(),
                     rtype::OHLCV_1S => bar(record.try_get().map_err(damaged)?, Timestamp::SECOND),
                     rtype::OHLCV_1M => bar(record.try_get().map_err(damaged)?, Timestamp::MINUTE),
                     rtype::OHLCV_1H => bar(record.try_get().map_err(damaged)?, Timestamp::HOUR),
@@ -224,7 +228,7 @@ fn record_type(schema: Schema) -> Option<u8> {
 }
 
 /// The fields that all records of trades share.
-struct Trade<'a> {
+struct DbnTrade<'a> {
     header: &'a RecordHeader,
     received: u64,
     action: c_char,
@@ -235,9 +239,9 @@ struct Trade<'a> {
     ask: i64,
 }
 
-impl<'a> Trade<'a> {
-    fn from_trade(record: &'a TradeMsg) -> Trade<'a> {
-        Trade {
+impl<'a> DbnTrade<'a> {
+    fn from_trade(record: &'a TradeMsg) -> DbnTrade<'a> {
+        DbnTrade {
             header: &record.hd,
             received: record.ts_recv,
             action: record.action,
@@ -249,9 +253,9 @@ impl<'a> Trade<'a> {
         }
     }
 
-    fn from_quote(record: &'a Mbp1Msg) -> Trade<'a> {
+    fn from_quote(record: &'a Mbp1Msg) -> DbnTrade<'a> {
         let [level] = &record.levels;
-        Trade {
+        DbnTrade {
             header: &record.hd,
             received: record.ts_recv,
             action: record.action,
@@ -263,8 +267,8 @@ impl<'a> Trade<'a> {
         }
     }
 
-    fn from_order(record: &'a MboMsg) -> Trade<'a> {
-        Trade {
+    fn from_order(record: &'a MboMsg) -> DbnTrade<'a> {
+        DbnTrade {
             header: &record.hd,
             received: record.ts_recv,
             action: record.action,
@@ -277,7 +281,7 @@ impl<'a> Trade<'a> {
     }
 
     /// Returns the row; `None` if the record tells of something else than a trade.
-    fn row(&self) -> Result<Option<Row>, Refusal> {
+    fn row(&self) -> Result<Option<Row>, RowRefusal> {
         if self.action as u8 != b'T' {
             return Ok(None);
         }
@@ -299,7 +303,7 @@ impl<'a> Trade<'a> {
     }
 }
 
-fn bar(record: &OhlcvMsg, duration: i64) -> Result<Option<Row>, Refusal> {
+fn bar(record: &OhlcvMsg, duration: i64) -> Result<Option<Row>, RowRefusal> {
     Ok(Some(Row::Bar(BarRow {
         start: time("ts_event", record.hd.ts_event)?,
         duration,
@@ -312,18 +316,18 @@ fn bar(record: &OhlcvMsg, duration: i64) -> Result<Option<Row>, Refusal> {
     })))
 }
 
-fn refuse(field: &'static str, reason: String) -> Refusal {
-    Refusal::Field { field, reason }
+fn refuse(field: &'static str, reason: String) -> RowRefusal {
+    RowRefusal::Field { field, reason }
 }
 
-fn price(field: &'static str, units: i64) -> Result<Price, Refusal> {
+fn price(field: &'static str, units: i64) -> Result<Price, RowRefusal> {
     if units == UNDEF_PRICE {
         return Err(refuse(field, "the file gives none".to_owned()));
     }
     Ok(Price::from_units(units))
 }
 
-fn time(field: &'static str, nanos: u64) -> Result<Timestamp, Refusal> {
+fn time(field: &'static str, nanos: u64) -> Result<Timestamp, RowRefusal> {
     match i64::try_from(nanos) {
         Ok(nanos) => Ok(Timestamp::from_nanos(nanos)),
         Err(_) if nanos == UNDEF_TIMESTAMP => Err(refuse(field, "the file gives none".to_owned())),
@@ -339,27 +343,27 @@ fn text(header: &RecordHeader) -> String {
 }
 
 /// The bytes of a file, unpacked.
-struct Input<R: Read> {
+struct DbnInput<R: Read> {
     reader: DynReader<'static, BufReader<Counted<R>>>,
     advanced: u64,
 }
 
-impl<R: Read> Input<R> {
-    fn open(bytes: R) -> Result<Input<R>, Failure> {
+impl<R: Read> DbnInput<R> {
+    fn open(bytes: R) -> Result<DbnInput<R>, PathlessError> {
         let mut buffered = BufReader::with_capacity(1 << 16, Counted { bytes, count: 0 });
-        let first = buffered.fill_buf().map_err(Failure::Io)?;
+        let first = buffered.fill_buf().map_err(PathlessError::Io)?;
         // A legacy file starts with a Zstandard frame to be skipped, which holds its metadata.
         if first.get(8..11) == Some(b"DBZ") {
-            return Err(Failure::Format(DatabentoError::Legacy));
+            return Err(PathlessError::Format(DatabentoError::Legacy));
         }
         let reader = DynReader::inferred_with_buffer(buffered)
-            .map_err(|error| Failure::damaged(0, &error))?;
-        Ok(Input { reader, advanced: 0 })
+            .map_err(|error| PathlessError::damaged(0, &error))?;
+        Ok(DbnInput { reader, advanced: 0 })
     }
 
     /// Reads and checks what stands before the metadata, whose length decides how much memory is
     /// taken for it.
-    fn prelude(&mut self) -> Result<[u8; PRELUDE_BYTES], Failure> {
+    fn prelude(&mut self) -> Result<[u8; PRELUDE_BYTES], PathlessError> {
         let mut prelude = [0; PRELUDE_BYTES];
         let mut filled = 0;
         while filled < PRELUDE_BYTES {
@@ -372,27 +376,27 @@ impl<R: Read> Input<R> {
         let [d, b, n, version, length @ ..] = prelude;
         let length = u32::from_le_bytes(length);
         if [d, b, n] != DATABENTO_MAGIC {
-            Err(Failure::Format(DatabentoError::Foreign))
+            Err(PathlessError::Format(DatabentoError::Foreign))
         } else if filled < PRELUDE_BYTES {
-            Err(Failure::truncated(0))
+            Err(PathlessError::truncated(0))
         } else if !(1..=NEWEST_VERSION).contains(&version) {
-            Err(Failure::Format(DatabentoError::Version(version)))
+            Err(PathlessError::Format(DatabentoError::Version(version)))
         } else if length > LARGEST_METADATA {
             let reason = format!("{length} bytes of metadata");
-            Err(Failure::Format(DatabentoError::Damaged { records: 0, reason }))
+            Err(PathlessError::Format(DatabentoError::Damaged { records: 0, reason }))
         } else {
             Ok(prelude)
         }
     }
 
-    fn read(&mut self, space: &mut [u8], records: u64) -> Result<usize, Failure> {
+    fn read(&mut self, space: &mut [u8], records: u64) -> Result<usize, PathlessError> {
         self.reader.read(space).map_err(|error| {
             if error.raw_os_error().is_some() {
-                Failure::Io(error)
+                PathlessError::Io(error)
             } else if error.kind() == io::ErrorKind::UnexpectedEof {
-                Failure::truncated(records)
+                PathlessError::truncated(records)
             } else {
-                Failure::damaged(records, &error)
+                PathlessError::damaged(records, &error)
             }
         })
     }
@@ -421,26 +425,26 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// A [`ReadError`] that still lacks the path.
-enum Failure {
+enum PathlessError {
     Io(io::Error),
     Format(DatabentoError),
 }
 
-impl Failure {
-    fn truncated(records: u64) -> Failure {
-        Failure::Format(DatabentoError::Truncated { records })
+impl PathlessError {
+    fn truncated(records: u64) -> PathlessError {
+        PathlessError::Format(DatabentoError::Truncated { records })
     }
 
-    fn damaged(records: u64, error: &dyn std::error::Error) -> Failure {
+    fn damaged(records: u64, error: &dyn std::error::Error) -> PathlessError {
         let reason = error.to_string();
-        Failure::Format(DatabentoError::Damaged { records, reason })
+        PathlessError::Format(DatabentoError::Damaged { records, reason })
     }
 
     fn at<E>(self, path: &Path) -> ReadError<E> {
         let path = path.to_owned();
         match self {
-            Failure::Io(source) => ReadError::Io { path, source },
-            Failure::Format(source) => ReadError::Databento { path, source },
+            PathlessError::Io(source) => ReadError::Io { path, source },
+            PathlessError::Format(source) => ReadError::Databento { path, source },
         }
     }
 }
@@ -456,7 +460,7 @@ mod tests {
     };
     use proptest::prelude::*;
 
-    use super::super::recorded::{Recorded, shared_data};
+    use super::super::recorded::{RecordedRows, shared_data};
     use super::*;
 
     /// 2024-01-02T14:30:00Z.
@@ -527,13 +531,13 @@ mod tests {
         packed
     }
 
-    fn decode(bytes: &[u8]) -> (Recorded, Option<String>) {
-        let mut sink = Recorded::default();
+    fn decode(bytes: &[u8]) -> (RecordedRows, Option<String>) {
+        let mut sink = RecordedRows::default();
         let error = decode_databento(bytes, Path::new("a.dbn"), &mut sink).err();
         (sink, error.map(|error| error.to_string()))
     }
 
-    fn lines(sink: &Recorded) -> Vec<(&str, u64)> {
+    fn lines(sink: &RecordedRows) -> Vec<(&str, u64)> {
         sink.rows.iter().map(|(contract, line, _)| (contract.as_str(), *line)).collect()
     }
 
@@ -545,7 +549,7 @@ mod tests {
             assert_eq!(error, None);
             assert_eq!(lines(&sink), [("ESH4", 1), ("id-3", 3), ("ESH4", 4)]);
             assert_eq!(sink.advanced, bytes.len() as u64);
-            let mut sink = Recorded { unwanted: Some("ESH4"), ..Recorded::default() };
+            let mut sink = RecordedRows { unwanted: Some("ESH4"), ..RecordedRows::default() };
             decode_databento(&bytes[..], Path::new("a.dbn"), &mut sink).unwrap();
             assert_eq!(lines(&sink), [("id-3", 3)]);
         }
@@ -701,7 +705,7 @@ mod tests {
                 self.0.read(&mut space[..length])
             }
         }
-        let mut sink = Recorded::default();
+        let mut sink = RecordedRows::default();
         decode_databento(Slow(&trades_file()), Path::new("a.dbn"), &mut sink).unwrap();
         assert_eq!(sink.rows.len(), 3);
     }
@@ -732,8 +736,8 @@ mod tests {
         }
     }
 
-    fn read(path: &Path) -> Recorded {
-        let mut sink = Recorded::default();
+    fn read(path: &Path) -> RecordedRows {
+        let mut sink = RecordedRows::default();
         read_databento(path, &mut sink).unwrap();
         assert_eq!(sink.refusals, []);
         assert_eq!(sink.advanced, fs::metadata(path).unwrap().len());
@@ -756,7 +760,7 @@ mod tests {
         assert!(trades.iter().all(|trade| trade.received.unwrap() >= trade.time));
     }
 
-    fn trades(sink: &Recorded) -> Vec<TradeRow> {
+    fn trades(sink: &RecordedRows) -> Vec<TradeRow> {
         sink.rows
             .iter()
             .map(|(_, _, row)| match row {
@@ -815,7 +819,7 @@ mod tests {
         for name in names {
             let path = root.join(&name);
             let schema = name.split('.').nth(1).unwrap();
-            let mut sink = Recorded::default();
+            let mut sink = RecordedRows::default();
             let result = read_databento(&path, &mut sink);
             let read =
                 ["trades", "tbbo", "mbp-1", "mbo", "ohlcv-1s", "ohlcv-1m", "ohlcv-1h", "ohlcv-1d"];
@@ -823,7 +827,7 @@ mod tests {
                 Ok(()) => {
                     assert!(read.contains(&schema), "{name}");
                     let first = root.join(format!("test_data.{schema}.v1.dbn.zst"));
-                    let mut expected = Recorded::default();
+                    let mut expected = RecordedRows::default();
                     read_databento(&first, &mut expected).unwrap();
                     assert_eq!(sink.rows, expected.rows, "{name}");
                     assert_eq!(
@@ -852,7 +856,7 @@ mod tests {
             assert!(message.contains(&part), "{message}");
         }
         // As in the tests of Databento's C++ client.
-        let mut sink = Recorded::default();
+        let mut sink = RecordedRows::default();
         read_databento(&root.join("test_data.trades.v3.dbn.zst"), &mut sink).unwrap();
         let expected = TradeRow {
             time: Timestamp::from_nanos(1_609_160_400_098_821_953),

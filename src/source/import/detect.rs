@@ -5,12 +5,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::databento::{DATABENTO_MAGIC, ZSTANDARD_MAGIC};
-use super::input::{self, Text};
+use super::input::{self, InputText};
 use super::lean::{self, ZIP_MAGIC};
 use super::parquet_text::PARQUET_MAGIC;
 use super::preset::Preset;
 use super::preset::preset_names;
-use super::row::{Refusal, Row, RowSink};
+use super::row::{Row, RowRefusal, RowSink};
 use super::sierra::SIERRA_MAGIC;
 use super::text::{TextFormat, TextReader};
 use crate::source::native;
@@ -63,14 +63,14 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
     take(&mut File::open(path).map_err(io)?, &mut head).map_err(io)?;
     match input::open_text(File::open(path).map_err(io)?) {
         // LEAN's archives are named by what is in them.
-        Ok(Text::Archive(_, names)) if names.iter().all(|name| lean::is_member(name)) => {}
-        Ok(Text::Archive(mut archive, names)) => {
+        Ok(InputText::Archive(_, names)) if names.iter().all(|name| lean::is_member(name)) => {}
+        Ok(InputText::Archive(mut archive, names)) => {
             let mut member =
                 archive.by_name(&names[0]).map_err(|error| io(io::Error::other(error)))?;
             head.clear();
             take(&mut member, &mut head).map_err(io)?;
         }
-        Ok(Text::Stream(mut text)) => {
+        Ok(InputText::Stream(mut text)) => {
             let mut unpacked = Vec::new();
             match take(&mut *text, &mut unpacked) {
                 Ok(_) => head = unpacked,
@@ -79,7 +79,7 @@ pub fn detect(path: &Path) -> Result<Detected, DetectError> {
                 Err(_) => {}
             }
         }
-        Ok(Text::Table(mut table)) => {
+        Ok(InputText::Table(mut table)) => {
             head.clear();
             take(&mut table, &mut head).map_err(io)?;
         }
@@ -182,7 +182,7 @@ impl RowSink for Rows {
         if self.good < ROWS { Ok(()) } else { Err(Enough) }
     }
 
-    fn refuse(&mut self, line: u64, refusal: Refusal, text: &str) -> Result<(), Enough> {
+    fn refuse(&mut self, line: u64, refusal: RowRefusal, text: &str) -> Result<(), Enough> {
         self.refused = Some(format!("line {line} `{text}`: {refusal}"));
         Err(Enough)
     }

@@ -119,7 +119,7 @@ impl ImportOptions {
 /// The progress of an import. It starts again from 0 where everything must be read a second time,
 /// to sort it or to tell contracts apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct ImportProgress {
     /// Bytes of the input files that were read.
     pub bytes_read: u64,
     /// Bytes of all input files.
@@ -596,7 +596,7 @@ fn source_error(path: &Path, error: &dyn std::error::Error) -> ImportError {
 /// written all the same where they are the reason.
 pub fn run(
     options: &ImportOptions,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(ImportProgress),
 ) -> Result<ImportReport, ImportError> {
     let format = Format::new(options)?;
     let inputs = input::list(&options.inputs, format.endings())?;
@@ -638,7 +638,7 @@ fn attempt(
     inputs: &[PathBuf],
     bytes_total: u64,
     collect: bool,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(ImportProgress),
 ) -> Result<ImportReport, Stop> {
     let mut format = Format::new(options)?;
     let mut intake = Intake::new(options, inputs, bytes_total, collect, progress)?;

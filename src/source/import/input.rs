@@ -53,7 +53,7 @@ pub(super) fn list(paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>, 
 }
 
 /// A text file, packed or not, by its first bytes.
-pub(super) enum Text {
+pub(super) enum InputText {
     /// One stream of text.
     Stream(Box<dyn Read>),
     /// An archive and the names of the text files in it.
@@ -63,15 +63,15 @@ pub(super) enum Text {
 }
 
 /// Opens a text file of any name: plain, packed by gzip, Zstandard or zip, or Parquet.
-pub(super) fn open_text(mut file: File) -> io::Result<Text> {
+pub(super) fn open_text(mut file: File) -> io::Result<InputText> {
     let mut magic = [0; 4];
     let count = fill(&mut file, &mut magic)?;
     file.rewind()?;
     let buffered = |file| io::BufReader::with_capacity(BLOCK, file);
     Ok(match magic {
-        [0x1F, 0x8B, ..] => Text::Stream(Box::new(MultiGzDecoder::new(buffered(file)))),
-        ZSTANDARD_MAGIC => Text::Stream(Box::new(zstd::Decoder::with_buffer(buffered(file))?)),
-        PARQUET_MAGIC if count == 4 => Text::Table(ParquetText::new(file)?),
+        [0x1F, 0x8B, ..] => InputText::Stream(Box::new(MultiGzDecoder::new(buffered(file)))),
+        ZSTANDARD_MAGIC => InputText::Stream(Box::new(zstd::Decoder::with_buffer(buffered(file))?)),
+        PARQUET_MAGIC if count == 4 => InputText::Table(ParquetText::new(file)?),
         ZIP_MAGIC if count == 4 => {
             let archive = ZipArchive::new(file)?;
             let is_text = |name: &String| {
@@ -87,18 +87,18 @@ pub(super) fn open_text(mut file: File) -> io::Result<Text> {
                     "no .csv or .txt file in this archive; save a spreadsheet as CSV",
                 ));
             }
-            Text::Archive(archive, names)
+            InputText::Archive(archive, names)
         }
-        _ => Text::Stream(Box::new(file)),
+        _ => InputText::Stream(Box::new(file)),
     })
 }
 
 /// Returns the names of the text files in an archive; none if it is no archive.
 pub(super) fn members(path: &Path) -> Vec<String> {
     match File::open(path).and_then(open_text) {
-        Ok(Text::Archive(_, names)) => names,
+        Ok(InputText::Archive(_, names)) => names,
         // What is wrong with it is told when it is read.
-        Ok(Text::Stream(_) | Text::Table(_)) | Err(_) => Vec::new(),
+        Ok(InputText::Stream(_) | InputText::Table(_)) | Err(_) => Vec::new(),
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
     let mut place = file.try_clone().map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
     match open_text(file).map_err(failed)? {
-        Text::Stream(mut text) => {
+        InputText::Stream(mut text) => {
             let mut done = 0;
             read_stream(&mut *text, failed, format, sink, &mut |sink| {
                 let now = place.stream_position().map_err(failed)?;
@@ -124,7 +124,7 @@ pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
                 Ok(())
             })
         }
-        Text::Archive(mut archive, names) => {
+        InputText::Archive(mut archive, names) => {
             let mut summary = TextSummary::default();
             for name in names {
                 sink.begin(&format!("{}/{name}", path.display()))?;
@@ -141,7 +141,7 @@ pub(super) fn read_text_file<S: RowSink<Error = Stop>>(
             }
             Ok(summary)
         }
-        Text::Table(mut table) => {
+        InputText::Table(mut table) => {
             let (rows, read) = table.progress();
             let mut typed =
                 TextFormat { delimiter: Some(parquet_text::DELIMITER), ..format.clone() };

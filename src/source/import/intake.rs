@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 
 use super::bar_length::{LengthWatch, OtherLength, greatest_common_divisor};
 use super::expansion::check_bar;
-use super::importer::{ImportError, ImportOptions, Progress, Stop};
+use super::importer::{ImportError, ImportOptions, ImportProgress, Stop};
 use super::input;
 use super::join::{ContractStream, JoinPlan, Stint, join_contracts};
-use super::labels::{FileNames, Identity, Labels, Verdict};
-use super::ledger::{Ledger, Place};
+use super::labels::{ContractIdentity, FileNames, Labels, Verdict};
+use super::ledger::{ImportLedger, RowPlace};
 use super::order;
 use super::output::TickOutput;
 use super::placement::{DAY, Dated, Misplaced, Placer, date_bar, is_weekend};
@@ -19,7 +19,7 @@ use super::policy::{
 };
 use super::price_watch::{Candidate, Judged, PriceVerdict, PriceWatch, SessionRange};
 use super::report::{Effect, Example, Finding, ImportReport};
-use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
+use super::row::{BarRow, Label, Row, RowRefusal, RowSink, TradeRow};
 use super::text::TextSummary;
 use crate::market::{Instrument, Naming, Price, Tick, TickFault, TickFlags, Timestamp};
 use crate::source::native::{self, Adjustment, ContractEntry, TickFileDescription};
@@ -38,11 +38,11 @@ const NAMED: usize = 3;
 
 /// One contract's rows.
 struct Stream {
-    identity: Identity,
+    identity: ContractIdentity,
     rows: u64,
     latest: Timestamp,
-    ticks: Vec<(Tick, Place)>,
-    bars: Vec<(BarRow, Place)>,
+    ticks: Vec<(Tick, RowPlace)>,
+    bars: Vec<(BarRow, RowPlace)>,
 }
 
 /// The plan that makes one series of several contracts.
@@ -63,7 +63,7 @@ fn is_sequence(streams: &[Stream]) -> bool {
         }
         (first, last)
     };
-    let mut spans: Vec<(Timestamp, Timestamp, &Identity)> = streams
+    let mut spans: Vec<(Timestamp, Timestamp, &ContractIdentity)> = streams
         .iter()
         .map(|stream| (times(stream).0, times(stream).1, &stream.identity))
         .filter(|(first, last, _)| first <= last)
@@ -71,8 +71,11 @@ fn is_sequence(streams: &[Stream]) -> bool {
     spans.sort_by_key(|&(first, last, _)| (first, last));
     spans.windows(2).all(|pair| {
         let in_order = match (pair[0].2, pair[1].2) {
-            (Identity::Contract(one), Identity::Contract(next)) => one < next,
-            (Identity::Series { name, .. }, Identity::Series { name: next, .. }) => name == next,
+            (ContractIdentity::Contract(one), ContractIdentity::Contract(next)) => one < next,
+            (
+                ContractIdentity::Series { name, .. },
+                ContractIdentity::Series { name: next, .. },
+            ) => name == next,
             _ => false,
         };
         in_order && pair[0].1 < pair[1].0
@@ -92,7 +95,7 @@ pub(super) struct Intake<'i> {
     tick_size: Price,
     /// `true` if rows are kept in memory until all are read.
     collect: bool,
-    ledger: Ledger,
+    ledger: ImportLedger,
     streams: Vec<Stream>,
     labels: Labels,
     /// Labels that were judged, where they are by their names, and the last one used.
@@ -120,7 +123,7 @@ pub(super) struct Intake<'i> {
     price_grid: (i64, u32),
     description: TickFileDescription,
     output: TickOutput,
-    progress: &'i mut dyn FnMut(Progress),
+    progress: &'i mut dyn FnMut(ImportProgress),
     bytes_read: u64,
     bytes_total: u64,
 }
@@ -197,7 +200,7 @@ impl<'i> Intake<'i> {
         inputs: &[PathBuf],
         bytes_total: u64,
         collect: bool,
-        progress: &'i mut dyn FnMut(Progress),
+        progress: &'i mut dyn FnMut(ImportProgress),
     ) -> Result<Intake<'i>, Stop> {
         let name = |path: &PathBuf| {
             path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
@@ -222,7 +225,7 @@ impl<'i> Intake<'i> {
             policies: options.policies,
             tick_size: options.instrument.tick_size,
             collect,
-            ledger: Ledger::new(options.rejects_path()),
+            ledger: ImportLedger::new(options.rejects_path()),
             streams: Vec::new(),
             labels,
             known: Vec::new(),
@@ -614,7 +617,7 @@ impl<'i> Intake<'i> {
     fn refuse_row(
         &mut self,
         finding: Finding,
-        place: Place,
+        place: RowPlace,
         reason: String,
         row: Row,
     ) -> Result<(), Stop> {
@@ -625,7 +628,7 @@ impl<'i> Intake<'i> {
     fn refused(
         &mut self,
         finding: Finding,
-        place: Place,
+        place: RowPlace,
         reason: String,
         text: &str,
     ) -> Result<(), Stop> {
@@ -743,7 +746,7 @@ impl<'i> Intake<'i> {
     fn entry(&self, stream: &Stream) -> ContractEntry {
         let instrument = &self.options.instrument;
         let contract = match (&stream.identity, &self.options.contract) {
-            (Identity::Unnamed, Some(label)) => match self.labels.naming(label) {
+            (ContractIdentity::Unnamed, Some(label)) => match self.labels.naming(label) {
                 Naming::Contract(name) => name.resolve(&instrument.symbol, stream.latest),
                 _ => None,
             },
@@ -926,7 +929,7 @@ impl RowSink for Intake<'_> {
         }
     }
 
-    fn refuse(&mut self, line: u64, refusal: Refusal, text: &str) -> Result<(), Stop> {
+    fn refuse(&mut self, line: u64, refusal: RowRefusal, text: &str) -> Result<(), Stop> {
         self.ledger.rows += 1;
         let place = self.ledger.place(line);
         self.refused(Finding::Unreadable, place, refusal.to_string(), text)
@@ -937,7 +940,7 @@ impl RowSink for Intake<'_> {
             return Err(ImportError::Stopped.into());
         }
         self.bytes_read += bytes;
-        (self.progress)(Progress {
+        (self.progress)(ImportProgress {
             bytes_read: self.bytes_read,
             bytes_total: self.bytes_total,
             rows: self.ledger.rows,
@@ -963,9 +966,9 @@ impl Before {
     fn tick(
         &mut self,
         tick: Tick,
-        place: Place,
+        place: RowPlace,
         policies: &Policies,
-        ledger: &mut Ledger,
+        ledger: &mut ImportLedger,
         mut emit: impl FnMut(Tick) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         if self.tick == Some(tick) {
@@ -993,10 +996,10 @@ impl Before {
     fn doubt(
         &mut self,
         row: Candidate,
-        place: Place,
+        place: RowPlace,
         before: Option<Price>,
         policies: &Policies,
-        ledger: &mut Ledger,
+        ledger: &mut ImportLedger,
         emit: &mut dyn FnMut(Tick) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         let mut judged = Judged::new();
@@ -1008,7 +1011,7 @@ impl Before {
     fn finish(
         &mut self,
         policies: &Policies,
-        ledger: &mut Ledger,
+        ledger: &mut ImportLedger,
         mut emit: impl FnMut(Tick) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         let mut judged = Judged::new();
@@ -1019,9 +1022,9 @@ impl Before {
     fn bar(
         &mut self,
         bar: BarRow,
-        place: Place,
+        place: RowPlace,
         policies: &Policies,
-        ledger: &mut Ledger,
+        ledger: &mut ImportLedger,
         mut emit: impl FnMut(Tick) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         let placed = self.placer.place(&bar);
@@ -1081,7 +1084,7 @@ impl Before {
 fn pass(
     judged: Judged,
     policies: &Policies,
-    ledger: &mut Ledger,
+    ledger: &mut ImportLedger,
     emit: &mut dyn FnMut(Tick) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     for (row, place, verdict) in judged {

@@ -10,7 +10,7 @@ use crate::market::{Contract, ContractName, Naming, Timestamp};
 
 /// The contract to which rows belong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Identity {
+pub(super) enum ContractIdentity {
     /// The source does not say.
     Unnamed,
     /// One contract, with its full expiry.
@@ -20,28 +20,28 @@ pub(super) enum Identity {
     Series { name: String, number: Option<u32> },
 }
 
-impl Identity {
+impl ContractIdentity {
     /// Returns its name in the output; `unnamed` is for what the source does not name.
     pub(super) fn name(&self, unnamed: &str) -> String {
         match self {
-            Identity::Unnamed => unnamed.to_owned(),
-            Identity::Contract(contract) => contract.to_string(),
-            Identity::Series { name, number: Some(number) } => format!("{name}:{number}"),
-            Identity::Series { name, number: None } => name.clone(),
+            ContractIdentity::Unnamed => unnamed.to_owned(),
+            ContractIdentity::Contract(contract) => contract.to_string(),
+            ContractIdentity::Series { name, number: Some(number) } => format!("{name}:{number}"),
+            ContractIdentity::Series { name, number: None } => name.clone(),
         }
     }
 
-    /// Returns the name as [`Identity::name`] does, where there is no other.
+    /// Returns the name as [`ContractIdentity::name`] does, where there is no other.
     pub(super) fn only_name(&self, unnamed: &str) -> String {
         match self {
-            Identity::Series { name, .. } => name.clone(),
+            ContractIdentity::Series { name, .. } => name.clone(),
             _ => self.name(unnamed),
         }
     }
 
     pub(super) fn contract(&self) -> Option<&Contract> {
         match self {
-            Identity::Contract(contract) => Some(contract),
+            ContractIdentity::Contract(contract) => Some(contract),
             _ => None,
         }
     }
@@ -53,7 +53,7 @@ const NAMED: usize = 100;
 /// The treatment of a label's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Take(Identity),
+    Take(ContractIdentity),
     /// Another contract was asked for.
     Unwanted,
     /// Counted and dropped.
@@ -108,13 +108,15 @@ impl Labels {
         let label = Label { name: file, number: None, at };
         match naming {
             Naming::Contract(_) => match self.judge_naming(naming, label) {
-                Verdict::Take(Identity::Series { .. }) => Verdict::Take(Identity::Unnamed),
+                Verdict::Take(ContractIdentity::Series { .. }) => {
+                    Verdict::Take(ContractIdentity::Unnamed)
+                }
                 verdict => verdict,
             },
             Naming::Product(_) if self.foreign_product(naming).is_some() => {
                 self.judge_naming(naming, label)
             }
-            _ => Verdict::Take(Identity::Unnamed),
+            _ => Verdict::Take(ContractIdentity::Unnamed),
         }
     }
 
@@ -131,8 +133,8 @@ impl Labels {
             Naming::Product(_) | Naming::Unknown => None,
         };
         let identity = match identity {
-            Some(contract) => Identity::Contract(contract),
-            None => Identity::Series { name: label.name.to_owned(), number: label.number },
+            Some(contract) => ContractIdentity::Contract(contract),
+            None => ContractIdentity::Series { name: label.name.to_owned(), number: label.number },
         };
         if self.is_wanted(&identity, label.name) {
             return Verdict::Take(identity);
@@ -144,10 +146,10 @@ impl Labels {
         Verdict::Unwanted
     }
 
-    fn is_wanted(&self, identity: &Identity, name: &str) -> bool {
+    fn is_wanted(&self, identity: &ContractIdentity, name: &str) -> bool {
         match (&self.wanted, identity) {
             (None, _) => true,
-            (Some((_, Naming::Contract(wanted))), Identity::Contract(contract)) => {
+            (Some((_, Naming::Contract(wanted))), ContractIdentity::Contract(contract)) => {
                 wanted.may_mean(contract)
             }
             (Some((wanted, _)), _) => wanted.eq_ignore_ascii_case(name),

@@ -22,7 +22,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::read_error::ReadError;
-use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
+use super::row::{BarRow, Label, Row, RowRefusal, RowSink, TradeRow};
 use crate::market::{Price, Timestamp};
 
 /// First bytes of every zip archive that is not empty.
@@ -233,7 +233,7 @@ impl Member {
         Ok(Some(Member { contract, rows }))
     }
 
-    fn row(&self, text: &str, zone: &TimeZone) -> Result<Row, Refusal> {
+    fn row(&self, text: &str, zone: &TimeZone) -> Result<Row, RowRefusal> {
         let mut fields = [""; 6];
         let mut found = 0;
         for part in text.split(',') {
@@ -243,7 +243,7 @@ impl Member {
             found += 1;
         }
         if found != fields.len() {
-            return Err(Refusal::Columns { expected: fields.len(), found });
+            return Err(RowRefusal::Columns { expected: fields.len(), found });
         }
         let [time, first, second, third, fourth, last] = fields;
         let (start, duration) = match self.rows {
@@ -285,16 +285,16 @@ fn contract(symbol: &str, month: &str) -> Option<String> {
     symbol_is_good.then(|| format!("{}{letter}{year}", symbol.to_ascii_uppercase()))
 }
 
-fn refuse(field: &'static str, reason: String) -> Refusal {
-    Refusal::Field { field, reason }
+fn refuse(field: &'static str, reason: String) -> RowRefusal {
+    RowRefusal::Field { field, reason }
 }
 
-fn price(field: &'static str, text: &str) -> Result<Price, Refusal> {
+fn price(field: &'static str, text: &str) -> Result<Price, RowRefusal> {
     text.parse().map_err(|error| refuse(field, format!("{error}")))
 }
 
 /// Reads a whole number, which LEAN may write with decimals.
-fn whole(field: &'static str, text: &str) -> Result<i64, Refusal> {
+fn whole(field: &'static str, text: &str) -> Result<i64, RowRefusal> {
     let units = price(field, text)?.units();
     if units % Price::SCALE != 0 {
         return Err(refuse(field, format!("`{text}` is not a whole number")));
@@ -313,7 +313,7 @@ fn date(text: &str) -> Option<Date> {
 }
 
 /// Milliseconds since midnight; decimals finer than a nanosecond are cut off.
-fn time_of_day(date: Date, text: &str) -> Result<DateTime, Refusal> {
+fn time_of_day(date: Date, text: &str) -> Result<DateTime, RowRefusal> {
     let milliseconds = price("time", text)?;
     if !(0..MILLISECONDS_A_DAY * Price::SCALE).contains(&milliseconds.units()) {
         return Err(refuse("time", format!("`{text}` ms is not within a day")));
@@ -325,7 +325,7 @@ fn time_of_day(date: Date, text: &str) -> Result<DateTime, Refusal> {
 }
 
 /// Reads `YYYYMMDD HH:mm`.
-fn date_and_time(text: &str) -> Result<DateTime, Refusal> {
+fn date_and_time(text: &str) -> Result<DateTime, RowRefusal> {
     let read = || {
         let (day, clock) = text.split_once(' ')?;
         let (hour, minute) = clock.split_once(':')?;
@@ -335,7 +335,7 @@ fn date_and_time(text: &str) -> Result<DateTime, Refusal> {
     read().ok_or_else(|| refuse("time", format!("`{text}` is not like `20131007 14:00`")))
 }
 
-fn instant(local: DateTime, zone: &TimeZone) -> Result<Timestamp, Refusal> {
+fn instant(local: DateTime, zone: &TimeZone) -> Result<Timestamp, RowRefusal> {
     let out_of_range = || refuse("time", format!("{local} is not between 1677 and 2262"));
     let instant = zone.to_timestamp(local).map_err(|_| out_of_range())?;
     i64::try_from(instant.as_nanosecond()).map(Timestamp::from_nanos).map_err(|_| out_of_range())
@@ -350,7 +350,7 @@ mod tests {
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 
-    use super::super::recorded::{Recorded, shared_data, volume};
+    use super::super::recorded::{RecordedRows, shared_data, volume};
     use super::*;
 
     fn archive(members: &[(&str, &str)]) -> Vec<u8> {
@@ -362,13 +362,17 @@ mod tests {
         writer.finish().unwrap().into_inner()
     }
 
-    fn decode_as(path: &str, bytes: &[u8], options: &LeanOptions) -> (Recorded, Option<String>) {
-        let mut sink = Recorded::default();
+    fn decode_as(
+        path: &str,
+        bytes: &[u8],
+        options: &LeanOptions,
+    ) -> (RecordedRows, Option<String>) {
+        let mut sink = RecordedRows::default();
         let error = decode_lean(Cursor::new(bytes), Path::new(path), options, &mut sink).err();
         (sink, error.map(|error| error.to_string()))
     }
 
-    fn decode(members: &[(&str, &str)]) -> (Recorded, Option<String>) {
+    fn decode(members: &[(&str, &str)]) -> (RecordedRows, Option<String>) {
         decode_as("es/20131007_trade.zip", &archive(members), &LeanOptions::default())
     }
 
@@ -393,8 +397,8 @@ mod tests {
         files
     }
 
-    fn read(path: &Path) -> Recorded {
-        let mut sink = Recorded::default();
+    fn read(path: &Path) -> RecordedRows {
+        let mut sink = RecordedRows::default();
         read_lean(path, &LeanOptions::default(), &mut sink).unwrap();
         assert_eq!(sink.refusals, []);
         assert_eq!(sink.advanced, fs::metadata(path).unwrap().len());
@@ -528,7 +532,7 @@ mod tests {
             ("20131007_es_minute_trade_201312.csv", "0,1,1,1,1,1\n"),
             ("20131007_es_minute_trade_201403.csv", "0,2,2,2,2,2\n"),
         ]);
-        let mut sink = Recorded { unwanted: Some("ESZ2013"), ..Default::default() };
+        let mut sink = RecordedRows { unwanted: Some("ESZ2013"), ..Default::default() };
         let path = Path::new("a.zip");
         decode_lean(Cursor::new(&bytes), path, &LeanOptions::default(), &mut sink).unwrap();
         assert_eq!(sink.rows.iter().map(|row| volume(&row.2)).collect::<Vec<_>>(), [2]);

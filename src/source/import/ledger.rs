@@ -20,19 +20,19 @@ pub(crate) const REJECTS_FILE: Kind = Kind {
 
 /// The place of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct RowPlace {
     line: u64,
     input: u32,
 }
 
-impl Place {
+impl RowPlace {
     /// Returns the input, by its place among all; rows of one come before those of the next.
     pub(super) fn input(self) -> u32 {
         self.input
     }
 }
 
-pub(super) struct Ledger {
+pub(super) struct ImportLedger {
     inputs: Vec<String>,
     pub(super) rows: u64,
     pub(super) imported: u64,
@@ -46,9 +46,9 @@ pub(super) struct Ledger {
     rejects: Option<csv::Writer<BufWriter<NamedTempFile>>>,
 }
 
-impl Ledger {
-    pub(super) fn new(rejects_path: PathBuf) -> Ledger {
-        Ledger {
+impl ImportLedger {
+    pub(super) fn new(rejects_path: PathBuf) -> ImportLedger {
+        ImportLedger {
             inputs: Vec::new(),
             rows: 0,
             imported: 0,
@@ -77,8 +77,8 @@ impl Ledger {
 
     /// Returns the place of a line of the current input.
     #[inline]
-    pub(super) fn place(&self, line: u64) -> Place {
-        Place { line, input: self.inputs.len() as u32 }
+    pub(super) fn place(&self, line: u64) -> RowPlace {
+        RowPlace { line, input: self.inputs.len() as u32 }
     }
 
     pub(super) fn total(&self, effect: Effect) -> u64 {
@@ -88,7 +88,12 @@ impl Ledger {
 
     /// Counts a finding that refuses nothing.
     #[inline]
-    pub(super) fn note(&mut self, finding: Finding, place: Place, reason: impl FnOnce() -> String) {
+    pub(super) fn note(
+        &mut self,
+        finding: Finding,
+        place: RowPlace,
+        reason: impl FnOnce() -> String,
+    ) {
         let count = &mut self.counts[finding as usize];
         count.rows += 1;
         if count.examples.len() < EXAMPLES {
@@ -107,7 +112,7 @@ impl Ledger {
     pub(super) fn refuse(
         &mut self,
         finding: Finding,
-        place: Place,
+        place: RowPlace,
         reason: String,
         text: &str,
     ) -> Result<(), ImportError> {
@@ -153,7 +158,7 @@ impl Ledger {
         Ok(Some(self.rejects_path.clone()))
     }
 
-    pub(super) fn example(&self, place: Place, reason: String, text: String) -> Example {
+    pub(super) fn example(&self, place: RowPlace, reason: String, text: String) -> Example {
         let input = (place.input as usize).checked_sub(1).and_then(|index| self.inputs.get(index));
         Example { input: input.cloned().unwrap_or_default(), line: place.line, reason, text }
     }

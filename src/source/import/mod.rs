@@ -37,7 +37,7 @@ pub use databento::{
 };
 pub use detect::{DetectError, Detected, detect};
 pub use expansion::{ImpossibleBar, check_bar, expand_bar};
-pub use importer::{ImportError, ImportOptions, Progress, RollChoice, run};
+pub use importer::{ImportError, ImportOptions, ImportProgress, RollChoice, run};
 pub use join::{ContractStream, JoinError, JoinPlan, JoinedContracts, Stint, join_contracts};
 pub use layout::{Column, Layout, LayoutError};
 pub use lean::{LeanError, LeanOptions, ZIP_MAGIC, decode_lean, read_lean};
@@ -49,7 +49,7 @@ pub use preset::{BINARY_PRESETS, PRESETS, Preset, preset_names};
 pub use read_error::ReadError;
 pub use report::{Count, Effect, Example, Finding, ImportReport};
 pub use roll_choice::{Roll, roll_choice};
-pub use row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
+pub use row::{BarRow, Label, Row, RowRefusal, RowSink, TradeRow};
 pub use sierra::{SIERRA_MAGIC, SierraError, SierraOptions, decode_sierra, read_sierra};
 pub use text::{
     DelimiterError, Header, Stamp, TextFormat, TextSummary, TimePattern, delimiter, read_text,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::ledger::{Ledger, Place};
+use super::ledger::{ImportLedger, RowPlace};
 use super::report::Finding;
 use crate::market::{Tick, Timestamp};
 
@@ -10,7 +10,7 @@ use crate::market::{Tick, Timestamp};
 ///
 /// An input whose times mostly go back has the newest row first: its rows are turned round, so that
 /// rows of one time are too.
-pub(super) fn sort<T>(rows: &mut [(T, Place)], time: impl Fn(&T) -> Timestamp) {
+pub(super) fn sort<T>(rows: &mut [(T, RowPlace)], time: impl Fn(&T) -> Timestamp) {
     for of_input in rows.chunk_by_mut(|one, next| one.1.input() == next.1.input()) {
         let (mut back, mut forth) = (0u64, 0u64);
         for pair in of_input.windows(2) {
@@ -30,7 +30,7 @@ pub(super) fn sort<T>(rows: &mut [(T, Place)], time: impl Fn(&T) -> Timestamp) {
 ///
 /// Two trades of one input can be the same in every field and are two trades. So the n-th of such
 /// in an input is dropped where an input before it, which overlaps with it, has n of them or more.
-pub(super) fn drop_repeated(rows: &mut Vec<(Tick, Place)>, ledger: &mut Ledger) {
+pub(super) fn drop_repeated(rows: &mut Vec<(Tick, RowPlace)>, ledger: &mut ImportLedger) {
     let mut spans: BTreeMap<u32, (Timestamp, Timestamp)> = BTreeMap::new();
     for (tick, place) in &*rows {
         let span = spans.entry(place.input()).or_insert((tick.time, tick.time));

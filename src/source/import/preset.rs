@@ -21,7 +21,7 @@ pub struct Preset {
     /// The names that the vendor gives to the columns, if the first line of every file has them.
     pub(super) vendor_header: &'static str,
     time: TimePattern,
-    zone: Zone,
+    zone: VendorZone,
     /// `None`: whichever the user chose at the export.
     stamp: Option<Stamp>,
     bar_seconds: Option<i64>,
@@ -30,7 +30,7 @@ pub struct Preset {
 
 /// The zone of a vendor's clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Zone {
+enum VendorZone {
     Utc,
     NewYork,
     /// It depends on what this says.
@@ -85,7 +85,7 @@ pub const PRESETS: [Preset; 23] = [
         "date;open;high;low;close;volume (the trading day)",
         "20131007;1684.25;1685;1684;1684.5;1200",
     ) },
-    Preset { zone: Zone::NewYork, layouts: &[BAR], ..text(
+    Preset { zone: VendorZone::NewYork, layouts: &[BAR], ..text(
         "firstrate",
         "timestamp,open,high,low,close,volume (New York, start of the bar)",
         "2013-10-07 09:30:00,1684.25,1685,1684,1684.5,1200",
@@ -106,36 +106,36 @@ pub const PRESETS: [Preset; 23] = [
         "10/07/2013,09:30:00,1684.25,1684,1684.25,3",
     ) },
     Preset { vendor_header: "Date,Time,Open,High,Low,Close,Up,Down", delimiter: None, time: TimePattern::MonthFirst,
-        stamp: Some(Stamp::End), zone: Zone::Ask("the zone that the chart was set to, the exchange's or the computer's"), layouts: BARS, ..text(
+        stamp: Some(Stamp::End), zone: VendorZone::Ask("the zone that the chart was set to, the exchange's or the computer's"), layouts: BARS, ..text(
         "tradestation",
         "Date,Time,Open,High,Low,Close and Up,Down or Volume, by the header's names (month first, end of the bar; say the zone)",
         "10/07/2013,1331,1684.25,1685,1684,1684.5,700,500",
     ) },
     Preset { vendor_header: "<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<TICKVOL>,<VOL>,<SPREAD>", delimiter: None,
-        zone: Zone::Ask("the zone of the broker's server"), layouts: BARS, ..text(
+        zone: VendorZone::Ask("the zone of the broker's server"), layouts: BARS, ..text(
         "metatrader",
         "<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<TICKVOL>,<VOL>,<SPREAD> by the header's names (start of the bar; say the zone)",
         "2013.10.07,13:30:00,1684.25,1685,1684,1684.5,12,1200,1",
     ) },
     Preset { vendor_header: "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>", delimiter: None, stamp: None,
-        zone: Zone::Ask("the zone that was chosen for the export (Finam: Moscow's or the exchange's)"), layouts: BARS, ..text(
+        zone: VendorZone::Ask("the zone that was chosen for the export (Finam: Moscow's or the exchange's)"), layouts: BARS, ..text(
         "metastock",
         "<TICKER>,<PER>,<DATE> or <DTYYYYMMDD>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL> by the header's names, MetaStock's and Finam's (say the zone and `--stamp`)",
         "ES,1,20131007,133000,1684.25,1685,1684,1684.5,1200",
     ) },
     Preset { vendor_header: "<TICKER>,<PER>,<DATE>,<TIME>,<LAST>,<VOL>", delimiter: None,
-        zone: Zone::Ask("the zone that was chosen for the export (Finam: Moscow's or the exchange's)"), layouts: TRADES, ..text(
+        zone: VendorZone::Ask("the zone that was chosen for the export (Finam: Moscow's or the exchange's)"), layouts: TRADES, ..text(
         "metastock-tick",
         "<TICKER>,<PER>,<DATE>,<TIME>,<LAST>,<VOL> by the header's names, MetaStock's and Finam's (say the zone)",
         "ES,0,20131007,133000,1684.25,3",
     ) },
     Preset { vendor_header: "Date, Time, Open, High, Low, Last, Volume, NumberOfTrades, BidVolume, AskVolume",
-        zone: Zone::Ask("the zone of the chart, or UTC, as the export was told"), layouts: BARS, ..text(
+        zone: VendorZone::Ask("the zone of the chart, or UTC, as the export was told"), layouts: BARS, ..text(
         "sierra-text",
         "Date, Time, Open, High, Low, Last, Volume, … by the header's names (start of the bar; say the zone)",
         "2013/10/07, 13:30:00, 1684.25, 1685, 1684, 1684.5, 1200, 10, 500, 700",
     ) },
-    Preset { header: Header::Skip, zone: Zone::Ask("the zone of the chart, or UTC, as the export was told"),
+    Preset { header: Header::Skip, zone: VendorZone::Ask("the zone of the chart, or UTC, as the export was told"),
         layouts: &["date,time,-,ask,bid,price,volume,-,-,-"], ..text(
         "sierra-text-tick",
         "Date, Time, Open, High, Low, Last, Volume, NumberOfTrades, BidVolume, AskVolume of one trade each: High is the ask, Low the bid, Last the price (say the zone)",
@@ -146,12 +146,12 @@ pub const PRESETS: [Preset; 23] = [
         "time,open,high,low,close,Volume by the header's names, with any columns of studies (seconds since 1970 or a time with its offset, start of the bar)",
         "1381152600,1684.25,1685,1684,1684.5,1200",
     ) },
-    Preset { zone: Zone::NewYork, layouts: &["time,price,volume,-,bid,ask,..."], ..text(
+    Preset { zone: VendorZone::NewYork, layouts: &["time,price,volume,-,bid,ask,..."], ..text(
         "iqfeed-tick",
         "time,last,last size,total volume,bid,ask,… (New York)",
         "2013-10-07 09:30:00.250000,1684.25,3,51200,1684,1684.25,8437,C,43,01",
     ) },
-    Preset { zone: Zone::NewYork, stamp: Some(Stamp::End), layouts: &["time,high,low,open,close,-,volume,..."], ..text(
+    Preset { zone: VendorZone::NewYork, stamp: Some(Stamp::End), layouts: &["time,high,low,open,close,-,volume,..."], ..text(
         "iqfeed-bar",
         "time,high,low,open,close,total volume,volume,… (New York, end of the bar)",
         "2013-10-07 09:31:00,1685,1684,1684.25,1684.5,51200,1200,0",
@@ -197,7 +197,7 @@ const fn text(name: &'static str, columns: &'static str, example: &'static str) 
         header: Header::Auto,
         vendor_header: "",
         time: TimePattern::Iso,
-        zone: Zone::Utc,
+        zone: VendorZone::Utc,
         stamp: Some(Stamp::Start),
         bar_seconds: None,
         nano_prices: false,
@@ -209,7 +209,11 @@ const fn ninjatrader(name: &'static str, columns: &'static str, example: &'stati
 }
 
 const fn kibot(name: &'static str, columns: &'static str, example: &'static str) -> Preset {
-    Preset { time: TimePattern::MonthFirst, zone: Zone::NewYork, ..text(name, columns, example) }
+    Preset {
+        time: TimePattern::MonthFirst,
+        zone: VendorZone::NewYork,
+        ..text(name, columns, example)
+    }
 }
 
 impl Preset {
@@ -222,8 +226,8 @@ impl Preset {
     /// does. Then the zone must be given.
     pub fn zone_depends_on(self) -> Option<&'static str> {
         match self.zone {
-            Zone::Ask(setting) => Some(setting),
-            Zone::Utc | Zone::NewYork => None,
+            VendorZone::Ask(setting) => Some(setting),
+            VendorZone::Utc | VendorZone::NewYork => None,
         }
     }
 
@@ -243,8 +247,8 @@ impl Preset {
             layouts: self.layouts.iter().map(layout).collect(),
             time: self.time,
             zone: match self.zone {
-                Zone::Utc | Zone::Ask(_) => TimeZone::UTC,
-                Zone::NewYork => {
+                VendorZone::Utc | VendorZone::Ask(_) => TimeZone::UTC,
+                VendorZone::NewYork => {
                     time_zone("America/New_York").expect("the time zone database is bundled")
                 }
             },

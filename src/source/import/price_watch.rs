@@ -18,7 +18,7 @@ use jiff::civil::Date;
 use super::expansion::expand_bar;
 use super::importer::Stop;
 use super::intake::row_text;
-use super::ledger::Place;
+use super::ledger::RowPlace;
 use super::placement::PlacedBar;
 use super::row::{BarRow, Row};
 use crate::market::{Price, Tick, Timestamp};
@@ -104,7 +104,7 @@ pub(super) enum PriceVerdict {
 }
 
 /// Rows with what they turned out to be, in order.
-pub(super) type Judged = Vec<(Candidate, Place, PriceVerdict)>;
+pub(super) type Judged = Vec<(Candidate, RowPlace, PriceVerdict)>;
 
 /// Holds rows back whose prices are astray.
 #[derive(Clone, Debug)]
@@ -114,7 +114,7 @@ pub(super) struct PriceWatch {
     anchor: Option<Price>,
     /// Nothing is to be done for prices from the first to the second.
     calm: (Price, Price),
-    waiting: Vec<(Candidate, Place)>,
+    waiting: Vec<(Candidate, RowPlace)>,
 }
 
 /// Holds no price.
@@ -138,7 +138,7 @@ impl PriceWatch {
     pub(super) fn take(
         &mut self,
         row: Candidate,
-        place: Place,
+        place: RowPlace,
         before: Option<Price>,
         judged: &mut Judged,
     ) {
@@ -191,7 +191,7 @@ impl PriceWatch {
 
     fn take_again(
         &mut self,
-        rows: impl Iterator<Item = (Candidate, Place)>,
+        rows: impl Iterator<Item = (Candidate, RowPlace)>,
         mut before: Option<Price>,
         judged: &mut Judged,
     ) {
@@ -304,7 +304,7 @@ fn apart(above: Price, below: Price) -> Price {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ledger::Ledger;
+    use super::super::ledger::ImportLedger;
     use super::*;
 
     fn price(points: i64) -> Price {
@@ -314,7 +314,7 @@ mod tests {
     /// Returns the verdicts on trades at these prices: `g`ood, `a`stray or a `j`ump.
     fn verdicts(points: &[i64]) -> String {
         let mut watch = PriceWatch::new("0.25".parse().unwrap());
-        let ledger = Ledger::new("rejects.csv".into());
+        let ledger = ImportLedger::new("rejects.csv".into());
         let mut judged = Judged::new();
         let mut before = None;
         for (line, &points) in (1..).zip(points) {

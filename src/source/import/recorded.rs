@@ -3,21 +3,21 @@
 use std::convert::Infallible;
 use std::path::PathBuf;
 
-use super::row::{Label, Refusal, Row, RowSink};
+use super::row::{Label, Row, RowRefusal, RowSink};
 
 #[derive(Default)]
-pub(super) struct Recorded {
+pub(super) struct RecordedRows {
     /// Input of every `begin` and contract of every `select`.
     pub inputs: Vec<(String, Option<String>)>,
     /// Contract, line and row.
     pub rows: Vec<(String, u64, Row)>,
-    pub refusals: Vec<(u64, Refusal, String)>,
+    pub refusals: Vec<(u64, RowRefusal, String)>,
     pub advanced: u64,
     /// Contract that the importer does not want.
     pub unwanted: Option<&'static str>,
 }
 
-impl Recorded {
+impl RecordedRows {
     /// Returns the contracts traded: the sizes of trades and the volumes of bars.
     pub(super) fn volume(&self) -> i64 {
         self.rows.iter().map(|(_, _, row)| volume(row)).sum()
@@ -38,7 +38,7 @@ pub(super) fn volume(row: &Row) -> i64 {
     }
 }
 
-impl RowSink for Recorded {
+impl RowSink for RecordedRows {
     type Error = Infallible;
 
     fn begin(&mut self, input: &str) -> Result<(), Infallible> {
@@ -65,7 +65,7 @@ impl RowSink for Recorded {
         Ok(())
     }
 
-    fn refuse(&mut self, line: u64, refusal: Refusal, text: &str) -> Result<(), Infallible> {
+    fn refuse(&mut self, line: u64, refusal: RowRefusal, text: &str) -> Result<(), Infallible> {
         assert!(!self.inputs.is_empty(), "`begin` comes first");
         self.refusals.push((line, refusal, text.to_owned()));
         Ok(())

@@ -61,7 +61,7 @@ impl Row {
 
 /// The reason why a row was not taken as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum RowRefusal {
     /// The row does not have the columns that the format asks for.
     #[error("expected {expected} columns, found {found}{}", if found > expected { "; is a number cut in two by its decimal or thousands separator?" } else { "" })]
     Columns {
@@ -126,7 +126,7 @@ pub trait RowSink {
     ///
     /// # Errors
     /// What stops the import.
-    fn refuse(&mut self, line: u64, refusal: Refusal, text: &str) -> Result<(), Self::Error>;
+    fn refuse(&mut self, line: u64, refusal: RowRefusal, text: &str) -> Result<(), Self::Error>;
 
     /// Reports, for the progress bar, the number of further bytes read from the input.
     ///

@@ -27,7 +27,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use super::read_error::ReadError;
-use super::row::{BarRow, Refusal, Row, RowSink, TradeRow};
+use super::row::{BarRow, Row, RowRefusal, RowSink, TradeRow};
 use crate::market::{Price, Side, Timestamp};
 
 /// First bytes of every `.scid` file.
@@ -147,7 +147,7 @@ pub fn decode_sierra<R: Read, S: RowSink>(
         let (records, rest) = chunk.as_chunks::<RECORD_BYTES>();
         for bytes in records {
             line += 1;
-            let record = Record::from_bytes(bytes);
+            let record = ScidRecord::from_bytes(bytes);
             let length = options.bar_seconds.map(|seconds| i64::from(seconds.get()));
             let taken = if record.is_trade() {
                 record.trade(options.price_multiplier)
@@ -164,7 +164,7 @@ pub fn decode_sierra<R: Read, S: RowSink>(
         }
         if !rest.is_empty() {
             let reason = format!("the file ends after {} of its 40 bytes", rest.len());
-            let refusal = Refusal::Field { field: "record", reason };
+            let refusal = RowRefusal::Field { field: "record", reason };
             sink.refuse(line + 1, refusal, &format!("{rest:02x?}")).map_err(ReadError::Sink)?;
         }
         sink.advance(length as u64).map_err(ReadError::Sink)?;
@@ -191,7 +191,7 @@ fn check_header(header: &[u8]) -> Result<(), SierraError> {
 
 /// A record as it stands.
 #[derive(Debug)]
-struct Record {
+struct ScidRecord {
     micros: i64,
     open: f32,
     high: f32,
@@ -202,11 +202,11 @@ struct Record {
     ask_volume: u32,
 }
 
-impl Record {
-    fn from_bytes(bytes: &[u8; RECORD_BYTES]) -> Record {
+impl ScidRecord {
+    fn from_bytes(bytes: &[u8; RECORD_BYTES]) -> ScidRecord {
         let float = |at| f32::from_bits(u32_at(bytes, at));
         let micros = u64::from(u32_at(bytes, 0)) | u64::from(u32_at(bytes, 4)) << 32;
-        Record {
+        ScidRecord {
             micros: micros.cast_signed(),
             open: float(8),
             high: float(12),
@@ -222,7 +222,7 @@ impl Record {
         TRADE_MARKS.contains(&self.open)
     }
 
-    fn trade(&self, multiplier: Price) -> Result<Row, Refusal> {
+    fn trade(&self, multiplier: Price) -> Result<Row, RowRefusal> {
         // A quote of 0, or one that cannot be read, is no quote; the trade is good all the same.
         let quote =
             |value: f32| if value == 0.0 { None } else { price("quote", value, multiplier).ok() };
@@ -241,7 +241,7 @@ impl Record {
         }))
     }
 
-    fn bar(&self, multiplier: Price, duration: i64) -> Result<Row, Refusal> {
+    fn bar(&self, multiplier: Price, duration: i64) -> Result<Row, RowRefusal> {
         Ok(Row::Bar(BarRow {
             start: self.time()?,
             duration,
@@ -253,12 +253,12 @@ impl Record {
         }))
     }
 
-    fn time(&self) -> Result<Timestamp, Refusal> {
+    fn time(&self) -> Result<Timestamp, RowRefusal> {
         self.micros
             .checked_sub(UNIX_EPOCH_MICROS)
             .and_then(|micros| micros.checked_mul(1_000))
             .map(Timestamp::from_nanos)
-            .ok_or_else(|| Refusal::Field {
+            .ok_or_else(|| RowRefusal::Field {
                 field: "time",
                 reason: format!(
                     "{} microseconds since 1899-12-30 is not between 1677 and 2262",
@@ -269,8 +269,8 @@ impl Record {
 }
 
 /// Returns the shortest decimal that means this float, times the multiplier, exactly.
-fn price(field: &'static str, value: f32, multiplier: Price) -> Result<Price, Refusal> {
-    let refuse = |reason: String| Refusal::Field { field, reason };
+fn price(field: &'static str, value: f32, multiplier: Price) -> Result<Price, RowRefusal> {
+    let refuse = |reason: String| RowRefusal::Field { field, reason };
     let stored: Price = value.to_string().parse().map_err(|error| refuse(format!("{error}")))?;
     let product = i128::from(stored.units()) * i128::from(multiplier.units());
     if product % i128::from(Price::SCALE) != 0 {
@@ -292,7 +292,7 @@ mod tests {
     use jiff::civil::DateTime;
     use proptest::prelude::*;
 
-    use super::super::recorded::Recorded;
+    use super::super::recorded::RecordedRows;
     use super::*;
 
     /// Returns a file as Sierra Chart writes it.
@@ -318,8 +318,8 @@ mod tests {
         bytes.try_into().unwrap()
     }
 
-    fn decode(bytes: &[u8], options: &SierraOptions) -> (Recorded, Option<String>) {
-        let mut sink = Recorded::default();
+    fn decode(bytes: &[u8], options: &SierraOptions) -> (RecordedRows, Option<String>) {
+        let mut sink = RecordedRows::default();
         let path = Path::new("data/ESZ23_FUT_CME.scid");
         let error = decode_sierra(bytes, path, options, &mut sink).err();
         (sink, error.map(|error| error.to_string()))
@@ -426,7 +426,7 @@ mod tests {
         let missing = read_sierra(
             Path::new("no/such.scid"),
             &SierraOptions::default(),
-            &mut Recorded::default(),
+            &mut RecordedRows::default(),
         );
         assert!(matches!(missing, Err(ReadError::Io { source, .. })
             if source.kind() == io::ErrorKind::NotFound));

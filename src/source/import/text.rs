@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::clock::{Clock, quoted};
 use super::lane::Lane;
 use super::layout::{COLUMN_LIMIT, Column, Layout};
-use super::row::{BarRow, Label, Refusal, Row, RowSink, TradeRow};
+use super::row::{BarRow, Label, Row, RowRefusal, RowSink, TradeRow};
 use super::{bar_length, detect, header, parts};
 use crate::market::{Price, Side, Timestamp};
 use crate::settings::names;
@@ -141,7 +141,7 @@ pub(super) struct TextReader<'f> {
     delimiter: u8,
     layouts: Vec<Layout>,
     /// The reason why no row of this file can be read.
-    problem: Option<Refusal>,
+    problem: Option<RowRefusal>,
     started: bool,
     named: bool,
     unread_columns: Vec<String>,
@@ -249,7 +249,7 @@ impl<'f> TextReader<'f> {
             return Ok(());
         }
         self.look_for_text(start);
-        let refusal = self.problem.clone().unwrap_or_else(|| Refusal::Field {
+        let refusal = self.problem.clone().unwrap_or_else(|| RowRefusal::Field {
             field: "line",
             reason: format!("it has {bytes} bytes or more, too many for a row"),
         });
@@ -297,11 +297,11 @@ impl<'f> TextReader<'f> {
     /// Looks whether the first line is text.
     fn look_for_text(&mut self, line: &[u8]) {
         if let Some(reason) = detect::foreign(line) {
-            self.problem = Some(Refusal::Field { field: "file", reason });
+            self.problem = Some(RowRefusal::Field { field: "file", reason });
             return;
         }
         if line.starts_with(&[0xFF, 0xFE]) || line.starts_with(&[0xFE, 0xFF]) || line.contains(&0) {
-            self.problem = Some(Refusal::Field {
+            self.problem = Some(RowRefusal::Field {
                 field: "file",
                 reason: "not plain text (UTF-16 or binary); save it as UTF-8 text".to_owned(),
             });
@@ -317,7 +317,7 @@ impl<'f> TextReader<'f> {
         }
         self.named = matches!(fields[0], [first, ..] | [b'<', first, ..] if first.is_ascii_alphabetic())
             && !(self.format.header == Header::Skip && self.has_time(fields, count));
-        let header = |reason| Some(Refusal::Field { field: "header", reason });
+        let header = |reason| Some(RowRefusal::Field { field: "header", reason });
         match self.format.header {
             Header::Auto | Header::Vendor if self.named => {
                 let is_vendors = self.format.header == Header::Vendor;
@@ -366,12 +366,12 @@ impl<'f> TextReader<'f> {
         &mut self,
         fields: &[&[u8]; COLUMN_LIMIT],
         count: usize,
-    ) -> Result<Option<(Row, Option<u32>)>, Refusal> {
+    ) -> Result<Option<(Row, Option<u32>)>, RowRefusal> {
         if let Some(problem) = &self.problem {
             return Err(problem.clone());
         }
         let fitting = self.layouts.iter().enumerate().find(|(_, layout)| layout.fits(count));
-        let (index, layout) = fitting.ok_or_else(|| Refusal::Columns {
+        let (index, layout) = fitting.ok_or_else(|| RowRefusal::Columns {
             expected: self.layouts[0].columns.len(),
             found: count,
         })?;
@@ -385,7 +385,7 @@ impl<'f> TextReader<'f> {
                 _ => {}
             }
         }
-        let time = |reason| Refusal::Field { field: "time", reason };
+        let time = |reason| RowRefusal::Field { field: "time", reason };
         let mut values =
             Values { time: self.clock.read(date, clock).map_err(time)?, ..Values::default() };
         let is_bar = layout.is_bar();
@@ -410,7 +410,7 @@ impl<'f> TextReader<'f> {
                     let number = read_count("instrument_id", text)?;
                     values.instrument = Some(u32::try_from(number).map_err(|_| {
                         let reason = format!("{} is no number of an instrument", quoted(text));
-                        Refusal::Field { field: "instrument_id", reason }
+                        RowRefusal::Field { field: "instrument_id", reason }
                     })?);
                 }
                 Column::Open => values.open = price("open", text)?,
@@ -450,7 +450,7 @@ fn labelled_row<S: RowSink>(
         Some((_, Ok(name))) if !name.is_empty() => name,
         Some((name, _)) => {
             let reason = format!("{} is no contract", quoted(name));
-            return refuse(line, Refusal::Field { field: "contract", reason }, text, sink);
+            return refuse(line, RowRefusal::Field { field: "contract", reason }, text, sink);
         }
     };
     // The importer counts the rows of contracts that it does not want, too.
@@ -460,7 +460,7 @@ fn labelled_row<S: RowSink>(
 
 fn refuse<S: RowSink>(
     line: u64,
-    refusal: Refusal,
+    refusal: RowRefusal,
     text: &[u8],
     sink: &mut S,
 ) -> Result<(), S::Error> {
@@ -555,8 +555,8 @@ pub(super) fn split<'l>(
     count
 }
 
-fn read_price(field: &'static str, text: &[u8]) -> Result<Price, Refusal> {
-    let error = |reason| Refusal::Field { field, reason };
+fn read_price(field: &'static str, text: &[u8]) -> Result<Price, RowRefusal> {
+    let error = |reason| RowRefusal::Field { field, reason };
     if let Some(price) = parts::read(text) {
         return Ok(price);
     }
@@ -566,22 +566,22 @@ fn read_price(field: &'static str, text: &[u8]) -> Result<Price, Refusal> {
 }
 
 /// Reads a whole number; a fraction of zeros, as in `3.0`, is tolerated.
-fn read_count(field: &'static str, text: &[u8]) -> Result<i64, Refusal> {
+fn read_count(field: &'static str, text: &[u8]) -> Result<i64, RowRefusal> {
     let whole = match text.iter().position(|&byte| byte == b'.') {
         Some(point) if text[point + 1..].iter().all(|&byte| byte == b'0') => &text[..point],
         _ => text,
     };
     std::str::from_utf8(whole).ok().and_then(|whole| whole.parse().ok()).ok_or_else(|| {
-        Refusal::Field { field, reason: format!("{} is not a whole number", quoted(text)) }
+        RowRefusal::Field { field, reason: format!("{} is not a whole number", quoted(text)) }
     })
 }
 
-fn read_side(text: &[u8]) -> Result<Option<Side>, Refusal> {
+fn read_side(text: &[u8]) -> Result<Option<Side>, RowRefusal> {
     match text.to_ascii_lowercase().as_slice() {
         b"buy" | b"b" => Ok(Some(Side::Buy)),
         b"sell" | b"s" | b"a" => Ok(Some(Side::Sell)),
         b"" | b"n" | b"none" => Ok(None),
-        _ => Err(Refusal::Field {
+        _ => Err(RowRefusal::Field {
             field: "side",
             reason: format!("{} is neither buy (b) nor sell (s, a) nor none (n)", quoted(text)),
         }),
@@ -627,7 +627,7 @@ mod tests {
             Ok(())
         }
 
-        fn refuse(&mut self, line: u64, refusal: Refusal, _: &str) -> Result<(), Self::Error> {
+        fn refuse(&mut self, line: u64, refusal: RowRefusal, _: &str) -> Result<(), Self::Error> {
             self.0.push(format!("{line} {refusal}"));
             Ok(())
         }
