@@ -24,17 +24,17 @@ const WORKING: &str = ".algospace-history-";
 const PREPARED: [&str; 3] = ["history.ticks", "synthetic.ticks", "rejects.csv"];
 
 /// A kind of file that the program writes.
-pub(crate) struct Kind<'a> {
+pub(crate) struct FileKind<'a> {
     /// In words, such as "a tick file".
     pub what: &'a str,
     /// Returns whether an existing file is of this kind, so that it may be replaced.
     pub is_ours: &'a dyn Fn(&mut File) -> bool,
 }
 
-impl Kind<'_> {
+impl FileKind<'_> {
     /// A file in a folder that is known to be the program's own, with any content.
-    pub(crate) const IN_OUR_FOLDER: Kind<'static> =
-        Kind { what: "a regular file", is_ours: &|_| true };
+    pub(crate) const IN_OUR_FOLDER: FileKind<'static> =
+        FileKind { what: "a regular file", is_ours: &|_| true };
 }
 
 /// Returns whether a file begins with these bytes.
@@ -70,7 +70,7 @@ impl Identity {
 }
 
 /// The destination of a file.
-enum Target {
+enum Destination {
     /// To a name in a folder, whose file it replaces if there is one.
     Name(PathBuf),
     /// Into a device.
@@ -81,25 +81,25 @@ enum Target {
 ///
 /// # Errors
 /// If something else stands there: a folder, a pipe, a file that the program did not write.
-pub(crate) fn check(path: &Path, kind: &Kind) -> io::Result<()> {
+pub(crate) fn check(path: &Path, kind: &FileKind) -> io::Result<()> {
     target(path, kind).map(drop)
 }
 
 /// Returns whether a file of this kind stands at `path`.
-pub(crate) fn is_there(path: &Path, kind: &Kind) -> bool {
+pub(crate) fn is_there(path: &Path, kind: &FileKind) -> bool {
     let is_file = |found: Metadata| found.is_file();
     fs::metadata(path).is_ok_and(is_file)
         && File::open(path).is_ok_and(|mut file| (kind.is_ours)(&mut file))
 }
 
-fn target(path: &Path, kind: &Kind) -> io::Result<Target> {
+fn target(path: &Path, kind: &FileKind) -> io::Result<Destination> {
     let refuse = |what: String| Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
     let found = match fs::metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return match fs::symlink_metadata(path) {
                 Ok(_) => refuse("is a link to a file that does not exist; remove the link, or choose another name".to_owned()),
-                Err(_) => Ok(Target::Name(path.to_owned())),
+                Err(_) => Ok(Destination::Name(path.to_owned())),
             };
         }
         Err(error) => return Err(error),
@@ -110,7 +110,7 @@ fn target(path: &Path, kind: &Kind) -> io::Result<Target> {
     );
     match of_type {
         it if it.is_file() => {}
-        it if it.is_char_device() => return Ok(Target::Device),
+        it if it.is_char_device() => return Ok(Destination::Device),
         it if it.is_dir() => return is("a folder"),
         it if it.is_fifo() => return is("a pipe"),
         it if it.is_socket() => return is("a socket"),
@@ -122,7 +122,7 @@ fn target(path: &Path, kind: &Kind) -> io::Result<Target> {
             kind.what
         ));
     }
-    Ok(Target::Name(path.canonicalize()?))
+    Ok(Destination::Name(path.canonicalize()?))
 }
 
 /// Returns the folder that a file is in.
@@ -135,10 +135,10 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 ///
 /// # Errors
 /// If something else than a file of this kind stands at `path`, or the folder cannot be written to.
-pub(crate) fn begin(path: &Path, kind: &Kind) -> io::Result<NamedTempFile> {
+pub(crate) fn begin(path: &Path, kind: &FileKind) -> io::Result<NamedTempFile> {
     let folder = match target(path, kind)? {
-        Target::Name(path) => folder_of(&path).to_owned(),
-        Target::Device => std::env::temp_dir(),
+        Destination::Name(path) => folder_of(&path).to_owned(),
+        Destination::Device => std::env::temp_dir(),
     };
     if !folder.is_dir() {
         let message = format!("there is no folder {}; create it first", folder.display());
@@ -159,13 +159,13 @@ pub(crate) fn begin(path: &Path, kind: &Kind) -> io::Result<NamedTempFile> {
 ///
 /// # Errors
 /// If something else stands there by now, the disk is full, or the name cannot be given.
-pub(crate) fn put_in_place(file: NamedTempFile, path: &Path, kind: &Kind) -> io::Result<()> {
+pub(crate) fn put_in_place(file: NamedTempFile, path: &Path, kind: &FileKind) -> io::Result<()> {
     match target(path, kind)? {
-        Target::Name(path) => {
+        Destination::Name(path) => {
             file.as_file().sync_all()?;
             file.persist(path).map(drop).map_err(|error| error.error)
         }
-        Target::Device => {
+        Destination::Device => {
             let mut device = File::options().write(true).open(path)?;
             io::copy(&mut file.reopen()?, &mut device).map(drop)
         }
@@ -279,7 +279,8 @@ mod tests {
 
     use super::*;
 
-    const OURS: Kind = Kind { what: "a list", is_ours: &|file| begins_with(file, b"list\n") };
+    const OURS: FileKind =
+        FileKind { what: "a list", is_ours: &|file| begins_with(file, b"list\n") };
 
     fn write(path: &Path, text: &str) -> io::Result<()> {
         let mut file = begin(path, &OURS)?;

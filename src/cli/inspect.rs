@@ -22,7 +22,7 @@ use crate::run::history::{History, HistoryError};
 use crate::run::{Place, Prepared, run_backtest_in};
 use crate::strategy::DecisionTable;
 use crate::table::{TableError, TableFormat};
-use crate::whole_file::{self, Kind, folder_of};
+use crate::whole_file::{self, FileKind, folder_of};
 
 const NO_INDICATORS: &str =
     "no indicator is computed: `bars.timeframes` and `indicators.timeframes` have none in common";
@@ -57,14 +57,14 @@ pub(super) fn inspect(
 }
 
 /// The rows that the stages write, as a table.
-enum Rows<'a> {
+enum InspectedTable<'a> {
     Bars(BarTable<'a>),
     Features(FeatureTable<'a>),
     Matrices(MatrixTable<'a>),
 }
 
 struct TableSink<'a> {
-    rows: Rows<'a>,
+    rows: InspectedTable<'a>,
     /// Bars that end by then warm up those that are written.
     from: Timestamp,
     written: Result<(), TableError>,
@@ -81,9 +81,11 @@ impl Sink for TableSink<'_> {
             return;
         }
         self.written = match (&mut self.rows, output) {
-            (Rows::Bars(table), Output::Bar(bar)) => table.write(bar),
-            (Rows::Features(table), Output::Features(stage)) => table.write(stage.engine().row()),
-            (Rows::Matrices(table), Output::Features(stage)) => {
+            (InspectedTable::Bars(table), Output::Bar(bar)) => table.write(bar),
+            (InspectedTable::Features(table), Output::Features(stage)) => {
+                table.write(stage.engine().row())
+            }
+            (InspectedTable::Matrices(table), Output::Features(stage)) => {
                 table.write(&stage.engine().row().bar, stage.matrices())
             }
             _ => Ok(()),
@@ -121,12 +123,11 @@ fn table(
         }
         Inspected::Features => {
             FeatureTable::begin(output, symbol, &contracts, stage.engine().layout(), &facts)
-                .map(Rows::Features)
+                .map(InspectedTable::Features)
         }
-        Inspected::Matrices => {
-            MatrixTable::begin(output, symbol, stage.matrices(), &facts).map(Rows::Matrices)
-        }
-        _ => BarTable::begin(output, symbol, &contracts, &facts).map(Rows::Bars),
+        Inspected::Matrices => MatrixTable::begin(output, symbol, stage.matrices(), &facts)
+            .map(InspectedTable::Matrices),
+        _ => BarTable::begin(output, symbol, &contracts, &facts).map(InspectedTable::Bars),
     };
     let from = prepared.stages().trades_from();
     let mut sink = TableSink { rows: rows.map_err(Failure::run)?, from, written: Ok(()) };
@@ -137,9 +138,9 @@ fn table(
         return Err(Failure::run(format!("{}: {STOPPED}", output.display())));
     }
     let (written, rows) = match sink.rows {
-        Rows::Bars(table) => (table.finish(), "bars"),
-        Rows::Features(table) => (table.finish(), "rows"),
-        Rows::Matrices(table) => (table.finish(), "rows"),
+        InspectedTable::Bars(table) => (table.finish(), "bars"),
+        InspectedTable::Features(table) => (table.finish(), "rows"),
+        InspectedTable::Matrices(table) => (table.finish(), "rows"),
     };
     say(format!("{}: {} {rows}", output.display(), written.map_err(Failure::run)?));
     let matrices = if what == Inspected::Matrices { config.matrix_notes() } else { Vec::new() };
@@ -174,7 +175,7 @@ fn trades(config: &Path, output: &Path, stop: &Arc<AtomicBool>) -> Result<(), Fa
 }
 
 /// Makes sure, before the work, that nothing else than a file of this kind would be replaced.
-pub(super) fn check_output(output: &Path, kind: &Kind) -> Result<(), Failure> {
+pub(super) fn check_output(output: &Path, kind: &FileKind) -> Result<(), Failure> {
     whole_file::check(output, kind)
         .map_err(|error| Failure::run(format!("{}: {error}", output.display())))
 }

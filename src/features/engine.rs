@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::SettingsError;
 use super::field::Unit;
 use super::layout::{FeatureLayout, SESSION_COLUMNS};
-use super::row::{FeatureRow, MOST_FIELDS, SessionClock};
+use super::row::{FeatureRow, MOST_FIELDS, TimeOfSession};
 use super::settings::IndicatorSettings;
 use super::timeframe::TimeframeIndicators;
 use crate::indicators::{FairValueGap, LowVolumeNode, MalformedBar, TickBar, TradedVolume};
@@ -50,7 +50,7 @@ pub struct FeatureEngine {
     calendar: Calendar,
     /// The session of the last bar.
     session: Session,
-    clock: SessionClock,
+    clock: TimeOfSession,
     state: FeatureState,
     row: FeatureRow,
     disagreeing_trades: u64,
@@ -112,7 +112,7 @@ impl FeatureEngine {
             points_in_a_tick: instrument.tick_size.as_f64(),
             calendar: instrument.calendar,
             session: Session::NEVER,
-            clock: SessionClock::new(),
+            clock: TimeOfSession::new(),
             state,
             row: FeatureRow {
                 bar: Bar::NONE,

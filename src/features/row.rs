@@ -54,14 +54,14 @@ impl FeatureRow {
 
 /// Sine and cosine of the time since the session's open, once around in a day, by the minute.
 #[derive(Clone, Debug)]
-pub(super) struct SessionClock(Box<[(f64, f64)]>);
+pub(super) struct TimeOfSession(Box<[(f64, f64)]>);
 
 const MINUTES_IN_A_DAY: usize = 1440;
 
-impl SessionClock {
-    pub(super) fn new() -> SessionClock {
+impl TimeOfSession {
+    pub(super) fn new() -> TimeOfSession {
         let angle = |minute: usize| TAU * minute as f64 / MINUTES_IN_A_DAY as f64;
-        SessionClock((0..MINUTES_IN_A_DAY).map(|minute| libm::sincos(angle(minute))).collect())
+        TimeOfSession((0..MINUTES_IN_A_DAY).map(|minute| libm::sincos(angle(minute))).collect())
     }
 
     #[inline]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Indicator, SettingOutOfRange, TickBar};
 use crate::settings::settings;
-use zones::{Prices, Step, Zone, Zones};
+use zones::{Prices, Zone, ZoneStep, Zones};
 
 settings! {
     /// Definition of a gap, and limits on how long it is kept.
@@ -135,8 +135,8 @@ pub struct FairValueGapZone {
 
 /// The effect of one bar on each side, with the zone that it confirms there, if any.
 struct Change {
-    bull: (Step, Zone),
-    bear: (Step, Zone),
+    bull: (ZoneStep, Zone),
+    bear: (ZoneStep, Zone),
 }
 
 impl PartialEq for FairValueGap {
@@ -243,7 +243,7 @@ impl FairValueGap {
     fn side(
         &self,
         zones: &Zones,
-        (step, new): &(Step, Zone),
+        (step, new): &(ZoneStep, Zone),
         direction: i64,
         close: i64,
     ) -> FairValueGapSide {

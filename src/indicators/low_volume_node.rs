@@ -6,7 +6,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use super::volume_profile::{Allocation, CONTRACT, Rows, VolumeProfile};
+use super::volume_profile::{Allocation, CONTRACT, ProfileRows, VolumeProfile};
 use super::{Indicator, SettingOutOfRange, TickBar, TradedVolume};
 use crate::settings::{Share, settings};
 
@@ -184,7 +184,7 @@ impl LowVolumeNode {
     /// out.
     pub fn profile(&self) -> impl Iterator<Item = (i64, f64)> {
         self.profile.rows().into_iter().flat_map(move |rows| {
-            let Rows { first, count, volume, .. } = rows;
+            let ProfileRows { first, count, volume, .. } = rows;
             (0..count).map(move |row| {
                 let edge = self.profile.lower_edge(first + row as i64);
                 (edge, volume(row) as f64 / CONTRACT as f64)
@@ -217,7 +217,11 @@ impl LowVolumeNode {
         rows.map_or(LowVolumeNodeValues::NONE, |rows| self.values(&rows, bar.close))
     }
 
-    fn values<F: Fn(usize) -> u64>(&self, rows: &Rows<F>, close: i64) -> LowVolumeNodeValues {
+    fn values<F: Fn(usize) -> u64>(
+        &self,
+        rows: &ProfileRows<F>,
+        close: i64,
+    ) -> LowVolumeNodeValues {
         let Some((busiest, most)) = rows.point_of_control() else {
             return LowVolumeNodeValues::NONE;
         };
@@ -262,12 +266,17 @@ impl LowVolumeNode {
     }
 
     /// Returns twice the centre of a row, in ticks, so that it is whole and distances are exact.
-    fn centre<F>(&self, rows: &Rows<F>, row: usize) -> i64 {
+    fn centre<F>(&self, rows: &ProfileRows<F>, row: usize) -> i64 {
         let row = rows.first + row as i64;
         self.profile.lower_edge(row) + self.profile.lower_edge(row + 1)
     }
 
-    fn node<F: Fn(usize) -> u64>(&self, rows: &Rows<F>, most: u64, row: usize) -> VolumeNode {
+    fn node<F: Fn(usize) -> u64>(
+        &self,
+        rows: &ProfileRows<F>,
+        most: u64,
+        row: usize,
+    ) -> VolumeNode {
         VolumeNode {
             price: self.centre(rows, row) as f64 / 2.0,
             strength: 1.0 - (rows.volume)(row) as f64 / most as f64,
@@ -278,7 +287,7 @@ impl LowVolumeNode {
     /// Returns the first node at or after `row`; `most` is the busiest row's volume.
     fn next_trough<F: Fn(usize) -> u64>(
         &self,
-        rows: &Rows<F>,
+        rows: &ProfileRows<F>,
         most: u64,
         mut row: usize,
     ) -> Option<usize> {
@@ -315,7 +324,7 @@ fn check(bar: &TickBar, trades: &TradedVolume) -> Result<(), TradesDisagree> {
 }
 
 /// Returns the volume that must be added to `row` until it is a valley no longer.
-fn depth<F: Fn(usize) -> u64>(rows: &Rows<F>, row: usize) -> u64 {
+fn depth<F: Fn(usize) -> u64>(rows: &ProfileRows<F>, row: usize) -> u64 {
     let own = (rows.volume)(row);
     let below = side(rows, own, (0..row).rev(), u64::MAX);
     side(rows, own, row + 1..rows.count, below) - own
@@ -324,7 +333,7 @@ fn depth<F: Fn(usize) -> u64>(rows: &Rows<F>, row: usize) -> u64 {
 /// Returns the most volume on one side of a row before there is less than its `own`; `enough` if it
 /// is more.
 fn side<F: Fn(usize) -> u64>(
-    rows: &Rows<F>,
+    rows: &ProfileRows<F>,
     own: u64,
     others: impl Iterator<Item = usize>,
     enough: u64,

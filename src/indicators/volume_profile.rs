@@ -104,14 +104,14 @@ impl Allocation<'_> {
 }
 
 /// Volumes from the lowest to the highest row with volume; `volume(i)` is that of row `first + i`.
-pub(super) struct Rows<F> {
+pub(super) struct ProfileRows<F> {
     pub first: i64,
     pub count: usize,
     pub volume: F,
     pub total: u64,
 }
 
-impl<F: Fn(usize) -> u64> Rows<F> {
+impl<F: Fn(usize) -> u64> ProfileRows<F> {
     /// Returns the row with most volume, the lowest of equals, and its volume. `None` without
     /// volume.
     pub(super) fn point_of_control(&self) -> Option<(usize, u64)> {
@@ -204,10 +204,10 @@ impl VolumeProfile {
     }
 
     /// Returns the rows of the window's bars, or `None` if one of them was left out.
-    pub(super) fn rows(&self) -> Option<Rows<impl Fn(usize) -> u64 + '_>> {
+    pub(super) fn rows(&self) -> Option<ProfileRows<impl Fn(usize) -> u64 + '_>> {
         let start = (self.first - self.base) as usize;
         let rows = &self.buffer[start..start + (self.end - self.first) as usize];
-        (self.left_out == 0).then_some(Rows {
+        (self.left_out == 0).then_some(ProfileRows {
             first: self.first,
             count: rows.len(),
             volume: move |row: usize| rows[row],
@@ -221,7 +221,7 @@ impl VolumeProfile {
         &'a self,
         bar: &TickBar,
         allocation: Allocation<'a>,
-    ) -> Option<Rows<impl Fn(usize) -> u64 + 'a>> {
+    ) -> Option<ProfileRows<impl Fn(usize) -> u64 + 'a>> {
         let leaving = self.bars.front().copied().filter(|_| self.is_full());
         let left_out = self.left_out - usize::from(leaving.is_some_and(|bar| bar.left_out));
         let leaves = move |row: i64| match leaving {
@@ -248,7 +248,7 @@ impl VolumeProfile {
         let (first, end) = trimmed(first, end, volume);
         let volume = move |row: usize| volume(first + row as i64);
         let count = (end - first) as usize;
-        Some(Rows { first, count, volume, total: (0..count).map(volume).sum() })
+        Some(ProfileRows { first, count, volume, total: (0..count).map(volume).sum() })
     }
 
     /// Takes a bar; the oldest leaves if the window is full.

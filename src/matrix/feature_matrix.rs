@@ -11,7 +11,7 @@ use crate::market::Timeframe;
 pub struct FeatureMatrix {
     kind: MatrixKind,
     settings: MatrixSettings,
-    columns: Vec<Column>,
+    columns: Vec<FeatureColumn>,
     /// For each timeframe by its place in the layout: the last first valid bar of the columns on
     /// it.
     warm_after: Vec<Option<usize>>,
@@ -24,7 +24,7 @@ pub struct FeatureMatrix {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Column {
+struct FeatureColumn {
     feature: usize,
     per: Option<usize>,
 }
@@ -146,7 +146,7 @@ impl FeatureMatrix {
         for (at, column) in settings.columns.iter().enumerate() {
             let feature = column_of(at, &column.feature)?;
             let per = column.per.as_deref().map(|per| column_of(at, per)).transpose()?;
-            columns.push(Column { feature, per });
+            columns.push(FeatureColumn { feature, per });
             let scale = Normaliser::new(column.scale);
             let refused = |source| MatrixError::Scale { matrix: name, column: at, source };
             normalisers.push(scale.map_err(refused)?);

@@ -2,7 +2,7 @@
 
 pub(crate) mod plot;
 
-use crate::whole_file::{self, Kind};
+use crate::whole_file::{self, FileKind};
 
 /// The browser itself refuses every request to a network, whichever script makes it.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
@@ -13,7 +13,7 @@ const BEGINNING: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta char
                          <meta http-equiv=\"Content-Security-Policy\" content=\"";
 
 /// The files that a page may replace.
-pub(crate) const PAGE: Kind = Kind {
+pub(crate) const PAGE: FileKind = FileKind {
     what: "a page",
     is_ours: &|file| whole_file::begins_with(file, [BEGINNING, POLICY].concat().as_bytes()),
 };

@@ -7,14 +7,14 @@ use super::RunDirectoryError;
 use crate::market::{Money, Price};
 
 /// A row of a table that has a header.
-pub(super) struct Row<'a> {
+pub(super) struct CsvRow<'a> {
     path: &'a Path,
     line: u64,
     columns: &'a [&'a str],
     record: csv::StringRecord,
 }
 
-impl Row<'_> {
+impl CsvRow<'_> {
     /// Returns a refusal of this row.
     pub(super) fn refuse(&self, problem: String) -> RunDirectoryError {
         RunDirectoryError::Row { path: self.path.to_owned(), line: self.line, problem }
@@ -57,7 +57,7 @@ pub(super) fn read_table<T>(
     path: &Path,
     bytes: &[u8],
     columns: &[&str],
-    mut take: impl FnMut(&Row) -> Result<T, RunDirectoryError>,
+    mut take: impl FnMut(&CsvRow) -> Result<T, RunDirectoryError>,
 ) -> Result<Vec<T>, RunDirectoryError> {
     let mut reader = csv::Reader::from_reader(bytes);
     let refuse = |line, problem| RunDirectoryError::Row { path: path.to_owned(), line, problem };
@@ -74,7 +74,7 @@ pub(super) fn read_table<T>(
     for record in reader.records() {
         let record = record.map_err(malformed)?;
         let line = record.position().map_or(0, csv::Position::line);
-        values.push(take(&Row { path, line, columns, record })?);
+        values.push(take(&CsvRow { path, line, columns, record })?);
     }
     Ok(values)
 }

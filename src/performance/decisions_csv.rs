@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::RunDirectoryError;
-use super::csv_row::{Row, read_table};
+use super::csv_row::{CsvRow, read_table};
 use crate::execution::Target;
 use crate::market::Money;
 use crate::strategy::{
@@ -65,12 +65,12 @@ pub(super) fn read_decisions(
     })
 }
 
-fn filled(row: &Row, column: &str) -> bool {
+fn filled(row: &CsvRow, column: &str) -> bool {
     !row.text(column).is_empty()
 }
 
 /// Reads a number that is not NaN.
-fn real(row: &Row, column: &str) -> Result<f32, RunDirectoryError> {
+fn real(row: &CsvRow, column: &str) -> Result<f32, RunDirectoryError> {
     row.value(column, |text| match text.parse::<f32>() {
         Ok(number) if number.is_finite() => Ok(number),
         Ok(_) => Err("it must be finite".to_owned()),
@@ -78,7 +78,7 @@ fn real(row: &Row, column: &str) -> Result<f32, RunDirectoryError> {
     })
 }
 
-fn opportunity(row: &Row) -> Result<Opportunity, RunDirectoryError> {
+fn opportunity(row: &CsvRow) -> Result<Opportunity, RunDirectoryError> {
     let direction = row.value("direction", |text| match text {
         "long" => Ok(Target::Long),
         "short" => Ok(Target::Short),
@@ -104,7 +104,7 @@ fn opportunity(row: &Row) -> Result<Opportunity, RunDirectoryError> {
     Ok(vote)
 }
 
-fn proposal(row: &Row) -> Result<RiskProposal, RunDirectoryError> {
+fn proposal(row: &CsvRow) -> Result<RiskProposal, RunDirectoryError> {
     Ok(RiskProposal {
         size: real(row, "size")?,
         stop: real(row, "stop_ranges")?,

@@ -35,7 +35,7 @@ use tempfile::NamedTempFile;
 use super::decisions_csv::{read_decisions, write_decisions};
 use super::equity_csv::{read_equity, write_equity};
 use super::latency_file::write_percentiles;
-use super::report::{Run, render};
+use super::report::{ReportedRun, render};
 use super::summary::PICOSECONDS;
 use super::trades_csv::{TRADES_FILE, read_trades, write_trades};
 use super::{RunRecord, Summary};
@@ -44,7 +44,7 @@ use crate::latency::Span;
 use crate::market::Timestamp;
 use crate::source::import::REJECTS_FILE;
 use crate::strategy::DecisionRecord;
-use crate::whole_file::{self, Kind};
+use crate::whole_file::{self, FileKind};
 
 /// The files of a run's directory: every name that a run may write or take away.
 pub const RUN_FILES: [&str; 17] = [
@@ -231,7 +231,7 @@ pub struct WallTimes {
 
 /// `manifest.json`.
 #[derive(Serialize, Deserialize)]
-struct Manifest {
+struct RunManifest {
     version: String,
     /// Manifests of earlier versions do not say.
     #[serde(default)]
@@ -257,8 +257,8 @@ struct FileFacts {
     rows: Option<usize>,
 }
 
-impl Manifest {
-    fn read(directory: &Path) -> Result<Manifest, RunDirectoryError> {
+impl RunManifest {
+    fn read(directory: &Path) -> Result<RunManifest, RunDirectoryError> {
         let path = directory.join(MANIFEST);
         if let Err(error) = fs::symlink_metadata(&path)
             && error.kind() == io::ErrorKind::NotFound
@@ -341,7 +341,7 @@ fn check_owner(directory: &Path) -> Result<(), RunDirectoryError> {
             return Err(RunDirectoryError::Link { path });
         }
     }
-    if directory.join(MARK).exists() || Manifest::read(directory).is_ok() {
+    if directory.join(MARK).exists() || RunManifest::read(directory).is_ok() {
         return Ok(());
     }
     for entry in fs::read_dir(directory).map_err(fail)? {
@@ -463,8 +463,8 @@ impl HeldDirectory {
         if fs::symlink_metadata(self.path.join(JOURNAL)).is_ok() {
             return Err(RunDirectoryError::HoldsJournal { path: path() });
         }
-        match Manifest::read(&self.path) {
-            Ok(Manifest { maker, .. }) if maker != Some(command) => {
+        match RunManifest::read(&self.path) {
+            Ok(RunManifest { maker, .. }) if maker != Some(command) => {
                 Err(RunDirectoryError::HoldsOther { path: path(), maker, command })
             }
             Ok(_) | Err(RunDirectoryError::NoManifest { .. }) => Ok(()),
@@ -543,7 +543,7 @@ impl HeldDirectory {
         files
             .put(CONFIGURATION, None, |writer| writer.write_all(record.configuration.as_bytes()))?;
         files.put(SUMMARY, None, |writer| write_json(writer, &summary))?;
-        let run = Run {
+        let run = ReportedRun {
             summary: &summary,
             trades: &record.trades,
             equity: &record.equity,
@@ -551,7 +551,7 @@ impl HeldDirectory {
             configuration: &record.configuration,
         };
         files.put(REPORT, None, |writer| writer.write_all(render(&run).as_bytes()))?;
-        let manifest = Manifest {
+        let manifest = RunManifest {
             version: record.version.clone(),
             maker: Some(maker),
             mode: record.mode.clone(),
@@ -625,7 +625,7 @@ pub fn belongs_to_a_run(path: &Path) -> bool {
     let folder = whole_file::folder_of(&real);
     let is_a_runs =
         RUN_FILES.iter().chain([&MARK]).any(|&name| real.file_name() == Some(name.as_ref()));
-    is_a_runs && (folder.join(MARK).exists() || Manifest::read(folder).is_ok())
+    is_a_runs && (folder.join(MARK).exists() || RunManifest::read(folder).is_ok())
 }
 
 /// Writes the trades of a run to a file of their own, with the columns of `trades.csv`.
@@ -649,7 +649,7 @@ pub fn render_report_again(directory: &Path) -> Result<PathBuf, RunDirectoryErro
     let _lock = lock(directory, File::try_lock)?;
     let FinishedRun { summary, trades, equity, decisions, configuration, mut manifest } =
         FinishedRun::read(directory)?;
-    let run = Run {
+    let run = ReportedRun {
         summary: &summary,
         trades: &trades,
         equity: &equity,
@@ -673,7 +673,7 @@ pub(super) struct FinishedRun {
     pub equity: Vec<EquityPoint>,
     pub decisions: Vec<DecisionRecord>,
     pub configuration: String,
-    manifest: Manifest,
+    manifest: RunManifest,
 }
 
 impl FinishedRun {
@@ -683,7 +683,7 @@ impl FinishedRun {
     /// If there is no manifest, or a file is missing, cannot be read, or is not the one that the
     /// run left.
     pub(super) fn read(directory: &Path) -> Result<FinishedRun, RunDirectoryError> {
-        let manifest = Manifest::read(directory)?;
+        let manifest = RunManifest::read(directory)?;
         let path = |name| directory.join(name);
         let summary_text = read(directory, SUMMARY)?;
         let summary: Summary = serde_json::from_slice(&summary_text)
@@ -730,12 +730,12 @@ fn replace(
     name: &str,
     write: impl FnOnce(&mut BufWriter<&mut NamedTempFile>) -> io::Result<()>,
 ) -> Result<(), RunDirectoryError> {
-    put_file(&directory.join(name), &Kind::IN_OUR_FOLDER, write)
+    put_file(&directory.join(name), &FileKind::IN_OUR_FOLDER, write)
 }
 
 fn put_file(
     path: &Path,
-    kind: &Kind,
+    kind: &FileKind,
     write: impl FnOnce(&mut BufWriter<&mut NamedTempFile>) -> io::Result<()>,
 ) -> Result<(), RunDirectoryError> {
     let fill = || -> io::Result<()> {

@@ -96,7 +96,7 @@ pub enum StitchError {
 /// If a run is at work in one, one cannot be read or is not whole, they differ in more than their
 /// days, their days overlap, or money does not hold the account of the whole.
 pub fn stitch_runs(directories: &[PathBuf]) -> Result<RunRecord, StitchError> {
-    let mut parts = directories.iter().map(Part::read).collect::<Result<Vec<_>, _>>()?;
+    let mut parts = directories.iter().map(StitchedRun::read).collect::<Result<Vec<_>, _>>()?;
     parts.sort_by_key(|part| part.begins);
     let [first, others @ ..] = &parts[..] else { return Err(StitchError::TooFew) };
     if others.is_empty() {
@@ -144,7 +144,7 @@ fn difference(this: &Value, other: &Value) -> Option<(String, String, String)> {
 }
 
 /// A run to be stitched.
-struct Part<'a> {
+struct StitchedRun<'a> {
     path: &'a Path,
     run: FinishedRun,
     /// The first and the last point of its equity.
@@ -152,21 +152,21 @@ struct Part<'a> {
     ended: Timestamp,
 }
 
-impl Part<'_> {
-    fn read(path: &PathBuf) -> Result<Part<'_>, StitchError> {
+impl StitchedRun<'_> {
+    fn read(path: &PathBuf) -> Result<StitchedRun<'_>, StitchError> {
         let _lock = lock(path, File::try_lock_shared)?;
         let run = FinishedRun::read(path)?;
         match (run.equity.first(), run.equity.last()) {
             (Some(first), Some(last)) => {
                 let (begins, ended) = (first.time, last.time);
-                Ok(Part { path, run, begins, ended })
+                Ok(StitchedRun { path, run, begins, ended })
             }
             _ => Err(StitchError::Empty { path: path.clone() }),
         }
     }
 
     /// Checks that this part and `first` can belong to one whole.
-    fn fits(&self, first: &Part) -> Result<(), StitchError> {
+    fn fits(&self, first: &StitchedRun) -> Result<(), StitchError> {
         let facts = |summary: &Summary| {
             [
                 ("the mode", summary.mode.clone()),
@@ -230,7 +230,7 @@ impl Part<'_> {
 }
 
 /// Returns the number of bars of each timeframe, over all runs.
-fn bars(parts: &[Part]) -> Result<Vec<(Timeframe, u64)>, StitchError> {
+fn bars(parts: &[StitchedRun]) -> Result<Vec<(Timeframe, u64)>, StitchError> {
     let mut bars = BTreeMap::new();
     for part in parts {
         for (&minutes, &count) in &part.run.summary.bars {
@@ -242,8 +242,8 @@ fn bars(parts: &[Part]) -> Result<Vec<(Timeframe, u64)>, StitchError> {
 }
 
 /// Returns the facts that hold for every input; the runs' own reports have the others.
-fn common_facts(parts: &[Part]) -> BTreeMap<String, String> {
-    let facts = |part: &Part| part.run.summary.input_description.facts.clone();
+fn common_facts(parts: &[StitchedRun]) -> BTreeMap<String, String> {
+    let facts = |part: &StitchedRun| part.run.summary.input_description.facts.clone();
     let mut common = facts(&parts[0]);
     for part in parts {
         let its = facts(part);
@@ -252,14 +252,14 @@ fn common_facts(parts: &[Part]) -> BTreeMap<String, String> {
     common
 }
 
-fn whole(parts: &[Part]) -> Result<RunRecord, StitchError> {
+fn whole(parts: &[StitchedRun]) -> Result<RunRecord, StitchError> {
     let (first, last) = (&parts[0], &parts[parts.len() - 1]);
     let summaries = || parts.iter().map(|part| &part.run.summary);
     let of_first = &first.run.summary;
     let money = |text: &str| text.parse::<Price>().ok().map(|it| Money::from_nanos(it.units()));
     let capital = of_first.initial_capital;
     let capital = first.parse("initial_capital", &capital.to_string(), money)?;
-    let time = |part: &Part, text: &Option<String>| {
+    let time = |part: &StitchedRun, text: &Option<String>| {
         let text = text.as_deref();
         text.map(|text| part.parse("a tick's time", text, |it| it.parse().ok())).transpose()
     };
@@ -317,7 +317,7 @@ fn whole(parts: &[Part]) -> Result<RunRecord, StitchError> {
 }
 
 /// Returns the symbols of all contracts, and the trades with their places among them.
-fn trades(parts: &[Part]) -> (Vec<String>, Vec<Trade>) {
+fn trades(parts: &[StitchedRun]) -> (Vec<String>, Vec<Trade>) {
     let mut symbols: Vec<String> = Vec::new();
     let mut trades = Vec::new();
     for part in parts {
@@ -338,7 +338,7 @@ fn trades(parts: &[Part]) -> (Vec<String>, Vec<Trade>) {
 }
 
 /// Returns one account: each run's profit on top of those before.
-fn equity(parts: &[Part], capital: Money) -> Result<Vec<EquityPoint>, StitchError> {
+fn equity(parts: &[StitchedRun], capital: Money) -> Result<Vec<EquityPoint>, StitchError> {
     let mut so_far = 0;
     let mut equity = Vec::new();
     for part in parts {
@@ -359,7 +359,7 @@ fn equity(parts: &[Part], capital: Money) -> Result<Vec<EquityPoint>, StitchErro
 }
 
 /// Returns counts of the same name added up, in the order in which they come first.
-fn counters(parts: &[Part]) -> Vec<(String, u64)> {
+fn counters(parts: &[StitchedRun]) -> Vec<(String, u64)> {
     let mut counters: Vec<(String, u64)> = Vec::new();
     for (name, count) in parts.iter().flat_map(|part| &part.run.summary.counters) {
         match counters.iter_mut().find(|counter| counter.0 == *name) {
@@ -371,7 +371,7 @@ fn counters(parts: &[Part]) -> Vec<(String, u64)> {
 }
 
 /// Returns notes on how the whole was made, and the notes of its runs.
-fn notes(parts: &[Part]) -> Vec<String> {
+fn notes(parts: &[StitchedRun]) -> Vec<String> {
     let days: Vec<_> = parts
         .iter()
         .map(|part| format!("{} to {}: {}", part.begins, part.ended, part.path.display()))
@@ -397,7 +397,7 @@ fn notes(parts: &[Part]) -> Vec<String> {
 }
 
 /// Returns the networks of all, trained if all are.
-fn decided_by(parts: &[Part]) -> Option<DecidedBy> {
+fn decided_by(parts: &[StitchedRun]) -> Option<DecidedBy> {
     let all: Option<Vec<_>> = parts
         .iter()
         .map(|part| part.run.summary.decisions.as_ref().map(|of| &of.decided_by))
@@ -412,7 +412,7 @@ fn decided_by(parts: &[Part]) -> Option<DecidedBy> {
 }
 
 /// Returns the hash of the one input, or a hash of all hashes.
-fn hash(parts: &[Part]) -> String {
+fn hash(parts: &[StitchedRun]) -> String {
     let hashes: Vec<_> = parts.iter().map(|part| part.run.summary.input_sha256.as_str()).collect();
     if hashes.iter().all(|hash| *hash == hashes[0]) {
         return hashes[0].to_owned();

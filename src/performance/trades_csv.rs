@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use super::RunDirectoryError;
-use super::csv_row::{Row, read_table};
+use super::csv_row::{CsvRow, read_table};
 use crate::execution::{ExitReason, Trade};
 use crate::market::Side;
-use crate::whole_file::{self, Kind};
+use crate::whole_file::{self, FileKind};
 
 /// Other programs read the first fifteen by place.
 const COLUMNS: [&str; 17] = [
@@ -31,7 +31,7 @@ const COLUMNS: [&str; 17] = [
 ];
 
 /// The files that a table of trades may replace outside a run directory.
-pub(crate) const TRADES_FILE: Kind = Kind {
+pub(crate) const TRADES_FILE: FileKind = FileKind {
     what: "a table of trades",
     is_ours: &|file| whole_file::begins_with(file, COLUMNS[..9].join(",").as_bytes()),
 };
@@ -95,7 +95,7 @@ pub(super) fn read_trades(
     read_table(path, bytes, &COLUMNS, |row| read_trade(row, contracts))
 }
 
-fn read_trade(row: &Row, contracts: &[String]) -> Result<Trade, RunDirectoryError> {
+fn read_trade(row: &CsvRow, contracts: &[String]) -> Result<Trade, RunDirectoryError> {
     let trade = Trade {
         id: row.parse("id")?,
         contract: row.value("contract", |text| {

@@ -14,11 +14,11 @@ use crate::journal::{Journal, JournalError, MAGIC, Writer};
 use crate::market::{TickFault, Timestamp};
 use crate::performance::{HeldDirectory, JOURNAL};
 use crate::source::native::{DescriptionFault, TickFileDescription};
-use crate::whole_file::{self, Kind};
+use crate::whole_file::{self, FileKind};
 
 /// The files that a journal may replace.
-pub(super) const JOURNAL_FILE: Kind =
-    Kind { what: "a journal", is_ours: &|file| whole_file::begins_with(file, &MAGIC) };
+pub(super) const JOURNAL_FILE: FileKind =
+    FileKind { what: "a journal", is_ours: &|file| whole_file::begins_with(file, &MAGIC) };
 
 /// Returns the path of a run's journal.
 pub fn journal_path(config: &Config) -> PathBuf {

@@ -41,7 +41,7 @@ use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::market::{Instrument, Price, Tick, TickFault, TickRule, Timestamp};
-use crate::whole_file::{self, Kind};
+use crate::whole_file::{self, FileKind};
 
 /// First bytes of every native tick file.
 pub const MAGIC: [u8; 8] = *b"ASHFTICK";
@@ -460,8 +460,8 @@ impl TickFileWriter {
 }
 
 /// The files that a tick file may replace.
-pub(crate) const TICK_FILE: Kind =
-    Kind { what: "a tick file", is_ours: &|file| whole_file::begins_with(file, &MAGIC) };
+pub(crate) const TICK_FILE: FileKind =
+    FileKind { what: "a tick file", is_ours: &|file| whole_file::begins_with(file, &MAGIC) };
 
 /// A native tick file, mapped into memory and verified.
 ///

@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::market::{Price, Timestamp};
-use crate::whole_file::{self, Kind};
+use crate::whole_file::{self, FileKind};
 
 /// The format of a table's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,14 +230,14 @@ impl TableWriter {
 
 /// Calls `use_it` with the files that a table of these columns may replace: one whose first columns
 /// are the same. The others depend on the configuration.
-fn with_kind<T>(format: TableFormat, columns: &[Column], use_it: impl FnOnce(&Kind) -> T) -> T {
+fn with_kind<T>(format: TableFormat, columns: &[Column], use_it: impl FnOnce(&FileKind) -> T) -> T {
     let names: Vec<&str> = columns.iter().take(4).map(|column| column.name.as_str()).collect();
     let header = names.join(",");
     let is_ours: &dyn Fn(&mut fs::File) -> bool = match format {
         TableFormat::Csv => &|file| whole_file::begins_with(file, header.as_bytes()),
         TableFormat::Parquet => &parquet::is_ours,
     };
-    use_it(&Kind { what: "a table of this kind", is_ours })
+    use_it(&FileKind { what: "a table of this kind", is_ours })
 }
 
 fn failed(path: &Path, source: io::Error) -> TableError {

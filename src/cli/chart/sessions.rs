@@ -24,7 +24,7 @@ pub(super) struct Sessions {
     day: Option<Date>,
     calendar: Calendar,
     points_in_a_tick: f64,
-    columns: Columns,
+    columns: ChartColumns,
     slow_bars: usize,
     /// The gaps that are active, by the bar that confirmed them.
     active: BTreeMap<u64, ChartGap>,
@@ -37,7 +37,7 @@ pub(super) struct Sessions {
 }
 
 /// Columns of the feature row, and when the last of them can have a value.
-struct Columns {
+struct ChartColumns {
     estimate: usize,
     fast_estimate: usize,
     nearest_node: usize,
@@ -53,15 +53,15 @@ struct Columns {
     first_bands: usize,
 }
 
-impl Columns {
-    fn of(engine: &FeatureEngine) -> Columns {
+impl ChartColumns {
+    fn of(engine: &FeatureEngine) -> ChartColumns {
         let layout = engine.layout();
         let column = |name: &str| {
             let name = format!("{name}_{SLOW}");
             layout.column(&name).expect("every indicator is on its default bars")
         };
         let (profile, bands) = (column("poc"), column("mlmi_upper"));
-        Columns {
+        ChartColumns {
             estimate: column("nw_yhat"),
             fast_estimate: column("nw_yhat2"),
             nearest_node: column("lvn_price"),
@@ -128,7 +128,7 @@ impl Sessions {
             day,
             calendar: instrument.calendar,
             points_in_a_tick: instrument.tick_size.as_f64(),
-            columns: Columns::of(engine),
+            columns: ChartColumns::of(engine),
             slow_bars: 0,
             active: BTreeMap::new(),
             days: Vec::new(),

@@ -105,7 +105,7 @@ impl From<Zones> for SavedZones {
 
 /// The effect of one bar on the zones.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
+pub(super) struct ZoneStep {
     /// `true` if the oldest zone expires, or makes room.
     drops_oldest: bool,
     /// Zones filled, which are the last ones.
@@ -118,7 +118,7 @@ pub(super) struct Step {
     pub confirms: bool,
 }
 
-impl Step {
+impl ZoneStep {
     /// Returns the number of zones active afterwards.
     #[inline]
     pub(super) fn active(&self) -> usize {
@@ -133,7 +133,7 @@ impl Zones {
 
     /// Returns the effect of bar number `now`, which may confirm a zone.
     #[inline]
-    pub(super) fn step(&self, bar: Prices, confirms: bool, now: u64) -> Step {
+    pub(super) fn step(&self, bar: Prices, confirms: bool, now: u64) -> ZoneStep {
         // At most one zone forms on a bar, so at most one expires, and that makes room enough.
         let drops_oldest = self.zones.front().is_some_and(|oldest| {
             let expired = self.max_age > 0 && now - oldest.formed > self.max_age;
@@ -148,13 +148,13 @@ impl Zones {
             }
             kept -= 1;
         }
-        Step { drops_oldest, filled: before - kept, kept, lowest, confirms }
+        ZoneStep { drops_oldest, filled: before - kept, kept, lowest, confirms }
     }
 
     /// Returns the active zone with the highest bottom after a step; of equals, the newest. `new`
     /// is the zone that the bar confirms if it does.
     #[inline]
-    pub(super) fn nearest(&self, step: &Step, new: Zone) -> Option<Zone> {
+    pub(super) fn nearest(&self, step: &ZoneStep, new: Zone) -> Option<Zone> {
         if step.confirms {
             return Some(new);
         }
@@ -181,7 +181,7 @@ impl Zones {
 
     /// Takes a step of the same bar. `new` is the zone that it confirms if it does.
     #[inline]
-    pub(super) fn take(&mut self, step: &Step, new: Zone) {
+    pub(super) fn take(&mut self, step: &ZoneStep, new: Zone) {
         if step.drops_oldest {
             self.zones.pop_front();
         }

@@ -6,7 +6,7 @@ use plotly::layout::{
 };
 use plotly::{Bar, Plot, Scatter};
 
-use super::Run;
+use super::ReportedRun;
 use super::format::{count, dollars, nanoseconds, percent};
 use super::tables::percentile_name;
 use crate::execution::Trade;
@@ -43,7 +43,7 @@ pub(super) fn time_axis() -> Axis {
 }
 
 /// Draws equity above, drawdown below, on one time axis.
-pub(super) fn equity(run: &Run) -> Option<String> {
+pub(super) fn equity(run: &ReportedRun) -> Option<String> {
     let capital = Money::from_f64(run.summary.initial_capital)?;
     let (first, last) = (run.equity.first()?, run.equity.last()?);
     let (mut times, mut levels, mut falls) = (Vec::new(), Vec::new(), Vec::new());
@@ -124,7 +124,7 @@ fn price_note(has_many_trades: bool, shown: usize, all: usize) -> String {
 }
 
 /// Draws entries and exits on the price line, and a caption; `None` without trades.
-pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
+pub(super) fn trades_on_price(run: &ReportedRun) -> Option<(String, String)> {
     if run.trades.is_empty() {
         return None;
     }
@@ -181,7 +181,7 @@ pub(super) fn trades_on_price(run: &Run) -> Option<(String, String)> {
 }
 
 /// Draws a line from the entry to the exit of each trade, in the colour of its result.
-fn trade_lines(run: &Run, plot: &mut Plot) {
+fn trade_lines(run: &ReportedRun, plot: &mut Plot) {
     for (won, color) in [(true, GREEN), (false, RED)] {
         let chosen = || run.trades.iter().filter(|trade| won == (trade.net_pnl() > Money::ZERO));
         // An empty place between two trades keeps their lines apart.
@@ -220,7 +220,7 @@ fn thinned(marks: &[(Timestamp, Price)], most: usize) -> Vec<(Timestamp, Price)>
 }
 
 /// Returns a trade in a few lines, in the charts' own markup.
-fn description(run: &Run, trade: &Trade) -> String {
+fn description(run: &ReportedRun, trade: &Trade) -> String {
     let time =
         |time| exchange_time(run.summary.calendar, time).strftime("%Y-%m-%d %H:%M:%S").to_string();
     format!(
@@ -248,7 +248,7 @@ fn signed_bars(x: Vec<String>, y: Vec<f64>, hover: Vec<String>) -> Box<Bar<Strin
 }
 
 /// Draws net profit by hour of entry on the exchange's clocks.
-pub(super) fn hours(run: &Run) -> Option<String> {
+pub(super) fn hours(run: &ReportedRun) -> Option<String> {
     if run.trades.is_empty() {
         return None;
     }
@@ -294,7 +294,7 @@ pub(super) fn hours(run: &Run) -> Option<String> {
 }
 
 /// Draws the number of trades by net profit.
-pub(super) fn distribution(run: &Run) -> Option<String> {
+pub(super) fn distribution(run: &ReportedRun) -> Option<String> {
     let nets: Vec<f64> = run.trades.iter().map(|trade| cents(trade.net_pnl())).collect();
     let lowest = nets.iter().copied().reduce(f64::min)?;
     let highest = nets.iter().copied().reduce(f64::max)?;
@@ -339,7 +339,7 @@ fn round_step(step: f64) -> f64 {
 }
 
 /// Draws each trade's largest open loss and profit.
-pub(super) fn excursions(run: &Run) -> Option<String> {
+pub(super) fn excursions(run: &ReportedRun) -> Option<String> {
     if run.trades.is_empty() {
         return None;
     }
@@ -376,7 +376,7 @@ pub(super) fn excursions(run: &Run) -> Option<String> {
 }
 
 /// Draws net profit by the reason of the exit.
-pub(super) fn exit_reasons(run: &Run) -> Option<String> {
+pub(super) fn exit_reasons(run: &ReportedRun) -> Option<String> {
     let rows = &run.summary.statistics.exit_reasons;
     if rows.is_empty() {
         return None;
@@ -398,7 +398,7 @@ pub(super) fn exit_reasons(run: &Run) -> Option<String> {
 }
 
 /// Draws the processing time of a tick by percentile.
-pub(super) fn latency(run: &Run) -> Option<String> {
+pub(super) fn latency(run: &ReportedRun) -> Option<String> {
     let measured = run.summary.processing_time.as_ref()?;
     let names = measured.percentiles.iter().map(|it| percentile_name(it.0)).collect::<Vec<_>>();
     let nanos: Vec<f64> = measured.percentiles.iter().map(|it| it.1).collect();

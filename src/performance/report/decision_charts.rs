@@ -6,7 +6,7 @@ use plotly::common::{
 use plotly::layout::HoverMode;
 use plotly::{Bar, HeatMap, Plot, Scatter};
 
-use super::Run;
+use super::ReportedRun;
 use super::charts::{BLUE, GREEN, ORANGE, time_axis};
 use super::format::{count, percent};
 use crate::page::escape;
@@ -21,7 +21,7 @@ const MOST_POINTS: usize = 5_000;
 const AGENT_COLORS: [&str; AGENTS.len()] = [BLUE, ORANGE, GREEN];
 
 /// Returns the decisions with a vote that are drawn, and N if these are every N-th.
-fn voted<'a>(run: &Run<'a>) -> (Vec<(&'a DecisionRecord, &'a Opportunity)>, usize) {
+fn voted<'a>(run: &ReportedRun<'a>) -> (Vec<(&'a DecisionRecord, &'a Opportunity)>, usize) {
     let voted = run.decisions.iter().filter_map(|it| Some((it, it.opportunity.as_ref()?)));
     let all: Vec<_> = voted.collect();
     let step = all.len().div_ceil(MOST_POINTS).max(1);
@@ -29,7 +29,7 @@ fn voted<'a>(run: &Run<'a>) -> (Vec<(&'a DecisionRecord, &'a Opportunity)>, usiz
 }
 
 /// Returns what the charts leave out, as a sentence; empty if they show every vote.
-pub(super) fn thinning_note(run: &Run) -> String {
+pub(super) fn thinning_note(run: &ReportedRun) -> String {
     match voted(run).1 {
         1 => String::new(),
         step => format!(" One vote in {step} is drawn; entries are all drawn."),
@@ -38,7 +38,7 @@ pub(super) fn thinning_note(run: &Run) -> String {
 
 /// Draws confidence with its threshold and the entries above, uncertainty below; `None` without a
 /// vote.
-pub(super) fn confidence(run: &Run, summary: &DecisionSummary) -> Option<String> {
+pub(super) fn confidence(run: &ReportedRun, summary: &DecisionSummary) -> Option<String> {
     let (votes, _) = voted(run);
     let (first, last) = (votes.first()?.0, votes.last()?.0);
     let times: Vec<i64> = votes.iter().map(|(record, _)| run.clock(record.bar_end)).collect();
@@ -98,7 +98,7 @@ pub(super) fn confidence(run: &Run, summary: &DecisionSummary) -> Option<String>
 }
 
 /// Draws, for each agent, its passes for long less those for short, as a share of all.
-pub(super) fn votes(run: &Run) -> Option<String> {
+pub(super) fn votes(run: &ReportedRun) -> Option<String> {
     let (votes, _) = voted(run);
     votes.first()?;
     let times: Vec<i64> = votes.iter().map(|(record, _)| run.clock(record.bar_end)).collect();
@@ -125,7 +125,7 @@ pub(super) fn votes(run: &Run) -> Option<String> {
 }
 
 /// Draws the regime vector over time, one row for each of its numbers.
-pub(super) fn regime(run: &Run) -> Option<String> {
+pub(super) fn regime(run: &ReportedRun) -> Option<String> {
     let (votes, _) = voted(run);
     let width = usize::from(votes.first()?.0.regime_width);
     let times: Vec<i64> = votes.iter().map(|(record, _)| run.clock(record.bar_end)).collect();

@@ -17,7 +17,7 @@ use crate::page::{page, plot};
 use crate::strategy::DecisionRecord;
 
 /// The content of the report.
-pub(super) struct Run<'a> {
+pub(super) struct ReportedRun<'a> {
     /// Facts and figures.
     pub summary: &'a Summary,
     /// Round trips in order of exit.
@@ -30,7 +30,7 @@ pub(super) struct Run<'a> {
     pub configuration: &'a str,
 }
 
-impl Run<'_> {
+impl ReportedRun<'_> {
     /// Returns the time on the exchange's clocks, as milliseconds since 1970: the charts know no
     /// zone but UTC.
     fn clock(&self, time: Timestamp) -> i64 {
@@ -42,7 +42,7 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// Renders the report as one HTML file.
-pub(super) fn render(run: &Run) -> String {
+pub(super) fn render(run: &ReportedRun) -> String {
     let summary = run.summary;
     let title = sections::title(summary);
     let body: String = [

@@ -4,7 +4,7 @@ use super::format::{
     count, dollars, duration, nanoseconds, number, or_undefined, percent, tone, whole_dollars,
 };
 use super::tables::limits;
-use super::{Run, charts, decision_charts, tables};
+use super::{ReportedRun, charts, decision_charts, tables};
 use crate::page::escape;
 use crate::performance::{DecisionSummary, Interval, Summary};
 
@@ -25,7 +25,7 @@ pub(super) fn title(summary: &Summary) -> String {
 }
 
 /// Writes title and period.
-pub(super) fn head(run: &Run) -> String {
+pub(super) fn head(run: &ReportedRun) -> String {
     let summary = run.summary;
     let day = |time: &Option<String>| {
         time.as_deref().and_then(|text| text.split('T').next()).unwrap_or("–").to_owned()
@@ -47,7 +47,7 @@ pub(super) fn head(run: &Run) -> String {
 }
 
 /// Writes the headline numbers.
-pub(super) fn cards(run: &Run) -> String {
+pub(super) fn cards(run: &ReportedRun) -> String {
     let it = &run.summary.statistics;
     let intervals = &run.summary.confidence_intervals;
     let level = format!("{:.0}%", intervals.level * 100.0);
@@ -111,7 +111,7 @@ pub(super) fn cards(run: &Run) -> String {
 }
 
 /// Writes the facts to know first.
-pub(super) fn caveats(run: &Run) -> String {
+pub(super) fn caveats(run: &ReportedRun) -> String {
     let list: String =
         run.summary.caveats.iter().map(|caveat| format!("<li>{}</li>\n", escape(caveat))).collect();
     if list.is_empty() {
@@ -126,7 +126,7 @@ pub(super) fn caveats(run: &Run) -> String {
 }
 
 /// Writes equity above, drawdown below.
-pub(super) fn equity(run: &Run) -> String {
+pub(super) fn equity(run: &ReportedRun) -> String {
     let note = "Equity is marked at each close of the finest bars. The drawdown is the fall from the \
                 highest equity before. Drag to zoom, double-click to see all.";
     match charts::equity(run) {
@@ -141,7 +141,7 @@ pub(super) fn equity(run: &Run) -> String {
 }
 
 /// Writes entries and exits on the price.
-pub(super) fn trades_on_price(run: &Run) -> String {
+pub(super) fn trades_on_price(run: &ReportedRun) -> String {
     match charts::trades_on_price(run) {
         Some((chart, note)) => section("", "Trades on price", &note, &chart),
         None => section("", "Trades on price", "", "<p class=\"note\">There are no trades.</p>"),
@@ -149,7 +149,7 @@ pub(super) fn trades_on_price(run: &Run) -> String {
 }
 
 /// Writes returns by month, and profit by hour of day.
-pub(super) fn returns(run: &Run) -> String {
+pub(super) fn returns(run: &ReportedRun) -> String {
     let months = tables::months(run)
         .unwrap_or_else(|| "<p class=\"note\">Not defined for this run.</p>".to_owned());
     let hours = charts::hours(run).unwrap_or_default();
@@ -167,7 +167,7 @@ pub(super) fn returns(run: &Run) -> String {
 }
 
 /// Writes the outcomes of single trades.
-pub(super) fn trade_outcomes(run: &Run) -> String {
+pub(super) fn trade_outcomes(run: &ReportedRun) -> String {
     let Some((distribution, excursions)) = charts::distribution(run).zip(charts::excursions(run))
     else {
         return String::new();
@@ -183,7 +183,7 @@ pub(super) fn trade_outcomes(run: &Run) -> String {
 }
 
 /// Writes the reasons for exits, and costs.
-pub(super) fn exits_and_costs(run: &Run) -> String {
+pub(super) fn exits_and_costs(run: &ReportedRun) -> String {
     let Some(chart) = charts::exit_reasons(run) else {
         return String::new();
     };
@@ -197,7 +197,7 @@ pub(super) fn exits_and_costs(run: &Run) -> String {
 }
 
 /// Writes the agents' decisions; empty if no agents decided.
-pub(super) fn decisions(run: &Run) -> String {
+pub(super) fn decisions(run: &ReportedRun) -> String {
     let Some(summary) = &run.summary.decisions else {
         return String::new();
     };
@@ -257,7 +257,7 @@ pub(super) fn decisions(run: &Run) -> String {
 }
 
 /// Writes confidence against outcomes, or the reason why it is not shown.
-fn reliability(run: &Run, summary: &DecisionSummary) -> Option<String> {
+fn reliability(run: &ReportedRun, summary: &DecisionSummary) -> Option<String> {
     let title = "<h3>Does confidence predict outcomes?</h3>";
     let chart = summary.reliability.as_ref().zip(decision_charts::reliability(summary));
     let Some((figures, chart)) = chart else {
@@ -272,7 +272,7 @@ fn reliability(run: &Run, summary: &DecisionSummary) -> Option<String> {
 }
 
 /// Writes simulated and measured latency.
-pub(super) fn latency(run: &Run) -> String {
+pub(super) fn latency(run: &ReportedRun) -> String {
     let simulated = match run.summary.simulated_latency.as_str() {
         "" => "not stated".to_owned(),
         text => escape(text.trim_end_matches('.')),
@@ -295,7 +295,7 @@ pub(super) fn latency(run: &Run) -> String {
 }
 
 /// Writes the spans between tick and order, if they were measured.
-fn way_to_the_order(run: &Run) -> Option<String> {
+fn way_to_the_order(run: &ReportedRun) -> Option<String> {
     let latency = run.summary.latency.as_ref()?;
     let notes = escape(&latency.notes().join(" "));
     let facts: String =
@@ -311,7 +311,7 @@ fn way_to_the_order(run: &Run) -> Option<String> {
 }
 
 /// Writes the processing time of a tick, if it was measured.
-fn processing_time(run: &Run) -> Option<String> {
+fn processing_time(run: &ReportedRun) -> Option<String> {
     let (measured, chart) = run.summary.processing_time.as_ref().zip(charts::latency(run))?;
     Some(format!(
         "<h3 style=\"margin-top:16px\">One tick through all stages</h3><p class=\"note\">Averaged \
@@ -323,7 +323,7 @@ fn processing_time(run: &Run) -> Option<String> {
 }
 
 /// Writes all statistics.
-pub(super) fn statistics(run: &Run) -> String {
+pub(super) fn statistics(run: &ReportedRun) -> String {
     let intervals = &run.summary.confidence_intervals;
     let note = format!(
         "Daily figures use equity at the end of each trading session, from the first in which a \
@@ -337,7 +337,7 @@ pub(super) fn statistics(run: &Run) -> String {
 }
 
 /// Writes the facts of the run.
-pub(super) fn facts(run: &Run) -> String {
+pub(super) fn facts(run: &ReportedRun) -> String {
     let mut body = tables::facts(run);
     if !run.configuration.is_empty() {
         body.push_str(&format!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Run;
+use super::ReportedRun;
 use super::decision_charts::words;
 use super::format::{
     UNDEFINED, count, dollars, duration, nanoseconds, number, or_undefined, percent, tone,
@@ -36,7 +36,7 @@ fn toned(value: f64) -> String {
 
 /// Writes returns by calendar month of the trading day, one row a year; `None` without equity or
 /// when the account was not above zero at a month's end.
-pub(super) fn months(run: &Run) -> Option<String> {
+pub(super) fn months(run: &ReportedRun) -> Option<String> {
     let mut month_ends: BTreeMap<(i16, i8), f64> = BTreeMap::new();
     for (day, equity) in daily_closes(run.summary.calendar, run.equity) {
         month_ends.insert((day.year(), day.month()), equity.as_f64());
@@ -85,7 +85,7 @@ pub(super) fn months(run: &Run) -> Option<String> {
 }
 
 /// Writes trades by the reason of their exit.
-pub(super) fn exit_reasons(run: &Run) -> String {
+pub(super) fn exit_reasons(run: &ReportedRun) -> String {
     let rows: Vec<Vec<String>> = run
         .summary
         .statistics
@@ -119,7 +119,7 @@ pub(super) fn refusals(summary: &DecisionSummary) -> String {
 }
 
 /// Writes the way from gross before slippage down to net.
-pub(super) fn costs(run: &Run) -> String {
+pub(super) fn costs(run: &ReportedRun) -> String {
     let statistics = &run.summary.statistics;
     let (trades, contracts) = (statistics.trades as f64, statistics.contracts_traded as f64);
     let row = |name: &str, amount: f64| {
@@ -136,7 +136,7 @@ pub(super) fn costs(run: &Run) -> String {
 }
 
 /// Writes percentiles of the processing time.
-pub(super) fn processing_time(run: &Run) -> String {
+pub(super) fn processing_time(run: &ReportedRun) -> String {
     let rows: Vec<Vec<String>> = run
         .summary
         .processing_time
@@ -164,7 +164,7 @@ pub(super) fn percentile_name(percentile: f64) -> String {
 }
 
 /// Writes every statistic with its interval and its convention.
-pub(super) fn statistics(run: &Run) -> String {
+pub(super) fn statistics(run: &ReportedRun) -> String {
     let rows = [
         earnings(run),
         ratios_of_days(run),
@@ -214,7 +214,7 @@ fn share(value: Option<f64>) -> String {
     or_undefined(value, percent)
 }
 
-fn earnings(run: &Run) -> String {
+fn earnings(run: &ReportedRun) -> String {
     let it = &run.summary.statistics;
     let intervals = &run.summary.confidence_intervals;
     [
@@ -248,7 +248,7 @@ fn earnings(run: &Run) -> String {
 
 /// Writes the figures that rest on daily returns, each with its value or the reason why it has
 /// none.
-fn ratios_of_days(run: &Run) -> String {
+fn ratios_of_days(run: &ReportedRun) -> String {
     let it = &run.summary.statistics;
     let a_year = run.summary.calendar.sessions_a_year();
     let or_why = |name: &str, value: String| match it.undefined.get(name) {
@@ -351,7 +351,7 @@ fn some_count(value: u64) -> String {
 }
 
 /// Writes the facts of the run.
-pub(super) fn facts(run: &Run) -> String {
+pub(super) fn facts(run: &ReportedRun) -> String {
     let it = run.summary;
     let list = |values: Vec<String>| values.join(", ");
     let mut rows: Vec<(String, String)> = [

@@ -7,13 +7,13 @@ use tempfile::NamedTempFile;
 
 use super::importer::ImportError;
 use super::report::{Count, EXAMPLES, Effect, Example, Finding};
-use crate::whole_file::{self, Kind};
+use crate::whole_file::{self, FileKind};
 
 /// The first line of a file of refused rows.
 const HEADER: &str = "input,line,reason,text\n";
 
 /// The files that the file of refused rows may replace.
-pub(crate) const REJECTS_FILE: Kind = Kind {
+pub(crate) const REJECTS_FILE: FileKind = FileKind {
     what: "a file of refused rows",
     is_ours: &|file| whole_file::begins_with(file, HEADER.as_bytes()),
 };

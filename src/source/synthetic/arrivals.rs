@@ -70,18 +70,18 @@ fn shape() -> [f64; MINUTES_A_DAY] {
 
 /// Mean waits by minute of the day, for a number of trades a day.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct ArrivalRates {
     /// In nanoseconds, from 17:00 Chicago.
     mean_waits: [f64; MINUTES_A_DAY],
     chicago: TimeZone,
 }
 
-impl Pace {
-    pub(super) fn new(trades_per_day: u32) -> Pace {
+impl ArrivalRates {
+    pub(super) fn new(trades_per_day: u32) -> ArrivalRates {
         let mean_waits = shape()
             .map(|share| Timestamp::MINUTE as f64 / (share * f64::from(trades_per_day)) / WAITS);
         let chicago = time_zone("America/Chicago").expect("the bundled database has Chicago");
-        Pace { mean_waits, chicago }
+        ArrivalRates { mean_waits, chicago }
     }
 
     /// Returns the minute, counted from 17:00 Chicago, of a session's open.
@@ -97,7 +97,7 @@ impl Pace {
 /// The times of a session's trades.
 pub(super) struct Arrivals<'a> {
     random: Random,
-    pace: &'a Pace,
+    pace: &'a ArrivalRates,
     open: Timestamp,
     first_minute: usize,
     busy: bool,
@@ -105,7 +105,11 @@ pub(super) struct Arrivals<'a> {
 }
 
 impl Arrivals<'_> {
-    pub(super) fn new<'a>(pace: &'a Pace, session: &Session, random: Random) -> Arrivals<'a> {
+    pub(super) fn new<'a>(
+        pace: &'a ArrivalRates,
+        session: &Session,
+        random: Random,
+    ) -> Arrivals<'a> {
         let first_minute = pace.first_minute(session);
         Arrivals { random, pace, open: session.open, first_minute, busy: false, sweeping: false }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::market::Timestamp;
 use crate::source::native::{MADE_UP, TickFileDescription, TickFileWriter};
-use crate::whole_file::{self, Kind};
+use crate::whole_file::{self, FileKind};
 
 use super::generator::Generator;
 use super::oracle::{ORACLE_COST_PER_SIDE, OracleResult};
@@ -16,14 +16,14 @@ use super::settings::{Settings, SyntheticError};
 const REGIMES_HEADER: &str = "start_utc,regime,drift_ticks_per_hour,hours\n";
 
 /// The files that a file of regimes may replace.
-const REGIMES_FILE: Kind = Kind {
+const REGIMES_FILE: FileKind = FileKind {
     what: "a file of regimes",
     is_ours: &|file| whole_file::begins_with(file, REGIMES_HEADER.as_bytes()),
 };
 
 /// The summary of a written file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Summary {
+pub struct SyntheticSummary {
     /// Ticks.
     pub ticks: u64,
     /// Sessions.
@@ -61,7 +61,7 @@ pub fn write_file(
     path: &Path,
     stop: &AtomicBool,
     mut progress: impl FnMut(u32, u32),
-) -> Result<Summary, SyntheticError> {
+) -> Result<SyntheticSummary, SyntheticError> {
     let mut generator = Generator::new(settings.clone())?;
     let wants_regimes = settings.write_regimes && settings.has_regimes();
     let regimes_path = wants_regimes.then(|| regimes_path(path));
@@ -102,7 +102,7 @@ pub fn write_file(
         write_regimes(path, &stretches).map_err(regimes(path))?;
     }
     let ticks = writer.finish()?;
-    Ok(Summary { ticks, sessions: made, start, end, oracle, regimes_path })
+    Ok(SyntheticSummary { ticks, sessions: made, start, end, oracle, regimes_path })
 }
 
 fn describe(settings: &Settings) -> TickFileDescription {

@@ -3,7 +3,7 @@
 use crate::market::{Session, Side, Tick, Timestamp};
 use crate::random::Random;
 
-use super::arrivals::{Arrivals, Pace};
+use super::arrivals::{ArrivalRates, Arrivals};
 use super::fair_price::{BOUNCING, FairPrice, Grid, PLAIN};
 use super::oracle::{ORACLE_COST_PER_SIDE, Oracle, OracleResult};
 use super::regimes::{Regime, RegimeProcess, RegimeStretch};
@@ -29,7 +29,7 @@ const LONG_BREAK: i64 = 12 * Timestamp::HOUR;
 #[derive(Debug)]
 pub struct Generator {
     settings: Settings,
-    pace: Pace,
+    pace: ArrivalRates,
     grid: &'static Grid,
     fair: FairPrice,
     regimes: Option<Regimes>,
@@ -69,7 +69,7 @@ impl Generator {
         let fair = FairPrice::new(settings.first_price.units() / tick_size.units(), grid);
         let regimes = settings.has_regimes().then(|| Regimes::new(&settings, grid, &fair));
         Ok(Generator {
-            pace: Pace::new(settings.market.trades_per_day),
+            pace: ArrivalRates::new(settings.market.trades_per_day),
             grid,
             fair,
             regimes,

@@ -48,7 +48,7 @@ mod sizes;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Summary, regimes_path, write_file};
+pub use file::{SyntheticSummary, regimes_path, write_file};
 pub use generator::Generator;
 pub use oracle::OracleResult;
 pub use regimes::{Regime, RegimeStretch};
