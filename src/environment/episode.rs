@@ -13,7 +13,7 @@ use crate::market::{Bar, Price, Tick, Timestamp};
 
 /// A question, and what is known at it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Asked {
+pub struct EpisodeQuestion {
     /// Place in [`Market::closes`]; `None` at a close that is not among them, where nothing can be
     /// decided.
     pub close: Option<usize>,
@@ -65,7 +65,7 @@ impl Episode {
 
     /// Advances to the next question; `None` when the sessions are over, the position closed and
     /// every order gone.
-    pub fn next_question(&mut self) -> Option<Asked> {
+    pub fn next_question(&mut self) -> Option<EpisodeQuestion> {
         let Episode { market, trading, questions, made, ticks, .. } = self;
         if questions.asked.is_empty() && !self.is_over {
             let ahead = &market.ticks()[ticks.clone()];
@@ -88,7 +88,7 @@ impl Episode {
         let &(_, bar_end, account) = questions.asked.front()?;
         let close = self.market.close_at(bar_end, self.close);
         self.close = close.unwrap_or(self.close);
-        Some(Asked { close, account })
+        Some(EpisodeQuestion { close, account })
     }
 
     /// Answers the question that [`Episode::next_question`] gave; `None` leaves things as they are.

@@ -26,14 +26,14 @@ pub struct Market {
     rules: RiskRules,
     /// Stages that have seen nothing.
     beginning: TradingStage,
-    rows: [Rows; MatrixKind::ALL.len()],
+    rows: [MatrixRows; MatrixKind::ALL.len()],
     closes: Vec<Close>,
     sessions: Vec<SessionSpan>,
 }
 
 /// Every row of one matrix over the whole history, scaled, oldest first. Zeros stand for each hole.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rows {
+pub struct MatrixRows {
     /// Numbers in a row.
     pub width: usize,
     /// Rows in the matrix's window.
@@ -42,7 +42,7 @@ pub struct Rows {
     pub cells: Vec<f32>,
 }
 
-impl Rows {
+impl MatrixRows {
     /// Returns their number.
     pub fn count(&self) -> usize {
         self.cells.len() / self.width.max(1)
@@ -138,12 +138,12 @@ impl Market {
         let rules = RiskRules::new(config.risk_management, &instrument);
         let description = history.file.description();
         let kinds = MatrixKind::ALL.map(|kind| schema.matrices.of(kind));
-        let rows = kinds.map(|matrix| Rows {
+        let rows = kinds.map(|matrix| MatrixRows {
             width: matrix.columns.len(),
             window: matrix.rows,
             cells: Vec::new(),
         });
-        let recorder = Recorder {
+        let recorder = RowRecorder {
             timeframe: schema.matrices.tactical.timeframe,
             rows,
             whole: [0; MatrixKind::ALL.len()],
@@ -162,7 +162,7 @@ impl Market {
         let starts = walk(&mut stages, &history, &instrument, stop, progress)?;
         stages.finish(ExitReason::EndOfData, &mut NullSink);
         let (_, _, recorder) = stages.into_parts();
-        let Recorder { rows, mut closes, .. } = recorder;
+        let RowRecorder { rows, mut closes, .. } = recorder;
         let sessions = spans(&starts, &mut closes, instrument.tick_size);
         if !closes.iter().any(|close| close.is_ready) {
             let (history, sessions) = (history.name, sessions.len());
@@ -206,7 +206,7 @@ impl Market {
     }
 
     /// Returns the rows of a matrix.
-    pub fn rows(&self, matrix: MatrixKind) -> &Rows {
+    pub fn rows(&self, matrix: MatrixKind) -> &MatrixRows {
         &self.rows[matrix as usize]
     }
 
@@ -237,7 +237,7 @@ impl Market {
 /// Takes the history through the stages. Returns each session that has ticks, and the number of its
 /// first one.
 fn walk(
-    stages: &mut Pipeline<Recorder>,
+    stages: &mut Pipeline<RowRecorder>,
     history: &History,
     instrument: &Instrument,
     stop: &AtomicBool,
@@ -298,16 +298,16 @@ fn whole_matrices(config: &Config) -> MatricesSettings {
 }
 
 /// A strategy that decides nothing and records what it sees.
-struct Recorder {
+struct RowRecorder {
     timeframe: Timeframe,
-    rows: [Rows; MatrixKind::ALL.len()],
+    rows: [MatrixRows; MatrixKind::ALL.len()],
     /// Number of each matrix's newest rows that are warm without a break.
     whole: [usize; MatrixKind::ALL.len()],
     levels: Levels,
     closes: Vec<Close>,
 }
 
-impl Strategy for Recorder {
+impl Strategy for RowRecorder {
     fn timeframe(&self) -> Timeframe {
         self.timeframe
     }
@@ -332,7 +332,7 @@ impl Strategy for Recorder {
     }
 
     fn on_bar(&mut self, bar: &Bar, _: u64, _: &Account) -> Option<Decision> {
-        let is_whole = |(whole, rows): (&usize, &Rows)| *whole >= rows.window;
+        let is_whole = |(whole, rows): (&usize, &MatrixRows)| *whole >= rows.window;
         self.closes.push(Close {
             bar_end: bar.end,
             newest: [0, 1, 2, 3].map(|kind: usize| self.rows[kind].count() as u32),

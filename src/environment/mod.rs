@@ -12,11 +12,11 @@ mod market;
 mod outcome;
 mod vector;
 
-pub use episode::{Asked, Episode};
-pub use market::{Close, Market, MarketError, Rows, SessionSpan};
+pub use episode::{Episode, EpisodeQuestion};
+pub use market::{Close, Market, MarketError, MatrixRows, SessionSpan};
 pub use outcome::{CloseOutcomes, EntryOutcome, entry_outcome, entry_outcomes};
 pub use vector::{
-    ACCOUNT_WIDTH, Action, EndedTrade, EpisodeSettings, Step, VectorEnvironment,
+    ACCOUNT_WIDTH, EndedTrade, EpisodeAction, EpisodeSettings, EpisodeStep, VectorEnvironment,
     VectorEnvironmentError,
 };
 

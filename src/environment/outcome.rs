@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::episode::Episode;
 use super::market::Market;
-use super::vector::{Action, decide};
+use super::vector::{EpisodeAction, decide};
 use crate::agents::Wish;
 use crate::execution::Decision;
 use crate::market::Money;
@@ -77,7 +77,7 @@ pub fn entry_outcomes(
             if let Some(close) = asked.close.filter(|&close| market.closes()[close].is_ready) {
                 let wish = wish_at(close);
                 let entries = [-1, 1].map(|direction| {
-                    let decision = decide(market, &asked, &Action { direction, wish })?;
+                    let decision = decide(market, &asked, &EpisodeAction { direction, wish })?;
                     Some(entry_outcome(&episode, &decision))
                 });
                 outcomes.push(CloseOutcomes { close, entries });

@@ -175,14 +175,14 @@ fn agents_see_what_the_feature_stage_makes() {
 
 const WISH: Wish = Wish { size: 0.5, stop: 1.0, reward: 1.5 };
 
-fn actions(random: &mut Random, slots: usize) -> Vec<Action> {
+fn actions(random: &mut Random, slots: usize) -> Vec<EpisodeAction> {
     let action = |_| {
         let wish = Wish {
             size: random.unit() as f32,
             stop: 0.5 + 2.5 * random.unit() as f32,
             reward: 1.0 + 4.0 * random.unit() as f32,
         };
-        Action { direction: random.below(3) as i8 - 1, wish }
+        EpisodeAction { direction: random.below(3) as i8 - 1, wish }
     };
     (0..slots).map(action).collect()
 }
@@ -260,7 +260,7 @@ fn in_order_each_span_comes_once() {
     let spans: Vec<_> = (7..DAYS).map(|day| (0, day..day + 1)).collect();
     let settings = EpisodeSettings { spans, slots: 3, seed: None };
     let mut environment = VectorEnvironment::new(markets, settings).unwrap();
-    let idle = [Action { direction: 0, wish: WISH }; 3];
+    let idle = [EpisodeAction { direction: 0, wish: WISH }; 3];
     let (mut began, mut ended) = (Vec::new(), 0);
     while {
         environment.step(&idle);

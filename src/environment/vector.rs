@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::episode::{Asked, Episode};
+use super::episode::{Episode, EpisodeQuestion};
 use super::market::Market;
 use crate::agents::{Wish, account_inputs};
 use crate::execution::{Bracket, Decision, OrderKind, Target, Trade};
@@ -17,7 +17,7 @@ pub const ACCOUNT_WIDTH: usize = 5;
 
 /// The action in one episode: enter, or leave things as they are.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Action {
+pub struct EpisodeAction {
     /// Below zero: enter short; above: enter long; 0: leave things as they are.
     pub direction: i8,
     /// The risk sub-system's raw action for it; the rules make a proposal of it.
@@ -78,7 +78,7 @@ pub enum VectorEnvironmentError {
 
 /// The state of an episode after a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Step {
+pub struct EpisodeStep {
     /// Place of its market.
     pub market: u32,
     /// Place in [`Market::closes`] of the question that it stands at, or stood at last.
@@ -100,8 +100,8 @@ pub struct Step {
     pub is_idle: bool,
 }
 
-impl Step {
-    const IDLE: Step = Step {
+impl EpisodeStep {
+    const IDLE: EpisodeStep = EpisodeStep {
         market: 0,
         close: 0,
         account: [0.0; ACCOUNT_WIDTH],
@@ -132,19 +132,19 @@ pub struct EndedTrade {
 pub struct VectorEnvironment {
     markets: Vec<Arc<Market>>,
     settings: EpisodeSettings,
-    slots: Vec<Slot>,
+    slots: Vec<EpisodeSlot>,
     /// Spans that have begun, where each comes once.
     begun: usize,
-    steps: Vec<Step>,
+    steps: Vec<EpisodeStep>,
     trades: Vec<EndedTrade>,
 }
 
 #[derive(Clone, Debug)]
-struct Slot {
+struct EpisodeSlot {
     random: Option<Random>,
     market: usize,
     episode: Option<Episode>,
-    asked: Option<Asked>,
+    asked: Option<EpisodeQuestion>,
     equity: Money,
     /// Sides and closes of the entries whose trades have not ended.
     entries: VecDeque<(Side, usize)>,
@@ -179,7 +179,7 @@ impl VectorEnvironment {
                 return Err(Error::NotReady { span });
             }
         }
-        let slot = |slot: usize| Slot {
+        let slot = |slot: usize| EpisodeSlot {
             random: settings.seed.map(|seed| Random::new(seed, slot as u64)),
             market: 0,
             episode: None,
@@ -189,7 +189,7 @@ impl VectorEnvironment {
         };
         Ok(VectorEnvironment {
             slots: (0..settings.slots).map(slot).collect(),
-            steps: vec![Step::IDLE; settings.slots],
+            steps: vec![EpisodeStep::IDLE; settings.slots],
             trades: Vec::new(),
             begun: 0,
             markets,
@@ -218,7 +218,7 @@ impl VectorEnvironment {
     ///
     /// # Panics
     /// If there are not as many actions as slots.
-    pub fn step(&mut self, actions: &[Action]) {
+    pub fn step(&mut self, actions: &[EpisodeAction]) {
         self.step_where(actions, |_| true);
     }
 
@@ -226,7 +226,7 @@ impl VectorEnvironment {
     ///
     /// # Panics
     /// If there are not as many actions as slots.
-    pub fn step_where(&mut self, actions: &[Action], is_chosen: impl Fn(usize) -> bool) {
+    pub fn step_where(&mut self, actions: &[EpisodeAction], is_chosen: impl Fn(usize) -> bool) {
         assert_eq!(actions.len(), self.slots.len());
         let VectorEnvironment { markets, settings, slots, begun, steps, trades } = self;
         for (number, ((slot, step), action)) in
@@ -237,7 +237,7 @@ impl VectorEnvironment {
             }
             let is_first = slot.episode.is_none();
             if is_first && !slot.begin(markets, settings, begun) {
-                *step = Step::IDLE;
+                *step = EpisodeStep::IDLE;
                 continue;
             }
             let entered = if is_first { 0 } else { slot.act(action) };
@@ -247,7 +247,7 @@ impl VectorEnvironment {
     }
 
     /// Returns the state of each episode after the last step.
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[EpisodeStep] {
         &self.steps
     }
 
@@ -262,7 +262,7 @@ impl VectorEnvironment {
     }
 }
 
-impl Slot {
+impl EpisodeSlot {
     /// Begins the next episode; `false` after the last.
     fn begin(
         &mut self,
@@ -285,7 +285,7 @@ impl Slot {
     }
 
     /// Answers the question; returns the contracts that are entered.
-    fn act(&mut self, action: &Action) -> i32 {
+    fn act(&mut self, action: &EpisodeAction) -> i32 {
         let (Some(episode), Some(asked)) = (&mut self.episode, self.asked.take()) else { return 0 };
         let decision = decide(episode.market(), &asked, action);
         episode.answer(decision);
@@ -323,11 +323,11 @@ impl Slot {
         };
     }
 
-    fn stand(&mut self, is_first: bool, entered: i32, last_close: u32) -> Step {
-        let Some(episode) = &self.episode else { return Step::IDLE };
+    fn stand(&mut self, is_first: bool, entered: i32, last_close: u32) -> EpisodeStep {
+        let Some(episode) = &self.episode else { return EpisodeStep::IDLE };
         let account = self.asked.map_or_else(|| episode.desk().account(), |asked| asked.account);
         let most = episode.market().rules().limits.max_position_size;
-        let step = Step {
+        let step = EpisodeStep {
             market: self.market as u32,
             close: self
                 .asked
@@ -350,7 +350,11 @@ impl Slot {
 }
 
 /// Returns the decision of an action under the rules, as the agents' seat has it.
-pub(super) fn decide(market: &Market, asked: &Asked, action: &Action) -> Option<Decision> {
+pub(super) fn decide(
+    market: &Market,
+    asked: &EpisodeQuestion,
+    action: &EpisodeAction,
+) -> Option<Decision> {
     let close = &market.closes()[asked.close?];
     let (target, side) = match action.direction {
         0 => return None,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use algospace_hft::agents::Wish;
-use algospace_hft::environment::{self, ACCOUNT_WIDTH, Action, EpisodeSettings, Step};
+use algospace_hft::environment::{
+    self, ACCOUNT_WIDTH, EpisodeAction, EpisodeSettings, EpisodeStep,
+};
 use algospace_hft::execution::ExitReason;
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
@@ -21,7 +23,7 @@ use crate::market::Market;
 #[pyclass(module = "algospace_train._engine")]
 pub struct VectorEnvironment {
     inner: environment::VectorEnvironment,
-    actions: Vec<Action>,
+    actions: Vec<EpisodeAction>,
     /// In which slots a step is taken; of this step.
     chosen: Vec<bool>,
     arrays: Arrays,
@@ -55,12 +57,12 @@ impl Arrays {
         }
     }
 
-    fn write(&self, py: Python<'_>, steps: &[Step]) -> PyResult<()> {
+    fn write(&self, py: Python<'_>, steps: &[EpisodeStep]) -> PyResult<()> {
         fn fill<T: Element>(
             py: Python<'_>,
             array: &Py<PyArray1<T>>,
-            steps: &[Step],
-            of: impl Fn(&Step) -> T,
+            steps: &[EpisodeStep],
+            of: impl Fn(&EpisodeStep) -> T,
         ) -> PyResult<()> {
             let mut array = array.bind(py).try_readwrite()?;
             let cells = array.as_slice_mut()?.iter_mut();
@@ -99,7 +101,7 @@ impl VectorEnvironment {
             environment::VectorEnvironment::new(markets, EpisodeSettings { spans, slots, seed })
                 .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let wish = Wish { size: 0.0, stop: 1.0, reward: 1.0 };
-        let actions = vec![Action { direction: 0, wish }; slots];
+        let actions = vec![EpisodeAction { direction: 0, wish }; slots];
         let chosen = vec![true; slots];
         Ok(VectorEnvironment { inner, actions, chosen, arrays: Arrays::new(py, slots) })
     }
@@ -134,7 +136,7 @@ impl VectorEnvironment {
         let given = direction.iter().zip(wish.chunks_exact(3));
         for (action, (&direction, wish)) in self.actions.iter_mut().zip(given) {
             let wish = Wish { size: wish[0], stop: wish[1], reward: wish[2] };
-            *action = Action { direction, wish };
+            *action = EpisodeAction { direction, wish };
         }
         match &chosen {
             None => self.chosen.fill(true),
