@@ -19,7 +19,7 @@ use crate::market::Timestamp;
 use crate::matrix::MatrixTable;
 use crate::performance::{RunRecord, TRADES_FILE, write_trades_file};
 use crate::run::history::{History, HistoryError};
-use crate::run::{Place, Prepared, run_backtest_in};
+use crate::run::{Prepared, RunPlace, run_backtest_in};
 use crate::strategy::DecisionTable;
 use crate::table::{TableError, TableFormat};
 use crate::whole_file::{self, FileKind, folder_of};
@@ -189,7 +189,8 @@ fn whole_run(
     let (config, _) = check::load(path)?;
     check::keep_inputs(path, &config, &[output.to_owned()])?;
     let mut progress = Progress::new();
-    let (place, show) = (Place::Scratch(folder_of(output)), &mut |now| progress.show_backtest(now));
+    let (place, show) =
+        (RunPlace::Scratch(folder_of(output)), &mut |now| progress.show_backtest(now));
     let record = run_backtest_in(place, &config, stop, show, &|_| {}).map_err(Failure::backtest)?;
     progress.finish();
     if record.interrupted {

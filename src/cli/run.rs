@@ -9,7 +9,7 @@ use crate::performance::{
     LatencySummary, Maker, Summary, WallTimes, check_run_directory, hold_run_directory,
     render_report_again,
 };
-use crate::run::{Backtest, Place, run_backtest_in};
+use crate::run::{Backtest, RunPlace, run_backtest_in};
 
 impl Progress {
     pub(super) fn show_backtest(&mut self, now: Backtest) {
@@ -35,7 +35,7 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     let stop = stop::on_signal();
     let mut progress = Progress::new();
     let (show, log) = (&mut |now| progress.show_backtest(now), &|line: &str| tell(line));
-    let record = run_backtest_in(Place::Run(&held), &config, &stop, show, log);
+    let record = run_backtest_in(RunPlace::Run(&held), &config, &stop, show, log);
     progress.finish();
     let mut record = record.map_err(Failure::backtest)?;
     record.data_notes.extend(notes);

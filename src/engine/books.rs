@@ -26,7 +26,7 @@ pub(super) struct Books<V> {
     last_equity: Timestamp,
     questions: u64,
     /// Number of the session and contract. An answer to a question of an earlier one is late.
-    stretch: u32,
+    epoch: u32,
     /// The question to ask once every bar of its instant is closed.
     unasked: Option<(Bar, Question, Account)>,
     /// `true` if the last tick came from history, after a gap.
@@ -49,7 +49,7 @@ impl<V: Venue> Books<V> {
             trades_from,
             last_equity: Timestamp::MIN,
             questions: 0,
-            stretch: 0,
+            epoch: 0,
             unasked: None,
             is_backfilled: false,
         }
@@ -116,7 +116,7 @@ impl<V: Venue> Books<V> {
             let question = Question {
                 number: self.questions,
                 asked: now,
-                stretch: self.stretch,
+                epoch: self.epoch,
                 refused: self.entry_refusal(bar),
             };
             self.unasked = Some((*bar, question, self.desk.account()));
@@ -142,7 +142,7 @@ impl<V: Venue> Books<V> {
     /// Begins a stretch: answers to earlier questions are late from now on.
     pub(super) fn begin_stretch(&mut self, downstream: &mut impl Downstream) {
         self.ask(downstream);
-        self.stretch += 1;
+        self.epoch += 1;
     }
 
     /// Carries out an answer of the strategy.
@@ -151,7 +151,7 @@ impl<V: Venue> Books<V> {
         if answer.question.asked <= self.trades_from {
             return;
         }
-        let in_time = answer.question.stretch == self.stretch;
+        let in_time = answer.question.epoch == self.epoch;
         sink.output(&Output::Action(Action::Decision { answer: *answer, in_time }));
         let (desk, mut port) = self.desk_and_port(sink);
         match &answer.decision {

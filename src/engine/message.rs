@@ -65,7 +65,7 @@ pub struct Question {
     /// Market time at which the bar was seen to be closed.
     pub asked: Timestamp,
     /// Number of the session and contract, by which a late answer is recognised.
-    pub stretch: u32,
+    pub epoch: u32,
     /// Reason why the answer enters nothing: the bar is not whole, or old. Exits pass.
     pub refused: Option<Refusal>,
 }

@@ -12,11 +12,11 @@ use super::journal_file::begin_journal;
 use super::notes::count_notes;
 use super::recording::{Keeping, RunInput, Taken, run};
 use super::runner::{self, HistoryFeed, Runner};
-use super::seat::Seat;
+use super::seat::ConfiguredStrategy;
 use crate::agents::foresee;
 use crate::config::{Config, ConfigError};
 use crate::engine::pinned::RunnerKind;
-use crate::engine::pinned::{self, Failure, Wiring};
+use crate::engine::pinned::{self, ThreadFailure, Wiring};
 use crate::engine::{
     FeatureStage, NullSink, Pipeline, Replay, RunJournal, Sink, replay, run_inline,
 };
@@ -55,7 +55,7 @@ pub enum BacktestError {
     Stopped,
     /// A thread failed.
     #[error(transparent)]
-    Thread(#[from] Failure),
+    Thread(#[from] ThreadFailure),
     /// The account exceeded the range of money.
     #[error(
         "the account has been beyond 9.22 billion dollars, which is as much as it can count; trade fewer contracts, or correct the point_value, {0} dollars"
@@ -76,7 +76,7 @@ pub enum Backtest {
 
 /// The place to which a backtest writes while it runs.
 #[derive(Clone, Copy, Debug)]
-pub enum Place<'a> {
+pub enum RunPlace<'a> {
     /// The directory that is held for the run. A history that must be prepared, its refused rows,
     /// and the journal go there.
     Run(&'a HeldDirectory),
@@ -169,21 +169,21 @@ impl Prepared {
 /// If the configuration or the history cannot be used, or the run fails. Then nothing is left but
 /// the journal, if there is one, and the rows that the import of the history refused.
 pub fn run_backtest_in(
-    place: Place<'_>,
+    place: RunPlace<'_>,
     config: &Config,
     stop: &Arc<AtomicBool>,
     progress: &mut dyn FnMut(Backtest),
     log: &(dyn Fn(&str) + Sync),
 ) -> Result<RunRecord, BacktestError> {
     let (working, held) = match place {
-        Place::Run(held) => (held.path(), Some(held)),
-        Place::Scratch(folder) => (folder, None),
+        RunPlace::Run(held) => (held.path(), Some(held)),
+        RunPlace::Scratch(folder) => (folder, None),
     };
     // Unavailable cores and a faulty strategy are reported before a long import.
     let machine = Machine::read();
     let plan = Runner::plan(config, &machine)?;
     let instrument = &config.instrument()?;
-    let mut seat = Seat::new(config, instrument)?;
+    let mut seat = ConfiguredStrategy::new(config, instrument)?;
     let history = open(config, instrument, working, stop, progress)?;
     foresee_encoders(&mut seat, config, instrument, &history, stop, progress)?;
     let decided_by = seat.decided_by(config);
@@ -240,7 +240,7 @@ fn open(
 /// Runs the agents' encoders on the whole history beforehand, for the inline runner. The pinned
 /// runner measures the time of whole decisions.
 fn foresee_encoders(
-    seat: &mut Seat,
+    seat: &mut ConfiguredStrategy,
     config: &Config,
     instrument: &Instrument,
     history: &History,
@@ -311,7 +311,7 @@ pub fn run_backtest(
 ) -> Result<RunRecord, BacktestError> {
     if config.keeps_journal() {
         let held = hold_run_directory(&config.output.directory)?;
-        return run_backtest_in(Place::Run(&held), config, stop, progress, log);
+        return run_backtest_in(RunPlace::Run(&held), config, stop, progress, log);
     }
-    run_backtest_in(Place::Scratch(&std::env::temp_dir()), config, stop, progress, log)
+    run_backtest_in(RunPlace::Scratch(&std::env::temp_dir()), config, stop, progress, log)
 }

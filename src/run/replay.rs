@@ -12,7 +12,7 @@ use super::backtest::BacktestError;
 use super::chain::{JournalChain, Link};
 use super::journal_file::{JournalHeader, RunJournalError};
 use super::recording::{RunInput, Taken, run};
-use super::seat::Seat;
+use super::seat::ConfiguredStrategy;
 use crate::config::{Config, ConfigError};
 use crate::engine::{Action, Entry, Event, Output, Pipeline, Replay, Sink, no_times};
 use crate::execution::{ExitReason, Venue};
@@ -170,8 +170,8 @@ fn seat_of(
     config: &Config,
     instrument: &Instrument,
     path: &Path,
-) -> Result<Seat, ReplayError> {
-    let seat = Seat::new(config, instrument)?;
+) -> Result<ConfiguredStrategy, ReplayError> {
+    let seat = ConfiguredStrategy::new(config, instrument)?;
     let found = seat.model_set().map(|set| set.sha256().to_owned());
     if found != header.model_set {
         let (path, written_with) = (path.display().to_string(), header.model_set.clone());

@@ -17,19 +17,22 @@ use crate::source::native::TickFileDescription;
 use crate::strategy::{MovingAverageCross, RandomEntries, Strategy, StrategyKind};
 
 /// The strategy, as configured.
-pub(super) enum Seat {
+pub(super) enum ConfiguredStrategy {
     /// A rule, or dice.
     Rule(Box<dyn Strategy + Send>),
     /// The agents, and the set that their networks are of.
     Agents(Box<Agents>, Box<ModelSet>),
 }
 
-impl Seat {
+impl ConfiguredStrategy {
     /// The configured one. A model set is loaded and run on its golden cases.
     ///
     /// # Errors
     /// If it is to decide on daily bars, or the model set cannot be used.
-    pub(super) fn new(config: &Config, instrument: &Instrument) -> Result<Seat, AssemblyError> {
+    pub(super) fn new(
+        config: &Config,
+        instrument: &Instrument,
+    ) -> Result<ConfiguredStrategy, AssemblyError> {
         let strategy: Box<dyn Strategy + Send> = match config.strategy.kind {
             StrategyKind::RandomEntries => {
                 Box::new(RandomEntries::new(config.strategy, config.system.seed))
@@ -39,28 +42,28 @@ impl Seat {
             }
             StrategyKind::Marl => {
                 let (agents, set) = agents(config, instrument)?;
-                return Ok(Seat::Agents(Box::new(agents), Box::new(set)));
+                return Ok(ConfiguredStrategy::Agents(Box::new(agents), Box::new(set)));
             }
         };
         if strategy.timeframe().is_daily() {
             return Err(AssemblyError::DailyDecisions);
         }
-        Ok(Seat::Rule(strategy))
+        Ok(ConfiguredStrategy::Rule(strategy))
     }
 
     /// The model set, if there is one.
     pub(super) fn model_set(&self) -> Option<&ModelSet> {
         match self {
-            Seat::Rule(_) => None,
-            Seat::Agents(_, set) => Some(set),
+            ConfiguredStrategy::Rule(_) => None,
+            ConfiguredStrategy::Agents(_, set) => Some(set),
         }
     }
 
     /// The agents' networks and what runs them, if there are any.
     pub(super) fn networks(&self) -> Option<(&ModelSet, Arc<dyn Backend>)> {
         match self {
-            Seat::Rule(_) => None,
-            Seat::Agents(agents, set) => Some((set, agents.backend()?)),
+            ConfiguredStrategy::Rule(_) => None,
+            ConfiguredStrategy::Agents(agents, set) => Some((set, agents.backend()?)),
         }
     }
 
@@ -86,7 +89,7 @@ impl Seat {
 
     /// Lets agents look up what their encoders give on the history to come.
     pub(super) fn foresee(&mut self, foreseen: Foreseen) {
-        if let Seat::Agents(agents, _) = self {
+        if let ConfiguredStrategy::Agents(agents, _) = self {
             agents.foresee(Arc::new(foreseen));
         }
     }
@@ -109,8 +112,8 @@ impl Seat {
     /// The strategy alone.
     pub(super) fn into_strategy(self) -> Box<dyn Strategy + Send> {
         match self {
-            Seat::Rule(strategy) => strategy,
-            Seat::Agents(agents, _) => agents,
+            ConfiguredStrategy::Rule(strategy) => strategy,
+            ConfiguredStrategy::Agents(agents, _) => agents,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::history::{History, Preparation};
 use super::notes::data_notes;
 use super::recording::{Keeping, Readiness, Recording, RunInput};
 use super::runner::Runner;
-use super::seat::Seat;
+use super::seat::ConfiguredStrategy;
 use crate::config::Config;
 use crate::engine::{Output, Sink, replay};
 use crate::machine::Machine;
@@ -85,7 +85,7 @@ pub fn survey(
 ) -> Result<Survey, BacktestError> {
     Runner::plan(config, &Machine::read())?;
     let instrument = config.instrument()?;
-    let seat = Seat::new(config, &instrument)?;
+    let seat = ConfiguredStrategy::new(config, &instrument)?;
     let (matrices, decided_by) = (seat.matrices(config), seat.decided_by(config));
     let strategy = seat.into_strategy();
     let (decides_on, warm_up) = (strategy.timeframe(), strategy.warm_up());

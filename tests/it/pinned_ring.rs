@@ -26,7 +26,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use algospace_hft::engine::pinned::{
-    Failure, Feed, PinnedRun, PinnedSettings, Polled, ThreadLayout, Wiring, run,
+    Feed, PinnedRun, PinnedSettings, Polled, ThreadFailure, ThreadLayout, Wiring, run,
 };
 use algospace_hft::engine::{
     Action, Break, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output, Pipeline,
@@ -122,7 +122,7 @@ type Kept = (Vec<Event>, Vec<(u64, Action)>);
 
 /// The results of a run.
 struct Left<S, V> {
-    run: Result<PinnedRun<S, V>, Failure>,
+    run: Result<PinnedRun<S, V>, ThreadFailure>,
     events: Vec<Event>,
     actions: Vec<(u64, Action)>,
 }
@@ -207,7 +207,7 @@ fn assert_is_whole_prefix(left: &[Event], ticks: &[Tick], at_least: usize) {
     assert_eq!(kept, events(&ticks[..kept.len()]));
 }
 
-fn failure<S>(run: Result<PinnedRun<S>, Failure>) -> Failure {
+fn failure<S>(run: Result<PinnedRun<S>, ThreadFailure>) -> ThreadFailure {
     match run {
         Ok(_) => panic!("it did not fail"),
         Err(failure) => failure,
@@ -238,7 +238,7 @@ fn a_panicking_strategy_is_told_with_its_thread_and_event() {
             ThreadLayout::DecisionApart | ThreadLayout::AllApart => (Role::Decision, None),
         };
         let reason = "no idea".to_owned();
-        assert_eq!(failure(left.run), Failure { thread, event, reason });
+        assert_eq!(failure(left.run), ThreadFailure { thread, event, reason });
         assert_is_whole_prefix(&left.events, &ticks, 11);
         // The bar of the fatal question, and every trade of the decisions before it.
         assert!(told.bars() >= 5);
@@ -278,7 +278,7 @@ fn a_panicking_feature_reader_is_told() {
         };
         // The reason is made at run time: a text that is not static.
         let reason = "5 rows".to_owned();
-        assert_eq!(failure(left.run), Failure { thread, event, reason });
+        assert_eq!(failure(left.run), ThreadFailure { thread, event, reason });
         assert_is_whole_prefix(&left.events, &ticks, 11);
         assert!(told.bars() >= 5);
     }
@@ -310,7 +310,7 @@ fn a_panicking_results_sink_is_told() {
             &AtomicBool::new(false),
         );
         let reason = "disk full".to_owned();
-        assert_eq!(failure(left.run), Failure { thread: Role::Metrics, event: None, reason });
+        assert_eq!(failure(left.run), ThreadFailure { thread: Role::Metrics, event: None, reason });
         assert_is_whole_prefix(&left.events, &ticks, 11);
         assert_eq!(sink.0, 5, "it was called after it had failed");
     }

@@ -10,7 +10,7 @@ use crate::machine::Role;
 /// The failure that stopped a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {thread} thread failed{}: {reason}", place(*.event))]
-pub struct Failure {
+pub struct ThreadFailure {
     /// The thread.
     pub thread: Role,
     /// Number of the event in the total order, from 0; `None` if it failed at no event.
@@ -27,7 +27,7 @@ fn place(event: Option<u64>) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     has_failed: AtomicBool,
-    first: Mutex<Option<Failure>>,
+    first: Mutex<Option<ThreadFailure>>,
 }
 
 impl Failures {
@@ -39,7 +39,7 @@ impl Failures {
 
     /// Keeps the failure if it is the first. The threads then stop; none of them waits for this
     /// lock on the way to an order.
-    pub(super) fn add(&self, failure: Failure) {
+    pub(super) fn add(&self, failure: ThreadFailure) {
         let mut first = self.first.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         first.get_or_insert(failure);
         self.has_failed.store(true, Ordering::Release);
@@ -49,11 +49,11 @@ impl Failures {
     /// panic as a failure of `thread` at no event.
     pub(super) fn catch(&self, thread: Role, work: impl FnOnce()) -> bool {
         let done = without_unwinding(work);
-        done.map_err(|reason| self.add(Failure { thread, event: None, reason })).is_ok()
+        done.map_err(|reason| self.add(ThreadFailure { thread, event: None, reason })).is_ok()
     }
 
     /// Returns the first failure.
-    pub(super) fn into_first(self) -> Option<Failure> {
+    pub(super) fn into_first(self) -> Option<ThreadFailure> {
         self.first.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

@@ -3,7 +3,7 @@
 use disruptor::Polling;
 use rtrb::Consumer;
 
-use super::failure::{Failure, Failures, without_unwinding};
+use super::failure::{Failures, ThreadFailure, without_unwinding};
 use super::ring::{BATCH, Reader};
 use crate::engine::message::Action;
 use crate::engine::run_journal::RunJournal;
@@ -53,7 +53,7 @@ pub(super) fn run(
         let done = done.and_then(|()| written.map_err(|error| error.to_string()));
         if let Err(reason) = done {
             has_failed = true;
-            failures.add(Failure { thread: Role::Journal, event: Some(number), reason });
+            failures.add(ThreadFailure { thread: Role::Journal, event: Some(number), reason });
         }
         if found {
             waiter.reset();
@@ -75,6 +75,6 @@ pub(super) fn run(
     let mut ended = Ok(());
     let done = without_unwinding(|| ended = journal.finish());
     if let Err(reason) = done.and_then(|()| ended.map_err(|error| error.to_string())) {
-        failures.add(Failure { thread: Role::Journal, event: None, reason });
+        failures.add(ThreadFailure { thread: Role::Journal, event: None, reason });
     }
 }

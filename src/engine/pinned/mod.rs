@@ -37,7 +37,7 @@ use std::thread;
 
 use quanta::Clock;
 
-pub use failure::Failure;
+pub use failure::ThreadFailure;
 pub use feed::{Feed, Pace, Paced, Polled, Recorded};
 pub use layout::ThreadLayout;
 pub use ring::Full;
@@ -64,7 +64,7 @@ pub fn run<S, V, F, K, N>(
     settings: &PinnedSettings,
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64),
-) -> Result<PinnedRun<S, V>, Failure>
+) -> Result<PinnedRun<S, V>, ThreadFailure>
 where
     S: Strategy + Send,
     V: Venue + Send,

@@ -9,7 +9,7 @@ use quanta::Clock;
 use rtrb::Consumer;
 
 use super::downstream::Notice;
-use super::failure::{Failure, Failures, without_unwinding};
+use super::failure::{Failures, ThreadFailure, without_unwinding};
 use super::feed::{Feed, Polled};
 use super::ring::{BATCH, Full, Publisher, Slot};
 use crate::engine::message::{Answer, DecisionTiming, Event};
@@ -131,7 +131,7 @@ impl<F: Feed> Sequencer<'_, F> {
         if let Err(reason) = without_unwinding(|| self.take_feed(&mut batch, &mut done)) {
             done.interrupted = true;
             let event = Some(batch.next());
-            self.failures.add(Failure { thread: Role::Sequencer, event, reason });
+            self.failures.add(ThreadFailure { thread: Role::Sequencer, event, reason });
         }
         if self.is_live {
             self.publish_arrived(&mut batch);

@@ -3,7 +3,7 @@
 use disruptor::Polling;
 
 use super::downstream::{Notice, Noticed};
-use super::failure::{Failure, Failures, without_unwinding};
+use super::failure::{Failures, ThreadFailure, without_unwinding};
 use super::outlets::Outlets;
 use super::ring::{BATCH, Reader, Slot};
 use crate::engine::downstream::Downstream;
@@ -51,7 +51,7 @@ impl<D: Downstream, V: Venue, F: FnMut(&FeatureStage)> StagesThread<D, V, F> {
                     });
                     if let Err(reason) = done {
                         has_failed = true;
-                        failures.add(Failure {
+                        failures.add(ThreadFailure {
                             thread: Role::Stages,
                             event: Some(self.event),
                             reason,

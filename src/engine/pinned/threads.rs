@@ -9,7 +9,7 @@ use quanta::Clock;
 use rtrb::Consumer;
 
 use super::downstream::{DecisionMessage, FeatureMessage, Features, Notice, Noticed, ToFeatures};
-use super::failure::{Failure, Failures};
+use super::failure::{Failures, ThreadFailure};
 use super::feed::Feed;
 use super::layout::ThreadLayout;
 use super::outlets::{OutletParts, Outlets};
@@ -49,7 +49,7 @@ pub(super) struct Threads<'scope, 'env> {
 }
 
 /// The strategy on a thread of its own, and the ways to it and back.
-struct SeatApart<'scope, S> {
+struct DecisionThread<'scope, S> {
     features: Features,
     /// `None` where no thread waits for an answer.
     notices: Option<Outlet<Notice>>,
@@ -82,7 +82,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         pipeline: Pipeline<S, V>,
         wiring: Wiring<'env, F, K, N>,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<PinnedRun<S, V>, Failure>
+    ) -> Result<PinnedRun<S, V>, ThreadFailure>
     where
         S: Strategy + Send + 'scope,
         V: Venue + Send + 'scope,
@@ -163,7 +163,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         deciding: Deciding<S>,
         outlets: Outlets<N>,
         source: EventSource<'_, F>,
-    ) -> Result<(Ended<V>, Deciding<S>), Failure>
+    ) -> Result<(Ended<V>, Deciding<S>), ThreadFailure>
     where
         S: Strategy + Send + 'scope,
         V: Venue + Send + 'scope,
@@ -180,17 +180,17 @@ impl<'scope, 'env> Threads<'scope, 'env> {
     fn decision_apart<S, V, F, N>(
         &self,
         trading: TradingStage<V>,
-        apart: SeatApart<'scope, S>,
+        apart: DecisionThread<'scope, S>,
         outlets: Outlets<N>,
         source: EventSource<'_, F>,
-    ) -> Result<(Ended<V>, Deciding<S>), Failure>
+    ) -> Result<(Ended<V>, Deciding<S>), ThreadFailure>
     where
         S: Strategy + Send + 'scope,
         V: Venue + Send + 'scope,
         F: Feed + 'scope,
         N: FnMut(&FeatureStage) + Send + 'scope,
     {
-        let SeatApart { features, notices, records, questions, thread } = apart;
+        let DecisionThread { features, notices, records, questions, thread } = apart;
         let downstream = Noticed { downstream: features, notices, records: Some(records) };
         let stages = StagesThread::new(trading, downstream, outlets);
         let (end, features) = self.drive(stages, None, Some(questions), source)?;
@@ -201,10 +201,10 @@ impl<'scope, 'env> Threads<'scope, 'env> {
     fn all_apart<S, V, F, N>(
         &self,
         trading: TradingStage<V>,
-        apart: SeatApart<'scope, S>,
+        apart: DecisionThread<'scope, S>,
         (outlets, on_features, mut watch): (OutletParts, &'env mut N, Stopwatch),
         source: EventSource<'_, F>,
-    ) -> Result<(Ended<V>, Deciding<S>), Failure>
+    ) -> Result<(Ended<V>, Deciding<S>), ThreadFailure>
     where
         S: Strategy + Send + 'scope,
         V: Venue + Send + 'scope,
@@ -212,7 +212,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         N: FnMut(&FeatureStage) + Send,
     {
         let Threads { settings, failures, .. } = *self;
-        let SeatApart { mut features, notices, records, questions, thread } = apart;
+        let DecisionThread { mut features, notices, records, questions, thread } = apart;
         let wait = settings.placed(Role::Stages).wait;
         let none = FeatureMessage::Restart(Break::Contract);
         let (outlet, inbox) = queue(settings.queue_slots, wait, none);
@@ -240,14 +240,14 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         timing: DecisionTiming,
         deciding: Deciding<S>,
         mut watch: Stopwatch,
-    ) -> Result<SeatApart<'scope, S>, Failure> {
+    ) -> Result<DecisionThread<'scope, S>, ThreadFailure> {
         let Threads { settings, failures, .. } = *self;
         let Deciding { features: stage, mut strategy, .. } = deciding;
         let (decides_on, clock) = (strategy.timeframe(), self.clock.clone());
         let slots = settings.queue_slots;
         let (decision, inbox) =
             queue(slots, settings.placed(Role::Stages).wait, DecisionMessage::Restart);
-        let question = Question { number: 0, asked: Timestamp::MIN, stretch: 0, refused: None };
+        let question = Question { number: 0, asked: Timestamp::MIN, epoch: 0, refused: None };
         let answer = Answer { question, decision: None, is_overdue: false };
         let (mut answers, answers_in) = queue(slots, settings.placed(Role::Decision).wait, answer);
         let (notices, notices_in) =
@@ -291,7 +291,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         // Where answers count from their arrival, no thread waits for one.
         let notices = waits.then_some(notices);
         let questions = OpenQuestions::new(timing, notices_in, answers_in);
-        Ok(SeatApart { features, notices, records: records_in, questions, thread: seat })
+        Ok(DecisionThread { features, notices, records: records_in, questions, thread: seat })
     }
 
     /// Starts the stages and the sequencer, and waits until both have ended.
@@ -301,7 +301,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         backend: Option<Arc<dyn Backend>>,
         questions: Option<OpenQuestions>,
         source: EventSource<'_, F>,
-    ) -> Result<(Ended<V>, D), Failure>
+    ) -> Result<(Ended<V>, D), ThreadFailure>
     where
         D: Downstream + Send + 'scope,
         V: Venue + Send + 'scope,
@@ -364,7 +364,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         &self,
         role: Role,
         work: impl FnOnce(Wait) -> T + Send + 'scope,
-    ) -> Result<ScopedJoinHandle<'scope, T>, Failure> {
+    ) -> Result<ScopedJoinHandle<'scope, T>, ThreadFailure> {
         self.spawn_on(None, role, work)
     }
 
@@ -374,7 +374,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         backend: Option<Arc<dyn Backend>>,
         role: Role,
         work: impl FnOnce(Wait) -> T + Send + 'scope,
-    ) -> Result<ScopedJoinHandle<'scope, T>, Failure> {
+    ) -> Result<ScopedJoinHandle<'scope, T>, ThreadFailure> {
         let Threads { settings, failures, log, .. } = *self;
         let placed = settings.placed(role);
         let place_and_work = move || {
@@ -398,7 +398,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
             done.expect("work is done once")
         };
         thread::Builder::new().name(role.to_string()).spawn_scoped(self.scope, start).map_err(
-            |error| Failure {
+            |error| ThreadFailure {
                 thread: role,
                 event: None,
                 reason: format!("it cannot be started: {error}"),
