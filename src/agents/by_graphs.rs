@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::foreseen::Foreseen;
-use super::model_set::{GraphKind, ModelSet, ModelSetError, Value};
+use super::model_set::{GraphKind, GraphValue, ModelSet, ModelSetError};
 use super::risk::Wish;
-use super::team::{Action, Asked, IsWanted, Team, Thought};
+use super::team::{Asked, IsWanted, Team, TeamAction, Thought};
 use super::vote::count_votes;
 use crate::execution::Target;
 use crate::inference::{Backend, DropoutMasks, Graph};
@@ -26,7 +26,7 @@ pub struct ByGraphs {
     /// By [`ENCODED`].
     encoders: [Box<dyn Graph>; 3],
     /// What each of them sees.
-    windows: [Window; 3],
+    windows: [EncoderWindow; 3],
     /// By [`DECIDING`].
     deciding: [Box<dyn Graph>; 3],
     masks: DropoutMasks,
@@ -45,7 +45,7 @@ impl fmt::Debug for ByGraphs {
 }
 
 /// The last rows of a matrix.
-struct Window {
+struct EncoderWindow {
     numbers: Vec<f32>,
     /// Numbers of a row.
     width: usize,
@@ -87,7 +87,12 @@ impl ByGraphs {
         let windows = ENCODED.map(|matrix| {
             let matrix = manifest.feature_schema.matrices.of(matrix);
             let width = matrix.columns.len();
-            Window { numbers: vec![0.0; matrix.rows * width], width, newest: 0, is_encoded: false }
+            EncoderWindow {
+                numbers: vec![0.0; matrix.rows * width],
+                width,
+                newest: 0,
+                is_encoded: false,
+            }
         });
         ByGraphs {
             backend,
@@ -153,7 +158,7 @@ impl ByGraphs {
         if self.masked == question {
             return;
         }
-        for (layer, mask) in [Value::Mask1, Value::Mask2].into_iter().enumerate() {
+        for (layer, mask) in [GraphValue::Mask1, GraphValue::Mask2].into_iter().enumerate() {
             if let Some(place) = GraphKind::Core.place(mask) {
                 self.masks.fill(question, layer, self.deciding[0].input(place));
             }
@@ -167,7 +172,7 @@ impl ByGraphs {
             return Thought::NONE;
         }
         self.write_masks(asked.question);
-        show(&mut self.deciding, Value::Account, &asked.account);
+        show(&mut self.deciding, GraphValue::Account, &asked.account);
         let mut thought = self.blank;
         let logits = run(self.deciding[0].as_mut());
         thought.opportunity = logits.and_then(|logits| count_votes(logits, self.temperature));
@@ -178,30 +183,30 @@ impl ByGraphs {
     }
 
     /// The second stage.
-    fn act(&mut self, opportunity: &Opportunity, volatility: f32) -> Option<Action> {
+    fn act(&mut self, opportunity: &Opportunity, volatility: f32) -> Option<TeamAction> {
         let seen = [
             if opportunity.direction == Target::Long { 1.0 } else { -1.0 },
             opportunity.confidence,
             opportunity.epistemic,
             opportunity.agreement,
         ];
-        show(&mut self.deciding, Value::Opportunity, &seen);
-        show(&mut self.deciding, Value::Volatility, &[volatility]);
+        show(&mut self.deciding, GraphValue::Opportunity, &seen);
+        show(&mut self.deciding, GraphValue::Volatility, &[volatility]);
         let risk = &mut self.deciding[1];
         risk.run().ok()?;
         let [size, stop, reward] = [0, 1, 2].map(|output| risk.output(output)[0]);
         let wish = Wish { size, stop, reward };
         wish.is_sound().then_some(())?;
-        show(&mut self.deciding, Value::Proposal, &[size, stop, reward]);
+        show(&mut self.deciding, GraphValue::Proposal, &[size, stop, reward]);
         let execute = run(self.deciding[2].as_mut()).map_or(f32::NAN, |output| output[0]);
-        Some(Action { wish, execute })
+        Some(TeamAction { wish, execute })
     }
 }
 
 impl Team for ByGraphs {
     fn observe(&mut self, matrix: MatrixKind, newest: u64, window: &[f32]) {
         if matrix == MatrixKind::Context {
-            show(&mut self.deciding, Value::Context, window);
+            show(&mut self.deciding, GraphValue::Context, window);
             return;
         }
         let seen = &mut self.windows[matrix as usize];
@@ -230,17 +235,17 @@ impl Team for ByGraphs {
 }
 
 /// The value that a matrix, or its encoder, gives to the other graphs.
-fn value_of(matrix: MatrixKind) -> Value {
+fn value_of(matrix: MatrixKind) -> GraphValue {
     match matrix {
-        MatrixKind::Structure => Value::Structure,
-        MatrixKind::Tactical => Value::Tactical,
-        MatrixKind::Regime => Value::Regime,
-        MatrixKind::Context => Value::Context,
+        MatrixKind::Structure => GraphValue::Structure,
+        MatrixKind::Tactical => GraphValue::Tactical,
+        MatrixKind::Regime => GraphValue::Regime,
+        MatrixKind::Context => GraphValue::Context,
     }
 }
 
 /// Shows a value to every graph that takes it.
-fn show(deciding: &mut [Box<dyn Graph>; 3], value: Value, numbers: &[f32]) {
+fn show(deciding: &mut [Box<dyn Graph>; 3], value: GraphValue, numbers: &[f32]) {
     for (kind, graph) in DECIDING.into_iter().zip(deciding) {
         if let Some(place) = kind.place(value) {
             graph.input(place).copy_from_slice(numbers);

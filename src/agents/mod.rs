@@ -25,7 +25,7 @@ pub use risk::{RiskRules, Wish};
 pub use seat::{AgentSettings, Agents};
 pub(crate) use seat::{account_inputs, volatility_input};
 pub use settings::{MarlCoreSettings, McDropoutSettings, RegimeSettings};
-pub use team::{Action, Asked, IsWanted, Team, Thought};
+pub use team::{Asked, IsWanted, Team, TeamAction, Thought};
 pub use vote::count_votes;
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub struct Thought {
     /// The agents' vote.
     pub opportunity: Option<Opportunity>,
     /// What to do about it.
-    pub action: Option<Action>,
+    pub action: Option<TeamAction>,
 }
 
 impl Thought {
@@ -68,7 +68,7 @@ impl Thought {
 
 /// What a team would do about an opportunity.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Action {
+pub struct TeamAction {
     /// The wish of the risk sub-system, which is sound.
     pub wish: Wish,
     /// The gate's probability, 0 to 1; anything else if it failed.

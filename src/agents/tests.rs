@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use super::model_set::{GraphKind, ModelSet, Problem};
+use super::model_set::{GraphKind, ModelSet, ModelSetProblem};
 use super::*;
 use crate::execution::{Account, Decision, RiskSettings, Target};
 use crate::inference::{Backend, Cpu, DropoutMasks, Graph, InferenceError};
@@ -400,7 +400,7 @@ impl Team for Fixed {
 #[test]
 fn a_team_is_shown_whole_windows_and_its_thought_is_held_against_thresholds_and_rules() {
     let opportunity = ask(&mut ready(built_in(settings())), 1, &account()).1.opportunity;
-    let action = Action { wish: Wish { size: 1.0, stop: 1.0, reward: 2.0 }, execute: 0.5 };
+    let action = TeamAction { wish: Wish { size: 1.0, stop: 1.0, reward: 2.0 }, execute: 0.5 };
     let whole = Thought { opportunity, action: Some(action), ..Thought::NONE };
     let decide = |thought: Thought, settings: AgentSettings| {
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -422,7 +422,7 @@ fn a_team_is_shown_whole_windows_and_its_thought_is_held_against_thresholds_and_
         let of = seen.iter().filter(|(kind, ..)| *kind == matrix).map(|&(_, row, len)| (row, len));
         assert!(of.eq((rows..=100).map(|row| (row, cells))), "{matrix:?}");
     }
-    let failing = Action { execute: f32::NAN, ..action };
+    let failing = TeamAction { execute: f32::NAN, ..action };
     let strict = AgentSettings { confidence_threshold: 1.0, ..settings() };
     for (thought, settings, reason) in [
         (Thought::NONE, settings(), Reason::Fault),
@@ -546,7 +546,7 @@ fn a_stop_goes_to_a_strong_node_beyond_it_and_no_farther_than_the_farthest_stop(
 }
 
 /// A copy of the built-in set, changed by a closure on (file, bytes).
-fn changed(file: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> Result<ModelSet, Problem> {
+fn changed(file: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> Result<ModelSet, ModelSetProblem> {
     let folder = tempfile::tempdir().unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/untrained");
     for entry in std::fs::read_dir(source).unwrap() {
@@ -565,7 +565,7 @@ fn changed(file: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> Result<ModelSet, 
     Ok(set)
 }
 
-fn manifest(from: &str, to: &str) -> Result<ModelSet, Problem> {
+fn manifest(from: &str, to: &str) -> Result<ModelSet, ModelSetProblem> {
     changed("manifest.json", |bytes| {
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.contains(from), "{from}");
@@ -578,7 +578,10 @@ fn a_set_loads_whole_or_is_refused_by_name() {
     assert!(changed("manifest.json", |bytes| bytes).is_ok());
     for file in ["core.onnx", "golden.safetensors", "weights.safetensors", "manifest.json"] {
         let missing = changed(file, |_| Vec::new()).unwrap_err();
-        assert!(matches!(&missing, Problem::Missing { file: of, .. } if of == file), "{missing}");
+        assert!(
+            matches!(&missing, ModelSetProblem::Missing { file: of, .. } if of == file),
+            "{missing}"
+        );
     }
     let flipped = |mut bytes: Vec<u8>| {
         let middle = bytes.len() / 2;
@@ -588,10 +591,13 @@ fn a_set_loads_whole_or_is_refused_by_name() {
     for file in ["structure_step.onnx", "regime.onnx", "golden.safetensors", "weights.safetensors"]
     {
         let damaged = changed(file, flipped).unwrap_err();
-        assert!(matches!(&damaged, Problem::Damaged { file: of, .. } if of == file), "{damaged}");
+        assert!(
+            matches!(&damaged, ModelSetProblem::Damaged { file: of, .. } if of == file),
+            "{damaged}"
+        );
     }
     let half = changed("manifest.json", |bytes| bytes[..bytes.len() / 2].to_vec()).unwrap_err();
-    assert!(matches!(half, Problem::Manifest(_)), "{half}");
+    assert!(matches!(half, ModelSetProblem::Manifest(_)), "{half}");
     for (from, to) in [
         ("\"format\": 2", "\"format\": 3"),
         ("\"format\": 2", "\"format\": 1"),
@@ -642,7 +648,7 @@ fn a_set_whose_graph_gives_something_else_is_refused() {
     std::fs::write(directory.path().join("manifest.json"), manifest).unwrap();
     let set = ModelSet::read(directory.path()).unwrap();
     let refused = *set.verify(&Cpu::new()).unwrap_err().problem;
-    assert!(matches!(refused, Problem::Golden { graph: "gate", .. }), "{refused}");
+    assert!(matches!(refused, ModelSetProblem::Golden { graph: "gate", .. }), "{refused}");
 }
 
 /// Windows that are encoded at once have the bits of each alone.

@@ -9,7 +9,7 @@ use serde_saphyr::{NonFiniteFloatPolicy, PropertySyntax};
 
 use super::error::ConfigError;
 use super::schema::Config;
-use super::source::Source;
+use super::source::SourceText;
 
 /// The process's environment variables, less those that are not Unicode.
 pub fn process_variables() -> HashMap<String, String> {
@@ -50,7 +50,7 @@ impl Config {
         name: &str,
         variables: &HashMap<String, String>,
     ) -> Result<Config, ConfigError> {
-        let mut source = Source::new(name, text);
+        let mut source = SourceText::new(name, text);
         source.scan(options(), variables).map_err(|problems| ConfigError::Invalid { problems })?;
         let mut options = options().with_properties(variables.clone());
         options.property_syntax = PropertySyntax::DockerCompose;

@@ -19,7 +19,7 @@ struct Places {
 }
 
 /// A configuration's text with its name.
-pub(super) struct Source<'a> {
+pub(super) struct SourceText<'a> {
     name: &'a str,
     text: &'a str,
     places: Places,
@@ -44,7 +44,7 @@ impl WrittenKeys {
     }
 }
 
-/// Any YAML node, with only what [`Source`] needs of it.
+/// Any YAML node, with only what [`SourceText`] needs of it.
 enum Node {
     Empty,
     Text(String),
@@ -53,10 +53,10 @@ enum Node {
     List(Vec<Spanned<Node>>),
 }
 
-impl<'a> Source<'a> {
+impl<'a> SourceText<'a> {
     /// A text of which nothing is known yet.
-    pub(super) fn new(name: &'a str, text: &'a str) -> Source<'a> {
-        Source { name, text, places: Places::default() }
+    pub(super) fn new(name: &'a str, text: &'a str) -> SourceText<'a> {
+        SourceText { name, text, places: Places::default() }
     }
 
     /// Reads where each key stands and checks the variables in the values.

@@ -2,17 +2,17 @@
 
 use super::error::Problem;
 use super::schema::{Config, Mode};
-use super::source::Source;
+use super::source::SourceText;
 use crate::features::FeatureLayout;
 use crate::market::Instrument;
 use crate::matrix::{FeatureMatrix, MatrixKind};
-use crate::settings::{Refusal, Section, Setting};
+use crate::settings::{OutOfRange, Section, Setting};
 
 /// Returns every invalid value in `config`, in file order.
-pub(super) fn problems(config: &Config, source: &Source) -> Vec<Problem> {
+pub(super) fn problems(config: &Config, source: &SourceText) -> Vec<Problem> {
     let mut check = Check { source, problems: Vec::new() };
     config.visit("", &mut |Setting { path, refusal, .. }| {
-        if let Some(Refusal { demand, value }) = refusal {
+        if let Some(OutOfRange { demand, value }) = refusal {
             check.refuse(&[&path], format!("`{path}` must be {demand}, not {value}"));
         }
     });
@@ -29,7 +29,7 @@ pub(super) fn problems(config: &Config, source: &Source) -> Vec<Problem> {
 }
 
 struct Check<'a> {
-    source: &'a Source<'a>,
+    source: &'a SourceText<'a>,
     problems: Vec<Problem>,
 }
 

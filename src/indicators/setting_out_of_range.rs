@@ -1,6 +1,6 @@
 //! A setting that an indicator cannot have.
 
-use crate::settings::{Refusal, Section, Setting};
+use crate::settings::{OutOfRange, Section, Setting};
 
 /// A setting outside its range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +24,7 @@ impl SettingOutOfRange {
     ) -> Result<(), SettingOutOfRange> {
         let mut first = None;
         settings.visit("", &mut |Setting { name: setting, refusal, .. }| {
-            if let (None, Some(Refusal { demand: range, value })) = (&first, refusal) {
+            if let (None, Some(OutOfRange { demand: range, value })) = (&first, refusal) {
                 first = Some(SettingOutOfRange { indicator, setting, value, range });
             }
         });

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::agents::model_set::{GraphKind, ModelSet, Value};
+use crate::agents::model_set::{GraphKind, GraphValue, ModelSet};
 use crate::agents::tests::format_1;
 use crate::random::Random;
 use crate::strategy::AGENTS;
@@ -63,7 +63,7 @@ fn outputs(
     let mut graph = set.graph(kind, backend, passes).unwrap();
     let mut random = Random::new(seed, 0);
     for (index, input) in kind.inputs().iter().enumerate() {
-        let is_mask = matches!(input, Value::Mask1 | Value::Mask2);
+        let is_mask = matches!(input, GraphValue::Mask1 | GraphValue::Mask2);
         graph.input(index).fill_with(|| match random.unit() as f32 {
             unit if is_mask => {
                 if unit < 0.2 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::assembly::{AssemblyError, Conditions, pipeline, trades_from};
 use super::recording::Stages;
-use crate::agents::model_set::{FeatureSchema, ModelSet, ModelSetError, Problem};
+use crate::agents::model_set::{FeatureSchema, ModelSet, ModelSetError, ModelSetProblem};
 use crate::agents::{AgentSettings, Agents, Foreseen, RiskRules};
 use crate::config::Config;
 use crate::execution::Venue;
@@ -144,7 +144,7 @@ pub fn open_model_set(config: &Config) -> Result<ModelSet, ModelSetError> {
     };
     let engine = FeatureSchema::of(&config.indicators, &matrices_of(&set, config));
     if let Some(difference) = set.manifest().feature_schema.difference(&engine) {
-        return Err(set.refuse(Problem::Schema(difference)));
+        return Err(set.refuse(ModelSetProblem::Schema(difference)));
     }
     let regime = &set.manifest().feature_schema.matrices.regime;
     for (key, wanted, made_for) in [
@@ -153,7 +153,7 @@ pub fn open_model_set(config: &Config) -> Result<ModelSet, ModelSetError> {
     ] {
         if wanted as usize != made_for {
             let (value, made_for) = (wanted.to_string(), made_for.to_string());
-            return Err(set.refuse(Problem::Setting { key, value, made_for }));
+            return Err(set.refuse(ModelSetProblem::Setting { key, value, made_for }));
         }
     }
     Ok(set)

@@ -3,19 +3,19 @@
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 
-use super::Refusal;
+use super::OutOfRange;
 
 /// Values that a setting may have.
 pub trait Limits<T> {
     /// The limits in words, for the documentation.
     fn words(&self) -> String;
     /// Returns the requirement, in `unit`, if the value is out of range. NaN always is.
-    fn refuses(&self, value: &T, unit: &str) -> Option<Refusal>;
+    fn refuses(&self, value: &T, unit: &str) -> Option<OutOfRange>;
 }
 
-fn refusal(value: impl Display, demand: impl Display, unit: &str) -> Option<Refusal> {
+fn refusal(value: impl Display, demand: impl Display, unit: &str) -> Option<OutOfRange> {
     let space = if unit.is_empty() { "" } else { " " };
-    Some(Refusal { demand: format!("{demand}{space}{unit}"), value: value.to_string() })
+    Some(OutOfRange { demand: format!("{demand}{space}{unit}"), value: value.to_string() })
 }
 
 /// Limits that are the type's, or that words alone say: nothing is refused here.
@@ -23,7 +23,7 @@ impl<T> Limits<T> for &str {
     fn words(&self) -> String {
         (*self).to_owned()
     }
-    fn refuses(&self, _: &T, _: &str) -> Option<Refusal> {
+    fn refuses(&self, _: &T, _: &str) -> Option<OutOfRange> {
         None
     }
 }
@@ -32,7 +32,7 @@ impl<T: PartialOrd + Display> Limits<T> for RangeInclusive<T> {
     fn words(&self) -> String {
         format!("{} to {}", self.start(), self.end())
     }
-    fn refuses(&self, value: &T, unit: &str) -> Option<Refusal> {
+    fn refuses(&self, value: &T, unit: &str) -> Option<OutOfRange> {
         let within = self.contains(value);
         if within {
             None
@@ -46,7 +46,7 @@ impl<T: PartialOrd + Display> Limits<Option<T>> for RangeInclusive<T> {
     fn words(&self) -> String {
         Limits::<T>::words(self)
     }
-    fn refuses(&self, value: &Option<T>, unit: &str) -> Option<Refusal> {
+    fn refuses(&self, value: &Option<T>, unit: &str) -> Option<OutOfRange> {
         value.as_ref().and_then(|value| self.refuses(value, unit))
     }
 }
@@ -55,7 +55,7 @@ impl Limits<f64> for Range<f64> {
     fn words(&self) -> String {
         format!("{} to below {}", self.start, self.end)
     }
-    fn refuses(&self, value: &f64, unit: &str) -> Option<Refusal> {
+    fn refuses(&self, value: &f64, unit: &str) -> Option<OutOfRange> {
         let demand = format!("at least {} and below {}", self.start, self.end);
         if self.contains(value) { None } else { refusal(value, demand, unit) }
     }
@@ -69,7 +69,7 @@ impl Limits<f64> for Positive {
     fn words(&self) -> String {
         "above 0".to_owned()
     }
-    fn refuses(&self, value: &f64, _: &str) -> Option<Refusal> {
+    fn refuses(&self, value: &f64, _: &str) -> Option<OutOfRange> {
         let good = *value > 0.0 && value.is_finite();
         if good { None } else { refusal(value, "above 0", "") }
     }
@@ -83,7 +83,7 @@ impl Limits<f64> for Share {
     fn words(&self) -> String {
         "above 0 to 1".to_owned()
     }
-    fn refuses(&self, value: &f64, unit: &str) -> Option<Refusal> {
+    fn refuses(&self, value: &f64, unit: &str) -> Option<OutOfRange> {
         let good = *value > 0.0 && *value <= 1.0;
         if good { None } else { refusal(value, "above 0 and at most 1", unit) }
     }
@@ -97,8 +97,8 @@ impl Limits<f64> for Fraction {
     fn words(&self) -> String {
         Share.words()
     }
-    fn refuses(&self, value: &f64, _: &str) -> Option<Refusal> {
+    fn refuses(&self, value: &f64, _: &str) -> Option<OutOfRange> {
         let demand = "a fraction above 0 and at most 1 (0.05 is 5 %)".to_owned();
-        Share.refuses(value, "").map(|refusal| Refusal { demand, ..refusal })
+        Share.refuses(value, "").map(|refusal| OutOfRange { demand, ..refusal })
     }
 }

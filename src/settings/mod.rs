@@ -33,12 +33,12 @@ pub struct Setting {
     /// Meaning, in Markdown.
     pub meaning: String,
     /// Reason for which the value is out of range.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<OutOfRange>,
 }
 
 /// A value that is out of its range.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct OutOfRange {
     /// Requirement, such as `from 1 to 10 contracts`.
     pub demand: String,
     /// The value.
@@ -69,7 +69,7 @@ impl<S: Section> Section for Vec<S> {
 }
 
 /// One line of a table.
-pub struct Row<'a, T> {
+pub struct TableRow<'a, T> {
     /// Its own key.
     pub name: &'static str,
     /// Its range; the type's if absent.
@@ -80,14 +80,14 @@ pub struct Row<'a, T> {
     pub meaning: &'a [&'a str],
 }
 
-impl<T> std::fmt::Debug for Row<'_, T> {
+impl<T> std::fmt::Debug for TableRow<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (name, unit) = (self.name, self.unit);
         f.debug_struct("Row").field("name", &name).field("unit", &unit).finish_non_exhaustive()
     }
 }
 
-impl<T: Value> Row<'_, T> {
+impl<T: Value> TableRow<'_, T> {
     /// The setting below `path` with its value.
     pub fn setting(self, path: &str, value: &T) -> Setting {
         let names = T::names();
@@ -136,7 +136,7 @@ macro_rules! settings {
     };
     (@visit $self:ident $path:ident $each:ident $name:ident [$($doc:literal)+]
         $default:expr $(, $limits:expr $(, $unit:literal)?)?) => {
-        $each($crate::settings::Row {
+        $each($crate::settings::TableRow {
             name: stringify!($name),
             limits: $crate::settings::settings!(@limits $($limits)?),
             unit: $crate::settings::settings!(@unit $($($unit)?)?),

@@ -24,7 +24,7 @@ pub enum GraphKind {
 
 /// A tensor that a graph takes or gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum GraphValue {
     /// All rows of a window, oldest first.
     Matrix,
     /// All rows but the newest.
@@ -69,31 +69,31 @@ pub enum Value {
     Execute,
 }
 
-impl Value {
+impl GraphValue {
     /// Its name in the manifest and the ONNX files.
     pub const fn name(self) -> &'static str {
         match self {
-            Value::Matrix => "matrix",
-            Value::Known => "known",
-            Value::Row => "row",
-            Value::Hidden => "hidden",
-            Value::Cell => "cell",
-            Value::Embedding => "embedding",
-            Value::Structure => "structure",
-            Value::Tactical => "tactical",
-            Value::Regime => "regime",
-            Value::Context => "context",
-            Value::Account => "account",
-            Value::Mask1 => "mask_1",
-            Value::Mask2 => "mask_2",
-            Value::Logits => "logits",
-            Value::Opportunity => "opportunity",
-            Value::Volatility => "volatility",
-            Value::Proposal => "proposal",
-            Value::Size => PROPOSAL[0],
-            Value::Stop => PROPOSAL[1],
-            Value::Reward => PROPOSAL[2],
-            Value::Execute => "execute",
+            GraphValue::Matrix => "matrix",
+            GraphValue::Known => "known",
+            GraphValue::Row => "row",
+            GraphValue::Hidden => "hidden",
+            GraphValue::Cell => "cell",
+            GraphValue::Embedding => "embedding",
+            GraphValue::Structure => "structure",
+            GraphValue::Tactical => "tactical",
+            GraphValue::Regime => "regime",
+            GraphValue::Context => "context",
+            GraphValue::Account => "account",
+            GraphValue::Mask1 => "mask_1",
+            GraphValue::Mask2 => "mask_2",
+            GraphValue::Logits => "logits",
+            GraphValue::Opportunity => "opportunity",
+            GraphValue::Volatility => "volatility",
+            GraphValue::Proposal => "proposal",
+            GraphValue::Size => PROPOSAL[0],
+            GraphValue::Stop => PROPOSAL[1],
+            GraphValue::Reward => PROPOSAL[2],
+            GraphValue::Execute => "execute",
         }
     }
 }
@@ -122,8 +122,8 @@ impl GraphKind {
     }
 
     /// Returns the inputs, in order.
-    pub const fn inputs(self) -> &'static [Value] {
-        use Value::*;
+    pub const fn inputs(self) -> &'static [GraphValue] {
+        use GraphValue::*;
         match self {
             GraphKind::Structure | GraphKind::Tactical | GraphKind::Regime => &[Matrix],
             GraphKind::Core => &[Structure, Tactical, Regime, Context, Account, Mask1, Mask2],
@@ -135,8 +135,8 @@ impl GraphKind {
     }
 
     /// Returns the outputs, in order.
-    pub const fn outputs(self) -> &'static [Value] {
-        use Value::*;
+    pub const fn outputs(self) -> &'static [GraphValue] {
+        use GraphValue::*;
         match self {
             GraphKind::Structure | GraphKind::Tactical => &[Embedding],
             GraphKind::Regime => &[Regime],
@@ -147,7 +147,7 @@ impl GraphKind {
     }
 
     /// The place of an input, if it is one.
-    pub fn place(self, input: Value) -> Option<usize> {
+    pub fn place(self, input: GraphValue) -> Option<usize> {
         self.inputs().iter().position(|&value| value == input)
     }
 
@@ -199,17 +199,17 @@ impl Part {
         }
     }
 
-    const fn inputs(self) -> &'static [Value] {
+    const fn inputs(self) -> &'static [GraphValue] {
         match self.piece {
             Piece::Whole => self.kind.inputs(),
-            Piece::Prefix => &[Value::Known],
-            Piece::Step => &[Value::Row, Value::Hidden, Value::Cell],
+            Piece::Prefix => &[GraphValue::Known],
+            Piece::Step => &[GraphValue::Row, GraphValue::Hidden, GraphValue::Cell],
         }
     }
 
-    const fn outputs(self) -> &'static [Value] {
+    const fn outputs(self) -> &'static [GraphValue] {
         match self.piece {
-            Piece::Prefix => &[Value::Hidden, Value::Cell],
+            Piece::Prefix => &[GraphValue::Hidden, GraphValue::Cell],
             Piece::Whole | Piece::Step => self.kind.outputs(),
         }
     }
@@ -227,15 +227,15 @@ impl GraphKind {
         [self.inputs(), self.outputs()].map(|values| self.shapes_of(values, manifest))
     }
 
-    fn shapes_of(self, values: &[Value], manifest: &Manifest) -> Vec<NamedShape> {
-        let shape = |&value: &Value| NamedShape {
+    fn shapes_of(self, values: &[GraphValue], manifest: &Manifest) -> Vec<NamedShape> {
+        let shape = |&value: &GraphValue| NamedShape {
             name: value.name().to_owned(),
             shape: self.shape(value, manifest),
         };
         values.iter().map(shape).collect()
     }
 
-    fn shape(self, value: Value, manifest: &Manifest) -> Vec<Dimension> {
+    fn shape(self, value: GraphValue, manifest: &Manifest) -> Vec<Dimension> {
         use Dimension::Fixed;
         let row = |width| vec![Fixed(1), Fixed(width)];
         let by_pass =
@@ -248,26 +248,28 @@ impl GraphKind {
             _ => MatrixKind::Regime,
         });
         match value {
-            Value::Matrix => rows(matrix.rows, matrix.columns.len()),
-            Value::Known => rows(matrix.rows - 1, matrix.columns.len()),
-            Value::Row => rows(1, matrix.columns.len()),
-            Value::Hidden | Value::Cell => {
+            GraphValue::Matrix => rows(matrix.rows, matrix.columns.len()),
+            GraphValue::Known => rows(matrix.rows - 1, matrix.columns.len()),
+            GraphValue::Row => rows(1, matrix.columns.len()),
+            GraphValue::Hidden | GraphValue::Cell => {
                 let prefix = Part { kind: self, piece: Piece::Prefix };
                 rows(1, last_of_first(&manifest.graphs[prefix.name()]))
             }
-            Value::Embedding => row(self.encoding_width(manifest)),
-            Value::Structure => row(GraphKind::Structure.encoding_width(manifest)),
-            Value::Tactical => row(GraphKind::Tactical.encoding_width(manifest)),
-            Value::Regime => row(GraphKind::Regime.encoding_width(manifest)),
-            Value::Context => row(matrices.context.columns.len()),
-            Value::Account => row(ACCOUNT.len()),
-            Value::Mask1 => by_pass(manifest.dropout.widths[0]),
-            Value::Mask2 => by_pass(manifest.dropout.widths[1]),
-            Value::Logits => by_pass(CLASSES.len()),
-            Value::Opportunity => row(OPPORTUNITY.len()),
-            Value::Volatility => row(VOLATILITY.len()),
-            Value::Proposal => row(PROPOSAL.len()),
-            Value::Size | Value::Stop | Value::Reward | Value::Execute => row(1),
+            GraphValue::Embedding => row(self.encoding_width(manifest)),
+            GraphValue::Structure => row(GraphKind::Structure.encoding_width(manifest)),
+            GraphValue::Tactical => row(GraphKind::Tactical.encoding_width(manifest)),
+            GraphValue::Regime => row(GraphKind::Regime.encoding_width(manifest)),
+            GraphValue::Context => row(matrices.context.columns.len()),
+            GraphValue::Account => row(ACCOUNT.len()),
+            GraphValue::Mask1 => by_pass(manifest.dropout.widths[0]),
+            GraphValue::Mask2 => by_pass(manifest.dropout.widths[1]),
+            GraphValue::Logits => by_pass(CLASSES.len()),
+            GraphValue::Opportunity => row(OPPORTUNITY.len()),
+            GraphValue::Volatility => row(VOLATILITY.len()),
+            GraphValue::Proposal => row(PROPOSAL.len()),
+            GraphValue::Size | GraphValue::Stop | GraphValue::Reward | GraphValue::Execute => {
+                row(1)
+            }
         }
     }
 

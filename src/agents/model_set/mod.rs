@@ -20,7 +20,7 @@ use std::path::Path;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
-pub use contract::{GraphKind, Value};
+pub use contract::{GraphKind, GraphValue};
 pub use manifest::{
     Calibration, CheckedFile, Dimension, Dropout, FORMATS, GraphFile, Manifest, NamedShape,
     PassesName, Training,
@@ -56,12 +56,12 @@ pub struct ModelSetError {
     /// Place of the set.
     pub set: String,
     /// Its fault.
-    pub problem: Box<Problem>,
+    pub problem: Box<ModelSetProblem>,
 }
 
 /// A fault of a set.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
+pub enum ModelSetProblem {
     /// There is no such folder.
     #[error(
         "there is no such folder; a relative path counts from the current directory, and `marl_core.model_set: null` is the built-in set"
@@ -258,7 +258,7 @@ impl ModelSet {
     pub fn read(folder: &Path) -> Result<ModelSet, ModelSetError> {
         let origin = folder.display().to_string();
         if !folder.is_dir() {
-            return Err(ModelSetError { set: origin, problem: Box::new(Problem::Folder) });
+            return Err(ModelSetError { set: origin, problem: Box::new(ModelSetProblem::Folder) });
         }
         Self::from_files(&origin, &|name| read_regular(&folder.join(name)))
     }
@@ -273,23 +273,25 @@ impl ModelSet {
             .map_err(|problem| ModelSetError { set: origin.to_owned(), problem: Box::new(problem) })
     }
 
-    fn load(origin: &str, read: &ReadFile) -> Result<ModelSet, Problem> {
+    fn load(origin: &str, read: &ReadFile) -> Result<ModelSet, ModelSetProblem> {
         let bytes = read_file(read, "manifest.json")?;
         // The format is told first: a manifest of another one has other keys.
-        let json: serde_json::Value = serde_json::from_slice(&bytes).map_err(Problem::Manifest)?;
+        let json: serde_json::Value =
+            serde_json::from_slice(&bytes).map_err(ModelSetProblem::Manifest)?;
         let format = json.get("format").and_then(serde_json::Value::as_u64).unwrap_or(0) as u32;
         if !FORMATS.contains(&format) {
-            return Err(Problem::Format { found: format });
+            return Err(ModelSetProblem::Format { found: format });
         }
         // From the bytes: a key that stands twice is refused.
-        let manifest: Manifest = serde_json::from_slice(&bytes).map_err(Problem::Manifest)?;
+        let manifest: Manifest =
+            serde_json::from_slice(&bytes).map_err(ModelSetProblem::Manifest)?;
         check_settings(&manifest)?;
         let parts = Part::all(format);
         let is_there = |part: &Part| manifest.graphs.contains_key(part.name());
         if manifest.graphs.len() != parts.len() || !parts.iter().all(is_there) {
             let found = manifest.graphs.keys().cloned().collect::<Vec<_>>().join(", ");
             let expected = parts.iter().map(|part| part.name()).collect::<Vec<_>>().join(", ");
-            return Err(Problem::Graphs { found, expected });
+            return Err(ModelSetProblem::Graphs { found, expected });
         }
         for &part in &parts {
             check_shapes(&manifest, part)?;
@@ -297,7 +299,7 @@ impl ModelSet {
         let width = GraphKind::Regime.encoding_width(&manifest);
         if width > MOST_REGIME {
             let (value, range) = (width.to_string(), format!("{MOST_REGIME} at most"));
-            return Err(Problem::Range { what: "the regime vector's width", value, range });
+            return Err(ModelSetProblem::Range { what: "the regime vector's width", value, range });
         }
         let mut graphs = BTreeMap::new();
         for part in parts {
@@ -345,7 +347,7 @@ impl ModelSet {
     }
 
     /// An error about this set.
-    pub fn refuse(&self, problem: Problem) -> ModelSetError {
+    pub fn refuse(&self, problem: ModelSetProblem) -> ModelSetError {
         ModelSetError { set: self.origin.clone(), problem: Box::new(problem) }
     }
 
@@ -363,7 +365,7 @@ impl ModelSet {
             let name = part.name();
             let signature = signature(&self.manifest.graphs[name], passes);
             let loaded = backend.load(&self.graphs[name], &signature);
-            loaded.map_err(|source| self.refuse(Problem::Inference { graph: name, source }))
+            loaded.map_err(|source| self.refuse(ModelSetProblem::Inference { graph: name, source }))
         };
         match kind.parts(self.manifest.format).as_slice() {
             &[prefix, step] => Ok(self.two_parts(kind, load(prefix)?, load(step)?, 1)),
@@ -386,7 +388,7 @@ impl ModelSet {
             let name = part.name();
             let signature = signature(&self.manifest.graphs[name], 1);
             let loaded = backend.load_many(&self.graphs[name], &signature, windows);
-            loaded.map_err(|source| self.refuse(Problem::Inference { graph: name, source }))
+            loaded.map_err(|source| self.refuse(ModelSetProblem::Inference { graph: name, source }))
         };
         match kind.parts(self.manifest.format).as_slice() {
             &[prefix, step] => {
@@ -421,7 +423,7 @@ impl ModelSet {
     pub fn verify(&self, backend: &dyn Backend) -> Result<f32, ModelSetError> {
         let golden = SafeTensors::deserialize(&self.golden).map_err(|error| {
             let (file, reason) = (self.manifest.golden.file.clone(), error.to_string());
-            self.refuse(Problem::Tensors { file, reason })
+            self.refuse(ModelSetProblem::Tensors { file, reason })
         })?;
         let mut largest: f32 = 0.0;
         for kind in GraphKind::ALL {
@@ -444,14 +446,14 @@ impl ModelSet {
         let passes = if is_known { passes as u32 } else { 1 };
         let masks =
             DropoutMasks::new(self.manifest.seed, AGENTS.len() as u32, passes, widths, probability);
-        let masked = [Value::Mask1, Value::Mask2]
+        let masked = [GraphValue::Mask1, GraphValue::Mask2]
             .map(|mask| GraphKind::Core.place(mask).expect("the core has masks"));
         let is_same = (0..widths.len()).all(|layer| {
             let mut mask = vec![0.0; masks.size(layer)];
             masks.fill(case as u64, layer, &mut mask);
             mask == core.input(masked[layer])
         });
-        if is_same { Ok(()) } else { Err(self.refuse(Problem::Masks { case })) }
+        if is_same { Ok(()) } else { Err(self.refuse(ModelSetProblem::Masks { case })) }
     }
 
     fn verify_graph(
@@ -464,7 +466,7 @@ impl ModelSet {
         let file = &self.manifest.golden.file;
         let tensor =
             |case: usize, name: &str| floats(golden, file, &format!("{graph}/{case}/{name}"));
-        let failed = |source| self.refuse(Problem::Inference { graph, source });
+        let failed = |source| self.refuse(ModelSetProblem::Inference { graph, source });
         let [inputs, outputs] = kind.shapes(&self.manifest);
         let mut loaded: Option<(usize, Box<dyn Graph>)> = None;
         let mut largest: f32 = 0.0;
@@ -484,7 +486,9 @@ impl ModelSet {
                 let slot = loaded.input(index);
                 if numbers.len() != slot.len() {
                     let reason = format!("{graph}/{case}/{} has another shape", input.name);
-                    return Err(self.refuse(Problem::Tensors { file: file.clone(), reason }));
+                    return Err(
+                        self.refuse(ModelSetProblem::Tensors { file: file.clone(), reason })
+                    );
                 }
                 slot.copy_from_slice(&numbers);
             }
@@ -507,7 +511,7 @@ impl ModelSet {
                     || difference > GOLDEN_TOLERANCE
                 {
                     let (backend, output) = (backend.name(), output.name.clone());
-                    return Err(self.refuse(Problem::Golden {
+                    return Err(self.refuse(ModelSetProblem::Golden {
                         graph,
                         backend,
                         case,
@@ -538,19 +542,19 @@ fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
 /// Reads a file of the set by its name.
 pub type ReadFile<'a> = dyn Fn(&str) -> std::io::Result<Vec<u8>> + 'a;
 
-fn read_file(read: &ReadFile, file: &str) -> Result<Vec<u8>, Problem> {
-    read(file).map_err(|source| Problem::Missing { file: file.to_owned(), source })
+fn read_file(read: &ReadFile, file: &str) -> Result<Vec<u8>, ModelSetProblem> {
+    read(file).map_err(|source| ModelSetProblem::Missing { file: file.to_owned(), source })
 }
 
-fn read_checked(read: &ReadFile, file: &str, expected: &str) -> Result<Vec<u8>, Problem> {
+fn read_checked(read: &ReadFile, file: &str, expected: &str) -> Result<Vec<u8>, ModelSetProblem> {
     if file.is_empty() || file.starts_with('.') || file.contains(['/', '\\']) {
-        return Err(Problem::FileName(file.to_owned()));
+        return Err(ModelSetProblem::FileName(file.to_owned()));
     }
     let bytes = read_file(read, file)?;
     let found = sha256(&bytes);
     if found != expected {
         let (file, expected) = (file.to_owned(), expected.to_owned());
-        return Err(Problem::Damaged { file, found, expected });
+        return Err(ModelSetProblem::Damaged { file, found, expected });
     }
     Ok(bytes)
 }
@@ -559,9 +563,9 @@ fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn check_settings(manifest: &Manifest) -> Result<(), Problem> {
+fn check_settings(manifest: &Manifest) -> Result<(), ModelSetProblem> {
     let out_of_range = |what, value: String, range: &str| {
-        Err(Problem::Range { what, value, range: range.to_owned() })
+        Err(ModelSetProblem::Range { what, value, range: range.to_owned() })
     };
     let Dropout { probability, widths, generator } = &manifest.dropout;
     if !(0.0..1.0).contains(probability) {
@@ -618,7 +622,7 @@ fn check_settings(manifest: &Manifest) -> Result<(), Problem> {
 }
 
 /// Compares a graph's inputs and outputs with the contract.
-fn check_shapes(manifest: &Manifest, part: Part) -> Result<(), Problem> {
+fn check_shapes(manifest: &Manifest, part: Part) -> Result<(), ModelSetProblem> {
     let graph = &manifest.graphs[part.name()];
     let [inputs, outputs] = part.shapes(manifest);
     for (what, found, expected) in
@@ -628,7 +632,7 @@ fn check_shapes(manifest: &Manifest, part: Part) -> Result<(), Problem> {
         let is_sized = expected.iter().all(|named| !named.shape.contains(&Dimension::Fixed(0)));
         if *found != expected || !is_sized {
             let (found, expected) = (shapes_text(found), shapes_text(&expected));
-            return Err(Problem::Shape { graph: part.name(), what, found, expected });
+            return Err(ModelSetProblem::Shape { graph: part.name(), what, found, expected });
         }
     }
     Ok(())
@@ -675,8 +679,8 @@ fn passes_of(inputs: &[NamedShape], golden: &SafeTensors<'_>, case: &str) -> usi
 }
 
 /// A tensor's numbers.
-fn floats(tensors: &SafeTensors<'_>, file: &str, name: &str) -> Result<Vec<f32>, Problem> {
-    let failed = |reason: String| Problem::Tensors { file: file.to_owned(), reason };
+fn floats(tensors: &SafeTensors<'_>, file: &str, name: &str) -> Result<Vec<f32>, ModelSetProblem> {
+    let failed = |reason: String| ModelSetProblem::Tensors { file: file.to_owned(), reason };
     let tensor = tensors.tensor(name).map_err(|error| failed(format!("{name}: {error}")))?;
     if tensor.dtype() != Dtype::F32 {
         return Err(failed(format!("{name} is not of 32-bit floats")));
@@ -686,12 +690,17 @@ fn floats(tensors: &SafeTensors<'_>, file: &str, name: &str) -> Result<Vec<f32>,
 }
 
 /// Refuses a file of tensors that holds NaN or infinity.
-fn check_finite(file: &str, bytes: &[u8]) -> Result<(), Problem> {
-    let tensors = SafeTensors::deserialize(bytes)
-        .map_err(|error| Problem::Tensors { file: file.to_owned(), reason: error.to_string() })?;
+fn check_finite(file: &str, bytes: &[u8]) -> Result<(), ModelSetProblem> {
+    let tensors = SafeTensors::deserialize(bytes).map_err(|error| ModelSetProblem::Tensors {
+        file: file.to_owned(),
+        reason: error.to_string(),
+    })?;
     for name in tensors.names() {
         if !floats(&tensors, file, name)?.iter().all(|number| number.is_finite()) {
-            return Err(Problem::NotFinite { file: file.to_owned(), tensor: name.to_owned() });
+            return Err(ModelSetProblem::NotFinite {
+                file: file.to_owned(),
+                tensor: name.to_owned(),
+            });
         }
     }
     Ok(())

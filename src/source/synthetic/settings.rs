@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use jiff::civil::Date;
 
 use crate::market::{Instrument, Price};
-use crate::settings::{Limits, Refusal, Section, names, settings};
+use crate::settings::{Limits, OutOfRange, Section, names, settings};
 use crate::source::native::TickFileError;
 
 settings! {
@@ -102,7 +102,7 @@ impl Settings {
     pub(super) fn check(&self) -> Result<(), SyntheticError> {
         let mut refusal = None;
         self.market.visit("", &mut |setting| {
-            if let (None, Some(Refusal { value, .. })) = (&refusal, setting.refusal) {
+            if let (None, Some(OutOfRange { value, .. })) = (&refusal, setting.refusal) {
                 let (name, range) = (setting.name, setting.range);
                 refusal = Some(SyntheticError::Setting { name, value, range });
             }
