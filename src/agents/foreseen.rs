@@ -136,7 +136,7 @@ impl Strategy for Watcher {
         for (window, newest, chunk) in &mut self.windows {
             let Some(row) = observation.row(chunk.matrix) else { continue };
             if row.number != *newest + 1 {
-                window.begin_anew();
+                window.restart_after_gap();
             }
             *newest = row.number;
             window.push_with(row.is_warm, |cells| cells.copy_from_slice(row.cells));

@@ -190,7 +190,7 @@ impl Strategy for Agents {
             let Some(row) = observation.row(kind) else { continue };
             let (window, newest) = &mut self.seen[kind as usize];
             if row.number != *newest + 1 {
-                window.begin_anew();
+                window.restart_after_gap();
             }
             window.push_with(row.is_warm, |cells| cells.copy_from_slice(row.cells));
             *newest = row.number;

@@ -224,8 +224,8 @@ impl FeatureStage {
     /// hole. In another contract they continue, moved by [`FeatureStage::on_contract_change`].
     pub fn on_restart(&mut self, why: Break) {
         if why == Break::MissingSessions {
-            self.engine.begin_anew();
-            self.matrices.iter_mut().for_each(FeatureMatrix::begin_anew);
+            self.engine.restart_after_gap();
+            self.matrices.iter_mut().for_each(FeatureMatrix::restart_after_gap);
         }
     }
 

@@ -164,8 +164,8 @@ impl FeatureEngine {
 
     /// Tells that whole sessions are missing before the next bar. [`FeatureEngine::bars_on_end`]
     /// counts from that bar; values continue.
-    pub fn begin_anew(&mut self) {
-        self.state.timeframes.iter_mut().for_each(TimeframeIndicators::begin_anew);
+    pub fn restart_after_gap(&mut self) {
+        self.state.timeframes.iter_mut().for_each(TimeframeIndicators::restart_after_gap);
     }
 
     /// Takes a closed bar and rewrites the row; `None` if no indicator is computed on its

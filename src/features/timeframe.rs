@@ -105,7 +105,7 @@ impl TimeframeIndicators {
     }
 
     /// Tells that the next bar does not continue from the last one.
-    pub(super) fn begin_anew(&mut self) {
+    pub(super) fn restart_after_gap(&mut self) {
         self.bars_on_end = 0;
     }
 

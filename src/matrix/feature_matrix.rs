@@ -199,9 +199,9 @@ impl FeatureMatrix {
 
     /// Forgets its rows: they lie before a hole. A number is left out, so that a reader that keeps
     /// rows sees it too.
-    pub fn begin_anew(&mut self) {
+    pub fn restart_after_gap(&mut self) {
         self.rows += 1;
-        self.window.begin_anew();
+        self.window.restart_after_gap();
     }
 
     /// Returns the number of the row that was added last, 1, 2, 3, … with one left out at each

@@ -58,7 +58,7 @@ impl Window {
     }
 
     /// Forgets that its rows are whole: a row is missing between the newest and the next.
-    pub fn begin_anew(&mut self) {
+    pub fn restart_after_gap(&mut self) {
         self.whole = 0;
     }
 
@@ -117,9 +117,9 @@ impl RollingMatrix {
         });
     }
 
-    /// Does as [`Window::begin_anew`]; the scales stay as they are.
-    pub fn begin_anew(&mut self) {
-        self.window.begin_anew();
+    /// Does as [`Window::restart_after_gap`]; the scales stay as they are.
+    pub fn restart_after_gap(&mut self) {
+        self.window.restart_after_gap();
     }
 
     /// Returns the last N rows, oldest first, row by row: N×F numbers within ±3.
