@@ -139,7 +139,7 @@ impl<V: Venue> Books<V> {
         }
     }
 
-    /// Begins a stretch: answers to earlier questions are late from now on.
+    /// Begins an epoch: answers to earlier questions are late from now on.
     pub(super) fn begin_stretch(&mut self, downstream: &mut impl Downstream) {
         self.ask(downstream);
         self.epoch += 1;

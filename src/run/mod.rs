@@ -16,7 +16,7 @@ mod survey;
 
 pub use assembly::AssemblyError;
 pub(crate) use assembly::{Conditions, pipeline};
-pub use backtest::{Backtest, BacktestError, RunPlace, Prepared, run_backtest, run_backtest_in};
+pub use backtest::{Backtest, BacktestError, Prepared, RunPlace, run_backtest, run_backtest_in};
 pub use chain::{Follows, JournalChain, begin_next};
 pub use journal_file::{JournalHeader, RunJournalError, journal_path};
 pub use replay::{Difference, ReplayError, Replayed, replay_journal};

@@ -64,7 +64,7 @@ pub(super) fn run(
             if !has_failed && let Err(error) = journal.flush() {
                 has_failed = true;
                 let reason = error.to_string();
-                failures.add(Failure { thread: Role::Journal, event: Some(number), reason });
+                failures.add(ThreadFailure { thread: Role::Journal, event: Some(number), reason });
             }
             waiter.wait();
         }
