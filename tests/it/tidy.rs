@@ -82,7 +82,7 @@ const STILL_LONGER: &[(&str, &str, usize)] = &[
     ("benches/peers", "rows", 327),
     ("src/indicators", "the_profile_is_its_bars", 81),
     ("src/performance", "of", 106),
-    ("src/source", "decode_databento", 112),
+    ("src/source", "decode_databento", 111),
     ("src/source", "detect", 77),
     ("src/source", "every_preset_reads_its_own_example_and_a_file_of_its_kind", 102),
     ("src/source", "layout", 87),

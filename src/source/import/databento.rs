@@ -101,7 +101,7 @@ pub fn decode_databento<R: Read, S: RowSink>(
     path: &Path,
     sink: &mut S,
 ) -> Result<(), ReadError<S::Error>> {
-    let fail = |failure: PathlessError| failure.at(path);
+    let fail = |cause: Cause| cause.at(path);
     let mut input = DbnInput::open(bytes).map_err(fail)?;
     // The state machine is driven here, not by dbn's reader, which takes a truncated file for a
     // whole one and cannot bear reads shorter than the metadata. Records stay as they are: those
@@ -123,10 +123,7 @@ pub fn decode_databento<R: Read, S: RowSink>(
         // read its 8-byte fields.
         if fsm.has_decoded_metadata() && fsm.data().first().is_some_and(|words| words % 2 == 1) {
             let reason = "a record of an odd length".to_owned();
-            return Err(fail(PathlessError::Format(DatabentoError::Damaged {
-                records: line,
-                reason,
-            })));
+            return Err(fail(Cause::Format(DatabentoError::Damaged { records: line, reason })));
         }
         match fsm.process() {
             ProcessResult::ReadMore(_) => {
@@ -135,24 +132,22 @@ pub fn decode_databento<R: Read, S: RowSink>(
                 sink.advance(input.advanced()).map_err(ReadError::Sink)?;
                 if length == 0 {
                     let whole = fsm.has_decoded_metadata() && fsm.data().is_empty();
-                    return if whole { Ok(()) } else { Err(fail(PathlessError::truncated(line))) };
+                    return if whole { Ok(()) } else { Err(fail(Cause::truncated(line))) };
                 }
             }
-            ProcessResult::Err(error) => return Err(fail(PathlessError::damaged(line, &error))),
+            ProcessResult::Err(error) => return Err(fail(Cause::damaged(line, &error))),
             ProcessResult::Metadata(metadata) => {
                 kind = metadata
                     .schema
                     .map(|schema| record_type(schema).ok_or(DatabentoError::Schema(schema)))
                     .transpose()
-                    .map_err(|error| fail(PathlessError::Format(error)))?;
-                symbols = metadata
-                    .symbol_map()
-                    .map_err(|error| fail(PathlessError::damaged(0, &error)))?;
+                    .map_err(|error| fail(Cause::Format(error)))?;
+                symbols = metadata.symbol_map().map_err(|error| fail(Cause::damaged(0, &error)))?;
             }
             ProcessResult::Record(()) => {
                 let Some(record) = fsm.last_record() else { continue };
                 let header = record.header();
-                let damaged = |error| fail(PathlessError::damaged(line, &error));
+                let damaged = |error| fail(Cause::damaged(line, &error));
                 let decoded = match header.rtype {
                     rtype::MBP_0 => DbnTrade::from_trade(record.try_get().map_err(damaged)?).row(),
                     rtype::MBP_1 => DbnTrade::from_quote(record.try_get().map_err(damaged)?).row(),
@@ -349,21 +344,21 @@ struct DbnInput<R: Read> {
 }
 
 impl<R: Read> DbnInput<R> {
-    fn open(bytes: R) -> Result<DbnInput<R>, PathlessError> {
+    fn open(bytes: R) -> Result<DbnInput<R>, Cause> {
         let mut buffered = BufReader::with_capacity(1 << 16, Counted { bytes, count: 0 });
-        let first = buffered.fill_buf().map_err(PathlessError::Io)?;
+        let first = buffered.fill_buf().map_err(Cause::Io)?;
         // A legacy file starts with a Zstandard frame to be skipped, which holds its metadata.
         if first.get(8..11) == Some(b"DBZ") {
-            return Err(PathlessError::Format(DatabentoError::Legacy));
+            return Err(Cause::Format(DatabentoError::Legacy));
         }
-        let reader = DynReader::inferred_with_buffer(buffered)
-            .map_err(|error| PathlessError::damaged(0, &error))?;
+        let reader =
+            DynReader::inferred_with_buffer(buffered).map_err(|error| Cause::damaged(0, &error))?;
         Ok(DbnInput { reader, advanced: 0 })
     }
 
     /// Reads and checks what stands before the metadata, whose length decides how much memory is
     /// taken for it.
-    fn prelude(&mut self) -> Result<[u8; PRELUDE_BYTES], PathlessError> {
+    fn prelude(&mut self) -> Result<[u8; PRELUDE_BYTES], Cause> {
         let mut prelude = [0; PRELUDE_BYTES];
         let mut filled = 0;
         while filled < PRELUDE_BYTES {
@@ -376,27 +371,27 @@ impl<R: Read> DbnInput<R> {
         let [d, b, n, version, length @ ..] = prelude;
         let length = u32::from_le_bytes(length);
         if [d, b, n] != DATABENTO_MAGIC {
-            Err(PathlessError::Format(DatabentoError::Foreign))
+            Err(Cause::Format(DatabentoError::Foreign))
         } else if filled < PRELUDE_BYTES {
-            Err(PathlessError::truncated(0))
+            Err(Cause::truncated(0))
         } else if !(1..=NEWEST_VERSION).contains(&version) {
-            Err(PathlessError::Format(DatabentoError::Version(version)))
+            Err(Cause::Format(DatabentoError::Version(version)))
         } else if length > LARGEST_METADATA {
             let reason = format!("{length} bytes of metadata");
-            Err(PathlessError::Format(DatabentoError::Damaged { records: 0, reason }))
+            Err(Cause::Format(DatabentoError::Damaged { records: 0, reason }))
         } else {
             Ok(prelude)
         }
     }
 
-    fn read(&mut self, space: &mut [u8], records: u64) -> Result<usize, PathlessError> {
+    fn read(&mut self, space: &mut [u8], records: u64) -> Result<usize, Cause> {
         self.reader.read(space).map_err(|error| {
             if error.raw_os_error().is_some() {
-                PathlessError::Io(error)
+                Cause::Io(error)
             } else if error.kind() == io::ErrorKind::UnexpectedEof {
-                PathlessError::truncated(records)
+                Cause::truncated(records)
             } else {
-                PathlessError::damaged(records, &error)
+                Cause::damaged(records, &error)
             }
         })
     }
@@ -425,26 +420,26 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// A [`ReadError`] that still lacks the path.
-enum PathlessError {
+enum Cause {
     Io(io::Error),
     Format(DatabentoError),
 }
 
-impl PathlessError {
-    fn truncated(records: u64) -> PathlessError {
-        PathlessError::Format(DatabentoError::Truncated { records })
+impl Cause {
+    fn truncated(records: u64) -> Cause {
+        Cause::Format(DatabentoError::Truncated { records })
     }
 
-    fn damaged(records: u64, error: &dyn std::error::Error) -> PathlessError {
+    fn damaged(records: u64, error: &dyn std::error::Error) -> Cause {
         let reason = error.to_string();
-        PathlessError::Format(DatabentoError::Damaged { records, reason })
+        Cause::Format(DatabentoError::Damaged { records, reason })
     }
 
     fn at<E>(self, path: &Path) -> ReadError<E> {
         let path = path.to_owned();
         match self {
-            PathlessError::Io(source) => ReadError::Io { path, source },
-            PathlessError::Format(source) => ReadError::Databento { path, source },
+            Cause::Io(source) => ReadError::Io { path, source },
+            Cause::Format(source) => ReadError::Databento { path, source },
         }
     }
 }
