@@ -237,7 +237,73 @@ fn a_bracket_that_fills_on_both_sides_stops_entries() {
     assert_eq!(scene.broker.refused, [Refusal::PositionDoubted]);
 }
 
-/// The order works on, so nothing takes its place. The next decision asks again.
+/// A cancelled entry cannot fill what its bracket has exited. Until then its fill may be reported
+/// late.
+#[test]
+fn a_bracket_that_has_exited_more_than_a_cancelled_entry_stops_entries() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    scene.fill(id, Side::Buy, 3, 4_500);
+    scene.fill(id.stop_loss(), Side::Sell, 5, 4_500);
+    assert_eq!(scene.broker.refused, []);
+    let mut late = Scene { desk: scene.desk.clone(), broker: Broker::default(), ..scene };
+    late.fill(id, Side::Buy, 2, 4_500);
+    assert_eq!((late.desk.ledger().position(), &late.broker.refused[..]), (0, &[][..]));
+    scene.report(ReportKind::Cancelled(id));
+    assert_eq!(scene.broker.refused, [Refusal::PositionDoubted]);
+    assert_eq!(scene.count("fills beyond their order"), 1);
+}
+
+/// An entry that works when the position becomes doubtful would enlarge it.
+#[test]
+fn a_doubted_position_cancels_a_resting_entry() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    scene.report(ReportKind::Accepted(id));
+    scene.fill(OrderId(77), Side::Buy, 5, 4_500);
+    assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
+    // What fills of it all the same is closed at the closing time.
+    scene.wait(1);
+    scene.desk.on_closing_time(at(scene.now), &mut scene.broker);
+    assert_eq!(scene.broker.sent, []);
+    scene.fill(id, Side::Buy, 5, 4_500);
+    assert_eq!(scene.close().quantity, 5);
+}
+
+/// At the day's limit and at the closing time alike, without a word of the strategy.
+#[test]
+fn a_rejected_cancellation_is_sent_again_a_limited_number_of_times() {
+    let mut scene = Scene::new();
+    scene.decide(Target::Long);
+    let id = scene.submitted().id;
+    // What fills of it first loses $1,050: more than the day's limit.
+    scene.fill(id, Side::Buy, 3, 4_500);
+    scene.fill(id.stop_loss(), Side::Sell, 3, 4_493);
+    scene.trade(4_493);
+    for _ in 0..3 {
+        assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
+        scene.report(ReportKind::CancelRejected(id));
+        scene.trade(4_493);
+    }
+    assert_eq!(scene.broker.sent, []);
+    assert_eq!(scene.broker.refused, [Refusal::CloseFailed]);
+    scene.wait(1);
+    scene.desk.on_closing_time(at(scene.now), &mut scene.broker);
+    for _ in 0..3 {
+        assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
+        scene.report(ReportKind::CancelRejected(id));
+    }
+    assert_eq!(scene.broker.sent, []);
+    // It had filled. The close is another attempt.
+    scene.fill(id, Side::Buy, 2, 4_493);
+    let close = scene.close();
+    scene.reject(close.id);
+    assert_eq!(scene.close().quantity, 2);
+}
+
+/// The order works on, so nothing takes its place. It is cancelled again.
 #[test]
 fn an_order_whose_cancellation_is_rejected_works_on() {
     let mut scene = Scene::new();
@@ -247,14 +313,11 @@ fn an_order_whose_cancellation_is_rejected_works_on() {
     scene.decide(Target::Short);
     assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
     scene.report(ReportKind::CancelRejected(id));
-    scene.wait(10);
-    assert_eq!((scene.count("orders without an answer"), scene.broker.sent.len()), (0, 0));
-    scene.decide(Target::Short);
     assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
     // This one was too late.
-    scene.report(ReportKind::CancelRejected(id));
     scene.fill(id, Side::Buy, 5, 4_500);
     let close = scene.close();
+    scene.report(ReportKind::CancelRejected(id));
     scene.fill(close.id, Side::Sell, 5, 4_500);
     assert_eq!(scene.submitted().side, Side::Sell);
     assert_eq!((scene.count("cancellations rejected"), scene.count("cancelled")), (2, 0));

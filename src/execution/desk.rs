@@ -59,7 +59,7 @@ impl Decision {
     }
 }
 
-/// The most closes sent for one reason, the first one included.
+/// The most closes, or cancellations of an entry, sent for one reason, the first one included.
 const MOST_CLOSES: u32 = 3;
 /// Rejections in a row that stop entries until the next session.
 const MOST_REJECTIONS: u32 = 3;
@@ -68,7 +68,7 @@ const MOST_REJECTIONS: u32 = 3;
 #[derive(Clone, Copy, Debug)]
 struct ToClose {
     reason: ExitReason,
-    /// Closes in a row that failed.
+    /// Closes, or cancellations of the entry, in a row that failed.
     failed: u32,
 }
 
@@ -450,7 +450,7 @@ impl Desk {
         }
     }
 
-    /// Sends an entry, if the rules allow it.
+    /// Sends an entry that the rules allow.
     fn enter(
         &mut self,
         decision: &Decision,
@@ -458,9 +458,6 @@ impl Desk {
         now: Timestamp,
         port: &mut impl OrderPort,
     ) {
-        if let Some(refusal) = self.refusal(decision, now) {
-            return self.refuse(refusal, now, port);
-        }
         let id = self.new_order_id();
         self.entry = Some(SentEntry { id, side, is_cancelled: false });
         let order = Order {
@@ -516,10 +513,7 @@ impl Desk {
                 self.on_ended(id, now, port);
             }
             ReportKind::Cancelled(_) => self.counts.unknown += 1,
-            ReportKind::CancelRejected(id) => {
-                self.on_cancel_rejected(id);
-                return None;
-            }
+            ReportKind::CancelRejected(id) => self.on_cancel_rejected(id, now, port),
             ReportKind::Filled(fill) => match self.orders.fill(&fill) {
                 Reported::New => trade = self.on_fill(&fill),
                 Reported::Beyond => {
@@ -561,10 +555,9 @@ impl Desk {
         self.on_ended(id, now, port);
     }
 
-    /// Notes that an order works on although it was to be cancelled. The cancellation is sent again
-    /// when a decision or a rule asks for it next, and not at once: it may have been rejected
-    /// because the order has filled.
-    fn on_cancel_rejected(&mut self, id: OrderId) {
+    /// Notes that an order works on although it was to be cancelled. If nothing is held, one more
+    /// attempt to close has failed.
+    fn on_cancel_rejected(&mut self, id: OrderId, now: Timestamp, port: &mut impl OrderPort) {
         if !self.orders.keep(id) {
             self.counts.unknown += 1;
             return;
@@ -572,40 +565,58 @@ impl Desk {
         self.counts.cancels_rejected += 1;
         if let Some(entry) = self.entry.as_mut().filter(|entry| entry.id == id) {
             entry.is_cancelled = false;
+            if self.ledger.position() == 0 && self.closing.is_none() {
+                self.on_failure(now, port);
+            }
         }
-        self.watch();
     }
 
     /// Stops entries for the rest of the run: the position may differ from the booked one. Closes
-    /// are still sent.
+    /// are still sent. An entry that works is cancelled.
     fn doubt_position(&mut self, now: Timestamp, port: &mut impl OrderPort) {
         if !std::mem::replace(&mut self.is_position_doubted, true) {
             self.turn = None;
             self.refuse(Refusal::PositionDoubted, now, port);
+            self.cancel_entry(now, port);
         }
     }
 
     /// Takes the end of an order. If it was to close a position that is still open, one more close
     /// has failed.
     fn on_ended(&mut self, id: OrderId, now: Timestamp, port: &mut impl OrderPort) {
-        if self.closing == Some(id)
-            && self.ledger.position() != 0
-            && let Some(to_close) = &mut self.to_close
-        {
-            to_close.failed += 1;
-            if to_close.failed >= MOST_CLOSES {
-                self.refuse(Refusal::CloseFailed, now, port);
-            } else {
-                self.counts.closed_again += 1;
-            }
+        if self.orders.has_exited_beyond(id) {
+            self.counts.beyond += 1;
+            self.doubt_position(now, port);
         }
+        if self.closing == Some(id) && self.ledger.position() != 0 && self.on_failure(now, port) {
+            self.counts.closed_again += 1;
+        }
+    }
+
+    /// Counts a failed attempt to close the position or to cancel its entry. Returns whether
+    /// another one follows.
+    fn on_failure(&mut self, now: Timestamp, port: &mut impl OrderPort) -> bool {
+        let Some(to_close) = &mut self.to_close else { return false };
+        to_close.failed += 1;
+        let goes_on = to_close.failed < MOST_CLOSES;
+        if !goes_on {
+            self.refuse(Refusal::CloseFailed, now, port);
+        }
+        goes_on
     }
 
     /// Books a fill. Returns the round trip that it completes; `None` if it completes none.
     fn on_fill(&mut self, fill: &Fill) -> Option<Trade> {
         self.counts.fills += 1;
         self.rejected_in_a_row = 0;
+        let was_flat = self.ledger.position() == 0;
         let trade = self.ledger.on_fill(fill, self.mark());
+        if let Some(to_close) = &mut self.to_close
+            && was_flat != (self.ledger.position() == 0)
+        {
+            // To cancel an entry is one attempt, to close what it has filled is another.
+            to_close.failed = 0;
+        }
         self.is_out_of_range |= !self.ledger.is_in_range(self.mark());
         if self.ledger.position() == 0 {
             self.exit = None;
@@ -690,20 +701,33 @@ impl Desk {
                 self.closing = Some(close.id);
                 self.send(close.id, close.quantity, OrderMessage::ClosePosition(close), now, port);
             }
-        } else if let Some(entry) = &mut self.entry {
-            if !std::mem::replace(&mut entry.is_cancelled, true) {
-                let id = entry.id;
-                self.rate.record(now);
-                self.orders.ask_again(id, now);
-                port.send(OrderMessage::Cancel(id), now);
+        } else if self.entry.is_some() {
+            if failed < MOST_CLOSES {
+                self.cancel_entry(now, port);
             }
         } else {
             self.to_close = None;
             if let Some(decision) = self.turn.take()
                 && let Some(side) = decision.side()
             {
-                self.enter(&decision, side, now, port);
+                match self.refusal(&decision, now) {
+                    Some(refusal) => self.refuse(refusal, now, port),
+                    None => self.enter(&decision, side, now, port),
+                }
             }
+        }
+    }
+
+    /// Cancels the last entry, unless it has ended or that is under way.
+    fn cancel_entry(&mut self, now: Timestamp, port: &mut impl OrderPort) {
+        if let Some(entry) = &mut self.entry
+            && self.orders.is_live(entry.id)
+            && !std::mem::replace(&mut entry.is_cancelled, true)
+        {
+            let id = entry.id;
+            self.rate.record(now);
+            self.orders.ask_again(id, now);
+            port.send(OrderMessage::Cancel(id), now);
         }
     }
 

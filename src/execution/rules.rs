@@ -27,10 +27,10 @@ pub enum Refusal {
     Unanswered,
     /// The venue rejected several orders in a row.
     Rejections,
-    /// Every attempt to close the position failed.
+    /// Every attempt to close the position, or to cancel its entry, failed.
     CloseFailed,
     /// A fill was reported that none of our orders explains, so the position may differ from the
-    /// booked one. Reported when that happens, and for every decision from then on.
+    /// booked one. Reported when that happens, and for every entry decided on from then on.
     PositionDoubted,
     /// The bar on which the decision was made overlaps a gap of the feed.
     IncompleteBar,

@@ -38,13 +38,21 @@ struct SentOrder {
     sent: Timestamp,
 }
 
+impl SentOrder {
+    /// Returns whether its bracket has filled more contracts than the order has, or can.
+    fn has_exited_beyond(&self) -> bool {
+        let has_ended = self.state == OrderState::Ended;
+        self.exited > if has_ended { self.filled } else { self.quantity }
+    }
+}
+
 /// The meaning of a reported fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reported {
     /// A fill of one of our orders.
     New,
     /// A fill of more contracts than the order was for, or of more in the order's bracket than the
-    /// order has filled.
+    /// order can fill. Reports of the order's own fills may come later.
     Beyond,
     /// A fill that was reported before.
     Again,
@@ -100,6 +108,13 @@ impl WorkingOrders {
     pub(super) fn is_live(&self, id: OrderId) -> bool {
         let order = self.orders.iter().find(|order| order.id == id);
         order.is_some_and(|order| order.state != OrderState::Ended)
+    }
+
+    /// Returns whether the bracket of an order has filled more contracts than the order has, or
+    /// can if it has not ended.
+    pub(super) fn has_exited_beyond(&self, id: OrderId) -> bool {
+        let order = self.orders.iter().find(|order| order.id == id);
+        order.is_some_and(SentOrder::has_exited_beyond)
     }
 
     /// Waits for the answer to an order's cancellation.
@@ -181,10 +196,10 @@ impl WorkingOrders {
             } else if order.state != OrderState::Ended && !order.is_cancelling {
                 order.state = OrderState::Working;
             }
-            order.filled > order.quantity
+            order.filled > order.quantity || order.has_exited_beyond()
         } else {
             order.exited = order.exited.saturating_add(fill.quantity);
-            order.exited > order.filled
+            order.has_exited_beyond()
         };
         self.fills.add(fill.id);
         self.count();
@@ -377,9 +392,42 @@ mod tests {
         assert_eq!(orders.fill(&fill(1, id, 2)), Reported::New);
         assert_eq!(orders.fill(&fill(2, id.stop_loss(), 2)), Reported::New);
         // The target of a bracket whose stop has closed it.
-        assert_eq!(orders.fill(&fill(3, id.profit_target(), 1)), Reported::Beyond);
+        assert_eq!(orders.fill(&fill(3, id.profit_target(), 2)), Reported::Beyond);
         assert_eq!(orders.fill(&fill(4, id, 2)), Reported::Beyond);
         assert_eq!(orders.fill(&fill(4, id, 2)), Reported::Again);
+    }
+
+    proptest! {
+        /// The order of the reports before the entry's end does not matter: what is beyond is a
+        /// matter of sums.
+        #[test]
+        fn fills_are_beyond_by_their_sums_in_any_order(
+            quantity in 1_u32..8,
+            reports in prop::collection::vec((0..3_u8, 1_u32..4), 0..8)
+                .prop_flat_map(|reports| (Just(reports.clone()), Just(reports).prop_shuffle())),
+        ) {
+            let id = OrderId(1);
+            let is_beyond = |reports: &[(u8, u32)]| {
+                let mut orders = WorkingOrders::new(i64::MAX);
+                orders.send(id, quantity, at(0));
+                let mut is_beyond = false;
+                for (&(kind, count), number) in reports.iter().zip(1..) {
+                    let order = [id, id.stop_loss(), id.profit_target()][usize::from(kind)];
+                    let reported = orders.fill(&fill(number, order, count));
+                    is_beyond |= reported == Reported::Beyond;
+                }
+                orders.end(id);
+                is_beyond || orders.has_exited_beyond(id)
+            };
+            let sum = |is_entry| -> u32 {
+                let of = reports.0.iter().filter(|&&(kind, _)| (kind == 0) == is_entry);
+                of.map(|&(_, count)| count).sum()
+            };
+            let (entered, exited) = (sum(true), sum(false));
+            let expected = entered > quantity || exited > entered;
+            prop_assert_eq!(is_beyond(&reports.0), expected);
+            prop_assert_eq!(is_beyond(&reports.1), expected);
+        }
     }
 
     #[test]
