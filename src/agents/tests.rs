@@ -396,7 +396,7 @@ impl Team for Fixed {
     }
 }
 
-/// A team that acts on every opportunity, as a device does, decides what graphs decide one by one.
+/// The team gives one thought for every question. Thresholds and rules apply to it as to any other.
 #[test]
 fn a_team_is_shown_whole_windows_and_its_thought_is_held_against_thresholds_and_rules() {
     let opportunity = ask(&mut ready(built_in(settings())), 1, &account()).1.opportunity;
