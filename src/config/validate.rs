@@ -98,7 +98,7 @@ fn data_handler(config: &Config, check: &mut Check) {
         (None, None) if config.system.mode == Mode::Backtest => check.refuse(
             &[&file_path, &synthetic, section],
             format!(
-                "a backtest needs ticks: give `{file_path}` a file, or `{synthetic}` a made-up market"
+                "a backtest needs ticks: give `{file_path}` a file, or `{synthetic}` a synthetic market"
             ),
         ),
         _ => {}

@@ -53,12 +53,12 @@ pub struct Preparation {
 pub enum HistoryError {
     /// The configuration names no history.
     #[error(
-        "no history to replay: set `data_handler.backtest_settings.file_path`, or `synthetic` for a made-up market"
+        "no history to replay: set `data_handler.backtest_settings.file_path`, or `synthetic` for a synthetic market"
     )]
     None,
     /// The file does not exist.
     #[error(
-        "{path}: there is no such file; set `data_handler.backtest_settings.file_path` to your history. Any history becomes a native tick file with `algospace-hft import --format PRESET --input YOUR_FILE --output FILE.ticks`, and a made-up market with `algospace-hft synth --market regimes --days 20 --seed 7 --output FILE.ticks`"
+        "{path}: there is no such file; set `data_handler.backtest_settings.file_path` to your history. Any history becomes a native tick file with `algospace-hft import --format PRESET --input YOUR_FILE --output FILE.ticks`, and a synthetic market with `algospace-hft synth --market regimes --days 20 --seed 7 --output FILE.ticks`"
     )]
     Missing {
         /// Value that was given.

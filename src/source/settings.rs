@@ -16,7 +16,7 @@ settings! {
         /// The history: a native tick file, or one that an import preset reads. Relative to the
         /// current directory.
         pub file_path: Option<PathBuf> = None, "a file";
-        /// A made-up market instead of a file.
+        /// A synthetic market instead of a file.
         pub synthetic: Option<SyntheticSettings>;
         /// Import preset of the file; `null`: told from the file. A native file that does not hold
         /// it is refused.
