@@ -183,7 +183,7 @@ impl Desk {
         self
     }
 
-    /// The account.
+    /// Returns the account.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
