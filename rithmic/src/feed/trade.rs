@@ -46,7 +46,8 @@ pub struct Trade {
     pub ticks: i64,
     /// Contracts, above zero.
     pub size: u32,
-    /// Contracts of the session up to and with this trade, if it is told.
+    /// Contracts of the session up to and with this trade, if it is told: at most
+    /// [`LARGEST_VOLUME`](Trade::LARGEST_VOLUME).
     pub volume: Option<u64>,
     /// The side that took the other's price.
     pub aggressor: Aggressor,
@@ -65,14 +66,19 @@ pub enum Unusable {
     Size,
     /// It has no valid time.
     Time,
+    /// Its volume is above [`Trade::LARGEST_VOLUME`].
+    Volume,
 }
 
 impl Unusable {
     /// The number of kinds.
-    pub const KINDS: usize = 4;
+    pub const KINDS: usize = 5;
 }
 
 impl Trade {
+    /// The largest volume of a session that is believed. No market comes near it, and sums with it
+    /// do not overflow.
+    pub const LARGEST_VOLUME: u64 = 1 << 40;
     /// The presence bit of a price.
     const PRICE: u32 = 1;
     /// The presence bit of the cumulative volume.
@@ -92,12 +98,16 @@ impl Trade {
         let size = size.filter(|size| *size > 0).ok_or(Unusable::Size)?;
         let (exchange, gateway) =
             (message.exchange_time(contract.nanoseconds), message.gateway_time());
+        let volume = message.volume().filter(|_| present & Self::VOLUME != 0);
+        if volume > Some(Self::LARGEST_VOLUME) {
+            return Err(Unusable::Volume);
+        }
         Ok(Trade {
             time: exchange.or(gateway).ok_or(Unusable::Time)?,
             gateway_time: gateway.or(exchange).ok_or(Unusable::Time)?,
             ticks,
             size,
-            volume: message.volume().filter(|_| present & Self::VOLUME != 0),
+            volume,
             aggressor: match message.aggressor() {
                 Some(1) => Aggressor::Buyer,
                 Some(2) => Aggressor::Seller,

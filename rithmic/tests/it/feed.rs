@@ -352,11 +352,43 @@ fn f9_a_trade_without_a_usable_price_size_or_time_is_no_trade() {
     assert_eq!(refused(|trade| trade.trade_size = None), Unusable::Size);
     let no_time = |trade: &mut rti::LastTrade| (trade.ssboe, trade.source_ssboe) = (None, None);
     assert_eq!(refused(no_time), Unusable::Time);
+    assert_eq!(refused(|trade| trade.volume = Some(Trade::LARGEST_VOLUME + 1)), Unusable::Volume);
     let no_volume = last_trade(|trade| trade.presence_bits = Some(1));
     assert_eq!(Trade::of(&no_volume, &ES).unwrap().volume, None);
     let beside = Contract { nanoseconds: Nanoseconds::BesideMicroseconds, ..ES };
     let message = last_trade(|trade| trade.source_nsecs = Some(123));
     assert_eq!(Trade::of(&message, &beside).unwrap().time, DAWN + SECOND + 400_000_123);
+}
+
+#[test]
+fn no_volume_of_the_wire_overflows_the_account() {
+    let volumes = [0, 1, Trade::LARGEST_VOLUME - 1, Trade::LARGEST_VOLUME, u64::MAX - 1, u64::MAX];
+    for seed in 0..200 {
+        let mut random = Random(seed);
+        let mut accounts = Accounts::new(AccountsSettings { held: 4, ..Default::default() });
+        let mut out = Vec::new();
+        for step in 0..50 {
+            let now = at(step as f64);
+            match random.below(12) {
+                0 => accounts.on_lost(now, &mut out),
+                1 => accounts.on_live(now),
+                2 => accounts.on_session(),
+                3 => accounts.on_time(now, &mut out),
+                _ => {}
+            }
+            let message = last_trade(|trade| {
+                trade.presence_bits = Some(1 | if random.once_in(3) { 0 } else { 8 });
+                trade.trade_size = Some(if random.once_in(2) { 1 } else { i32::MAX });
+                trade.volume = Some(volumes[random.below(volumes.len() as u64) as usize]);
+                trade.is_snapshot = Some(random.once_in(5));
+            });
+            if let Ok(trade) = Trade::of(&message, &ES) {
+                accounts.on_trade(trade, now, &mut out);
+            }
+        }
+        let missing = gaps(&out).into_iter().filter_map(|gap| gap.missing).max();
+        assert!(missing <= Some(Trade::LARGEST_VOLUME), "seed {seed}: {missing:?}");
+    }
 }
 
 fn quote(
