@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::link::Plant;
-use crate::wire::{encode, rti};
+use crate::wire::{encode_in_place, rti};
 
 /// The version of the message definitions that `rithmic-rs`'s types are of.
 const TEMPLATE_VERSION: &str = "5.42";
 /// The longest password file, in bytes.
-const LONGEST_FILE: u64 = 4096;
+const LONGEST_FILE: usize = 4096;
 
 /// A login. `Debug` shows neither the user nor the password.
 #[derive(Clone)]
@@ -38,7 +38,8 @@ impl fmt::Debug for Credentials {
 
 impl Credentials {
     /// Returns the frame of the login (template 10) of a plant. Both the message and the frame are
-    /// overwritten in memory when they are dropped; what a socket below copies of it is not.
+    /// overwritten in memory when they are dropped. The copies of a socket below are masked or
+    /// encrypted, and are not overwritten.
     pub fn login(&self, plant: Plant, request: u32) -> Zeroizing<Vec<u8>> {
         let mut login = rti::RequestLogin::default();
         login.template_version = Some(TEMPLATE_VERSION.to_owned());
@@ -49,7 +50,8 @@ impl Credentials {
         login.system_name = Some(self.system.clone());
         login.infra_type = Some(plant as i32);
         login.user_msg = vec![request.to_string()];
-        let frame = Zeroizing::new(encode(&login, None));
+        let mut frame = Zeroizing::new(Vec::new());
+        encode_in_place(&mut login, &mut frame);
         login.password.zeroize();
         frame
     }
@@ -77,6 +79,9 @@ pub enum PasswordError {
         /// Its mode.
         mode: u32,
     },
+    /// The file is longer than a password file may be.
+    #[error("{}: longer than {LONGEST_FILE} bytes: leave the password alone in it", .0.display())]
+    TooLong(PathBuf),
     /// There is nothing, or more than a password, or no text.
     #[error("{0} has no password: one line of text is expected")]
     Invalid(String),
@@ -88,13 +93,14 @@ pub enum PasswordError {
 /// If it is not set or empty.
 pub fn password_from_environment(variable: &str) -> Result<Zeroizing<String>, PasswordError> {
     let text = std::env::var(variable).map_err(|_| PasswordError::NotSet(variable.to_owned()))?;
-    one_line(Zeroizing::new(text), || variable.to_owned())
+    one_line(Zeroizing::new(text).as_bytes(), || variable.to_owned())
 }
 
 /// Reads the password from a file that its owner alone may read: mode 0600 or stricter.
 ///
 /// # Errors
-/// If it cannot be read, others may read it, or it is not one line of text.
+/// If it cannot be read, others may read it, it is longer than 4096 bytes, or it is not one line of
+/// text.
 pub fn password_from_file(path: &Path) -> Result<Zeroizing<String>, PasswordError> {
     let unreadable = |error| PasswordError::Unreadable { path: path.to_owned(), error };
     let file = std::fs::File::open(path).map_err(unreadable)?;
@@ -104,15 +110,16 @@ pub fn password_from_file(path: &Path) -> Result<Zeroizing<String>, PasswordErro
         return Err(PasswordError::Open { path: path.to_owned(), mode });
     }
     // Room for all of it, so that no copy is left behind by growing.
-    let mut text = Zeroizing::new(String::with_capacity(LONGEST_FILE as usize + 1));
-    file.take(LONGEST_FILE).read_to_string(&mut text).map_err(unreadable)?;
-    one_line(text, || path.display().to_string())
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_FILE + 1));
+    file.take(LONGEST_FILE as u64 + 1).read_to_end(&mut text).map_err(unreadable)?;
+    if text.len() > LONGEST_FILE {
+        return Err(PasswordError::TooLong(path.to_owned()));
+    }
+    one_line(&text, || path.display().to_string())
 }
 
-fn one_line(
-    text: Zeroizing<String>,
-    source: impl Fn() -> String,
-) -> Result<Zeroizing<String>, PasswordError> {
+fn one_line(text: &[u8], source: impl Fn() -> String) -> Result<Zeroizing<String>, PasswordError> {
+    let text = std::str::from_utf8(text).map_err(|_| PasswordError::Invalid(source()))?;
     let line = text.trim_end_matches(['\r', '\n']);
     if line.is_empty() || line.contains(['\r', '\n', '\0']) {
         return Err(PasswordError::Invalid(source()));
@@ -123,10 +130,78 @@ fn one_line(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::alloc::{GlobalAlloc, Layout, System};
+    use std::cell::Cell;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
 
     use prost::Message as _;
+
+    const SECRET: &str = "hunter2";
+
+    /// The system's allocator, which counts blocks that come back with the secret in them.
+    struct Searching;
+
+    thread_local! {
+        /// The blocks of this thread so far, while it searches.
+        static LEFT_BEHIND: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    #[global_allocator]
+    static ALLOCATOR: Searching = Searching;
+
+    // SAFETY: every call goes to the system's allocator, and searching neither allocates nor
+    // unwinds. To grow a block is an allocation and a deallocation, as the trait has it.
+    unsafe impl GlobalAlloc for Searching {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            // SAFETY: the caller keeps the rules, which are the same here. Zeros, so that no byte
+            // that is searched was never written.
+            unsafe { System.alloc_zeroed(layout) }
+        }
+
+        unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+            if let Some(found) = LEFT_BEHIND.get() {
+                // SAFETY: the block is of that size, nobody uses it any more, and it began as
+                // zeros.
+                let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
+                let has_it = bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
+                LEFT_BEHIND.set(Some(found + u32::from(has_it)));
+            }
+            // SAFETY: as above; the block came from `System` through `alloc`.
+            unsafe { System.dealloc(block, layout) }
+        }
+    }
+
+    /// Returns the number of blocks that came back with the secret in them.
+    fn left_behind(work: impl FnOnce()) -> u32 {
+        LEFT_BEHIND.set(Some(0));
+        work();
+        LEFT_BEHIND.take().unwrap_or_default()
+    }
+
+    #[test]
+    fn no_copy_of_the_password_is_left_in_memory() {
+        assert_eq!(left_behind(|| drop(SECRET.to_owned())), 1);
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(folder.path(), "hunter2\n", 0o600);
+        let credentials = credentials();
+        let work = || {
+            drop(password_from_file(&path).unwrap());
+            drop(credentials.login(Plant::Ticker, 1));
+            drop(credentials);
+        };
+        assert_eq!(left_behind(work), 0);
+    }
+
+    fn credentials() -> Credentials {
+        Credentials {
+            user: "somebody".into(),
+            password: Zeroizing::new(SECRET.into()),
+            system: "Rithmic Test".into(),
+            application: "abcd:algospace".into(),
+            version: "1".into(),
+        }
+    }
 
     fn file(folder: &Path, text: &str, mode: u32) -> PathBuf {
         let path = folder.join("password");
@@ -155,6 +230,12 @@ mod tests {
                 "{text:?}"
             );
         }
+        let longest = "x".repeat(LONGEST_FILE);
+        let path = file(folder.path(), &longest, 0o600);
+        assert_eq!(password_from_file(&path).unwrap().as_str(), longest);
+        let path = file(folder.path(), &(longest + "\n"), 0o600);
+        let error = password_from_file(&path).unwrap_err();
+        assert!(matches!(error, PasswordError::TooLong(_)), "{error}");
         let absent = folder.path().join("absent");
         assert!(matches!(password_from_file(&absent), Err(PasswordError::Unreadable { .. })));
         let absent = password_from_environment("ALGOSPACE_HFT_NO_SUCH_VARIABLE");
@@ -163,13 +244,7 @@ mod tests {
 
     #[test]
     fn a_login_holds_the_password_and_debug_does_not() {
-        let credentials = Credentials {
-            user: "somebody".into(),
-            password: Zeroizing::new("hunter2".into()),
-            system: "Rithmic Test".into(),
-            application: "abcd:algospace".into(),
-            version: "1".into(),
-        };
+        let credentials = credentials();
         let shown = format!("{credentials:?}");
         assert!(!shown.contains("hunter2") && !shown.contains("somebody"), "{shown}");
         let frame = credentials.login(Plant::History, 7);

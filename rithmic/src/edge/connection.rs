@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::Duration;
 
+use tungstenite::Bytes;
+
 use super::{ConnectError, Connector, Received, Socket};
 use crate::Monotonic;
 use crate::credentials::Credentials;
@@ -134,6 +136,13 @@ impl Connection {
         logins: &mut Logins,
         on: &mut impl FnMut(Event<'_>),
     ) -> usize {
+        // What the kernel did not take when it was sent.
+        if let Slot::Open(socket) = &mut self.slot
+            && let Err(error) = socket.flush()
+        {
+            on(Event::Closed(&error));
+            self.link.on_closed(now, logins, &mut self.outputs);
+        }
         self.link.on_time(now, logins, &mut self.outputs);
         self.act(now, logins, on);
         self.see_whether_it_opened(now, logins, on);
@@ -242,7 +251,7 @@ impl Connection {
             }
             (Output::Login(number), Slot::Open(socket)) => {
                 let frame = self.credentials.login(self.link.plant(), number);
-                socket.send(frame.to_vec())?;
+                socket.send(Bytes::from_owner(frame))?;
             }
             (Output::Send(frame), Slot::Open(socket)) => socket.send(frame)?,
             (Output::Ping, Slot::Open(socket)) => socket.ping()?,

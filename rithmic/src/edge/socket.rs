@@ -170,7 +170,7 @@ impl Socket {
     ///
     /// # Errors
     /// If the socket is closed or broken.
-    pub fn send(&mut self, frame: Vec<u8>) -> Result<(), Box<tungstenite::Error>> {
+    pub fn send(&mut self, frame: impl Into<Bytes>) -> Result<(), Box<tungstenite::Error>> {
         self.message(Message::Binary(frame.into()))
     }
 

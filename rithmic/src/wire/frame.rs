@@ -49,6 +49,16 @@ pub fn encode<M: Template>(message: &M, request: Option<u32>) -> Vec<u8> {
     encode_body(&body(message), request)
 }
 
+/// Writes the frame of a message into an empty buffer, with its template number, which the message
+/// keeps. It makes room once, so that no copy is left elsewhere: for messages with a secret.
+pub(crate) fn encode_in_place<M: Template>(message: &mut M, frame: &mut Vec<u8>) {
+    *message.template() = M::TEMPLATE;
+    let length = message.encoded_len();
+    frame.reserve_exact(4 + length);
+    frame.extend((length as u32).to_be_bytes());
+    message.encode(frame).expect("a vector has room");
+}
+
 /// Returns a message as protobuf with its template number, without a frame.
 pub fn body<M: Template>(message: &M) -> Vec<u8> {
     let mut message = message.clone();

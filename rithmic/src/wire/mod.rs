@@ -14,6 +14,7 @@ mod reader;
 
 pub use envelope::{Envelope, Verdict};
 pub use error::WireError;
+pub(crate) use frame::encode_in_place;
 pub use frame::{LONGEST, Messages, body, encode, encode_body, messages};
 pub use market_data::{BestBidOffer, LastTrade, Name, Nanoseconds, Unkept};
 pub use messages::{Template, decode_message};

@@ -122,6 +122,41 @@ fn f13_a_message_longer_than_any_drops_the_link() {
 }
 
 #[test]
+fn the_rest_of_a_send_that_blocked_goes_with_later_polls() {
+    // Together far more than the kernel keeps for a gateway that does not read.
+    const REQUESTS: usize = 16;
+    let mut large = rti::RequestMarketDataUpdate::default();
+    large.symbol = Some("x".repeat(1_000_000));
+    let large = body(&large);
+    for tls in [false, true] {
+        let (have_sent, sent) = std::sync::mpsc::channel();
+        let server = Server::start(tls, move |mut client: Client| {
+            admit(&mut client);
+            sent.recv().unwrap();
+            for _ in 0..REQUESTS {
+                request(&mut client).expect("all that was sent");
+            }
+        });
+        let mut connection = connection(&server);
+        poll_until(&mut connection, |_| (), |connection| connection.link().is_up());
+        // Time stands still for the link, so that no heartbeat takes the rest along.
+        let (then, mut logins) = (now(), Logins::new(Duration::ZERO));
+        for _ in 0..REQUESTS {
+            connection.request(&large, Duration::from_secs(60), then).unwrap();
+        }
+        connection.poll(then, &mut logins, &mut |_| ());
+        have_sent.send(()).unwrap();
+        while !lost(&connection) {
+            if connection.poll(then, &mut logins, &mut |_| ()) == 0 {
+                std::thread::yield_now();
+            }
+            assert!(now().since(then) < Duration::from_secs(60), "tls {tls}");
+        }
+        server.thread.join().unwrap();
+    }
+}
+
+#[test]
 fn a_gateway_that_closes_is_noticed() {
     let server = Server::start(true, |mut client: Client| admit(&mut client));
     let mut connection = connection(&server);
