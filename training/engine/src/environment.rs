@@ -21,6 +21,7 @@ use crate::market::Market;
 /// step begins an episode in every slot that has none (`is_first`: its action is not looked at), so
 /// that the first step begins all.
 #[pyclass(module = "algospace_train._engine")]
+#[derive(Debug)]
 pub struct VectorEnvironment {
     inner: environment::VectorEnvironment,
     actions: Vec<EpisodeAction>,
@@ -30,6 +31,7 @@ pub struct VectorEnvironment {
 }
 
 /// The state of the episodes, rewritten by every step.
+#[derive(Debug)]
 struct Arrays {
     market: Py<PyArray1<i64>>,
     close: Py<PyArray1<i64>>,

@@ -23,6 +23,7 @@ use pyo3::types::PyDict;
 /// string; its history, instrument, costs and rules are what the environment has. Preparing takes
 /// the history through the feature stage once.
 #[pyclass(frozen, module = "algospace_train._engine")]
+#[derive(Debug)]
 pub struct Market {
     pub inner: Arc<environment::Market>,
 }
