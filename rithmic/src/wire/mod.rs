@@ -1,6 +1,6 @@
 //! Bytes of the gateway and messages: framing, the two decoders, and the encoder.
 //!
-//! A binary WebSocket message holds [messages behind their lengths](messages). [`decode`] tells
+//! A binary WebSocket message holds [messages behind their lengths](messages()). [`decode`] tells
 //! last trades and quotes, which it reads itself without an allocation, from everything else, which
 //! it leaves to [`decode_message`] or to a type of [`rti`]. Nothing here panics on any bytes.
 
