@@ -6,7 +6,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use algospace_hft_rithmic::wire::{Incoming, Template, decode, encode, rti};
+use algospace_hft_rithmic::credentials::Credentials;
+use algospace_hft_rithmic::edge::{Connection, Connector, now};
+use algospace_hft_rithmic::link::{Link, LinkSettings, Plant};
+use algospace_hft_rithmic::wire::{Incoming, Template, body, decode, encode, rti};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tempfile::TempPath;
@@ -71,6 +74,22 @@ fn accept(stream: TcpStream, config: Option<Arc<ServerConfig>>) -> Option<Client
         None => Box::new(stream),
     };
     tungstenite::accept(stream).ok()
+}
+
+/// Returns a connection to a gateway, which has a subscription to ask for.
+pub fn connection(server: &Server) -> Connection {
+    let connector = Connector::new(&server.url, server.authorities.as_deref()).unwrap();
+    let credentials = Credentials {
+        user: "somebody".to_owned(),
+        password: "hunter2".to_owned().into(),
+        system: "Rithmic Test".to_owned(),
+        application: "test".to_owned(),
+        version: "1".to_owned(),
+    };
+    let link = Link::new(Plant::Ticker, LinkSettings::default(), 1);
+    let mut connection = Connection::new(link, Arc::new(connector), credentials);
+    connection.keep(body(&rti::RequestMarketDataUpdate::default()), now());
+    connection
 }
 
 /// Answers login and subscription.

@@ -1,32 +1,14 @@
 //! The edge over loopback, with and without TLS: scenarios F12, F13 and R10 as far as they are
 //! sockets'.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use algospace_hft_rithmic::credentials::Credentials;
 use algospace_hft_rithmic::edge::{Connection, Connector, Event, now};
-use algospace_hft_rithmic::link::{Link, LinkSettings, Logins, Plant, State, Why};
+use algospace_hft_rithmic::link::{Logins, State, Why};
 use algospace_hft_rithmic::wire::{body, rti};
 use tungstenite::Message;
 
-use crate::server::{Client, Server, admit, request, trade};
-
-/// Returns a connection to a gateway, which has a subscription to ask for.
-pub fn connection(server: &Server) -> Connection {
-    let connector = Connector::new(&server.url, server.authorities.as_deref()).unwrap();
-    let credentials = Credentials {
-        user: "somebody".to_owned(),
-        password: "hunter2".to_owned().into(),
-        system: "Rithmic Test".to_owned(),
-        application: "test".to_owned(),
-        version: "1".to_owned(),
-    };
-    let link = Link::new(Plant::Ticker, LinkSettings::default(), 1);
-    let mut connection = Connection::new(link, Arc::new(connector), credentials);
-    connection.keep(body(&rti::RequestMarketDataUpdate::default()), now());
-    connection
-}
+use crate::server::{Client, Server, admit, connection, request, trade};
 
 /// Polls until that is so.
 fn poll_until(

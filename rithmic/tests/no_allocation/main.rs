@@ -6,14 +6,11 @@ mod counting_allocator;
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod server;
 
-use std::sync::Arc;
-
-use algospace_hft_rithmic::credentials::Credentials;
-use algospace_hft_rithmic::edge::{Connection, Connector, Event, now};
-use algospace_hft_rithmic::link::{Link, LinkSettings, Logins, Plant};
-use algospace_hft_rithmic::wire::{Incoming, body, decode, messages, rti};
+use algospace_hft_rithmic::edge::{Event, now};
+use algospace_hft_rithmic::link::Logins;
+use algospace_hft_rithmic::wire::{Incoming, decode, messages};
 use counting_allocator::allocations;
-use server::{Client, Server, admit, request, trade};
+use server::{Client, Server, admit, connection, request, trade};
 use tungstenite::Message;
 
 #[global_allocator]
@@ -45,17 +42,7 @@ fn receiving_allocates_nothing_with_and_without_tls() {
             }
             while request(&mut client).is_some() {}
         });
-        let connector = Connector::new(&server.url, server.authorities.as_deref()).unwrap();
-        let credentials = Credentials {
-            user: "somebody".to_owned(),
-            password: "hunter2".to_owned().into(),
-            system: "Rithmic Test".to_owned(),
-            application: "test".to_owned(),
-            version: "1".to_owned(),
-        };
-        let link = Link::new(Plant::Ticker, LinkSettings::default(), 1);
-        let mut connection = Connection::new(link, Arc::new(connector), credentials);
-        connection.keep(body(&rti::RequestMarketDataUpdate::default()), now());
+        let mut connection = connection(&server);
         let mut logins = Logins::new(Logins::SPACING);
         let mut seen = 0;
         let mut since = None;
