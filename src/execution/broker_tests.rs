@@ -57,11 +57,17 @@ impl Scene {
         scene
     }
 
-    /// A desk that holds 5 contracts bought at 4,500.
-    fn long() -> Scene {
+    /// An entry of 5 contracts long is sent, of which nothing is reported yet; and its number.
+    fn entering() -> (Scene, OrderId) {
         let mut scene = Scene::new();
         scene.decide(Target::Long);
         let id = scene.submitted().id;
+        (scene, id)
+    }
+
+    /// A desk that holds 5 contracts bought at 4,500.
+    fn long() -> Scene {
+        let (mut scene, id) = Scene::entering();
         scene.report(ReportKind::Accepted(id));
         scene.fill(id, Side::Buy, 5, 4_500);
         assert_eq!(scene.desk.ledger().position(), 5);
@@ -155,9 +161,7 @@ fn a_close_says_which_contract_side_and_quantity() {
 /// Case 1: the same fill, told twice.
 #[test]
 fn a_fill_that_is_told_twice_is_booked_once() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     let fill = scene.fill(id, Side::Buy, 5, 4_500);
     let equity = scene.desk.account().equity;
     scene.report(ReportKind::Filled(fill));
@@ -205,9 +209,7 @@ fn nothing_is_entered_after_a_fill_of_an_unknown_order() {
 /// More contracts than were ordered are ours all the same. They can be closed, and no more entered.
 #[test]
 fn an_overfill_is_booked_and_stops_entries() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     scene.fill(id, Side::Buy, 4, 4_500);
     scene.decide(Target::Short);
     let close = scene.close();
@@ -226,9 +228,7 @@ fn an_overfill_is_booked_and_stops_entries() {
 /// Stop and target of one bracket both fill.
 #[test]
 fn a_bracket_that_fills_on_both_sides_stops_entries() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     scene.fill(id, Side::Buy, 5, 4_500);
     scene.fill(id.stop_loss(), Side::Sell, 5, 4_500);
     assert_eq!(scene.broker.refused, []);
@@ -241,9 +241,7 @@ fn a_bracket_that_fills_on_both_sides_stops_entries() {
 /// late.
 #[test]
 fn a_bracket_that_has_exited_more_than_a_cancelled_entry_stops_entries() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     scene.fill(id, Side::Buy, 3, 4_500);
     scene.fill(id.stop_loss(), Side::Sell, 5, 4_500);
     assert_eq!(scene.broker.refused, []);
@@ -258,9 +256,7 @@ fn a_bracket_that_has_exited_more_than_a_cancelled_entry_stops_entries() {
 /// An entry that works when the position becomes doubtful would enlarge it.
 #[test]
 fn a_doubted_position_cancels_a_resting_entry() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     scene.report(ReportKind::Accepted(id));
     scene.fill(OrderId(77), Side::Buy, 5, 4_500);
     assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
@@ -275,9 +271,7 @@ fn a_doubted_position_cancels_a_resting_entry() {
 /// At the day's limit and at the closing time alike, without a word of the strategy.
 #[test]
 fn a_rejected_cancellation_is_sent_again_a_limited_number_of_times() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     // What fills of it first loses $1,050: more than the day's limit.
     scene.fill(id, Side::Buy, 3, 4_500);
     scene.fill(id.stop_loss(), Side::Sell, 3, 4_493);
@@ -306,9 +300,7 @@ fn a_rejected_cancellation_is_sent_again_a_limited_number_of_times() {
 /// The order works on, so nothing takes its place. It is cancelled again.
 #[test]
 fn an_order_whose_cancellation_is_rejected_works_on() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     scene.report(ReportKind::Accepted(id));
     scene.decide(Target::Short);
     assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
@@ -327,9 +319,7 @@ fn an_order_whose_cancellation_is_rejected_works_on() {
 /// A fill that crosses the cancellation is ours all the same.
 #[test]
 fn a_fill_after_its_order_was_cancelled_is_booked() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     scene.report(ReportKind::Cancelled(id));
     scene.fill(id, Side::Buy, 1, 4_500);
     assert_eq!(scene.desk.ledger().position(), 1);
@@ -387,9 +377,7 @@ fn silence_about_a_close_is_neither_taken_for_a_close_nor_for_none() {
 
 #[test]
 fn nothing_is_entered_while_an_order_is_unanswered() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     scene.wait(9);
     assert_eq!(scene.count("orders without an answer"), 0);
     scene.wait(1);
@@ -449,9 +437,7 @@ fn a_close_under_way_at_a_roll_is_sent_again_in_the_old_contract() {
 /// A roll while an entry is being cancelled. What fills of it all the same is closed.
 #[test]
 fn an_entry_that_fills_after_a_roll_is_closed_in_the_old_contract() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     scene.decide(Target::Flat);
     assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
     scene.roll();
@@ -482,9 +468,7 @@ fn a_turn_is_exit_then_flat_then_entry() {
 /// The stop fills while the close is under way. The broker may still sell five more.
 #[test]
 fn a_turn_waits_until_the_close_has_ended() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     scene.fill(id, Side::Buy, 5, 4_500);
     scene.decide(Target::Short);
     let close = scene.close();
@@ -497,9 +481,7 @@ fn a_turn_waits_until_the_close_has_ended() {
 /// An entry that has not filled is cancelled; what fills of it all the same is closed.
 #[test]
 fn a_turn_from_an_entry_that_fills_meanwhile_closes_what_was_filled() {
-    let mut scene = Scene::new();
-    scene.decide(Target::Long);
-    let id = scene.submitted().id;
+    let (mut scene, id) = Scene::entering();
     scene.report(ReportKind::Accepted(id));
     scene.decide(Target::Short);
     assert_eq!(std::mem::take(&mut scene.broker.sent), [OrderMessage::Cancel(id)]);
