@@ -210,7 +210,10 @@ impl Team for ByGraphs {
             return;
         }
         let seen = &mut self.windows[matrix as usize];
-        seen.numbers.copy_from_slice(window);
+        // An encoding that was foreseen is found by its number; no encoder looks at the window.
+        if self.foreseen.is_none() {
+            seen.numbers.copy_from_slice(window);
+        }
         (seen.newest, seen.is_encoded) = (newest, false);
     }
 
