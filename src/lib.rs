@@ -59,6 +59,8 @@ pub mod indicators;
 pub mod inference;
 pub mod journal;
 pub mod latency;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod machine;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod market;

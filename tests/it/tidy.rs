@@ -48,16 +48,22 @@ const ROOMS: &[(&str, &str)] = &[
         "agents config engine execution inference journal latency machine market matrix performance \
          source strategy whole_file",
     ),
+    (
+        "live",
+        "agents bars config engine execution features inference journal latency machine market matrix \
+         performance printable run settings source strategy table whole_file",
+    ),
     ("environment", "agents config engine execution market matrix random run source strategy"),
     (
         "cli",
-        "agents bars chart config engine execution features market matrix page performance \
+        "agents bars chart config engine execution features live market matrix page performance \
          printable run source strategy table whole_file",
     ),
 ];
 
 /// Crates that only some rooms may name: what ties the rest to no library and no device.
 const CRATES: &[(&str, &str)] = &[
+    ("algospace_hft_rithmic", "live"),
     ("clap", "cli source"),
     ("core_affinity", "machine"),
     ("ctrlc", "cli"),
@@ -67,9 +73,9 @@ const CRATES: &[(&str, &str)] = &[
     ("ort", "inference"),
     ("parquet", "source table"),
     ("plotly", "chart page performance"),
-    ("quanta", "engine run"),
+    ("quanta", "engine live run"),
     ("rten", "inference"),
-    ("rtrb", "engine"),
+    ("rtrb", "engine live"),
     ("rustix", "journal machine whole_file"),
     ("serde_saphyr", "config performance"),
 ];

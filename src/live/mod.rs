@@ -1,0 +1,2 @@
+//! Paper trading: live data through the stages of a backtest, orders filled by the simulated
+//! exchange.
