@@ -1,10 +1,9 @@
 //! Which graphs have kernels of their own: those whose nodes are exactly the ones that are looked
 //! for.
 
+use algospace_hft_kernels::lstm::Lstm;
+use algospace_hft_kernels::passes::Passes;
 use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, TensorProto};
-
-use super::lstm::Lstm;
-use super::passes::Passes;
 
 /// An LSTM over the rows of a window, oldest first.
 pub(super) struct LstmGraph {

@@ -1,15 +1,13 @@
 //! The embedded backend: kernels of its own for the nodes that model sets have, rten for others.
 
 mod known;
-mod lstm;
-mod passes;
 mod plan;
-mod product;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use algospace_hft_kernels::{lstm, passes};
 use rten::{Dimension, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use rten_onnx::onnx::GraphProto;
 use rten_tensor::prelude::*;

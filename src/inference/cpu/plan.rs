@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use algospace_hft_kernels::product::{DEPTH, Dots, Multiply, Packed, Sizes};
 use rten_onnx::onnx::{GraphProto, NodeProto};
 use rten_simd::{Isa, SimdOp};
 use rten_vecmath::{Normalize, NormalizeOptions, Sigmoid, Softmax, Sum, SumSquareSub};
 
 use super::Bound;
 use super::known::{self, attribute, float, floats, initializer, int, ints, whole};
-use super::product::{DEPTH, Dots, Multiply, Packed, Sizes};
 use crate::inference::TensorShape;
 
 /// The place of some numbers.

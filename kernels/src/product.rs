@@ -14,7 +14,7 @@ use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 
 /// The longest sum in one piece, here as in rten.
-pub(super) const DEPTH: usize = 256;
+pub const DEPTH: usize = 256;
 
 /// Terms that a single row adds up before it adds them to its sum.
 const BLOCK: usize = 8;
@@ -27,7 +27,7 @@ const ROWS: usize = 5;
 
 /// The sizes of a product.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
+pub struct Sizes {
     /// Rows of the first matrix.
     pub rows: usize,
     /// Its columns, and rows of the second.
@@ -60,38 +60,33 @@ fn panel_width(columns: usize, lanes: usize) -> usize {
 }
 
 /// Numbers that a load takes at once without touching two lines of the cache.
-#[derive(Clone, Copy, Default, bytemuck::Pod, bytemuck::Zeroable)]
+#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(64))]
 struct Line([f32; 16]);
 
 /// A matrix that is laid out for products: panel by panel of columns, each row by row; columns that
 /// fill a vector up are 0.
-#[derive(Default)]
-pub(super) struct Packed {
+#[derive(Debug, Default)]
+pub struct Packed {
     lines: Vec<Line>,
     len: usize,
 }
 
 impl Packed {
     /// A matrix of `depth` rows; `strides` are those of its rows and columns in `numbers`.
-    pub(super) fn new(
-        numbers: &[f32],
-        strides: [usize; 2],
-        depth: usize,
-        columns: usize,
-    ) -> Packed {
+    pub fn new(numbers: &[f32], strides: [usize; 2], depth: usize, columns: usize) -> Packed {
         let mut packed = Packed::default();
         packed.pack(numbers, strides, depth, columns);
         packed
     }
 
     /// Its panels.
-    pub(super) fn numbers(&self) -> &[f32] {
+    pub fn numbers(&self) -> &[f32] {
         &bytemuck::cast_slice(&self.lines)[..self.len]
     }
 
     /// Lays another matrix out.
-    pub(super) fn pack(
+    pub fn pack(
         &mut self,
         numbers: &[f32],
         [row, column]: [usize; 2],
@@ -128,7 +123,7 @@ impl Packed {
 
 /// Adds the products of each row's number and the weights to its sums.
 #[inline(always)]
-pub(super) fn accumulate<I: Isa, const N: usize, const V: usize>(
+pub fn accumulate<I: Isa, const N: usize, const V: usize>(
     isa: I,
     weights: &[f32],
     number: impl Fn(usize) -> f32,
@@ -149,7 +144,7 @@ pub(super) fn accumulate<I: Isa, const N: usize, const V: usize>(
 
 /// Sums the products of each row's numbers and the rows of a panel, in their order.
 #[inline(always)]
-pub(super) fn add_products<I: Isa, const N: usize, const V: usize>(
+pub fn add_products<I: Isa, const N: usize, const V: usize>(
     isa: I,
     rows: [&[f32]; N],
     panel: &[f32],
@@ -169,7 +164,8 @@ pub(super) fn add_products<I: Isa, const N: usize, const V: usize>(
 }
 
 /// A product of a matrix, whose rows are `stride` apart, and a packed one.
-pub(super) struct Multiply<'a> {
+#[derive(Debug)]
+pub struct Multiply<'a> {
     /// The first matrix.
     pub numbers: &'a [f32],
     /// Numbers from row to row of it.
@@ -274,7 +270,8 @@ impl Multiply<'_> {
 
 /// The product of a row and a matrix of which the columns are given, one after the other: the
 /// places of a vector are added up apart, and then the vector; the last columns in order.
-pub(super) struct Dots<'a> {
+#[derive(Debug)]
+pub struct Dots<'a> {
     /// The row.
     pub row: &'a [f32],
     /// The columns.

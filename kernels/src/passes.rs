@@ -12,10 +12,11 @@
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 
-use super::product::{DEPTH, Packed, accumulate};
+use crate::product::{DEPTH, Packed, accumulate};
 
 /// Weights of the two layers.
-pub(super) struct Passes {
+#[derive(Debug)]
+pub struct Passes {
     /// Widths of the layers, and classes.
     widths: [usize; 3],
     /// Packed: panels of units of the second layer, each by unit of the first.
@@ -27,8 +28,8 @@ pub(super) struct Passes {
 }
 
 /// Buffers that a run needs besides its inputs.
-#[derive(Default)]
-pub(super) struct Scratch {
+#[derive(Debug, Default)]
+pub struct Scratch {
     active: Vec<usize>,
     /// The first layer's units in each pass of an agent, masked.
     first: Vec<f32>,
@@ -42,7 +43,7 @@ impl Passes {
 
     /// Layers by ONNX's tensors: `second` [first, second], `logits` [second, classes], and their
     /// biases; `None` where the sizes do not suit the kernel.
-    pub(super) fn new(
+    pub fn new(
         widths: [usize; 3],
         second: &[f32],
         second_bias: &[f32],
@@ -72,7 +73,7 @@ impl Passes {
     }
 
     /// Widths of the two layers, and classes.
-    pub(super) fn widths(&self) -> [usize; 3] {
+    pub fn widths(&self) -> [usize; 3] {
         self.widths
     }
 
@@ -81,7 +82,7 @@ impl Passes {
     ///
     /// # Panics
     /// If the slices are not of one number of agents and passes.
-    pub(super) fn run(
+    pub fn run(
         &self,
         hidden: &[f32],
         masks: [&[f32]; 2],

@@ -13,7 +13,7 @@ use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp, SimdUnaryOp};
 use rten_vecmath::{Sigmoid, Tanh};
 
-use super::product::{DEPTH, Packed, add_products};
+use crate::product::{DEPTH, Packed, add_products};
 
 /// Gates of a cell: input, output, forget, cell.
 const GATES: usize = 4;
@@ -26,7 +26,8 @@ const GROUPS: usize = 2;
 
 /// Weights of an LSTM, packed: panels of gates and units, each by number of the input or hidden
 /// unit.
-pub(super) struct Lstm {
+#[derive(Debug)]
+pub struct Lstm {
     columns: usize,
     hidden: usize,
     input: Packed,
@@ -36,8 +37,8 @@ pub(super) struct Lstm {
 }
 
 /// Buffers that a run needs besides the state.
-#[derive(Default)]
-pub(super) struct Scratch {
+#[derive(Debug, Default)]
+pub struct Scratch {
     gates: Vec<f32>,
 }
 
@@ -45,13 +46,7 @@ impl Lstm {
     /// An LSTM of ONNX's tensors: `W` [1, 4 × hidden, columns], `R` [1, 4 × hidden, hidden], `B`
     /// [1, 8 × hidden];
     /// `None` where the sizes do not suit the kernel.
-    pub(super) fn new(
-        columns: usize,
-        hidden: usize,
-        w: &[f32],
-        r: &[f32],
-        b: &[f32],
-    ) -> Option<Lstm> {
+    pub fn new(columns: usize, hidden: usize, w: &[f32], r: &[f32], b: &[f32]) -> Option<Lstm> {
         let width = GATES * hidden;
         let fits = (1..=DEPTH).contains(&columns)
             && (1..=DEPTH).contains(&hidden)
@@ -71,12 +66,12 @@ impl Lstm {
     }
 
     /// Numbers of a state's hidden or cell part.
-    pub(super) fn hidden(&self) -> usize {
+    pub fn hidden(&self) -> usize {
         self.hidden
     }
 
     /// Numbers of a row.
-    pub(super) fn columns(&self) -> usize {
+    pub fn columns(&self) -> usize {
         self.columns
     }
 
@@ -84,7 +79,7 @@ impl Lstm {
     ///
     /// # Panics
     /// If the windows and states are not of one number.
-    pub(super) fn run(
+    pub fn run(
         &self,
         rows: usize,
         windows: &[f32],

@@ -1,0 +1,10 @@
+//! The arithmetic of the engine's networks on the CPU: products of matrices, an LSTM, and the
+//! passes of the decision core.
+//!
+//! Each kernel gives the bits of rten, which the tests of the engine's room `inference` compare. It
+//! is a crate of its own so that the profile of tests can compile it with all optimisations and
+//! without the checks inside its loops; the engine's own code is compiled for a short build there.
+
+pub mod lstm;
+pub mod passes;
+pub mod product;
