@@ -5,8 +5,8 @@
 //!   allocation; everything else by `rithmic-rs`'s types.
 //! - [`link`](mod@link): one link to one plant: login, heartbeat, probes, requests with deadlines,
 //!   back-off.
-//! - [`feed`]: the truth about the market data: gaps by the cumulative volume, the best bid and
-//!   offer, the gateway's clock, what is stale.
+//! - [`feed`]: the truth about the market data: gaps by the cumulative volume and what history has
+//!   of them, the best bid and offer, the gateway's clock, what is stale.
 //! - [`edge`]: sockets under TLS, clocks, and the loop that drives a link.
 //!
 //! A machine is a plain struct: it is told its input and the time and returns what is to be done,
@@ -24,6 +24,8 @@
 //! - `volume` in every trade, with presence bit 8, exact to the contract, and when it begins again;
 //! - the repeated trade after a subscription (`is_snapshot`) and its volume;
 //! - the order and the time stamps of the history plant's ticks, and what it leaves out;
+//! - the notice of an answer that it cuts (`request_key`), and the request to continue it;
+//! - that its minutes are marked by their ends, and that their volumes are those of the trades;
 //! - template 77's meaning, how far logins must be apart, and how many sessions a login may have;
 //! - the codes and texts of refused logins: a wrong system is told as "permission denied";
 //! - heartbeats more often than the interval that the login's answer asks for;

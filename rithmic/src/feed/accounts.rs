@@ -1,9 +1,9 @@
 //! The account of the cumulative volume: whether every contract that traded was seen.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::Trade;
+use super::{Minute, Trade};
 use crate::Monotonic;
 
 /// A stretch in which trades are missing, told when it opens and again when it closes.
@@ -25,7 +25,7 @@ pub struct Gap {
 
 impl Gap {
     /// Returns true if all that was missing came after all. If not, the bars that it touches are
-    /// incomplete.
+    /// incomplete, unless [`Feed::Short`] says that it took nothing from their minutes.
     pub fn is_recovered(&self) -> bool {
         self.missing == Some(self.recovered)
     }
@@ -59,6 +59,20 @@ pub enum Feed {
     /// History is wanted for that gap, whose contracts and end are known: from its beginning, the
     /// second before that included. The answer goes to [`Accounts::on_history`].
     Wanted(Gap),
+    /// A minute of a gap that was not recovered, before that gap closes. A minute of such a gap
+    /// that this does not tell lacks an unknown number of contracts.
+    Short(Short),
+}
+
+/// The contracts that a gap took from a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Short {
+    /// The gap's number.
+    pub gap: u32,
+    /// The beginning of the minute, in nanoseconds since 1970.
+    pub minute: i64,
+    /// Contracts that are missing in it: zero if all of them came.
+    pub missing: u64,
 }
 
 /// Frames that were told nowhere else.
@@ -72,7 +86,7 @@ pub struct Counts {
     pub contradictory: u64,
     /// Trades without a volume.
     pub unnumbered: u64,
-    /// Answers of history with more contracts than are missing: not used.
+    /// Answers of history, trades or minutes, that contradict the volume: not used.
     pub refused_history: u64,
     /// Gaps given up because too many trades were held.
     pub overflowed: u64,
@@ -110,6 +124,19 @@ struct Open {
     late: Vec<Trade>,
     /// The trades that history has of it: the best answer so far.
     history: Vec<Trade>,
+    /// The minutes that history has of it.
+    minutes: Vec<Minute>,
+}
+
+/// The minute of the last trade that was told.
+#[derive(Debug)]
+struct InMinute {
+    /// Its number since 1970.
+    number: i64,
+    /// Contracts of it that were told.
+    told: u64,
+    /// Contracts of it that earlier gaps took, if that is known.
+    lost: Option<u64>,
 }
 
 /// The account of one contract.
@@ -123,6 +150,7 @@ pub struct Accounts {
     /// The time of the last trade that was told, and the contracts told with its microsecond.
     last_time: i64,
     at_last_time: u64,
+    in_minute: InMinute,
     is_new_session: bool,
     open: Option<Open>,
     held: VecDeque<Trade>,
@@ -139,6 +167,7 @@ impl Accounts {
             unnumbered: 0,
             last_time: 0,
             at_last_time: 0,
+            in_minute: InMinute { number: 0, told: 0, lost: None },
             is_new_session: false,
             open: None,
             held: VecDeque::new(),
@@ -217,6 +246,14 @@ impl Accounts {
         }
         if sum == missing {
             self.close(now, out);
+        }
+    }
+
+    /// Takes the minutes that history has of the gap that is open, in the order of time. They judge
+    /// which minutes lack what, if trades stay missing.
+    pub fn on_minutes(&mut self, minutes: &[Minute]) {
+        if let Some(open) = &mut self.open {
+            open.minutes = minutes.to_vec();
         }
     }
 
@@ -408,7 +445,14 @@ impl Accounts {
             recovered: 0,
         };
         out.push(Feed::Gap(gap));
-        self.open = Some(Open { gap, target, deadline, late: Vec::new(), history: Vec::new() });
+        self.open = Some(Open {
+            gap,
+            target,
+            deadline,
+            late: Vec::new(),
+            history: Vec::new(),
+            minutes: Vec::new(),
+        });
     }
 
     /// Notes that this trade is the first behind the gap, and asks for what is missing.
@@ -430,13 +474,19 @@ impl Accounts {
 
     /// Tells what was found, closes the gap, and continues with what was held.
     fn close(&mut self, now: Monotonic, out: &mut Vec<Feed>) {
-        let Some(Open { mut gap, target, late, history, .. }) = self.open.take() else { return };
+        let Some(open) = self.open.take() else { return };
+        let Open { mut gap, target, late, history, minutes, .. } = open;
         let found = if contracts(&late) >= contracts(&history) { late } else { history };
+        gap.recovered = contracts(&found);
+        gap.phase = Phase::Closed;
+        let short = self.short(&gap, &found, &minutes);
         for trade in &found {
             self.tell(*trade, Origin::Recovered, out);
         }
-        gap.recovered = contracts(&found);
-        gap.phase = Phase::Closed;
+        if !gap.is_recovered() {
+            self.lose(&gap, short.last());
+            out.extend(short.into_iter().map(Feed::Short));
+        }
         out.push(Feed::Gap(gap));
         if target.is_some() {
             (self.last, self.unnumbered, self.is_new_session) = (target, 0, false);
@@ -447,6 +497,62 @@ impl Accounts {
         }
     }
 
+    /// Returns what a gap that was not recovered took from each of its minutes, as far as that is
+    /// known: of those before its last by history's bars, of its last, which is not over, by what
+    /// is left.
+    fn short(&mut self, gap: &Gap, found: &[Trade], bars: &[Minute]) -> Vec<Short> {
+        let (Some(missing), Some(to)) = (gap.missing, gap.to) else { return Vec::new() };
+        let mut lacking = missing.saturating_sub(gap.recovered);
+        if lacking == 0 {
+            return Vec::new();
+        }
+        let (first, last) = (minute(gap.from), minute(to));
+        let mut told = BTreeMap::new();
+        for trade in found {
+            *told.entry(minute(trade.time)).or_insert(0) += u64::from(trade.size);
+        }
+        let traded: BTreeMap<i64, u64> = bars
+            .iter()
+            .map(|bar| (minute(bar.start), bar.volume))
+            .filter(|(number, _)| (first..last).contains(number))
+            .collect();
+        let of = |number, missing| Short { gap: gap.number, minute: number * MINUTE, missing };
+        let mut short = Vec::new();
+        for (&number, &volume) in &traded {
+            let before = match (number == self.in_minute.number, self.in_minute.lost) {
+                (false, _) => 0,
+                (true, Some(lost)) => self.in_minute.told + lost,
+                (true, None) => continue,
+            };
+            let known = before + told.get(&number).unwrap_or(&0);
+            let took = volume.checked_sub(known).filter(|took| *took <= lacking);
+            let Some(took) = took else {
+                // The bar has less than was told, or lacks more than there is to lack.
+                self.counts.refused_history += 1;
+                return Vec::new();
+            };
+            lacking -= took;
+            short.push(of(number, took));
+        }
+        if short.len() as i64 == last - first {
+            short.push(of(last, lacking));
+        }
+        short
+    }
+
+    /// Notes what a gap took from its last minute.
+    fn lose(&mut self, gap: &Gap, last: Option<&Short>) {
+        let Some(to) = gap.to.map(minute) else {
+            self.in_minute.lost = None;
+            return;
+        };
+        if to > self.in_minute.number {
+            self.in_minute = InMinute { number: to, told: 0, lost: Some(0) };
+        }
+        let took = last.filter(|short| minute(short.minute) == to).map(|short| short.missing);
+        self.in_minute.lost = self.in_minute.lost.zip(took).map(|(lost, took)| lost + took);
+    }
+
     #[inline]
     fn tell(&mut self, trade: Trade, origin: Origin, out: &mut Vec<Feed>) {
         let size = u64::from(trade.size);
@@ -454,6 +560,14 @@ impl Accounts {
             self.at_last_time += size;
         } else if trade.time > self.last_time {
             self.at_last_time = size;
+        }
+        let number = minute(trade.time);
+        if number == self.in_minute.number {
+            self.in_minute.told += size;
+        } else if number > self.in_minute.number {
+            // Of the first minute of all nobody knows what came before.
+            let lost = if self.in_minute.number == 0 { None } else { Some(0) };
+            self.in_minute = InMinute { number, told: size, lost };
         }
         self.last_time = self.last_time.max(trade.time);
         out.push(Feed::Trade(trade, origin));
@@ -494,6 +608,13 @@ impl Accounts {
         }
         inside
     }
+}
+
+/// A minute in nanoseconds.
+const MINUTE: i64 = 60_000_000_000;
+
+fn minute(time: i64) -> i64 {
+    time.div_euclid(MINUTE)
 }
 
 fn micros(time: i64) -> i64 {

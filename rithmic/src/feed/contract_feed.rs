@@ -1,8 +1,8 @@
 //! All machines of one contract, fed with what its ticker link receives.
 
 use super::{
-    Accounts, AccountsSettings, Contract, Feed, Freshness, FreshnessSettings, Kind, Session,
-    Symptom, TopOfBook, Trade, Unusable,
+    Accounts, AccountsSettings, Contract, Feed, Freshness, FreshnessSettings, Kind, Minute,
+    Session, Symptom, TopOfBook, Trade, Unusable,
 };
 use crate::Monotonic;
 use crate::link::Change;
@@ -96,6 +96,11 @@ impl ContractFeed {
     /// Takes what history has of the gap that is open: [`Accounts::on_history`].
     pub fn on_history(&mut self, trades: &[Trade], now: Monotonic, told: &mut Told) {
         self.accounts.on_history(trades, now, &mut told.feed);
+    }
+
+    /// Takes the minutes that history has of the gap that is open: [`Accounts::on_minutes`].
+    pub fn on_minutes(&mut self, minutes: &[Minute]) {
+        self.accounts.on_minutes(minutes);
     }
 
     /// Takes a change of the ticker link's state.

@@ -2,20 +2,21 @@
 //!
 //! Level-one data have no sequence numbers. What is missing shows by the cumulative volume of
 //! trades ([`Accounts`]); what has stopped shows by its silence ([`Freshness`]); what time it is in
-//! the market shows by the gateway's stamps ([`MarketClock`]). [`ContractFeed`] has the machines of
-//! one contract together.
+//! the market shows by the gateway's stamps ([`MarketClock`]). What was missed comes from the past
+//! ([`History`]). [`ContractFeed`] has the machines of one contract together.
 
 mod accounts;
 mod clock;
 mod contract_feed;
 mod freshness;
-pub mod history;
+mod history;
 mod top_of_book;
 mod trade;
 
-pub use accounts::{Accounts, AccountsSettings, Counts, Feed, Gap, Origin, Phase};
+pub use accounts::{Accounts, AccountsSettings, Counts, Feed, Gap, Origin, Phase, Short};
 pub use clock::{ClockEvent, ClockWatch, Clocks, MarketClock};
 pub use contract_feed::{ContractFeed, Told};
 pub use freshness::{Freshness, FreshnessSettings, Kind, Session, Symptom};
+pub use history::{Answer, End, History, Minute, Query, Rows, What};
 pub use top_of_book::{Side, TopOfBook};
 pub use trade::{Aggressor, Contract, Trade, Unusable};

@@ -3,6 +3,7 @@
 use super::reader::{Kind, Reader};
 use super::{REQUEST_FIELD, TEMPLATE_FIELD, WireError};
 
+const RESUME_FIELD: u32 = 132_758;
 const MORE_FIELD: u32 = 132_764;
 const ANSWER_FIELD: u32 = 132_766;
 
@@ -15,6 +16,8 @@ pub struct Envelope<'a> {
     pub request: Option<u32>,
     /// True if it is a part of an answer, with more to come.
     pub more: bool,
+    /// The key that continues an answer that the gateway has cut (template 210).
+    pub resume: Option<&'a str>,
     /// The code that ends an answer: `0` is good, `7` with `no data` is an empty answer, any other
     /// a refusal.
     pub code: Option<&'a str>,
@@ -54,6 +57,10 @@ impl<'a> Envelope<'a> {
                     }
                     messages += 1;
                 }
+                (RESUME_FIELD, Kind::Bytes) => {
+                    let key = std::str::from_utf8(reader.bytes()?).ok();
+                    envelope.resume = key.filter(|key| !key.is_empty());
+                }
                 (MORE_FIELD, Kind::Bytes) => {
                     reader.bytes()?;
                     envelope.more = true;
@@ -73,13 +80,15 @@ impl<'a> Envelope<'a> {
         // A number below 1 is no template's.
         envelope.template = template.filter(|number| *number > 0).ok_or(WireError::NoTemplate)?;
         envelope.more &= codes == 0;
+        // Parts with data and ends may name a key as well: the notice of a cut is neither.
+        envelope.resume = envelope.resume.filter(|_| codes == 0 && !envelope.more);
         Ok(envelope)
     }
 
     /// Returns how the request that it answers stands.
     pub fn verdict(&self) -> Verdict {
         match (self.code, self.text) {
-            (None, _) if self.more => Verdict::More,
+            (None, _) if self.more || self.resume.is_some() => Verdict::More,
             (None | Some("0"), _) => Verdict::Done,
             (Some("7"), Some("no data")) => Verdict::Empty,
             _ => Verdict::Refused,

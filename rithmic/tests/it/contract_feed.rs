@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::feed::{
-    AccountsSettings, Contract, ContractFeed, Feed, FreshnessSettings, Kind, Origin, Session,
-    Symptom, Told, Unusable, history,
+    AccountsSettings, Aggressor, Contract, ContractFeed, Feed, FreshnessSettings, Kind, Origin,
+    Query, Session, Symptom, Told, Trade, Unusable, What,
 };
 use algospace_hft_rithmic::link::{Link, LinkSettings, Logins, Plant};
 use algospace_hft_rithmic::wire::{
@@ -103,13 +103,19 @@ fn quote() -> BestBidOffer {
     quote
 }
 
-/// Returns a part of a history answer: a trade at that microsecond.
-fn part(micros: u64, size: u64) -> rti::ResponseTickBarReplay {
-    let mut part = rti::ResponseTickBarReplay::default();
-    (part.close_price, part.volume, part.ask_volume) = (Some(100.0), Some(size), Some(size));
-    part.data_bar_ssboe = vec![DAWN + (micros / 1_000_000) as i32];
-    part.data_bar_usecs = vec![(micros % 1_000_000) as i32];
-    part
+/// Returns a trade of the past at that microsecond.
+fn past(micros: u64, size: u32) -> Trade {
+    let time = i64::from(DAWN) * 1_000_000_000 + micros as i64 * 1_000;
+    let aggressor = Aggressor::Buyer;
+    Trade {
+        time,
+        gateway_time: time,
+        ticks: 400,
+        size,
+        volume: None,
+        aggressor,
+        is_snapshot: false,
+    }
 }
 
 #[test]
@@ -128,13 +134,12 @@ fn f1_a_drop_is_a_gap_until_history_has_filled_it() {
     // The subscription's answer says that five contracts were missed.
     desk.trade(3, 15, true);
     let Some(Feed::Wanted(gap)) = desk.told.feed.last().copied() else { panic!("{:?}", desk.told) };
-    let request = history::trades_of_gap("ESZ6", "CME", &gap);
-    assert_eq!(request.start_index, Some(DAWN + (micros / 1_000_000) as i32 - 1));
-    assert!(request.finish_index > request.start_index && gap.missing == Some(5));
+    let deadline = desk.feed.due();
+    let query = Query::of_gap(What::Trades, ("ESZ6", "CME"), ES, &gap, deadline);
+    assert_eq!(query.from, (i64::from(DAWN) * 1_000_000 + micros as i64 - 1_000_000) * 1_000);
+    assert!(query.to > query.from && gap.missing == Some(5) && query.key == 1);
     desk.trade(1, 16, false);
-    let answer = [part(micros, 2), part(micros + 300_000, 2), part(micros + 500_000, 3)];
-    let trades: Vec<_> = answer.iter().filter_map(|part| history::trade(part, &ES)).collect();
-    assert_eq!(trades.len(), 3);
+    let trades = [past(micros, 2), past(micros + 300_000, 2), past(micros + 500_000, 3)];
     desk.feed.on_history(&trades, desk.world.now, &mut desk.told);
     let sizes = desk.told.feed.iter().filter_map(|feed| match feed {
         Feed::Trade(trade, origin) => Some((trade.size, *origin)),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::feed::{
     Accounts, AccountsSettings, Aggressor, Contract, Feed, Freshness, FreshnessSettings, Gap, Kind,
-    Origin, Phase, Session, Side, Symptom, TopOfBook, Trade, Unusable,
+    Minute, Origin, Phase, Session, Short, Side, Symptom, TopOfBook, Trade, Unusable,
 };
 use algospace_hft_rithmic::wire::{
     BestBidOffer, Incoming, LastTrade, Nanoseconds, decode, encode, rti,
@@ -55,7 +55,7 @@ fn told(out: &[Feed]) -> Vec<String> {
         Feed::Trade(trade, Origin::Live) => Some(format!("{}x{}", trade.ticks, trade.size)),
         Feed::Trade(trade, Origin::Recovered) => Some(format!("+{}x{}", trade.ticks, trade.size)),
         Feed::Gap(gap) => Some(format!("{:?}", gap.phase)),
-        Feed::Wanted(_) => None,
+        Feed::Wanted(_) | Feed::Short(_) => None,
     };
     out.iter().filter_map(shown).collect()
 }
@@ -232,8 +232,10 @@ fn bars(trades: &[Trade]) -> BTreeMap<i64, Bar> {
     bars
 }
 
+const MINUTE: i64 = 60 * SECOND;
+
 fn minute(time: i64) -> i64 {
-    time.div_euclid(60 * SECOND)
+    time.div_euclid(MINUTE)
 }
 
 /// An hour of trades, many of the same microsecond.
@@ -252,7 +254,7 @@ fn session(random: &mut Random) -> Vec<Trade> {
 
 #[test]
 fn of_20_random_drops_no_bar_is_wrong_and_unflagged() {
-    let (mut recovered, mut flagged_bars) = (0, 0);
+    let (mut recovered, mut flagged_bars, mut judged_minutes) = (0, 0, 0);
     for seed in 0..40 {
         let mut random = Random(seed);
         let truth = session(&mut random);
@@ -284,10 +286,10 @@ fn of_20_random_drops_no_bar_is_wrong_and_unflagged() {
             let wanted = out[scanned..].iter().any(|feed| matches!(feed, Feed::Wanted(_)));
             scanned = out.len();
             if wanted && accounts.gap().is_some() {
-                let from = accounts.gap().unwrap().from - SECOND;
-                let history = truth[..=place].iter().filter(|trade| trade.time >= from);
+                let lost = |random: &mut Random| lossy && random.once_in(50);
                 let history: Vec<Trade> =
-                    history.filter(|_| !(lossy && random.once_in(50))).copied().collect();
+                    truth[..=place].iter().filter(|_| !lost(&mut random)).copied().collect();
+                accounts.on_minutes(&minutes_before(&truth, trade.time));
                 accounts.on_history(&history, now, &mut out);
             }
         }
@@ -311,8 +313,59 @@ fn of_20_random_drops_no_bar_is_wrong_and_unflagged() {
         }
         assert!(lossy || flagged.is_empty(), "seed {seed}: whole history recovers everything");
         flagged_bars += flagged.len();
+        judged_minutes += judged(&out, &truth, &seen);
     }
     assert!(recovered > 500 && flagged_bars > 50, "{recovered} recovered, {flagged_bars} flagged");
+    assert!(judged_minutes > flagged_bars / 2, "{judged_minutes} of {flagged_bars} judged");
+}
+
+/// Returns the minutes that are over at that time.
+fn minutes_before(trades: &[Trade], time: i64) -> Vec<Minute> {
+    let over = bars(trades).into_iter().filter(|(number, _)| *number < minute(time));
+    over.map(|(number, bar)| Minute { start: number * MINUTE, volume: bar.4 }).collect()
+}
+
+/// Checks what each minute lacks by what was told of the gaps, and returns of how many it was told.
+fn judged(out: &[Feed], truth: &[Trade], seen: &BTreeMap<i64, Bar>) -> usize {
+    let short = |feed: &Feed| if let Feed::Short(short) = feed { Some(*short) } else { None };
+    let short: Vec<Short> = out.iter().filter_map(short).collect();
+    let mut lacking: BTreeMap<i64, Option<u64>> = BTreeMap::new();
+    for gap in gaps(out).iter().filter(|gap| gap.phase == Phase::Closed && !gap.is_recovered()) {
+        for number in minute(gap.from)..=minute(gap.to.unwrap_or(gap.from)) {
+            let of = |short: &&Short| (short.gap, short.minute) == (gap.number, number * MINUTE);
+            let told = short.iter().find(of).map(|short| short.missing);
+            let sum = lacking.entry(number).or_insert(Some(0));
+            *sum = sum.zip(told).map(|(sum, told)| sum + told);
+        }
+    }
+    let truth = bars(truth);
+    let told = lacking.iter().filter_map(|(number, missing)| Some((number, (*missing)?)));
+    told.inspect(|(number, missing)| {
+        let bar = seen.get(number);
+        assert_eq!(bar.map_or(0, |bar| bar.4) + missing, truth[number].4, "minute {number}");
+        assert!(*missing > 0 || bar == Some(&truth[number]), "minute {number} is not whole");
+    })
+    .count()
+}
+
+#[test]
+fn minutes_that_contradict_the_volume_judge_nothing() {
+    let minutes = |volume| [Minute { start: DAWN + 40 * SECOND - MINUTE, volume }];
+    for (volume, told) in [(None, 0), (Some(5), 0), (Some(20), 0), (Some(7), 2)] {
+        let (mut accounts, mut out) = (Accounts::new(AccountsSettings::default()), Vec::new());
+        // The account's first minute is not known from its beginning; the second is.
+        accounts.on_trade(trade(-21.0, 10, 3, 100), at(0.0), &mut out);
+        accounts.on_trade(trade(-1.0, 10, 6, 106), at(1.0), &mut out);
+        accounts.on_trade(trade(41.0, 10, 1, 111), at(2.0), &mut out);
+        if let Some(volume) = volume {
+            accounts.on_minutes(&minutes(volume));
+        }
+        accounts.on_time(at(5.0), &mut out);
+        let short =
+            |feed: &Feed| if let Feed::Short(short) = feed { Some(short.missing) } else { None };
+        let short: Vec<u64> = out.iter().filter_map(short).collect();
+        assert_eq!(short, if told == 0 { vec![] } else { vec![1, 3] }, "{volume:?}");
+    }
 }
 
 fn last_trade(change: impl FnOnce(&mut rti::LastTrade)) -> LastTrade {

@@ -8,6 +8,7 @@ mod feed;
 mod framing;
 #[path = "../../../fuzz/src/rithmic_frame.rs"]
 mod fuzz_target;
+mod history;
 mod links;
 mod loopback;
 mod random;
