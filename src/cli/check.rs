@@ -71,24 +71,28 @@ fn files_of(path: &Path) -> Vec<PathBuf> {
     }
 }
 
-/// Reads the configuration of a backtest. That its mode is another is told before anything that
-/// only the other needs, such as a password.
-pub(super) fn load_backtest(path: &Path) -> Result<(Config, Instrument), Failure> {
-    let other = |mode: &str| {
-        Failure::usage(format!(
-            "{}: system.mode: only `backtest` can be run in this version, not `{mode}`; paper and live trading are not available yet",
-            path.display()
-        ))
+/// Reads the configuration of a run. A mode that cannot be run is told before anything that only it
+/// needs, such as a password.
+pub(super) fn load_runnable(path: &Path) -> Result<(Config, Instrument), Failure> {
+    let refused = |mode: Mode| {
+        let why = match mode {
+            Mode::Live => {
+                "`live` sends orders to a broker, which this version does not do; `paper` trades live data with simulated fills"
+            }
+            Mode::Paper if cfg!(not(feature = "live")) => {
+                "this program was built without paper trading: build it with `cargo build --release --features live`"
+            }
+            Mode::Paper | Mode::Backtest => return None,
+        };
+        Some(Failure::usage(format!("{}: system.mode: {why}", path.display())))
     };
-    if let Some(mode @ ("paper" | "live")) = Config::written_mode(path).as_deref() {
-        return Err(other(mode));
+    let written = Config::written_mode(path);
+    let written = Mode::ALL.into_iter().find(|mode| Some(mode.name()) == written.as_deref());
+    if let Some(failure) = written.and_then(refused) {
+        return Err(failure);
     }
     let (config, instrument) = load(path)?;
-    match config.system.mode {
-        Mode::Backtest => Ok((config, instrument)),
-        Mode::Paper => Err(other("paper")),
-        Mode::Live => Err(other("live")),
-    }
+    refused(config.system.mode).map_or(Ok((config, instrument)), Err)
 }
 
 /// Refuses every invalid output of a run.
@@ -99,9 +103,13 @@ pub(super) fn check_outputs(path: &Path, config: &Config) -> Result<(), Failure>
 }
 
 pub(super) fn check(path: &Path, json: bool) -> Result<(), Failure> {
-    let (config, _) = load_backtest(path)?;
+    let (config, _instrument) = load_runnable(path)?;
     check_outputs(path, &config)?;
     check_run_directory(&config.output.directory).map_err(Failure::usage)?;
+    #[cfg(feature = "live")]
+    if config.system.mode == Mode::Paper {
+        return super::paper::check(path, &config, &_instrument, json);
+    }
     let models =
         (config.strategy.kind == StrategyKind::Marl).then(|| check_models(&config)).transpose()?;
     let survey = survey_apart(&config)?;
@@ -152,7 +160,7 @@ fn sessions_text(sessions: usize) -> String {
 }
 
 /// Returns a time without what is finer than a second.
-fn second(time: Timestamp) -> String {
+pub(super) fn second(time: Timestamp) -> String {
     let text = time.to_string();
     text.split_once('.').map_or_else(|| text.clone(), |(seconds, _)| format!("{seconds}Z"))
 }
@@ -227,7 +235,7 @@ fn as_json(survey: &Survey) -> Value {
 }
 
 /// Loads the model set and runs its golden cases; says what it contains, in lines and as JSON.
-fn check_models(config: &Config) -> Result<(Vec<String>, Value), Failure> {
+pub(super) fn check_models(config: &Config) -> Result<(Vec<String>, Value), Failure> {
     let set = open_model_set(config).map_err(Failure::usage)?;
     let backend = open_backend(config).map_err(Failure::usage)?;
     let difference = set.verify(backend.as_ref()).map_err(Failure::usage)?;

@@ -8,6 +8,8 @@ mod chart;
 mod check;
 mod import;
 mod inspect;
+#[cfg(feature = "live")]
+mod paper;
 mod progress;
 mod replay;
 mod run;

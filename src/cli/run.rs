@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::progress::Progress;
 use super::{Failure, check, say, stop, tell};
+use crate::config::Mode;
 use crate::market::Timestamp;
 use crate::performance::{
     LatencySummary, Maker, Summary, WallTimes, check_run_directory, hold_run_directory,
@@ -22,7 +23,13 @@ impl Progress {
 }
 
 pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
-    let (config, _) = check::load_backtest(path)?;
+    let (config, _) = check::load_runnable(path)?;
+    if config.system.mode == Mode::Paper {
+        return Err(Failure::Usage(format!(
+            "{}: system.mode: `paper` passes `check`, but cannot be run yet",
+            path.display()
+        )));
+    }
     check::check_outputs(path, &config)?;
     let notes = config.notes();
     let directory = &config.output.directory;

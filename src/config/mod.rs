@@ -35,9 +35,11 @@ impl Config {
         }
     }
 
-    /// Returns whether a run keeps a journal.
+    /// Returns whether a run keeps a journal. Paper and live trading always do.
     pub fn keeps_journal(&self) -> bool {
-        self.pipeline.journal.unwrap_or(self.pipeline.runner == RunnerKind::Pinned)
+        let is_pinned =
+            self.system.mode != Mode::Backtest || self.pipeline.runner == RunnerKind::Pinned;
+        self.pipeline.journal.unwrap_or(is_pinned)
     }
 
     /// The synthetic market's seed: its own, or that of the system.

@@ -2,6 +2,8 @@
 //!
 //! The tables of `docs/configuration.md` are generated from here and from the rooms' own tables.
 
+use std::path::PathBuf;
+
 use super::Secret;
 use super::source::WrittenKeys;
 use crate::agents::{MarlCoreSettings, RegimeSettings};
@@ -114,19 +116,41 @@ settings! {
 settings! {
     /// `data_handler.live_settings`
     ///
-    /// The four texts are kept out of every print-out; an empty one counts as absent.
+    /// Login name, password, gateway and system are kept out of every print-out; an empty one
+    /// counts as absent.
     #[derive(Eq)]
     pub struct LiveSettings {
         /// Vendor of the feed.
         pub provider: Provider = Provider::Rithmic;
         /// Login name.
         pub user: Option<Secret> = None;
-        /// Password.
+        /// Password, from a variable; not beside `password_file`.
         pub password: Option<Secret> = None;
-        /// Address of the gateway, such as `wss://host:port`.
+        /// File with the password alone, on one line. It is refused unless its owner alone may read
+        /// it (`chmod 600`).
+        pub password_file: Option<PathBuf> = None, "a file of mode 0600";
+        /// Address of the gateway, such as `wss://host:port`; `ws://`, which encrypts nothing, only
+        /// on this machine.
         pub gateway: Option<Secret> = None;
         /// Name of the system to log in to.
         pub system_name: Option<Secret> = None;
+        /// Certificates that the gateway's is verified by, such as those that `rithmic-sim` prints;
+        /// `null`: those that the machine trusts.
+        pub certificate_authority: Option<PathBuf> = None, "a PEM file";
+        /// Name of the program in the login, with the prefix that Rithmic gave you for it.
+        pub application_name: String = "algospace-hft".to_owned(), "not empty";
+        /// Version of the program in the login; `null`: its own.
+        pub application_version: Option<String> = None;
+        /// Contract to trade, such as `ESZ6`; `null`: the front month.
+        pub contract: Option<String> = None, "a contract of `instrument`";
+        /// Native tick file that warms indicators and matrices up before the first entry; `null`:
+        /// what the gateway and earlier sessions have.
+        pub warm_up: Option<PathBuf> = None, "a native tick file";
+        /// Least time from one login to the next. Rithmic has one for each plant.
+        pub login_spacing_milliseconds: u32 = 500, 0..=60_000, "milliseconds";
+        /// Silence of trades or quotes, in regular hours, after which nothing is entered. At other
+        /// hours it may be twelve times as long.
+        pub stale_after_seconds: u32 = 5, 1..=600, "seconds";
     }
 }
 

@@ -3,8 +3,9 @@
 use super::error::Problem;
 use super::schema::{Config, Mode};
 use super::source::SourceText;
+use crate::engine::pinned::ThreadLayout;
 use crate::features::FeatureLayout;
-use crate::market::Instrument;
+use crate::market::{Instrument, Naming};
 use crate::matrix::{FeatureMatrix, MatrixKind};
 use crate::settings::{OutOfRange, Section, Setting};
 
@@ -18,6 +19,7 @@ pub(super) fn problems(config: &Config, source: &SourceText) -> Vec<Problem> {
     });
     instruments(config, &mut check);
     data_handler(config, &mut check);
+    live_feed(config, &mut check);
     bars(config, &mut check);
     pipeline(config, &mut check);
     output(config, &mut check);
@@ -127,6 +129,49 @@ fn data_handler(config: &Config, check: &mut Check) {
             &[&path],
             format!("`{path}`: `{name}` is not an IANA time zone such as America/Chicago or UTC"),
         );
+    }
+}
+
+fn live_feed(config: &Config, check: &mut Check) {
+    let settings = &config.data_handler.live_settings;
+    let key = |name: &str| format!("data_handler.live_settings.{name}");
+    if settings.password.is_some() && settings.password_file.is_some() {
+        let (password, file) = (key("password"), key("password_file"));
+        let message =
+            format!("`{password}` and `{file}` exclude each other: delete one of the two");
+        check.refuse(&[&file], message);
+    }
+    if settings.application_name.is_empty() {
+        let path = key("application_name");
+        let message =
+            format!("`{path}` is empty: a login names its program, with the prefix from Rithmic");
+        check.refuse(&[&path], message);
+    }
+    if let Some(contract) = &settings.contract
+        && !matches!(&Naming::of_symbol(contract), Naming::Contract(name) if name.root() == config.instrument)
+    {
+        let (path, product) = (key("contract"), &config.instrument);
+        let message = format!(
+            "`{path}`: `{contract}` is not a contract of {product} such as {product}Z6; null is the front month"
+        );
+        check.refuse(&[&path], message);
+    }
+    if config.system.mode == Mode::Backtest {
+        return;
+    }
+    if config.pipeline.layout == ThreadLayout::Fused {
+        let path = "pipeline.layout";
+        let message = format!(
+            "`{path}` must not be `fused` in paper and live trading: a slow decision would hold up stops and orders; use `decision_apart`"
+        );
+        check.refuse(&[path], message);
+    }
+    if config.pipeline.journal == Some(false) {
+        let path = "pipeline.journal";
+        let message = format!(
+            "`{path}` must not be `false` in paper and live trading: a restart continues from the journal; delete the key"
+        );
+        check.refuse(&[path], message);
     }
 }
 

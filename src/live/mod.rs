@@ -1,2 +1,11 @@
 //! Paper trading: live data through the stages of a backtest, orders filled by the simulated
 //! exchange.
+
+mod login;
+mod status;
+pub mod view;
+mod warm_up;
+
+pub use login::{Login, LoginError};
+pub use status::{AccountStatus, BarStatus, FeedStatus, LatencyStatus, LinkStatus, Status};
+pub use warm_up::{WarmUpError, open_warm_up};

@@ -209,7 +209,7 @@ fn check_refuses_what_a_run_refuses_and_tells_what_it_would_see() {
         fs::write(folder.join(format!("{name}.yaml")), config).unwrap();
     }
     for (key, file, words) in [
-        ("", "live.yaml", "only `backtest` can be run"),
+        ("", "live.yaml", "`live` sends orders to a broker, which this version does not do"),
         ("", "core.yaml", "pipeline.cores: `stages` asks for core 1023"),
         ("", "cores.yaml", "pipeline.cores: `stages` asks for core 1023"),
         ("", "spin.yaml", "`sequencer` and `stages` both spin on core 0"),
@@ -251,6 +251,60 @@ fn check_refuses_what_a_run_refuses_and_tells_what_it_would_see() {
         (&json["history"]["sessions"], &json["history"]["made_up"]),
         (&2.into(), &true.into())
     );
+    assert_eq!(names(folder), before, "check left something");
+}
+
+/// `check` of paper trading connects to nobody and says what is absent; no secret is shown.
+#[cfg(feature = "live")]
+#[test]
+fn check_of_paper_trading_says_what_is_absent_and_shows_no_secret() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder_with_market();
+    let folder = folder.path();
+    let write = |keys: &str| {
+        let text = format!(
+            "system: {{ mode: paper }}\ndata_handler: {{ live_settings: {{ {keys} }} }}\n\
+             strategy: {{ kind: baseline }}\noutput: {{ directory: runs/paper }}\n"
+        );
+        fs::write(folder.join("paper.yaml"), text).unwrap();
+    };
+    let password = folder.join("password");
+    fs::write(&password, "hunter2\n").unwrap();
+    let mode = |mode| fs::set_permissions(&password, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o640);
+    let login = "user: somebody, system_name: Secret System, password_file: password";
+    let gateway = "gateway: 'ws://127.0.0.1:59999'";
+    for (keys, words) in [
+        ("", "user, password, gateway and system_name are absent"),
+        (login, "live_settings: gateway is absent"),
+        (&format!("{login}, {gateway}"), "password_file: password: others may read it (mode 0640)"),
+    ] {
+        write(keys);
+        let told = run_badly(folder, "check --config paper.yaml", 2);
+        assert!(told.contains(words), "{told}");
+        assert!(!["somebody", "hunter2", "Secret", "59999"].iter().any(|it| told.contains(it)));
+    }
+    mode(0o600);
+    write(&format!("{login}, {gateway}, warm_up: backtest.yaml"));
+    assert!(run_badly(folder, "check --config paper.yaml", 2).contains("live_settings.warm_up: "));
+    write(&format!("{login}, {gateway}, warm_up: es.ticks, contract: ESZ6"));
+    let before = names(folder);
+    let told = run_well(folder, "check --config paper.yaml");
+    for words in [
+        "paper.yaml: ok; nothing was connected to",
+        "login: user, system and the password from password are there",
+        "gateway: on this machine, without TLS",
+        "contract: ESZ6",
+        "warm-up: es.ticks: ",
+        "results: runs/paper",
+    ] {
+        assert!(told.contains(words), "{words} is not in\n{told}");
+    }
+    let json = run_well(folder, "check --config paper.yaml --json");
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(value["warm_up"]["ticks"].as_u64().is_some_and(|ticks| ticks > 1000), "{json}");
+    let shown = told + &json;
+    assert!(!["somebody", "hunter2", "Secret", "59999"].iter().any(|it| shown.contains(it)));
     assert_eq!(names(folder), before, "check left something");
 }
 

@@ -275,6 +275,39 @@ fn a_backtest_needs_exactly_one_source_of_ticks() {
 }
 
 #[test]
+fn what_paper_and_live_trading_cannot_use_is_refused_with_its_place() {
+    let live = |keys: &str| {
+        format!("system: {{ mode: paper }}\ndata_handler:\n  live_settings: {{ {keys} }}\n")
+    };
+    let pipeline = |keys: &str| format!("system: {{ mode: paper }}\npipeline: {{ {keys} }}\n");
+    for (text, place, words) in [
+        (live("password: a, password_file: b"), "3:48", "exclude each other"),
+        (live("application_name: ''"), "3:38", "`data_handler.live_settings.application_name`"),
+        (live("contract: NQZ6"), "3:30", "`NQZ6` is not a contract of ES such as ESZ6"),
+        (live("contract: ES"), "3:30", "null is the front month"),
+        (live("login_spacing_milliseconds: 60001"), "3:48", "from 0 to 60000 milliseconds"),
+        (live("stale_after_seconds: 0"), "3:41", "from 1 to 600 seconds"),
+        (pipeline("layout: fused"), "2:21", "use `decision_apart`"),
+        (pipeline("journal: false"), "2:22", "delete the key"),
+    ] {
+        let message = parse(&text).expect_err(&text).to_string();
+        assert!(message.starts_with(&format!("my.yaml:{place}: ")), "{text}\n{message}");
+        assert!(message.contains(words), "{text}\n{message}");
+    }
+    let config = parse(&live("contract: ESZ6, password_file: '', password: a")).unwrap();
+    assert!(config.keeps_journal() && config.data_handler.live_settings.password_file.is_none());
+    let vain = "execution: { decision_latency_microseconds: 5, order_latency_microseconds: 5 }\n";
+    let text = pipeline("runner: inline, pace: {}") + vain;
+    assert_eq!(
+        parse(&text).unwrap().notes(),
+        [
+            "pipeline.runner and pipeline.pace have no effect in paper and live trading: the stages are pinned, and the market sets the pace.",
+            "execution.decision_latency_microseconds has no effect in paper trading, where a decision takes the time that it takes.",
+        ]
+    );
+}
+
+#[test]
 fn a_variables_value_stays_inside_its_value() {
     let value = "x\nrisk_management:\n  max_position_size: 10000\n# ${HOME} $";
     let text = format!("{SYNTHETIC}output:\n  directory: ${{DIRECTORY}}\n");
@@ -579,7 +612,7 @@ fn the_documented_ranges_are_those_enforced() {
             assert!(at_value.starts_with(&bad), "{key} {bad}: {problems:?}");
         }
     }
-    assert_eq!(ranges, 67, "ranges in docs/configuration.md that this test understands");
+    assert_eq!(ranges, 69, "ranges in docs/configuration.md that this test understands");
 }
 
 #[test]

@@ -1,0 +1,85 @@
+//! Paper trading, as users meet it.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::check::{check_models, second};
+use super::{Failure, say};
+use crate::config::{Config, LiveSettings};
+use crate::live::{Login, open_warm_up};
+use crate::market::Instrument;
+use crate::strategy::StrategyKind;
+
+/// Checks a configuration for paper trading: its login, its certificates, its warm-up. Nobody is
+/// connected to.
+pub(super) fn check(
+    path: &Path,
+    config: &Config,
+    instrument: &Instrument,
+    json: bool,
+) -> Result<(), Failure> {
+    let settings = &config.data_handler.live_settings;
+    let models =
+        (config.strategy.kind == StrategyKind::Marl).then(|| check_models(config)).transpose()?;
+    let login = Login::read(settings).map_err(Failure::usage)?;
+    let warm_up = open_warm_up(config, instrument).map_err(Failure::usage)?;
+    let notes = config.notes();
+    if json {
+        let warm_up = warm_up.as_ref().map(|file| {
+            json!({ "path": file.path(), "ticks": file.ticks().len(), "sha256": file.sha256() })
+        });
+        let mut said = json!({
+            "configuration": path, "contract": settings.contract, "is_encrypted": login.is_encrypted,
+            "warm_up": warm_up, "notes": notes,
+        });
+        if let Some((_, set)) = models {
+            said["model_set"] = set;
+        }
+        say(said);
+        return Ok(());
+    }
+    say(format!("{}: ok; nothing was connected to", path.display()));
+    for line in login_lines(settings, &login) {
+        say(line);
+    }
+    say(match &warm_up {
+        None => "warm-up: no file; nothing is entered until enough bars have come".to_owned(),
+        Some(file) => {
+            let ticks = file.ticks();
+            let span = match (ticks.first(), ticks.last()) {
+                (Some(first), Some(last)) => {
+                    format!(", {} to {}", second(first.time), second(last.time))
+                }
+                _ => String::new(),
+            };
+            format!("warm-up: {}: {} ticks{span}", file.path().display(), ticks.len())
+        }
+    });
+    say(format!("results: {}", config.output.directory.display()));
+    for line in models.map(|(lines, _)| lines).unwrap_or_default() {
+        say(line);
+    }
+    for note in notes {
+        say(format!("note: {note}"));
+    }
+    Ok(())
+}
+
+fn login_lines(settings: &LiveSettings, login: &Login) -> Vec<String> {
+    let password = match &settings.password_file {
+        Some(file) => format!("the password from {}", file.display()),
+        None => "the password from the configuration".to_owned(),
+    };
+    let way = match (&settings.certificate_authority, login.is_encrypted) {
+        (_, false) => "on this machine, without TLS".to_owned(),
+        (None, true) => "TLS, verified by the certificates that this machine trusts".to_owned(),
+        (Some(file), true) => format!("TLS, verified by {}", file.display()),
+    };
+    let contract = settings.contract.as_deref().unwrap_or("the front month");
+    vec![
+        format!("login: user, system and {password} are there"),
+        format!("gateway: {way}"),
+        format!("contract: {contract}"),
+    ]
+}
