@@ -157,11 +157,11 @@ mod tests {
             [("user", user), ("password", password), ("gateway", gateway), ("system_name", system)];
         let all: Vec<String> =
             keys.iter().map(|(key, value)| format!("{key}: '{value}'")).collect();
-        for left_out in 0..keys.len() {
+        for (left_out, (name, _)) in keys.iter().enumerate() {
             let mut some = all.clone();
             some.remove(left_out);
             let message = refusal(&some.join(", "));
-            let expected = format!("data_handler.live_settings: {} is absent; ", keys[left_out].0);
+            let expected = format!("data_handler.live_settings: {name} is absent; ");
             assert!(message.starts_with(&expected), "{message}");
         }
         let message = refusal("");
