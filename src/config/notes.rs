@@ -6,6 +6,19 @@ use crate::inference::InferenceBackend;
 use crate::matrix::{FeatureMatrix, MatrixKind, MatrixSettings};
 use crate::strategy::StrategyKind;
 
+/// Settings of a history that is read from a file.
+const OF_A_FILE: [&str; 9] = [
+    "data_handler.backtest_settings.format",
+    "data_handler.backtest_settings.time_zone",
+    "data_handler.backtest_settings.columns",
+    "data_handler.backtest_settings.delimiter",
+    "data_handler.backtest_settings.stamp",
+    "data_handler.backtest_settings.bar_seconds",
+    "data_handler.backtest_settings.prices_below_zero",
+    "data_handler.backtest_settings.contract",
+    "data_handler.backtest_settings.roll",
+];
+
 impl Config {
     /// One plain sentence on each group of settings that the file has but that change nothing in
     /// this mode and with this strategy. Empty for a configuration that was not loaded.
@@ -40,21 +53,7 @@ impl Config {
         );
         note(backtest, &["data_handler.live_settings"], "in a backtest");
         note(!backtest, &["data_handler.backtest_settings"], "outside a backtest");
-        note(
-            backtest && synthetic,
-            &[
-                "data_handler.backtest_settings.format",
-                "data_handler.backtest_settings.time_zone",
-                "data_handler.backtest_settings.columns",
-                "data_handler.backtest_settings.delimiter",
-                "data_handler.backtest_settings.stamp",
-                "data_handler.backtest_settings.bar_seconds",
-                "data_handler.backtest_settings.prices_below_zero",
-                "data_handler.backtest_settings.contract",
-                "data_handler.backtest_settings.roll",
-            ],
-            "on a synthetic market",
-        );
+        note(backtest && synthetic, &OF_A_FILE, "on a synthetic market");
         note(
             !backtest,
             &["pipeline.runner", "pipeline.pace"],
