@@ -166,7 +166,7 @@ impl Teller {
     }
 }
 
-/// Returns texts with a dot between them, or `nothing` if there are none.
+/// Returns texts with a dot between them; `nothing` in place of an empty list.
 fn listed(texts: impl Iterator<Item = String>, nothing: &str) -> String {
     let texts: Vec<String> = texts.collect();
     if texts.is_empty() { nothing.to_owned() } else { texts.join(" · ") }
