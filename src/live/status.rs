@@ -24,7 +24,7 @@ pub struct Status {
     pub account: AccountStatus,
     /// The reasons for which nothing is entered, each a few words; empty if entries are allowed.
     pub stopped: Vec<String>,
-    /// What is missing until every indicator and matrix is whole; `None` if nothing is.
+    /// The rest that is missing until every indicator and matrix is whole; `None` if nothing is.
     pub warm_up: Option<String>,
     /// Time from frame to decision or order, if any was measured.
     pub latency: Option<LatencyStatus>,
@@ -60,7 +60,7 @@ pub struct LinkStatus {
     pub state: &'static str,
     /// Connections so far.
     pub connections: u32,
-    /// What its user can do, if it stays down until then.
+    /// The remedy for its user, if it stays down until then.
     pub remedy: Option<&'static str>,
 }
 
