@@ -6,7 +6,7 @@
 //! - [`link`](mod@link): one link to one plant: login, heartbeat, probes, requests with deadlines,
 //!   back-off.
 //! - [`feed`]: the truth about the market data: gaps by the cumulative volume and what history has
-//!   of them, the best bid and offer, the gateway's clock, what is stale.
+//!   of them, the best bid and offer, the session, the gateway's clock, what is stale.
 //! - [`edge`]: sockets under TLS, clocks, and the loop that drives a link.
 //!
 //! A machine is a plain struct: it is told its input and the time and returns what is to be done,
@@ -30,7 +30,8 @@
 //! - the codes and texts of refused logins: a wrong system is told as "permission denied";
 //! - heartbeats more often than the interval that the login's answer asks for;
 //! - whether an answer to template 18 comes while nothing else does;
-//! - the texts of the market mode (template 157) at halts;
+//! - the texts of the market mode (template 157), all of them ([`feed::Mode::TEXTS`]), and that its
+//!   `halt_reason` comes with planned changes as well;
 //! - the certificate, and the version of TLS.
 
 pub mod credentials;

@@ -5,43 +5,40 @@ use std::time::Duration;
 use crate::Monotonic;
 use crate::time::nanoseconds;
 
-/// Follows the gateway's clock: the least delay of the last minutes is taken as none.
+/// Follows the gateway's clock: the least delay is taken as none. That the two clocks run apart is
+/// allowed for, a delay that grows faster is a delay.
 #[derive(Clone, Debug)]
 pub struct MarketClock {
-    /// The least of `now - stamp` of each stretch, the present one at `present`.
-    least: [Option<i64>; MarketClock::STRETCHES],
-    present: u64,
+    /// The least of `now - stamp`, once there is one.
+    least: Option<i64>,
+    last: Monotonic,
 }
 
 impl MarketClock {
-    /// Stretches that are remembered.
-    const STRETCHES: usize = 10;
-    /// The length of one, in nanoseconds.
-    const STRETCH: u64 = 30_000_000_000;
+    /// The part by which the clocks may run apart: twice of what a clock is slewed by at most.
+    const DRIFT: u64 = 1_000;
 
     /// Creates a clock that knows no time yet.
     pub fn new() -> MarketClock {
-        MarketClock { least: [None; Self::STRETCHES], present: 0 }
+        MarketClock { least: None, last: Monotonic::default() }
     }
 
     /// Takes the gateway's stamp, in nanoseconds since 1970, of something that came now.
     #[inline]
     pub fn on_stamp(&mut self, stamp: i64, now: Monotonic) {
-        let stretch = now.0 / Self::STRETCH;
-        for passed in (self.present + 1..=stretch).rev().take(Self::STRETCHES) {
-            self.least[passed as usize % Self::STRETCHES] = None;
-        }
-        self.present = self.present.max(stretch);
-        let least = &mut self.least[self.present as usize % Self::STRETCHES];
         let offset = (now.0 as i64).wrapping_sub(stamp);
-        *least = Some(least.map_or(offset, |least| least.min(offset)));
+        // Silence tells nothing of the clocks: a second of it counts at most.
+        let passed = nanoseconds(now.since(self.last)).min(1_000_000_000);
+        let drift = (passed / Self::DRIFT) as i64;
+        self.least =
+            Some(self.least.map_or(offset, |least| least.saturating_add(drift).min(offset)));
+        self.last = now;
     }
 
     /// Returns the market's time, in nanoseconds since 1970; `None` before the first stamp. It is
     /// early by the least delay there is.
     pub fn now(&self, now: Monotonic) -> Option<i64> {
-        let offset = self.least.iter().flatten().min()?;
-        Some((now.0 as i64).wrapping_sub(*offset))
+        Some((now.0 as i64).wrapping_sub(self.least?))
     }
 
     /// Returns how old data of that stamp are by now.
@@ -97,5 +94,166 @@ impl ClockWatch {
         }
         let step = clocks.wall.wrapping_sub(before.wall).wrapping_sub(passed as i64);
         (step.unsigned_abs() >= nanoseconds(Self::LEAST)).then_some(ClockEvent::Stepped(step))
+    }
+}
+
+/// The reason that the clock is not relied on, until it has been good for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Nothing has come with a stamp of the gateway.
+    NoStamp,
+    /// The first stamps came, or the gateway's clock has leapt ahead.
+    Unsettled,
+    /// The wall clock was set, by that many nanoseconds.
+    Stepped(i64),
+    /// The machine slept that long.
+    Suspended(Duration),
+    /// Data come late.
+    Delayed,
+}
+
+/// The reason that no decision follows from data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The clock is not relied on.
+    Doubt(Doubt),
+    /// The data are that old.
+    Old(Duration),
+}
+
+/// The limits of a [`ClockGuard`].
+#[derive(Clone, Copy, Debug)]
+pub struct ClockGuardSettings {
+    /// The age beyond which data are old.
+    pub oldest: Duration,
+    /// The leap of the gateway's clock that is noticed.
+    pub leap: Duration,
+    /// The time for which all must have been good.
+    pub settled: Duration,
+}
+
+impl Default for ClockGuardSettings {
+    fn default() -> ClockGuardSettings {
+        ClockGuardSettings {
+            oldest: Duration::from_secs(2),
+            leap: Duration::from_secs(1),
+            settled: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The market's time with the doubt in it, which lasts until the clock has been good for a while:
+/// while there is doubt, entries are off.
+///
+/// A delay lasts until data come as they came before it, or over a new connection
+/// ([`on_lost`](ClockGuard::on_lost)): a delay that stays is never taken for the gateway's clock.
+#[derive(Clone, Debug)]
+pub struct ClockGuard {
+    settings: ClockGuardSettings,
+    market: MarketClock,
+    watch: ClockWatch,
+    doubt: Option<Doubt>,
+    /// The end of the doubt if nothing happens: never, while it waits for a stamp.
+    until: Monotonic,
+}
+
+impl ClockGuard {
+    /// Creates a guard that waits for a stamp.
+    pub fn new(settings: ClockGuardSettings) -> ClockGuard {
+        let (market, watch) = (MarketClock::new(), ClockWatch::default());
+        let (doubt, until) = (Some(Doubt::NoStamp), Monotonic::NEVER);
+        ClockGuard { settings, market, watch, doubt, until }
+    }
+
+    /// The market's time.
+    pub fn market(&self) -> &MarketClock {
+        &self.market
+    }
+
+    /// The doubt that there is.
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.doubt
+    }
+
+    /// Returns why no decision follows from data of that stamp; `None` if one may.
+    pub fn refuses(&self, stamp: i64, now: Monotonic) -> Option<Refused> {
+        if let Some(doubt) = self.doubt {
+            return Some(Refused::Doubt(doubt));
+        }
+        let age = self.market.age(stamp, now)?;
+        (age > self.settings.oldest).then_some(Refused::Old(age))
+    }
+
+    /// Returns when it must be told the time, if nothing happens before.
+    pub fn due(&self) -> Monotonic {
+        if self.doubt.is_some() { self.until } else { Monotonic::NEVER }
+    }
+
+    /// Takes the gateway's stamp, in nanoseconds since 1970, of something that came now and repeats
+    /// nothing. Tells the doubt where it changes: `None` is its end.
+    #[inline]
+    pub fn on_stamp(&mut self, stamp: i64, now: Monotonic, out: &mut Vec<Option<Doubt>>) {
+        let Some(expected) = self.market.now(now) else {
+            self.market.on_stamp(stamp, now);
+            return self.set(Doubt::Unsettled, now.after(self.settings.settled), out);
+        };
+        let late = expected.saturating_sub(stamp);
+        if late > nanoseconds(self.settings.oldest) as i64 {
+            return self.raise(Doubt::Delayed, now, out);
+        }
+        self.market.on_stamp(stamp, now);
+        if late < -(nanoseconds(self.settings.leap) as i64) {
+            self.raise(Doubt::Unsettled, now, out);
+        }
+    }
+
+    /// Takes a reading of the machine's clocks, some times a second. Returns what it noticed.
+    pub fn on_reading(
+        &mut self,
+        clocks: Clocks,
+        out: &mut Vec<Option<Doubt>>,
+    ) -> Option<ClockEvent> {
+        let event = self.watch.on_reading(clocks)?;
+        match event {
+            ClockEvent::Stepped(step) => self.raise(Doubt::Stepped(step), clocks.now, out),
+            ClockEvent::Suspended(slept) => {
+                self.market = MarketClock::new();
+                self.set(Doubt::Suspended(slept), Monotonic::NEVER, out);
+            }
+        }
+        Some(event)
+    }
+
+    /// Takes note that the ticker link is gone: the next one has delays of its own.
+    pub fn on_lost(&mut self, out: &mut Vec<Option<Doubt>>) {
+        if self.market.now(Monotonic::default()).is_some() {
+            self.market = MarketClock::new();
+            self.set(Doubt::NoStamp, Monotonic::NEVER, out);
+        }
+    }
+
+    /// Does what is due.
+    pub fn on_time(&mut self, now: Monotonic, out: &mut Vec<Option<Doubt>>) {
+        if now >= self.due() {
+            self.doubt = None;
+            out.push(None);
+        }
+    }
+
+    /// Raises a doubt that lasts for a while, unless one waits for a stamp.
+    #[cold]
+    fn raise(&mut self, doubt: Doubt, now: Monotonic, out: &mut Vec<Option<Doubt>>) {
+        if self.due() == Monotonic::NEVER && self.doubt.is_some() {
+            return;
+        }
+        self.set(doubt, now.after(self.settings.settled), out);
+    }
+
+    #[cold]
+    fn set(&mut self, doubt: Doubt, until: Monotonic, out: &mut Vec<Option<Doubt>>) {
+        self.until = until;
+        if self.doubt.replace(doubt) != Some(doubt) {
+            out.push(Some(doubt));
+        }
     }
 }

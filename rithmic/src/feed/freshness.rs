@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Session;
 use crate::Monotonic;
 
 /// A kind of data.
@@ -11,19 +12,6 @@ pub enum Kind {
     Trades,
     /// The best bid and offer.
     Quotes,
-}
-
-/// The state of the session, by the data to expect in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Session {
-    /// Regular hours: data all the time.
-    Regular,
-    /// Other hours: data each minute or so.
-    Other,
-    /// Trading is halted (template 157): nothing.
-    Halted,
-    /// There is no session: nothing.
-    Closed,
 }
 
 /// A symptom, or its remedy.
@@ -154,7 +142,7 @@ impl Freshness {
             _ if !self.is_live => None,
             Session::Regular => Some(self.settings.regular),
             Session::Other => Some(self.settings.other),
-            Session::Halted | Session::Closed => None,
+            Session::PreOpen | Session::Halted | Session::Closed => None,
         }
     }
 

@@ -10,13 +10,17 @@ mod clock;
 mod contract_feed;
 mod freshness;
 mod history;
+mod session;
 mod top_of_book;
 mod trade;
 
 pub use accounts::{Accounts, AccountsSettings, Counts, Feed, Gap, Origin, Phase, Short};
-pub use clock::{ClockEvent, ClockWatch, Clocks, MarketClock};
+pub use clock::{
+    ClockEvent, ClockGuard, ClockGuardSettings, ClockWatch, Clocks, Doubt, MarketClock, Refused,
+};
 pub use contract_feed::{ContractFeed, Told};
-pub use freshness::{Freshness, FreshnessSettings, Kind, Session, Symptom};
+pub use freshness::{Freshness, FreshnessSettings, Kind, Symptom};
 pub use history::{Answer, End, History, Minute, Query, Rows, What};
+pub use session::{Cause, Mode, Session, SessionChange, SessionWatch};
 pub use top_of_book::{Side, TopOfBook};
 pub use trade::{Aggressor, Contract, Trade, Unusable};

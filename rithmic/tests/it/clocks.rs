@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use algospace_hft_rithmic::Monotonic;
-use algospace_hft_rithmic::feed::{ClockEvent, ClockWatch, Clocks, MarketClock};
+use algospace_hft_rithmic::feed::{
+    ClockEvent, ClockGuard, ClockGuardSettings, ClockWatch, Clocks, Doubt, MarketClock, Refused,
+};
 use algospace_hft_rithmic::link::{Link, LinkSettings, Logins, Output, Plant, State, Why};
 
 use crate::links::World;
@@ -91,12 +93,115 @@ fn c3_the_gateways_clock_is_followed_and_old_data_are_known() {
     market.on_stamp(stamp(sent), now);
     assert!(market.age(stamp(sent), now).unwrap() > OLD);
     let market_now = market.now(now).unwrap();
-    assert!((market_now - stamp(sent + 4 * SECOND)).unsigned_abs() < 25_000_000);
-    // It is set back by ten seconds: after some minutes that is what there is.
-    for second in 605..1_000 {
-        let sent = second * SECOND;
-        market.on_stamp(stamp(sent) - 10 * SECOND as i64, Monotonic(sent + 20_000_000));
+    assert!((market_now - stamp(sent + 4 * SECOND)).unsigned_abs() < 30_000_000);
+}
+
+/// A guard whose clock is good at that second, its data 20 ms old.
+fn guard(second: u64) -> ClockGuard {
+    let (mut guard, mut out) = (ClockGuard::new(ClockGuardSettings::default()), Vec::new());
+    assert_eq!((guard.doubt(), guard.due()), (Some(Doubt::NoStamp), Monotonic::NEVER));
+    guard.on_reading(clocks(second - 6, 0, 0), &mut out);
+    guard.on_stamp(stamp(second - 6), late(second - 6, 20), &mut out);
+    guard.on_time(at(second), &mut out);
+    assert_eq!(out, [Some(Doubt::Unsettled), None]);
+    guard
+}
+
+/// The gateway's stamp at that second: its clock is three seconds ahead.
+fn stamp(second: u64) -> i64 {
+    DAWN + (second as i64 + 3) * SECOND as i64
+}
+
+fn late(second: u64, milliseconds: u64) -> Monotonic {
+    Monotonic(second * SECOND + milliseconds * 1_000_000)
+}
+
+#[test]
+fn c1_a_step_of_the_wall_clock_is_doubted_until_it_has_stood_for_a_while() {
+    const HOUR: i64 = 3_600 * SECOND as i64;
+    for step in [5_000_000_000, -5_000_000_000, HOUR, -HOUR] {
+        let (mut guard, mut out) = (guard(10), Vec::new());
+        for second in 10..20 {
+            let stepped = if second < 12 { 0 } else { step };
+            guard.on_reading(clocks(second, 0, stepped), &mut out);
+            guard.on_stamp(stamp(second), late(second, 20), &mut out);
+            guard.on_time(late(second, 20), &mut out);
+            let doubt = Some(Doubt::Stepped(step)).filter(|_| (12..17).contains(&second));
+            assert_eq!(guard.doubt(), doubt, "{second}");
+            let refused = doubt.map(Refused::Doubt);
+            assert_eq!(guard.refuses(stamp(second), late(second, 20)), refused);
+            // The market's time is not the wall's.
+            assert_eq!(guard.market().now(late(second, 20)), Some(stamp(second)));
+        }
+        assert_eq!(out, [Some(Doubt::Stepped(step)), None]);
     }
-    let (sent, now) = (1_000 * SECOND, at(1_000));
-    assert!(market.age(stamp(sent) - 10 * SECOND as i64, now).unwrap() < OLD);
+}
+
+#[test]
+fn c2_behind_a_sleep_there_is_doubt_until_data_have_come_for_a_while() {
+    const SLEPT: u64 = 90 * SECOND;
+    let (mut guard, mut out) = (guard(10), Vec::new());
+    let slept = Doubt::Suspended(Duration::from_nanos(SLEPT));
+    guard.on_reading(clocks(11, SLEPT, 0), &mut out);
+    // However long the links take.
+    guard.on_time(at(500), &mut out);
+    guard.on_reading(clocks(500, SLEPT, 5_000_000_000), &mut out);
+    assert_eq!((&out[..], guard.due()), (&[Some(slept)][..], Monotonic::NEVER));
+    guard.on_stamp(stamp(600), late(600, 20), &mut out);
+    assert_eq!((guard.doubt(), guard.due()), (Some(Doubt::Unsettled), late(605, 20)));
+    guard.on_time(late(605, 20), &mut out);
+    assert_eq!((out.len(), guard.doubt()), (3, None));
+}
+
+#[test]
+fn c3_a_delay_is_doubted_as_long_as_it_lasts_and_however_slowly_it_grows() {
+    for grows_in in [1, 60, 1_800] {
+        let (mut guard, mut out) = (guard(10), Vec::new());
+        let mut refused_from = 0;
+        for second in 10..10_000 {
+            let delay = 20 + (4_000 * (second - 10) / grows_in).min(4_000);
+            let now = late(second, delay);
+            guard.on_stamp(stamp(second), now, &mut out);
+            guard.on_time(now, &mut out);
+            if refused_from == 0 && guard.refuses(stamp(second), now).is_some() {
+                refused_from = second;
+            }
+            let is_old = refused_from > 0;
+            assert_eq!(guard.refuses(stamp(second), now).is_some(), is_old, "{second}");
+            assert!(is_old || delay < 4_000, "{second}");
+        }
+        assert_eq!(out, [Some(Doubt::Delayed)]);
+        // The queue is gone.
+        for second in 10_005..10_012 {
+            guard.on_stamp(stamp(second), late(second, 20), &mut out);
+            guard.on_time(late(second, 20), &mut out);
+        }
+        assert_eq!((out.last(), guard.doubt()), (Some(&None), None));
+        // Data that were good when they came grow old.
+        let old = guard.refuses(stamp(10_011), at(10_014));
+        assert!(matches!(old, Some(Refused::Old(age)) if age > Duration::from_secs(2)), "{old:?}");
+    }
+}
+
+#[test]
+fn a_gateways_clock_that_is_set_is_doubted() {
+    // Ahead: its stamps are from the future once, and then they are what there is.
+    let (mut guard, mut out) = (guard(10), Vec::new());
+    for second in 10..20 {
+        guard.on_stamp(stamp(second + 10), late(second, 20), &mut out);
+        guard.on_time(late(second, 20), &mut out);
+    }
+    assert_eq!(out, [Some(Doubt::Unsettled), None]);
+    // Back: that cannot be told from a delay, and lasts until there is a new connection.
+    for second in 20..2_000 {
+        guard.on_stamp(stamp(second), late(second, 20), &mut out);
+        guard.on_time(late(second, 20), &mut out);
+    }
+    assert_eq!(out[2..], [Some(Doubt::Delayed)]);
+    guard.on_lost(&mut out);
+    for second in 2_000..2_010 {
+        guard.on_stamp(stamp(second), late(second, 20), &mut out);
+        guard.on_time(late(second, 20), &mut out);
+    }
+    assert_eq!(out[3..], [Some(Doubt::NoStamp), Some(Doubt::Unsettled), None]);
 }

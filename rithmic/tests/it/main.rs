@@ -15,4 +15,5 @@ mod random;
 mod scripts;
 #[path = "../server.rs"]
 mod server;
+mod sessions;
 mod stand_in;
