@@ -2,10 +2,12 @@
 //! exchange.
 
 mod login;
+mod report;
 mod status;
 pub mod view;
 mod warm_up;
 
 pub use login::{Login, LoginError};
+pub use report::{SessionReportError, write_session_report};
 pub use status::{AccountStatus, BarStatus, FeedStatus, LatencyStatus, LinkStatus, Status};
 pub use warm_up::{WarmUpError, open_warm_up};

@@ -124,3 +124,27 @@ pub struct RunRecord {
     /// `true` if the run was stopped before the input's end.
     pub interrupted: bool,
 }
+
+impl RunRecord {
+    /// Returns the rest of the run after an earlier part of the same run: its trades, its equity
+    /// from the money that the part ended with, and the differences of its counts. Notes on the
+    /// data, the first tick and the first decision are those of the whole.
+    pub fn since(mut self, part: &RunRecord) -> RunRecord {
+        self.initial_capital =
+            part.equity.last().map_or(part.initial_capital, |point| point.equity);
+        self.trades = self.trades.split_off(part.trades.len());
+        self.equity = self.equity.split_off(part.equity.len());
+        self.decisions = self.decisions.split_off(part.decisions.len());
+        self.ticks -= part.ticks;
+        self.time_in_market -= part.time_in_market;
+        self.open_market_time -= part.open_market_time;
+        for ((_, count), (_, before)) in self.bars.iter_mut().zip(&part.bars) {
+            *count -= before;
+        }
+        for (name, count) in &mut self.counters {
+            let before = part.counters.iter().find(|(other, _)| other == name);
+            *count -= before.map_or(0, |(_, before)| *before);
+        }
+        self
+    }
+}

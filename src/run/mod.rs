@@ -19,6 +19,6 @@ pub(crate) use assembly::{Conditions, pipeline};
 pub use backtest::{Backtest, BacktestError, Prepared, RunPlace, run_backtest, run_backtest_in};
 pub use chain::{Follows, JournalChain, begin_next};
 pub use journal_file::{JournalHeader, RunJournalError, journal_path};
-pub use replay::{Difference, ReplayError, Replayed, replay_journal};
+pub use replay::{Difference, ReplayError, Replayed, replay_journal, replay_session};
 pub use seat::{open_backend, open_model_set};
 pub use survey::{ContractSpan, Missing, Survey, survey};

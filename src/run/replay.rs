@@ -17,7 +17,7 @@ use crate::config::{Config, ConfigError};
 use crate::engine::{Action, Entry, Event, Output, Pipeline, Replay, Sink, no_times};
 use crate::execution::{ExitReason, Venue};
 use crate::journal::End;
-use crate::market::{Instrument, InstrumentError, TickRule, Timestamp};
+use crate::market::{Calendar, Instrument, InstrumentError, Session, TickRule, Timestamp};
 use crate::performance::RunRecord;
 use crate::source::native::TickFileDescription;
 use crate::strategy::Strategy;
@@ -117,6 +117,40 @@ pub fn replay_journal(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Replayed, ReplayError> {
+    replay_until(path, Timestamp::MAX, stop, progress)
+}
+
+/// Returns the record of one session of the run whose journal is at `path`, also while the run
+/// continues: the run until the next session opens, less the run until this one opened.
+///
+/// # Errors
+/// As [`replay_journal`].
+pub fn replay_session(
+    path: &Path,
+    calendar: Calendar,
+    session: &Session,
+    stop: &AtomicBool,
+) -> Result<RunRecord, ReplayError> {
+    let until =
+        |time| replay_until(path, time, stop, &mut |_, _| {}).map(|replayed| replayed.record);
+    let next = calendar.session_at_or_after(session.close);
+    let mut record = until(next.open)?.since(&until(session.open)?);
+    record.first_tick = JournalChain::open(path)?.events().find_map(|(_, event)| match event {
+        Event::Tick(tick) => Some(tick.time).filter(|time| *time >= session.open),
+        _ => None,
+    });
+    record.decides_from = record.decides_from.map(|from| from.max(session.open));
+    Ok(record)
+}
+
+/// Replays the events before the first one at `until` or later. Only a replay of all of them, until
+/// `Timestamp::MAX`, ends the run.
+fn replay_until(
+    path: &Path,
+    until: Timestamp,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Replayed, ReplayError> {
     let chain = JournalChain::open(path)?;
     let header = chain.header()?;
     let content = Content::of(&chain, &header.description)?;
@@ -130,7 +164,8 @@ pub fn replay_journal(
     let stages = seat.into_stages(&config, &instrument, description, conditions)?;
 
     let name = path.display().to_string();
-    let walk = Walk { chain: &chain, events: content.events, has_answers: header.has_answers };
+    let (events, has_answers) = (content.events, header.has_answers);
+    let walk = Walk { chain: &chain, events, until, has_answers };
     let mut compared = (0, None, 0, 0);
     let record = run(&config, &instrument, stages, |mut stages, keeping| {
         let mut sink = Comparing::new(keeping, &content);
@@ -185,6 +220,8 @@ struct Walk<'a> {
     chain: &'a JournalChain,
     /// Events that it holds.
     events: u64,
+    /// The first event at this time or later, and all behind it, are left out.
+    until: Timestamp,
     has_answers: bool,
 }
 
@@ -209,6 +246,9 @@ impl Walk<'_> {
                     break;
                 }
             }
+            if event.time().is_some_and(|time| time >= self.until) {
+                break;
+            }
             counts.count(&event, trades_from);
             if let Event::Answer(answer) = &event {
                 counts.changed_answers += u64::from(!stages.deciding.agrees(answer));
@@ -216,11 +256,15 @@ impl Walk<'_> {
             sink.event(&event);
             stages.on_event(&event, sink);
         }
-        if !is_stopped {
+        let takes_all = self.until == Timestamp::MAX;
+        if !is_stopped && takes_all {
             progress(self.events, self.events);
             sink.miss_the_rest();
         }
-        if counts.end.is_none() {
+        if !takes_all {
+            // Ends the last session and its bars, as a timer of the run does or the next tick will.
+            stages.on_event(&Event::Timer(self.until), &mut sink.sink);
+        } else if counts.end.is_none() {
             stages.finish(ExitReason::Shutdown, &mut sink.sink);
         }
         counts

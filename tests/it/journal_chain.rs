@@ -135,12 +135,19 @@ fn write_next(folder: &Path, header: &JournalHeader, entries: &[Entry], first: u
     }
 }
 
-#[test]
-fn a_chain_replays_as_the_run_whose_journal_it_divides() {
+/// The journal of a backtest of some days, taken apart.
+struct Journaled {
+    folder: tempfile::TempDir,
+    path: PathBuf,
+    header: JournalHeader,
+    entries: Vec<Entry>,
+}
+
+fn journaled(days: u32) -> Journaled {
     let folder = tempfile::tempdir().unwrap();
     let yaml = format!(
         "data_handler: {{ backtest_settings: {{
-  synthetic: {{ days: 2, seed: 5, trades_per_day: 2000 }} }} }}
+  synthetic: {{ days: {days}, seed: 5, trades_per_day: 2000 }} }} }}
 strategy: {{ kind: random_entries, random_entries: {{ entries_per_hundred_bars: 60, hold_bars: 3 }} }}
 pipeline: {{ journal: true }}
 output: {{ directory: {} }}
@@ -149,11 +156,71 @@ output: {{ directory: {} }}
     );
     let config = Config::parse(&yaml, "test", &Default::default()).unwrap();
     run_backtest(&config, &Arc::new(AtomicBool::new(false)), &mut |_| {}, &|_| {}).unwrap();
-    let journal = Journal::open(&journal_path(&config)).unwrap();
+    let path = journal_path(&config);
+    let journal = Journal::open(&path).unwrap();
     let header: JournalHeader = serde_json::from_slice(journal.header()).unwrap();
     let entries: Vec<Entry> = journal.records().map(|record| Entry::of(&record).unwrap()).collect();
+    Journaled { folder, path, header, entries }
+}
+
+/// The reports of the sessions of a run that was killed and continues are that run, cut in pieces.
+#[cfg(feature = "live")]
+#[test]
+fn the_reports_of_its_sessions_are_the_run_cut_at_their_opens() {
+    use algospace_hft::live::write_session_report;
+    use algospace_hft::market::Calendar;
+    use algospace_hft::run::replay_session;
+
+    let Journaled { folder, path, header, entries } = journaled(3);
+    let stop = AtomicBool::new(false);
+    let whole = replay_journal(&path, &stop, &mut |_, _| {}).unwrap().record;
+    let chain = folder.path().join("chain");
+    fs::create_dir(&chain).unwrap();
+    // The process is killed in the middle; its successor has not ended.
+    let is_event = |entry: &&Entry| matches!(entry, Entry::Event(_, Event::Tick(_)));
+    let middle = entries.len() / 2;
+    let seam = middle + entries[middle..].iter().position(|it| is_event(&it)).unwrap();
+    let Entry::Event(first, _) = entries[seam] else { unreachable!("it was sought") };
+    write_next(&chain, &header, &entries[..seam], 0, false);
+    write_next(&chain, &header, &entries[seam..], first, false);
+
+    let calendar = Calendar::CmeEquityIndex;
+    let mut session = calendar.session_at_or_after(whole.first_tick.unwrap());
+    let (mut money, mut ticks, mut orders, mut trades) = (whole.initial_capital, 0, 0, Vec::new());
+    for _ in 0..3 {
+        let record = replay_session(&chain, calendar, &session, &stop).unwrap();
+        let next = calendar.session_at_or_after(session.close);
+        let is_in = |time| time >= session.open && time < next.open;
+        let expected: Vec<_> =
+            whole.equity.iter().filter(|point| is_in(point.time)).copied().collect();
+        assert!(expected.len() > 100);
+        assert_eq!(record.equity, expected);
+        assert_eq!(record.initial_capital, money);
+        assert!(record.trades.iter().all(|trade| is_in(trade.exit_time)));
+        assert!(record.first_tick.unwrap() >= session.open);
+        money = expected.last().unwrap().equity;
+        ticks += record.ticks;
+        orders += record.counters.iter().find(|(name, _)| name == "orders").unwrap().1;
+        trades.extend(record.trades.iter().copied());
+
+        let summary = write_session_report(&chain, calendar, &session, &stop).unwrap();
+        assert_eq!(summary.statistics.trades, record.trades.len() as u64);
+        let report = chain.join(session.trade_date.to_string()).join("report.html");
+        assert!(report.is_file(), "{}", report.display());
+        session = next;
+    }
+    assert_eq!((ticks, trades), (whole.ticks, whole.trades.clone()));
+    assert_eq!(
+        Some(orders),
+        whole.counters.iter().find(|(name, _)| name == "orders").map(|it| it.1)
+    );
+}
+
+#[test]
+fn a_chain_replays_as_the_run_whose_journal_it_divides() {
+    let Journaled { folder, path, header, entries } = journaled(2);
     let replay = |path: &Path| replay_journal(path, &AtomicBool::new(false), &mut |_, _| {});
-    let whole = replay(&journal_path(&config)).unwrap();
+    let whole = replay(&path).unwrap();
     assert!(whole.is_whole && whole.same_actions > 50, "{whole:?}");
     // Behind an action that others of its event may follow, and behind everything of an event.
     let is_action = |entry: &Entry| matches!(entry, Entry::Action(..));
