@@ -15,7 +15,8 @@ use crate::source::synthetic::{SyntheticMarket, SyntheticSettings};
 /// Trades CME index futures and replays history through the same code
 ///
 /// `algospace-hft --config config/backtest.yaml` runs a backtest and writes a report; the commands
-/// below prepare and inspect its data. Exit status: 0 done, 1 the run failed, 2 bad usage or bad
+/// below prepare and inspect its data. `check --config config/paper.yaml` says what paper trading
+/// lacks; docs/live.md is its guide. Exit status: 0 done, 1 the run failed, 2 bad usage or bad
 /// configuration, 3 (`replay --verify`) no difference, but not everything could be compared, 130
 /// ended by a second signal.
 #[derive(Debug, Parser)]
@@ -25,7 +26,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 
-    /// Print results as JSON, for scripts
+    /// Print results as JSON, for scripts; in paper trading also the status, a line a second
     #[arg(long, global = true)]
     pub(super) json: bool,
 
@@ -35,7 +36,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Validate a configuration and its history; change nothing
+    /// Validate a configuration and its history, or its login for paper trading; change nothing,
+    /// connect to nobody
     Check {
         /// The configuration file
         #[arg(long, value_name = "FILE")]

@@ -60,11 +60,6 @@ impl Config {
             "in paper and live trading: the stages are pinned, and the market sets the pace",
         );
         note(
-            self.system.mode == Mode::Paper,
-            &["execution.decision_latency_microseconds"],
-            "in paper trading, where a decision takes the time that it takes",
-        );
-        note(
             self.system.mode == Mode::Live,
             &[
                 "execution.decision_latency_microseconds",

@@ -23,6 +23,7 @@ risk_management: { max_position_size: 5, max_daily_drawdown: 0.05 }
 "#;
 const BACKTEST: &str = include_str!("../../config/backtest.yaml");
 const PROD: &str = include_str!("../../config/prod.yaml");
+const PAPER: &str = include_str!("../../config/paper.yaml");
 const DOCUMENTATION: &str = include_str!("../../docs/configuration.md");
 /// One line that makes any other lines a whole configuration.
 const SYNTHETIC: &str = "data_handler: { backtest_settings: { synthetic: {} } }\n";
@@ -128,6 +129,32 @@ fn prod_yaml_takes_the_login_from_the_environment_and_never_shows_it() {
         assert!(error.contains(login[missing].0), "{error}");
         assert!(some.iter().all(|(_, secret)| !error.contains(secret)), "{error}");
     }
+}
+
+#[test]
+fn paper_yaml_is_the_defaults_and_a_login_of_the_environment() {
+    let login = [
+        ("RITHMIC_USER", "someone"),
+        ("RITHMIC_PASSWORD", "hunter2"),
+        ("RITHMIC_GATEWAY", "wss://example.invalid:443"),
+    ];
+    let config = Config::parse(PAPER, "paper.yaml", &variables(&login)).unwrap();
+    assert!(config.notes().is_empty(), "{:?}", config.notes());
+    let shown = format!("{}{config:?}", config.to_resolved_yaml());
+    assert!(login.iter().all(|(_, secret)| !shown.contains(secret)), "{shown}");
+    let live = &config.data_handler.live_settings;
+    assert!(live.password_file.is_none() && live.warm_up.is_none());
+
+    let mut expected = Config::default();
+    expected.system.mode = Mode::Paper;
+    expected.strategy.kind = StrategyKind::Baseline;
+    expected.output = config.output.clone();
+    expected.data_handler.live_settings = live.clone();
+    assert_eq!(config, expected);
+
+    let without = [login[0], login[2]];
+    let config = Config::parse(PAPER, "paper.yaml", &variables(&without)).unwrap();
+    assert!(config.data_handler.live_settings.password.is_none());
 }
 
 /// Lines after [`SYNTHETIC`], the place that must be named, and parts of the message.
@@ -296,13 +323,11 @@ fn what_paper_and_live_trading_cannot_use_is_refused_with_its_place() {
     }
     let config = parse(&live("contract: ESZ6, password_file: '', password: a")).unwrap();
     assert!(config.keeps_journal() && config.data_handler.live_settings.password_file.is_none());
-    let vain = "execution: { decision_latency_microseconds: 5, order_latency_microseconds: 5 }\n";
-    let text = pipeline("runner: inline, pace: {}") + vain;
+    let text = pipeline("runner: inline, pace: {}");
     assert_eq!(
         parse(&text).unwrap().notes(),
         [
             "pipeline.runner and pipeline.pace have no effect in paper and live trading: the stages are pinned, and the market sets the pace.",
-            "execution.decision_latency_microseconds has no effect in paper trading, where a decision takes the time that it takes.",
         ]
     );
 }

@@ -114,7 +114,7 @@ const WRITTEN: [&str; 1] = ["models/regimes/README.md"];
 const WIDEST: usize = 100;
 
 /// Folders with lines that are still wider, and how many each may have.
-const STILL_WIDER: &[(&str, usize)] = &[("docs/configuration.md", 18)];
+const STILL_WIDER: &[(&str, usize)] = &[("docs/configuration.md", 15)];
 
 /// What comments and documents are not to say, as lower-case phrases of whole words, and how often
 /// they still do.
