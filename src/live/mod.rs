@@ -1,12 +1,14 @@
 //! Paper trading: live data through the stages of a backtest, orders filled by the simulated
 //! exchange.
 
+mod contracts;
 mod login;
 mod report;
 mod status;
 pub mod view;
 mod warm_up;
 
+pub use contracts::{ContractEvent, Contracts, FrontMonths};
 pub use login::{Login, LoginError};
 pub use report::{SessionReportError, write_session_report};
 pub use status::{AccountStatus, BarStatus, FeedStatus, LatencyStatus, LinkStatus, Status};
