@@ -76,8 +76,15 @@ fn accept(stream: TcpStream, config: Option<Arc<ServerConfig>>) -> Option<Client
     tungstenite::accept(stream).ok()
 }
 
-/// Returns a connection to a gateway, which has a subscription to ask for.
+/// Returns a connection to a gateway's ticker plant, which has a subscription to ask for.
 pub fn connection(server: &Server) -> Connection {
+    let mut connection = connection_to(server, Plant::Ticker);
+    connection.keep(body(&rti::RequestMarketDataUpdate::default()), now());
+    connection
+}
+
+/// Returns a connection to a plant of a gateway.
+pub fn connection_to(server: &Server, plant: Plant) -> Connection {
     let connector = Connector::new(&server.url, server.authorities.as_deref()).unwrap();
     let credentials = Credentials {
         user: "somebody".to_owned(),
@@ -86,10 +93,8 @@ pub fn connection(server: &Server) -> Connection {
         application: "test".to_owned(),
         version: "1".to_owned(),
     };
-    let link = Link::new(Plant::Ticker, LinkSettings::default(), 1);
-    let mut connection = Connection::new(link, Arc::new(connector), credentials);
-    connection.keep(body(&rti::RequestMarketDataUpdate::default()), now());
-    connection
+    let link = Link::new(plant, LinkSettings::default(), plant as u64);
+    Connection::new(link, Arc::new(connector), credentials)
 }
 
 /// Answers login and subscription.
@@ -98,16 +103,22 @@ pub fn admit(client: &mut Client) {
         let (template, number) = request(client).expect("a request");
         assert_eq!(template, expected);
         if template == 10 {
-            let mut answer = rti::ResponseLogin::default();
-            answer.heartbeat_interval = Some(30.0);
-            (answer.user_msg, answer.rp_code) = (vec![number], vec!["0".to_owned()]);
-            send(client, &answer);
+            answer_login(client, number, &["0"]);
         } else {
             let mut answer = rti::ResponseMarketDataUpdate::default();
             (answer.user_msg, answer.rp_code) = (vec![number], vec!["0".to_owned()]);
             send(client, &answer);
         }
     }
+}
+
+/// Answers a login with that code and text.
+pub fn answer_login(client: &mut Client, number: String, code: &[&str]) {
+    let mut answer = rti::ResponseLogin::default();
+    answer.heartbeat_interval = Some(30.0);
+    (answer.user_msg, answer.rp_code) =
+        (vec![number], code.iter().map(|it| it.to_string()).collect());
+    send(client, &answer);
 }
 
 /// Returns template and number of the next message; `None` when the client is gone.

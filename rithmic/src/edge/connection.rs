@@ -130,6 +130,9 @@ impl Connection {
 
     /// Does what is due and takes what has come, all of it received `now`. Returns the number of
     /// frames: [`BATCH`](Connection::BATCH) means that there may be more.
+    ///
+    /// A link that waits for its login asks for its turn with each poll, and loses its place if it
+    /// does not ask for a second: poll all links that often, those that are down too.
     pub fn poll(
         &mut self,
         now: Monotonic,

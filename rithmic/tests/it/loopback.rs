@@ -1,14 +1,17 @@
-//! The edge over loopback, with and without TLS: scenarios F12, F13 and R10 as far as they are
+//! The edge over loopback, with and without TLS: scenarios F6, F12, F13 and R10 as far as they are
 //! sockets'.
 
 use std::time::Duration;
 
+use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::edge::{Connection, Connector, Event, now};
-use algospace_hft_rithmic::link::{Logins, State, Why};
+use algospace_hft_rithmic::link::{Change, Latch, Logins, Plant, Refusal, State, Why};
 use algospace_hft_rithmic::wire::{body, rti};
 use tungstenite::Message;
 
-use crate::server::{Client, Server, admit, connection, request, trade};
+use crate::server::{
+    Client, Server, admit, answer_login, connection, connection_to, request, trade,
+};
 
 /// Polls until that is so.
 fn poll_until(
@@ -151,6 +154,91 @@ fn a_gateway_that_closes_is_noticed() {
     poll_until(&mut connection, on, lost);
     assert_eq!(whys.last(), Some(&Why::Closed), "{whys:?}");
     server.thread.join().unwrap();
+}
+
+/// Starts a plant that answers a login with that code and text, and nothing else.
+fn plant(code: &'static [&str]) -> Server {
+    Server::start(false, move |mut client: Client| {
+        let (_, number) = request(&mut client).expect("a login");
+        answer_login(&mut client, number, code);
+        while request(&mut client).is_some() {}
+    })
+}
+
+/// A ticker link and a history link whose logins wait for each other.
+struct Pair {
+    ticker: Connection,
+    history: Connection,
+    logins: Logins,
+    /// Their changes, each with its time.
+    changes: Vec<(Monotonic, Change)>,
+}
+
+impl Pair {
+    const SPACING: Duration = Duration::from_millis(20);
+
+    fn new(ticker: &Server, history: &Server) -> Pair {
+        let (ticker, history) = (connection(ticker), connection_to(history, Plant::History));
+        Pair { ticker, history, logins: Logins::new(Pair::SPACING), changes: Vec::new() }
+    }
+
+    /// Polls both until that is so.
+    fn poll_until(&mut self, done: impl Fn(State, State) -> bool) {
+        let begun = now();
+        while !done(self.ticker.link().state(), self.history.link().state()) {
+            for connection in [&mut self.ticker, &mut self.history] {
+                let at = now();
+                connection.poll(at, &mut self.logins, &mut |event| {
+                    if let Event::Changed(change) = event {
+                        self.changes.push((at, change));
+                    }
+                });
+            }
+            std::thread::yield_now();
+            assert!(now().since(begun) < Duration::from_secs(60), "{:?}", self.changes);
+        }
+    }
+
+    fn when(&self, plant: Plant, why: Why) -> Monotonic {
+        let found = |(_, change): &&(Monotonic, Change)| (change.plant, change.why) == (plant, why);
+        self.changes.iter().find(found).expect("such a change").0
+    }
+}
+
+#[test]
+fn f6_two_links_log_in_one_after_the_other_and_live_apart() {
+    let (close, closed) = std::sync::mpsc::channel::<()>();
+    let ticker = Server::start(false, move |mut client: Client| {
+        admit(&mut client);
+        _ = closed.recv();
+    });
+    let history = plant(&["0"]);
+    let mut pair = Pair::new(&ticker, &history);
+    pair.poll_until(|ticker, history| ticker.is_up() && history.is_up());
+    let accepted = pair.when(Plant::Ticker, Why::Accepted);
+    assert!(pair.when(Plant::History, Why::Turn).since(accepted) >= Pair::SPACING);
+    drop(close);
+    pair.poll_until(|ticker, _| !ticker.is_up());
+    pair.when(Plant::Ticker, Why::Closed);
+    assert_eq!((pair.history.link().is_up(), pair.history.link().generation()), (true, 1));
+    drop(pair);
+    for server in [ticker, history] {
+        server.thread.join().unwrap();
+    }
+}
+
+#[test]
+fn r10_a_plant_that_refuses_the_login_keeps_no_other_from_it() {
+    let ticker = plant(&["13", "permission denied"]);
+    let history = plant(&["0"]);
+    let mut pair = Pair::new(&ticker, &history);
+    pair.poll_until(|_, history| history.is_up());
+    let refused = State::LoggedOut(Latch::Refused(Refusal::Permission));
+    assert_eq!((pair.ticker.link().state(), pair.ticker.link().generation()), (refused, 1));
+    drop(pair);
+    for server in [ticker, history] {
+        server.thread.join().unwrap();
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod history;
 mod links;
 mod loopback;
 mod random;
+mod recovery;
 mod scripts;
 #[path = "../server.rs"]
 mod server;
