@@ -16,6 +16,8 @@ mod price;
 mod received_ticks;
 #[cfg(feature = "rithmic")]
 mod rithmic_frame;
+#[cfg(feature = "rithmic")]
+mod rithmic_history;
 mod sierra;
 mod text_import;
 
@@ -31,6 +33,8 @@ pub use price::price;
 pub use received_ticks::received_ticks;
 #[cfg(feature = "rithmic")]
 pub use rithmic_frame::rithmic_frame;
+#[cfg(feature = "rithmic")]
+pub use rithmic_history::rithmic_history;
 pub use sierra::sierra;
 pub use text_import::text_import;
 
@@ -113,6 +117,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("received_ticks", received_ticks),
     #[cfg(feature = "rithmic")]
     ("rithmic_frame", rithmic_frame),
+    #[cfg(feature = "rithmic")]
+    ("rithmic_history", rithmic_history),
     ("sierra", sierra),
     ("text_import", text_import),
 ];

@@ -4,7 +4,7 @@
 use algospace_hft_rithmic::wire::prost::Message as _;
 use algospace_hft_rithmic::wire::{agreement, rti};
 
-use crate::fuzz_target::rithmic_frame;
+use crate::fuzz_frame::rithmic_frame;
 use crate::random::Random;
 
 /// Fields of both messages, and of all: numbers that the decoders know.

@@ -10,6 +10,7 @@ use algospace_hft_rithmic::link::{Link, LinkSettings, Logins, Output, Plant};
 use algospace_hft_rithmic::wire::prost::Message as _;
 use algospace_hft_rithmic::wire::{Incoming, Nanoseconds, Template, decode, encode, rti};
 
+use crate::fuzz_history::rithmic_history;
 use crate::links::World;
 use crate::random::Random;
 
@@ -332,4 +333,33 @@ fn minutes_are_marked_by_their_ends() {
     minutes.remove(2);
     let answer = Answer { key: 7, rows: Rows::Minutes(minutes), end: End::Whole };
     assert_eq!((scene.answers, scene.history.invalid()), (vec![answer], 1));
+}
+
+#[test]
+fn the_fuzz_target_comes_back_from_damaged_parts() {
+    let mut random = Random(9);
+    for _ in 0..500 {
+        let mut frame = Vec::new();
+        for trade in trades(&mut random, 6) {
+            let mut part = tick("", &trade);
+            part.user_msg.clear();
+            let mut minute = rti::ResponseTimeBarReplay::default();
+            minute.rq_handler_rp_code = vec!["0".to_owned()];
+            (minute.marker, minute.volume) =
+                (Some((trade.time / SECOND) as i32 / 60 * 60), Some(7));
+            match random.below(6) {
+                0 => part.rq_handler_rp_code.clear(),
+                1 => (part.request_key, part.rq_handler_rp_code) = (Some("0".to_owned()), vec![]),
+                2 => (part.rp_code, minute.rp_code) = (vec!["0".to_owned()], vec!["7".to_owned()]),
+                _ => {}
+            }
+            frame.extend(encode(&part, None));
+            frame.extend(encode(&minute, None));
+        }
+        for _ in 0..random.below(4) {
+            let place = random.below(frame.len() as u64) as usize;
+            frame[place] ^= 1 << random.below(8);
+        }
+        rithmic_history(&frame);
+    }
 }

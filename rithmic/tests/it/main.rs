@@ -7,7 +7,9 @@ mod contract_feed;
 mod feed;
 mod framing;
 #[path = "../../../fuzz/src/rithmic_frame.rs"]
-mod fuzz_target;
+mod fuzz_frame;
+#[path = "../../../fuzz/src/rithmic_history.rs"]
+mod fuzz_history;
 mod history;
 mod links;
 mod loopback;
