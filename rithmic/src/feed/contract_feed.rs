@@ -2,19 +2,21 @@
 
 use super::{
     Accounts, AccountsSettings, Contract, Feed, Freshness, FreshnessSettings, Kind, Minute,
-    Session, Symptom, TopOfBook, Trade, Unusable,
+    Session, SessionChange, SessionWatch, Symptom, TopOfBook, Trade, Unusable,
 };
 use crate::Monotonic;
 use crate::link::Change;
-use crate::wire::{BestBidOffer, LastTrade};
+use crate::wire::{BestBidOffer, LastTrade, rti};
 
-/// The events of one contract, in two lists for the caller to empty.
+/// The events of one contract, in lists for the caller to empty.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
     /// Trades and gaps, in the order of the market.
     pub feed: Vec<Feed>,
     /// Silence and its remedies.
     pub symptoms: Vec<Symptom>,
+    /// Changes of the session that no calendar has planned.
+    pub sessions: Vec<SessionChange>,
 }
 
 /// One contract: its messages and the changes of its link go in, the truth about it comes out.
@@ -23,12 +25,13 @@ pub struct ContractFeed {
     contract: Contract,
     accounts: Accounts,
     freshness: Freshness,
+    session: SessionWatch,
     book: TopOfBook,
     unusable: [u64; Unusable::KINDS],
 }
 
 impl ContractFeed {
-    /// Creates the machines of a contract whose link is down.
+    /// Creates the machines of a contract whose link is down, in a session that the calendar plans.
     pub fn new(
         contract: Contract,
         accounts: AccountsSettings,
@@ -39,6 +42,7 @@ impl ContractFeed {
             contract,
             accounts: Accounts::new(accounts),
             freshness: Freshness::new(freshness, session),
+            session: SessionWatch::new(session),
             book: TopOfBook::default(),
             unusable: [0; Unusable::KINDS],
         }
@@ -47,6 +51,16 @@ impl ContractFeed {
     /// The account of its volume.
     pub fn accounts(&self) -> &Accounts {
         &self.accounts
+    }
+
+    /// Its session, by calendar and gateway.
+    pub fn session(&self) -> Session {
+        self.session.session()
+    }
+
+    /// Texts of market modes that are not known: [`SessionWatch::unknown`].
+    pub fn unknown_modes(&self) -> &[String] {
+        self.session.unknown()
     }
 
     /// Its best bid and offer: empty while the link is down.
@@ -77,6 +91,8 @@ impl ContractFeed {
             Ok(trade) => {
                 if !trade.is_snapshot {
                     self.freshness.on_data(Kind::Trades, now, &mut told.symptoms);
+                    let change = self.session.on_trade(trade.gateway_time);
+                    self.on_change(change, now, told);
                 }
                 self.accounts.on_trade(trade, now, &mut told.feed);
             }
@@ -115,18 +131,41 @@ impl ContractFeed {
                 self.freshness.on_lost();
                 // Nobody tells what becomes of it now.
                 (self.book.bid, self.book.ask) = (None, None);
+                let change = self.session.on_lost();
+                self.on_change(change, now, told);
             }
             _ => {}
         }
     }
 
-    /// Takes note of the session's state; `begins` if it is another session, with a volume of its
-    /// own.
-    pub fn on_session(&mut self, session: Session, begins: bool, now: Monotonic) {
+    /// Takes note of what the calendar plans from now on; `begins` if it is another session, with a
+    /// volume of its own. Returns the change of the session, if that is one.
+    pub fn on_session(
+        &mut self,
+        planned: Session,
+        begins: bool,
+        now: Monotonic,
+    ) -> Option<SessionChange> {
         if begins {
             self.accounts.on_session();
         }
-        self.freshness.on_session(session, now);
+        let change = self.session.on_calendar(planned)?;
+        self.freshness.on_session(change.to, now);
+        Some(change)
+    }
+
+    /// Takes the gateway's mode of the market (template 157).
+    pub fn on_mode(&mut self, message: &rti::MarketMode, now: Monotonic, told: &mut Told) {
+        let change = self.session.on_mode(message);
+        self.on_change(change, now, told);
+    }
+
+    #[inline]
+    fn on_change(&mut self, change: Option<SessionChange>, now: Monotonic, told: &mut Told) {
+        if let Some(change) = change {
+            self.freshness.on_session(change.to, now);
+            told.sessions.push(change);
+        }
     }
 
     /// Does what is due.

@@ -7,8 +7,8 @@ use algospace_hft_rithmic::feed::{
     AccountsSettings, Cause, Contract, ContractFeed, FreshnessSettings, Mode, Session,
     SessionChange, SessionWatch, Told,
 };
-use algospace_hft_rithmic::link::{Link, LinkSettings, Logins, Plant};
-use algospace_hft_rithmic::wire::{Nanoseconds, rti};
+use algospace_hft_rithmic::link::{Change, Link, LinkSettings, Logins, Plant, State, Why};
+use algospace_hft_rithmic::wire::{Incoming, LastTrade, Nanoseconds, decode, encode, rti};
 
 use crate::links::{World, subscription};
 
@@ -54,28 +54,59 @@ fn texts_of_modes_are_read_without_their_spelling_and_unknown_ones_are_listed() 
 
 #[test]
 fn f14_a_halt_is_told_and_is_no_staleness() {
-    let mut watch = SessionWatch::new(Session::Regular);
-    let (accounts, freshness) = (AccountsSettings::default(), FreshnessSettings::default());
-    let contract = Contract { tick_size: 0.25, nanoseconds: Nanoseconds::Whole };
-    let mut feed = ContractFeed::new(contract, accounts, freshness, watch.session());
+    let mut feed = feed(Session::Regular);
     let (mut told, at) = (Told::default(), |second| Monotonic(second * SECOND as u64));
-    let halted = watch.on_mode(&mode("Halted", 100));
-    assert_eq!(halted, change(Session::Halted, Cause::Mode));
-    assert!(!watch.session().is_open());
-    feed.on_session(watch.session(), false, at(100));
+    feed.on_link(&change_of_link(State::Restoring, State::Live), at(90), &mut told);
+    feed.on_mode(&mode("Halted", 100), at(100), &mut told);
+    assert_eq!((feed.session(), feed.session().is_open()), (Session::Halted, false));
     feed.on_time(at(1_000), &mut told);
     assert_eq!(told.symptoms, []);
-    // Trades that were on their way are no end of it.
-    assert_eq!(watch.on_trade(104 * SECOND), None);
-    assert_eq!(watch.on_mode(&mode("Pre-Open", 900)), change(Session::PreOpen, Cause::Mode));
-    assert_eq!(watch.on_mode(&mode("Open", 1_000)), change(Session::Regular, Cause::Mode));
-    assert_eq!(watch.on_trade(1_001 * SECOND), None);
+    // A trade that was on its way is no end of it.
+    feed.on_last_trade(&trade(104), at(1_000), &mut told);
+    feed.on_mode(&mode("Pre-Open", 900), at(1_000), &mut told);
+    feed.on_mode(&mode("Open", 1_000), at(1_001), &mut told);
+    // From now on there must be data.
+    feed.on_time(at(1_005), &mut told);
+    feed.on_time(at(1_006), &mut told);
+    assert_eq!(told.symptoms.len(), 3, "{:?}", told.symptoms);
     // Its end is not told: trades are, and they are believed.
-    watch.on_mode(&mode("Halted", 2_000));
-    assert_eq!(watch.on_trade(2_006 * SECOND), change(Session::Regular, Cause::Trades));
+    feed.on_mode(&mode("Halted", 2_000), at(2_000), &mut told);
+    feed.on_last_trade(&trade(2_006), at(2_006), &mut told);
     // A link that drops may have missed the end: the calendar counts until it is told again.
-    watch.on_mode(&mode("Halted", 3_000));
-    assert_eq!(watch.on_lost(), change(Session::Regular, Cause::Forgotten));
+    feed.on_mode(&mode("Halted", 3_000), at(3_000), &mut told);
+    feed.on_link(&change_of_link(State::Live, State::Connecting), at(3_001), &mut told);
+    let told: Vec<_> = told.sessions.iter().map(|change| (change.to, change.cause)).collect();
+    let halted = (Session::Halted, Cause::Mode);
+    let expected = [
+        halted,
+        (Session::PreOpen, Cause::Mode),
+        (Session::Regular, Cause::Mode),
+        halted,
+        (Session::Regular, Cause::Trades),
+        halted,
+        (Session::Regular, Cause::Forgotten),
+    ];
+    assert_eq!(told, expected);
+}
+
+/// A contract whose link is down.
+fn feed(session: Session) -> ContractFeed {
+    let (accounts, freshness) = (AccountsSettings::default(), FreshnessSettings::default());
+    let contract = Contract { tick_size: 0.25, nanoseconds: Nanoseconds::Whole };
+    ContractFeed::new(contract, accounts, freshness, session)
+}
+
+fn change_of_link(from: State, to: State) -> Change {
+    Change { plant: Plant::Ticker, from, to, generation: 1, why: Why::Told }
+}
+
+/// A trade at that second of the gateway.
+fn trade(second: i32) -> LastTrade {
+    let mut trade = rti::LastTrade::default();
+    (trade.trade_price, trade.trade_size, trade.ssboe) = (Some(100.0), Some(1), Some(second));
+    let frame = encode(&trade, None);
+    let Ok(Incoming::Trade(trade)) = decode(&frame[4..]) else { panic!() };
+    trade
 }
 
 #[test]
@@ -107,12 +138,7 @@ fn t4_links_that_drop_in_the_maintenance_are_quiet_and_up_at_the_open() {
         let mut logins = Logins::new(Logins::SPACING);
         link.keep(subscription(), world.now, &mut Vec::new());
         world.bring_up(&mut link, &mut logins);
-        let mut feed = ContractFeed::new(
-            Contract { tick_size: 0.25, nanoseconds: Nanoseconds::Whole },
-            AccountsSettings::default(),
-            FreshnessSettings::default(),
-            Session::Closed,
-        );
+        let mut feed = feed(Session::Closed);
         let mut told = Told::default();
         feed.on_link(&world.changes[3].1, world.now, &mut told);
         let seen = world.changes.len();
