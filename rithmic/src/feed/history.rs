@@ -205,11 +205,6 @@ impl History {
         self.invalid
     }
 
-    /// Returns true if a query waits for its answer.
-    pub fn is_busy(&self) -> bool {
-        !self.queries.is_empty()
-    }
-
     /// Adds a query. It is asked by [`on_time`](History::on_time).
     pub fn query(&mut self, query: Query) {
         self.queries.push_back(query);

@@ -1,9 +1,10 @@
 //! The truth about the market data of one contract, as machines.
 //!
 //! Level-one data have no sequence numbers. What is missing shows by the cumulative volume of
-//! trades ([`Accounts`]); what has stopped shows by its silence ([`Freshness`]); what time it is in
-//! the market shows by the gateway's stamps ([`MarketClock`]). What was missed comes from the past
-//! ([`History`]). [`ContractFeed`] has the machines of one contract together.
+//! trades ([`Accounts`]), and comes from the past ([`History`]); what has stopped shows by its
+//! silence ([`Freshness`]), where the session leads one to expect data ([`SessionWatch`]); what time
+//! it is in the market shows by the gateway's stamps ([`MarketClock`]), and whether that is to be
+//! relied on ([`ClockGuard`]). [`ContractFeed`] has the machines of one contract together.
 
 mod accounts;
 mod clock;

@@ -58,7 +58,9 @@ fn f14_a_halt_is_told_and_is_no_staleness() {
     let (mut told, at) = (Told::default(), |second| Monotonic(second * SECOND as u64));
     feed.on_link(&change_of_link(State::Restoring, State::Live), at(90), &mut told);
     feed.on_mode(&mode("Halted", 100), at(100), &mut told);
+    feed.on_mode(&mode("Lunch", 101), at(101), &mut told);
     assert_eq!((feed.session(), feed.session().is_open()), (Session::Halted, false));
+    assert_eq!(feed.unknown_modes(), ["Lunch"]);
     feed.on_time(at(1_000), &mut told);
     assert_eq!(told.symptoms, []);
     // A trade that was on its way is no end of it.
