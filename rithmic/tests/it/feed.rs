@@ -368,6 +368,23 @@ fn minutes_that_contradict_the_volume_judge_nothing() {
     }
 }
 
+#[test]
+fn what_an_earlier_gap_took_from_a_minute_is_not_told_again() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    let begins = DAWN + 40 * SECOND;
+    // Four contracts of the minute are told, two are lost, then three of it and two of the next.
+    accounts.on_trade(trade(41.0, 10, 3, 103), at(41.0), &mut out);
+    accounts.on_trade(trade(50.0, 10, 1, 106), at(50.0), &mut out);
+    accounts.on_time(at(60.0), &mut out);
+    accounts.on_trade(trade(101.0, 10, 1, 112), at(101.0), &mut out);
+    accounts.on_minutes(&[Minute { start: begins, volume: 9 }]);
+    accounts.on_time(at(110.0), &mut out);
+    let short = |feed: &Feed| if let Feed::Short(short) = feed { Some(*short) } else { None };
+    let expected = [(1, begins, 2), (2, begins, 3), (2, begins + MINUTE, 2)];
+    let expected = expected.map(|(gap, minute, missing)| Short { gap, minute, missing });
+    assert!(out.iter().filter_map(short).eq(expected), "{out:?}");
+}
+
 fn last_trade(change: impl FnOnce(&mut rti::LastTrade)) -> LastTrade {
     let mut trade = rti::LastTrade::default();
     trade.symbol = Some("ESZ6".to_owned());
