@@ -258,6 +258,7 @@ fn of_20_random_drops_no_bar_is_wrong_and_unflagged() {
     for seed in 0..40 {
         let mut random = Random(seed);
         let truth = session(&mut random);
+        let whole = bars(&truth);
         let lossy = seed % 2 == 1;
         let mut accounts = Accounts::new(AccountsSettings::default());
         let mut out = Vec::new();
@@ -289,7 +290,7 @@ fn of_20_random_drops_no_bar_is_wrong_and_unflagged() {
                 let lost = |random: &mut Random| lossy && random.once_in(50);
                 let history: Vec<Trade> =
                     truth[..=place].iter().filter(|_| !lost(&mut random)).copied().collect();
-                accounts.on_minutes(&minutes_before(&truth, trade.time));
+                accounts.on_minutes(&minutes_before(&whole, trade.time));
                 accounts.on_history(&history, now, &mut out);
             }
         }
@@ -307,26 +308,26 @@ fn of_20_random_drops_no_bar_is_wrong_and_unflagged() {
             _ => None,
         });
         let seen = bars(&trades.collect::<Vec<_>>());
-        for (minute, bar) in bars(&truth) {
-            let right = seen.get(&minute) == Some(&bar);
-            assert!(right || flagged.contains(&minute), "seed {seed}: {bar:?}, {seen:?}");
+        for (minute, bar) in &whole {
+            let right = seen.get(minute) == Some(bar);
+            assert!(right || flagged.contains(minute), "seed {seed}: {bar:?}, {seen:?}");
         }
         assert!(lossy || flagged.is_empty(), "seed {seed}: whole history recovers everything");
         flagged_bars += flagged.len();
-        judged_minutes += judged(&out, &truth, &seen);
+        judged_minutes += judged(&out, &whole, &seen);
     }
     assert!(recovered > 500 && flagged_bars > 50, "{recovered} recovered, {flagged_bars} flagged");
     assert!(judged_minutes > flagged_bars / 2, "{judged_minutes} of {flagged_bars} judged");
 }
 
 /// Returns the minutes that are over at that time.
-fn minutes_before(trades: &[Trade], time: i64) -> Vec<Minute> {
-    let over = bars(trades).into_iter().filter(|(number, _)| *number < minute(time));
+fn minutes_before(bars: &BTreeMap<i64, Bar>, time: i64) -> Vec<Minute> {
+    let over = bars.range(..minute(time));
     over.map(|(number, bar)| Minute { start: number * MINUTE, volume: bar.4 }).collect()
 }
 
 /// Checks what each minute lacks by what was told of the gaps, and returns of how many it was told.
-fn judged(out: &[Feed], truth: &[Trade], seen: &BTreeMap<i64, Bar>) -> usize {
+fn judged(out: &[Feed], truth: &BTreeMap<i64, Bar>, seen: &BTreeMap<i64, Bar>) -> usize {
     let short = |feed: &Feed| if let Feed::Short(short) = feed { Some(*short) } else { None };
     let short: Vec<Short> = out.iter().filter_map(short).collect();
     let mut lacking: BTreeMap<i64, Option<u64>> = BTreeMap::new();
@@ -338,7 +339,6 @@ fn judged(out: &[Feed], truth: &[Trade], seen: &BTreeMap<i64, Bar>) -> usize {
             *sum = sum.zip(told).map(|(sum, told)| sum + told);
         }
     }
-    let truth = bars(truth);
     let told = lacking.iter().filter_map(|(number, missing)| Some((number, (*missing)?)));
     told.inspect(|(number, missing)| {
         let bar = seen.get(number);
