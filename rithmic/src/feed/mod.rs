@@ -2,9 +2,9 @@
 //!
 //! Level-one data have no sequence numbers. What is missing shows by the cumulative volume of
 //! trades ([`Accounts`]), and comes from the past ([`History`]); what has stopped shows by its
-//! silence ([`Freshness`]), where the session leads one to expect data ([`SessionWatch`]); what time
-//! it is in the market shows by the gateway's stamps ([`MarketClock`]), and whether that is to be
-//! relied on ([`ClockGuard`]). [`ContractFeed`] has the machines of one contract together.
+//! silence ([`Freshness`]), where the session leads one to expect data ([`SessionWatch`]). The time
+//! in the market shows by the gateway's stamps ([`MarketClock`]), with the doubt in it
+//! ([`ClockGuard`]). [`ContractFeed`] has the machines of one contract together.
 
 mod accounts;
 mod clock;
