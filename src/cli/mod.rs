@@ -52,9 +52,11 @@ impl Failure {
     /// written and a thread that fails mean that the run failed; the rest is the configuration's
     /// fault.
     fn backtest(error: BacktestError) -> Failure {
-        use BacktestError::{Directory, History, Journal, Thread};
+        use BacktestError::{Chain, Directory, History, Journal, Thread};
         match error {
-            error @ (Directory(_) | History(_) | Journal(_) | Thread(_)) => Failure::run(error),
+            error @ (Chain(_) | Directory(_) | History(_) | Journal(_) | Thread(_)) => {
+                Failure::run(error)
+            }
             error => Failure::usage(error),
         }
     }

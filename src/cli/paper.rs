@@ -1,15 +1,33 @@
 //! Paper trading, as users meet it.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 
 use super::check::{check_models, second};
 use super::{Failure, say};
 use crate::config::{Config, LiveSettings};
-use crate::live::{Login, open_warm_up};
+use crate::engine::NullSink;
+use crate::live::{Login, NotStarted, PaperError, open_warm_up, run_paper};
 use crate::market::Instrument;
+use crate::performance::{HeldDirectory, RunRecord};
 use crate::strategy::StrategyKind;
+
+/// Runs a paper session until a signal ends it.
+pub(super) fn run(
+    held: &HeldDirectory,
+    config: &Config,
+    stop: &Arc<AtomicBool>,
+    log: &(dyn Fn(&str) + Sync),
+) -> Result<RunRecord, Failure> {
+    run_paper(held, config, &mut NullSink, stop, log).map_err(|error| match error {
+        PaperError::Run(error) => Failure::backtest(error),
+        error @ PaperError::NotStarted(NotStarted::Unreachable(_)) => Failure::run(error),
+        error => Failure::usage(error),
+    })
+}
 
 /// Checks a configuration for paper trading: its login, its certificates, its warm-up. Nobody is
 /// connected to.

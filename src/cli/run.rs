@@ -24,12 +24,6 @@ impl Progress {
 
 pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     let (config, _) = check::load_runnable(path)?;
-    if config.system.mode == Mode::Paper {
-        return Err(Failure::Usage(format!(
-            "{}: system.mode: `paper` passes `check`, but cannot be run yet",
-            path.display()
-        )));
-    }
     check::check_outputs(path, &config)?;
     let notes = config.notes();
     let directory = &config.output.directory;
@@ -42,9 +36,14 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     let stop = stop::on_signal();
     let mut progress = Progress::new();
     let (show, log) = (&mut |now| progress.show_backtest(now), &|line: &str| tell(line));
-    let record = run_backtest_in(RunPlace::Run(&held), &config, &stop, show, log);
+    let record = match config.system.mode {
+        #[cfg(feature = "live")]
+        Mode::Paper => super::paper::run(&held, &config, &stop, log),
+        _ => run_backtest_in(RunPlace::Run(&held), &config, &stop, show, log)
+            .map_err(Failure::backtest),
+    };
     progress.finish();
-    let mut record = record.map_err(Failure::backtest)?;
+    let mut record = record?;
     record.data_notes.extend(notes);
     let times = WallTimes { started, finished: Timestamp::now() };
     let summary = held.write(Maker::Run, &record, times).map_err(Failure::run)?;

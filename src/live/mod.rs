@@ -3,6 +3,9 @@
 
 mod contracts;
 mod login;
+mod market;
+mod paper;
+mod plants;
 mod report;
 mod status;
 pub mod view;
@@ -10,6 +13,9 @@ mod warm_up;
 
 pub use contracts::{ContractEvent, Contracts, FrontMonths};
 pub use login::{Login, LoginError};
+pub use market::{Market, Names, Wish};
+pub use paper::{PaperError, run_paper};
+pub use plants::NotStarted;
 pub use report::{SessionReportError, write_session_report};
 pub use status::{AccountStatus, BarStatus, FeedStatus, LatencyStatus, LinkStatus, Status};
 pub use warm_up::{WarmUpError, open_warm_up};

@@ -2,6 +2,8 @@
 
 use crate::agents::model_set::ModelSetError;
 use crate::config::Config;
+#[cfg(feature = "live")]
+use crate::engine::Timers;
 use crate::engine::{DecisionTiming, FeatureStage, FeatureStageError, Pipeline, PipelineSettings};
 use crate::execution::{Desk, SimulatedExchange, Venue};
 use crate::inference::InferenceError;
@@ -76,6 +78,8 @@ pub(crate) struct Conditions<V> {
     venue: V,
     /// The time at which an answer of the strategy takes effect.
     decisions: DecisionTiming,
+    /// End of the warm-up; `None` if the configuration says it.
+    pub(super) trades_from: Option<Timestamp>,
 }
 
 impl Conditions<SimulatedExchange> {
@@ -84,7 +88,12 @@ impl Conditions<SimulatedExchange> {
         let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
         let venue = SimulatedExchange::new(config.execution, tick_size, point_value);
         let latency = config.execution.decision_latency();
-        Conditions { venue, decisions: DecisionTiming::After(latency) }
+        Conditions { venue, decisions: DecisionTiming::After(latency), trades_from: None }
+    }
+
+    /// Returns the same, with a warm-up that ends at `time`, if that is given.
+    pub(super) fn trading_from(self, time: Option<Timestamp>) -> Self {
+        Conditions { trades_from: time, ..self }
     }
 }
 
@@ -147,6 +156,21 @@ fn pipeline_settings(
     })
 }
 
+/// Returns the timers of a run whose market comes while it goes.
+///
+/// # Errors
+/// If the configuration does not fit `market`.
+#[cfg(feature = "live")]
+pub(crate) fn timers(
+    config: &Config,
+    instrument: &Instrument,
+    market: &TickFileDescription,
+) -> Result<Timers, AssemblyError> {
+    const GRACE: i64 = 2 * Timestamp::SECOND;
+    let settings = pipeline_settings(config, instrument, market, DecisionTiming::After(0))?;
+    Ok(Timers::new(&settings, GRACE, Timestamp::SECOND))
+}
+
 /// Returns the time from which a run trades, after its warm-up; `Timestamp::MIN` without one.
 pub(super) fn trades_from(config: &Config, instrument: &Instrument) -> Timestamp {
     match config.data_handler.backtest_settings.first_trading_day {
@@ -183,8 +207,9 @@ pub(crate) fn pipeline<S: Strategy, V: Venue>(
     strategy: S,
     conditions: Conditions<V>,
 ) -> Result<Pipeline<S, V>, AssemblyError> {
-    let Conditions { venue, decisions } = conditions;
-    let settings = pipeline_settings(config, instrument, history, decisions)?;
+    let Conditions { venue, decisions, trades_from } = conditions;
+    let mut settings = pipeline_settings(config, instrument, history, decisions)?;
+    settings.trades_from = trades_from.unwrap_or(settings.trades_from);
     let features = feature_stage(config, matrices, instrument, history)?;
     let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
     let desk =

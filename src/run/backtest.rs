@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 
 use super::assembly::{AssemblyError, Conditions, pipeline, trades_from};
 use super::history::{History, HistoryError, Preparation};
-use super::journal_file::begin_journal;
+use super::journal_file::{RunJournalError, begin_journal};
 use super::notes::count_notes;
 use super::recording::{Keeping, RunInput, Taken, run};
 use super::runner::{self, HistoryFeed, Runner};
@@ -50,6 +50,17 @@ pub enum BacktestError {
     /// The journal cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The chain of journals in the directory cannot be continued.
+    #[error(transparent)]
+    Chain(#[from] RunJournalError),
+    /// The chain of journals in the directory is of another run.
+    #[error(
+        "{0}: an unfinished run of another configuration or contract is there; choose another `output.directory`, or move it away"
+    )]
+    OtherRun(String),
+    /// The market does not wait for one thread.
+    #[error("pipeline: paper trading needs threads, for which this machine is too small: {0}")]
+    TooSmall(String),
     /// It was asked to stop before it began.
     #[error("stopped; nothing was written")]
     Stopped,

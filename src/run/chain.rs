@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::journal_file::{JOURNAL_FILE, JournalHeader, RunJournalError};
 use crate::engine::{Entry, Event, RunJournal};
@@ -94,6 +95,13 @@ impl JournalChain {
     /// If it is not that of a run.
     pub fn header(&self) -> Result<JournalHeader, RunJournalError> {
         JournalHeader::read(&self.last().journal, &self.last().path)
+    }
+
+    /// Returns the SHA-256 of all files, one after the other.
+    pub(super) fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        self.links.iter().for_each(|link| hash.update(link.journal.bytes()));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Returns the events of the whole chain, in order, each with its number.

@@ -47,6 +47,9 @@ pub struct JournalHeader {
     /// `true` if the strategy's answers are among the events. If not, the strategy was called in
     /// order, and a replay calls it again.
     pub has_answers: bool,
+    /// End of the warm-up whose ticks are the first events; absent if the configuration says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trades_from: Option<Timestamp>,
     /// The journal that this one continues, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<Follows>,
@@ -112,6 +115,7 @@ pub(super) fn begin_journal(
         configuration: config.to_resolved_yaml(),
         model_set,
         has_answers: runner.has_answers(),
+        trades_from: None,
         follows: None,
     };
     header.begin_after(&held.path().join(JOURNAL), || held.begin().map_err(BacktestError::from))

@@ -5,6 +5,8 @@
 mod assembly;
 mod backtest;
 mod chain;
+#[cfg(feature = "live")]
+mod fed;
 pub mod history;
 mod journal_file;
 mod notes;
@@ -15,9 +17,13 @@ mod seat;
 mod survey;
 
 pub use assembly::AssemblyError;
+#[cfg(feature = "live")]
+pub(crate) use assembly::timers;
 pub(crate) use assembly::{Conditions, pipeline};
 pub use backtest::{Backtest, BacktestError, Prepared, RunPlace, run_backtest, run_backtest_in};
 pub use chain::{Follows, JournalChain, begin_next};
+#[cfg(feature = "live")]
+pub(crate) use fed::{Fed, run_fed};
 pub use journal_file::{JournalHeader, RunJournalError, journal_path};
 pub use replay::{Difference, ReplayError, Replayed, replay_journal, replay_session};
 pub use seat::{open_backend, open_model_set};

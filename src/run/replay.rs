@@ -5,8 +5,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
 use super::assembly::{AssemblyError, Conditions};
 use super::backtest::BacktestError;
 use super::chain::{JournalChain, Link};
@@ -159,8 +157,8 @@ fn replay_until(
     let instrument = config.instrument()?;
     let seat = seat_of(&header, &config, &instrument, path)?;
     let decided_by = seat.decided_by(&config);
-    let (description, conditions) =
-        (&header.description, Conditions::simulated(&config, &instrument));
+    let conditions = Conditions::simulated(&config, &instrument).trading_from(header.trades_from);
+    let description = &header.description;
     let stages = seat.into_stages(&config, &instrument, description, conditions)?;
 
     let name = path.display().to_string();
@@ -189,10 +187,7 @@ fn replay_until(
         path: name.clone(),
         refusal: Box::new(refusal),
     })?;
-    let mut hash = Sha256::new();
-    chain.links().iter().for_each(|link| hash.update(link.journal.bytes()));
-    let hash = hash.finalize();
-    record.input_sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    record.input_sha256 = chain.sha256();
     let (same_actions, difference, changed_answers, lost) = compared;
     let (version, Content { end, is_whole, .. }) = (header.version, content);
     let is_whole = is_whole && lost == 0;
@@ -273,12 +268,12 @@ impl Walk<'_> {
 
 /// Counts of a journal's events.
 #[derive(Default)]
-struct EventCounts {
-    ticks: u64,
+pub(super) struct EventCounts {
+    pub(super) ticks: u64,
     /// Ticks before the first trading day.
-    warm_up_ticks: u64,
-    first_tick: Option<Timestamp>,
-    last_tick: Option<Timestamp>,
+    pub(super) warm_up_ticks: u64,
+    pub(super) first_tick: Option<Timestamp>,
+    pub(super) last_tick: Option<Timestamp>,
     /// Answers that the strategy gives differently.
     changed_answers: u64,
     /// Reason why the run ended, if the journal has it.
@@ -286,7 +281,7 @@ struct EventCounts {
 }
 
 impl EventCounts {
-    fn count(&mut self, event: &Event, trades_from: Timestamp) {
+    pub(super) fn count(&mut self, event: &Event, trades_from: Timestamp) {
         match event {
             Event::Tick(tick) => {
                 self.ticks += 1;

@@ -106,7 +106,9 @@ impl ConfiguredStrategy {
         conditions: Conditions<V>,
     ) -> Result<Stages<V>, AssemblyError> {
         let matrices = self.matrices(config);
-        pipeline(config, instrument, history, &matrices, self.into_strategy(), conditions)
+        let mut strategy = self.into_strategy();
+        conditions.trades_from.into_iter().for_each(|time| strategy.watch_until(time));
+        pipeline(config, instrument, history, &matrices, strategy, conditions)
     }
 
     /// The strategy alone.

@@ -50,6 +50,7 @@ fn replay(
         configuration: configuration(&path, folder.path()),
         model_set: None,
         has_answers: false,
+        trades_from: None,
         follows: None,
     };
     let mut writer = Writer::create(&path, &serde_json::to_vec(&header).unwrap()).unwrap();

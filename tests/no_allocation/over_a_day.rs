@@ -153,6 +153,7 @@ fn a_full_day_in_a_process_of_its_own() {
         configuration: String::new(),
         model_set: None,
         has_answers: true,
+        trades_from: None,
         follows: None,
     };
     let mut pipeline = setup.pipeline(restless(Timeframe::MINUTE_1, |_| {}));

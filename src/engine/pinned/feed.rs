@@ -25,6 +25,13 @@ pub trait Feed: Send {
     fn poll(&mut self) -> Polled;
 }
 
+impl<F: Feed> Feed for &mut F {
+    #[inline]
+    fn poll(&mut self) -> Polled {
+        (**self).poll()
+    }
+}
+
 /// A feed of ticks as fast as they are taken.
 #[derive(Clone, Debug)]
 pub struct Recorded<'a> {

@@ -48,6 +48,7 @@ pub fn header(layout: ThreadLayout) -> JournalHeader {
         configuration: String::new(),
         model_set: None,
         has_answers: layout != ThreadLayout::Fused,
+        trades_from: None,
         follows: None,
     }
 }

@@ -1,0 +1,217 @@
+//! A run whose market comes while it goes.
+
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::assembly::Conditions;
+use super::backtest::BacktestError;
+use super::chain::{JournalChain, begin_next};
+use super::journal_file::{JournalHeader, RunJournalError};
+use super::recording::{Keeping, Recording, RunInput, Stages, Taken, run};
+use super::replay::EventCounts;
+use super::runner::{Runner, outcome};
+use super::seat::ConfiguredStrategy;
+use crate::config::Config;
+use crate::engine::pinned::{self, Feed, PinnedSettings, Polled, RunnerKind, Wiring};
+use crate::engine::{Event, FeatureStage, Output, Sink};
+use crate::execution::Venue;
+use crate::latency::Load;
+use crate::machine::{Machine, Plan};
+use crate::market::{Tick, Timestamp};
+use crate::performance::{HeldDirectory, RunRecord};
+use crate::source::native::TickFileDescription;
+
+/// A market that comes while the run goes.
+pub(crate) struct Fed<'a, F> {
+    /// The market's events. Those older than the warm-up or the run so far are left out.
+    pub(crate) feed: F,
+    /// Name of the market, for people.
+    pub(crate) name: String,
+    /// The market, as a tick file would describe it.
+    pub(crate) description: TickFileDescription,
+    /// Ticks of the warm-up. They are the first events of the run's journal.
+    pub(crate) warm_up: &'a [Tick],
+}
+
+/// Runs on that market, from the journals of an unfinished run in the directory on, if there are
+/// any; `watch` sees every output but features. Answers count after the configured latency of
+/// market time, as in a backtest, so that a replay of the journals gives the same run. When `stop`
+/// is set, the run ends in order.
+///
+/// # Errors
+/// If the configuration or the journals cannot be used, or the run fails.
+pub(crate) fn run_fed<F: Feed>(
+    held: &HeldDirectory,
+    config: &Config,
+    fed: Fed<'_, F>,
+    watch: &mut (impl Sink + Send),
+    stop: &Arc<AtomicBool>,
+    log: &(dyn Fn(&str) + Sync),
+) -> Result<RunRecord, BacktestError> {
+    let mut config = config.clone();
+    config.pipeline.runner = RunnerKind::Pinned;
+    let (config, machine) = (&config, Machine::read());
+    let instrument = &config.instrument()?;
+    let seat = ConfiguredStrategy::new(config, instrument)?;
+    let decided_by = seat.decided_by(config);
+    let model_set = seat.model_set().map(|set| set.sha256().to_owned());
+    let (settings, facts, has_answers) = threads(config, &machine, log)?;
+    let Fed { feed, name, description, warm_up } = fed;
+    let ends = warm_up.last().map(|tick| tick.time.saturating_add(1));
+    let header = JournalHeader {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: config.system.seed,
+        input: name.clone(),
+        description,
+        notes: Vec::new(),
+        configuration: config.to_resolved_yaml(),
+        model_set,
+        has_answers,
+        trades_from: ends,
+        follows: None,
+    };
+    let (header, earlier) = continued(held, header)?;
+    let description = &header.description;
+    let conditions = Conditions::simulated(config, instrument).trading_from(header.trades_from);
+    let stages = seat.into_stages(config, instrument, description, conditions)?;
+    let journal = Some(begin_next(held.path(), &header)?);
+    let mut record = run(config, instrument, stages, |mut stages, mut keeping| {
+        let trades_from = stages.trades_from();
+        let mut feed = Joined { warm_up: warm_up.iter(), feed, last: trades_from, is_live: false };
+        if let Some(chain) = &earlier {
+            log(&format!("going on with the run in {}", held.path().display()));
+            let done = go_on(chain, has_answers, &mut stages, &mut keeping);
+            feed.last = done.last_tick.unwrap_or(trades_from);
+            // It may have ended in its warm-up.
+            let is_the_same = header.trades_from == ends;
+            let taken = if is_the_same { done.warm_up_ticks as usize } else { usize::MAX };
+            feed.warm_up = warm_up.get(taken..).unwrap_or(&[]).iter();
+        }
+        let Keeping { results, readiness } = keeping;
+        let on_features = &mut |stage: &FeatureStage| readiness.see(stage);
+        let results = &mut Watched { results, watch };
+        let wiring = Wiring { feed: &mut feed, results, on_features, journal, log };
+        let run = pinned::run(stages, wiring, &settings, stop, &mut |_| {})?;
+        let (stages, mut replay) = outcome(run, facts);
+        // The feed may have given a tick more than the run took.
+        let counts = counted(&JournalChain::open(held.path())?, trades_from);
+        let EventCounts { ticks, warm_up_ticks, first_tick, last_tick, .. } = counts;
+        replay.ticks = ticks;
+        let input = RunInput {
+            mode: "paper",
+            name: &name,
+            description,
+            notes: &header.notes,
+            decided_by,
+            warm_up_ticks,
+            first_tick,
+            last_tick,
+        };
+        Ok(Taken { stages, input, replay })
+    })?;
+    record.input_sha256 = JournalChain::open(held.path())?.sha256();
+    Ok(record)
+}
+
+/// Returns the settings of the threads, the report's sentences on them, and whether the strategy's
+/// answers are events.
+fn threads(
+    config: &Config,
+    machine: &Machine,
+    log: &dyn Fn(&str),
+) -> Result<(PinnedSettings, Vec<String>, bool), BacktestError> {
+    let plan = Runner::plan(config, machine)?;
+    if let Some(Plan::Inline { why }) = plan {
+        return Err(BacktestError::TooSmall(why));
+    }
+    let runner = Runner::of(plan, config, log);
+    let has_answers = runner.has_answers();
+    let Runner::Pinned(mut settings, facts) = runner else { unreachable!("it has threads") };
+    settings.load = Load::OpenLoop;
+    Ok((settings, [machine.facts(), facts].concat(), has_answers))
+}
+
+/// Returns the header of the next journal, and the chain that it continues, if there is one.
+fn continued(
+    held: &HeldDirectory,
+    header: JournalHeader,
+) -> Result<(JournalHeader, Option<JournalChain>), BacktestError> {
+    let chain = match JournalChain::open(held.path()) {
+        Ok(chain) if !matches!(chain.events().last(), Some((_, Event::End(_)))) => chain,
+        Ok(_) | Err(RunJournalError::File(_)) => return Ok((header, None)),
+        Err(error) => return Err(error.into()),
+    };
+    let before = chain.header()?;
+    let is_the_same = before.configuration == header.configuration
+        && before.model_set == header.model_set
+        && before.description.contracts.last() == header.description.contracts.last();
+    if !is_the_same {
+        return Err(BacktestError::OtherRun(held.path().display().to_string()));
+    }
+    Ok((before, Some(chain)))
+}
+
+/// Returns the counts of the events of a chain.
+fn counted(chain: &JournalChain, trades_from: Timestamp) -> EventCounts {
+    let mut counts = EventCounts::default();
+    chain.events().for_each(|(_, event)| counts.count(&event, trades_from));
+    counts
+}
+
+/// Takes the events of the run so far through the stages, as they were. Returns their counts.
+fn go_on<V: Venue>(
+    chain: &JournalChain,
+    has_answers: bool,
+    stages: &mut Stages<V>,
+    keeping: &mut Keeping<'_>,
+) -> EventCounts {
+    stages.deciding.answers_are_events = has_answers;
+    for (_, event) in chain.events() {
+        stages.on_event(&event, keeping);
+    }
+    counted(chain, stages.trades_from())
+}
+
+/// The warm-up and behind it the market.
+struct Joined<'a, F> {
+    warm_up: slice::Iter<'a, Tick>,
+    feed: F,
+    /// The time up to which everything was before the market.
+    last: Timestamp,
+    /// `true` once an event of the market was taken.
+    is_live: bool,
+}
+
+impl<F: Feed> Feed for Joined<'_, F> {
+    #[inline]
+    fn poll(&mut self) -> Polled {
+        if let Some(tick) = self.warm_up.next() {
+            return Polled::Event(Event::Tick(*tick));
+        }
+        let polled = self.feed.poll();
+        if !self.is_live
+            && let Polled::Event(event) | Polled::Due(event, _) = &polled
+        {
+            // The first event that is not older shows that the market continues what was before.
+            self.is_live = event.time().is_none_or(|time| time >= self.last);
+            if !self.is_live {
+                return Polled::Idle;
+            }
+        }
+        polled
+    }
+}
+
+/// A sink before which another one sees everything.
+struct Watched<'a, W> {
+    results: &'a mut Recording,
+    watch: &'a mut W,
+}
+
+impl<W: Sink> Sink for Watched<'_, W> {
+    fn output(&mut self, output: &Output<'_>) {
+        self.watch.output(output);
+        self.results.output(output);
+    }
+}

@@ -1,0 +1,201 @@
+//! A paper session against a small gateway: it is the backtest of the same ticks, and its journal
+//! gives it again.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use algospace_hft::config::Config;
+use algospace_hft::engine::{Event, Output, Sink};
+use algospace_hft::live::{PaperError, run_paper};
+use algospace_hft::market::{Price, Side, Tick, Timestamp};
+use algospace_hft::performance::{RunRecord, hold_run_directory};
+use algospace_hft::run::{JournalChain, replay_journal, run_backtest};
+use algospace_hft_rithmic::wire::{Incoming, Template, decode, encode, rti};
+use tungstenite::{Message, WebSocket};
+
+use crate::assembly::TICK_SIZE;
+
+type Client = WebSocket<TcpStream>;
+
+fn send<M: Template>(client: &mut Client, message: &M) {
+    client.send(Message::Binary(encode(message, None).into())).unwrap();
+}
+
+/// Starts a gateway that refuses logins with `refusal`, or sends `ticks` to a client that subscribes. It
+/// sets `stop` if the client is still there long after that. Returns its address.
+fn gateway(ticks: Vec<Tick>, refusal: Option<&'static str>, stop: Arc<AtomicBool>) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("ws://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let (ticks, stop) = (ticks.clone(), stop.clone());
+            std::thread::spawn(move || {
+                if let Ok(client) = tungstenite::accept(stream) {
+                    serve(client, &ticks, refusal, &stop);
+                }
+            });
+        }
+    });
+    address
+}
+
+fn serve(mut client: Client, ticks: &[Tick], refusal: Option<&str>, stop: &AtomicBool) {
+    loop {
+        let frame = match client.read() {
+            Ok(Message::Binary(frame)) => frame,
+            Ok(Message::Close(_)) => return,
+            Ok(_) => continue,
+            Err(_) => return stop.store(true, Ordering::Relaxed),
+        };
+        let Ok(Incoming::Other(envelope, _)) = decode(&frame[4..]) else { panic!() };
+        let number = vec![envelope.request.map_or_else(String::new, |number| number.to_string())];
+        let fine = vec!["0".to_owned()];
+        match envelope.template {
+            10 => {
+                let mut answer = rti::ResponseLogin::default();
+                (answer.user_msg, answer.heartbeat_interval) = (number, Some(30.0));
+                answer.rp_code =
+                    refusal.map_or(fine, |text| vec!["13".to_owned(), text.to_owned()]);
+                send(&mut client, &answer);
+            }
+            113 => {
+                let mut answer = rti::ResponseFrontMonthContract::default();
+                (answer.user_msg, answer.rp_code) = (number, fine);
+                answer.trading_symbol = Some("ESZ6".to_owned());
+                send(&mut client, &answer);
+            }
+            100 => {
+                let mut answer = rti::ResponseMarketDataUpdate::default();
+                (answer.user_msg, answer.rp_code) = (number, fine);
+                send(&mut client, &answer);
+                send_market(&mut client, ticks);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Sends quotes and trades, with the volume of each session.
+fn send_market(client: &mut Client, ticks: &[Tick]) {
+    let calendar = algospace_hft::market::Calendar::CmeEquityIndex;
+    let (mut session, mut volume) = (None, 0);
+    for tick in ticks {
+        let of = calendar.session_at(tick.time).map(|session| session.open);
+        if of != session {
+            (session, volume) = (of, 0);
+        }
+        volume += u64::from(tick.size);
+        let (seconds, nanos) =
+            (tick.time.nanos() / 1_000_000_000, tick.time.nanos() % 1_000_000_000);
+        let name = (Some("ESZ6".to_owned()), Some("CME".to_owned()));
+        let mut quote = rti::BestBidOffer::default();
+        (quote.symbol, quote.exchange) = name.clone();
+        quote.presence_bits = Some(3);
+        quote.bid_price = tick.bid(TICK_SIZE).map(Price::as_f64);
+        quote.ask_price = tick.ask(TICK_SIZE).map(Price::as_f64);
+        (quote.bid_size, quote.ask_size) = (Some(1), Some(1));
+        (quote.ssboe, quote.usecs) = (Some(seconds as i32), Some((nanos / 1_000) as i32));
+        send(client, &quote);
+        let mut trade = rti::LastTrade::default();
+        (trade.symbol, trade.exchange) = name;
+        trade.presence_bits = Some(1 | 8);
+        (trade.trade_price, trade.trade_size) = (Some(tick.price.as_f64()), Some(tick.size as i32));
+        trade.volume = Some(volume);
+        trade.aggressor = tick.aggressor().map(|side| if side == Side::Buy { 1 } else { 2 });
+        (trade.ssboe, trade.usecs) = (Some(seconds as i32), Some((nanos / 1_000) as i32));
+        (trade.source_ssboe, trade.source_nsecs) = (Some(seconds as i32), Some(nanos as i32));
+        send(client, &trade);
+    }
+}
+
+/// Stops the session at the first bar that ends at that time or later.
+struct Until(Timestamp, Arc<AtomicBool>);
+
+impl Sink for Until {
+    fn output(&mut self, output: &Output<'_>) {
+        if let Output::Bar(bar) = output
+            && bar.end >= self.0
+        {
+            self.1.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn config(mode: &str, folder: &Path, gateway: &str) -> Config {
+    let yaml = format!(
+        "system: {{ mode: {mode} }}
+data_handler:
+  backtest_settings: {{ synthetic: {{ days: 2, seed: 5, trades_per_day: 2000 }} }}
+  live_settings: {{ user: somebody, password: hunter2, system_name: Test, gateway: '{gateway}',
+    login_spacing_milliseconds: 0 }}
+strategy: {{ kind: random_entries, random_entries: {{ entries_per_hundred_bars: 60, hold_bars: 3 }} }}
+pipeline: {{ journal: true, wait: sleep }}
+output: {{ directory: '{}' }}
+",
+        folder.display()
+    );
+    Config::parse(&yaml, "test", &Default::default()).unwrap()
+}
+
+fn paper(
+    config: &Config,
+    until: Timestamp,
+    stop: &Arc<AtomicBool>,
+) -> Result<RunRecord, PaperError> {
+    let held = hold_run_directory(&config.output.directory).unwrap();
+    run_paper(&held, config, &mut Until(until, stop.clone()), stop, &|_| {})
+}
+
+fn ticks_of(folder: &Path) -> Vec<Tick> {
+    let chain = JournalChain::open(&folder.join("run.journal")).unwrap();
+    let tick = |event| if let Event::Tick(tick) = event { Some(tick) } else { None };
+    chain.events().filter_map(|(_, event)| tick(event)).collect()
+}
+
+#[test]
+fn a_session_is_the_backtest_of_its_ticks_and_its_journal_gives_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (backtest, live) = (folder.path().join("backtest"), folder.path().join("live"));
+    let stop = Arc::new(AtomicBool::new(false));
+    let whole = run_backtest(&config("backtest", &backtest, ""), &stop, &mut |_| {}, &|_| {});
+    let (whole, ticks) = (whole.unwrap(), ticks_of(&backtest));
+    // Behind the last bar that counts there are ticks that close it.
+    let until = ticks[ticks.len() - 40].time;
+    let gateway = gateway(ticks.clone(), None, stop.clone());
+    let record = paper(&config("paper", &live, &gateway), until, &stop).unwrap();
+
+    let before = |record: &RunRecord| {
+        let trades = record.trades.iter().filter(|trade| trade.exit_time < until);
+        trades.copied().collect::<Vec<_>>()
+    };
+    assert!(before(&whole).len() > 20);
+    assert_eq!(before(&record), before(&whole));
+    assert_eq!(record.mode, "paper");
+    let taken: Vec<Tick> = JournalChain::open(&live)
+        .unwrap()
+        .events()
+        .filter_map(|(_, event)| if let Event::Tick(tick) = event { Some(tick) } else { None })
+        .collect();
+    assert_eq!(taken.len() as u64, record.ticks);
+    assert_eq!(taken, ticks[..taken.len()]);
+
+    let replayed = replay_journal(&live, &AtomicBool::new(false), &mut |_, _| {}).unwrap();
+    assert_eq!(replayed.difference, None);
+    assert!(replayed.is_whole && replayed.same_actions > 0);
+    assert_eq!(replayed.record.trades, record.trades);
+}
+
+#[test]
+fn a_refused_login_ends_the_start_and_leaves_no_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let gateway = gateway(Vec::new(), Some("permission denied"), stop.clone());
+    let error = paper(&config("paper", folder.path(), &gateway), Timestamp::MAX, &stop);
+    let message = error.unwrap_err().to_string();
+    assert!(message.contains("refused the login: permission denied"), "{message}");
+    assert!(!folder.path().join("run.0001.journal").exists());
+}
