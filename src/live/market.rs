@@ -9,7 +9,7 @@ use algospace_hft_rithmic::feed::{
     MarketClock, Origin, Phase, Query, Rows, Session, Symptom, Told, TopOfBook, Trade, What,
 };
 use algospace_hft_rithmic::link::Change;
-use algospace_hft_rithmic::wire::{BestBidOffer, LastTrade, Nanoseconds};
+use algospace_hft_rithmic::wire::{BestBidOffer, LastTrade, Nanoseconds, rti};
 
 use crate::engine::{Event, Timers};
 use crate::market::{Calendar, Gap, GapPhase, Instrument, Price, Side, Tick, TickFlags, Timestamp};
@@ -92,8 +92,8 @@ impl Market {
         }
     }
 
-    /// Returns the next event for the engine.
-    pub fn next(&mut self) -> Option<Event> {
+    /// Takes the next event for the engine.
+    pub fn take(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
@@ -136,6 +136,12 @@ impl Market {
             self.on_stamp(stamp, now);
         }
         self.feed.on_quote(message, now, &mut self.told);
+        self.settle(now);
+    }
+
+    /// Takes the gateway's mode of the market.
+    pub fn on_mode(&mut self, message: &rti::MarketMode, now: Monotonic) {
+        self.feed.on_mode(message, now, &mut self.told);
         self.settle(now);
     }
 

@@ -178,6 +178,11 @@ impl<'a> Plants<'a> {
             (Told::Message(envelope, message), _) if envelope.request == *asked => {
                 noted.front_month = front_month(&envelope, message);
             }
+            (Told::Message(envelope, message), Some(market)) if envelope.template == 157 => {
+                if let Ok(Some(RithmicMessage::MarketMode(mode))) = decode_message(157, message) {
+                    market.on_mode(&mode, now);
+                }
+            }
             (event, _) => note(event, noted, *log),
         });
         let mut answers = Vec::new();
@@ -241,7 +246,8 @@ impl<'a> Plants<'a> {
         request.symbol = Some(contract.to_owned());
         request.exchange = Some(EXCHANGE.to_owned());
         request.request = Some(Request::Subscribe.into());
-        request.update_bits = Some(UpdateBits::LastTrade as u32 | UpdateBits::Bbo as u32);
+        let bits = [UpdateBits::LastTrade, UpdateBits::Bbo, UpdateBits::MarketMode];
+        request.update_bits = Some(bits.into_iter().map(|bit| bit as u32).sum());
         self.ticker.keep(body(&request), now);
         if let Some(change) = self.last_change.filter(|change| change.to.is_up()) {
             let from = State::Restoring;
@@ -278,7 +284,7 @@ impl<'a> Plants<'a> {
     fn hand_over(&mut self, received: u64) -> bool {
         let Some(market) = &mut self.market else { return false };
         let mut any = false;
-        while let Some(event) = market.next() {
+        while let Some(event) = market.take() {
             any = true;
             if let Err(PushError::Full((event, _))) = self.events.push((event, received)) {
                 market.put_back(event);
