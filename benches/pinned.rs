@@ -56,6 +56,7 @@ fn main() {
             configuration: String::new(),
             model_set: None,
             has_answers: true,
+            trades_from: None,
             follows: None,
         };
         header.begin(&path).expect("room")
