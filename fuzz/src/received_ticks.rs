@@ -52,6 +52,7 @@ pub(crate) fn trades(bytes: &[u8]) -> Option<usize> {
         configuration,
         model_set: None,
         has_answers: false,
+        trades_from: None,
         follows: None,
     };
     let header = serde_json::to_vec(&header).expect("it is text");

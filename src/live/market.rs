@@ -64,8 +64,8 @@ impl Market {
     /// The time for which a gap waits for history.
     const PATIENCE: Duration = Duration::from_secs(2);
 
-    /// Creates the market of a contract whose link is down. Trades or quotes are stale after `stale`
-    /// in silence.
+    /// Creates the market of a contract whose link is down. Data are stale after `stale` in
+    /// silence.
     pub fn new(names: Names, instrument: &Instrument, timers: Timers, stale: Duration) -> Market {
         let tick_size = instrument.tick_size;
         let nanoseconds = Nanoseconds::Whole;

@@ -13,7 +13,9 @@ use super::replay::EventCounts;
 use super::runner::{Runner, outcome};
 use super::seat::ConfiguredStrategy;
 use crate::config::Config;
-use crate::engine::pinned::{self, Feed, PinnedSettings, Polled, RunnerKind, Wiring};
+use crate::engine::pinned::{
+    self, Feed, PinnedSettings, Polled, RunnerKind, RunnerSettings, Wiring,
+};
 use crate::engine::{Event, FeatureStage, Output, Sink};
 use crate::execution::Venue;
 use crate::latency::Load;
@@ -49,14 +51,12 @@ pub(crate) fn run_fed<F: Feed>(
     stop: &Arc<AtomicBool>,
     log: &(dyn Fn(&str) + Sync),
 ) -> Result<RunRecord, BacktestError> {
-    let mut config = config.clone();
-    config.pipeline.runner = RunnerKind::Pinned;
-    let (config, machine) = (&config, Machine::read());
+    let config = &Config { pipeline: pinned_always(config), ..config.clone() };
     let instrument = &config.instrument()?;
     let seat = ConfiguredStrategy::new(config, instrument)?;
     let decided_by = seat.decided_by(config);
     let model_set = seat.model_set().map(|set| set.sha256().to_owned());
-    let (settings, facts, has_answers) = threads(config, &machine, log)?;
+    let (settings, facts, has_answers) = threads(config, log)?;
     let Fed { feed, name, description, warm_up } = fed;
     let ends = warm_up.last().map(|tick| tick.time.saturating_add(1));
     let header = JournalHeader {
@@ -84,9 +84,9 @@ pub(crate) fn run_fed<F: Feed>(
             let done = go_on(chain, has_answers, &mut stages, &mut keeping);
             feed.last = done.last_tick.unwrap_or(trades_from);
             // It may have ended in its warm-up.
-            let is_the_same = header.trades_from == ends;
-            let taken = if is_the_same { done.warm_up_ticks as usize } else { usize::MAX };
-            feed.warm_up = warm_up.get(taken..).unwrap_or(&[]).iter();
+            let taken = done.warm_up_ticks as usize;
+            let rest = warm_up.get(taken..).filter(|_| header.trades_from == ends);
+            feed.warm_up = rest.unwrap_or(&[]).iter();
         }
         let Keeping { results, readiness } = keeping;
         let on_features = &mut |stage: &FeatureStage| readiness.see(stage);
@@ -96,17 +96,16 @@ pub(crate) fn run_fed<F: Feed>(
         let (stages, mut replay) = outcome(run, facts);
         // The feed may have given a tick more than the run took.
         let counts = counted(&JournalChain::open(held.path())?, trades_from);
-        let EventCounts { ticks, warm_up_ticks, first_tick, last_tick, .. } = counts;
-        replay.ticks = ticks;
+        replay.ticks = counts.ticks;
         let input = RunInput {
             mode: "paper",
             name: &name,
             description,
             notes: &header.notes,
             decided_by,
-            warm_up_ticks,
-            first_tick,
-            last_tick,
+            warm_up_ticks: counts.warm_up_ticks,
+            first_tick: counts.first_tick,
+            last_tick: counts.last_tick,
         };
         Ok(Taken { stages, input, replay })
     })?;
@@ -114,14 +113,19 @@ pub(crate) fn run_fed<F: Feed>(
     Ok(record)
 }
 
+/// Returns the settings of the runner, with threads.
+fn pinned_always(config: &Config) -> RunnerSettings {
+    RunnerSettings { runner: RunnerKind::Pinned, ..config.pipeline.clone() }
+}
+
 /// Returns the settings of the threads, the report's sentences on them, and whether the strategy's
 /// answers are events.
 fn threads(
     config: &Config,
-    machine: &Machine,
     log: &dyn Fn(&str),
 ) -> Result<(PinnedSettings, Vec<String>, bool), BacktestError> {
-    let plan = Runner::plan(config, machine)?;
+    let machine = Machine::read();
+    let plan = Runner::plan(config, &machine)?;
     if let Some(Plan::Inline { why }) = plan {
         return Err(BacktestError::TooSmall(why));
     }
