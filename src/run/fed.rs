@@ -51,7 +51,7 @@ pub(crate) fn run_fed<F: Feed>(
     stop: &Arc<AtomicBool>,
     log: &(dyn Fn(&str) + Sync),
 ) -> Result<RunRecord, BacktestError> {
-    let config = &Config { pipeline: pinned_always(config), ..config.clone() };
+    let config = &with_threads(config);
     let instrument = &config.instrument()?;
     let seat = ConfiguredStrategy::new(config, instrument)?;
     let decided_by = seat.decided_by(config);
@@ -113,9 +113,11 @@ pub(crate) fn run_fed<F: Feed>(
     Ok(record)
 }
 
-/// Returns the settings of the runner, with threads.
-fn pinned_always(config: &Config) -> RunnerSettings {
-    RunnerSettings { runner: RunnerKind::Pinned, ..config.pipeline.clone() }
+/// Returns the configuration with the pinned runner.
+fn with_threads(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.pipeline.runner = RunnerKind::Pinned;
+    config
 }
 
 /// Returns the settings of the threads, the report's sentences on them, and whether the strategy's
