@@ -13,9 +13,7 @@ use super::replay::EventCounts;
 use super::runner::{Runner, outcome};
 use super::seat::ConfiguredStrategy;
 use crate::config::Config;
-use crate::engine::pinned::{
-    self, Feed, PinnedSettings, Polled, RunnerKind, RunnerSettings, Wiring,
-};
+use crate::engine::pinned::{self, Feed, PinnedSettings, Polled, RunnerKind, Wiring};
 use crate::engine::{Event, FeatureStage, Output, Sink};
 use crate::execution::Venue;
 use crate::latency::Load;
