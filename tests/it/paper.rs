@@ -24,7 +24,7 @@ fn send<M: Template>(client: &mut Client, message: &M) {
     client.send(Message::Binary(encode(message, None).into())).unwrap();
 }
 
-/// Starts a gateway that refuses logins with `refusal`, or sends `ticks` to a client that subscribes. It
+/// Starts a gateway that refuses logins with `refusal`, or sends `ticks` to its subscribers. It
 /// sets `stop` if the client is still there long after that. Returns its address.
 fn gateway(ticks: Vec<Tick>, refusal: Option<&'static str>, stop: Arc<AtomicBool>) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
