@@ -1,0 +1,461 @@
+//! The gateway as a machine.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use algospace_hft::market::Timestamp;
+use algospace_hft_rithmic::Monotonic;
+use algospace_hft_rithmic::link::Plant;
+use algospace_hft_rithmic::wire::prost::Message;
+use algospace_hft_rithmic::wire::{Envelope, Incoming, Template, decode, encode, messages, rti};
+
+use crate::history::Question;
+use crate::market::Market;
+use crate::messages::{self, EXCHANGE, message, stamp};
+
+/// A connection, by the caller's number for it. No number is used twice.
+pub type ClientId = u32;
+
+/// The settings of a gateway.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The user that may log in.
+    pub user: String,
+    /// That user's password.
+    pub password: String,
+    /// The system that the login must name.
+    pub system: String,
+    /// Seconds from one heartbeat to the next that a login's answer asks for.
+    pub heartbeat_seconds: f64,
+    /// Seconds of the market for each second of the clock, above zero. Infinite: as fast as
+    /// possible.
+    pub speed: f64,
+    /// Rows after which an answer of the history plant is cut.
+    pub history_rows: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            user: "paper".to_owned(),
+            password: "paper".to_owned(),
+            system: "Rithmic Simulator".to_owned(),
+            heartbeat_seconds: 30.0,
+            speed: 1.0,
+            history_rows: 10_000,
+        }
+    }
+}
+
+/// An event that a gateway is told.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A client has connected.
+    Connect(ClientId),
+    /// A client has sent a binary WebSocket message.
+    Frame(ClientId, &'a [u8]),
+    /// A connection has closed or broken.
+    Closed(ClientId),
+    /// Time has passed: [`Gateway::due`].
+    Time,
+}
+
+/// An action that a gateway asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send this binary WebSocket message.
+    Send(ClientId, Vec<u8>),
+    /// Close the connection in order.
+    Close(ClientId),
+}
+
+/// The state of one connection.
+#[derive(Debug, Default)]
+struct Client {
+    /// The plant at which it is logged in, as a number.
+    plant: Option<i32>,
+    /// Contracts by their index, with the bits of what is subscribed.
+    subscriptions: BTreeMap<u16, u32>,
+    /// The question whose answer was cut, its number, and the rows that are told.
+    cut: Option<(Question, Vec<String>, usize)>,
+}
+
+/// A gateway: a ticker plant and a history plant. It has no thread, clock or socket: it is told
+/// its input with the time, and its outputs are taken after each.
+///
+/// The market stands until a client subscribes to a contract for the first time, so that each run
+/// shows the same ticks. From then on its clock follows the caller's, times [`Settings::speed`].
+#[derive(Debug)]
+pub struct Gateway {
+    settings: Settings,
+    market: Market,
+    clients: BTreeMap<ClientId, Client>,
+    /// The instant at which the market began, and its time then.
+    begun: Option<(Monotonic, Timestamp)>,
+    outputs: Vec<Output>,
+}
+
+impl Gateway {
+    /// Ticks that one input tells at most, so that frames are read in a flood.
+    pub const BATCH: usize = 1_000;
+
+    /// Creates a gateway for a market, which stands.
+    pub fn new(settings: Settings, market: Market) -> Gateway {
+        let (clients, outputs) = (BTreeMap::new(), Vec::new());
+        Gateway { settings, market, clients, begun: None, outputs }
+    }
+
+    /// The market.
+    pub fn market(&self) -> &Market {
+        &self.market
+    }
+
+    /// Returns the market, where it stands.
+    pub fn into_market(self) -> Market {
+        self.market
+    }
+
+    /// Takes one event. [`outputs`](Gateway::outputs) has then what is to be done.
+    pub fn on(&mut self, input: Input<'_>, now: Monotonic) {
+        match input {
+            Input::Connect(client) => drop(self.clients.insert(client, Client::default())),
+            Input::Closed(client) => drop(self.clients.remove(&client)),
+            Input::Frame(client, frame) => self.on_frame(client, frame, now),
+            Input::Time => {}
+        }
+        self.tell_ticks(now);
+    }
+
+    /// Takes the actions that the inputs so far ask for, in their order.
+    pub fn outputs(&mut self) -> std::vec::Drain<'_, Output> {
+        self.outputs.drain(..)
+    }
+
+    /// Returns the instant at which [`Input::Time`] is due; `None` while only a client can change
+    /// anything.
+    pub fn due(&self) -> Option<Monotonic> {
+        let (begun, start) = self.begun?;
+        let span = self.market.next_time()? - start;
+        let nanos = (span as f64 / self.settings.speed).max(0.0);
+        Some(begun.after(Duration::from_nanos(nanos as u64)))
+    }
+
+    /// Returns the market's time.
+    pub fn market_time(&self, now: Monotonic) -> Timestamp {
+        match self.begun {
+            Some((begun, start)) if self.settings.speed.is_finite() => {
+                let span = now.since(begun).as_nanos() as f64 * self.settings.speed;
+                start.saturating_add(span as i64)
+            }
+            _ => self.market.time(),
+        }
+    }
+
+    fn tell_ticks(&mut self, now: Monotonic) {
+        for _ in 0..Self::BATCH {
+            if self.due().is_none_or(|due| due > now) {
+                return;
+            }
+            self.tell_tick();
+        }
+    }
+
+    /// Tells the next tick to those who have subscribed to its contract.
+    fn tell_tick(&mut self) {
+        use rti::request_market_data_update::UpdateBits::{Bbo, LastTrade};
+        let Some((tick, quotes)) = self.market.advance() else { return };
+        let symbol = &self.market.symbols()[usize::from(tick.contract)];
+        let volume = self.market.state(tick.contract).volume;
+        let bits = |client: &Client| client.subscriptions.get(&tick.contract).copied();
+        if self.clients.values().all(|client| bits(client).is_none()) {
+            return;
+        }
+        let quote = messages::quote(symbol, quotes, tick.time, false);
+        let trade = messages::trade(symbol, &tick, volume, false);
+        for (&id, client) in &self.clients {
+            let bits = bits(client).unwrap_or(0);
+            if let Some(quote) = quote.as_ref().filter(|_| bits & Bbo as u32 != 0) {
+                self.outputs.push(Output::Send(id, quote.clone()));
+            }
+            if bits & LastTrade as u32 != 0 {
+                self.outputs.push(Output::Send(id, trade.clone()));
+            }
+        }
+    }
+
+    fn on_frame(&mut self, id: ClientId, frame: &[u8], now: Monotonic) {
+        for message in messages(frame) {
+            // Rithmic is not known to answer what it cannot read.
+            if let Ok(Incoming::Other(envelope, message)) = message.and_then(decode) {
+                self.on_message(id, &envelope, message, now);
+            }
+        }
+    }
+
+    fn on_message(&mut self, id: ClientId, envelope: &Envelope<'_>, bytes: &[u8], now: Monotonic) {
+        let Some(client) = self.clients.get(&id) else { return };
+        let user_msg = number(bytes);
+        match (envelope.template, client.plant) {
+            (10, _) => self.log_in(id, bytes),
+            (16, _) => {
+                let system_name = vec![self.settings.system.clone()];
+                let (rp_code, has_aggregated_quotes) = (good(), vec![false]);
+                self.send(
+                    id,
+                    &message!(ResponseRithmicSystemInfo {
+                        user_msg,
+                        rp_code,
+                        system_name,
+                        has_aggregated_quotes
+                    }),
+                );
+            }
+            (_, None) => {
+                let rp_code = codes(&["13", "not logged in"]);
+                self.send(id, &message!(Reject { user_msg, rp_code }));
+            }
+            (12, _) => {
+                self.send(id, &message!(ResponseLogout { user_msg, rp_code: good() }));
+                self.outputs.push(Output::Close(id));
+                self.clients.remove(&id);
+            }
+            (18, _) => {
+                let (ssboe, usecs) = stamp(self.market_time(now));
+                let (ssboe, usecs) = (Some(ssboe), Some(usecs));
+                let rp_code = good();
+                self.send(id, &message!(ResponseHeartbeat { user_msg, rp_code, ssboe, usecs }));
+            }
+            (template, Some(plant)) if plant == Plant::Ticker as i32 => {
+                self.on_ticker(id, template, bytes, now);
+            }
+            (template, Some(plant)) if plant == Plant::History as i32 => {
+                self.on_history(id, template, bytes);
+            }
+            _ => self.refuse(id, user_msg),
+        }
+    }
+
+    /// Answers a request that this gateway does not know.
+    fn refuse(&mut self, id: ClientId, user_msg: Vec<String>) {
+        let rp_code = codes(&["6", "not simulated"]);
+        self.send(id, &message!(Reject { user_msg, rp_code }));
+    }
+
+    fn log_in(&mut self, id: ClientId, bytes: &[u8]) {
+        let Ok(login) = rti::RequestLogin::decode(bytes) else { return };
+        let user_msg = login.user_msg;
+        let plants = [Plant::Ticker, Plant::History].map(|plant| Some(plant as i32));
+        let Settings { user, password, system, .. } = &self.settings;
+        let is_known =
+            login.user.as_ref() == Some(user) && login.password.as_ref() == Some(password);
+        // The real one tells a wrong system and a wrong password alike.
+        if !is_known || login.system_name.as_ref() != Some(system) {
+            let rp_code = codes(&["13", "permission denied"]);
+            return self.send(id, &message!(ResponseLogin { user_msg, rp_code }));
+        }
+        if !plants.contains(&login.infra_type) {
+            let rp_code = codes(&["6", "this plant is not simulated"]);
+            return self.send(id, &message!(ResponseLogin { user_msg, rp_code }));
+        }
+        let is_first = |other: &Client| other.plant == login.infra_type;
+        let earlier = self.clients.iter().find(|(other, client)| **other != id && is_first(client));
+        if let Some((&earlier, _)) = earlier {
+            self.send(earlier, &message!(ForcedLogout {}));
+            self.outputs.push(Output::Close(earlier));
+            self.clients.remove(&earlier);
+        }
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.plant = login.infra_type;
+        }
+        let answer = message!(ResponseLogin {
+            user_msg,
+            rp_code: good(),
+            template_version: login.template_version,
+            fcm_id: Some("SIM".to_owned()),
+            ib_id: Some("SIM".to_owned()),
+            country_code: Some("US".to_owned()),
+            unique_user_id: Some(format!("{}-{id}", self.settings.user)),
+            heartbeat_interval: Some(self.settings.heartbeat_seconds),
+        });
+        self.send(id, &answer);
+    }
+
+    fn on_ticker(&mut self, id: ClientId, template: i32, bytes: &[u8], now: Monotonic) {
+        match template {
+            14 => self.reference_data(id, bytes),
+            100 => self.subscribe(id, bytes, now),
+            113 => self.front_month(id, bytes),
+            _ => self.refuse(id, number(bytes)),
+        }
+    }
+
+    fn subscribe(&mut self, id: ClientId, bytes: &[u8], now: Monotonic) {
+        use rti::request_market_data_update::Request::{Subscribe, Unsubscribe};
+        use rti::request_market_data_update::UpdateBits;
+        let Ok(request) = rti::RequestMarketDataUpdate::decode(bytes) else { return };
+        let user_msg = request.user_msg;
+        let contract = request.symbol.as_deref().and_then(|symbol| self.market.contract(symbol));
+        let bits = request.update_bits.unwrap_or(0);
+        let (Some(contract), Some(EXCHANGE)) = (contract, request.exchange.as_deref()) else {
+            return self.no_data(id, user_msg);
+        };
+        self.send(id, &message!(ResponseMarketDataUpdate { user_msg, rp_code: good() }));
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let subscribed = client.subscriptions.entry(contract).or_default();
+        if request.request == Some(Unsubscribe.into()) {
+            *subscribed &= !bits;
+        } else if request.request == Some(Subscribe.into()) {
+            *subscribed |= bits;
+            let symbol = &self.market.symbols()[usize::from(contract)];
+            let state = self.market.state(contract);
+            let frames = messages::snapshot(symbol, state, self.market.ticks(), bits);
+            self.outputs.extend(frames.into_iter().map(|frame| Output::Send(id, frame)));
+            let time = self.market_time(now);
+            if bits & UpdateBits::MarketMode as u32 != 0 {
+                self.send(id, &self.mode(contract, time));
+            }
+            self.begun.get_or_insert((now, time));
+        }
+    }
+
+    fn mode(&self, contract: u16, time: Timestamp) -> rti::MarketMode {
+        let session = self.market.instrument().calendar.session_at(time);
+        let is_halted = |(start, end)| start <= time && time < end;
+        let is_open = session.is_some_and(|session| !session.halt.is_some_and(is_halted));
+        let (ssboe, usecs) = stamp(time);
+        message!(MarketMode {
+            symbol: Some(self.market.symbols()[usize::from(contract)].clone()),
+            exchange: Some(EXCHANGE.to_owned()),
+            market_mode: Some(if is_open { "Open" } else { "Closed" }.to_owned()),
+            ssboe: Some(ssboe),
+            usecs: Some(usecs),
+        })
+    }
+
+    fn front_month(&mut self, id: ClientId, bytes: &[u8]) {
+        let Ok(request) = rti::RequestFrontMonthContract::decode(bytes) else { return };
+        let product = &self.market.instrument().symbol;
+        if request.symbol.as_ref() != Some(product) {
+            return self.no_data(id, request.user_msg);
+        }
+        let front = self.market.symbols()[usize::from(self.market.front())].clone();
+        let answer = message!(ResponseFrontMonthContract {
+            user_msg: request.user_msg,
+            rp_code: good(),
+            symbol: request.symbol,
+            exchange: Some(EXCHANGE.to_owned()),
+            is_front_month_symbol: Some(false),
+            symbol_name: Some("Front month".to_owned()),
+            trading_symbol: Some(front),
+            trading_exchange: Some(EXCHANGE.to_owned()),
+        });
+        self.send(id, &answer);
+    }
+
+    fn reference_data(&mut self, id: ClientId, bytes: &[u8]) {
+        let Ok(request) = rti::RequestReferenceData::decode(bytes) else { return };
+        if request.symbol.as_deref().and_then(|symbol| self.market.contract(symbol)).is_none() {
+            return self.no_data(id, request.user_msg);
+        }
+        let instrument = self.market.instrument();
+        let answer = message!(ResponseReferenceData {
+            user_msg: request.user_msg,
+            rp_code: good(),
+            symbol: request.symbol.clone(),
+            exchange: Some(EXCHANGE.to_owned()),
+            trading_symbol: request.symbol,
+            trading_exchange: Some(EXCHANGE.to_owned()),
+            product_code: Some(instrument.symbol.clone()),
+            symbol_name: Some(instrument.description.clone()),
+            instrument_type: Some("Future".to_owned()),
+            currency: Some("USD".to_owned()),
+            is_tradable: Some("true".to_owned()),
+            min_qprice_change: Some(instrument.tick_size.as_f64()),
+            single_point_value: Some(instrument.point_value.as_f64()),
+        });
+        self.send(id, &answer);
+    }
+
+    fn on_history(&mut self, id: ClientId, template: i32, bytes: &[u8]) {
+        let (user_msg, question) = match template {
+            202 => {
+                let Ok(request) = rti::RequestTimeBarReplay::decode(bytes) else { return };
+                let contract =
+                    request.symbol.as_deref().and_then(|name| self.market.contract(name));
+                let question = contract.map(|place| Question::of_minutes(&request, place));
+                (request.user_msg, question)
+            }
+            206 => {
+                let Ok(request) = rti::RequestTickBarReplay::decode(bytes) else { return };
+                let contract =
+                    request.symbol.as_deref().and_then(|name| self.market.contract(name));
+                let question = contract.map(|place| Question::of_ticks(&request, place));
+                (request.user_msg, question)
+            }
+            210 => return self.resume(id, bytes),
+            _ => return self.refuse(id, number(bytes)),
+        };
+        match question {
+            Some(Some(question)) => self.tell_rows(id, question, user_msg, 0),
+            Some(None) => self.refuse(id, user_msg),
+            None => self.no_data(id, user_msg),
+        }
+    }
+
+    /// Continues an answer that was cut.
+    fn resume(&mut self, id: ClientId, bytes: &[u8]) {
+        let Ok(request) = rti::RequestResumeBars::decode(bytes) else { return };
+        let user_msg = request.user_msg;
+        let cut = self.clients.get_mut(&id).and_then(|client| client.cut.take());
+        let Some((question, number, told)) = cut else { return self.no_data(id, user_msg) };
+        self.send(id, &message!(ResponseResumeBars { user_msg, rp_code: good() }));
+        self.tell_rows(id, question, number, told);
+    }
+
+    /// Tells the rows of an answer from one on: all, or until it is cut.
+    fn tell_rows(&mut self, id: ClientId, question: Question, number: Vec<String>, from: usize) {
+        let symbol = &self.market.symbols()[usize::from(question.contract)];
+        let past = &self.market.ticks()[..self.market.position()];
+        let rows = question.rows(past, symbol, &number);
+        let (all, most) = (rows.len(), self.settings.history_rows);
+        let rows = rows.into_iter().skip(from).take(most);
+        self.outputs.extend(rows.map(|row| Output::Send(id, row)));
+        let told = from.saturating_add(most);
+        let end = if all == 0 {
+            question.end(&number, &["7", "no data"], None)
+        } else if told < all && question.resumes {
+            let end = question.end(&number, &[], Some(id.to_string()));
+            if let Some(client) = self.clients.get_mut(&id) {
+                client.cut = Some((question, number, told));
+            }
+            end
+        } else {
+            question.end(&number, &["0"], None)
+        };
+        self.outputs.push(Output::Send(id, end));
+    }
+
+    /// Answers that there is nothing.
+    fn no_data(&mut self, id: ClientId, user_msg: Vec<String>) {
+        let rp_code = codes(&["7", "no data"]);
+        self.send(id, &message!(Reject { user_msg, rp_code }));
+    }
+
+    fn send<M: Template>(&mut self, id: ClientId, message: &M) {
+        self.outputs.push(Output::Send(id, encode(message, None)));
+    }
+}
+
+/// Returns the field of a request that its answer repeats.
+fn number(bytes: &[u8]) -> Vec<String> {
+    // Every request has it under the same number.
+    rti::RequestHeartbeat::decode(bytes).map_or_else(|_| Vec::new(), |head| head.user_msg)
+}
+
+fn good() -> Vec<String> {
+    codes(&["0"])
+}
+
+fn codes(codes: &[&str]) -> Vec<String> {
+    codes.iter().map(|&code| code.to_owned()).collect()
+}

@@ -1,0 +1,33 @@
+//! A gateway that speaks Rithmic's protocol and replays the trades of a native tick file.
+//!
+//! - [`Market`]: the ticks, their contracts and sessions, and what history has of them.
+//! - [`Gateway`]: the gateway as a machine without thread, clock or socket. A test drives it in
+//!   virtual time.
+//! - [`Server`]: the machine on WebSockets, with or without TLS.
+//! - [`certificates`]: an authority and a certificate for TLS on this machine.
+//!
+//! ```
+//! use algospace_hft::market::{Price, Tick, Timestamp};
+//! use algospace_hft_rithmic::Monotonic;
+//! use rithmic_sim::{Gateway, Input, Market, Settings};
+//!
+//! let open = Timestamp::from_nanos(1_700_000_000_000_000_000);
+//! let ticks = vec![Tick::new(open, Price::from_units(4_500 * Price::SCALE), 1)];
+//! let market = Market::of_ticks("ES", ticks).unwrap();
+//! let mut gateway = Gateway::new(Settings::default(), market);
+//! gateway.on(Input::Connect(1), Monotonic(0));
+//! assert!(gateway.outputs().next().is_none());
+//! ```
+//!
+//! `docs/rithmic-sim.md` lists the templates, and what the real Rithmic may do otherwise.
+
+pub mod certificates;
+mod gateway;
+mod history;
+mod market;
+mod messages;
+mod server;
+
+pub use gateway::{ClientId, Gateway, Input, Output, Settings};
+pub use market::{Market, MarketError};
+pub use server::{Server, ServerError};

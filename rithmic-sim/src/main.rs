@@ -1,0 +1,189 @@
+//! The program: a gateway on this machine that replays a tick file.
+
+use std::io::BufWriter;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use algospace_hft::market::Timestamp;
+use algospace_hft::source::native::TickFile;
+use algospace_hft::source::synthetic::{self, SyntheticMarket, SyntheticSettings};
+use clap::Parser;
+use clap::builder::TypedValueParser;
+use rithmic_sim::{Gateway, Market, Server, Settings, certificates};
+use tempfile::TempDir;
+
+/// Trades on an average day of the synthetic market: fewer than in ES, so that it is made in
+/// seconds.
+const TRADES_PER_DAY: u32 = 50_000;
+
+/// Replays a tick file as a gateway that speaks Rithmic's protocol, on this machine.
+///
+/// It stands in for the real gateway, of which it knows what independent clients know: market data
+/// and history, no orders. The market stands until a client subscribes to a contract; ticks before
+/// that time are history. What it prints first is what a client needs.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  \
+    rithmic-sim --synthetic 5                   a made-up market, without any file\n  \
+    rithmic-sim --ticks es.ticks --speed 60     a minute of the market a second\n  \
+    rithmic-sim --ticks es.ticks --tls          under TLS, as the real one"
+)]
+struct Arguments {
+    /// Native tick file, as `algospace-hft import` writes it
+    #[arg(long, value_name = "FILE", required_unless_present = "synthetic")]
+    ticks: Option<PathBuf>,
+    /// Make up a market of that many trading days instead
+    #[arg(long, value_name = "DAYS", conflicts_with = "ticks", value_parser = days())]
+    synthetic: Option<u32>,
+    /// Seed of the synthetic market
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// Time at which the market begins, such as 2024-01-03T14:30:00Z; what is before is history.
+    /// Default: the first tick
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+    /// Seconds of the market in one second
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    speed: f64,
+    /// Serve wss:// instead of ws://, under an authority of its own
+    #[arg(long)]
+    tls: bool,
+    /// Folder for the authority's certificate, `ca.pem`
+    #[arg(long, value_name = "FOLDER", default_value = ".", requires = "tls")]
+    certificates: PathBuf,
+    /// Port on this machine; 0: any that is free
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// User that may log in
+    #[arg(long, default_value = "paper")]
+    user: String,
+    /// The user's password. It protects nothing: do not use a real one
+    #[arg(long, default_value = "paper")]
+    password: String,
+    /// Name of the system
+    #[arg(long, value_name = "NAME", default_value = "Rithmic Simulator")]
+    system: String,
+    /// File for the trades that were told, as CSV, at the end: what a client should have seen
+    #[arg(long, value_name = "FILE")]
+    dump: Option<PathBuf>,
+    /// Seconds between two heartbeats that clients are asked for
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = heartbeat)]
+    heartbeat: f64,
+}
+
+fn days() -> impl TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(1..=250)
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed: &f64| *speed > 0.0);
+    speed.ok_or_else(|| "a factor above zero is expected".to_owned())
+}
+
+fn heartbeat(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0);
+    seconds.ok_or_else(|| "seconds above zero are expected".to_owned())
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    // Kept until the end: the file in it is mapped.
+    let folder = tempfile::tempdir()?;
+    let path = match &arguments.ticks {
+        Some(path) => path.clone(),
+        None => make_up(arguments, &folder, &stop)?,
+    };
+    let mut market = Market::of_file(TickFile::open(&path)?)?;
+    if let Some(from) = arguments.from {
+        market.start_at(from);
+        if market.next_time().is_none() {
+            return Err(format!("there are no ticks from {from} on").into());
+        }
+    }
+    let settings = Settings {
+        user: arguments.user.clone(),
+        password: arguments.password.clone(),
+        system: arguments.system.clone(),
+        heartbeat_seconds: arguments.heartbeat,
+        speed: arguments.speed,
+        ..Settings::default()
+    };
+    let authority = arguments.certificates.join("ca.pem");
+    let tls = arguments.tls.then(|| certificates::create(&authority)).transpose()?;
+    let authority = arguments.tls.then_some(authority);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
+    let gateway = Gateway::new(settings, market);
+    explain(arguments, &gateway);
+    let begin = gateway.market().time();
+    let server = Server::bind(address, tls, gateway)?;
+    connect_with(arguments, &server.url(), authority.as_deref().map(std::path::absolute))?;
+    let mut market = server.run(&stop, |event| eprintln!("{event}"))?.into_market();
+    println!("stopped at {}, before tick {}", market.time(), market.position());
+    if let Some(path) = &arguments.dump {
+        let create = std::fs::File::create(path);
+        let written = create.and_then(|file| market.write_past(begin, &mut BufWriter::new(file)));
+        written.map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn make_up(
+    arguments: &Arguments,
+    folder: &TempDir,
+    stop: &AtomicBool,
+) -> Result<PathBuf, synthetic::SyntheticError> {
+    let path = folder.path().join("synthetic.ticks");
+    let days = arguments.synthetic.unwrap_or(1);
+    let market = SyntheticSettings::new(SyntheticMarket::Regimes, days, TRADES_PER_DAY);
+    let mut settings = synthetic::Settings::new(market, arguments.seed);
+    settings.write_regimes = false;
+    synthetic::write_file(settings, &path, stop, |_, _| ())?;
+    Ok(path)
+}
+
+/// Says what is replayed.
+fn explain(arguments: &Arguments, gateway: &Gateway) {
+    let market = gateway.market();
+    let front = &market.symbols()[usize::from(market.front())];
+    let (all, past, time) = (market.ticks().len(), market.position(), market.time());
+    let speed = arguments.speed;
+    println!(
+        "market: {all} ticks, {past} of them history; {front} in front; from {time}, × {speed}"
+    );
+    println!("it begins when a client subscribes to a contract");
+}
+
+/// Says how a client connects.
+fn connect_with(
+    arguments: &Arguments,
+    url: &str,
+    authority: Option<std::io::Result<PathBuf>>,
+) -> std::io::Result<()> {
+    let Arguments { user, password, system, .. } = arguments;
+    println!("\nIn the configuration of algospace-hft:\n");
+    println!("data_handler:\n  live_settings:");
+    println!("    gateway: \"{url}\"\n    system_name: \"{system}\"");
+    println!("    user: \"{user}\"\n    password: \"${{RITHMIC_PASSWORD}}\"");
+    if let Some(authority) = authority.transpose()? {
+        println!("    certificate_authority: \"{}\"", authority.display());
+    }
+    println!("\nand before its start: export RITHMIC_PASSWORD='{password}'\n");
+    println!("Ctrl-C ends the gateway.");
+    Ok(())
+}

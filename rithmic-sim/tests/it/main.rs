@@ -1,0 +1,4 @@
+//! The gateway against the client of this repository.
+
+mod loopback;
+mod machine;
