@@ -4,6 +4,8 @@
 //! was found, but not everything could be compared.
 
 mod arguments;
+#[cfg(feature = "live")]
+mod board;
 mod chart;
 mod check;
 mod import;

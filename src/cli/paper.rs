@@ -2,27 +2,54 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 
+use super::board::Board;
 use super::check::{check_models, second};
 use super::{Failure, say};
 use crate::config::{Config, LiveSettings};
-use crate::engine::NullSink;
-use crate::live::{Login, NotStarted, PaperError, open_warm_up, run_paper};
+use crate::live::{Login, NotStarted, PaperError, Reporter, Watch, open_warm_up, run_paper};
 use crate::market::Instrument;
 use crate::performance::{HeldDirectory, RunRecord};
 use crate::strategy::StrategyKind;
 
-/// Runs a paper session until a signal ends it.
+/// The time between two looks at the status.
+const PACE: Duration = Duration::from_millis(250);
+
+/// Runs a paper session until a signal ends it, and shows its status.
 pub(super) fn run(
     held: &HeldDirectory,
     config: &Config,
+    instrument: &Instrument,
     stop: &Arc<AtomicBool>,
-    log: &(dyn Fn(&str) + Sync),
+    json: bool,
 ) -> Result<RunRecord, Failure> {
-    run_paper(held, config, &mut NullSink, stop, log).map_err(|error| match error {
+    let watch = &Watch::new(config, instrument);
+    let (board, ended) = (&Board::new(json), &AtomicBool::new(false));
+    let log = &|line: &str| board.news(line);
+    let record = std::thread::scope(|scope| {
+        let shown = scope.spawn(move || {
+            let mut painter = board.painter();
+            let mut reporter = Reporter::new(held.path(), instrument.calendar);
+            while !ended.load(Ordering::Relaxed) {
+                let status = watch.status();
+                painter.show(&status);
+                if let Some(told) = reporter.on_status(&status, ended) {
+                    board.news(&told);
+                }
+                std::thread::park_timeout(PACE);
+            }
+            painter.finish();
+        });
+        let record = run_paper(held, config, &mut &*watch, watch, stop, log);
+        ended.store(true, Ordering::Relaxed);
+        shown.thread().unpark();
+        record
+    });
+    record.map_err(|error| match error {
         PaperError::Run(error) => Failure::backtest(error),
         error @ PaperError::NotStarted(NotStarted::Unreachable(_)) => Failure::run(error),
         error => Failure::usage(error),

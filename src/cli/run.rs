@@ -23,7 +23,7 @@ impl Progress {
 }
 
 pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
-    let (config, _) = check::load_runnable(path)?;
+    let (config, _instrument) = check::load_runnable(path)?;
     check::check_outputs(path, &config)?;
     let notes = config.notes();
     let directory = &config.output.directory;
@@ -38,7 +38,7 @@ pub(super) fn run(path: &Path, json: bool) -> Result<(), Failure> {
     let (show, log) = (&mut |now| progress.show_backtest(now), &|line: &str| tell(line));
     let record = match config.system.mode {
         #[cfg(feature = "live")]
-        Mode::Paper => super::paper::run(&held, &config, &stop, log),
+        Mode::Paper => super::paper::run(&held, &config, &_instrument, &stop, json),
         _ => run_backtest_in(RunPlace::Run(&held), &config, &stop, show, log)
             .map_err(Failure::backtest),
     };

@@ -10,12 +10,14 @@ mod report;
 mod status;
 pub mod view;
 mod warm_up;
+mod watch;
 
 pub use contracts::{ContractEvent, Contracts, FrontMonths};
 pub use login::{Login, LoginError};
 pub use market::{Market, Names, Wish};
 pub use paper::{PaperError, run_paper};
 pub use plants::NotStarted;
-pub use report::{SessionReportError, write_session_report};
+pub use report::{Reporter, SessionReportError, write_session_report};
 pub use status::{AccountStatus, BarStatus, FeedStatus, LatencyStatus, LinkStatus, Status};
 pub use warm_up::{WarmUpError, open_warm_up};
+pub use watch::Watch;

@@ -9,6 +9,7 @@ use super::login::{Login, LoginError};
 use super::market::{Market, Names};
 use super::plants::{EXCHANGE, NotStarted, Plants, queue};
 use super::warm_up::{WarmUpError, open_warm_up};
+use super::watch::Watch;
 use crate::config::Config;
 use crate::engine::Sink;
 use crate::market::InstrumentError;
@@ -43,8 +44,9 @@ impl From<AssemblyError> for PaperError {
 }
 
 /// Runs a paper session in `held` until `stop` is set: the gateway's market through the stages,
-/// filled by the simulated exchange. `watch` sees every output but features. The ticks of the
-/// warm-up are the first events of the journal, so that the journals alone give the run again.
+/// filled by the simulated exchange. `watch` sees every output, `eye` sees links and feed. The ticks
+/// of the warm-up are the first events of the journal, so that the journals alone give the run
+/// again.
 ///
 /// # Errors
 /// If the configuration cannot be used, the gateway cannot be reached or refuses, or the run fails.
@@ -52,6 +54,7 @@ pub fn run_paper(
     held: &HeldDirectory,
     config: &Config,
     watch: &mut (impl Sink + Send),
+    eye: &Watch,
     stop: &Arc<AtomicBool>,
     log: &(dyn Fn(&str) + Sync),
 ) -> Result<RunRecord, PaperError> {
@@ -73,7 +76,7 @@ pub fn run_paper(
     let (tell, started) = channel();
     let spacing = Duration::from_millis(settings.login_spacing_milliseconds.into());
     let stale = Duration::from_secs(settings.stale_after_seconds.into());
-    let plants = Plants::new(&login, &instrument.symbol, spacing, events, tell, log);
+    let plants = Plants::new(&login, &instrument.symbol, spacing, events, tell, eye, log);
     let make = |symbol: &str| {
         let market = described(market.clone(), symbol);
         let timers = timers(config, instrument, &market).expect("it fits, as it did before");

@@ -16,6 +16,7 @@ use rtrb::{Consumer, Producer, PushError};
 
 use super::login::Login;
 use super::market::{Market, Wish};
+use super::watch::{Sight, Watch};
 use crate::engine::Event;
 use crate::engine::pinned::{Feed, Polled};
 
@@ -90,6 +91,8 @@ pub(super) struct Plants<'a> {
     events: Producer<(Event, u64)>,
     started: Option<Sender<Started>>,
     asked: Option<u32>,
+    sight: Sight,
+    watch: &'a Watch,
     log: &'a (dyn Fn(&str) + Sync),
 }
 
@@ -109,6 +112,7 @@ impl<'a> Plants<'a> {
         spacing: Duration,
         events: Producer<(Event, u64)>,
         started: Sender<Started>,
+        watch: &'a Watch,
         log: &'a (dyn Fn(&str) + Sync),
     ) -> Plants<'a> {
         let connection = |plant, seed| {
@@ -126,6 +130,8 @@ impl<'a> Plants<'a> {
             events,
             started: Some(started),
             asked: None,
+            sight: Sight::default(),
+            watch,
             log,
         }
     }
@@ -163,6 +169,7 @@ impl<'a> Plants<'a> {
             noted.changes.iter().for_each(|change| self.on_change(change, now));
             self.ask_for_front_month(now);
             self.grant(now);
+            self.show(now);
             if !self.hand_over(received) && frames == 0 {
                 std::thread::sleep(PAUSE);
             }
@@ -171,10 +178,16 @@ impl<'a> Plants<'a> {
     }
 
     fn poll(&mut self, now: Monotonic, noted: &mut Noted) -> usize {
-        let Plants { ticker, history, logins, past, market, asked, log, .. } = self;
+        let Plants { ticker, history, logins, past, market, asked, sight, log, .. } = self;
         let mut frames = ticker.poll(now, logins, &mut |event| match (event, market.as_mut()) {
-            (Told::Trade(trade), Some(market)) => market.on_trade(&trade, now),
-            (Told::Quote(quote), Some(market)) => market.on_quote(&quote, now),
+            (Told::Trade(trade), Some(market)) => {
+                sight.on_data(now);
+                market.on_trade(&trade, now);
+            }
+            (Told::Quote(quote), Some(market)) => {
+                sight.on_data(now);
+                market.on_quote(&quote, now);
+            }
             (Told::Message(envelope, message), _) if envelope.request == *asked => {
                 noted.front_month = front_month(&envelope, message);
             }
@@ -280,16 +293,27 @@ impl<'a> Plants<'a> {
         }
     }
 
+    fn show(&mut self, now: Monotonic) {
+        let (contract, time) = match &self.market {
+            Some(market) => (market.symbol(), market.time(now)),
+            None => ("", None),
+        };
+        let links = [self.ticker.link(), self.history.link()];
+        self.sight.show(self.watch, contract, time, links, now);
+    }
+
     /// Hands events over as far as there is room. Returns whether there were any.
     fn hand_over(&mut self, received: u64) -> bool {
         let Some(market) = &mut self.market else { return false };
         let mut any = false;
         while let Some(event) = market.take() {
             any = true;
+            let sent = event;
             if let Err(PushError::Full((event, _))) = self.events.push((event, received)) {
                 market.put_back(event);
                 return false;
             }
+            self.sight.on_event(&sent);
         }
         any
     }

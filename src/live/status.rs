@@ -43,8 +43,10 @@ pub struct FeedStatus {
     pub trades: u64,
     /// Gaps of this session.
     pub gaps: u64,
-    /// Contracts traded in them.
+    /// Contracts traded in them, as far as their number is known.
     pub missing: u64,
+    /// Those gaps whose size is not known.
+    pub unmeasured: u64,
     /// Those of them that history gave back.
     pub recovered: u64,
     /// `true` while a gap is open.
@@ -80,8 +82,6 @@ pub struct BarStatus {
 pub struct AccountStatus {
     /// Contracts held, negative if short.
     pub position: i64,
-    /// Mean price of the position; `None` if flat.
-    pub entry: Option<Price>,
     /// Profit of this session, costs deducted: what is closed and what is open.
     pub day: Money,
     /// Profit of the open position at the last price.

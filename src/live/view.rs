@@ -63,8 +63,9 @@ pub fn json_line(status: &Status) -> String {
         .collect();
     let counters: serde_json::Map<String, Value> =
         status.counters.iter().map(|(name, count)| (name.clone(), json!(count))).collect();
-    let FeedStatus { age, last, trades, gaps, missing, recovered, is_in_gap } = &status.feed;
-    let AccountStatus { position, entry, day, open, equity } = &status.account;
+    let FeedStatus { age, last, trades, gaps, missing, unmeasured, recovered, is_in_gap } =
+        &status.feed;
+    let AccountStatus { position, day, open, equity } = &status.account;
     json!({
         "status": {
             "time": status.time.map(|it| text(&it)),
@@ -72,13 +73,13 @@ pub fn json_line(status: &Status) -> String {
             "open": status.is_open,
             "feed": {
                 "age_microseconds": age.map(micros), "last": last.map(|it| text(&it)),
-                "trades": trades, "gaps": gaps, "missing": missing, "recovered": recovered,
+                "trades": trades, "gaps": gaps, "missing": missing, "unmeasured_gaps": unmeasured,
+                "recovered": recovered,
                 "in_gap": is_in_gap,
             },
             "links": links,
             "bars": bars,
             "position": position,
-            "entry": entry.map(|it| text(&it)),
             "day_profit": text(day),
             "open_profit": text(open),
             "equity": text(equity),
@@ -192,10 +193,15 @@ fn feed(feed: &FeedStatus) -> String {
         Some(age) => format!("{} old", span(age)),
     };
     let last = feed.last.map_or_else(String::new, |price| format!(" · last {price}"));
-    let gaps = match (feed.gaps, feed.missing.saturating_sub(feed.recovered)) {
-        (0, _) => "no gaps".to_owned(),
-        (gaps, 0) => format!("{}, all recovered", counted(gaps, "gap")),
-        (gaps, lost) => format!("{}, {} missing", counted(gaps, "gap"), counted(lost, "contract")),
+    let lost = feed.missing.saturating_sub(feed.recovered);
+    let gaps = match (feed.gaps, lost, feed.unmeasured) {
+        (0, ..) => "no gaps".to_owned(),
+        (gaps, 0, 0) => format!("{}, all recovered", counted(gaps, "gap")),
+        (gaps, _, 0) => format!("{}, {} missing", counted(gaps, "gap"), counted(lost, "contract")),
+        (gaps, ..) => {
+            let lost = counted(lost, "contract");
+            format!("{}, {lost} missing and more in {}", counted(gaps, "gap"), feed.unmeasured)
+        }
     };
     let now = if feed.is_in_gap { " (one is open)" } else { "" };
     format!("{age}{last} · {} · {gaps}{now}", counted(feed.trades, "trade"))
@@ -226,8 +232,7 @@ fn account(account: &AccountStatus) -> String {
         0 => "flat".to_owned(),
         position => {
             let side = if position > 0 { "long" } else { "short" };
-            let at = account.entry.map_or_else(String::new, |price| format!(" at {price}"));
-            format!("{side} {}{at}, open {}", position.unsigned_abs(), dollars(account.open))
+            format!("{side} {}, open {}", position.unsigned_abs(), dollars(account.open))
         }
     };
     format!("{held} · session {} · equity {}", dollars(account.day), dollars(account.equity))
@@ -240,7 +245,7 @@ fn entries(status: &Status) -> String {
 
 fn latency(status: &Status) -> String {
     match &status.latency {
-        None => "not measured yet".to_owned(),
+        None => "told at the end".to_owned(),
         Some(it) => format!("{}: p50 {}, p99 {}", it.span, span(it.p50), span(it.p99)),
     }
 }
@@ -294,6 +299,7 @@ mod tests {
                 trades: 1_204,
                 gaps: 2,
                 missing: 12,
+                unmeasured: 0,
                 recovered: 11,
                 is_in_gap: true,
             },
@@ -304,7 +310,6 @@ mod tests {
             ],
             account: AccountStatus {
                 position: -2,
-                entry: Some("4513.5".parse().unwrap()),
                 day: Money::from_nanos(-37_500_000_000),
                 open: Money::from_dollars(125),
                 equity: Money::from_nanos(99_962_500_000_000),
@@ -329,7 +334,7 @@ mod tests {
                 "feed      2.3 s old · last 4512.25 · 1204 trades · 2 gaps, 1 contract missing (one is open)",
                 "links     ticker live (3 connections) · history logging in",
                 "bars      5m: 112, 1 incomplete · 30m: 18",
-                "position  short 2 at 4513.5, open $125.00 · session -$37.50 · equity $99962.50",
+                "position  short 2, open $125.00 · session -$37.50 · equity $99962.50",
                 "entries   the feed is stale · not warm: matrix regime needs 12 bars",
                 "latency   frame to order: p50 31 µs, p99 1.2 ms",
                 "counts    orders 3",
@@ -344,6 +349,9 @@ mod tests {
         assert_eq!(lines[0], "market    contract unknown, closed, no time yet");
         assert_eq!(lines[1], "feed      no data yet · 0 trades · no gaps");
         assert_eq!(lines[5], "entries   allowed");
+        let feed = FeedStatus { gaps: 2, unmeasured: 1, missing: 3, ..FeedStatus::default() };
+        let gaps = super::lines(&Status { feed, ..Status::default() })[1].clone();
+        assert!(gaps.ends_with("2 gaps, 3 contracts missing and more in 1"), "{gaps}");
         let refused = LinkStatus { remedy: Some("check the user"), ..link("ticker", "down", 0) };
         let status = Status { links: vec![refused], ..Status::default() };
         assert!(line(&status).starts_with("contract unknown"));

@@ -8,7 +8,7 @@ use super::assembly::Conditions;
 use super::backtest::BacktestError;
 use super::chain::{JournalChain, begin_next};
 use super::journal_file::{JournalHeader, RunJournalError};
-use super::recording::{Keeping, Recording, RunInput, Stages, Taken, run};
+use super::recording::{Keeping, RunInput, Stages, Taken, run};
 use super::replay::EventCounts;
 use super::runner::{Runner, outcome};
 use super::seat::ConfiguredStrategy;
@@ -79,7 +79,8 @@ pub(crate) fn run_fed<F: Feed>(
         let mut feed = Joined { warm_up: warm_up.iter(), feed, last: trades_from, is_live: false };
         if let Some(chain) = &earlier {
             log(&format!("going on with the run in {}", held.path().display()));
-            let done = go_on(chain, has_answers, &mut stages, &mut keeping);
+            let sink = &mut Watched { results: &mut keeping, watch: &mut *watch };
+            let done = go_on(chain, has_answers, &mut stages, sink);
             feed.last = done.last_tick.unwrap_or(trades_from);
             // It may have ended in its warm-up.
             let taken = done.warm_up_ticks as usize;
@@ -168,11 +169,11 @@ fn go_on<V: Venue>(
     chain: &JournalChain,
     has_answers: bool,
     stages: &mut Stages<V>,
-    keeping: &mut Keeping<'_>,
+    sink: &mut impl Sink,
 ) -> EventCounts {
     stages.deciding.answers_are_events = has_answers;
     for (_, event) in chain.events() {
-        stages.on_event(&event, keeping);
+        stages.on_event(&event, sink);
     }
     counted(chain, stages.trades_from())
 }
@@ -208,12 +209,12 @@ impl<F: Feed> Feed for Joined<'_, F> {
 }
 
 /// A sink before which another one sees everything.
-struct Watched<'a, W> {
-    results: &'a mut Recording,
+struct Watched<'a, S, W> {
+    results: &'a mut S,
     watch: &'a mut W,
 }
 
-impl<W: Sink> Sink for Watched<'_, W> {
+impl<S: Sink, W: Sink> Sink for Watched<'_, S, W> {
     fn output(&mut self, output: &Output<'_>) {
         self.watch.output(output);
         self.results.output(output);

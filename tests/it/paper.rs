@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use algospace_hft::config::Config;
 use algospace_hft::engine::{Event, Output, Sink};
-use algospace_hft::live::{PaperError, run_paper};
+use algospace_hft::live::{PaperError, Watch, run_paper};
 use algospace_hft::market::{Price, Side, Tick, Timestamp};
-use algospace_hft::performance::{RunRecord, hold_run_directory};
+use algospace_hft::performance::{Maker, RunRecord, WallTimes, hold_run_directory};
 use algospace_hft::run::{JournalChain, replay_journal, run_backtest};
 use algospace_hft_rithmic::wire::{Incoming, Template, decode, encode, rti};
 use tungstenite::{Message, WebSocket};
@@ -112,11 +112,15 @@ fn send_market(client: &mut Client, ticks: &[Tick]) {
     }
 }
 
-/// Stops the session at the first bar that ends at that time or later.
-struct Until(Timestamp, Arc<AtomicBool>);
+/// What no output may show: user, password and system.
+const SECRETS: [&str; 3] = ["somebody", "hunter2", "Secret System"];
 
-impl Sink for Until {
+/// Stops the session at the first bar that ends at that time or later.
+struct Until<'a>(Timestamp, Arc<AtomicBool>, &'a Watch);
+
+impl Sink for Until<'_> {
     fn output(&mut self, output: &Output<'_>) {
+        self.2.output(output);
         if let Output::Bar(bar) = output
             && bar.end >= self.0
         {
@@ -130,7 +134,7 @@ fn config(mode: &str, folder: &Path, gateway: &str) -> Config {
         "system: {{ mode: {mode} }}
 data_handler:
   backtest_settings: {{ synthetic: {{ days: 2, seed: 5, trades_per_day: 2000 }} }}
-  live_settings: {{ user: somebody, password: hunter2, system_name: Test, gateway: '{gateway}',
+  live_settings: {{ user: somebody, password: hunter2, system_name: Secret System, gateway: '{gateway}',
     login_spacing_milliseconds: 0 }}
 strategy: {{ kind: random_entries, random_entries: {{ entries_per_hundred_bars: 60, hold_bars: 3 }} }}
 pipeline: {{ journal: true, wait: sleep }}
@@ -145,9 +149,33 @@ fn paper(
     config: &Config,
     until: Timestamp,
     stop: &Arc<AtomicBool>,
+    watch: &Watch,
 ) -> Result<RunRecord, PaperError> {
     let held = hold_run_directory(&config.output.directory).unwrap();
-    run_paper(&held, config, &mut Until(until, stop.clone()), stop, &|_| {})
+    let log = |line: &str| assert!(!SECRETS.iter().any(|secret| line.contains(secret)), "{line}");
+    let record =
+        run_paper(&held, config, &mut Until(until, stop.clone(), watch), watch, stop, &log)?;
+    let times = WallTimes { started: Timestamp::now(), finished: Timestamp::now() };
+    held.write(Maker::Run, &record, times).unwrap();
+    Ok(record)
+}
+
+fn watch(config: &Config) -> Watch {
+    Watch::new(config, &config.instrument().unwrap())
+}
+
+/// Returns the files of a folder that hold a secret.
+fn files_with_secrets(folder: &Path) -> Vec<std::path::PathBuf> {
+    let files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() > 6, "{files:?}");
+    let is_told = |path: &std::path::PathBuf| {
+        let bytes = std::fs::read(path).unwrap();
+        SECRETS
+            .iter()
+            .any(|secret| bytes.windows(secret.len()).any(|part| part == secret.as_bytes()))
+    };
+    files.into_iter().filter(is_told).collect()
 }
 
 fn ticks_of(folder: &Path) -> Vec<Tick> {
@@ -166,7 +194,21 @@ fn a_session_is_the_backtest_of_its_ticks_and_its_journal_gives_it_again() {
     // Behind the last bar that counts there are ticks that close it.
     let until = ticks[ticks.len() - 40].time;
     let gateway = gateway(ticks.clone(), None, stop.clone());
-    let record = paper(&config("paper", &live, &gateway), until, &stop).unwrap();
+    let config = config("paper", &live, &gateway);
+    let watch = watch(&config);
+    let record = paper(&config, until, &stop, &watch).unwrap();
+    assert_eq!(files_with_secrets(&live), [""; 0].map(std::path::PathBuf::from));
+    // The status is that of the record: money by the fills, bars and counts by the outputs.
+    let status = watch.status();
+    assert_eq!((status.contract.as_str(), status.is_open), ("ESZ6", true));
+    assert_eq!(status.links[0].plant, "ticker");
+    let filled = status.counters.iter().find(|(name, _)| name == "fills").unwrap();
+    assert!(record.counters.contains(filled), "{filled:?} {:?}", record.counters);
+    let last = record.equity.last().unwrap();
+    assert_eq!(status.account.position, i64::from(last.position));
+    if last.position == 0 {
+        assert_eq!(status.account.equity, last.equity);
+    }
 
     let before = |record: &RunRecord| {
         let trades = record.trades.iter().filter(|trade| trade.exit_time < until);
@@ -194,7 +236,8 @@ fn a_refused_login_ends_the_start_and_leaves_no_journal() {
     let folder = tempfile::tempdir().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let gateway = gateway(Vec::new(), Some("permission denied"), stop.clone());
-    let error = paper(&config("paper", folder.path(), &gateway), Timestamp::MAX, &stop);
+    let config = config("paper", folder.path(), &gateway);
+    let error = paper(&config, Timestamp::MAX, &stop, &watch(&config));
     let message = error.unwrap_err().to_string();
     assert!(message.contains("refused the login: permission denied"), "{message}");
     assert!(!folder.path().join("run.0001.journal").exists());
