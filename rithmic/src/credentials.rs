@@ -60,9 +60,6 @@ impl Credentials {
 /// The reason that there is no password.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
-    /// The variable is not set, or is not text.
-    #[error("the environment has no text in {0}")]
-    NotSet(String),
     /// The file cannot be read.
     #[error("{}: {error}", path.display())]
     Unreadable {
@@ -83,17 +80,8 @@ pub enum PasswordError {
     #[error("{}: longer than {LONGEST_FILE} bytes: leave the password alone in it", .0.display())]
     TooLong(PathBuf),
     /// There is nothing, or more than a password, or no text.
-    #[error("{0} has no password: one line of text is expected")]
-    Invalid(String),
-}
-
-/// Reads the password from an environment variable.
-///
-/// # Errors
-/// If it is not set or empty.
-pub fn password_from_environment(variable: &str) -> Result<Zeroizing<String>, PasswordError> {
-    let text = std::env::var(variable).map_err(|_| PasswordError::NotSet(variable.to_owned()))?;
-    one_line(Zeroizing::new(text).as_bytes(), || variable.to_owned())
+    #[error("{}: not a password: one line of text is expected", .0.display())]
+    Invalid(PathBuf),
 }
 
 /// Reads the password from a file that its owner alone may read: mode 0600 or stricter.
@@ -115,14 +103,15 @@ pub fn password_from_file(path: &Path) -> Result<Zeroizing<String>, PasswordErro
     if text.len() > LONGEST_FILE {
         return Err(PasswordError::TooLong(path.to_owned()));
     }
-    one_line(&text, || path.display().to_string())
+    one_line(&text, path)
 }
 
-fn one_line(text: &[u8], source: impl Fn() -> String) -> Result<Zeroizing<String>, PasswordError> {
-    let text = std::str::from_utf8(text).map_err(|_| PasswordError::Invalid(source()))?;
+fn one_line(text: &[u8], path: &Path) -> Result<Zeroizing<String>, PasswordError> {
+    let invalid = || PasswordError::Invalid(path.to_owned());
+    let text = std::str::from_utf8(text).map_err(|_| invalid())?;
     let line = text.trim_end_matches(['\r', '\n']);
     if line.is_empty() || line.contains(['\r', '\n', '\0']) {
-        return Err(PasswordError::Invalid(source()));
+        return Err(invalid());
     }
     Ok(Zeroizing::new(line.to_owned()))
 }
@@ -238,8 +227,6 @@ mod tests {
         assert!(matches!(error, PasswordError::TooLong(_)), "{error}");
         let absent = folder.path().join("absent");
         assert!(matches!(password_from_file(&absent), Err(PasswordError::Unreadable { .. })));
-        let absent = password_from_environment("ALGOSPACE_HFT_NO_SUCH_VARIABLE");
-        assert!(matches!(absent, Err(PasswordError::NotSet(_))));
     }
 
     #[test]
