@@ -44,9 +44,9 @@ impl From<AssemblyError> for PaperError {
 }
 
 /// Runs a paper session in `held` until `stop` is set: the gateway's market through the stages,
-/// filled by the simulated exchange. `watch` sees every output, `eye` sees links and feed. The ticks
-/// of the warm-up are the first events of the journal, so that the journals alone give the run
-/// again.
+/// filled by the simulated exchange. `watch` sees every output, `eye` sees links and feed. The
+/// ticks of the warm-up are the first events of the journal, so that the journals alone give the
+/// run again.
 ///
 /// # Errors
 /// If the configuration cannot be used, the gateway cannot be reached or refuses, or the run fails.

@@ -98,7 +98,7 @@ mod tests {
                 .ended(&Status { time, ..Status::default() })
                 .map(|it| it.trade_date.to_string())
         };
-        // A session closes at 16:00 in Chicago, which is 22:00 UTC, and the next opens an hour later.
+        // A session closes at 16:00 in Chicago, 22:00 UTC, and the next opens an hour later.
         assert_eq!(at("2024-01-03T21:59:59Z"), None);
         assert_eq!(at("2024-01-03T22:00:29Z"), None);
         assert_eq!(at("2024-01-03T22:00:30Z").as_deref(), Some("2024-01-03"));

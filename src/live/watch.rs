@@ -101,7 +101,7 @@ impl Watch {
     }
 }
 
-/// What the thread of the links has seen. It is that thread's own, and is shown now and then.
+/// The sight of the thread of the links. It is that thread's own, shown now and then.
 #[derive(Debug, Default)]
 pub(super) struct Sight {
     feed: FeedStatus,

@@ -112,7 +112,7 @@ fn send_market(client: &mut Client, ticks: &[Tick]) {
     }
 }
 
-/// What no output may show: user, password and system.
+/// The texts that no output may show: user, password and system.
 const SECRETS: [&str; 3] = ["somebody", "hunter2", "Secret System"];
 
 /// Stops the session at the first bar that ends at that time or later.
@@ -184,6 +184,20 @@ fn ticks_of(folder: &Path) -> Vec<Tick> {
     chain.events().filter_map(|(_, event)| tick(event)).collect()
 }
 
+/// Checks that the status is that of the record: money by the fills, counts by the outputs.
+fn check_status(watch: &Watch, record: &RunRecord) {
+    let status = watch.status();
+    assert_eq!((status.contract.as_str(), status.is_open), ("ESZ6", true));
+    assert_eq!(status.links[0].plant, "ticker");
+    let filled = status.counters.iter().find(|(name, _)| name == "fills").unwrap();
+    assert!(record.counters.contains(filled), "{filled:?} {:?}", record.counters);
+    let last = record.equity.last().unwrap();
+    assert_eq!(status.account.position, i64::from(last.position));
+    if last.position == 0 {
+        assert_eq!(status.account.equity, last.equity);
+    }
+}
+
 #[test]
 fn a_session_is_the_backtest_of_its_ticks_and_its_journal_gives_it_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -198,17 +212,7 @@ fn a_session_is_the_backtest_of_its_ticks_and_its_journal_gives_it_again() {
     let watch = watch(&config);
     let record = paper(&config, until, &stop, &watch).unwrap();
     assert_eq!(files_with_secrets(&live), [""; 0].map(std::path::PathBuf::from));
-    // The status is that of the record: money by the fills, bars and counts by the outputs.
-    let status = watch.status();
-    assert_eq!((status.contract.as_str(), status.is_open), ("ESZ6", true));
-    assert_eq!(status.links[0].plant, "ticker");
-    let filled = status.counters.iter().find(|(name, _)| name == "fills").unwrap();
-    assert!(record.counters.contains(filled), "{filled:?} {:?}", record.counters);
-    let last = record.equity.last().unwrap();
-    assert_eq!(status.account.position, i64::from(last.position));
-    if last.position == 0 {
-        assert_eq!(status.account.equity, last.equity);
-    }
+    check_status(&watch, &record);
 
     let before = |record: &RunRecord| {
         let trades = record.trades.iter().filter(|trade| trade.exit_time < until);
