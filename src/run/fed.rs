@@ -1,5 +1,6 @@
 //! A run whose market comes while it goes.
 
+use std::collections::VecDeque;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,7 +19,7 @@ use crate::engine::{Event, FeatureStage, Output, Sink};
 use crate::execution::Venue;
 use crate::latency::Load;
 use crate::machine::{Machine, Plan};
-use crate::market::{Tick, Timestamp};
+use crate::market::{Gap, GapPhase, Tick, Timestamp};
 use crate::performance::{HeldDirectory, RunRecord};
 use crate::source::native::TickFileDescription;
 
@@ -76,7 +77,7 @@ pub(crate) fn run_fed<F: Feed>(
     let journal = Some(begin_next(held.path(), &header)?);
     let mut record = run(config, instrument, stages, |mut stages, mut keeping| {
         let trades_from = stages.trades_from();
-        let mut feed = Joined { warm_up: warm_up.iter(), feed, last: trades_from, is_live: false };
+        let mut feed = Joined::new(warm_up, feed, trades_from);
         if let Some(chain) = &earlier {
             log(&format!("going on with the run in {}", held.path().display()));
             let sink = &mut Watched { results: &mut keeping, watch: &mut *watch };
@@ -178,14 +179,40 @@ fn go_on<V: Venue>(
     counted(chain, stages.trades_from())
 }
 
-/// The warm-up and behind it the market.
+/// The warm-up and behind it the market. Nobody saw what lies between them: it is a gap.
 struct Joined<'a, F> {
     warm_up: slice::Iter<'a, Tick>,
     feed: F,
     /// The time up to which everything was before the market.
     last: Timestamp,
-    /// `true` once an event of the market was taken.
+    /// `true` once a tick of the market was taken.
     is_live: bool,
+    /// Events that are due at once.
+    due: VecDeque<Event>,
+}
+
+impl<'a, F> Joined<'a, F> {
+    fn new(warm_up: &'a [Tick], feed: F, last: Timestamp) -> Joined<'a, F> {
+        let (warm_up, due) = (warm_up.iter(), VecDeque::with_capacity(4));
+        Joined { warm_up, feed, last, is_live: false, due }
+    }
+
+    /// Takes an event of the market that has not begun yet.
+    #[cold]
+    fn begin(&mut self, event: Event) -> Polled {
+        let Event::Tick(tick) = event else { return Polled::Idle };
+        if tick.time <= self.last {
+            return Polled::Idle;
+        }
+        self.is_live = true;
+        if self.last > Timestamp::MIN {
+            let (contract, from, to) = (tick.contract, self.last, tick.time);
+            let gap = |phase| Gap { contract, from, to, missing: None, recovered: 0, phase };
+            self.due.extend([GapPhase::Opened, GapPhase::Closed].map(|it| Event::Gap(gap(it))));
+        }
+        self.due.push_back(event);
+        Polled::Idle
+    }
 }
 
 impl<F: Feed> Feed for Joined<'_, F> {
@@ -194,17 +221,13 @@ impl<F: Feed> Feed for Joined<'_, F> {
         if let Some(tick) = self.warm_up.next() {
             return Polled::Event(Event::Tick(*tick));
         }
-        let polled = self.feed.poll();
-        if !self.is_live
-            && let Polled::Event(event) | Polled::Due(event, _) = &polled
-        {
-            // The first event that is not older shows that the market continues what was before.
-            self.is_live = event.time().is_none_or(|time| time >= self.last);
-            if !self.is_live {
-                return Polled::Idle;
-            }
+        if let Some(event) = self.due.pop_front() {
+            return Polled::Event(event);
         }
-        polled
+        match self.feed.poll() {
+            Polled::Event(event) | Polled::Due(event, _) if !self.is_live => self.begin(event),
+            polled => polled,
+        }
     }
 }
 

@@ -246,3 +246,31 @@ fn a_refused_login_ends_the_start_and_leaves_no_journal() {
     assert!(message.contains("refused the login: permission denied"), "{message}");
     assert!(!folder.path().join("run.0001.journal").exists());
 }
+
+/// The seam is a gap, and the chain is one run.
+#[test]
+fn a_session_that_was_cut_goes_on_and_its_chain_replays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (backtest, live) = (folder.path().join("backtest"), folder.path().join("live"));
+    let stop = Arc::new(AtomicBool::new(false));
+    run_backtest(&config("backtest", &backtest, ""), &stop, &mut |_| {}, &|_| {}).unwrap();
+    let ticks = ticks_of(&backtest);
+    let gateway = gateway(ticks.clone(), None, stop.clone());
+    let config = config("paper", &live, &gateway);
+    paper(&config, ticks[ticks.len() / 2].time, &stop).unwrap();
+    let first = live.join("run.0001.journal");
+    let bytes = std::fs::read(&first).unwrap();
+    std::fs::write(&first, &bytes[..bytes.len() * 3 / 4]).unwrap();
+    stop.store(false, Ordering::Relaxed);
+    let record = paper(&config, ticks[ticks.len() - 40].time, &stop).unwrap();
+
+    let events = || JournalChain::open(&live).unwrap().events().map(|it| it.1).collect::<Vec<_>>();
+    assert!(live.join("run.0002.journal").exists());
+    assert_eq!(events().iter().filter(|event| matches!(event, Event::Gap(_))).count(), 2);
+    let times: Vec<_> = events().iter().filter_map(Event::time).collect();
+    assert!(times.is_sorted());
+    let replayed = replay_journal(&live, &AtomicBool::new(false), &mut |_, _| {}).unwrap();
+    assert_eq!(replayed.difference, None);
+    assert!(replayed.same_actions > 0);
+    assert_eq!(replayed.record.trades, record.trades);
+}
