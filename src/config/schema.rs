@@ -148,9 +148,9 @@ settings! {
         pub warm_up: Option<PathBuf> = None, "a native tick file";
         /// Least time from one login to the next. Rithmic has one for each plant.
         pub login_spacing_milliseconds: u32 = 500, 0..=60_000, "milliseconds";
-        /// Silence of trades or quotes, in regular hours, after which nothing is entered. At other
-        /// hours it may be twelve times as long.
-        pub stale_after_seconds: u32 = 5, 1..=600, "seconds";
+        /// Silence of trades or quotes in an open session after which the program subscribes again,
+        /// and then connects again.
+        pub stale_after_seconds: u32 = 60, 1..=600, "seconds";
     }
 }
 

@@ -71,7 +71,7 @@ impl Market {
         let nanoseconds = Nanoseconds::Whole;
         let contract = Contract { tick_size: tick_size.as_f64(), nanoseconds };
         let accounts = AccountsSettings { patience: Self::PATIENCE, ..Default::default() };
-        let freshness = FreshnessSettings { regular: stale, other: stale * 12 };
+        let freshness = FreshnessSettings { regular: stale, other: stale };
         let mut timers = timers;
         timers.on_contract(names.contract);
         Market {

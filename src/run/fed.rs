@@ -71,9 +71,9 @@ pub(crate) fn run_fed<F: Feed>(
         follows: None,
     };
     let (header, earlier) = continued(held, header)?;
-    let description = &header.description;
     let conditions = Conditions::simulated(config, instrument).trading_from(header.trades_from);
-    let stages = seat.into_stages(config, instrument, description, conditions)?;
+    let stages = seat.into_stages(config, instrument, &header.description, conditions)?;
+    held.begin()?;
     let journal = Some(begin_next(held.path(), &header)?);
     let mut record = run(config, instrument, stages, |mut stages, mut keeping| {
         let trades_from = stages.trades_from();
@@ -100,7 +100,7 @@ pub(crate) fn run_fed<F: Feed>(
         let input = RunInput {
             mode: "paper",
             name: &name,
-            description,
+            description: &header.description,
             notes: &header.notes,
             decided_by,
             warm_up_ticks: counts.warm_up_ticks,

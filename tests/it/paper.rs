@@ -257,17 +257,19 @@ fn a_session_that_was_cut_goes_on_and_its_chain_replays() {
     let ticks = ticks_of(&backtest);
     let gateway = gateway(ticks.clone(), None, stop.clone());
     let config = config("paper", &live, &gateway);
-    paper(&config, ticks[ticks.len() / 2].time, &stop).unwrap();
+    paper(&config, ticks[ticks.len() / 2].time, &stop, &watch(&config)).unwrap();
     let first = live.join("run.0001.journal");
     let bytes = std::fs::read(&first).unwrap();
     std::fs::write(&first, &bytes[..bytes.len() * 3 / 4]).unwrap();
     stop.store(false, Ordering::Relaxed);
-    let record = paper(&config, ticks[ticks.len() - 40].time, &stop).unwrap();
+    let record = paper(&config, ticks[ticks.len() - 40].time, &stop, &watch(&config)).unwrap();
 
     let events = || JournalChain::open(&live).unwrap().events().map(|it| it.1).collect::<Vec<_>>();
     assert!(live.join("run.0002.journal").exists());
     assert_eq!(events().iter().filter(|event| matches!(event, Event::Gap(_))).count(), 2);
-    let times: Vec<_> = events().iter().filter_map(Event::time).collect();
+    // An answer has the time of its question.
+    let is_of_market = |event: &&Event| !matches!(event, Event::Answer(_));
+    let times: Vec<_> = events().iter().filter(is_of_market).filter_map(Event::time).collect();
     assert!(times.is_sorted());
     let replayed = replay_journal(&live, &AtomicBool::new(false), &mut |_, _| {}).unwrap();
     assert_eq!(replayed.difference, None);
