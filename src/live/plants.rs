@@ -188,7 +188,9 @@ impl<'a> Plants<'a> {
                 sight.on_data(now);
                 market.on_quote(&quote, now);
             }
-            (Told::Message(envelope, message), _) if envelope.request == *asked => {
+            (Told::Message(envelope, message), _)
+                if asked.is_some() && envelope.request == *asked =>
+            {
                 noted.front_month = front_month(&envelope, message);
             }
             (Told::Message(envelope, message), Some(market)) if envelope.template == 157 => {

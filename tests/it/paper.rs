@@ -72,6 +72,10 @@ fn serve(mut client: Client, ticks: &[Tick], refusal: Option<&str>, stop: &Atomi
                 let mut answer = rti::ResponseMarketDataUpdate::default();
                 (answer.user_msg, answer.rp_code) = (number, fine);
                 send(&mut client, &answer);
+                let mut mode = rti::MarketMode::default();
+                (mode.symbol, mode.exchange) = (Some("ESZ6".to_owned()), Some("CME".to_owned()));
+                mode.market_mode = Some("Open".to_owned());
+                send(&mut client, &mode);
                 send_market(&mut client, ticks);
             }
             _ => {}
@@ -256,7 +260,8 @@ fn a_session_that_was_cut_goes_on_and_its_chain_replays() {
     run_backtest(&config("backtest", &backtest, ""), &stop, &mut |_| {}, &|_| {}).unwrap();
     let ticks = ticks_of(&backtest);
     let gateway = gateway(ticks.clone(), None, stop.clone());
-    let config = config("paper", &live, &gateway);
+    let mut config = config("paper", &live, &gateway);
+    config.data_handler.live_settings.contract = Some("ESZ6".to_owned());
     paper(&config, ticks[ticks.len() / 2].time, &stop, &watch(&config)).unwrap();
     let first = live.join("run.0001.journal");
     let bytes = std::fs::read(&first).unwrap();
