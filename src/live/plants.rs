@@ -320,9 +320,11 @@ impl<'a> Plants<'a> {
         any
     }
 
-    /// Logs out.
+    /// Shows the last of it and logs out.
     fn leave(&mut self) {
         let began = Instant::now();
+        self.sight.show_at_once();
+        self.show(edge::now());
         self.ticker.stop(edge::now(), &mut self.logins);
         self.history.stop(edge::now(), &mut self.logins);
         while began.elapsed() < FAREWELL {

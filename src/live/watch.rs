@@ -143,6 +143,11 @@ impl Sight {
         }
     }
 
+    /// Makes the next sight due, however soon it comes after the last.
+    pub(super) fn show_at_once(&mut self) {
+        self.shown = Monotonic::default();
+    }
+
     /// Shows it, with the market's time and the links, if it is time.
     pub(super) fn show(
         &mut self,

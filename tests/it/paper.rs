@@ -191,7 +191,8 @@ fn ticks_of(folder: &Path) -> Vec<Tick> {
 /// Checks that the status is that of the record: money by the fills, counts by the outputs.
 fn check_status(watch: &Watch, record: &RunRecord) {
     let status = watch.status();
-    assert_eq!((status.contract.as_str(), status.is_open), ("ESZ6", true));
+    assert_eq!(status.contract, "ESZ6");
+    assert!(status.time.is_some());
     assert_eq!(status.links[0].plant, "ticker");
     let filled = status.counters.iter().find(|(name, _)| name == "fills").unwrap();
     assert!(record.counters.contains(filled), "{filled:?} {:?}", record.counters);

@@ -2,9 +2,9 @@
 with the simulator's own dump: login, front month, trades as they come and as history has them, minutes, logout.
 
     cargo build --package rithmic-sim
-    python3 -m venv /tmp/rithmic
-    /tmp/rithmic/bin/pip install async_rithmic==1.6.6
-    /tmp/rithmic/bin/python tests/oracles/rithmic_client.py target/debug/rithmic-sim
+    python3 -m venv oracle
+    oracle/bin/pip install async_rithmic==1.6.6
+    oracle/bin/python tests/oracles/rithmic_client.py target/debug/rithmic-sim
 """
 
 import asyncio
