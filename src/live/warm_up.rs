@@ -50,9 +50,7 @@ pub fn open_warm_up(
         let (found, expected) = (description.instrument.clone(), instrument.symbol.clone());
         return Err(WarmUpError::Instrument { path, found, expected });
     }
-    let is_of_another = description.tick_size != instrument.tick_size.to_string()
-        || description.point_value != instrument.point_value.to_string();
-    if is_of_another {
+    if !description.has_numbers_of(instrument) {
         return Err(WarmUpError::Numbers { path, instrument: instrument.symbol.clone() });
     }
     Ok(Some(file))

@@ -111,9 +111,7 @@ fn pipeline_settings(
         let (found, expected) = (history.instrument.clone(), instrument.symbol.clone());
         return Err(AssemblyError::Instrument { found, expected });
     }
-    if history.tick_size != instrument.tick_size.to_string()
-        || history.point_value != instrument.point_value.to_string()
-    {
+    if !history.has_numbers_of(instrument) {
         return Err(AssemblyError::Numbers {
             instrument: instrument.symbol.clone(),
             tick_size: history.tick_size.clone(),

@@ -126,6 +126,12 @@ impl TickFileDescription {
         self.origin.starts_with(MADE_UP)
     }
 
+    /// Returns whether prices and money count as `instrument` has them: tick size and point value.
+    pub fn has_numbers_of(&self, instrument: &Instrument) -> bool {
+        self.tick_size == instrument.tick_size.to_string()
+            && self.point_value == instrument.point_value.to_string()
+    }
+
     /// Describes a file of `instrument` with one contract named like it.
     pub fn new(instrument: &Instrument, origin: &str) -> TickFileDescription {
         TickFileDescription {
