@@ -225,18 +225,11 @@ impl<'a> Plants<'a> {
     }
 
     fn on_change(&mut self, change: &Change, now: Monotonic) {
-        let State::LoggedOut(latch) = change.to else {
-            return self.on_ticker(change, now);
-        };
-        if let Latch::ForcedTwice = latch {
+        if change.to == State::LoggedOut(Latch::ForcedTwice) {
             (self.log)(
                 "the gateway logged this login out twice: somebody else uses it; no new try is made",
             );
         }
-        self.on_ticker(change, now);
-    }
-
-    fn on_ticker(&mut self, change: &Change, now: Monotonic) {
         if change.from.is_up() != change.to.is_up() {
             let state = if change.to.is_up() { "up" } else { "down" };
             (self.log)(&format!("{:?} link {state}: {:?}", change.plant, change.why));

@@ -9,7 +9,7 @@ use super::assembly::Conditions;
 use super::backtest::BacktestError;
 use super::chain::{JournalChain, begin_next};
 use super::journal_file::{JournalHeader, RunJournalError};
-use super::recording::{Keeping, RunInput, Stages, Taken, run};
+use super::recording::{Keeping, Stages, Taken, run};
 use super::replay::EventCounts;
 use super::runner::{Runner, outcome};
 use super::seat::ConfiguredStrategy;
@@ -75,6 +75,7 @@ pub(crate) fn run_fed<F: Feed>(
     let stages = seat.into_stages(config, instrument, &header.description, conditions)?;
     held.begin()?;
     let journal = Some(begin_next(held.path(), &header)?);
+    let mut sha256 = String::new();
     let mut record = run(config, instrument, stages, |mut stages, mut keeping| {
         let trades_from = stages.trades_from();
         let mut feed = Joined::new(warm_up, feed, trades_from);
@@ -95,21 +96,14 @@ pub(crate) fn run_fed<F: Feed>(
         let run = pinned::run(stages, wiring, &settings, stop, &mut |_| {})?;
         let (stages, mut replay) = outcome(run, facts);
         // The feed may have given a tick more than the run took.
-        let counts = counted(&JournalChain::open(held.path())?, trades_from);
+        let chain = JournalChain::open(held.path())?;
+        let counts = counted(&chain, trades_from);
+        sha256 = chain.sha256();
         replay.ticks = counts.ticks;
-        let input = RunInput {
-            mode: "paper",
-            name: &name,
-            description: &header.description,
-            notes: &header.notes,
-            decided_by,
-            warm_up_ticks: counts.warm_up_ticks,
-            first_tick: counts.first_tick,
-            last_tick: counts.last_tick,
-        };
+        let input = counts.input("paper", &name, &header, decided_by);
         Ok(Taken { stages, input, replay })
     })?;
-    record.input_sha256 = JournalChain::open(held.path())?.sha256();
+    record.input_sha256 = sha256;
     Ok(record)
 }
 

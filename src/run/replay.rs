@@ -16,7 +16,7 @@ use crate::engine::{Action, Entry, Event, Output, Pipeline, Replay, Sink, no_tim
 use crate::execution::{ExitReason, Venue};
 use crate::journal::End;
 use crate::market::{Calendar, Instrument, InstrumentError, Session, TickRule, Timestamp};
-use crate::performance::RunRecord;
+use crate::performance::{DecidedBy, RunRecord};
 use crate::source::native::TickFileDescription;
 use crate::strategy::Strategy;
 
@@ -171,16 +171,7 @@ fn replay_until(
         let counts = walk.take(&mut stages, &mut sink, stop, progress);
         let replay = counts.replay(start.elapsed());
         compared = (sink.same, sink.difference, counts.changed_answers, sink.lost);
-        let input = RunInput {
-            mode: "replay",
-            name: &name,
-            description,
-            notes: &header.notes,
-            decided_by,
-            warm_up_ticks: counts.warm_up_ticks,
-            first_tick: counts.first_tick,
-            last_tick: counts.last_tick,
-        };
+        let input = counts.input("replay", &name, &header, decided_by);
         Ok(Taken { stages, input, replay })
     });
     let mut record = record.map_err(|refusal| ReplayError::OutOfRange {
@@ -294,6 +285,26 @@ impl EventCounts {
             }
             Event::End(reason) => self.end = Some(*reason),
             _ => {}
+        }
+    }
+
+    /// Describes these events as the input of a run.
+    pub(super) fn input<'a>(
+        &self,
+        mode: &'static str,
+        name: &'a str,
+        header: &'a JournalHeader,
+        decided_by: Option<DecidedBy>,
+    ) -> RunInput<'a> {
+        RunInput {
+            mode,
+            name,
+            description: &header.description,
+            notes: &header.notes,
+            decided_by,
+            warm_up_ticks: self.warm_up_ticks,
+            first_tick: self.first_tick,
+            last_tick: self.last_tick,
         }
     }
 
