@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use serde_json::json;
@@ -30,19 +31,24 @@ pub(super) fn run(
     let watch = &Watch::new(config, instrument);
     let (board, ended) = (&Board::new(json), &AtomicBool::new(false));
     let log = &|line: &str| board.news(line);
+    let (over, sessions) = channel();
     let record = std::thread::scope(|scope| {
         let shown = scope.spawn(move || {
             let mut painter = board.painter();
-            let mut reporter = Reporter::new(held.path(), instrument.calendar);
             while !ended.load(Ordering::Relaxed) {
-                let status = watch.status();
-                painter.show(&status);
-                if let Some(told) = reporter.on_status(&status, ended) {
-                    board.news(&told);
+                painter.show(&watch.status());
+                if let Some(session) = watch.take_session() {
+                    over.send(session).expect("its receiver waits for the sender's end");
                 }
                 std::thread::park_timeout(PACE);
             }
             painter.finish();
+        });
+        // What is there before the run begins.
+        let reporter = Reporter::new(held.path(), instrument.calendar);
+        scope.spawn(move || {
+            let news = sessions.iter().filter_map(|session| reporter.report(&session, ended));
+            news.for_each(|line| board.news(&line));
         });
         let record = run_paper(held, config, &mut &*watch, watch, stop, log);
         ended.store(true, Ordering::Relaxed);

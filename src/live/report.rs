@@ -1,16 +1,19 @@
 //! The report of a session, made from the journal of the run that continues.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use super::status::Status;
 use crate::market::{Calendar, Session, Timestamp};
 use crate::performance::{Maker, RunDirectoryError, Summary, WallTimes, hold_run_directory};
-use crate::run::{ReplayError, replay_session};
+use crate::run::{JournalChain, ReplayError, RunJournalError, replay_session};
 
 /// The reason that a session has no report.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionReportError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] RunJournalError),
     /// The journal cannot be replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -24,7 +27,7 @@ pub enum SessionReportError {
 /// hurry. The session must be over, and its last events journaled.
 ///
 /// # Errors
-/// If the chain cannot be replayed, or the folder cannot be written.
+/// If the chain cannot be replayed, `stop` was set, or the folder cannot be written.
 pub fn write_session_report(
     directory: &Path,
     calendar: Calendar,
@@ -32,81 +35,60 @@ pub fn write_session_report(
     stop: &AtomicBool,
 ) -> Result<Summary, SessionReportError> {
     let started = Timestamp::now();
-    let held = hold_run_directory(&directory.join(session.trade_date.to_string()))?;
     let mut record = replay_session(directory, calendar, session, stop)?;
     record.mode = "paper".to_owned();
     // The run continues, but the session is whole.
     record.interrupted = false;
+    let held = hold_run_directory(&directory.join(session.trade_date.to_string()))?;
     let times = WallTimes { started, finished: Timestamp::now() };
     Ok(held.write(Maker::Run, &record, times)?)
 }
 
-/// Writes the report of each session that ends while a run is watched.
+/// The writer of the sessions' reports, on a thread of its own.
 #[derive(Debug)]
 pub struct Reporter {
     directory: PathBuf,
     calendar: Calendar,
-    /// The session that was seen last, until it is reported.
-    session: Option<Session>,
+    /// The time up to which an earlier process has come: its reports may be there.
+    continues: Option<Timestamp>,
 }
 
 impl Reporter {
-    /// Time after a session's end in which its last events reach the journal.
-    const GRACE: i64 = 30 * Timestamp::SECOND;
+    /// The time between two looks at the journal.
+    const PACE: Duration = Duration::from_millis(100);
 
-    /// Creates one for the run whose journals are in `directory`.
+    /// Creates one for the run that begins or continues in `directory`.
     pub fn new(directory: &Path, calendar: Calendar) -> Reporter {
-        Reporter { directory: directory.to_owned(), calendar, session: None }
+        let continues = JournalChain::open(directory).ok().and_then(|chain| chain.time());
+        Reporter { directory: directory.to_owned(), calendar, continues }
     }
 
-    /// Returns the session that is over by the market's time of a status, once.
-    fn ended(&mut self, status: &Status) -> Option<Session> {
-        let time = status.time?;
-        let over =
-            self.session.take_if(|session| time >= session.close.saturating_add(Self::GRACE));
-        if self.session.is_none() {
-            self.session = self.calendar.session_at(time);
-        }
-        over
-    }
-
-    /// Writes the report of a session that is over, and returns a line that tells of it.
-    pub fn on_status(&mut self, status: &Status, stop: &AtomicBool) -> Option<String> {
-        let session = self.ended(status)?;
-        let done = write_session_report(&self.directory, self.calendar, &session, stop);
+    /// Writes the report of a session that is over, unless an earlier process of this run has
+    /// written it. Waits until the journal has events behind the session. Returns a line of news,
+    /// if there is any.
+    pub fn report(&self, session: &Session, stop: &AtomicBool) -> Option<String> {
         let day = session.trade_date;
-        Some(match done {
-            Ok(_) => {
-                let path = self.directory.join(day.to_string()).join("report.html");
-                format!("report of {day}: {}", path.display())
+        let path = self.directory.join(day.to_string()).join("report.html");
+        if self.continues >= Some(session.close) && path.exists() {
+            return None;
+        }
+        Some(match self.write(session, stop) {
+            Ok(()) => format!("report of {day}: {}", path.display()),
+            Err(SessionReportError::Replay(ReplayError::Stopped)) => {
+                format!("the run ended before the report of {day} was written")
             }
-            Err(error) => format!("warning: there is no report of {day}: {error}"),
+            Err(error) => format!("warning: no report of {day}: {error}"),
         })
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_session_is_over_once() {
-        let mut reporter = Reporter::new(Path::new("nowhere"), Calendar::CmeEquityIndex);
-        let mut at = |text: &str| {
-            let time = Some(text.parse().unwrap());
-            reporter
-                .ended(&Status { time, ..Status::default() })
-                .map(|it| it.trade_date.to_string())
-        };
-        // A session closes at 16:00 in Chicago, 22:00 UTC, and the next opens an hour later.
-        assert_eq!(at("2024-01-03T21:59:59Z"), None);
-        assert_eq!(at("2024-01-03T22:00:29Z"), None);
-        assert_eq!(at("2024-01-03T22:00:30Z").as_deref(), Some("2024-01-03"));
-        assert_eq!(at("2024-01-03T22:30:00Z"), None);
-        assert_eq!(at("2024-01-03T23:00:00Z"), None);
-        assert_eq!(at("2024-01-04T12:00:00Z"), None);
-        // Over a weekend without a look at it.
-        assert_eq!(at("2024-01-07T23:10:00Z").as_deref(), Some("2024-01-04"));
-        assert_eq!(at("2024-01-08T22:10:00Z").as_deref(), Some("2024-01-08"));
+    fn write(&self, session: &Session, stop: &AtomicBool) -> Result<(), SessionReportError> {
+        while JournalChain::open(&self.directory)?.time() < Some(session.close) {
+            if stop.load(Ordering::Relaxed) {
+                return Err(ReplayError::Stopped.into());
+            }
+            std::thread::park_timeout(Reporter::PACE);
+        }
+        write_session_report(&self.directory, self.calendar, session, stop)?;
+        Ok(())
     }
 }

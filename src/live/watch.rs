@@ -1,5 +1,6 @@
 //! The eye on a paper session: it is told what happens, and gives the status at any time.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,49 @@ struct Seen {
     decides_on: Option<Timeframe>,
     needs: u64,
     missing: u64,
+    sessions: Sessions,
+}
+
+/// The sessions that were traded.
+#[derive(Debug, Default)]
+struct Sessions {
+    now: Option<Session>,
+    /// Those that are over and were not taken.
+    over: VecDeque<Session>,
+    /// The close of the last that is over.
+    last: Option<Timestamp>,
+}
+
+impl Sessions {
+    /// Time after a session's end in which the last of it arrives.
+    const GRACE: i64 = 30 * Timestamp::SECOND;
+
+    /// Takes the time of an entry of the account: in a session, or at its end. Of a warm-up there
+    /// are none.
+    fn on_equity(&mut self, time: Timestamp, calendar: Calendar) {
+        let is_in = |session: &Session| time <= session.close;
+        if self.now.as_ref().is_some_and(is_in) || self.last.is_some_and(|last| time <= last) {
+            return;
+        }
+        self.end();
+        self.now = Some(calendar.session_at_or_after(time.saturating_add(-1)));
+    }
+
+    fn end(&mut self) {
+        if let Some(session) = self.now.take() {
+            self.last = Some(session.close);
+            self.over.push_back(session);
+        }
+    }
+
+    /// Returns the next session that is over, by what came behind it or by the market's time.
+    fn take_over(&mut self, time: Option<Timestamp>) -> Option<Session> {
+        let end = self.now.as_ref().map(|now| now.close.saturating_add(Sessions::GRACE));
+        if end.zip(time).is_some_and(|(end, time)| time >= end) {
+            self.end();
+        }
+        self.over.pop_front()
+    }
 }
 
 impl Watch {
@@ -54,12 +98,21 @@ impl Watch {
             decides_on: config.strategy.timeframe(),
             needs,
             missing: needs,
+            sessions: Sessions::default(),
         }))
     }
 
     /// Returns the status at this moment.
     pub fn status(&self) -> Status {
         self.status_at(edge::now())
+    }
+
+    /// Returns the next session that is over, once. Of a run that continues, these are the earlier
+    /// ones as well.
+    pub fn take_session(&self) -> Option<Session> {
+        let mut seen = self.seen();
+        let time = seen.status.time;
+        seen.sessions.take_over(time)
     }
 
     fn status_at(&self, now: Monotonic) -> Status {
@@ -170,6 +223,10 @@ impl Sink for &Watch {
         match output {
             Output::Bar(bar) => seen.on_bar(bar),
             Output::Restart => seen.missing = seen.needs,
+            Output::Equity(point) => {
+                let calendar = seen.calendar;
+                seen.sessions.on_equity(point.time, calendar);
+            }
             Output::Action(action) => seen.on_action(action),
             _ => {}
         }
@@ -310,6 +367,35 @@ strategy: { kind: baseline, baseline: { fast_period: 2, slow_period: 3 } }";
         };
         let report = Report { arrives: now, kind: ReportKind::Filled(fill) };
         Output::Action(Action::Report(report))
+    }
+
+    #[test]
+    fn each_session_is_over_once() {
+        let (mut sessions, calendar) = (Sessions::default(), Calendar::CmeEquityIndex);
+        let over = |sessions: &mut Sessions, at: &str| {
+            let over = sessions.take_over(Some(time(at)));
+            over.map(|session| session.trade_date.to_string())
+        };
+        // A session closes at 16:00 in Chicago, 22:00 UTC, and the next opens an hour later.
+        assert_eq!(over(&mut sessions, "2024-01-03T22:10:00Z"), None);
+        for at in ["2024-01-03T21:50:00Z", "2024-01-03T21:59:59Z"] {
+            sessions.on_equity(time(at), calendar);
+            assert_eq!(over(&mut sessions, at), None);
+        }
+        assert_eq!(over(&mut sessions, "2024-01-03T22:00:29Z"), None);
+        assert_eq!(over(&mut sessions, "2024-01-03T22:00:30Z").as_deref(), Some("2024-01-03"));
+        // The entry at its end came late.
+        sessions.on_equity(time("2024-01-03T22:00:00Z"), calendar);
+        assert_eq!(over(&mut sessions, "2024-01-03T22:30:00Z"), None);
+        // Two at once: nobody looked while the market was fast.
+        for at in ["2024-01-04T10:00:00Z", "2024-01-04T22:00:00Z", "2024-01-07T23:10:00Z"] {
+            sessions.on_equity(time(at), calendar);
+        }
+        sessions.on_equity(time("2024-01-08T23:05:00Z"), calendar);
+        assert_eq!(sessions.take_over(None).unwrap().trade_date.to_string(), "2024-01-04");
+        assert_eq!(over(&mut sessions, "2024-01-08T23:05:00Z").as_deref(), Some("2024-01-08"));
+        assert_eq!(over(&mut sessions, "2024-01-08T23:05:00Z"), None);
+        assert_eq!(over(&mut sessions, "2024-01-09T22:01:00Z").as_deref(), Some("2024-01-09"));
     }
 
     #[test]

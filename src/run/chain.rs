@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::journal_file::{JOURNAL_FILE, JournalHeader, RunJournalError};
 use crate::engine::{Entry, Event, RunJournal};
 use crate::journal::{Journal, JournalError, Record, Writer};
+use crate::market::Timestamp;
 use crate::whole_file;
 
 /// The file that a journal continues.
@@ -102,6 +103,20 @@ impl JournalChain {
         let mut hash = Sha256::new();
         self.links.iter().for_each(|link| hash.update(link.journal.bytes()));
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Returns the latest market time of an event in the last file; `None` if there is none, or if
+    /// the run has ended.
+    pub fn time(&self) -> Option<Timestamp> {
+        let mut latest = None;
+        for record in self.last().records() {
+            match Entry::of(&record) {
+                Some(Entry::Event(_, Event::End(_))) => latest = None,
+                Some(Entry::Event(_, event)) => latest = latest.max(event.time()),
+                _ => {}
+            }
+        }
+        latest
     }
 
     /// Returns the events of the whole chain, in order, each with its number.

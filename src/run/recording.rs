@@ -13,6 +13,7 @@ use crate::source::native::TickFileDescription;
 use crate::strategy::{DecisionRecord, Reason, Strategy};
 
 /// The kept output of the stages. It grows with trades and bars, not with ticks.
+#[derive(Clone)]
 pub(super) struct Recording {
     trades: Vec<Trade>,
     equity: Vec<EquityPoint>,
@@ -55,6 +56,20 @@ pub(super) struct Keeping<'a> {
     pub(super) readiness: &'a mut Readiness,
 }
 
+impl Keeping<'_> {
+    /// Returns everything that the run would leave if it ended here, except the input's hash.
+    pub(super) fn record<V: Venue>(
+        &self,
+        config: &Config,
+        instrument: &Instrument,
+        input: &RunInput,
+        stages: &Stages<V>,
+        replay: Replay,
+    ) -> RunRecord {
+        record(config, instrument, input, stages, self.results.clone(), self.readiness, replay)
+    }
+}
+
 impl Sink for Keeping<'_> {
     fn output(&mut self, output: &Output<'_>) {
         match output {
@@ -64,6 +79,7 @@ impl Sink for Keeping<'_> {
     }
 }
 
+#[derive(Clone)]
 pub(super) struct BarCount {
     pub(super) timeframe: Timeframe,
     pub(super) all: u64,

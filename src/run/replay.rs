@@ -9,7 +9,7 @@ use super::assembly::{AssemblyError, Conditions};
 use super::backtest::BacktestError;
 use super::chain::{JournalChain, Link};
 use super::journal_file::{JournalHeader, RunJournalError};
-use super::recording::{RunInput, Taken, run};
+use super::recording::{Keeping, RunInput, Stages, Taken, run};
 use super::seat::ConfiguredStrategy;
 use crate::config::{Config, ConfigError};
 use crate::engine::{Action, Entry, Event, Output, Pipeline, Replay, Sink, no_times};
@@ -57,6 +57,9 @@ pub enum ReplayError {
         /// The refusal that the run would get.
         refusal: Box<BacktestError>,
     },
+    /// It was stopped before its end.
+    #[error("stopped before the end of the session")]
+    Stopped,
 }
 
 /// A replayed run.
@@ -115,40 +118,42 @@ pub fn replay_journal(
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Replayed, ReplayError> {
-    replay_until(path, Timestamp::MAX, stop, progress)
+    Ok(replay_part(path, WHOLE, stop, progress)?.0)
 }
 
 /// Returns the record of one session of the run whose journal is at `path`, also while the run
 /// continues: the run until the next session opens, less the run until this one opened.
 ///
 /// # Errors
-/// As [`replay_journal`].
+/// As [`replay_journal`], and if `stop` was set.
 pub fn replay_session(
     path: &Path,
     calendar: Calendar,
     session: &Session,
     stop: &AtomicBool,
 ) -> Result<RunRecord, ReplayError> {
-    let until =
-        |time| replay_until(path, time, stop, &mut |_, _| {}).map(|replayed| replayed.record);
     let next = calendar.session_at_or_after(session.close);
-    let mut record = until(next.open)?.since(&until(session.open)?);
-    record.first_tick = JournalChain::open(path)?.events().find_map(|(_, event)| match event {
-        Event::Tick(tick) => Some(tick.time).filter(|time| *time >= session.open),
-        _ => None,
-    });
+    let (until, before) = replay_part(path, (session.open, next.open), stop, &mut |_, _| {})?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(ReplayError::Stopped);
+    }
+    let mut record = until.record.since(&before.expect("the run was cut where it opened"));
     record.decides_from = record.decides_from.map(|from| from.max(session.open));
     Ok(record)
 }
 
+/// The whole run, without a cut.
+const WHOLE: (Timestamp, Timestamp) = (Timestamp::MAX, Timestamp::MAX);
+
 /// Replays the events before the first one at `until` or later. Only a replay of all of them, until
-/// `Timestamp::MAX`, ends the run.
-fn replay_until(
+/// `Timestamp::MAX`, ends the run; the others may be cut at an earlier instant, `cut_at`, of which
+/// they give the run's record as well. The first tick of the record is then that behind the cut.
+fn replay_part(
     path: &Path,
-    until: Timestamp,
+    (cut_at, until): (Timestamp, Timestamp),
     stop: &AtomicBool,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<Replayed, ReplayError> {
+) -> Result<(Replayed, Option<RunRecord>), ReplayError> {
     let chain = JournalChain::open(path)?;
     let header = chain.header()?;
     let content = Content::of(&chain, &header.description)?;
@@ -163,15 +168,20 @@ fn replay_until(
 
     let name = path.display().to_string();
     let (events, has_answers) = (content.events, header.has_answers);
-    let walk = Walk { chain: &chain, events, until, has_answers };
-    let mut compared = (0, None, 0, 0);
+    let walk = Walk { chain: &chain, events, cut_at, until, has_answers };
+    let (mut compared, mut before) = ((0, None, 0, 0), None);
     let record = run(&config, &instrument, stages, |mut stages, keeping| {
         let mut sink = Comparing::new(keeping, &content);
         let start = Instant::now();
-        let counts = walk.take(&mut stages, &mut sink, stop, progress);
+        let cut = |stages: &Stages<_>, keeping: &Keeping<'_>, counts: &EventCounts| {
+            let input = counts.input("replay", &name, &header, decided_by.clone());
+            let replay = counts.replay(start.elapsed());
+            before = Some(keeping.record(&config, &instrument, &input, stages, replay));
+        };
+        let counts = walk.take(&mut stages, &mut sink, cut, stop, progress);
         let replay = counts.replay(start.elapsed());
         compared = (sink.same, sink.difference, counts.changed_answers, sink.lost);
-        let input = counts.input("replay", &name, &header, decided_by);
+        let input = counts.input("replay", &name, &header, decided_by.clone());
         Ok(Taken { stages, input, replay })
     });
     let mut record = record.map_err(|refusal| ReplayError::OutOfRange {
@@ -182,7 +192,9 @@ fn replay_until(
     let (same_actions, difference, changed_answers, lost) = compared;
     let (version, Content { end, is_whole, .. }) = (header.version, content);
     let is_whole = is_whole && lost == 0;
-    Ok(Replayed { record, end, is_whole, version, same_actions, difference, changed_answers })
+    let replayed =
+        Replayed { record, end, is_whole, version, same_actions, difference, changed_answers };
+    Ok((replayed, before))
 }
 
 /// Sets up the run's strategy, whose networks must be those of the journal.
@@ -206,6 +218,8 @@ struct Walk<'a> {
     chain: &'a JournalChain,
     /// Events that it holds.
     events: u64,
+    /// The instant at which the run is cut: before the first event at that time or later.
+    cut_at: Timestamp,
     /// The first event at this time or later, and all behind it, are left out.
     until: Timestamp,
     has_answers: bool,
@@ -213,17 +227,25 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Takes the events until `stop` is set. A run without an end is shut down; the actions of that
-    /// are not compared.
+    /// are not compared. Where the run is cut, `cut` sees all that was before.
     fn take<S: Strategy, V: Venue, K: Sink>(
         &self,
         stages: &mut Pipeline<S, V>,
         sink: &mut Comparing<'_, K>,
+        mut cut: impl FnMut(&Pipeline<S, V>, &K, &EventCounts),
         stop: &AtomicBool,
         progress: &mut dyn FnMut(u64, u64),
     ) -> EventCounts {
         stages.deciding.answers_are_events = self.has_answers;
         let trades_from = stages.trades_from();
         let (mut counts, mut is_stopped) = (EventCounts::default(), false);
+        let mut is_cut = self.cut_at == Timestamp::MAX;
+        let mut cut = |stages: &mut Pipeline<S, V>, sink: &mut K, counts: &mut EventCounts| {
+            // Ends what is over by then, as below.
+            stages.on_event(&Event::Timer(self.cut_at), sink);
+            cut(stages, sink, counts);
+            counts.first_tick = None;
+        };
         for (number, event) in self.chain.events() {
             if number % 65_536 == 0 {
                 progress(number, self.events);
@@ -235,12 +257,19 @@ impl Walk<'_> {
             if event.time().is_some_and(|time| time >= self.until) {
                 break;
             }
+            if !is_cut && event.time().is_some_and(|time| time >= self.cut_at) {
+                cut(stages, &mut sink.sink, &mut counts);
+                is_cut = true;
+            }
             counts.count(&event, trades_from);
             if let Event::Answer(answer) = &event {
                 counts.changed_answers += u64::from(!stages.deciding.agrees(answer));
             }
             sink.event(&event);
             stages.on_event(&event, sink);
+        }
+        if !is_cut {
+            cut(stages, &mut sink.sink, &mut counts);
         }
         let takes_all = self.until == Timestamp::MAX;
         if !is_stopped && takes_all {
