@@ -32,6 +32,9 @@ pub struct Settings {
     pub speed: f64,
     /// Rows after which an answer of the history plant is cut.
     pub history_rows: usize,
+    /// Trades that pass while no client is subscribed, after which the market stands until one is
+    /// again. `None`: it passes without a client.
+    pub absence: Option<u64>,
 }
 
 impl Default for Settings {
@@ -43,6 +46,7 @@ impl Default for Settings {
             heartbeat_seconds: 30.0,
             speed: 1.0,
             history_rows: 10_000,
+            absence: None,
         }
     }
 }
@@ -92,6 +96,8 @@ pub struct Gateway {
     clients: BTreeMap<ClientId, Client>,
     /// The instant at which the market began, and its time then.
     begun: Option<(Monotonic, Timestamp)>,
+    /// Trades since the last client left.
+    unseen: u64,
     outputs: Vec<Output>,
 }
 
@@ -102,7 +108,7 @@ impl Gateway {
     /// Creates a gateway for a market, which stands.
     pub fn new(settings: Settings, market: Market) -> Gateway {
         let (clients, outputs) = (BTreeMap::new(), Vec::new());
-        Gateway { settings, market, clients, begun: None, outputs }
+        Gateway { settings, market, clients, begun: None, unseen: 0, outputs }
     }
 
     /// The market.
@@ -134,7 +140,7 @@ impl Gateway {
     /// Returns the instant at which [`Input::Time`] is due; `None` while only a client can change
     /// anything.
     pub fn due(&self) -> Option<Monotonic> {
-        let (begun, start) = self.begun?;
+        let (begun, start) = self.begun.filter(|_| !self.stands())?;
         let span = self.market.next_time()? - start;
         let nanos = (span as f64 / self.settings.speed).max(0.0);
         Some(begun.after(Duration::from_nanos(nanos as u64)))
@@ -143,12 +149,21 @@ impl Gateway {
     /// Returns the market's time.
     pub fn market_time(&self, now: Monotonic) -> Timestamp {
         match self.begun {
-            Some((begun, start)) if self.settings.speed.is_finite() => {
+            Some((begun, start)) if self.settings.speed.is_finite() && !self.stands() => {
                 let span = now.since(begun).as_nanos() as f64 * self.settings.speed;
                 start.saturating_add(span as i64)
             }
             _ => self.market.time(),
         }
+    }
+
+    /// Returns `true` if the market waits for a client to come back.
+    fn stands(&self) -> bool {
+        self.settings.absence.is_some_and(|most| self.unseen >= most) && !self.is_seen()
+    }
+
+    fn is_seen(&self) -> bool {
+        self.clients.values().any(|client| client.subscriptions.values().any(|bits| *bits != 0))
     }
 
     fn tell_ticks(&mut self, now: Monotonic) {
@@ -164,6 +179,7 @@ impl Gateway {
     fn tell_tick(&mut self) {
         use rti::request_market_data_update::UpdateBits::{Bbo, LastTrade};
         let Some((tick, quotes)) = self.market.advance() else { return };
+        self.unseen = if self.is_seen() { 0 } else { self.unseen + 1 };
         let symbol = &self.market.symbols()[usize::from(tick.contract)];
         let volume = self.market.state(tick.contract).volume;
         let bits = |client: &Client| client.subscriptions.get(&tick.contract).copied();
@@ -300,6 +316,7 @@ impl Gateway {
             return self.no_data(id, user_msg);
         };
         self.send(id, &message!(ResponseMarketDataUpdate { user_msg, rp_code: good() }));
+        let (time, stands) = (self.market_time(now), self.stands());
         let Some(client) = self.clients.get_mut(&id) else { return };
         let subscribed = client.subscriptions.entry(contract).or_default();
         if request.request == Some(Unsubscribe.into()) {
@@ -310,11 +327,12 @@ impl Gateway {
             let state = self.market.state(contract);
             let frames = messages::snapshot(symbol, state, self.market.ticks(), bits);
             self.outputs.extend(frames.into_iter().map(|frame| Output::Send(id, frame)));
-            let time = self.market_time(now);
             if bits & UpdateBits::MarketMode as u32 != 0 {
                 self.send(id, &self.mode(contract, time));
             }
-            self.begun.get_or_insert((now, time));
+            if stands || self.begun.is_none() {
+                self.begun = Some((now, time));
+            }
         }
     }
 

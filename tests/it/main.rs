@@ -33,8 +33,6 @@ mod momentum_index_reference;
 mod money;
 mod no_look_ahead;
 mod null_market;
-#[cfg(feature = "live")]
-mod paper;
 mod performance_statistics;
 mod pinned;
 mod pinned_ring;

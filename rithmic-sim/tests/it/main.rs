@@ -2,3 +2,8 @@
 
 mod loopback;
 mod machine;
+mod paper;
+#[path = "../../../src/sampling.rs"]
+mod sampling;
+mod simulator;
+mod three_ways;
