@@ -52,8 +52,8 @@ impl Sessions {
     /// Time after a session's end in which the last of it arrives.
     const GRACE: i64 = 30 * Timestamp::SECOND;
 
-    /// Takes the time of an entry of the account: in a session, or at its end. Of a warm-up there
-    /// are none.
+    /// Takes the time of an entry of the account: in a session, or at its end. A warm-up has no
+    /// entries.
     fn on_equity(&mut self, time: Timestamp, calendar: Calendar) {
         let is_in = |session: &Session| time <= session.close;
         if self.now.as_ref().is_some_and(is_in) || self.last.is_some_and(|last| time <= last) {
