@@ -105,8 +105,8 @@ impl JournalChain {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Returns the latest market time of an event in the last file; `None` if the file has no event,
-    /// or the run has ended.
+    /// Returns the latest market time of an event in the last file; `None` if it has no event, or
+    /// the run has ended.
     pub fn time(&self) -> Option<Timestamp> {
         let mut latest = None;
         for record in self.last().records() {
