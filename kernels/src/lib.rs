@@ -6,5 +6,8 @@
 //! without the checks inside its loops; the engine's own code is compiled for a short build there.
 
 pub mod lstm;
+pub mod masks;
 pub mod passes;
+pub mod philox;
 pub mod product;
+pub mod vote;

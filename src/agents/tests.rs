@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use algospace_hft_kernels::vote::{self, Votes};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -129,6 +130,37 @@ fn votes_are_counted_as_the_reference_counts_them() {
                 .iter()
                 .all(|agent| agent.iter().map(|&v| u32::from(v)).sum::<u32>() == passes)
         );
+    }
+}
+
+/// Passes side by side give the bits of the formula, one pass after the other.
+#[test]
+fn votes_have_the_bits_of_the_plain_formula() {
+    let mut random = Random::new(3, 0);
+    for round in 0..4_000 {
+        // From equal logits to those whose exponentials are subnormal, or zero.
+        let scale = [1e-9, 1e-3, 0.2, 1.0, 3.0, 30.0, 300.0, 3e3][round % 8];
+        let temperature = [0.7, 1.0, 2.3][round % 3];
+        let logits: Vec<f32> = (0..3 * (1 + round % 35))
+            .map(|_| ((random.unit() * 2.0 - 1.0) * scale) as f32)
+            .collect();
+        let (mut sums, mut counts, mut entropies) = ([0.0; 3], [0; 3], 0.0);
+        for pass in logits.chunks_exact(3) {
+            let scaled = [0, 1, 2].map(|class| f64::from(pass[class]) / temperature);
+            let largest = scaled.into_iter().fold(f64::NEG_INFINITY, f64::max);
+            let powers = scaled.map(|logit| libm::exp(logit - largest));
+            let sum: f64 = powers.iter().sum();
+            let term = |p: f64| if p > 0.0 { -p * libm::log(p) } else { 0.0 };
+            let probabilities = powers.map(|power| power / sum);
+            sums = [0, 1, 2].map(|class| sums[class] + probabilities[class]);
+            entropies += probabilities.map(term).iter().sum::<f64>();
+            counts[(0..3).rev().max_by(|&a, &b| pass[a].total_cmp(&pass[b])).unwrap()] += 1;
+        }
+        let (mut votes, mut entropy) = (Votes::default(), 0.0);
+        vote::count(&logits, temperature, &mut votes, &mut entropy);
+        assert_eq!(votes.probabilities.map(f64::to_bits), sums.map(f64::to_bits), "{round}");
+        assert_eq!(votes.votes, counts, "{round}");
+        assert_eq!(f64::to_bits(entropy), f64::to_bits(entropies), "{round}");
     }
 }
 

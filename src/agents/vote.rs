@@ -7,6 +7,8 @@
 //! "On Calibration of Modern Neural Networks" (2017). Logarithms are natural and the same bits on
 //! every machine.
 
+use algospace_hft_kernels::vote::{self, Votes};
+
 use crate::execution::Target;
 use crate::strategy::{AGENTS, CLASSES, Opportunity};
 
@@ -21,17 +23,12 @@ pub fn count_votes(logits: &[f32], temperature: f64) -> Option<Opportunity> {
     if passes == 0 || !logits.iter().all(|logit| logit.is_finite()) {
         return None;
     }
-    let (mut sums, mut votes, mut entropies) = ([[0.0; 3]; 3], [[0u16; 3]; 3], 0.0);
-    for (agent, logits) in logits.chunks_exact(passes * CLASSES.len()).enumerate() {
-        for pass in logits.chunks_exact(CLASSES.len()) {
-            let probabilities = softmax([pass[0], pass[1], pass[2]], temperature);
-            for (sum, probability) in sums[agent].iter_mut().zip(probabilities) {
-                *sum += probability;
-            }
-            entropies += entropy(probabilities);
-            votes[agent][likeliest(pass)] += 1;
-        }
+    let (mut counted, mut entropies) = ([Votes::default(); AGENTS.len()], 0.0);
+    for (votes, logits) in counted.iter_mut().zip(logits.chunks_exact(passes * CLASSES.len())) {
+        vote::count(logits, temperature, votes, &mut entropies);
     }
+    let sums = counted.map(|agent| agent.probabilities);
+    let votes = counted.map(|agent| agent.votes);
     let all = (AGENTS.len() * passes) as f64;
     let mean = [0, 1, 2].map(|class| sums.iter().map(|agent| agent[class]).sum::<f64>() / all);
     if !mean.iter().all(|probability| probability.is_finite()) {
@@ -52,25 +49,6 @@ pub fn count_votes(logits: &[f32], temperature: f64) -> Option<Opportunity> {
         epistemic: (entropy(mean) - aleatoric).max(0.0) as f32,
         agreement: (f64::from(for_it) / all) as f32,
     })
-}
-
-/// The class with the largest logit; the first of equal ones.
-fn likeliest(logits: &[f32]) -> usize {
-    let mut best = 0;
-    for class in 1..logits.len() {
-        if logits[class] > logits[best] {
-            best = class;
-        }
-    }
-    best
-}
-
-fn softmax(logits: [f32; 3], temperature: f64) -> [f64; 3] {
-    let scaled = logits.map(|logit| f64::from(logit) / temperature);
-    let largest = scaled.into_iter().fold(f64::NEG_INFINITY, f64::max);
-    let powers = scaled.map(|logit| libm::exp(logit - largest));
-    let sum: f64 = powers.iter().sum();
-    powers.map(|power| power / sum)
 }
 
 /// In nats.
