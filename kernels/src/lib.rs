@@ -1,7 +1,7 @@
-//! The arithmetic of the engine's networks on the CPU: products of matrices, an LSTM, and the
-//! passes of the decision core.
+//! The arithmetic of the engine's networks on the CPU: products of matrices, an LSTM, the passes of the
+//! decision core, their dropout masks, and the count of their votes.
 //!
-//! Each kernel gives the bits of rten, which the tests of the engine's room `inference` compare. It
+//! Each kernel gives the bits of rten, or of the plain formula, which the engine's tests compare. It
 //! is a crate of its own so that the profile of tests can compile it with all optimisations and
 //! without the checks inside its loops; the engine's own code is compiled for a short build there.
 
