@@ -129,7 +129,6 @@ const WHOLE: f64 = 6_755_399_441_055_744.0;
 fn exponentials(numbers: Lanes) -> Lanes {
     const LN2_HIGH: f64 = 6.931_471_803_691_238_164_90e-01;
     const LN2_LOW: f64 = 1.908_214_929_270_587_700_02e-10;
-    const INVERSE_LN2: f64 = 1.442_695_040_888_963_387_00;
     const P: [f64; 5] = [
         1.666_666_666_666_660_190_37e-01,
         -2.777_777_777_701_559_338_42e-03,
@@ -141,7 +140,7 @@ fn exponentials(numbers: Lanes) -> Lanes {
     for lane in 0..LANES {
         let x = numbers[lane];
         let high = (x.to_bits() & !(1 << 63)) >> 32;
-        let k = (INVERSE_LN2 * x - 0.5).trunc();
+        let k = (std::f64::consts::LOG2_E * x - 0.5).trunc();
         let k = if high >= 0x3ff0_a2b2 { k } else { -1.0 };
         let k = if high > 0x3fd6_2e42 { k } else { 0.0 };
         let hi = x - k * LN2_HIGH;
