@@ -148,9 +148,12 @@ settings! {
         pub warm_up: Option<PathBuf> = None, "a native tick file";
         /// Least time from one login to the next. Rithmic has one for each plant.
         pub login_spacing_milliseconds: u32 = 500, 0..=60_000, "milliseconds";
-        /// Silence of trades or quotes in an open session after which the program subscribes again,
-        /// and then connects again.
+        /// Silence of trades or quotes in an open session after which nothing is entered, and the
+        /// program subscribes again, and then connects again.
         pub stale_after_seconds: u32 = 60, 1..=600, "seconds";
+        /// `true` for a simulator that plays the market at another pace than time passes, as
+        /// `rithmic-sim --speed 60` does: then the clock is not doubted.
+        pub simulated_pace: bool = false;
     }
 }
 

@@ -127,9 +127,22 @@ impl<V: Venue> Books<V> {
     fn entry_refusal(&self, bar: &Bar) -> Option<Refusal> {
         if bar.flags.any(BarFlags::GAP) {
             Some(Refusal::IncompleteBar)
+        } else if self.is_backfilled {
+            Some(Refusal::Backfilled)
         } else {
-            self.is_backfilled.then_some(Refusal::Backfilled)
+            self.desk.entries_refused()
         }
+    }
+
+    /// Refuses entries from now on for that reason, or allows them again.
+    pub(super) fn on_entries(
+        &mut self,
+        refused: Option<Refusal>,
+        now: Timestamp,
+        sink: &mut impl Sink,
+    ) {
+        let (desk, mut port) = self.desk_and_port(sink);
+        desk.on_entries(refused, now, &mut port);
     }
 
     /// Asks the open question, if there is one.

@@ -23,6 +23,8 @@ pub enum Event {
     Timer(Timestamp),
     /// The feed lacks trades, before the tick that follows.
     Gap(Gap),
+    /// Entries are refused from here on, or allowed again. Exits pass in any case.
+    Entries(Entries),
     /// An answer of the strategy.
     Answer(Answer),
     /// The run ends: positions are closed for this reason.
@@ -38,10 +40,20 @@ impl Event {
             Event::Report(report) => Some(report.arrives),
             Event::Timer(now) => Some(*now),
             Event::Gap(gap) => Some(gap.to),
+            Event::Entries(entries) => Some(entries.time),
             Event::Answer(answer) => Some(answer.question.asked),
             Event::End(_) => None,
         }
     }
+}
+
+/// The word on entries, from this event on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entries {
+    /// Market time: that of the last tick or timer before it.
+    pub time: Timestamp,
+    /// Reason for which entries are refused; `None` if they are allowed.
+    pub refused: Option<Refusal>,
 }
 
 /// The best bid and ask.
@@ -66,7 +78,8 @@ pub struct Question {
     pub asked: Timestamp,
     /// Number of the session and contract, by which a late answer is recognised.
     pub epoch: u32,
-    /// Reason why the answer enters nothing: the bar is not whole, or old. Exits pass.
+    /// Reason why the answer enters nothing: the bar is not whole, or old, or entries are off.
+    /// Exits pass.
     pub refused: Option<Refusal>,
 }
 

@@ -22,7 +22,7 @@ pub use downstream::Downstream;
 pub use feature_stage::{Break, FeatureCounts, FeatureStage, FeatureStageError};
 pub use inline::{Replay, replay};
 pub(crate) use inline::{no_times, run_inline};
-pub use message::{Action, Answer, DecisionTiming, Event, Output, Question, Quote};
+pub use message::{Action, Answer, DecisionTiming, Entries, Event, Output, Question, Quote};
 pub use run_journal::{Entry, RunJournal};
 pub use settings::PipelineSettings;
 pub use sink::{NullSink, Sink};

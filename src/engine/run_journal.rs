@@ -46,6 +46,7 @@ impl RunJournal {
             Event::Report(report) => self.append(kind::REPORT, number, report),
             Event::Timer(now) => self.append(kind::TIMER, number, now),
             Event::Gap(gap) => self.append(kind::GAP, number, gap),
+            Event::Entries(entries) => self.append(kind::ENTRIES, number, entries),
             Event::Answer(answer) => self.append(kind::ANSWER, number, answer),
             Event::End(reason) => self.append(kind::END, number, reason),
         }
@@ -96,6 +97,7 @@ mod kind {
     pub(super) const ANSWER: u8 = 5;
     pub(super) const END: u8 = 6;
     pub(super) const GAP: u8 = 7;
+    pub(super) const ENTRIES: u8 = 8;
     pub(super) const ACTION: u8 = 16;
 }
 
@@ -122,6 +124,7 @@ impl Entry {
             kind::REPORT => Event::Report(read(payload)?),
             kind::TIMER => Event::Timer(read(payload)?),
             kind::GAP => Event::Gap(read(payload)?),
+            kind::ENTRIES => Event::Entries(read(payload)?),
             kind::ANSWER => Event::Answer(read(payload)?),
             kind::END => Event::End(read(payload)?),
             kind::ACTION => return Some(Entry::Action(record.sequence, read(payload)?)),

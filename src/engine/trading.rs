@@ -178,6 +178,10 @@ impl<V: Venue> TradingStage<V> {
             Event::Report(report) => self.on_report(report, to.sink),
             Event::Timer(now) => self.on_timer(*now, to),
             Event::Gap(gap) => self.bars.on_gap(gap),
+            Event::Entries(entries) => {
+                let now = self.now();
+                self.books.on_entries(entries.refused, now, to.sink);
+            }
             // No stage reads quotes other than those of a trade.
             Event::Tick(_) | Event::Quote(_) => {}
             Event::End(reason) => self.finish(*reason, to),

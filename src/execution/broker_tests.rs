@@ -466,6 +466,21 @@ fn a_turn_is_exit_then_flat_then_entry() {
 }
 
 /// The stop fills while the close is under way. The broker may still sell five more.
+/// The feed fails between the two.
+#[test]
+fn a_turn_whose_entry_is_refused_meanwhile_ends_flat() {
+    let mut scene = Scene::long();
+    scene.decide(Target::Short);
+    let close = scene.close();
+    let refused = Some(Refusal::ClockDoubt);
+    scene.desk.on_entries(refused, at(scene.now), &mut scene.broker);
+    assert_eq!(scene.broker.refused, [Refusal::ClockDoubt]);
+    // That it passes brings the decision not back.
+    scene.desk.on_entries(None, at(scene.now), &mut scene.broker);
+    scene.fill(close.id, Side::Sell, 5, 4_500);
+    assert!(scene.broker.sent.is_empty() && scene.desk.ledger().position() == 0);
+}
+
 #[test]
 fn a_turn_waits_until_the_close_has_ended() {
     let (mut scene, id) = Scene::entering();

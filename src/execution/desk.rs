@@ -97,6 +97,8 @@ pub struct Desk {
     orders: WorkingOrders,
     /// The reason why nothing may be entered now; `None` if entries are allowed.
     blocked: Option<Refusal>,
+    /// The reason why the feed allows no entry; `None` if it does.
+    entries_refused: Option<Refusal>,
     /// The last entry sent, as long as it may fill or its position is open.
     entry: Option<SentEntry>,
     /// The order that closes the position, until it has ended.
@@ -160,6 +162,7 @@ impl Desk {
             contract: 0,
             orders: WorkingOrders::new(i64::MAX),
             blocked: Some(Refusal::SessionClosing),
+            entries_refused: None,
             entry: None,
             closing: None,
             to_close: None,
@@ -397,6 +400,25 @@ impl Desk {
     /// Stops entries until another contract trades: this one has expired.
     pub fn on_expiry(&mut self) {
         self.blocked = Some(Refusal::ContractExpired);
+    }
+
+    /// Refuses entries from now on for that reason, or allows them again. A decision that waits for
+    /// its entry is refused with it; an entry that was sent, and every exit, stays.
+    pub fn on_entries(
+        &mut self,
+        refused: Option<Refusal>,
+        now: Timestamp,
+        port: &mut impl OrderPort,
+    ) {
+        self.entries_refused = refused;
+        if let Some(refusal) = refused {
+            self.drop_turn(refusal, now, port);
+        }
+    }
+
+    /// The reason why the feed allows no entry; `None` if it does.
+    pub fn entries_refused(&self) -> Option<Refusal> {
+        self.entries_refused
     }
 
     /// Counts a closed bar of the strategy's timeframe in the open trade.
@@ -651,6 +673,8 @@ impl Desk {
         };
         if self.blocked.is_some() {
             self.blocked
+        } else if self.entries_refused.is_some() {
+            self.entries_refused
         } else if self.is_position_doubted {
             Some(Refusal::PositionDoubted)
         } else if self.orders.has_unanswered() {

@@ -36,11 +36,21 @@ pub enum Refusal {
     IncompleteBar,
     /// The bar on which the decision was made was closed by a tick that came late, from history.
     Backfilled,
+    /// The market's time is not relied on: no stamp yet, a clock that leapt, data that come late.
+    ClockDoubt,
+    /// Trades or quotes are silent in an open session.
+    StaleData,
+    /// The gateway refused the subscription.
+    NotSubscribed,
+    /// The gateway says that the market is halted or closed, in a session by the calendar.
+    MarketHalted,
+    /// The next contract is due, and the position in this one is in its way.
+    RollDue,
 }
 
 impl Refusal {
     /// Every refusal, in a fixed order.
-    pub const ALL: [Refusal; 14] = [
+    pub const ALL: [Refusal; 19] = [
         Self::PositionSize,
         Self::DailyDrawdown,
         Self::OrderRate,
@@ -55,6 +65,11 @@ impl Refusal {
         Self::PositionDoubted,
         Self::IncompleteBar,
         Self::Backfilled,
+        Self::ClockDoubt,
+        Self::StaleData,
+        Self::NotSubscribed,
+        Self::MarketHalted,
+        Self::RollDue,
     ];
 
     /// Returns the name in reports.
@@ -74,6 +89,11 @@ impl Refusal {
             Self::PositionDoubted => "position_doubted",
             Self::IncompleteBar => "incomplete_bar",
             Self::Backfilled => "backfilled",
+            Self::ClockDoubt => "clock_doubt",
+            Self::StaleData => "stale_data",
+            Self::NotSubscribed => "not_subscribed",
+            Self::MarketHalted => "market_halted",
+            Self::RollDue => "roll_due",
         }
     }
 }

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::feed::{
-    AccountsSettings, Aggressor, Answer, Contract, ContractFeed, Feed, FreshnessSettings,
-    MarketClock, Origin, Phase, Query, Rows, Session, Symptom, Told, TopOfBook, Trade, What,
+    AccountsSettings, Aggressor, Answer, ClockEvent, ClockGuard, ClockGuardSettings, Clocks,
+    Contract, ContractFeed, Doubt, Feed, FreshnessSettings, Kind, Origin, Phase, Query, Rows,
+    Session, Symptom, Told, TopOfBook, Trade, What,
 };
 use algospace_hft_rithmic::link::Change;
 use algospace_hft_rithmic::wire::{BestBidOffer, LastTrade, Nanoseconds, rti};
 
-use crate::engine::{Event, Timers};
+use crate::engine::{Entries, Event, Timers};
+use crate::execution::Refusal;
 use crate::market::{Calendar, Gap, GapPhase, Instrument, Price, Side, Tick, TickFlags, Timestamp};
 
 /// A wish of the market, for the caller to carry out.
@@ -39,8 +41,11 @@ pub struct Names {
 /// The market as a machine: it is told what came and the time, and gives events in the order that
 /// the engine takes them in. No tick is older than the one before.
 ///
-/// A gap's recovered trades follow its end, flagged. As long as a gap is open no timer is given:
-/// time that nobody has seen yet closes no bar.
+/// A gap's recovered trades follow its end, flagged. As long as a gap is open, or the clock waits
+/// for a stamp, no timer is given: time that nobody has seen yet closes no bar.
+///
+/// Nothing is entered while the clock is in doubt, data are stale, the market is halted or the
+/// subscription refused. That is told as an event, before the tick that it is about.
 #[derive(Debug)]
 pub struct Market {
     names: Names,
@@ -49,12 +54,21 @@ pub struct Market {
     gateway_contract: Contract,
     feed: ContractFeed,
     told: Told,
-    clock: MarketClock,
+    guard: ClockGuard,
+    is_real_time: bool,
+    doubts: Vec<Option<Doubt>>,
     timers: Timers,
+    /// The open of the last session.
     session: Option<Timestamp>,
+    /// The state of the session, by the calendar.
+    planned: Session,
     /// The time of the last tick or timer.
     last: Timestamp,
     is_in_gap: bool,
+    /// `true` if the gateway refused the subscription.
+    is_refused: bool,
+    /// The reason for which entries are off, as it was told last.
+    entries_refused: Option<Refusal>,
     recovered: Vec<Tick>,
     events: VecDeque<Event>,
     wishes: Vec<Wish>,
@@ -65,8 +79,15 @@ impl Market {
     const PATIENCE: Duration = Duration::from_secs(2);
 
     /// Creates the market of a contract whose link is down. Data are stale after `stale` in
-    /// silence.
-    pub fn new(names: Names, instrument: &Instrument, timers: Timers, stale: Duration) -> Market {
+    /// silence. Without `is_real_time` the gateway plays the market at another pace than time
+    /// passes, and its clock is not doubted.
+    pub fn new(
+        names: Names,
+        instrument: &Instrument,
+        timers: Timers,
+        stale: Duration,
+        is_real_time: bool,
+    ) -> Market {
         let tick_size = instrument.tick_size;
         let nanoseconds = Nanoseconds::Whole;
         let contract = Contract { tick_size: tick_size.as_f64(), nanoseconds };
@@ -81,11 +102,16 @@ impl Market {
             gateway_contract: contract,
             feed: ContractFeed::new(contract, accounts, freshness, Session::Closed),
             told: Told::default(),
-            clock: MarketClock::new(),
+            guard: ClockGuard::new(ClockGuardSettings::default()),
+            is_real_time,
+            doubts: Vec::new(),
             timers,
             session: None,
+            planned: Session::Closed,
             last: Timestamp::MIN,
             is_in_gap: false,
+            is_refused: false,
+            entries_refused: None,
             recovered: Vec::new(),
             events: VecDeque::new(),
             wishes: Vec::new(),
@@ -114,7 +140,35 @@ impl Market {
 
     /// Returns the market's time; `None` until the gateway has told one.
     pub fn time(&self, now: Monotonic) -> Option<Timestamp> {
-        self.clock.now(now).map(Timestamp::from_nanos)
+        self.guard.market().now(now).map(Timestamp::from_nanos)
+    }
+
+    /// Returns the reason for which nothing is entered, the weightiest of several; `None` if
+    /// entries are allowed.
+    fn refusal(&self) -> Option<Refusal> {
+        let is_open = self.feed.session().is_open();
+        let is_stale = [Kind::Trades, Kind::Quotes].into_iter().any(|it| self.feed.is_stale(it));
+        [
+            (self.is_real_time && self.guard.doubt().is_some(), Refusal::ClockDoubt),
+            (self.is_refused, Refusal::NotSubscribed),
+            (self.planned.is_open() && !is_open, Refusal::MarketHalted),
+            (is_open && is_stale, Refusal::StaleData),
+        ]
+        .into_iter()
+        .find_map(|(is_so, refusal)| is_so.then_some(refusal))
+    }
+
+    /// Takes a reading of the machine's clocks, some times a second. Returns what it noticed.
+    pub fn on_reading(&mut self, clocks: Clocks) -> Option<ClockEvent> {
+        let noticed = self.guard.on_reading(clocks, &mut self.doubts);
+        self.settle(clocks.now);
+        noticed
+    }
+
+    /// Takes note that the gateway refused the subscription. It lasts until data come.
+    pub fn on_refused(&mut self) {
+        self.is_refused = true;
+        self.tell_entries();
     }
 
     /// Takes a last trade.
@@ -147,6 +201,9 @@ impl Market {
 
     /// Takes a change of the ticker link's state.
     pub fn on_link(&mut self, change: &Change, now: Monotonic) {
+        if change.from.is_up() && !change.to.is_up() {
+            self.guard.on_lost(&mut self.doubts);
+        }
         self.feed.on_link(change, now, &mut self.told);
         self.settle(now);
     }
@@ -166,11 +223,13 @@ impl Market {
 
     /// Does what is due.
     pub fn on_time(&mut self, now: Monotonic) {
+        self.guard.on_time(now, &mut self.doubts);
         self.feed.on_time(now, &mut self.told);
         self.settle(now);
         let Some(time) = self.time(now) else { return };
         self.see_session(time, now);
         while !self.is_in_gap
+            && !self.guard.waits_for_stamp()
             && let Some(timer) = self.timers.poll(time)
         {
             // What a tick has told already needs no timer.
@@ -181,26 +240,51 @@ impl Market {
     }
 
     fn on_stamp(&mut self, stamp: i64, now: Monotonic) {
-        self.clock.on_stamp(stamp, now);
+        self.guard.on_stamp(stamp, now, &mut self.doubts);
         self.see_session(Timestamp::from_nanos(stamp), now);
+        if self.is_refused {
+            self.is_refused = false;
+            self.tell_entries();
+        }
     }
 
     /// Notes which session there is at `time`.
     fn see_session(&mut self, time: Timestamp, now: Monotonic) {
-        let session = self.calendar.session_at(time).map(|session| session.open);
-        if session != self.session {
-            let begins = session.is_some() && self.session.is_some();
-            self.session = session;
-            let expected = if session.is_some() { Session::Other } else { Session::Closed };
-            self.feed.on_session(expected, begins, now);
+        let session = self.calendar.session_at(time);
+        let is_halted = |(start, end)| start <= time && time < end;
+        let planned = match &session {
+            Some(session) if !session.halt.is_some_and(is_halted) => Session::Other,
+            _ => Session::Closed,
+        };
+        let before = self.session;
+        self.session = session.map(|session| session.open).or(before);
+        let begins = before.is_some() && self.session != before;
+        if begins || planned != self.planned {
+            self.planned = planned;
+            self.feed.on_session(planned, begins, now);
+            self.tell_entries();
+        }
+    }
+
+    /// Tells whether entries are off, if that has changed.
+    fn tell_entries(&mut self) {
+        self.doubts.clear();
+        let refused = self.refusal();
+        if refused != self.entries_refused {
+            self.entries_refused = refused;
+            self.events.push_back(Event::Entries(Entries { time: self.last, refused }));
         }
     }
 
     /// Makes events and wishes of what the machines below have told.
     fn settle(&mut self, now: Monotonic) {
-        if self.told.feed.is_empty() && self.told.symptoms.is_empty() {
+        let Told { feed, symptoms, sessions } = &self.told;
+        let is_quiet = feed.is_empty() && symptoms.is_empty() && sessions.is_empty();
+        if is_quiet && self.doubts.is_empty() {
             return;
         }
+        // Before the trades that they are about.
+        self.tell_entries();
         let mut told = std::mem::take(&mut self.told);
         for event in told.feed.drain(..) {
             match event {
@@ -225,6 +309,7 @@ impl Market {
                 Symptom::Stale(_) | Symptom::Fresh(_) => {}
             }
         }
+        told.sessions.clear();
         // Its room is used again.
         self.told = told;
     }
@@ -289,3 +374,6 @@ impl Market {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,8 @@ pub fn run_paper(
     let make = |symbol: &str| {
         let market = described(market.clone(), symbol);
         let timers = timers(config, instrument, &market).expect("it fits, as it did before");
-        Market::new(names(&market, symbol), instrument, timers, stale)
+        let is_real_time = !settings.simulated_pace;
+        Market::new(names(&market, symbol), instrument, timers, stale, is_real_time)
     };
     std::thread::scope(|scope| {
         let _end = End(&ended);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::edge::{self, Connection, Event as Told};
-use algospace_hft_rithmic::feed::History;
+use algospace_hft_rithmic::feed::{ClockEvent, History};
 use algospace_hft_rithmic::link::{Change, Latch, Link, LinkSettings, Logins, Plant, State};
 use algospace_hft_rithmic::wire::{Envelope, Incoming, body, decode, decode_message, rti};
 use quanta::Clock;
@@ -26,6 +26,8 @@ pub(super) const EXCHANGE: &str = "CME";
 const QUEUE: usize = 1 << 16;
 /// The time between two polls when nothing comes.
 const PAUSE: Duration = Duration::from_micros(100);
+/// The time between two readings of the machine's clocks.
+const READING: Duration = Duration::from_millis(200);
 /// The time for which the logout is sent.
 const FAREWELL: Duration = Duration::from_millis(200);
 
@@ -91,6 +93,8 @@ pub(super) struct Plants<'a> {
     events: Producer<(Event, u64)>,
     started: Option<Sender<Started>>,
     asked: Option<u32>,
+    /// The last reading of the clocks.
+    read: Monotonic,
     sight: Sight,
     watch: &'a Watch,
     log: &'a (dyn Fn(&str) + Sync),
@@ -100,6 +104,8 @@ pub(super) struct Plants<'a> {
 #[derive(Default)]
 struct Noted {
     changes: Vec<Change>,
+    /// `true` if the subscription was refused.
+    is_refused: bool,
     front_month: Option<Option<String>>,
     failure: Option<NotStarted>,
 }
@@ -130,6 +136,7 @@ impl<'a> Plants<'a> {
             events,
             started: Some(started),
             asked: None,
+            read: Monotonic::default(),
             sight: Sight::default(),
             watch,
             log,
@@ -151,6 +158,7 @@ impl<'a> Plants<'a> {
         while !ended.load(Ordering::Relaxed) {
             let (now, received) = (edge::now(), clock.raw().max(1));
             let mut noted = Noted::default();
+            self.look_at_clocks(now);
             let frames = self.poll(now, &mut noted);
             if let Some(failure) = noted.failure
                 && let Some(started) = self.started.take()
@@ -166,6 +174,11 @@ impl<'a> Plants<'a> {
                 };
                 self.subscribe(&contract, market(&contract), now);
             }
+            if noted.is_refused
+                && let Some(market) = &mut self.market
+            {
+                market.on_refused();
+            }
             noted.changes.iter().for_each(|change| self.on_change(change, now));
             self.ask_for_front_month(now);
             self.grant(now);
@@ -175,6 +188,31 @@ impl<'a> Plants<'a> {
             }
         }
         self.leave();
+    }
+
+    /// Reads the machine's clocks now and then. After a sleep the sockets are dead and what they
+    /// hold is old: the links are given up before anything is taken from them.
+    fn look_at_clocks(&mut self, now: Monotonic) {
+        let Some(market) = &mut self.market else { return };
+        if now.since(self.read) < READING {
+            return;
+        }
+        self.read = now;
+        match market.on_reading(edge::clocks()) {
+            Some(ClockEvent::Suspended(slept)) => {
+                let slept = slept.as_secs_f64();
+                (self.log)(&format!(
+                    "the machine slept for {slept:.1} s: the links are made again"
+                ));
+                self.ticker.suspended(now, &mut self.logins);
+                self.history.suspended(now, &mut self.logins);
+            }
+            Some(ClockEvent::Stepped(nanos)) => {
+                let step = nanos as f64 / 1e9;
+                (self.log)(&format!("the machine's wall clock was set by {step:+.3} s"));
+            }
+            None => {}
+        }
     }
 
     fn poll(&mut self, now: Monotonic, noted: &mut Noted) -> usize {
@@ -347,6 +385,7 @@ fn note(event: Told<'_>, noted: &mut Noted, log: &(dyn Fn(&str) + Sync)) {
                 "check user, password and system"
             };
             log(&format!("the gateway refused {what}: {text} (code {code})"));
+            noted.is_refused |= kept.is_some();
             let (code, text) = (code.to_owned(), text.to_owned());
             noted.failure = Some(NotStarted::Refused { what, code, text, remedy });
         }

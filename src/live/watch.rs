@@ -10,7 +10,7 @@ use algospace_hft_rithmic::{Monotonic, edge};
 use super::status::{AccountStatus, BarStatus, FeedStatus, LinkStatus, Status};
 use crate::config::Config;
 use crate::engine::{Action, Event, Output, Sink};
-use crate::execution::{Ledger, OrderMessage, Report, ReportKind};
+use crate::execution::{Ledger, OrderMessage, Refusal, Report, ReportKind};
 use crate::market::{
     Bar, BarFlags, Calendar, GapPhase, Instrument, Money, Session, Timeframe, Timestamp,
 };
@@ -141,6 +141,8 @@ impl Watch {
         let calendar = seen.calendar;
         seen.heard = sight.heard;
         let status = &mut seen.status;
+        status.stopped.clear();
+        status.stopped.extend(sight.refused.map(|refusal| words(refusal).to_owned()));
         status.feed = sight.feed.clone();
         contract.clone_into(&mut status.contract);
         status.time = time;
@@ -160,6 +162,8 @@ pub(super) struct Sight {
     feed: FeedStatus,
     /// The last trade or quote.
     heard: Option<Monotonic>,
+    /// The reason for which the stages were told to enter nothing.
+    refused: Option<Refusal>,
     shown: Monotonic,
 }
 
@@ -192,6 +196,7 @@ impl Sight {
                 }
                 feed.recovered += gap.recovered;
             }
+            Event::Entries(entries) => self.refused = entries.refused,
             _ => {}
         }
     }
@@ -299,6 +304,18 @@ impl Seen {
     }
 }
 
+/// Returns the reason for which the feed allows no entry, in words.
+fn words(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::ClockDoubt => "the clock is in doubt",
+        Refusal::StaleData => "the data are stale",
+        Refusal::NotSubscribed => "the gateway refused the subscription",
+        Refusal::MarketHalted => "the market is halted",
+        Refusal::RollDue => "the next contract is due, and a position is in its way",
+        other => other.name(),
+    }
+}
+
 fn link_status(link: &Link) -> LinkStatus {
     let plant = match link.plant() {
         Plant::Ticker => "ticker",
@@ -325,7 +342,8 @@ fn link_status(link: &Link) -> LinkStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{ExitReason, Fill, FillId, OrderId, Purpose, Refusal};
+    use crate::engine::Entries;
+    use crate::execution::{ExitReason, Fill, FillId, OrderId, Purpose};
     use crate::market::{Gap, Price, Side, Tick};
 
     fn watch() -> Watch {
@@ -446,6 +464,12 @@ strategy: { kind: baseline, baseline: { fast_period: 2, slow_period: 3 } }";
         sight.on_event(&gap(GapPhase::Closed));
         let feed = show(&mut sight, 3_400_000_000).feed;
         assert_eq!((feed.gaps, feed.missing, feed.recovered, feed.is_in_gap), (1, 7, 5, false));
+
+        let entries = |refused| Event::Entries(Entries { time: now, refused });
+        sight.on_event(&entries(Some(Refusal::StaleData)));
+        assert_eq!(show(&mut sight, 3_600_000_000).stopped, ["the data are stale"]);
+        sight.on_event(&entries(None));
+        assert_eq!(show(&mut sight, 3_800_000_000).stopped, [""; 0]);
     }
 
     #[test]

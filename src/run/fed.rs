@@ -15,7 +15,7 @@ use super::runner::{Runner, outcome};
 use super::seat::ConfiguredStrategy;
 use crate::config::Config;
 use crate::engine::pinned::{self, Feed, PinnedSettings, Polled, RunnerKind, Wiring};
-use crate::engine::{Event, FeatureStage, Output, Sink};
+use crate::engine::{Entries, Event, FeatureStage, Output, Sink};
 use crate::execution::Venue;
 use crate::latency::Load;
 use crate::machine::{Machine, Plan};
@@ -84,6 +84,8 @@ pub(crate) fn run_fed<F: Feed>(
             let sink = &mut Watched { results: &mut keeping, watch: &mut *watch };
             let done = go_on(chain, has_answers, &mut stages, sink);
             feed.last = done.last_tick.unwrap_or(trades_from);
+            // What was refused at its end says nothing of the market now.
+            feed.entries = done.entries.map(|entries| Entries { refused: None, ..entries });
             // It may have ended in its warm-up.
             let taken = done.warm_up_ticks as usize;
             let rest = warm_up.get(taken..).filter(|_| header.trades_from == ends);
@@ -181,6 +183,8 @@ struct Joined<'a, F> {
     last: Timestamp,
     /// `true` once a tick of the market was taken.
     is_live: bool,
+    /// The last word on entries of a market that has not begun.
+    entries: Option<Entries>,
     /// Events that are due at once.
     due: VecDeque<Event>,
 }
@@ -188,12 +192,15 @@ struct Joined<'a, F> {
 impl<'a, F> Joined<'a, F> {
     fn new(warm_up: &'a [Tick], feed: F, last: Timestamp) -> Joined<'a, F> {
         let (warm_up, due) = (warm_up.iter(), VecDeque::with_capacity(4));
-        Joined { warm_up, feed, last, is_live: false, due }
+        Joined { warm_up, feed, last, is_live: false, entries: None, due }
     }
 
     /// Takes an event of the market that has not begun yet.
     #[cold]
     fn begin(&mut self, event: Event) -> Polled {
+        if let Event::Entries(entries) = event {
+            self.entries = Some(entries);
+        }
         let Event::Tick(tick) = event else { return Polled::Idle };
         if tick.time <= self.last {
             return Polled::Idle;
@@ -203,6 +210,9 @@ impl<'a, F> Joined<'a, F> {
             let (contract, from, to) = (tick.contract, self.last, tick.time);
             let gap = |phase| Gap { contract, from, to, missing: None, recovered: 0, phase };
             self.due.extend([GapPhase::Opened, GapPhase::Closed].map(|it| Event::Gap(gap(it))));
+        }
+        if let Some(Entries { refused, .. }) = self.entries {
+            self.due.push_back(Event::Entries(Entries { time: tick.time, refused }));
         }
         self.due.push_back(event);
         Polled::Idle

@@ -12,7 +12,7 @@ use super::journal_file::{JournalHeader, RunJournalError};
 use super::recording::{Keeping, RunInput, Stages, Taken, run};
 use super::seat::ConfiguredStrategy;
 use crate::config::{Config, ConfigError};
-use crate::engine::{Action, Entry, Event, Output, Pipeline, Replay, Sink, no_times};
+use crate::engine::{Action, Entries, Entry, Event, Output, Pipeline, Replay, Sink, no_times};
 use crate::execution::{ExitReason, Venue};
 use crate::journal::End;
 use crate::market::{Calendar, Instrument, InstrumentError, Session, TickRule, Timestamp};
@@ -294,6 +294,8 @@ pub(super) struct EventCounts {
     pub(super) warm_up_ticks: u64,
     pub(super) first_tick: Option<Timestamp>,
     pub(super) last_tick: Option<Timestamp>,
+    /// The last word on entries.
+    pub(super) entries: Option<Entries>,
     /// Answers that the strategy gives differently.
     changed_answers: u64,
     /// Reason why the run ended, if the journal has it.
@@ -312,6 +314,7 @@ impl EventCounts {
                     self.last_tick = Some(tick.time);
                 }
             }
+            Event::Entries(entries) => self.entries = Some(*entries),
             Event::End(reason) => self.end = Some(*reason),
             _ => {}
         }

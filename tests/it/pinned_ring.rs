@@ -29,8 +29,8 @@ use algospace_hft::engine::pinned::{
     Feed, PinnedRun, PinnedSettings, Polled, ThreadFailure, ThreadLayout, Wiring, run,
 };
 use algospace_hft::engine::{
-    Action, Break, DecisionTiming, Downstream, Entry, Event, FeatureStage, Output, Pipeline,
-    Question, Quote, Sink, TradingStage, warm,
+    Action, Break, DecisionTiming, Downstream, Entries, Entry, Event, FeatureStage, Output,
+    Pipeline, Question, Quote, Sink, TradingStage, warm,
 };
 use algospace_hft::execution::{
     Account, Bracket, Decision, Desk, ExitReason, Fill, FillId, Order, OrderMessage, OrderPort,
@@ -699,6 +699,11 @@ fn gap(to: Timestamp, kind: u64) -> Gap {
     Gap { contract: 0, from: to, to, missing: (kind != 7).then_some(kind), recovered, phase }
 }
 
+fn entries(time: Timestamp, are_refused: bool) -> Event {
+    let refused = are_refused.then_some(Refusal::StaleData);
+    Event::Entries(Entries { time, refused })
+}
+
 #[test]
 fn a_timer_ahead_of_a_tick_loses_no_bar() {
     let tick = |time, size| Event::Tick(Tick::new(at(time), price(19_000), size));
@@ -741,6 +746,8 @@ proptest! {
         let gaps = ticks.iter().enumerate().filter(|(index, _)| index % 9 == 8);
         let mut given = events(&ticks);
         given.extend(gaps.map(|(index, tick)| Event::Gap(gap(tick.time, index as u64))));
+        let changes = ticks.iter().enumerate().filter(|(index, _)| index % 20 == 5);
+        given.extend(changes.map(|(index, tick)| entries(tick.time, index % 40 == 5)));
         given.sort_by_key(Event::time);
         let mut given = given.into_iter();
         let feed = Fed(move || match random.below(3) {
@@ -892,7 +899,7 @@ proptest! {
         layout in any_layout(),
         latency in any_latency(),
         decides_on in prop::sample::select(vec![Timeframe::MINUTE_1, Timeframe::MINUTES_5]),
-        mischief in prop::collection::vec((any::<prop::sample::Index>(), 0_u32..6, 0_i64..400), 0..60),
+        mischief in prop::collection::vec((any::<prop::sample::Index>(), 0_u32..8, 0_i64..400), 0..60),
     ) {
         let mut ticks = market_of(&steps, rolls, has_bars);
         let mut others = Vec::new();
@@ -907,6 +914,7 @@ proptest! {
                 }
                 // A gap, and a tick that was recovered.
                 4 => others.push((here, Event::Gap(gap(ticks[here].time, *seconds as u64)))),
+                6 => others.push((here, entries(ticks[here].time, seconds % 3 > 0))),
                 5 => ticks[here].flags = ticks[here].flags.with(TickFlags::BACKFILLED),
                 // A tick that comes late.
                 1 => ticks.swap(here, (here + 1).min(last)),

@@ -82,7 +82,7 @@ pub fn config(mode: &str, input: &str, rule: &str, folder: &Path) -> Config {
     let input = match mode {
         "paper" => format!(
             "live_settings: {{ user: somebody, password: hunter2, system_name: Secret System, \
-             gateway: '{input}', login_spacing_milliseconds: 0 }}"
+             gateway: '{input}', login_spacing_milliseconds: 0, simulated_pace: true }}"
         ),
         _ => format!("backtest_settings: {{ file_path: '{input}' }}"),
     };

@@ -189,10 +189,19 @@ impl ClockGuard {
         if self.doubt.is_some() { self.until } else { Monotonic::NEVER }
     }
 
+    /// Returns true while the market's time is not confirmed by a stamp: before the first one, and
+    /// after a sleep or over a new connection. The time is then what the last stamps said.
+    pub fn waits_for_stamp(&self) -> bool {
+        self.doubt.is_some() && self.until == Monotonic::NEVER
+    }
+
     /// Takes the gateway's stamp, in nanoseconds since 1970, of something that came now and repeats
     /// nothing. Tells the doubt where it changes: `None` is its end.
     #[inline]
     pub fn on_stamp(&mut self, stamp: i64, now: Monotonic, out: &mut Vec<Option<Doubt>>) {
+        if self.waits_for_stamp() {
+            self.market = MarketClock::new();
+        }
         let Some(expected) = self.market.now(now) else {
             self.market.on_stamp(stamp, now);
             return self.set(Doubt::Unsettled, now.after(self.settings.settled), out);
@@ -217,7 +226,6 @@ impl ClockGuard {
         match event {
             ClockEvent::Stepped(step) => self.raise(Doubt::Stepped(step), clocks.now, out),
             ClockEvent::Suspended(slept) => {
-                self.market = MarketClock::new();
                 self.set(Doubt::Suspended(slept), Monotonic::NEVER, out);
             }
         }
@@ -226,8 +234,7 @@ impl ClockGuard {
 
     /// Takes note that the ticker link is gone: the next one has delays of its own.
     pub fn on_lost(&mut self, out: &mut Vec<Option<Doubt>>) {
-        if self.market.now(Monotonic::default()).is_some() {
-            self.market = MarketClock::new();
+        if !self.waits_for_stamp() {
             self.set(Doubt::NoStamp, Monotonic::NEVER, out);
         }
     }
@@ -243,7 +250,7 @@ impl ClockGuard {
     /// Raises a doubt that lasts for a while, unless one waits for a stamp.
     #[cold]
     fn raise(&mut self, doubt: Doubt, now: Monotonic, out: &mut Vec<Option<Doubt>>) {
-        if self.due() == Monotonic::NEVER && self.doubt.is_some() {
+        if self.waits_for_stamp() {
             return;
         }
         self.set(doubt, now.after(self.settings.settled), out);

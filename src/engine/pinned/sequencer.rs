@@ -352,6 +352,7 @@ impl Boundaries {
             Event::Quote(_)
             | Event::Report(_)
             | Event::Gap(_)
+            | Event::Entries(_)
             | Event::Answer(_)
             | Event::End(_) => false,
         }

@@ -1,7 +1,7 @@
 //! The trading stage before a broker: nothing is filled unless a report says so.
 
 use super::*;
-use crate::engine::message::Question;
+use crate::engine::message::{Entries, Question};
 use crate::execution::{
     Account, Bracket, Decision, ExecutionSettings, Fill, FillId, OrderId, OrderKind, OrderMessage,
     OrderPort, Purpose, Refusal, ReportKind, RiskSettings, Slippage, Target, Trade,
@@ -173,11 +173,11 @@ fn exchange() -> SimulatedExchange {
 }
 
 /// The refusals, the orders and the last position of a run of minute bars of three ticks, where the
-/// strategy asks for `targets` in turn. `before` gives the gap before a minute and the flags of its
-/// ticks.
+/// strategy asks for `targets` in turn. `before` gives an event before a minute and the flags of
+/// its ticks.
 fn minutes_with_gaps(
     targets: &[Target],
-    before: impl Fn(i64, Timestamp) -> (Option<Gap>, TickFlags),
+    before: impl Fn(i64, Timestamp) -> (Option<Event>, TickFlags),
 ) -> (Vec<Refusal>, Vec<&'static str>, i64) {
     #[derive(Default)]
     struct Noted(Vec<Refusal>, Vec<&'static str>);
@@ -199,9 +199,9 @@ fn minutes_with_gaps(
     let start: Timestamp = "2024-01-03T14:30:00Z".parse().unwrap();
     for minute in 0..=targets.len() as i64 {
         let time = start + minute * Timestamp::MINUTE;
-        let (gap, flags) = before(minute, time);
-        if let Some(gap) = gap {
-            stage.on_event(&Event::Gap(gap), &mut script, &mut noted);
+        let (event, flags) = before(minute, time);
+        if let Some(event) = event {
+            stage.on_event(&event, &mut script, &mut noted);
         }
         // The first closes the bar, the second fills what was sent on it, the third tells of it.
         for second in 0..3 {
@@ -213,9 +213,9 @@ fn minutes_with_gaps(
     (noted.0, noted.1, stage.desk().ledger().position())
 }
 
-fn gap_to(to: Timestamp, recovered: u64) -> Gap {
+fn gap_to(to: Timestamp, recovered: u64) -> Event {
     let (from, phase) = (to + -Timestamp::MINUTE, GapPhase::Closed);
-    Gap { contract: 0, from, to, missing: Some(5), recovered, phase }
+    Event::Gap(Gap { contract: 0, from, to, missing: Some(5), recovered, phase })
 }
 
 #[test]
@@ -235,6 +235,26 @@ fn nothing_is_entered_on_a_bar_of_a_gap_and_exits_pass() {
     assert_eq!(run(&[Long, Short], 0), (vec![incomplete], vec!["entry", "exit"], 0));
     // What is held already is no entry.
     assert_eq!(run(&[Long, Long], 0), (vec![], vec!["entry"], 1));
+}
+
+#[test]
+fn nothing_is_entered_while_entries_are_refused_and_exits_pass() {
+    use Target::{Flat, Long, Short};
+    // They are off from one minute to another.
+    let run = |targets: &[Target], minutes: std::ops::Range<i64>| {
+        minutes_with_gaps(targets, |minute, time| {
+            let refused = minutes.contains(&minute).then_some(Refusal::StaleData);
+            let changes = minute == minutes.start || minute == minutes.end;
+            let event = Event::Entries(Entries { time, refused });
+            (changes.then_some(event), TickFlags::NONE)
+        })
+    };
+    let stale = Refusal::StaleData;
+    assert_eq!(run(&[Flat, Long, Long, Long], 2..4), (vec![stale; 2], vec!["entry"], 1));
+    assert_eq!(run(&[Long, Flat, Long], 2..9), (vec![stale], vec!["entry", "exit"], 0));
+    assert_eq!(run(&[Long, Short], 2..9), (vec![stale], vec!["entry", "exit"], 0));
+    assert_eq!(run(&[Long, Long], 2..9), (vec![], vec!["entry"], 1));
+    assert_eq!(run(&[Long, Short, Short], 7..9), (vec![], vec!["entry", "exit", "entry"], -1));
 }
 
 #[test]
