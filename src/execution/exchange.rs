@@ -57,6 +57,8 @@ pub struct SimulatedExchange {
     /// Bounds (inclusive) within which a trade changes no working order.
     quiet_from: Price,
     quiet_to: Price,
+    /// Exits fill without a position, too, and so may open one.
+    exits_may_open: bool,
     /// Number of ticks matched, which keeps an order from filling on the tick that made it.
     matched: u64,
     /// Number of times that an order met an impossible quote.
@@ -167,6 +169,7 @@ impl SimulatedExchange {
             next_arrival: Timestamp::MAX,
             quiet_from: Price::MIN,
             quiet_to: Price::MAX,
+            exits_may_open: false,
             matched: 0,
             impossible_quotes: 0,
             last_fill: Price::ZERO,
@@ -183,6 +186,49 @@ impl SimulatedExchange {
     /// Returns the number of working orders and of messages under way.
     pub fn orders(&self) -> usize {
         self.working.len() + self.under_way.len()
+    }
+
+    /// Returns the working orders, each with the contracts that are left of it.
+    pub fn working(&self) -> impl Iterator<Item = (&Order, u32)> {
+        self.working.iter().map(|working| (&working.order, working.remaining))
+    }
+
+    /// Lets exits fill without a position, as an exchange does that knows no such orders: an exit
+    /// that outlives its position opens another.
+    pub fn let_exits_open(&mut self) {
+        self.exits_may_open = true;
+    }
+
+    /// Takes a message at once, at `now`, instead of after the order latency. Not meant for the
+    /// time inside a history bar.
+    pub fn receive_now(&mut self, message: OrderMessage, now: Timestamp) {
+        self.receive(message, now, false);
+        self.settle();
+    }
+
+    /// Gives a working order another price, of the same kind, and leaves `remaining` contracts (≥ 1)
+    /// of it. Its place in the book is lost. Returns `false`, without effect, if no such order
+    /// works, or its stop has been triggered.
+    pub fn modify(&mut self, id: OrderId, kind: OrderKind, remaining: u32) -> bool {
+        let working = self.working.iter_mut().find(|w| w.order.id == id);
+        let Some(working) = working.filter(|w| {
+            let is_waiting = w.state == State::Waiting;
+            match (w.order.kind, kind) {
+                (OrderKind::Limit { .. }, OrderKind::Limit { .. }) => true,
+                (OrderKind::Stop { .. }, OrderKind::Stop { .. })
+                | (OrderKind::StopLimit { .. }, OrderKind::StopLimit { .. }) => is_waiting,
+                _ => false,
+            }
+        }) else {
+            return false;
+        };
+        if matches!(kind, OrderKind::Limit { .. }) {
+            working.state = State::FreshLimit;
+        }
+        working.order.kind = kind;
+        (working.remaining, working.reached, working.fresh) = (remaining, false, 0);
+        self.settle();
+        true
     }
 
     /// Matches the orders that arrived inside the history bar that ends (`late`), or all others.
@@ -506,7 +552,8 @@ impl SimulatedExchange {
     ) {
         let WorkingOrder { order, remaining, sibling, .. } = self.working[index];
         let mut quantity = remaining.min(*left).min(most);
-        if matches!(order.purpose, Purpose::Exit(_)) {
+        let is_exit = matches!(order.purpose, Purpose::Exit(_)) && !self.exits_may_open;
+        if is_exit {
             let open = if self.position.signum() == -order.side.sign() {
                 self.position.unsigned_abs() as u32
             } else {
@@ -527,7 +574,6 @@ impl SimulatedExchange {
         *left -= quantity;
         self.working[index].remaining -= quantity;
         self.position += order.side.sign() * i64::from(quantity);
-        let is_exit = matches!(order.purpose, Purpose::Exit(_));
         self.working[index].done = is_exit && self.position == 0 && remaining > quantity;
         self.last_fill = price;
         let id = self.next_fill();
