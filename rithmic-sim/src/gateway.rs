@@ -1,6 +1,7 @@
 //! The gateway as a machine.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use algospace_hft::market::Timestamp;
@@ -9,9 +10,10 @@ use algospace_hft_rithmic::link::Plant;
 use algospace_hft_rithmic::wire::prost::Message;
 use algospace_hft_rithmic::wire::{Envelope, Incoming, Template, decode, encode, messages, rti};
 
+use crate::broker::{AccountSettings, Broker};
 use crate::history::Question;
 use crate::market::Market;
-use crate::messages::{self, EXCHANGE, message, stamp};
+use crate::messages::{self, EXCHANGE, codes, good, message, stamp};
 
 /// A connection, by the caller's number for it. No number is used twice.
 pub type ClientId = u32;
@@ -35,6 +37,8 @@ pub struct Settings {
     /// Trades that pass while no client is subscribed, after which the market stands until one is
     /// again. `None`: it passes without a client.
     pub absence: Option<u64>,
+    /// The account of the order plant and the P&L plant.
+    pub account: AccountSettings,
 }
 
 impl Default for Settings {
@@ -47,6 +51,7 @@ impl Default for Settings {
             speed: 1.0,
             history_rows: 10_000,
             absence: None,
+            account: AccountSettings::default(),
         }
     }
 }
@@ -84,15 +89,17 @@ struct Client {
     cut: Option<(Question, Vec<String>, usize)>,
 }
 
-/// A gateway: a ticker plant and a history plant. It has no thread, clock or socket: it is told
-/// its input with the time, and its outputs are taken after each.
+/// A gateway: the plants of market data, history, orders and P&L. It has no thread, clock or
+/// socket: it is told its input with the time, and its outputs are taken after each.
 ///
-/// The market stands until a client subscribes to a contract for the first time, so that each run
-/// shows the same ticks. From then on its clock follows the caller's, times [`Settings::speed`].
+/// The market stands until a client subscribes to a contract or sends an order for the first time,
+/// so that each run shows the same ticks. From then on its clock follows the caller's, times
+/// [`Settings::speed`].
 #[derive(Debug)]
 pub struct Gateway {
     settings: Settings,
     market: Market,
+    broker: Broker,
     clients: BTreeMap<ClientId, Client>,
     /// The instant at which the market began, and its time then.
     begun: Option<(Monotonic, Timestamp)>,
@@ -108,12 +115,29 @@ impl Gateway {
     /// Creates a gateway for a market, which stands.
     pub fn new(settings: Settings, market: Market) -> Gateway {
         let (clients, outputs) = (BTreeMap::new(), Vec::new());
-        Gateway { settings, market, clients, begun: None, unseen: 0, outputs }
+        let broker = Broker::new(settings.account.clone(), &settings.user, &market);
+        Gateway { settings, market, broker, clients, begun: None, unseen: 0, outputs }
     }
 
     /// The market.
     pub fn market(&self) -> &Market {
         &self.market
+    }
+
+    /// Writes all orders as CSV: those that were sent, and those that their brackets made.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn write_orders(&self, into: &mut impl Write) -> io::Result<()> {
+        self.broker.write_orders(into)
+    }
+
+    /// Writes all fills as CSV.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn write_fills(&self, into: &mut impl Write) -> io::Result<()> {
+        self.broker.write_fills(into)
     }
 
     /// Returns the market, where it stands.
@@ -125,7 +149,7 @@ impl Gateway {
     pub fn on(&mut self, input: Input<'_>, now: Monotonic) {
         match input {
             Input::Connect(client) => drop(self.clients.insert(client, Client::default())),
-            Input::Closed(client) => drop(self.clients.remove(&client)),
+            Input::Closed(client) => self.forget(client),
             Input::Frame(client, frame) => self.on_frame(client, frame, now),
             Input::Time => {}
         }
@@ -141,7 +165,8 @@ impl Gateway {
     /// anything.
     pub fn due(&self) -> Option<Monotonic> {
         let (begun, start) = self.begun.filter(|_| !self.stands())?;
-        let span = self.market.next_time()? - start;
+        let next = [self.market.next_time(), self.broker.books.due()];
+        let span = next.into_iter().flatten().min()? - start;
         let nanos = (span as f64 / self.settings.speed).max(0.0);
         Some(begun.after(Duration::from_nanos(nanos as u64)))
     }
@@ -171,8 +196,18 @@ impl Gateway {
             if self.due().is_none_or(|due| due > now) {
                 return;
             }
-            self.tell_tick();
+            let broker = self.broker.books.due();
+            // A message that arrives with a trade is there before it.
+            match broker.filter(|due| self.market.next_time().is_none_or(|next| *due <= next)) {
+                Some(due) => self.broker.advance(due, &mut self.outputs),
+                None => self.tell_tick(),
+            }
         }
+    }
+
+    fn forget(&mut self, id: ClientId) {
+        self.clients.remove(&id);
+        self.broker.forget(id);
     }
 
     /// Tells the next tick to those who have subscribed to its contract.
@@ -180,6 +215,7 @@ impl Gateway {
         use rti::request_market_data_update::UpdateBits::{Bbo, LastTrade};
         let Some((tick, quotes)) = self.market.advance() else { return };
         self.unseen = if self.is_seen() { 0 } else { self.unseen + 1 };
+        self.broker.books.on_tick(&tick);
         let symbol = &self.market.symbols()[usize::from(tick.contract)];
         let volume = self.market.state(tick.contract).volume;
         let bits = |client: &Client| client.subscriptions.get(&tick.contract).copied();
@@ -233,7 +269,7 @@ impl Gateway {
             (12, _) => {
                 self.send(id, &message!(ResponseLogout { user_msg, rp_code: good() }));
                 self.outputs.push(Output::Close(id));
-                self.clients.remove(&id);
+                self.forget(id);
             }
             (18, _) => {
                 let (ssboe, usecs) = stamp(self.market_time(now));
@@ -247,7 +283,19 @@ impl Gateway {
             (template, Some(plant)) if plant == Plant::History as i32 => {
                 self.on_history(id, template, bytes);
             }
-            _ => self.refuse(id, user_msg),
+            (template, Some(plant)) => {
+                let (time, outputs) = (self.market_time(now), &mut self.outputs);
+                let is_known = if plant == Plant::Orders as i32 {
+                    self.broker.on_order_plant(id, template, bytes, time, outputs)
+                } else {
+                    self.broker.on_profit(id, template, bytes, time, outputs)
+                };
+                if !is_known {
+                    self.refuse(id, user_msg);
+                } else if self.broker.books.due().is_some() {
+                    self.begun.get_or_insert((now, time));
+                }
+            }
         }
     }
 
@@ -260,7 +308,8 @@ impl Gateway {
     fn log_in(&mut self, id: ClientId, bytes: &[u8]) {
         let Ok(login) = rti::RequestLogin::decode(bytes) else { return };
         let user_msg = login.user_msg;
-        let plants = [Plant::Ticker, Plant::History].map(|plant| Some(plant as i32));
+        let plants = [Plant::Ticker, Plant::Orders, Plant::History, Plant::Pnl];
+        let plants = plants.map(|plant| Some(plant as i32));
         let Settings { user, password, system, .. } = &self.settings;
         let is_known =
             login.user.as_ref() == Some(user) && login.password.as_ref() == Some(password);
@@ -278,7 +327,7 @@ impl Gateway {
         if let Some((&earlier, _)) = earlier {
             self.send(earlier, &message!(ForcedLogout {}));
             self.outputs.push(Output::Close(earlier));
-            self.clients.remove(&earlier);
+            self.forget(earlier);
         }
         if let Some(client) = self.clients.get_mut(&id) {
             client.plant = login.infra_type;
@@ -468,12 +517,4 @@ impl Gateway {
 fn number(bytes: &[u8]) -> Vec<String> {
     // Every request has it under the same number.
     rti::RequestHeartbeat::decode(bytes).map_or_else(|_| Vec::new(), |head| head.user_msg)
-}
-
-fn good() -> Vec<String> {
-    codes(&["0"])
-}
-
-fn codes(codes: &[&str]) -> Vec<String> {
-    codes.iter().map(|&code| code.to_owned()).collect()
 }

@@ -21,13 +21,19 @@
 //!
 //! `docs/rithmic-sim.md` lists the templates, and what the real Rithmic may do otherwise.
 
+mod books;
+mod broker;
 pub mod certificates;
 mod gateway;
 mod history;
 mod market;
 mod messages;
+mod notices;
+mod orders;
+mod profit;
 mod server;
 
+pub use broker::{AccountSettings, ShowOrders};
 pub use gateway::{ClientId, Gateway, Input, Output, Settings};
 pub use market::{Market, MarketError};
 pub use server::{Server, ServerError};

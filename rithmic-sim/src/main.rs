@@ -1,8 +1,9 @@
 //! The program: a gateway on this machine that replays a tick file.
 
+use std::fs::File;
 use std::io::BufWriter;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,9 +22,10 @@ const TRADES_PER_DAY: u32 = 50_000;
 
 /// Replays a tick file as a gateway that speaks Rithmic's protocol, on this machine.
 ///
-/// It stands in for the real gateway, of which it knows what independent clients know: market data
-/// and history, no orders. The market stands until a client subscribes to a contract; ticks before
-/// that time are history. What it prints first is what a client needs.
+/// It stands in for the real gateway, of which it knows what independent clients know: market data,
+/// history, and an account whose orders an exchange of its own fills. The market stands until a
+/// client subscribes to a contract or sends an order; ticks before that time are history. What it
+/// prints first is what a client needs.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -67,7 +69,8 @@ struct Arguments {
     /// Name of the system
     #[arg(long, value_name = "NAME", default_value = "Rithmic Simulator")]
     system: String,
-    /// File for the trades that were told, as CSV, at the end: what a client should have seen
+    /// File for the trades that were told, as CSV, at the end: what a client should have seen.
+    /// Orders and fills go beside it: from `dump.csv` to `dump.orders.csv` and `dump.fills.csv`
     #[arg(long, value_name = "FILE")]
     dump: Option<PathBuf>,
     /// Seconds between two heartbeats that clients are asked for
@@ -133,14 +136,26 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let begin = gateway.market().time();
     let server = Server::bind(address, tls, gateway)?;
     connect_with(arguments, &server.url(), authority.as_deref().map(std::path::absolute))?;
-    let mut market = server.run(&stop, |event| eprintln!("{event}"))?.into_market();
+    let gateway = server.run(&stop, |event| eprintln!("{event}"))?;
+    if let Some(path) = &arguments.dump {
+        write(&path.with_extension("orders.csv"), |into| gateway.write_orders(into))?;
+        write(&path.with_extension("fills.csv"), |into| gateway.write_fills(into))?;
+    }
+    let mut market = gateway.into_market();
     println!("stopped at {}, before tick {}", market.time(), market.position());
     if let Some(path) = &arguments.dump {
-        let create = std::fs::File::create(path);
-        let written = create.and_then(|file| market.write_past(begin, &mut BufWriter::new(file)));
-        written.map_err(|error| format!("{}: {error}", path.display()))?;
+        write(path, |into| market.write_past(begin, into))?;
     }
     Ok(())
+}
+
+/// Writes a file.
+fn write(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<(), String> {
+    let written = File::create(path).and_then(|file| content(&mut BufWriter::new(file)));
+    written.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn make_up(
@@ -166,7 +181,7 @@ fn explain(arguments: &Arguments, gateway: &Gateway) {
     println!(
         "market: {all} ticks, {past} of them history; {front} in front; from {time}, × {speed}"
     );
-    println!("it begins when a client subscribes to a contract");
+    println!("it begins when a client subscribes to a contract or sends an order");
 }
 
 /// Says how a client connects.

@@ -33,6 +33,15 @@ macro_rules! value {
 }
 pub(crate) use value;
 
+/// Returns the code of success.
+pub(crate) fn good() -> Vec<String> {
+    codes(&["0"])
+}
+
+pub(crate) fn codes(codes: &[&str]) -> Vec<String> {
+    codes.iter().map(|&code| code.to_owned()).collect()
+}
+
 /// Returns seconds since 1970 and the microseconds behind them.
 pub(crate) fn stamp(time: Timestamp) -> (i32, i32) {
     let nanos = time.nanos();

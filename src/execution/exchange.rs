@@ -206,9 +206,9 @@ impl SimulatedExchange {
         self.settle();
     }
 
-    /// Gives a working order another price, of the same kind, and leaves `remaining` contracts (≥ 1)
-    /// of it. Its place in the book is lost. Returns `false`, without effect, if no such order
-    /// works, or its stop has been triggered.
+    /// Gives a working order another price, of the same kind, and leaves `remaining` contracts
+    /// (≥ 1) of it. Its place in the book is lost. Returns `false`, without effect, if no such
+    /// order works, or its stop has been triggered.
     pub fn modify(&mut self, id: OrderId, kind: OrderKind, remaining: u32) -> bool {
         let working = self.working.iter_mut().find(|w| w.order.id == id);
         let Some(working) = working.filter(|w| {

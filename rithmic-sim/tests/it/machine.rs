@@ -6,9 +6,9 @@ use algospace_hft_rithmic::wire::prost::Message;
 use algospace_hft_rithmic::wire::{Incoming, Template, decode, encode, rti};
 use rithmic_sim::{ClientId, Gateway, Input, Market, Output, Settings};
 
-const SECOND: u64 = 1_000_000_000;
+pub const SECOND: u64 = 1_000_000_000;
 /// 2023-11-15, 14:30 UTC, in the regular session of a day on which ESZ3 is in front.
-const OPEN: i64 = 1_700_058_600 * SECOND as i64;
+pub const OPEN: i64 = 1_700_058_600 * SECOND as i64;
 
 /// Trades of ES, each a second after the one before.
 pub fn ticks(count: i64) -> Vec<Tick> {
@@ -64,7 +64,7 @@ fn told(gateway: &mut Gateway) -> Vec<(ClientId, i32, String, Vec<u8>)> {
     gateway.outputs().map(tell).collect()
 }
 
-fn login(plant: i32) -> rti::RequestLogin {
+pub fn login(plant: i32) -> rti::RequestLogin {
     let mut login = rti::RequestLogin::default();
     (login.user, login.password) = (Some("paper".to_owned()), Some("paper".to_owned()));
     (login.system_name, login.infra_type) = (Some("Rithmic Simulator".to_owned()), Some(plant));

@@ -2,6 +2,7 @@
 
 mod loopback;
 mod machine;
+mod orders;
 mod paper;
 #[path = "../../../src/sampling.rs"]
 mod sampling;
