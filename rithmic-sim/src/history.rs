@@ -60,8 +60,9 @@ impl Question {
         })
     }
 
-    /// Returns the rows of the answer as frames, without the request's number.
-    pub(crate) fn rows(&self, past: &[Tick], symbol: &str, number: &[String]) -> Vec<Vec<u8>> {
+    /// Returns the rows of the answer. `is_absent` tells of a tick's place whether history has
+    /// nothing of it.
+    pub(crate) fn rows(&self, past: &[Tick], is_absent: impl Fn(usize) -> bool) -> Rows {
         let second = |tick: &Tick| tick.time.nanos().div_euclid(SECOND);
         let (first, last) = (i64::from(self.seconds.0), i64::from(self.seconds.1));
         let (first, last) = if self.minutes { (first - 60, last - 60) } else { (first, last) };
@@ -69,13 +70,17 @@ impl Question {
         let begin = if self.minutes { (first + 59).div_euclid(60) * 60 } else { first };
         let from = past.partition_point(|tick| second(tick) < begin);
         let to = past.partition_point(|tick| second(tick) <= end).max(from);
-        let ticks = past[from..to].iter().filter(|tick| tick.contract == self.contract);
-        let mut rows: Vec<Vec<u8>> = if self.minutes {
-            let minutes = minutes(ticks);
-            minutes.iter().map(|minute| minute.frame(symbol, number)).collect()
+        let is_in = |place: &usize| past[*place].contract == self.contract && !is_absent(*place);
+        let places = (from..to).filter(is_in);
+        if self.minutes {
+            Rows::Minutes(self.select(minutes(places.map(|place| &past[place]))))
         } else {
-            ticks.map(|tick| tick_row(tick, symbol, number)).collect()
-        };
+            Rows::Ticks(self.select(places.collect()))
+        }
+    }
+
+    /// Returns the rows that are wanted, in the order that is wanted.
+    fn select<T>(&self, mut rows: Vec<T>) -> Vec<T> {
         if rows.len() > self.most && self.is_last {
             rows.drain(..rows.len() - self.most);
         }
@@ -147,8 +152,54 @@ fn tick_row(tick: &Tick, symbol: &str, number: &[String]) -> Vec<u8> {
     encode(&row, None)
 }
 
+/// The rows of an answer.
+#[derive(Debug)]
+pub(crate) enum Rows {
+    /// Ticks by their places.
+    Ticks(Vec<usize>),
+    Minutes(Vec<Minute>),
+}
+
+/// An answer, as far as it has been told.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) question: Question,
+    /// The request's number.
+    pub(crate) number: Vec<String>,
+    pub(crate) rows: Rows,
+    /// Rows that have been told.
+    pub(crate) told: usize,
+}
+
+impl Answer {
+    /// Returns the number of all rows.
+    pub(crate) fn len(&self) -> usize {
+        match &self.rows {
+            Rows::Ticks(places) => places.len(),
+            Rows::Minutes(minutes) => minutes.len(),
+        }
+    }
+
+    /// Tells the next rows, at most that many, as frames.
+    pub(crate) fn tell(&mut self, most: usize, ticks: &[Tick], symbol: &str) -> Vec<Vec<u8>> {
+        let span = self.told..self.told.saturating_add(most).min(self.len());
+        self.told = span.end;
+        let number = &self.number;
+        match &self.rows {
+            Rows::Ticks(places) => {
+                let row = |place: &usize| tick_row(&ticks[*place], symbol, number);
+                places[span].iter().map(row).collect()
+            }
+            Rows::Minutes(minutes) => {
+                minutes[span].iter().map(|minute| minute.frame(symbol, number)).collect()
+            }
+        }
+    }
+}
+
 /// One minute in which there were trades.
-struct Minute {
+#[derive(Debug)]
+pub(crate) struct Minute {
     /// Its beginning, in seconds since 1970.
     start: i64,
     trades: u64,

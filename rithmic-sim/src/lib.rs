@@ -3,6 +3,7 @@
 //! - [`Market`]: the ticks, their contracts and sessions, and what history has of them.
 //! - [`Gateway`]: the gateway as a machine without thread, clock or socket. A test drives it in
 //!   virtual time.
+//! - [`Script`]: faults and quirks that the gateway shows, read from YAML.
 //! - [`Server`]: the machine on WebSockets, with or without TLS.
 //! - [`certificates`]: an authority and a certificate for TLS on this machine.
 //!
@@ -24,6 +25,7 @@
 mod books;
 mod broker;
 pub mod certificates;
+mod faults;
 mod gateway;
 mod history;
 mod market;
@@ -31,9 +33,11 @@ mod messages;
 mod notices;
 mod orders;
 mod profit;
+pub mod script;
 mod server;
 
 pub use broker::{AccountSettings, ShowOrders};
 pub use gateway::{ClientId, Gateway, Input, Output, Settings};
 pub use market::{Market, MarketError};
+pub use script::Script;
 pub use server::{Server, ServerError};

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use algospace_hft::market::Timestamp;
 use algospace_hft::source::native::TickFile;
 use algospace_hft::source::synthetic::{self, SyntheticMarket, SyntheticSettings};
 use clap::Parser;
 use clap::builder::TypedValueParser;
-use rithmic_sim::{Gateway, Market, Server, Settings, certificates};
+use rithmic_sim::script::Pause;
+use rithmic_sim::{Gateway, Market, Script, Server, Settings, certificates};
 use tempfile::TempDir;
 
 /// Trades on an average day of the synthetic market: fewer than in ES, so that it is made in
@@ -32,7 +34,8 @@ const TRADES_PER_DAY: u32 = 50_000;
     after_help = "Examples:\n  \
     rithmic-sim --synthetic 5                   a made-up market, without any file\n  \
     rithmic-sim --ticks es.ticks --speed 60     a minute of the market a second\n  \
-    rithmic-sim --ticks es.ticks --tls          under TLS, as the real one"
+    rithmic-sim --ticks es.ticks --tls          under TLS, as the real one\n  \
+    rithmic-sim --synthetic 5 --script storm.yaml     with faults"
 )]
 struct Arguments {
     /// Native tick file, as `algospace-hft import` writes it
@@ -54,6 +57,13 @@ struct Arguments {
     /// Serve wss:// instead of ws://, under an authority of its own
     #[arg(long)]
     tls: bool,
+    /// Faults, quirks and stops of the market, as YAML: docs/rithmic-sim.md has a whole one
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Stop the market behind the first trade of each bar, so that a client answers the bar before
+    /// the next trade: the bar's length, and the stop by the clock. Instead of the script's
+    #[arg(long, value_name = "SECONDS:MILLISECONDS", value_parser = pause)]
+    pause_at_bars: Option<Pause>,
     /// Folder for the authority's certificate, `ca.pem`
     #[arg(long, value_name = "FOLDER", default_value = ".", requires = "tls")]
     certificates: PathBuf,
@@ -92,6 +102,18 @@ fn heartbeat(text: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "seconds above zero are expected".to_owned())
 }
 
+fn pause(text: &str) -> Result<Pause, String> {
+    let pause = || {
+        let (seconds, milliseconds) = text.split_once(':')?;
+        let bar_seconds = seconds.parse().ok().filter(|seconds| (1..=86_400).contains(seconds))?;
+        let milliseconds = milliseconds.parse().ok().filter(|length| *length <= 60_000)?;
+        Some(Pause { bar_seconds, length: Duration::from_millis(milliseconds) })
+    };
+    pause().ok_or_else(|| {
+        "seconds from 1 to 86400 and milliseconds to 60000 are expected, such as 60:50".to_owned()
+    })
+}
+
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,6 +128,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    let script = arguments.script.as_deref().map(Script::load).transpose()?;
+    let mut script = script.unwrap_or_default();
+    script.pause = arguments.pause_at_bars.or(script.pause);
     // Kept until the end: the file in it is mapped.
     let folder = tempfile::tempdir()?;
     let path = match &arguments.ticks {
@@ -125,6 +150,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         system: arguments.system.clone(),
         heartbeat_seconds: arguments.heartbeat,
         speed: arguments.speed,
+        script,
         ..Settings::default()
     };
     let authority = arguments.certificates.join("ca.pem");
@@ -181,6 +207,9 @@ fn explain(arguments: &Arguments, gateway: &Gateway) {
     println!(
         "market: {all} ticks, {past} of them history; {front} in front; from {time}, × {speed}"
     );
+    if let Some(path) = &arguments.script {
+        println!("script: {}", path.display());
+    }
     println!("it begins when a client subscribes to a contract or sends an order");
 }
 

@@ -1,6 +1,7 @@
 //! The market that is replayed.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use algospace_hft::market::{
     Contract, Instrument, InstrumentError, Price, Session, Tick, Timestamp,
@@ -47,6 +48,9 @@ pub struct Market {
     next: usize,
     session: Session,
     states: Vec<State>,
+    /// Ticks that never happen, since trading was halted: spans of places, in their order.
+    untraded: Vec<Range<usize>>,
+    halted_until: Timestamp,
 }
 
 /// The state of one contract.
@@ -99,7 +103,16 @@ impl Market {
             description.contracts.iter().map(|entry| symbol(&entry.symbol)).collect();
         let session = instrument.calendar.session_at_or_after(first);
         let states = vec![State::default(); symbols.len()];
-        Ok(Market { ticks, instrument, symbols, next: 0, session, states })
+        Ok(Market {
+            ticks,
+            instrument,
+            symbols,
+            next: 0,
+            session,
+            states,
+            untraded: Vec::new(),
+            halted_until: Timestamp::MIN,
+        })
     }
 
     /// Goes to the first tick at or after that time. Earlier ticks are history.
@@ -109,6 +122,7 @@ impl Market {
         let open = self.session.open;
         self.next = self.ticks().partition_point(|tick| tick.time < open).min(place);
         self.states.fill(State::default());
+        self.pass_untraded();
         while self.next < place {
             self.advance();
         }
@@ -179,6 +193,47 @@ impl Market {
         self.states[usize::from(contract)]
     }
 
+    /// Halts trading from now until that time: ticks before it never happen.
+    pub(crate) fn halt(&mut self, until: Timestamp) {
+        self.halted_until = self.halted_until.max(until);
+        let from = self.next;
+        let to = self.ticks().partition_point(|tick| tick.time < until);
+        if from < to {
+            self.untraded.push(from..to);
+            self.pass_untraded();
+        }
+    }
+
+    /// Returns the end of the halt in which trading is at that time.
+    pub(crate) fn halt_at(&self, time: Timestamp) -> Option<Timestamp> {
+        (time < self.halted_until).then_some(self.halted_until)
+    }
+
+    /// Returns the next time after that one at which the market opens, halts, resumes or closes, as
+    /// the calendar plans it; `None` after the last tick's session.
+    pub(crate) fn next_change(&self, after: Timestamp) -> Option<Timestamp> {
+        let calendar = self.instrument.calendar;
+        let last = self.ticks().last()?.time;
+        let session = calendar.session_at_or_after(after);
+        let (halt, resume) = session.halt.unzip();
+        let times = [Some(session.open), halt, resume, Some(session.close)];
+        let next = times.into_iter().flatten().filter(|time| *time > after).min()?;
+        (next <= calendar.session_at_or_after(last).close).then_some(next)
+    }
+
+    /// Returns whether a tick never happens, by its place.
+    pub(crate) fn is_untraded(&self, place: usize) -> bool {
+        let span = self.untraded.partition_point(|span| span.end <= place);
+        self.untraded.get(span).is_some_and(|span| span.contains(&place))
+    }
+
+    /// Passes ticks that never happen, at one of which the market never stands.
+    fn pass_untraded(&mut self) {
+        while self.is_untraded(self.next) {
+            self.next += 1;
+        }
+    }
+
     /// Passes the next tick and returns it with the quotes that it changed.
     pub(crate) fn advance(&mut self) -> Option<(Tick, [Option<Price>; 2])> {
         let tick = *self.ticks().get(self.next)?;
@@ -198,6 +253,7 @@ impl Market {
             }
         }
         self.next += 1;
+        self.pass_untraded();
         Some((tick, changed))
     }
 }

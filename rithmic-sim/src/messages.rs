@@ -1,14 +1,16 @@
 //! Messages of a gateway.
 
 use algospace_hft::market::{Price, Side, Tick, Timestamp};
-use algospace_hft_rithmic::wire::{encode, rti};
+use algospace_hft_rithmic::wire::{encode, encode_body, rti};
 
 use crate::market::State;
+use crate::script::Garbage;
 
 /// The exchange under which all contracts are found.
 pub(crate) const EXCHANGE: &str = "CME";
 /// Presence bits of a trade: its price and the volume.
-const TRADE_BITS: u32 = 1 | 8;
+const TRADE_BITS: u32 = PRICE_BIT | 8;
+const PRICE_BIT: u32 = 1;
 const BID: u32 = 1;
 const OFFER: u32 = 2;
 
@@ -49,9 +51,15 @@ pub(crate) fn stamp(time: Timestamp) -> (i32, i32) {
     (nanos.div_euclid(1_000_000_000) as i32, micros as i32)
 }
 
-/// Returns the frame of a last trade.
-pub(crate) fn trade(symbol: &str, tick: &Tick, volume: u64, is_snapshot: bool) -> Vec<u8> {
-    let (ssboe, usecs) = stamp(tick.receive_time().unwrap_or(tick.time));
+/// Returns the frame of a last trade. The gateway's clock is ahead by `skew` nanoseconds.
+pub(crate) fn trade(
+    symbol: &str,
+    tick: &Tick,
+    volume: u64,
+    skew: i64,
+    is_snapshot: bool,
+) -> Vec<u8> {
+    let (ssboe, usecs) = stamp(tick.receive_time().unwrap_or(tick.time).saturating_add(skew));
     let nanos = tick.time.nanos();
     let (source_ssboe, source_usecs) = stamp(tick.time);
     let message = message!(LastTrade {
@@ -70,6 +78,45 @@ pub(crate) fn trade(symbol: &str, tick: &Tick, volume: u64, is_snapshot: bool) -
         source_nsecs: Some(nanos.rem_euclid(1_000_000_000) as i32),
     });
     encode(&message, None)
+}
+
+/// Returns the frame of a statistic: a last trade without a price.
+pub(crate) fn statistic(symbol: &str, time: Timestamp, volume: u64) -> Vec<u8> {
+    let (ssboe, usecs) = stamp(time);
+    let message = message!(LastTrade {
+        symbol: Some(symbol.to_owned()),
+        exchange: Some(EXCHANGE.to_owned()),
+        presence_bits: Some(TRADE_BITS & !PRICE_BIT),
+        volume: Some(volume),
+        ssboe: Some(ssboe),
+        usecs: Some(usecs),
+    });
+    encode(&message, None)
+}
+
+/// Returns the answer to a request that is refused, of the template that follows the request's.
+pub(crate) fn refusal(template: i32, user_msg: Vec<String>, code: &str, text: &str) -> Vec<u8> {
+    use algospace_hft_rithmic::wire::prost::Message;
+    // The fields of an answer that a refusal has are the same in every template.
+    let answer = message!(ResponseHeartbeat {
+        template_id: template + 1,
+        user_msg,
+        rp_code: vec![code.to_owned(), text.to_owned()],
+    });
+    encode_body(&answer.encode_to_vec(), None)
+}
+
+/// Returns a frame that nobody understands.
+pub(crate) fn garbage(kind: Garbage) -> Vec<u8> {
+    match kind {
+        Garbage::Truncated => {
+            let mut frame = refusal(18, Vec::new(), "0", "");
+            frame.truncate(frame.len() - 3);
+            frame
+        }
+        Garbage::Giant => [&3_000_000_000_u32.to_be_bytes()[..], b"three gigabytes"].concat(),
+        Garbage::UnknownTemplate | Garbage::Text => refusal(357, Vec::new(), "0", ""),
+    }
 }
 
 /// Returns the frame of the sides of the best bid and offer that are given; `None` without any.
@@ -101,11 +148,20 @@ pub(crate) fn quote(
     Some(encode(&message, None))
 }
 
-/// Returns the frames of a contract's last trade and quotes, as the answer to a subscription.
-pub(crate) fn snapshot(symbol: &str, state: State, ticks: &[Tick], bits: u32) -> Vec<Vec<u8>> {
+/// Returns the frames of a contract's last trade and quotes, as the answer to a subscription. The
+/// gateway's clock is ahead by `skew` nanoseconds.
+pub(crate) fn snapshot(
+    symbol: &str,
+    state: State,
+    ticks: &[Tick],
+    bits: u32,
+    skew: i64,
+) -> Vec<Vec<u8>> {
     use rti::request_market_data_update::UpdateBits::{Bbo, LastTrade};
     let Some(tick) = state.last.map(|place| ticks[place]) else { return Vec::new() };
-    let trade = (bits & LastTrade as u32 != 0).then(|| trade(symbol, &tick, state.volume, true));
-    let quote = (bits & Bbo as u32 != 0).then(|| quote(symbol, state.quotes, tick.time, true));
+    let trade =
+        (bits & LastTrade as u32 != 0).then(|| trade(symbol, &tick, state.volume, skew, true));
+    let time = tick.time.saturating_add(skew);
+    let quote = (bits & Bbo as u32 != 0).then(|| quote(symbol, state.quotes, time, true));
     trade.into_iter().chain(quote.flatten()).collect()
 }

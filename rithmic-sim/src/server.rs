@@ -50,6 +50,8 @@ struct Client {
     file: OwnedFd,
     /// `true` if the kernel has not taken all that was sent.
     has_unsent: bool,
+    /// `true` if the gateway has been deaf to it, so that what has come is not heard.
+    was_mute: bool,
 }
 
 type Opened = (WebSocket<Box<dyn Stream>>, OwnedFd);
@@ -112,7 +114,8 @@ impl Server {
             while let Ok((socket, file)) = self.opened.1.try_recv() {
                 self.last += 1;
                 on_event(&format!("client {} connected", self.last));
-                self.clients.insert(self.last, Client { socket, file, has_unsent: false });
+                self.clients
+                    .insert(self.last, Client { socket, file, has_unsent: false, was_mute: false });
                 self.gateway.on(Input::Connect(self.last), now());
             }
             for id in self.read() {
@@ -132,10 +135,12 @@ impl Server {
 
     /// Waits until a socket has something, the market moves, or a while is over.
     fn wait(&self) -> Result<(), ServerError> {
-        let until = self.gateway.due().map_or(LONGEST_WAIT, |due| due.since(now()));
+        let now = now();
+        let until = self.gateway.due().map_or(LONGEST_WAIT, |due| due.since(now));
         let until = until.min(LONGEST_WAIT);
         let mut files = vec![PollFd::from_borrowed_fd(self.listener.as_fd(), PollFlags::IN)];
-        files.extend(self.clients.values().map(|client| {
+        let heard = self.clients.iter().filter(|(id, _)| !self.gateway.is_mute(**id, now));
+        files.extend(heard.map(|(_, client)| {
             let unsent = if client.has_unsent { PollFlags::OUT } else { PollFlags::empty() };
             PollFd::from_borrowed_fd(client.file.as_fd(), PollFlags::IN | unsent)
         }));
@@ -147,8 +152,11 @@ impl Server {
     }
 
     /// Opens connections, each on a thread of its own, since a client may be slow.
-    fn accept(&self) {
+    fn accept(&mut self) {
         while let Ok((stream, _)) = self.listener.accept() {
+            if !self.gateway.admits(now()) {
+                continue;
+            }
             let (tls, sender) = (self.tls.clone(), self.opened.0.clone());
             std::thread::spawn(move || {
                 // A client that speaks no TLS or no WebSocket is dropped, which it notices.
@@ -163,8 +171,14 @@ impl Server {
     fn read(&mut self) -> Vec<ClientId> {
         let mut gone = Vec::new();
         for (&id, client) in &mut self.clients {
+            let is_mute = self.gateway.is_mute(id, now());
+            let was_mute = std::mem::replace(&mut client.was_mute, is_mute);
+            if is_mute {
+                continue;
+            }
             loop {
                 match client.socket.read() {
+                    Ok(Message::Binary(_)) if was_mute => {}
                     Ok(Message::Binary(frame)) => {
                         self.gateway.on(Input::Frame(id, &frame), now());
                     }
@@ -188,17 +202,21 @@ impl Server {
 
     /// Does what the gateway asks for.
     fn act(&mut self) {
-        let mut failed = Vec::new();
+        let (mut failed, mut broken) = (Vec::new(), Vec::new());
         for output in self.gateway.outputs() {
-            let (id, result) = match output {
-                Output::Send(id, frame) => {
-                    let message = Message::Binary(frame.into());
-                    (id, self.clients.get_mut(&id).map(|client| client.socket.write(message)))
-                }
-                Output::Close(id) => {
-                    (id, self.clients.get_mut(&id).map(|client| client.socket.close(None)))
+            let (id, message) = match output {
+                Output::Send(id, frame) => (id, Some(Message::Binary(frame.into()))),
+                Output::Text(id, text) => (id, Some(Message::Text(text.into()))),
+                Output::Close(id) => (id, None),
+                Output::Reset(id) => {
+                    broken.push(id);
+                    continue;
                 }
             };
+            let result = self.clients.get_mut(&id).map(|client| match message {
+                Some(message) => client.socket.write(message),
+                None => client.socket.close(None),
+            });
             if result.is_some_and(|result| result.is_err_and(|error| !would_block(&error))) {
                 failed.push(id);
             }
@@ -210,7 +228,7 @@ impl Server {
                 failed.push(id);
             }
         }
-        for id in failed {
+        for id in failed.into_iter().chain(broken) {
             self.forget(id);
         }
     }

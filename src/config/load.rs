@@ -4,12 +4,49 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{NonFiniteFloatPolicy, PropertySyntax};
 
 use super::error::ConfigError;
 use super::schema::Config;
 use super::source::SourceText;
+
+/// The problem of an empty configuration.
+const EMPTY: &str = "the configuration is empty: it must at least say where a backtest's ticks come from, `data_handler: { backtest_settings: { file_path: FILE } }`";
+
+/// Reads a document that is no configuration by the rules of one: unknown keys, keys that stand
+/// twice and wrong values are refused where they stand. `name` stands for the file in errors, and
+/// `check` returns further problems: paths, such as `faults[0].for`, with their messages.
+///
+/// # Errors
+/// If the text is not YAML or empty, or of the problems above.
+pub fn parse_document<T: DeserializeOwned>(
+    text: &str,
+    name: &str,
+    check: impl FnOnce(&T) -> Vec<(String, String)>,
+) -> Result<T, ConfigError> {
+    let (document, source) = read(text, name, "the file is empty", &HashMap::new())?;
+    let problem = |(path, message): (String, String)| source.problem_at(&[&path], &message);
+    let problems: Vec<_> = check(&document).into_iter().map(problem).collect();
+    if problems.is_empty() { Ok(document) } else { Err(ConfigError::Invalid { problems }) }
+}
+
+/// Reads a document with the places of its keys.
+fn read<'a, T: DeserializeOwned>(
+    text: &'a str,
+    name: &'a str,
+    empty: &'a str,
+    variables: &HashMap<String, String>,
+) -> Result<(T, SourceText<'a>), ConfigError> {
+    let mut source = SourceText::new(name, text, empty);
+    source.scan(options(), variables).map_err(|problems| ConfigError::Invalid { problems })?;
+    let mut options = options().with_properties(variables.clone());
+    options.property_syntax = PropertySyntax::DockerCompose;
+    let document = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| ConfigError::Invalid { problems: vec![source.refused(&error)] })?;
+    Ok((document, source))
+}
 
 /// The process's environment variables, less those that are not Unicode.
 pub fn process_variables() -> HashMap<String, String> {
@@ -50,12 +87,7 @@ impl Config {
         name: &str,
         variables: &HashMap<String, String>,
     ) -> Result<Config, ConfigError> {
-        let mut source = SourceText::new(name, text);
-        source.scan(options(), variables).map_err(|problems| ConfigError::Invalid { problems })?;
-        let mut options = options().with_properties(variables.clone());
-        options.property_syntax = PropertySyntax::DockerCompose;
-        let mut config: Config = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|error| ConfigError::Invalid { problems: vec![source.refused(&error)] })?;
+        let (mut config, source) = read::<Config>(text, name, EMPTY, variables)?;
         let problems = super::validate::problems(&config, &source);
         if !problems.is_empty() {
             return Err(ConfigError::Invalid { problems });

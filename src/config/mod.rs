@@ -16,7 +16,7 @@ mod validate;
 mod variables;
 
 pub use error::{ConfigError, Problem};
-pub use load::process_variables;
+pub use load::{parse_document, process_variables};
 pub use schema::*;
 pub use secret::Secret;
 

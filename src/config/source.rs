@@ -22,6 +22,8 @@ struct Places {
 pub(super) struct SourceText<'a> {
     name: &'a str,
     text: &'a str,
+    /// The problem of a text without a key.
+    empty: &'a str,
     places: Places,
 }
 
@@ -55,8 +57,8 @@ enum Node {
 
 impl<'a> SourceText<'a> {
     /// A text of which nothing is known yet.
-    pub(super) fn new(name: &'a str, text: &'a str) -> SourceText<'a> {
-        SourceText { name, text, places: Places::default() }
+    pub(super) fn new(name: &'a str, text: &'a str, empty: &'a str) -> SourceText<'a> {
+        SourceText { name, text, empty, places: Places::default() }
     }
 
     /// Reads where each key stands and checks the variables in the values.
@@ -178,10 +180,7 @@ impl<'a> SourceText<'a> {
     }
 
     fn empty(&self) -> Problem {
-        self.problem(
-            Location::UNKNOWN,
-            "the configuration is empty: it must at least say where a backtest's ticks come from, `data_handler: { backtest_settings: { file_path: FILE } }`",
-        )
+        self.problem(Location::UNKNOWN, self.empty)
     }
 }
 

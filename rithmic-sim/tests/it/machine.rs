@@ -50,6 +50,8 @@ fn ask<M: Template>(
 fn told(gateway: &mut Gateway) -> Vec<(ClientId, i32, String, Vec<u8>)> {
     let tell = |output| match output {
         Output::Close(client) => (client, 0, "close".to_owned(), Vec::new()),
+        Output::Reset(client) => (client, 0, "reset".to_owned(), Vec::new()),
+        Output::Text(client, text) => (client, 0, text, Vec::new()),
         Output::Send(client, frame) => {
             let (template, code) = match decode(&frame[4..]).unwrap() {
                 Incoming::Trade(_) => (150, String::new()),
@@ -64,6 +66,7 @@ fn told(gateway: &mut Gateway) -> Vec<(ClientId, i32, String, Vec<u8>)> {
     gateway.outputs().map(tell).collect()
 }
 
+/// The right login to a plant.
 pub fn login(plant: i32) -> rti::RequestLogin {
     let mut login = rti::RequestLogin::default();
     (login.user, login.password) = (Some("paper".to_owned()), Some("paper".to_owned()));
@@ -71,7 +74,8 @@ pub fn login(plant: i32) -> rti::RequestLogin {
     login
 }
 
-fn connected(gateway: &mut Gateway, client: ClientId, plant: i32) {
+/// Connects a client and logs it in.
+pub fn connected(gateway: &mut Gateway, client: ClientId, plant: i32) {
     gateway.on(Input::Connect(client), Monotonic(0));
     let answer = ask(gateway, client, &login(plant), 0);
     assert_eq!((answer.last().unwrap().1, answer.last().unwrap().2.as_str()), (11, "0"));
@@ -140,7 +144,8 @@ fn the_front_month_is_a_contract_that_can_be_subscribed_to() {
 
 #[test]
 fn history_has_the_past_alone_and_is_cut_and_continued() {
-    let settings = Settings { history_rows: 10, ..Settings::default() };
+    let mut settings = Settings::default();
+    settings.script.quirks.history_rows = 10;
     let mut gateway = gateway(settings, 60, 25);
     connected(&mut gateway, 1, 3);
     let mut request = rti::RequestTickBarReplay::default();

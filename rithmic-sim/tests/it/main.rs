@@ -6,5 +6,6 @@ mod orders;
 mod paper;
 #[path = "../../../src/sampling.rs"]
 mod sampling;
+mod scripts;
 mod simulator;
 mod three_ways;

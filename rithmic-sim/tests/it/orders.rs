@@ -112,7 +112,7 @@ impl Desk {
                 },
                 other => panic!("market data: {other:?}"),
             },
-            Output::Close(_) => panic!("a connection is closed"),
+            other => panic!("not a frame: {other:?}"),
         });
         outputs.collect()
     }
