@@ -14,6 +14,7 @@ use algospace_hft_rithmic::link::{
 };
 use algospace_hft_rithmic::wire::prost::Message as _;
 use algospace_hft_rithmic::wire::{Incoming, Nanoseconds, body, decode, encode, messages, rti};
+use rithmic_sim::script::{Action, Fault, Moment, Pause, When};
 use rithmic_sim::{ClientId, Gateway, Input, Market, Output, Script, Settings};
 
 const SECOND: i64 = 1_000_000_000;
@@ -462,5 +463,81 @@ fn the_clock_stops_behind_the_first_trade_of_each_bar() {
             before = (gateway.market().position(), due);
         }
         assert_eq!(stops, [121, 361], "speed {speed}");
+    }
+}
+
+#[test]
+fn the_documents_script_is_one() {
+    let document = include_str!("../../../docs/rithmic-sim.md");
+    let text = document.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let script = Script::parse(text, "docs").unwrap_or_else(|error| panic!("{error}"));
+    let names: Vec<_> = text.split("do: ").skip(1).collect();
+    assert_eq!((script.seed, script.faults.len(), names.len()), (7, 13, 13));
+    assert_eq!(script.pause, Some(Pause { bar_seconds: 60, length: Duration::from_millis(50) }));
+    assert_eq!((script.quirks.tick_replay_loss, script.quirks.history_rows), (0.02, 500));
+    let ticker = Some(Plant::Ticker);
+    let (when, action) = (When::Ticks(4000), Action::Mute(Duration::from_secs(12)));
+    assert_eq!(script.faults[0], Fault { when, plant: ticker, action });
+    let (plant, template, nth) = (Some(Plant::History), 10, 2);
+    let when = When::Request { plant, template, nth, at: Moment::BeforeReply };
+    let action = Action::Reject { code: "1".to_owned(), text: "try later".to_owned() };
+    assert_eq!(script.faults[3], Fault { when, plant: None, action });
+    assert_eq!(script.faults[7].action, Action::ClockStep(-5 * SECOND));
+    // All there are.
+    let kind = |fault: &Fault| std::mem::discriminant(&fault.action);
+    let mut kinds: Vec<_> = script.faults.iter().map(kind).collect();
+    kinds.dedup();
+    assert_eq!(kinds.len(), 13);
+}
+
+#[test]
+fn what_no_script_can_be_is_refused_where_it_stands() {
+    let cases = [
+        ("sed: 7", "1:1", "unknown key `sed`; the keys here are seed, market, quirks, faults"),
+        ("", "1:1", "the file is empty"),
+        ("quirks:\n  tick_replay_loss: 2", "2:21", "a share from 0 to 1 is expected"),
+        ("quirks: { history_rows: 0 }", "1:25", "a whole number from 1 to 1000000000"),
+        ("market: { pause_at_bar_seconds: 60, pause: 50 }", "1:44", "such as 250ms, 12s, 5m or 1h"),
+        (
+            "faults:\n  - { when: { after_ticks: 1 }, do: explode }",
+            "2:37",
+            "not one of drop, reset",
+        ),
+        (
+            "faults:\n  - { when: { after_ticks: 1 }, do: mute }",
+            "2:37",
+            "`mute` needs the key `for`",
+        ),
+        (
+            "faults:\n  - { when: { after_ticks: 1 }, do: drop, for: 1s }",
+            "2:48",
+            "`drop` has no `for`; its keys are when, do, plant",
+        ),
+        ("faults:\n  - { do: drop }", "2:7", "the key `when` is missing"),
+        ("faults: [{ when: {}, do: drop }]", "1:18", "one of after_ticks, time and template"),
+        (
+            "faults: [{ when: { after_ticks: 5, nth: 2 }, do: drop }]",
+            "1:18",
+            "`plant`, `nth` and `at` belong to `template`",
+        ),
+        ("faults: [{ when: { after_ticks: 0 }, do: drop }]", "1:33", "whole number from 1"),
+        ("faults: [{ when: { time: 14:31 }, do: drop }]", "1:26", "such as 2024-01-03T14:30:00Z"),
+        (
+            "faults: [{ when: { template: 10, at: later }, do: drop }]",
+            "1:38",
+            "before_request, before_reply, after_reply",
+        ),
+        (
+            "faults: [{ when: { after_ticks: 1 }, do: reject, code: 1, text: no }]",
+            "1:18",
+            "`reject` answers a request",
+        ),
+        ("faults: [{ when: { after_ticks: 1 }, plant: p, do: drop }]", "1:45", "ticker, orders"),
+    ];
+    for (text, place, words) in cases {
+        let error = Script::parse(text, "storm.yaml").unwrap_err().to_string();
+        let first = error.lines().next().unwrap();
+        assert!(first.starts_with(&format!("storm.yaml:{place}: ")), "{error}");
+        assert!(first.contains(words), "{error}");
     }
 }
