@@ -10,7 +10,7 @@ use algospace_hft_rithmic::Monotonic;
 use crate::script::{Fault, Moment, Quirks, Script, When};
 use crate::{ClientId, Output};
 
-/// What a random draw is for.
+/// The purpose of a random draw.
 #[derive(Clone, Copy)]
 enum Draw {
     ReplayLoss = 1,
@@ -35,7 +35,7 @@ struct Waiting {
     requests: u32,
 }
 
-/// What becomes of the next trades.
+/// The fate of the next trades.
 #[derive(Debug, Default)]
 pub(crate) struct NextTrades {
     pub(crate) lose: u32,

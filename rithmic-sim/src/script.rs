@@ -70,7 +70,7 @@ pub struct Fault {
     /// The plant whose connections it meets. `None`: the connection whose request is the occasion,
     /// or all connections.
     pub plant: Option<Plant>,
-    /// What happens.
+    /// The effect.
     pub action: Action,
 }
 
@@ -107,7 +107,7 @@ pub enum Moment {
     AfterReply,
 }
 
-/// What happens in a fault. Times are of the caller's clock, except for [`Action::Halt`].
+/// The effect of a fault. Times are of the caller's clock, except for [`Action::Halt`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// The connections close in order.
