@@ -9,3 +9,4 @@ mod sampling;
 mod scripts;
 mod simulator;
 mod three_ways;
+mod world;

@@ -1,371 +1,20 @@
 //! Faults, each against the client's own machines, in virtual time.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use algospace_hft::market::{Price, Side, Tick, Timestamp};
+use algospace_hft::market::{Tick, Timestamp};
+use algospace_hft::random::Random;
 use algospace_hft_rithmic::Monotonic;
-use algospace_hft_rithmic::feed::{
-    AccountsSettings, Answer, Contract, ContractFeed, End, Feed, FreshnessSettings, Gap, History,
-    Phase, Query, Rows, Session, Symptom, Told, Trade, What,
-};
-use algospace_hft_rithmic::link::{
-    Change, Link, LinkSettings, Logins, Output as Said, Plant, State, Why,
-};
+use algospace_hft_rithmic::feed::{End, Session, Unusable};
+use algospace_hft_rithmic::link::{Plant, State, Why};
 use algospace_hft_rithmic::wire::prost::Message as _;
-use algospace_hft_rithmic::wire::{Incoming, Nanoseconds, body, decode, encode, messages, rti};
-use rithmic_sim::script::{Action, Fault, Moment, Pause, When};
-use rithmic_sim::{ClientId, Gateway, Input, Market, Output, Script, Settings};
+use algospace_hft_rithmic::wire::{Incoming, decode, encode, rti};
+use rithmic_sim::script::{Action, Fault, Garbage, Moment, Pause, Quirks, When};
+use rithmic_sim::{Gateway, Input, Market, Output, Script, Settings};
 
-const SECOND: i64 = 1_000_000_000;
-/// 2023-11-15, 14:30 UTC, in the regular session of a day on which ESZ3 is in front.
-const OPEN: i64 = 1_700_058_600 * SECOND;
-const ES: Contract = Contract { tick_size: 0.25, nanoseconds: Nanoseconds::Whole };
-
-/// Trades of ES with quotes, some each second. They begin half a minute before [`OPEN`].
-fn ticks(seconds: i64, each_second: i64) -> Vec<Tick> {
-    let tick_size = Price::from_units(Price::SCALE / 4);
-    let tick = |place: i64| {
-        let time = OPEN + (place - 30 * each_second) * SECOND / each_second + 123_456;
-        let price = Price::from_units((18_000 + place % 7) * Price::SCALE / 4);
-        let side = if place % 2 == 0 { Side::Buy } else { Side::Sell };
-        let quotes = (price.offset_ticks(-1, tick_size), price.offset_ticks(1, tick_size));
-        Tick::new(Timestamp::from_nanos(time), price, 1 + (place % 3) as u32)
-            .with_aggressor(Some(side))
-            .with_quotes(Some(quotes.0), Some(quotes.1), tick_size)
-    };
-    (0..seconds * each_second).map(tick).collect()
-}
-
-/// One link to the gateway.
-struct One {
-    link: Link,
-    client: Option<ClientId>,
-    changes: Vec<(Monotonic, Change)>,
-    refused: Vec<String>,
-}
-
-/// A gateway and a client of it: a ticker link and a history link, and the machines behind them.
-struct World {
-    now: Monotonic,
-    gateway: Gateway,
-    logins: Logins,
-    links: [One; 2],
-    feed: ContractFeed,
-    past: History,
-    told: Told,
-    /// Answers of history that have come, and the ends of those before.
-    answers: Vec<Answer>,
-    ends: Vec<End>,
-    /// Events of the feed that were seen to.
-    seen: usize,
-    clients: ClientId,
-    invalid: u32,
-    texts: u32,
-}
-
-const TICKER: usize = 0;
-const HISTORY: usize = 1;
-
-impl World {
-    /// A client that is about to connect, before a market whose history is half a minute.
-    fn new(script: Script, ticks: Vec<Tick>) -> World {
-        let now = Monotonic(1_000_000_000);
-        let mut market = Market::of_ticks("ES", ticks).unwrap();
-        market.start_at(Timestamp::from_nanos(OPEN));
-        let one = |plant| {
-            let link = Link::new(plant, LinkSettings::default(), plant as u64);
-            One { link, client: None, changes: Vec::new(), refused: Vec::new() }
-        };
-        let mut links = [one(Plant::Ticker), one(Plant::History)];
-        let mut request = crate::machine::subscription("ESZ3", true);
-        request.update_bits =
-            Some(1 | 2 | rti::request_market_data_update::UpdateBits::MarketMode as u32);
-        links[TICKER].link.keep(body(&request), now, &mut Vec::new());
-        let (accounts, freshness) = (AccountsSettings::default(), FreshnessSettings::default());
-        World {
-            now,
-            gateway: Gateway::new(Settings { script, ..Settings::default() }, market),
-            logins: Logins::new(Duration::ZERO),
-            links,
-            feed: ContractFeed::new(ES, accounts, freshness, Session::Regular),
-            past: History::default(),
-            told: Told::default(),
-            answers: Vec::new(),
-            ends: Vec::new(),
-            seen: 0,
-            clients: 0,
-            invalid: 0,
-            texts: 0,
-        }
-    }
-
-    /// A world of a script in YAML, and a market of minutes with four trades a second.
-    fn of(script: &str, minutes: i64) -> World {
-        let script = Script::parse(script, "test").unwrap_or_else(|error| panic!("{error}"));
-        World::new(script, ticks(minutes * 60 + 30, 4))
-    }
-
-    /// Passes that many seconds, from deadline to deadline.
-    fn run(mut self, seconds: u64) -> World {
-        let end = self.now.after(Duration::from_secs(seconds));
-        loop {
-            self.gateway.on(Input::Time, self.now);
-            self.hear();
-            for which in [TICKER, HISTORY] {
-                let mut out = Vec::new();
-                self.links[which].link.on_time(self.now, &mut self.logins, &mut out);
-                self.act(which, out);
-            }
-            self.mend();
-            if self.now >= end {
-                return self;
-            }
-            let links = self.links.iter().map(|one| one.link.due()).min().unwrap();
-            let gateway = self.gateway.due().unwrap_or(Monotonic::NEVER);
-            let due = links.min(gateway).min(self.feed.due());
-            // A link that waits for its turn is due at once; a driver looks again soon.
-            let (soon, late) = (Duration::from_millis(5), Duration::from_millis(200));
-            self.now = due.max(self.now.after(soon)).min(self.now.after(late)).min(end);
-        }
-    }
-
-    /// Does what a link says.
-    fn act(&mut self, which: usize, said: Vec<Said>) {
-        for said in said {
-            let mut out = Vec::new();
-            let One { link, client, changes, refused } = &mut self.links[which];
-            match (said, *client) {
-                (Said::Connect, _) if self.gateway.admits(self.now) => {
-                    self.clients += 1;
-                    *client = Some(self.clients);
-                    self.gateway.on(Input::Connect(self.clients), self.now);
-                    link.on_connected(self.now, &mut out);
-                }
-                (Said::Connect, _) => link.on_closed(self.now, &mut self.logins, &mut out),
-                (Said::Login(number), Some(id)) => {
-                    let login = encode(&crate::machine::login(link.plant() as i32), Some(number));
-                    self.gateway.on(Input::Frame(id, &login), self.now);
-                }
-                (Said::Send(frame), Some(id)) => {
-                    self.gateway.on(Input::Frame(id, &frame), self.now);
-                }
-                (Said::Ping, Some(id)) if !self.gateway.is_mute(id, self.now) => {
-                    link.on_traffic(self.now, &mut out);
-                }
-                (Said::Disconnect, _) => {
-                    if let Some(id) = client.take() {
-                        self.gateway.on(Input::Closed(id), self.now);
-                    }
-                }
-                (Said::Changed(change), _) => {
-                    changes.push((self.now, change));
-                    if which == TICKER {
-                        self.feed.on_link(&change, self.now, &mut self.told);
-                    }
-                }
-                (Said::Refused(_, code, text), _) => refused.push(format!("{code} {text}")),
-                (Said::Unanswered(number, _), _) if which == HISTORY => {
-                    self.past.on_unanswered(number);
-                }
-                _ => {}
-            }
-            self.act(which, out);
-            self.hear();
-        }
-    }
-
-    /// Takes what the gateway says, until it says nothing.
-    fn hear(&mut self) {
-        loop {
-            let outputs: Vec<_> = self.gateway.outputs().collect();
-            if outputs.is_empty() {
-                return;
-            }
-            for output in outputs {
-                let (Output::Send(id, _)
-                | Output::Text(id, _)
-                | Output::Close(id)
-                | Output::Reset(id)) = output;
-                let Some(which) = self.links.iter().position(|one| one.client == Some(id)) else {
-                    continue;
-                };
-                let mut out = Vec::new();
-                match output {
-                    Output::Send(_, frame) => self.on_frame(which, &frame, &mut out),
-                    Output::Text(..) => {
-                        self.texts += 1;
-                        self.links[which].link.on_traffic(self.now, &mut out);
-                    }
-                    Output::Close(_) | Output::Reset(_) => {
-                        let link = &mut self.links[which].link;
-                        link.on_closed(self.now, &mut self.logins, &mut out);
-                    }
-                }
-                self.act(which, out);
-            }
-        }
-    }
-
-    fn on_frame(&mut self, which: usize, frame: &[u8], out: &mut Vec<Said>) {
-        let World { now, logins, links, feed, told, past, answers, .. } = self;
-        let link = &mut links[which].link;
-        link.on_traffic(*now, out);
-        for message in messages(frame) {
-            match message.and_then(decode) {
-                Ok(Incoming::Trade(trade)) => feed.on_last_trade(&trade, *now, told),
-                Ok(Incoming::Quote(quote)) => feed.on_quote(&quote, *now, told),
-                Ok(Incoming::Other(envelope, message)) => {
-                    if link.on_message(&envelope, message, *now, logins, out) {
-                        continue;
-                    }
-                    if envelope.template == 157 {
-                        let mode = rti::MarketMode::decode(message).unwrap();
-                        feed.on_mode(&mode, *now, told);
-                    }
-                    let mut ask = |body: &[u8], patience| link.request(body, patience, *now, out);
-                    past.on_message(&envelope, message, *now, &mut ask, answers);
-                }
-                Err(_) => self.invalid += 1,
-            }
-        }
-    }
-
-    /// Does what the feed asks for, and what is due in it.
-    fn mend(&mut self) {
-        let now = self.now;
-        self.feed.on_time(now, &mut self.told);
-        for event in &self.told.feed[std::mem::replace(&mut self.seen, self.told.feed.len())..] {
-            if let Feed::Wanted(gap) = event {
-                for what in [What::Trades, What::Minutes] {
-                    let deadline = now.after(Duration::from_secs(2));
-                    self.past.query(Query::of_gap(what, ("ESZ3", "CME"), ES, gap, deadline));
-                }
-            }
-        }
-        let mut out = Vec::new();
-        let link = &mut self.links[TICKER].link;
-        for symptom in std::mem::take(&mut self.told.symptoms) {
-            match symptom {
-                Symptom::AskAgain => link.ask_again(now, &mut out),
-                Symptom::Reconnect => link.on_closed(now, &mut self.logins, &mut out),
-                Symptom::Stale(_) | Symptom::Fresh(_) => {}
-            }
-        }
-        self.act(TICKER, out);
-        let mut out = Vec::new();
-        let link = &mut self.links[HISTORY].link;
-        let mut ask = |body: &[u8], patience| link.request(body, patience, now, &mut out);
-        self.past.on_time(now, &mut ask, &mut self.answers);
-        self.act(HISTORY, out);
-        for Answer { key, rows, end } in std::mem::take(&mut self.answers) {
-            let is_open = self.feed.accounts().gap().map(|gap| u64::from(gap.number)) == Some(key);
-            match rows {
-                Rows::Trades(rows) if is_open => self.feed.on_history(&rows, now, &mut self.told),
-                Rows::Minutes(rows) if is_open => self.feed.on_minutes(&rows),
-                _ => {}
-            }
-            self.ends.push(end);
-        }
-    }
-
-    fn state(&self, which: usize) -> State {
-        self.links[which].link.state()
-    }
-
-    /// The reasons for which a link went down, with the times.
-    fn falls(&self, which: usize) -> Vec<(Monotonic, Why)> {
-        let is_fall = |(_, change): &&(Monotonic, Change)| {
-            matches!(change.to, State::Down { .. } | State::LoggedOut(_))
-        };
-        let changes = self.links[which].changes.iter().filter(is_fall);
-        changes.map(|(at, change)| (*at, change.why)).collect()
-    }
-
-    /// The trades that were told.
-    fn trades(&self) -> Vec<Trade> {
-        let trade = |event: &Feed| match event {
-            Feed::Trade(trade, _) => Some(*trade),
-            _ => None,
-        };
-        self.told.feed.iter().filter_map(trade).collect()
-    }
-
-    /// The gaps that were closed.
-    fn gaps(&self) -> Vec<Gap> {
-        let gap = |event: &Feed| match event {
-            Feed::Gap(gap) if gap.phase == Phase::Closed => Some(*gap),
-            _ => None,
-        };
-        self.told.feed.iter().filter_map(gap).collect()
-    }
-
-    /// Asserts that all trades of the market were told, each once and in order, less those that
-    /// `is_left_out`, up to the last that was told.
-    fn assert_told_all_but(&self, is_left_out: impl Fn(&Tick) -> bool) {
-        // History has microseconds.
-        let told = self.trades();
-        let told: Vec<_> =
-            told.iter().map(|trade| (trade.time / 1_000, trade.ticks, trade.size)).collect();
-        let ticks = self.gateway.market().ticks().iter();
-        let row = |tick: &Tick| {
-            (tick.time.nanos() / 1_000, tick.price.units() / (Price::SCALE / 4), tick.size)
-        };
-        let expected: Vec<_> = ticks
-            .filter(|tick| tick.time.nanos() >= OPEN && !is_left_out(tick))
-            .map(row)
-            .take(told.len())
-            .collect();
-        assert!(told.len() > 100);
-        let differs = told.iter().zip(&expected).position(|(told, expected)| told != expected);
-        assert_eq!(differs, None, "{differs:?} of {}", told.len());
-    }
-
-    /// Asserts that each minute up to the last trade has the volume of the market, less what
-    /// `is_left_out`, or lies in a gap that was told and not recovered. Returns the number of
-    /// minutes that do.
-    fn assert_no_minute_is_wrong_unflagged(&self, is_left_out: impl Fn(&Tick) -> bool) -> usize {
-        let (mut told, mut traded) = (BTreeMap::new(), BTreeMap::new());
-        let trades = self.trades();
-        let last = trades.last().unwrap().time / 1_000;
-        for trade in trades {
-            *told.entry(minute(trade.time)).or_insert(0) += trade.size;
-        }
-        let ticks = self.gateway.market().ticks().iter();
-        let ticks = ticks.filter(|tick| tick.time.nanos() >= OPEN && !is_left_out(tick));
-        for tick in ticks.filter(|tick| tick.time.nanos() / 1_000 <= last) {
-            *traded.entry(minute(tick.time.nanos())).or_insert(0) += tick.size;
-        }
-        let gaps = self.gaps();
-        let is_flagged = |at: i64| {
-            let is_in = |gap: &&Gap| {
-                !gap.is_recovered()
-                    && minute(gap.from) <= at
-                    && gap.to.is_none_or(|to| minute(to) >= at)
-            };
-            gaps.iter().find(is_in).is_some()
-        };
-        assert!(told.keys().all(|minute| traded.contains_key(minute)));
-        let mut flagged = 0;
-        for (minute, traded) in &traded {
-            let told = told.get(minute).copied().unwrap_or(0);
-            flagged += usize::from(is_flagged(*minute));
-            assert!(told <= *traded, "minute {minute}: {told} of {traded}");
-            assert!(told == *traded || is_flagged(*minute), "minute {minute}: {told} of {traded}");
-        }
-        flagged
-    }
-}
-
-/// The minute of a time in nanoseconds.
-fn minute(time: i64) -> i64 {
-    time.div_euclid(60 * SECOND)
-}
-
-/// The time from one instant to another.
-fn between(from: Monotonic, to: Monotonic) -> Duration {
-    to.since(from)
-}
+use crate::machine::{connected, subscription};
+use crate::sampling::runs;
+use crate::world::{HISTORY, OPEN, SECOND, TICKER, World, between, ticks};
 
 #[test]
 fn without_a_script_each_trade_is_told() {
@@ -405,7 +54,11 @@ fn a_mute_gateway_is_noticed_and_left() {
     let world = World::of(script, 2).run(140);
     assert!(world.falls(TICKER).iter().any(|(_, why)| *why == Why::LoginUnanswered));
     assert!(world.state(TICKER) == State::Live && world.state(HISTORY) == State::Live);
-    world.assert_no_minute_is_wrong_unflagged(|_| false);
+    let ticks = world.gateway.market().ticks().iter();
+    let traded = ticks.filter(|tick| tick.time.nanos() >= OPEN);
+    let traded = traded.map(|tick| (tick.time.nanos(), tick.size));
+    assert_eq!(world.wrong_minute(traded), None);
+    assert!(world.gaps().iter().any(|gap| gap.missing > Some(0)));
 }
 
 #[test]
@@ -448,8 +101,8 @@ fn the_clock_stops_behind_the_first_trade_of_each_bar() {
         let mut market = Market::of_ticks("ES", ticks(150, 4)).unwrap();
         market.start_at(Timestamp::from_nanos(OPEN));
         let mut gateway = Gateway::new(settings, market);
-        crate::machine::connected(&mut gateway, 1, 1);
-        let request = encode(&crate::machine::subscription("ESZ3", true), Some(1));
+        connected(&mut gateway, 1, 1);
+        let request = encode(&subscription("ESZ3", true), Some(1));
         gateway.on(Input::Frame(1, &request), Monotonic(0));
         let mut stops = Vec::new();
         let mut before = (gateway.market().position(), Monotonic(0));
@@ -540,4 +193,322 @@ fn what_no_script_can_be_is_refused_where_it_stands() {
         assert!(first.starts_with(&format!("storm.yaml:{place}: ")), "{error}");
         assert!(first.contains(words), "{error}");
     }
+}
+
+/// The faults of one script with one occasion: 40 trades, some 10 s after the market begins.
+fn world_of(action: &str, minutes: i64) -> World {
+    World::of(&format!("faults: [{{ when: {{ after_ticks: 40 }}, {action} }}]"), minutes)
+}
+
+#[test]
+fn a_forced_logout_is_one_retry_after_half_a_minute() {
+    let world = world_of("plant: ticker, do: forced_logout", 2).run(110);
+    let falls = world.falls(TICKER);
+    assert_eq!((falls.len(), falls[0].1), (1, Why::ForcedLogout));
+    assert!(world.falls(HISTORY).is_empty() && world.state(TICKER) == State::Live);
+    let again = world.links[TICKER].changes.last().unwrap().0;
+    assert!(between(falls[0].0, again) >= Duration::from_secs(30));
+    world.assert_told_all_but(|_| false);
+}
+
+#[test]
+fn a_login_a_subscription_and_history_are_refused() {
+    let refuse = |template, plant: &str| {
+        format!(
+            "faults:
+  - {{ when: {{ template: {template}, plant: {plant} }}, do: reject, code: 5, text: try later }}
+  - {{ when: {{ after_ticks: 100 }}, do: lose, count: 5 }}"
+        )
+    };
+    let world = World::of(&refuse(10, "ticker"), 2).run(60);
+    assert_eq!(world.falls(TICKER)[0].1, Why::RefusedForNow);
+    assert_eq!(world.links[TICKER].refused, ["5 try later"]);
+    world.assert_told_all_but(|_| false);
+    let world = World::of(&refuse(100, "ticker"), 2).run(60);
+    assert!(world.links[TICKER].refused == ["5 try later"] && world.falls(TICKER).is_empty());
+    // It has asked again, since nothing came.
+    world.assert_told_all_but(|_| false);
+    let world = World::of(&refuse(206, "history"), 2).run(60);
+    assert!(world.ends.contains(&End::Refused("5".to_owned(), "try later".to_owned())));
+    assert!(!world.gaps()[0].is_recovered() && world.falls(HISTORY).is_empty());
+}
+
+#[test]
+fn repeated_and_reversed_trades_are_told_once_and_in_order() {
+    let world = world_of("do: duplicate, count: 5", 1).run(40);
+    assert_eq!(world.feed.accounts().counts().repeated, 5);
+    world.assert_told_all_but(|_| false);
+    let world = world_of("do: reorder, count: 4", 1).run(40);
+    assert_eq!(world.feed.accounts().counts().late, 3);
+    assert!(world.gaps().iter().all(|gap| gap.is_recovered()));
+    world.assert_told_all_but(|_| false);
+}
+
+#[test]
+fn garbage_is_counted_and_harms_nothing() {
+    let kinds = [("truncated", 2, 0), ("giant", 2, 0), ("unknown_template", 0, 0), ("text", 0, 2)];
+    for (kind, invalid, texts) in kinds {
+        let world = world_of(&format!("do: garble, as: {kind}"), 1).run(40);
+        assert_eq!((world.invalid, world.texts), (invalid, texts), "{kind}");
+        assert!(world.falls(TICKER).is_empty() && world.falls(HISTORY).is_empty());
+        world.assert_told_all_but(|_| false);
+    }
+}
+
+#[test]
+fn slow_frames_come_late_and_in_order() {
+    // The delay begins 9.75 s after the market, and with it ends a second later.
+    let world = world_of("plant: ticker, do: slow, delay: 2s, for: 1s", 1).run(10);
+    let before = world.trades().len();
+    let world = world.run(1);
+    assert_eq!((before, world.trades().len()), (40, 40));
+    let world = world.run(29);
+    assert!(world.trades().len() > 150 && world.falls(TICKER).is_empty());
+    world.assert_told_all_but(|_| false);
+}
+
+#[test]
+fn a_halt_is_told_and_its_trades_never_happen() {
+    let script = "faults:
+  - { when: { time: 2023-11-15T14:30:30Z }, do: halt, for: 60s }
+  - { when: { time: 2023-11-15T14:31:10Z }, plant: ticker, do: drop }";
+    let mut world = World::of(script, 3).run(150);
+    let sessions: Vec<Session> = world.told.sessions.iter().map(|change| change.to).collect();
+    // A link that is lost tells nothing of the halt until it is back.
+    use Session::{Halted, Regular};
+    assert_eq!(sessions, [Halted, Regular, Halted, Regular]);
+    let is_halted = |time: i64| (30..90).contains(&((time - OPEN) / SECOND));
+    assert!(world.trades().iter().all(|trade| !is_halted(trade.time)));
+    world.assert_told_all_but(|tick| is_halted(tick.time.nanos()));
+    assert_eq!(world.falls(TICKER).len(), 1, "silence is no symptom of a halt");
+    assert!(world.gaps().len() == 1 && world.gaps()[0].missing == Some(0));
+    // Nor has history anything of it.
+    let mut request = rti::RequestTickBarReplay::default();
+    (request.symbol, request.exchange) = (Some("ESZ3".to_owned()), Some("CME".to_owned()));
+    (request.bar_type, request.bar_type_specifier) = (Some(1), Some("1".to_owned()));
+    (request.start_index, request.finish_index) =
+        (Some((OPEN / SECOND) as i32 + 29), Some((OPEN / SECOND) as i32 + 90));
+    let client = world.links[HISTORY].client.unwrap();
+    world.gateway.on(Input::Frame(client, &encode(&request, Some(99))), Monotonic(0));
+    let rows = world.gateway.outputs().filter(|output| matches!(output, Output::Send(..)));
+    // Four of the second before, four of that behind, and the end.
+    assert_eq!(rows.count(), 9);
+}
+
+#[test]
+fn the_gateways_clock_steps_and_the_exchanges_does_not() {
+    let world = world_of("do: clock_step, by: -5s", 1).run(40);
+    let lag = |place: usize| {
+        world.trades()[place].time / SECOND - world.trades()[place].gateway_time / SECOND
+    };
+    assert_eq!([39, 40, 100].map(lag), [0, 5, 5]);
+    world.assert_told_all_but(|_| false);
+}
+
+#[test]
+fn quirks_are_seen_by_the_client() {
+    let lose = "faults: [{ when: { after_ticks: 40 }, do: lose, count: 5 }]";
+    let script = format!("quirks: {{ history_empty: true, price_less_trades: 0.5 }}\n{lose}");
+    let world = World::of(&script, 2).run(100);
+    assert!(world.ends.contains(&End::Empty) && !world.gaps()[0].is_recovered());
+    // 400 draws of a half: 100 is ten standard deviations away.
+    let statistics = world.feed.unusable(Unusable::NoPrice);
+    assert!((100..300).contains(&statistics), "{statistics}");
+    // A few rows an answer, and a tenth of them lost: minutes are whole.
+    let script = format!("quirks: {{ history_rows: 2, tick_replay_loss: 0.1 }}\n{lose}");
+    let recovered = (0..20).filter(|seed| {
+        let world = World::of(&format!("seed: {seed}\n{script}"), 1).run(30);
+        assert!(world.ends.iter().all(|end| *end == End::Whole), "{:?}", world.ends);
+        world.gaps()[0].is_recovered()
+    });
+    // 0.9 to the fifth of 20, more or less.
+    assert!((4..20).contains(&recovered.count()));
+}
+
+#[test]
+fn a_fault_comes_before_or_behind_its_request_and_its_reply() {
+    let told = |at: &str| {
+        let script = format!("faults: [{{ when: {{ template: 100, at: {at} }}, do: reset }}]");
+        let script = Script::parse(&script, "test").unwrap();
+        let market = Market::of_ticks("ES", ticks(60, 1)).unwrap();
+        let mut gateway = Gateway::new(Settings { script, ..Settings::default() }, market);
+        connected(&mut gateway, 1, 1);
+        let request = encode(&subscription("ESZ3", true), Some(1));
+        gateway.on(Input::Frame(1, &request), Monotonic(0));
+        let outputs: Vec<_> = gateway.outputs().collect();
+        assert_eq!(outputs.last(), Some(&Output::Reset(1)));
+        (outputs.len(), gateway.due().is_some())
+    };
+    // What is sent, and whether the market has begun.
+    assert_eq!(told("before_request"), (1, false));
+    assert_eq!(told("before_reply"), (1, true));
+    assert_eq!(told("after_reply"), (2, true));
+}
+
+#[test]
+fn the_mode_is_told_at_each_change_of_the_session() {
+    // In 2013, trading halts from 15:15 to 15:30 in Chicago, and closes at 16:15.
+    let begin: Timestamp = "2013-10-07T20:10:00Z".parse().unwrap();
+    let minutes = (0..5).chain(20..65).chain(110..120);
+    let tick = |minute: i64| Tick::new(begin + minute * 60 * SECOND, ticks(1, 1)[0].price, 1);
+    let market = Market::of_ticks("ES", minutes.map(tick).collect()).unwrap();
+    let settings = Settings { speed: f64::INFINITY, ..Settings::default() };
+    let mut gateway = Gateway::new(settings, market);
+    connected(&mut gateway, 1, 1);
+    let mut request = subscription("ESZ3", true);
+    request.update_bits = Some(1 | rti::request_market_data_update::UpdateBits::MarketMode as u32);
+    gateway.on(Input::Frame(1, &encode(&request, Some(1))), Monotonic(0));
+    let (mut modes, mut trades) = (Vec::new(), 0);
+    for output in gateway.outputs() {
+        let Output::Send(_, frame) = output else { panic!("{output:?}") };
+        match decode(&frame[4..]).unwrap() {
+            Incoming::Trade(_) => trades += 1,
+            Incoming::Other(envelope, bytes) if envelope.template == 157 => {
+                let mode = rti::MarketMode::decode(bytes).unwrap();
+                let minute = (i64::from(mode.ssboe.unwrap()) - begin.nanos() / SECOND) / 60;
+                modes.push((trades, minute, mode.market_mode.unwrap()));
+            }
+            _ => {}
+        }
+    }
+    let day = 24 * 60;
+    let expected = [
+        (0, 0, "Open"),
+        (5, 5, "Halted"),
+        (5, 20, "Open"),
+        (50, 65, "Closed"),
+        (50, 110, "Open"),
+        (60, day + 5, "Halted"),
+        (60, day + 20, "Open"),
+        (60, day + 65, "Closed"),
+    ];
+    let expected = expected.map(|(trades, minute, mode)| (trades, minute, mode.to_owned()));
+    assert_eq!(modes, expected);
+}
+
+/// Returns a script of one to six faults in the first five minutes.
+fn random_script(seed: u64) -> Script {
+    let mut random = Random::new(seed, 0);
+    let random = &mut random;
+    let some =
+        |random: &mut Random, values: &[f64]| values[random.below(values.len() as u32) as usize];
+    let quirks = Quirks {
+        tick_replay_loss: some(random, &[0.0, 0.0, 0.02, 0.5]),
+        price_less_trades: some(random, &[0.0, 0.05]),
+        history_empty: random.below(8) == 0,
+        history_rows: some(random, &[3.0, 50.0, 10_000.0]) as usize,
+    };
+    let mut faults: Vec<Fault> = Vec::new();
+    for _ in 0..=random.below(6) {
+        let mut fault = random_fault(random);
+        // A second logout is for good, and so are three refusals: that is no fault of the client's.
+        let is_for_good = matches!(fault.action, Action::ForcedLogout | Action::Reject { .. });
+        let same = std::mem::discriminant(&fault.action);
+        if is_for_good && faults.iter().any(|it| std::mem::discriminant(&it.action) == same) {
+            fault.action = Action::Drop;
+        }
+        faults.push(fault);
+    }
+    let pause = None;
+    Script { seed, pause, quirks, faults }
+}
+
+fn random_fault(random: &mut Random) -> Fault {
+    let mut below = |bound: u32| random.below(bound);
+    let plants = [None, Some(Plant::Ticker), Some(Plant::History)];
+    let span = Duration::from_millis(u64::from(100 + below(30_000)));
+    let delay = Duration::from_millis(u64::from(100 + below(8_000)));
+    let count = 2 + below(8);
+    let kinds = [Garbage::Truncated, Garbage::Giant, Garbage::UnknownTemplate, Garbage::Text];
+    let action = match below(13) {
+        0 => Action::Drop,
+        1 => Action::Reset,
+        2 => Action::Mute(span),
+        3 => Action::ForcedLogout,
+        4 => Action::Reject { code: "5".to_owned(), text: "try later".to_owned() },
+        5 => Action::RefuseConnections { span: Duration::ZERO, count },
+        6 => Action::Lose(count),
+        7 => Action::Duplicate(count),
+        8 => Action::Reorder(count),
+        9 => Action::Garble(kinds[below(4) as usize]),
+        10 => Action::Slow { delay, span },
+        11 => Action::Halt(span),
+        _ => Action::ClockStep(i64::from(below(20)) * SECOND - 10 * SECOND),
+    };
+    let is_refusal = matches!(action, Action::Reject { .. });
+    let when = match if is_refusal { 2 } else { below(3) } {
+        0 => When::Ticks(u64::from(1 + below(1_200))),
+        1 => When::Time(Timestamp::from_nanos(OPEN + i64::from(below(300)) * SECOND)),
+        _ => {
+            let template = [10, 100, 206, 202, 18][below(5) as usize];
+            let moments = [Moment::BeforeRequest, Moment::BeforeReply, Moment::AfterReply];
+            let at = moments[below(if is_refusal { 2 } else { 3 }) as usize];
+            When::Request { plant: None, template, nth: 1 + below(3), at }
+        }
+    };
+    Fault { when, plant: plants[below(3) as usize], action }
+}
+
+/// Runs a script for twelve minutes. Returns the numbers of falls and of gaps, or what is wrong.
+fn outcome(script: &Script) -> Result<(usize, usize), String> {
+    let mut world = World::new(script.clone(), ticks(13 * 60, 4)).run(720);
+    let states = [world.state(TICKER), world.state(HISTORY)];
+    if !states.iter().all(|state| state.is_up()) {
+        return Err(format!("a link is down at the end: {states:?}"));
+    }
+    if world.feed.accounts().gap().is_some() {
+        return Err("a gap is open at the end".to_owned());
+    }
+    let trades = world.trades();
+    if trades.windows(2).any(|pair| pair[1].time / 1_000 < pair[0].time / 1_000) {
+        return Err("a trade is told behind a later one".to_owned());
+    }
+    let last = trades.last().map_or(0, |trade| trade.time);
+    let silence = world.gateway.market().time().nanos() - last;
+    if silence > 5 * SECOND {
+        return Err(format!("nothing is told in the last {} s", silence / SECOND));
+    }
+    // The simulator's own account of what it showed.
+    let other = Gateway::new(Settings::default(), Market::of_ticks("ES", ticks(1, 1)).unwrap());
+    let mut market = std::mem::replace(&mut world.gateway, other).into_market();
+    let mut dump = Vec::new();
+    market.write_past(Timestamp::from_nanos(OPEN), &mut dump).unwrap();
+    let traded = std::str::from_utf8(&dump).unwrap().lines().skip(1).map(|line| {
+        let fields: Vec<_> = line.split(',').collect();
+        (fields[1].parse().unwrap(), fields[3].parse().unwrap())
+    });
+    match world.wrong_minute(traded) {
+        Some(wrong) => Err(wrong),
+        None => Ok((world.falls(TICKER).len(), world.gaps().len())),
+    }
+}
+
+#[test]
+fn random_scripts_leave_no_wrong_minute_unflagged() {
+    let (mut falls, mut gaps) = (0, 0);
+    for seed in 0..u64::from(runs(8, 1_000)) {
+        let mut script = random_script(seed);
+        match outcome(&script) {
+            Ok(seen) => (falls, gaps) = (falls + seen.0, gaps + seen.1),
+            Err(mut wrong) => {
+                // The fewest faults that go wrong still.
+                for place in (0..script.faults.len()).rev() {
+                    let fault = script.faults.remove(place);
+                    match outcome(&script) {
+                        Err(still) => wrong = still,
+                        Ok(_) => script.faults.insert(place, fault),
+                    }
+                }
+                panic!("seed {seed}: {wrong}\n{script:#?}");
+            }
+        }
+    }
+    assert!(falls > 3 && gaps > 3, "{falls} falls, {gaps} gaps: nothing was tried");
+}
+
+#[test]
+fn a_script_shows_the_same_each_time() {
+    let script = random_script(3);
+    let shown = || World::new(script.clone(), ticks(300, 4)).run(240).told.feed;
+    assert_eq!(shown(), shown());
 }
