@@ -17,6 +17,7 @@ use crate::matrix::MatricesSettings;
 use crate::performance::{OutputSettings, PerformanceSettings};
 use crate::settings::{names, settings};
 use crate::source::BacktestSettings;
+use crate::source::import::Roll;
 use crate::strategy::StrategySettings;
 
 settings! {
@@ -143,6 +144,8 @@ settings! {
         pub application_version: Option<String> = None;
         /// Contract to trade, such as `ESZ6`; `null`: the front month.
         pub contract: Option<String> = None, "a contract of `instrument`";
+        /// The day on which a run without a `contract` moves to the next one, if it is flat.
+        pub roll: Roll = Roll::Volume;
         /// Native tick file that warms indicators and matrices up before the first entry; `null`:
         /// what the gateway and earlier sessions have.
         pub warm_up: Option<PathBuf> = None, "a native tick file";

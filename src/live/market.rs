@@ -1,4 +1,4 @@
-//! The market of one contract, from a gateway's messages to events of the engine.
+//! The market of one product, from a gateway's messages to events of the engine.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,50 +9,55 @@ use algospace_hft_rithmic::feed::{
     Contract, ContractFeed, Doubt, Feed, FreshnessSettings, Kind, Origin, Phase, Query, Rows,
     Session, Symptom, Told, TopOfBook, Trade, What,
 };
-use algospace_hft_rithmic::link::Change;
-use algospace_hft_rithmic::wire::{BestBidOffer, LastTrade, Nanoseconds, rti};
+use algospace_hft_rithmic::link::{Change, State};
+use algospace_hft_rithmic::wire::{BestBidOffer, LastTrade, Name, Nanoseconds, rti};
 
+use super::series::{Opened, Series};
 use crate::engine::{Entries, Event, Timers};
 use crate::execution::Refusal;
-use crate::market::{Calendar, Gap, GapPhase, Instrument, Price, Side, Tick, TickFlags, Timestamp};
+use crate::market::{
+    self, Calendar, Gap, GapPhase, Instrument, Price, Side, Tick, TickFlags, Timestamp,
+};
 
 /// A wish of the market, for the caller to carry out.
 #[derive(Clone, Debug)]
 pub enum Wish {
     /// Ask the history plant.
     History(Query),
+    /// Subscribe to this contract as well.
+    Subscribe(String),
     /// Subscribe again.
     AskAgain,
     /// Give the connection to the ticker plant up.
     Reconnect,
+    /// Tell the user this.
+    Tell(String),
 }
 
-/// A contract, as gateway and engine name it.
-#[derive(Clone, Debug)]
-pub struct Names {
-    /// The gateway's symbol, such as `ESZ6`.
-    pub symbol: String,
-    /// The exchange, `CME`.
-    pub exchange: String,
-    /// The number that its ticks have: [`Tick::contract`].
-    pub contract: u16,
-}
+/// The exchange of all instruments.
+pub(super) const EXCHANGE: &str = "CME";
 
 /// The market as a machine: it is told what came and the time, and gives events in the order that
 /// the engine takes them in. No tick is older than the one before.
 ///
+/// One contract enters; of the others the volume counts. The next one follows at the open of a
+/// session, if the run is known to be flat.
+///
 /// A gap's recovered trades follow its end, flagged. As long as a gap is open, or the clock waits
 /// for a stamp, no timer is given: time that nobody has seen yet closes no bar.
 ///
-/// Nothing is entered while the clock is in doubt, data are stale, the market is halted or the
-/// subscription refused. That is told as an event, before the tick that it is about.
+/// Nothing is entered while the clock is in doubt, data are stale, the market is halted, the
+/// subscription refused or a roll due. That is told as an event, before the tick that it is about.
 #[derive(Debug)]
 pub struct Market {
-    names: Names,
+    series: Series,
     tick_size: Price,
     calendar: Calendar,
     gateway_contract: Contract,
+    freshness: FreshnessSettings,
     feed: ContractFeed,
+    /// The last change of the ticker link.
+    link: Option<Change>,
     told: Told,
     guard: ClockGuard,
     is_real_time: bool,
@@ -64,7 +69,10 @@ pub struct Market {
     planned: Session,
     /// The time of the last tick or timer.
     last: Timestamp,
-    is_in_gap: bool,
+    last_tick: Timestamp,
+    /// The time up to which the run is known to have neither position nor order.
+    flat_until: Timestamp,
+    gap: Option<Gap>,
     /// `true` if the gateway refused the subscription.
     is_refused: bool,
     /// The reason for which entries are off, as it was told last.
@@ -78,11 +86,11 @@ impl Market {
     /// The time for which a gap waits for history.
     const PATIENCE: Duration = Duration::from_secs(2);
 
-    /// Creates the market of a contract whose link is down. Data are stale after `stale` in
+    /// Creates the market of contracts whose link is down. Data are stale after `stale` in
     /// silence. Without `is_real_time` the gateway plays the market at another pace than time
     /// passes, and its clock is not doubted.
     pub fn new(
-        names: Names,
+        series: Series,
         instrument: &Instrument,
         timers: Timers,
         stale: Duration,
@@ -91,16 +99,18 @@ impl Market {
         let tick_size = instrument.tick_size;
         let nanoseconds = Nanoseconds::Whole;
         let contract = Contract { tick_size: tick_size.as_f64(), nanoseconds };
-        let accounts = AccountsSettings { patience: Self::PATIENCE, ..Default::default() };
         let freshness = FreshnessSettings { regular: stale, other: stale };
         let mut timers = timers;
-        timers.on_contract(names.contract);
+        timers.on_contract(series.active().contract);
+        let first = Wish::Subscribe(series.active().symbol.clone());
         Market {
-            names,
+            series,
             tick_size,
             calendar: instrument.calendar,
             gateway_contract: contract,
-            feed: ContractFeed::new(contract, accounts, freshness, Session::Closed),
+            freshness,
+            feed: Self::feed_of(contract, freshness),
+            link: None,
             told: Told::default(),
             guard: ClockGuard::new(ClockGuardSettings::default()),
             is_real_time,
@@ -109,13 +119,20 @@ impl Market {
             session: None,
             planned: Session::Closed,
             last: Timestamp::MIN,
-            is_in_gap: false,
+            last_tick: Timestamp::MIN,
+            flat_until: Timestamp::MIN,
+            gap: None,
             is_refused: false,
             entries_refused: None,
             recovered: Vec::new(),
             events: VecDeque::new(),
-            wishes: Vec::new(),
+            wishes: vec![first],
         }
+    }
+
+    fn feed_of(contract: Contract, freshness: FreshnessSettings) -> ContractFeed {
+        let accounts = AccountsSettings { patience: Self::PATIENCE, ..Default::default() };
+        ContractFeed::new(contract, accounts, freshness, Session::Closed)
     }
 
     /// Takes the next event for the engine.
@@ -128,9 +145,20 @@ impl Market {
         self.events.push_front(event);
     }
 
-    /// The gateway's symbol.
+    /// The gateway's symbol of the contract that enters.
     pub fn symbol(&self) -> &str {
-        &self.names.symbol
+        &self.series.active().symbol
+    }
+
+    /// Takes the time up to which the run is known to have neither position nor order;
+    /// [`Timestamp::MIN`] if it is not.
+    pub fn on_flat(&mut self, until: Timestamp) {
+        self.flat_until = until;
+    }
+
+    /// Takes the gateway's word on the contract in front; `None` if it names none.
+    pub fn on_front_month(&mut self, symbol: Option<&str>) {
+        self.series.on_front_month(symbol);
     }
 
     /// Takes the wishes since the last call.
@@ -153,6 +181,7 @@ impl Market {
             (self.is_refused, Refusal::NotSubscribed),
             (self.planned.is_open() && !is_open, Refusal::MarketHalted),
             (is_open && is_stale, Refusal::StaleData),
+            (self.series.is_roll_due(), Refusal::RollDue),
         ]
         .into_iter()
         .find_map(|(is_so, refusal)| is_so.then_some(refusal))
@@ -173,12 +202,21 @@ impl Market {
 
     /// Takes a last trade.
     pub fn on_trade(&mut self, message: &LastTrade, now: Monotonic) {
+        let (stamp, symbol) = (message.gateway_time(), message.symbol());
         if message.is_snapshot() != Some(true)
-            && let Some(stamp) = message.gateway_time()
+            && let Some(stamp) = stamp
         {
             self.on_stamp(stamp, now);
         }
-        self.feed.on_last_trade(message, now, &mut self.told);
+        if let Some((volume, stamp)) = message.volume().zip(stamp)
+            // Not that of the session before.
+            && self.session.is_some_and(|open| stamp >= open.nanos())
+        {
+            self.series.on_volume(symbol, volume);
+        }
+        if self.series.admits(symbol) {
+            self.feed.on_last_trade(message, now, &mut self.told);
+        }
         self.settle(now);
     }
 
@@ -189,13 +227,17 @@ impl Market {
         {
             self.on_stamp(stamp, now);
         }
-        self.feed.on_quote(message, now, &mut self.told);
+        if self.series.admits(message.symbol()) {
+            self.feed.on_quote(message, now, &mut self.told);
+        }
         self.settle(now);
     }
 
     /// Takes the gateway's mode of the market.
     pub fn on_mode(&mut self, message: &rti::MarketMode, now: Monotonic) {
-        self.feed.on_mode(message, now, &mut self.told);
+        if self.series.admits(message.symbol.as_deref().and_then(Name::new)) {
+            self.feed.on_mode(message, now, &mut self.told);
+        }
         self.settle(now);
     }
 
@@ -204,6 +246,7 @@ impl Market {
         if change.from.is_up() && !change.to.is_up() {
             self.guard.on_lost(&mut self.doubts);
         }
+        self.link = Some(*change);
         self.feed.on_link(change, now, &mut self.told);
         self.settle(now);
     }
@@ -223,12 +266,15 @@ impl Market {
 
     /// Does what is due.
     pub fn on_time(&mut self, now: Monotonic) {
+        let time = self.time(now);
+        if let Some(time) = time {
+            self.see_session(time, now);
+        }
         self.guard.on_time(now, &mut self.doubts);
         self.feed.on_time(now, &mut self.told);
         self.settle(now);
-        let Some(time) = self.time(now) else { return };
-        self.see_session(time, now);
-        while !self.is_in_gap
+        let Some(time) = time else { return };
+        while self.gap.is_none()
             && !self.guard.waits_for_stamp()
             && let Some(timer) = self.timers.poll(time)
         {
@@ -256,14 +302,49 @@ impl Market {
             Some(session) if !session.halt.is_some_and(is_halted) => Session::Other,
             _ => Session::Closed,
         };
-        let before = self.session;
-        self.session = session.map(|session| session.open).or(before);
-        let begins = before.is_some() && self.session != before;
+        let later = session.filter(|session| self.session.is_none_or(|open| open < session.open));
+        let is_first = self.session.is_none();
+        if let Some(session) = later {
+            self.session = Some(session.open);
+            self.open(session, now);
+        }
+        let begins = later.is_some() && !is_first;
         if begins || planned != self.planned {
             self.planned = planned;
             self.feed.on_session(planned, begins, now);
             self.tell_entries();
         }
+    }
+
+    /// Lets the contract in that is due in a session.
+    fn open(&mut self, session: market::Session, now: Monotonic) {
+        let was_open = self.calendar.session_at_or_after(self.last_tick);
+        let is_flat = self.last_tick == Timestamp::MIN || self.flat_until >= was_open.close;
+        for opened in self.series.on_session(session, is_flat) {
+            match opened {
+                Opened::Told(text) => self.wishes.push(Wish::Tell(text)),
+                Opened::Subscribe(symbol) => self.wishes.push(Wish::Subscribe(symbol)),
+                Opened::Rolled => self.roll(now),
+            }
+        }
+    }
+
+    /// Begins with the contract that is active now.
+    fn roll(&mut self, now: Monotonic) {
+        self.recovered.clear();
+        if let Some(gap) = self.gap.take() {
+            // Nobody asks any more.
+            let phase = GapPhase::Closed;
+            self.events.push_back(Event::Gap(Gap { missing: None, recovered: 0, phase, ..gap }));
+        }
+        self.feed = Self::feed_of(self.gateway_contract, self.freshness);
+        if let Some(change) = self.link.filter(|change| change.to.is_up()) {
+            let change = Change { from: State::Restoring, ..change };
+            self.feed.on_link(&change, now, &mut self.told);
+        }
+        // What the calendar plans is told next.
+        self.planned = Session::Closed;
+        self.timers.on_contract(self.series.active().contract);
     }
 
     /// Tells whether entries are off, if that has changed.
@@ -291,7 +372,7 @@ impl Market {
                 Feed::Trade(trade, origin) => self.trade(&trade, origin),
                 Feed::Gap(gap) => self.gap(&gap, now),
                 Feed::Wanted(gap) => {
-                    let names = (self.names.symbol.as_str(), self.names.exchange.as_str());
+                    let names = (self.series.active().symbol.as_str(), EXCHANGE);
                     let query = |what| {
                         let deadline = now.after(Self::PATIENCE);
                         Query::of_gap(what, names, self.gateway_contract, &gap, deadline)
@@ -328,20 +409,22 @@ impl Market {
         };
         let tick = |time| {
             Tick::new(time, price, trade.size)
-                .with_contract(self.names.contract)
+                .with_contract(self.series.active().contract)
                 .with_aggressor(side)
         };
         match origin {
-            Origin::Recovered if self.is_in_gap => {
+            Origin::Recovered if self.gap.is_some() => {
                 self.recovered.push(tick(time).with_flags(TickFlags::BACKFILLED));
             }
             Origin::Recovered => {
                 self.last = self.last.max(time);
+                self.last_tick = self.last;
                 let tick = tick(self.last).with_flags(TickFlags::BACKFILLED);
                 self.events.push_back(Event::Tick(tick));
             }
             Origin::Live => {
                 self.last = self.last.max(time);
+                self.last_tick = self.last;
                 let TopOfBook { bid, ask, .. } = *self.feed.book();
                 let price = |ticks| Price::ZERO.offset_ticks(ticks, self.tick_size);
                 let (bid, ask) = (bid.map(|it| price(it.ticks)), ask.map(|it| price(it.ticks)));
@@ -356,18 +439,20 @@ impl Market {
         let noticed = self.time(now).unwrap_or(from).max(self.last);
         let to = gap.to.map_or(noticed, Timestamp::from_nanos).max(from);
         let is_over = gap.phase == Phase::Closed;
-        self.events.push_back(Event::Gap(Gap {
-            contract: self.names.contract,
+        let gap = Gap {
+            contract: self.series.active().contract,
             from,
             to,
             missing: gap.missing,
             recovered: if is_over { gap.recovered } else { 0 },
             phase: if is_over { GapPhase::Closed } else { GapPhase::Opened },
-        }));
-        self.is_in_gap = !is_over;
+        };
+        self.events.push_back(Event::Gap(gap));
+        self.gap = (!is_over).then_some(gap);
         if is_over {
             for mut tick in std::mem::take(&mut self.recovered) {
                 self.last = self.last.max(tick.time);
+                self.last_tick = self.last;
                 tick.time = self.last;
                 self.events.push_back(Event::Tick(tick));
             }

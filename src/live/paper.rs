@@ -6,16 +6,17 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use super::login::{Login, LoginError};
-use super::market::{Market, Names};
-use super::plants::{EXCHANGE, NotStarted, Plants, queue};
+use super::market::Market;
+use super::plants::{Learned, NotStarted, Plants, queue};
+use super::series::{Series, contract_of, describe, in_front, named};
 use super::warm_up::{WarmUpError, open_warm_up};
 use super::watch::Watch;
 use crate::config::Config;
-use crate::engine::Sink;
-use crate::market::InstrumentError;
+use crate::engine::{Event, Sink};
+use crate::market::{Contract, Instrument, InstrumentError, Timestamp};
 use crate::performance::{HeldDirectory, RunRecord};
-use crate::run::{AssemblyError, BacktestError, Fed, run_fed, timers};
-use crate::source::native::{ContractEntry, TickFileDescription};
+use crate::run::{AssemblyError, BacktestError, Fed, JournalHeader, run_fed, timers, unfinished};
+use crate::source::native::TickFileDescription;
 
 /// The reason that a paper session did not run.
 #[derive(Debug, thiserror::Error)]
@@ -62,31 +63,51 @@ pub fn run_paper(
     let instrument = &config.instrument()?;
     let login = Login::read(settings)?;
     let file = open_warm_up(config, instrument)?;
-    let market = match &file {
-        Some(file) => file.description().clone(),
-        None => {
+    let earlier = Earlier::read(held)?;
+    let market = match (&earlier, &file) {
+        (Some(earlier), _) => earlier.description.clone(),
+        (None, Some(file)) => file.description().clone(),
+        (None, None) => {
             let mut made = TickFileDescription::new(instrument, "live");
             made.contracts.clear();
             made
         }
     };
     // Faults of the configuration come before the first login.
-    timers(config, instrument, &described(market.clone(), "?"))?;
+    timers(config, instrument, &market)?;
     let (ended, (events, feed)) = (AtomicBool::new(false), queue());
     let (tell, started) = channel();
     let spacing = Duration::from_millis(settings.login_spacing_milliseconds.into());
     let stale = Duration::from_secs(settings.stale_after_seconds.into());
     let plants = Plants::new(&login, &instrument.symbol, spacing, events, tell, eye, log);
-    let make = |symbol: &str| {
-        let market = described(market.clone(), symbol);
+    let begin = |learned: &Learned| {
+        let mut market = market.clone();
+        let at = learned.time.unwrap_or_else(Timestamp::now);
+        let held = earlier.as_ref().and_then(|it| it.contract(instrument, at));
+        let first = match (&held, &settings.contract) {
+            (Some(held), _) => held.clone(),
+            (None, Some(name)) => {
+                named(name, instrument, at).ok_or_else(|| NotStarted::Contract(name.clone()))?
+            }
+            (None, None) => {
+                let front = learned.front.as_ref().and_then(|name| named(name, instrument, at));
+                let front = front.or_else(|| in_front(instrument, at));
+                front.ok_or_else(|| NotStarted::NoFrontMonth(instrument.symbol.clone()))?
+            }
+        };
+        if held.is_none() {
+            describe(&mut market, instrument, &first, settings.contract.is_some());
+        }
+        let rule = settings.roll.rule(instrument.calendar);
+        let series = Series::new(&market, instrument, rule, &first, held.is_some());
         let timers = timers(config, instrument, &market).expect("it fits, as it did before");
         let is_real_time = !settings.simulated_pace;
-        Market::new(names(&market, symbol), instrument, timers, stale, is_real_time)
+        Ok((Market::new(series, instrument, timers, stale, is_real_time), market))
     };
     std::thread::scope(|scope| {
         let _end = End(&ended);
-        scope.spawn(|| plants.run(settings.contract.clone(), make, &ended));
-        let contract = loop {
+        scope.spawn(|| plants.run(begin, &ended));
+        let (contract, description) = loop {
             match started.recv_timeout(Duration::from_millis(100)) {
                 Ok(started) => break started?,
                 Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => {}
@@ -96,10 +117,36 @@ pub fn run_paper(
         log(&format!("{contract} of {}: data come", settings.provider.name()));
         let warm_up = file.as_ref().map_or(&[][..], |file| file.ticks());
         let name = format!("{contract}, live");
-        let description = described(market.clone(), &contract);
         let fed = Fed { feed, name, description, warm_up };
         Ok(run_fed(held, config, fed, watch, stop, log)?)
     })
+}
+
+/// The run that an earlier process has begun.
+struct Earlier {
+    description: TickFileDescription,
+    /// The contract of the last tick of its market, by its number.
+    contract: Option<u16>,
+}
+
+impl Earlier {
+    /// Reads it; `None` if there is no such run.
+    fn read(held: &HeldDirectory) -> Result<Option<Earlier>, BacktestError> {
+        let Some(chain) = unfinished(held)? else { return Ok(None) };
+        let JournalHeader { description, trades_from, .. } = chain.header()?;
+        let from = trades_from.unwrap_or(Timestamp::MIN);
+        let of_market = |(_, event)| match event {
+            Event::Tick(tick) => Some(tick).filter(|tick| tick.time >= from),
+            _ => None,
+        };
+        let last = chain.events().filter_map(of_market).last();
+        Ok(Some(Earlier { description, contract: last.map(|tick| tick.contract) }))
+    }
+
+    fn contract(&self, instrument: &Instrument, at: Timestamp) -> Option<Contract> {
+        let entry = self.description.contracts.get(usize::from(self.contract?))?;
+        contract_of(entry, instrument, at)
+    }
 }
 
 /// Ends the links' thread when the session is over, however it ends.
@@ -109,20 +156,4 @@ impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-/// Returns the description with that contract as its last.
-fn described(mut market: TickFileDescription, symbol: &str) -> TickFileDescription {
-    if market.contracts.iter().all(|contract| contract.symbol != symbol) {
-        let price_offset = "0".to_owned();
-        let entry = ContractEntry { symbol: symbol.to_owned(), expiry: None, price_offset };
-        market.contracts.push(entry);
-    }
-    market
-}
-
-fn names(market: &TickFileDescription, symbol: &str) -> Names {
-    let place = market.contracts.iter().position(|contract| contract.symbol == symbol);
-    let contract = place.expect("it is described") as u16;
-    Names { symbol: symbol.to_owned(), exchange: EXCHANGE.to_owned(), contract }
 }

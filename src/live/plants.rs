@@ -8,24 +8,28 @@ use std::time::{Duration, Instant};
 use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::edge::{self, Connection, Event as Told};
 use algospace_hft_rithmic::feed::{ClockEvent, History};
-use algospace_hft_rithmic::link::{Change, Latch, Link, LinkSettings, Logins, Plant, State};
+use algospace_hft_rithmic::link::{
+    Change, Latch, Link, LinkSettings, Logins, Plant, State, Unanswered,
+};
 use algospace_hft_rithmic::wire::{Envelope, Incoming, body, decode, decode_message, rti};
 use quanta::Clock;
 use rti::messages::RithmicMessage;
 use rtrb::{Consumer, Producer, PushError};
 
 use super::login::Login;
-use super::market::{Market, Wish};
+use super::market::{EXCHANGE, Market, Wish};
 use super::watch::{Sight, Watch};
 use crate::engine::Event;
 use crate::engine::pinned::{Feed, Polled};
+use crate::market::Timestamp;
+use crate::source::native::TickFileDescription;
 
-/// The exchange of all instruments.
-pub(super) const EXCHANGE: &str = "CME";
 /// Events between the threads.
 const QUEUE: usize = 1 << 16;
 /// The time between two polls when nothing comes.
 const PAUSE: Duration = Duration::from_micros(100);
+/// The time for a refusal of the first subscription to come.
+const REFUSAL: Duration = Duration::from_secs(1);
 /// The time between two readings of the machine's clocks.
 const READING: Duration = Duration::from_millis(200);
 /// The time for which the logout is sent.
@@ -52,8 +56,25 @@ pub(super) fn queue() -> (Producer<(Event, u64)>, LiveFeed) {
     (producer, LiveFeed(consumer))
 }
 
-/// The way in which the start went: the contract, or the reason that it is not known.
-pub(super) type Started = Result<String, NotStarted>;
+/// The way in which the start went: the contract and the market's description, or the reason why
+/// the market did not start.
+pub(super) type Started = Result<(String, TickFileDescription), NotStarted>;
+
+/// The gateway's words that a run begins with.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    /// Its time.
+    pub(super) time: Option<Timestamp>,
+    /// The contract in front.
+    pub(super) front: Option<String>,
+}
+
+/// A question to the gateway before the market begins, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    Time,
+    FrontMonth,
+}
 
 /// The reason that the market did not start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,11 +94,14 @@ pub enum NotStarted {
     /// There is no way to the gateway.
     #[error("the gateway cannot be reached: {0}")]
     Unreachable(String),
-    /// The gateway names no front month.
+    /// Neither gateway nor calendar know the front month.
     #[error(
         "the gateway names no front month of {0}; name a contract in data_handler.live_settings.contract"
     )]
     NoFrontMonth(String),
+    /// The named contract does not trade.
+    #[error("data_handler.live_settings.contract: {0} does not trade now")]
+    Contract(String),
 }
 
 /// The links, on their own thread.
@@ -86,13 +110,18 @@ pub(super) struct Plants<'a> {
     history: Connection,
     logins: Logins,
     past: History,
-    /// The product, whose front month is asked for if no contract is named.
+    /// The product, whose front month is asked for.
     product: String,
     market: Option<Market>,
     last_change: Option<Change>,
+    learned: Learned,
+    /// The next question, and the number of its request if it was asked.
+    question: Option<Question>,
+    asked: Option<u32>,
+    /// The market's description, from its beginning until that is told.
+    begun: Option<(Monotonic, TickFileDescription)>,
     events: Producer<(Event, u64)>,
     started: Option<Sender<Started>>,
-    asked: Option<u32>,
     /// The last reading of the clocks.
     read: Monotonic,
     sight: Sight,
@@ -104,9 +133,12 @@ pub(super) struct Plants<'a> {
 #[derive(Default)]
 struct Noted {
     changes: Vec<Change>,
-    /// `true` if the subscription was refused.
+    /// `true` if a subscription was refused.
     is_refused: bool,
-    front_month: Option<Option<String>>,
+    /// `true` if the question that was asked is answered, or will not be.
+    is_answered: bool,
+    /// `true` if it is to be asked again, of the next connection.
+    is_lost: bool,
     failure: Option<NotStarted>,
 }
 
@@ -133,9 +165,12 @@ impl<'a> Plants<'a> {
             product: product.to_owned(),
             market: None,
             last_change: None,
+            learned: Learned::default(),
+            question: Some(Question::Time),
+            asked: None,
+            begun: None,
             events,
             started: Some(started),
-            asked: None,
             read: Monotonic::default(),
             sight: Sight::default(),
             watch,
@@ -143,36 +178,38 @@ impl<'a> Plants<'a> {
         }
     }
 
-    /// Drives the links until `ended` is set or the start fails. `market` makes the market of a
-    /// contract; with `contract`, none is asked for.
+    /// Drives the links until `ended` is set or the start fails. `begin` makes the market, and its
+    /// description, of what the gateway has told.
     pub(super) fn run(
         mut self,
-        contract: Option<String>,
-        market: impl Fn(&str) -> Market,
+        begin: impl Fn(&Learned) -> Result<(Market, TickFileDescription), NotStarted>,
         ended: &AtomicBool,
     ) {
         let clock = Clock::new();
-        if let Some(contract) = contract {
-            self.subscribe(&contract, market(&contract), edge::now());
-        }
         while !ended.load(Ordering::Relaxed) {
             let (now, received) = (edge::now(), clock.raw().max(1));
             let mut noted = Noted::default();
+            if let Some(market) = &mut self.market {
+                market.on_flat(self.watch.flat_until());
+            }
             self.look_at_clocks(now);
             let frames = self.poll(now, &mut noted);
+            if noted.is_answered {
+                (self.question, self.asked) = (self.question.and_then(Question::next), None);
+            } else if noted.is_lost {
+                self.asked = None;
+            }
+            if self.question.is_none() && self.market.is_none() && noted.failure.is_none() {
+                match begin(&self.learned) {
+                    Ok((market, description)) => self.begin(market, description, now),
+                    Err(failure) => noted.failure = Some(failure),
+                }
+            }
             if let Some(failure) = noted.failure
                 && let Some(started) = self.started.take()
             {
                 let _ = started.send(Err(failure));
                 break;
-            }
-            if let Some(named) = noted.front_month {
-                let Some(contract) = named else {
-                    let failure = NotStarted::NoFrontMonth(self.product.clone());
-                    self.started.take().map(|started| started.send(Err(failure)));
-                    break;
-                };
-                self.subscribe(&contract, market(&contract), now);
             }
             if noted.is_refused
                 && let Some(market) = &mut self.market
@@ -180,9 +217,10 @@ impl<'a> Plants<'a> {
                 market.on_refused();
             }
             noted.changes.iter().for_each(|change| self.on_change(change, now));
-            self.ask_for_front_month(now);
+            self.ask(now);
             self.grant(now);
             self.show(now);
+            self.tell_start(now);
             if !self.hand_over(received) && frames == 0 {
                 std::thread::sleep(PAUSE);
             }
@@ -216,7 +254,7 @@ impl<'a> Plants<'a> {
     }
 
     fn poll(&mut self, now: Monotonic, noted: &mut Noted) -> usize {
-        let Plants { ticker, history, logins, past, market, asked, sight, log, .. } = self;
+        let Plants { ticker, history, logins, past, market, asked, sight, log, learned, .. } = self;
         let mut frames = ticker.poll(now, logins, &mut |event| match (event, market.as_mut()) {
             (Told::Trade(trade), Some(market)) => {
                 sight.on_data(now);
@@ -229,11 +267,20 @@ impl<'a> Plants<'a> {
             (Told::Message(envelope, message), _)
                 if asked.is_some() && envelope.request == *asked =>
             {
-                noted.front_month = front_month(&envelope, message);
+                noted.is_answered = true;
+                learn(learned, &envelope, message);
             }
-            (Told::Message(envelope, message), Some(market)) if envelope.template == 157 => {
-                if let Ok(Some(RithmicMessage::MarketMode(mode))) = decode_message(157, message) {
-                    market.on_mode(&mode, now);
+            (Told::Unanswered(number, why), _) if *asked == Some(number) => {
+                noted.is_answered = why == Unanswered::Late;
+                noted.is_lost = !noted.is_answered;
+            }
+            (Told::Message(envelope, message), Some(market)) => {
+                match decode_message(envelope.template, message) {
+                    Ok(Some(RithmicMessage::MarketMode(mode))) => market.on_mode(&mode, now),
+                    Ok(Some(RithmicMessage::FrontMonthContractUpdate(update))) => {
+                        market.on_front_month(update.trading_symbol.as_deref());
+                    }
+                    _ => {}
                 }
             }
             (event, _) => note(event, noted, *log),
@@ -278,15 +325,33 @@ impl<'a> Plants<'a> {
         self.last_change = Some(*change);
         if let Some(market) = &mut self.market {
             market.on_link(change, now);
-            if change.to.is_up()
-                && let Some(started) = self.started.take()
-            {
-                let _ = started.send(Ok(market.symbol().to_owned()));
-            }
         }
     }
 
-    fn subscribe(&mut self, contract: &str, mut market: Market, now: Monotonic) {
+    /// Begins with a market.
+    fn begin(&mut self, mut market: Market, description: TickFileDescription, now: Monotonic) {
+        market.on_front_month(self.learned.front.as_deref());
+        if let Some(change) = self.last_change.filter(|change| change.to.is_up()) {
+            let from = State::Restoring;
+            market.on_link(&Change { from, ..change }, now);
+        }
+        self.market = Some(market);
+        self.begun = Some((now, description));
+        self.ticker.keep(body(&front_month_of(&self.product, true)), now);
+    }
+
+    /// Tells that the market has begun, once data have come, or nobody has refused them.
+    fn tell_start(&mut self, now: Monotonic) {
+        let is_due = |at: Monotonic| self.sight.has_heard() || now.since(at) >= REFUSAL;
+        if self.begun.as_ref().is_some_and(|(at, _)| is_due(*at))
+            && let Some((_, description)) = self.begun.take()
+            && let (Some(market), Some(started)) = (&self.market, self.started.take())
+        {
+            let _ = started.send(Ok((market.symbol().to_owned(), description)));
+        }
+    }
+
+    fn subscribe(&mut self, contract: &str, now: Monotonic) {
         use rti::request_market_data_update::{Request, UpdateBits};
         let mut request = rti::RequestMarketDataUpdate::default();
         request.symbol = Some(contract.to_owned());
@@ -295,31 +360,30 @@ impl<'a> Plants<'a> {
         let bits = [UpdateBits::LastTrade, UpdateBits::Bbo, UpdateBits::MarketMode];
         request.update_bits = Some(bits.into_iter().map(|bit| bit as u32).sum());
         self.ticker.keep(body(&request), now);
-        if let Some(change) = self.last_change.filter(|change| change.to.is_up()) {
-            let from = State::Restoring;
-            market.on_link(&Change { from, ..change }, now);
-            self.started.take().map(|started| started.send(Ok(contract.to_owned())));
-        }
-        self.market = Some(market);
     }
 
-    /// Asks which contract is the front month, once the link is up, unless it is known.
-    fn ask_for_front_month(&mut self, now: Monotonic) {
-        if self.market.is_none() && self.asked.is_none() && self.ticker.link().state().is_up() {
-            let mut request = rti::RequestFrontMonthContract::default();
-            request.symbol = Some(self.product.clone());
-            request.exchange = Some(EXCHANGE.to_owned());
-            request.need_updates = Some(false);
-            self.asked = self.ticker.request(&body(&request), Duration::from_secs(5), now).ok();
+    /// Asks the next question, once the link is up.
+    fn ask(&mut self, now: Monotonic) {
+        if let Some(question) = self.question
+            && self.asked.is_none()
+            && self.ticker.link().state().is_up()
+        {
+            let body = match question {
+                Question::Time => body(&rti::RequestHeartbeat::default()),
+                Question::FrontMonth => body(&front_month_of(&self.product, false)),
+            };
+            self.asked = self.ticker.request(&body, Duration::from_secs(5), now).ok();
         }
     }
 
     /// Carries out what the market wishes.
     fn grant(&mut self, now: Monotonic) {
         let Some(market) = &mut self.market else { return };
-        for wish in market.wishes() {
+        for wish in market.wishes().collect::<Vec<_>>() {
             match wish {
                 Wish::History(query) => self.past.query(query),
+                Wish::Subscribe(contract) => self.subscribe(&contract, now),
+                Wish::Tell(text) => (self.log)(&text),
                 Wish::AskAgain => self.ticker.ask_again(now),
                 Wish::Reconnect => self.ticker.reconnect(now, &mut self.logins),
             }
@@ -397,12 +461,34 @@ fn note(event: Told<'_>, noted: &mut Noted, log: &(dyn Fn(&str) + Sync)) {
     }
 }
 
-/// Returns the front month that an answer names; `Some(None)` if it names none.
-fn front_month(envelope: &Envelope<'_>, message: &[u8]) -> Option<Option<String>> {
-    match decode_message(envelope.template, message) {
-        Ok(Some(RithmicMessage::ResponseFrontMonthContract(answer))) => {
-            Some(answer.trading_symbol.filter(|symbol| !symbol.is_empty()))
+impl Question {
+    fn next(self) -> Option<Question> {
+        match self {
+            Question::Time => Some(Question::FrontMonth),
+            Question::FrontMonth => None,
         }
-        _ => Some(None),
     }
+}
+
+/// Takes an answer that the run begins with.
+fn learn(learned: &mut Learned, envelope: &Envelope<'_>, message: &[u8]) {
+    match decode_message(envelope.template, message) {
+        Ok(Some(RithmicMessage::ResponseHeartbeat(answer))) => {
+            let seconds = answer.ssboe.map(|seconds| i64::from(seconds) * Timestamp::SECOND);
+            let time = seconds.map(Timestamp::from_nanos);
+            learned.time = time.filter(|time| time.is_in_market_years());
+        }
+        Ok(Some(RithmicMessage::ResponseFrontMonthContract(answer))) => {
+            learned.front = answer.trading_symbol.filter(|symbol| !symbol.is_empty());
+        }
+        _ => {}
+    }
+}
+
+fn front_month_of(product: &str, need_updates: bool) -> rti::RequestFrontMonthContract {
+    let mut request = rti::RequestFrontMonthContract::default();
+    request.symbol = Some(product.to_owned());
+    request.exchange = Some(EXCHANGE.to_owned());
+    request.need_updates = Some(need_updates);
+    request
 }

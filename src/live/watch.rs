@@ -1,6 +1,7 @@
 //! The eye on a paper session: it is told what happens, and gives the status at any time.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use algospace_hft_rithmic::{Monotonic, edge};
 use super::status::{AccountStatus, BarStatus, FeedStatus, LinkStatus, Status};
 use crate::config::Config;
 use crate::engine::{Action, Event, Output, Sink};
-use crate::execution::{Ledger, OrderMessage, Refusal, Report, ReportKind};
+use crate::execution::{Ledger, OrderId, OrderMessage, Refusal, Report, ReportKind};
 use crate::market::{
     Bar, BarFlags, Calendar, GapPhase, Instrument, Money, Session, Timeframe, Timestamp,
 };
@@ -19,7 +20,12 @@ use crate::strategy::{Reason, StrategyKind};
 /// The eye on a paper session. The threads of links and of results tell it; neither waits
 /// for the other.
 #[derive(Debug)]
-pub struct Watch(Mutex<Seen>);
+pub struct Watch {
+    seen: Mutex<Seen>,
+    /// The time up to which the run is known to be flat, as nanoseconds; [`Timestamp::MIN`] if it
+    /// is not. The thread of the links waits for nobody.
+    flat_until: AtomicI64,
+}
 
 #[derive(Debug)]
 struct Seen {
@@ -36,6 +42,51 @@ struct Seen {
     needs: u64,
     missing: u64,
     sessions: Sessions,
+    exposure: Exposure,
+}
+
+/// The orders that may still open a position.
+#[derive(Debug, Default)]
+struct Exposure {
+    /// Each with the contracts that have not filled.
+    entries: Vec<(OrderId, u32)>,
+    /// The time of the last entry of the account.
+    until: Option<Timestamp>,
+}
+
+impl Exposure {
+    fn on_action(&mut self, action: &Action) {
+        match action {
+            Action::Order { message: OrderMessage::Submit(order), .. } => {
+                self.entries.push((order.id, order.quantity));
+            }
+            Action::Report(Report { kind: ReportKind::Filled(fill), .. }) => {
+                for (id, open) in &mut self.entries {
+                    *open -= if *id == fill.order { fill.quantity.min(*open) } else { 0 };
+                }
+                self.entries.retain(|(_, open)| *open > 0);
+            }
+            Action::Report(Report {
+                kind: ReportKind::Cancelled(id) | ReportKind::Rejected(id, _),
+                ..
+            }) => self.entries.retain(|(entry, _)| entry != id),
+            _ => {}
+        }
+    }
+
+    /// Takes the time of an entry of the account. No order outlives its session.
+    fn on_equity(&mut self, time: Timestamp, session: &Session) {
+        self.until = Some(time);
+        if time >= session.close {
+            self.entries.clear();
+        }
+    }
+
+    /// Returns the time up to which nothing is held.
+    fn flat_until(&self, position: i64) -> Timestamp {
+        let is_flat = position == 0 && self.entries.is_empty();
+        self.until.filter(|_| is_flat).unwrap_or(Timestamp::MIN)
+    }
 }
 
 /// The sessions that were traded.
@@ -88,7 +139,7 @@ impl Watch {
             StrategyKind::Baseline => config.strategy.baseline.slow_period.into(),
             StrategyKind::Marl | StrategyKind::RandomEntries => 0,
         };
-        Watch(Mutex::new(Seen {
+        let seen = Seen {
             status: Status::default(),
             calendar: instrument.calendar,
             session: Session::NEVER,
@@ -99,7 +150,16 @@ impl Watch {
             needs,
             missing: needs,
             sessions: Sessions::default(),
-        }))
+            exposure: Exposure::default(),
+        };
+        let flat_until = AtomicI64::new(Timestamp::MIN.nanos());
+        Watch { seen: Mutex::new(seen), flat_until }
+    }
+
+    /// Returns the market time up to which the run is known to have neither position nor order;
+    /// [`Timestamp::MIN`] if it has one.
+    pub(super) fn flat_until(&self) -> Timestamp {
+        Timestamp::from_nanos(self.flat_until.load(Ordering::Relaxed))
     }
 
     /// Returns the status at this moment.
@@ -137,7 +197,7 @@ impl Watch {
     /// Takes what the thread of the links has seen, unless another thread is looking: it waits for
     /// nobody.
     fn take(&self, sight: &Sight, contract: &str, time: Option<Timestamp>, links: [&Link; 2]) {
-        let Ok(mut seen) = self.0.try_lock() else { return };
+        let Ok(mut seen) = self.seen.try_lock() else { return };
         let calendar = seen.calendar;
         seen.heard = sight.heard;
         let status = &mut seen.status;
@@ -152,7 +212,7 @@ impl Watch {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -170,6 +230,11 @@ pub(super) struct Sight {
 impl Sight {
     /// The time between two looks at it.
     const PACE: Duration = Duration::from_millis(200);
+
+    /// Returns true if a trade or quote has come.
+    pub(super) fn has_heard(&self) -> bool {
+        self.heard.is_some()
+    }
 
     /// Notes that a trade or quote came.
     pub(super) fn on_data(&mut self, now: Monotonic) {
@@ -231,10 +296,14 @@ impl Sink for &Watch {
             Output::Equity(point) => {
                 let calendar = seen.calendar;
                 seen.sessions.on_equity(point.time, calendar);
+                let session = seen.session;
+                seen.exposure.on_equity(point.time, &session);
             }
             Output::Action(action) => seen.on_action(action),
             _ => {}
         }
+        let flat_until = seen.exposure.flat_until(seen.ledger.position());
+        self.flat_until.store(flat_until.nanos(), Ordering::Relaxed);
     }
 }
 
@@ -270,6 +339,7 @@ impl Seen {
     }
 
     fn on_action(&mut self, action: &Action) {
+        self.exposure.on_action(action);
         match action {
             Action::Order {
                 message: OrderMessage::Submit(_) | OrderMessage::ClosePosition(_),

@@ -134,16 +134,27 @@ fn threads(
     Ok((settings, [machine.facts(), facts].concat(), has_answers))
 }
 
+/// Returns the journals of a run in the directory that has not ended, if there are any.
+///
+/// # Errors
+/// If they cannot be read.
+pub(crate) fn unfinished(held: &HeldDirectory) -> Result<Option<JournalChain>, RunJournalError> {
+    match JournalChain::open(held.path()) {
+        Ok(chain) => {
+            let has_ended = matches!(chain.events().last(), Some((_, Event::End(_))));
+            Ok((!has_ended).then_some(chain))
+        }
+        Err(RunJournalError::File(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Returns the header of the next journal, and the chain that it continues, if there is one.
 fn continued(
     held: &HeldDirectory,
     header: JournalHeader,
 ) -> Result<(JournalHeader, Option<JournalChain>), BacktestError> {
-    let chain = match JournalChain::open(held.path()) {
-        Ok(chain) if !matches!(chain.events().last(), Some((_, Event::End(_)))) => chain,
-        Ok(_) | Err(RunJournalError::File(_)) => return Ok((header, None)),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(chain) = unfinished(held)? else { return Ok((header, None)) };
     let before = chain.header()?;
     let is_the_same = before.configuration == header.configuration
         && before.model_set == header.model_set

@@ -1,41 +1,54 @@
-//! Scenarios C1 to C3, F5, F14, T3 and T4: a market in virtual time before the stages.
+//! Scenarios C1 to C3, F5, F14, T3, T4, T7 and T8: a market in virtual time before the stages.
 
 use algospace_hft_rithmic::link::{Plant, State, Why};
 use algospace_hft_rithmic::wire::{Incoming, Template, decode, encode};
 
+use super::super::series::{describe, named};
+use super::super::watch::Watch;
 use super::*;
+use crate::config::Config;
 use crate::engine::{
     Action, Break, DecisionTiming, Downstream, Output, PipelineSettings, Question, Sink,
     TradingStage,
 };
 use crate::execution::{
-    Account, Bracket, Decision, Desk, ExecutionSettings, OrderKind, OrderMessage, RiskSettings,
-    SimulatedExchange, Target,
+    Account, Bracket, Decision, Desk, ExecutionSettings, ExitReason, OrderKind, OrderMessage,
+    RiskSettings, SimulatedExchange, Target, Trade,
 };
-use crate::market::{Bar, BarFlags, Money, Timeframe};
+use crate::market::{Bar, BarFlags, Money, RollRule, Timeframe};
+use crate::source::native::TickFileDescription;
 
 const SECOND: i64 = Timestamp::SECOND;
 const HOUR: i64 = 3_600 * SECOND;
 /// The usual delay, in nanoseconds.
 const DELAY: i64 = 20_000_000;
 
-/// Buys when flat, and closes what it holds, at each bar.
+/// Buys when flat, and closes what it holds, at each bar; or wants what it is told.
 #[derive(Default)]
-struct InAndOut(Option<crate::engine::Answer>);
+struct InAndOut {
+    answer: Option<crate::engine::Answer>,
+    wants: Option<Target>,
+    /// The last price of the old contract and the first of the new one.
+    changes: Vec<(Price, Price)>,
+}
 
 impl Downstream for InAndOut {
     fn on_trade(&mut self, _: &Tick) {}
     fn on_bar(&mut self, _: &Bar, _: &mut impl Sink) {}
     fn on_question(&mut self, _: &Bar, question: &Question, account: &Account) {
         let (entry, bracket) = (OrderKind::Market, Bracket::default());
-        let target = if account.position == 0 { Target::Long } else { Target::Flat };
+        let other = if account.position == 0 { Target::Long } else { Target::Flat };
+        let target = self.wants.unwrap_or(other);
         let decision = Some(Decision { target, quantity: 1, entry, bracket });
-        self.0 = Some(crate::engine::Answer { question: *question, decision, is_overdue: false });
+        self.answer =
+            Some(crate::engine::Answer { question: *question, decision, is_overdue: false });
     }
     fn take_answer(&mut self) -> Option<crate::engine::Answer> {
-        self.0.take()
+        self.answer.take()
     }
-    fn on_contract_change(&mut self, _: Price, _: Price) {}
+    fn on_contract_change(&mut self, old: Price, new: Price) {
+        self.changes.push((old, new));
+    }
     fn on_restart(&mut self, _: Break) {}
 }
 
@@ -45,11 +58,17 @@ struct Heard {
     entries: Vec<Timestamp>,
     exits: usize,
     refused: Vec<(Refusal, Timestamp)>,
+    trades: Vec<Trade>,
+    watch: Option<Watch>,
 }
 
 impl Sink for Heard {
     fn output(&mut self, output: &Output<'_>) {
+        if let Some(mut watch) = self.watch.as_ref() {
+            watch.output(output);
+        }
         match output {
+            Output::Action(Action::Trade(trade)) => self.trades.push(*trade),
             Output::Bar(bar) => self.bars.push(*bar),
             Output::Action(Action::Refused { refusal, time }) => {
                 self.refused.push((*refusal, *time));
@@ -74,12 +93,19 @@ struct World {
     /// Nanoseconds that the machine has slept, and that its wall clock is off by.
     slept: i64,
     stepped: i64,
+    /// The contract in which all trades are, its volume and its price.
+    symbol: &'static str,
     volume: u64,
+    price: f64,
 }
 
 impl World {
-    /// Creates one at that time, its link up and its clock settled.
+    /// Creates one of ESH4 at that time, its link up and its clock settled.
     fn at(start: &str) -> World {
+        World::of("ESH4", start)
+    }
+
+    fn of(symbol: &'static str, start: &str) -> World {
         let instrument = Instrument::built_in("ES").unwrap();
         let settings = PipelineSettings {
             calendar: instrument.calendar,
@@ -87,11 +113,20 @@ impl World {
             fill_gaps_up_to: HOUR,
             history_bar: 0,
             flatten_before_close: None,
-            expiries: Vec::new(),
+            expiries: vec![Timestamp::MAX; 4],
             prices_are_joined: false,
             decisions: DecisionTiming::After(0),
             trades_from: Timestamp::MIN,
         };
+        let start = start.parse().unwrap();
+        let first = named(symbol, &instrument, start).unwrap();
+        let mut market = TickFileDescription::new(&instrument, "live");
+        market.contracts.clear();
+        describe(&mut market, &instrument, &first, false);
+        let series = Series::new(&market, &instrument, RollRule::Volume, &first, false);
+        let config = "system: { mode: paper }";
+        let config = Config::parse(config, "my.yaml", &Default::default()).unwrap();
+        let watch = Some(Watch::new(&config, &instrument));
         let rules = RiskSettings { max_daily_drawdown: 1.0, ..RiskSettings::default() };
         let (tick_size, point) = (instrument.tick_size, instrument.point_value);
         let desk = Desk::new(Money::from_dollars(100_000), tick_size, point, rules);
@@ -102,19 +137,21 @@ impl World {
         };
         let venue = SimulatedExchange::new(execution, tick_size, point);
         let timers = Timers::new(&settings, 2 * SECOND, SECOND);
-        let names = Names { symbol: "ESH4".to_owned(), exchange: "CME".to_owned(), contract: 0 };
         let stale = Duration::from_secs(60);
         let mut world = World {
-            market: Market::new(names, &instrument, timers, stale, true),
+            market: Market::new(series, &instrument, timers, stale, true),
             stage: TradingStage::new(settings, Timeframe::MINUTE_1, desk, venue),
             script: InAndOut::default(),
-            heard: Heard::default(),
+            heard: Heard { watch, ..Heard::default() },
             changes: Vec::new(),
-            start: start.parse().unwrap(),
+            start,
             slept: 0,
             stepped: 0,
+            symbol,
             volume: 0,
+            price: 4_500.0,
         };
+        assert_eq!(world.wishes(), [format!("Subscribe({symbol:?})")]);
         world.link(State::Restoring, State::Live, 0);
         world.trades(0..6, DELAY);
         assert_eq!(std::mem::take(&mut world.changes), [Some(Refusal::ClockDoubt), None]);
@@ -162,7 +199,8 @@ impl World {
         self.volume += 3;
         let mut trade = rti::LastTrade::default();
         trade.presence_bits = Some(1 | 8);
-        trade.trade_price = Some(4_500.0 + 0.25 * (second % 7) as f64);
+        trade.symbol = Some(self.symbol.to_owned());
+        trade.trade_price = Some(self.price + 0.25 * (second % 7) as f64);
         (trade.trade_size, trade.volume) = (Some(3), Some(self.volume));
         (trade.ssboe, trade.usecs) = (Some(self.seconds(second)), Some(0));
         let Incoming::Trade(trade) = sent(&trade) else { panic!() };
@@ -172,7 +210,9 @@ impl World {
 
     fn quote(&mut self, second: i64, delay: i64) {
         let mut quote = rti::BestBidOffer::default();
-        (quote.presence_bits, quote.bid_price, quote.bid_size) = (Some(1), Some(4_499.0), Some(1));
+        quote.symbol = Some(self.symbol.to_owned());
+        (quote.presence_bits, quote.bid_price) = (Some(1), Some(self.price - 1.0));
+        quote.bid_size = Some(1);
         (quote.ssboe, quote.usecs) = (Some(self.seconds(second)), Some(0));
         let Incoming::Quote(quote) = sent(&quote) else { panic!() };
         self.market.on_quote(&quote, self.now(second, delay));
@@ -187,6 +227,14 @@ impl World {
         self.drain();
     }
 
+    /// Lets trades of another contract come, up to that volume.
+    fn other(&mut self, symbol: &'static str, volume: u64, second: i64) {
+        let before = (self.symbol, self.volume, self.price);
+        (self.symbol, self.volume, self.price) = (symbol, volume - 3, self.price - 9.0);
+        self.trade(second, DELAY);
+        (self.symbol, self.volume, self.price) = before;
+    }
+
     fn seconds(&self, second: i64) -> i32 {
         (self.start.nanos() / SECOND + second) as i32
     }
@@ -198,6 +246,8 @@ impl World {
             }
             self.stage.on_event(&event, &mut self.script, &mut self.heard);
         }
+        let watch = self.heard.watch.as_ref();
+        self.market.on_flat(watch.map_or(Timestamp::MIN, Watch::flat_until));
     }
 
     /// Returns the times of the entries, in seconds from the start.
@@ -355,4 +405,67 @@ fn a_refused_subscription_stops_entries_until_data_come() {
     world.drain();
     world.trades(6..8, DELAY);
     assert_eq!(world.changes, [Some(Refusal::NotSubscribed), None]);
+}
+
+/// Tuesday's session is open; the next opens at 17:00 in Chicago.
+const AFTERNOON: &str = "2013-12-10T20:00:00Z";
+const CLOSED: i64 = 9_000;
+const OPEN: i64 = 10_800;
+const DAY: i64 = 24 * 3_600;
+
+#[test]
+fn t7_the_volumes_cross_and_the_next_session_begins_with_the_next_contract() {
+    let mut world = World::of("ESZ3", AFTERNOON);
+    // Less than five sessions before the customary day.
+    assert_eq!(world.wishes(), [r#"Subscribe("ESH4")"#]);
+    world.trades(6..130, DELAY);
+    world.other("ESH4", 1_000, 130);
+    assert_eq!((world.market.symbol(), world.heard.exits), ("ESZ3", 1));
+    world.pass(CLOSED, DELAY);
+    (world.symbol, world.volume, world.price) = ("ESH4", 0, 4_491.0);
+    let (bars, last) = (world.heard.bars.len(), world.stage.desk().last_price());
+    world.trades(OPEN..OPEN + 61, DELAY);
+    assert_eq!(world.market.symbol(), "ESH4");
+    assert!(world.wishes().iter().any(|wish| wish.contains("ESH4 is traded")));
+    // The features go on from the one price to the other, and no bar has both.
+    let [(old, new)] = world.script.changes[..] else { panic!("{:?}", world.script.changes) };
+    assert_eq!((old, new.as_f64()), (last, 4_491.0 + 0.25 * (OPEN % 7) as f64));
+    let bar = world.heard.bars[bars];
+    assert!(bar.low.as_f64() >= 4_491.0 && bar.high.as_f64() < 4_493.0, "{bar:?}");
+    assert!(!bar.flags.any(BarFlags::GAP));
+    assert_eq!(world.entered(), [60, OPEN + 60]);
+    // On the session's last bar, when it is over.
+    assert_eq!(world.refused(), [(Refusal::Late, 8_100)]);
+    let reasons: Vec<_> = world.heard.trades.iter().map(|trade| trade.exit_reason).collect();
+    assert_eq!(reasons, [ExitReason::Signal]);
+    // What comes of the old contract is of no account.
+    world.other("ESZ3", 3, OPEN + 62);
+    assert_eq!((world.market.symbol(), world.heard.bars.len()), ("ESH4", bars + 1));
+}
+
+#[test]
+fn t8_a_position_keeps_its_contract_and_nothing_is_entered_until_a_session_opens_flat() {
+    let mut world = World::of("ESZ3", AFTERNOON);
+    world.script.wants = Some(Target::Long);
+    world.trades(6..130, DELAY);
+    world.other("ESH4", 1_000, 130);
+    world.pass(CLOSED, DELAY);
+    world.volume = 0;
+    world.trades(OPEN..OPEN + 61, DELAY);
+    assert_eq!((world.market.symbol(), world.stage.desk().ledger().position()), ("ESZ3", 1));
+    let due = Refusal::RollDue;
+    assert_eq!(world.changes, [Some(due)]);
+    // The exit passes; what follows is refused.
+    world.script.wants = Some(Target::Flat);
+    world.trades(OPEN + 61..OPEN + 130, DELAY);
+    world.script.wants = Some(Target::Long);
+    world.trades(OPEN + 130..OPEN + 190, DELAY);
+    assert_eq!((world.entered().len(), world.heard.exits), (1, 1));
+    assert_eq!(world.refused(), [(Refusal::Late, 8_100), (due, OPEN + 180)]);
+    assert_eq!(world.heard.trades[0].exit_reason, ExitReason::Signal);
+    world.pass(CLOSED + DAY, DELAY);
+    (world.symbol, world.volume) = ("ESH4", 0);
+    world.trades(OPEN + DAY..OPEN + DAY + 61, DELAY);
+    assert_eq!((world.market.symbol(), world.changes.last()), ("ESH4", Some(&None)));
+    assert_eq!((world.entered().len(), world.heard.trades.len()), (2, 1));
 }
