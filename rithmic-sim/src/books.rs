@@ -11,8 +11,10 @@ use algospace_hft_rithmic::wire::rti;
 use rti::exchange_order_notification::NotifyType as Exchange;
 use rti::rithmic_order_notification::NotifyType as Rithmic;
 
-use crate::broker::AccountSettings;
+use crate::faults::{Draw, draws};
+use crate::gateway::Settings;
 use crate::market::Market;
+use crate::script::Quirks;
 
 /// The name of the first order; the others are counted on from it.
 const FIRST_BASKET: usize = 1_000_001;
@@ -146,6 +148,9 @@ pub(crate) struct Books {
     /// Money at the start.
     pub(crate) balance: Money,
     pub(crate) user: String,
+    /// The seed of what is random in the quirks.
+    pub(crate) seed: u64,
+    pub(crate) quirks: Quirks,
     pub(crate) product: String,
     pub(crate) tick_size: Price,
     pub(crate) point_value: Money,
@@ -166,8 +171,9 @@ pub(crate) struct Books {
 
 impl Books {
     /// Creates an account without orders.
-    pub(crate) fn new(settings: &AccountSettings, user: String, market: &Market) -> Books {
-        let (instrument, execution) = (market.instrument(), settings.execution);
+    pub(crate) fn new(settings: &Settings, market: &Market) -> Books {
+        let Settings { account, user, script, .. } = settings;
+        let (instrument, execution) = (market.instrument(), account.execution);
         let contract = |symbol: &String| {
             let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
             let mut exchange = SimulatedExchange::new(execution, tick_size, point_value);
@@ -183,9 +189,11 @@ impl Books {
             }
         };
         Books {
-            account: settings.name.clone(),
-            balance: settings.balance,
-            user,
+            account: account.name.clone(),
+            balance: account.balance,
+            user: user.clone(),
+            seed: script.seed,
+            quirks: script.quirks.clone(),
             product: instrument.symbol.clone(),
             tick_size: instrument.tick_size,
             point_value: instrument.point_value,
@@ -325,6 +333,8 @@ impl Books {
         match message {
             Message::Submit => {
                 let NewOrder { contract, side, quantity, kind, bracket, .. } = new;
+                let is_lost = draws(self.seed, Draw::Bracket, place, self.quirks.bracket_loss);
+                let bracket = if is_lost { Bracket::default() } else { bracket };
                 let purpose = Purpose::Entry(bracket);
                 let order = ExchangeOrder { id, contract, side, quantity, kind, purpose };
                 exchange.receive_now(OrderMessage::Submit(order), at);
@@ -401,9 +411,12 @@ impl Books {
             matches!(order.new.kind, OrderKind::Stop { .. } | OrderKind::StopLimit { .. });
         order.status = if is_stop { Status::TriggerPending } else { Status::Open };
         self.tell_exchange(place, Exchange::Status, due, None);
-        // A stop that waits is never told as open.
-        let step = if is_stop { Rithmic::TriggerPending } else { Rithmic::Open };
-        self.tell_rithmic(place, step, due);
+        if is_stop {
+            self.tell_rithmic(place, Rithmic::TriggerPending, due);
+        }
+        if !is_stop || self.quirks.stops_open {
+            self.tell_rithmic(place, Rithmic::Open, due);
+        }
     }
 
     fn on_rejected(&mut self, id: OrderId, reason: RejectReason, due: Timestamp) {

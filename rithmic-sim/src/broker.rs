@@ -7,21 +7,9 @@ use algospace_hft::execution::ExecutionSettings;
 use algospace_hft::market::{Money, Timestamp};
 
 use crate::books::{Books, Topic, basket};
-use crate::gateway::{ClientId, Output};
+use crate::gateway::{ClientId, Output, Settings};
 use crate::market::Market;
 use crate::notices::{price_type, prices, status};
-
-/// The answer to a request for the working orders.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ShowOrders {
-    /// The orders, and then the answer.
-    #[default]
-    RowsThenAnswer,
-    /// The answer, and then the orders.
-    AnswerThenRows,
-    /// The answer alone, as if there were no orders.
-    AnswerAlone,
-}
 
 /// The settings of the account.
 #[derive(Clone, Debug)]
@@ -32,11 +20,6 @@ pub struct AccountSettings {
     pub balance: Money,
     /// Latencies, costs and fills of the exchange.
     pub execution: ExecutionSettings,
-    /// A request to exit a position leaves the working orders of the contract as they are, as a
-    /// user of Rithmic reports it. Otherwise it cancels them.
-    pub exit_leaves_orders: bool,
-    /// The answer to a request for the working orders.
-    pub show_orders: ShowOrders,
 }
 
 impl Default for AccountSettings {
@@ -45,8 +28,6 @@ impl Default for AccountSettings {
             name: "SIM-1".to_owned(),
             balance: Money::from_dollars(100_000),
             execution: ExecutionSettings::default(),
-            exit_leaves_orders: true,
-            show_orders: ShowOrders::default(),
         }
     }
 }
@@ -61,9 +42,9 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    pub(crate) fn new(settings: AccountSettings, user: &str, market: &Market) -> Broker {
-        let books = Books::new(&settings, user.to_owned(), market);
-        Broker { settings, books, subscribers: BTreeMap::new() }
+    pub(crate) fn new(settings: &Settings, market: &Market) -> Broker {
+        let books = Books::new(settings, market);
+        Broker { settings: settings.account.clone(), books, subscribers: BTreeMap::new() }
     }
 
     pub(crate) fn subscribe(&mut self, id: ClientId, topic: Topic, wanted: bool) {

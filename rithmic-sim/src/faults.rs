@@ -12,9 +12,12 @@ use crate::{ClientId, Output};
 
 /// The purpose of a random draw.
 #[derive(Clone, Copy)]
-enum Draw {
+pub(crate) enum Draw {
     ReplayLoss = 1,
     Statistic = 2,
+    Bracket = 3,
+    FillLoss = 4,
+    FillRepeat = 5,
 }
 
 /// The way of frames to one client, or to all.
@@ -211,24 +214,24 @@ impl Faults {
 
     /// Returns whether history lacks a trade, by its place in the file.
     pub(crate) fn is_lost(&self, place: usize) -> bool {
-        self.draws(Draw::ReplayLoss, place, self.quirks.tick_replay_loss)
+        draws(self.seed, Draw::ReplayLoss, place, self.quirks.tick_replay_loss)
     }
 
     /// Returns whether a statistic follows a trade, by its place in the file.
     pub(crate) fn has_statistic(&self, place: usize) -> bool {
-        self.draws(Draw::Statistic, place, self.quirks.price_less_trades)
+        draws(self.seed, Draw::Statistic, place, self.quirks.price_less_trades)
     }
+}
 
-    /// Draws with that chance: the same for the same place.
-    fn draws(&self, draw: Draw, place: usize, chance: f64) -> bool {
-        if chance <= 0.0 {
-            return false;
-        }
-        let (low, high) = (|number: u64| number as u32, |number: u64| (number >> 32) as u32);
-        let key = [low(self.seed), high(self.seed)];
-        let counter = [draw as u32, low(place as u64), high(place as u64), 0];
-        f64::from(philox4x32_10(key, counter)[0]) < chance * 4_294_967_296.0
+/// Draws with that chance: the same for the same place.
+pub(crate) fn draws(seed: u64, draw: Draw, place: usize, chance: f64) -> bool {
+    if chance <= 0.0 {
+        return false;
     }
+    let (low, high) = (|number: u64| number as u32, |number: u64| (number >> 32) as u32);
+    let key = [low(seed), high(seed)];
+    let counter = [draw as u32, low(place as u64), high(place as u64), 0];
+    f64::from(philox4x32_10(key, counter)[0]) < chance * 4_294_967_296.0
 }
 
 impl NextTrades {

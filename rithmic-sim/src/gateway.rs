@@ -138,7 +138,7 @@ impl Gateway {
 
     /// Creates a gateway for a market, which stands.
     pub fn new(settings: Settings, market: Market) -> Gateway {
-        let broker = Broker::new(settings.account.clone(), &settings.user, &market);
+        let broker = Broker::new(&settings, &market);
         let faults = Faults::new(&settings.script);
         Gateway {
             settings,

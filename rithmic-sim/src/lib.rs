@@ -36,7 +36,7 @@ mod profit;
 pub mod script;
 mod server;
 
-pub use broker::{AccountSettings, ShowOrders};
+pub use broker::AccountSettings;
 pub use gateway::{ClientId, Gateway, Input, Output, Settings};
 pub use market::{Market, MarketError};
 pub use script::Script;

@@ -7,6 +7,7 @@ use rti::exchange_order_notification::NotifyType as Exchange;
 use rti::rithmic_order_notification::NotifyType as Rithmic;
 
 use crate::books::{Books, Notice, Order, Status, Topic, basket};
+use crate::faults::{Draw, draws};
 use crate::messages::{EXCHANGE, message, stamp};
 
 /// The names of the broker's firm and desk.
@@ -66,6 +67,7 @@ impl Books {
         due: Timestamp,
         fill: Option<&Fill>,
     ) {
+        let mut times = 1;
         self.sequence += 1;
         let mut notice = self.order_row(place, event, due);
         notice.sequence_number = Some(self.sequence.to_string());
@@ -79,6 +81,10 @@ impl Books {
             notice.fill_id = Some((self.fills.len() + 1).to_string());
             (notice.source_ssboe, notice.source_usecs) = (Some(ssboe), Some(usecs));
             notice.source_nsecs = Some(fill.time.nanos().rem_euclid(1_000_000_000) as i32);
+            let number = self.fills.len();
+            let is = |draw, chance| draws(self.seed, draw, number, chance);
+            times += usize::from(is(Draw::FillRepeat, self.quirks.fill_repeat));
+            times *= usize::from(!is(Draw::FillLoss, self.quirks.fill_loss));
             self.fills.push(notice.clone());
         }
         let size = Some(self.orders[place].left() as i32);
@@ -89,7 +95,9 @@ impl Books {
             Exchange::Reject => notice.text = Some("too many orders".to_owned()),
             _ => {}
         }
-        self.leave(Topic::Orders, due, encode(&notice, None));
+        for _ in 0..times {
+            self.leave(Topic::Orders, due, encode(&notice, None));
+        }
     }
 
     /// Returns an order as the exchange has it.

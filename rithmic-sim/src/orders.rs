@@ -7,10 +7,11 @@ use algospace_hft_rithmic::wire::{Template, encode, rti};
 use rti::exchange_order_notification::NotifyType as Exchange;
 
 use crate::books::{Books, DAY, NewOrder, Topic, basket};
-use crate::broker::{Broker, ShowOrders};
+use crate::broker::Broker;
 use crate::gateway::{ClientId, Output};
 use crate::messages::{EXCHANGE, codes, good, message, stamp};
 use crate::notices::{FIRM, ROUTE, price_type, prices};
+use crate::script::ShowOrders;
 
 /// Good until cancelled.
 const GTC: i32 = 2;
@@ -252,7 +253,7 @@ impl Broker {
     }
 
     fn show_orders(&mut self, reply: &mut Reply<'_>) {
-        let show = self.settings.show_orders;
+        let show = self.books.quirks.show_orders;
         if show != ShowOrders::RowsThenAnswer {
             end!(reply, ResponseShowOrders {});
         }
@@ -314,7 +315,7 @@ impl Broker {
             if request.symbol.as_ref().is_some_and(|wanted| *wanted != symbol) {
                 continue;
             }
-            if !self.settings.exit_leaves_orders {
+            if !self.books.quirks.exit_leaves_orders {
                 for place in self.books.working() {
                     if self.books.orders[place].new.contract == contract {
                         self.books.cancel(place, reply.now);

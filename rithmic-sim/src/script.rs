@@ -49,6 +49,35 @@ pub struct Quirks {
     /// Rows after which an answer of the history plant is cut, at least 1.
     #[serde(deserialize_with = "rows")]
     pub history_rows: usize,
+    /// The answer to a request for the working orders.
+    pub show_orders: ShowOrders,
+    /// `true`: a request to exit a position leaves the working orders of the contract as they are,
+    /// as a user of Rithmic reports it. `false`: it cancels them.
+    pub exit_leaves_orders: bool,
+    /// `true`: a stop that waits is told as open, too, after it was told as waiting.
+    pub stops_open: bool,
+    /// The share of entries, from 0 to 1, whose bracket's orders are never made.
+    #[serde(deserialize_with = "share")]
+    pub bracket_loss: f64,
+    /// The share of fills, from 0 to 1, that no 352 tells. History has them all.
+    #[serde(deserialize_with = "share")]
+    pub fill_loss: f64,
+    /// The share of fills, from 0 to 1, that two 352 tell.
+    #[serde(deserialize_with = "share")]
+    pub fill_repeat: f64,
+}
+
+/// The answer to a request for the working orders.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum ShowOrders {
+    /// The orders, and then the answer.
+    #[default]
+    RowsThenAnswer,
+    /// The answer, and then the orders.
+    AnswerThenRows,
+    /// The answer alone, as if there were no orders.
+    AnswerAlone,
 }
 
 impl Default for Quirks {
@@ -58,6 +87,12 @@ impl Default for Quirks {
             price_less_trades: 0.0,
             history_empty: false,
             history_rows: 10_000,
+            show_orders: ShowOrders::default(),
+            exit_leaves_orders: true,
+            stops_open: false,
+            bracket_loss: 0.0,
+            fill_loss: 0.0,
+            fill_repeat: 0.0,
         }
     }
 }

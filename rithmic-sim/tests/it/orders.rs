@@ -5,7 +5,8 @@ use algospace_hft::market::{Price, Tick, Timestamp};
 use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::wire::prost::Message;
 use algospace_hft_rithmic::wire::{Incoming, Template, decode, encode, rti};
-use rithmic_sim::{AccountSettings, Gateway, Input, Market, Output, Settings, ShowOrders};
+use rithmic_sim::script::{Quirks, ShowOrders};
+use rithmic_sim::{AccountSettings, Gateway, Input, Market, Output, Script, Settings};
 
 use crate::machine::{OPEN, SECOND, login};
 
@@ -54,7 +55,7 @@ struct Desk {
 
 impl Desk {
     /// A market that trades once a second, at 4,500 plus as many ticks, and in that size.
-    fn new(trades: &[(i64, u32)], change: impl FnOnce(&mut AccountSettings)) -> Desk {
+    fn new(trades: &[(i64, u32)], change: impl FnOnce(&mut Quirks)) -> Desk {
         let tick = |(place, &(ticks, size)): (usize, &(i64, u32))| {
             let time = Timestamp::from_nanos(OPEN + place as i64 * SECOND as i64);
             Tick::new(time, Price::from_units((18_000 + ticks) * Price::SCALE / 4), size)
@@ -62,13 +63,14 @@ impl Desk {
         Desk::of(trades.iter().enumerate().map(tick).collect(), change)
     }
 
-    fn of(ticks: Vec<Tick>, change: impl FnOnce(&mut AccountSettings)) -> Desk {
+    fn of(ticks: Vec<Tick>, change: impl FnOnce(&mut Quirks)) -> Desk {
         let slippage = Slippage { ticks: 0, cross_spread: false, ..Slippage::default() };
         let execution = ExecutionSettings { slippage, ..ExecutionSettings::default() };
-        let mut account = AccountSettings { execution, ..AccountSettings::default() };
-        change(&mut account);
+        let account = AccountSettings { execution, ..AccountSettings::default() };
+        let mut script = Script { seed: 7, ..Script::default() };
+        change(&mut script.quirks);
         let market = Market::of_ticks("ES", ticks).unwrap();
-        let gateway = Gateway::new(Settings { account, ..Settings::default() }, market);
+        let gateway = Gateway::new(Settings { account, script, ..Settings::default() }, market);
         let mut desk = Desk { gateway, now: 0, early: Vec::new() };
         for (client, plant) in [(ORDERS, 2), (PROFIT, 4)] {
             desk.gateway.on(Input::Connect(client), Monotonic(0));
@@ -352,7 +354,7 @@ fn an_exit_leaves_the_bracket_which_then_opens_a_position() {
     assert_eq!((desk.position().net_quantity(), desk.working().len()), (-2, 0));
 
     // The same with the other setting.
-    let mut desk = Desk::new(&trades, |account| account.exit_leaves_orders = false);
+    let mut desk = Desk::new(&trades, |quirks| quirks.exit_leaves_orders = false);
     desk.bracket(2, 4, 40);
     desk.wait(SECOND + SECOND / 2);
     desk.ask(ORDERS, &rti::RequestExitPosition::default());
@@ -368,7 +370,7 @@ fn working_orders_are_shown_in_three_ways_and_cancelled_at_once() {
         (ShowOrders::AnswerThenRows, &[321, 352, 352]),
         (ShowOrders::AnswerAlone, &[321]),
     ] {
-        let mut desk = Desk::new(&[(0, 9), (0, 9), (0, 9)], |account| account.show_orders = show);
+        let mut desk = Desk::new(&[(0, 9), (0, 9), (0, 9)], |quirks| quirks.show_orders = show);
         desk.order(BUY, 1, LIMIT, 4_400.0);
         desk.order(SELL, 1, STOP, 4_300.0);
         desk.wait(SECOND / 2);
@@ -379,6 +381,38 @@ fn working_orders_are_shown_in_three_ways_and_cancelled_at_once() {
         let told = desk.ask(ORDERS, &rti::RequestShowOrders::default());
         assert_eq!((told.len(), told[0].template), (1, 321));
     }
+}
+
+#[test]
+fn quirks_lose_brackets_lose_and_repeat_fills_and_open_stops() {
+    let trades = [(0, 9); 120];
+    let mut desk = Desk::new(&trades, |quirks| {
+        (quirks.bracket_loss, quirks.fill_loss, quirks.fill_repeat) = (0.5, 0.3, 0.3);
+        quirks.stops_open = true;
+    });
+    let mut told = Vec::new();
+    for _ in 0..50 {
+        desk.bracket(1, 40, 40);
+        told.extend(desk.wait(2 * SECOND));
+    }
+    let of_brackets = told.iter().filter_map(Told::rithmic).filter(|step| {
+        step.original_basket_id.is_some() && matches!(step.notify_type, Some(13 | 18))
+    });
+    // Of each bracket that was made, a target, and a stop that is told both as waiting and as open.
+    let steps: Vec<_> = of_brackets.map(|step| step.notify_type.unwrap()).collect();
+    let (opened, waits): (Vec<i32>, _) = steps.iter().partition(|step| **step == 13);
+    assert_eq!(opened.len(), 2 * waits.len());
+    assert!((10..40).contains(&waits.len()), "{} brackets of 50", waits.len());
+    let mut times = std::collections::BTreeMap::<_, usize>::new();
+    for fill in fills(&told) {
+        *times.entry(fill.fill_id().to_owned()).or_default() += 1;
+    }
+    let counted = |wanted: usize| times.values().filter(|times| **times == wanted).count();
+    let (once, twice) = (counted(1), counted(2));
+    assert!((20..48).contains(&times.len()), "{} fills of 50 are told", times.len());
+    assert!(twice > 3 && once > twice && once + twice == times.len(), "{once} once, {twice} twice");
+    assert_eq!(desk.position().net_quantity(), 50);
+    assert_eq!(desk.ask(ORDERS, &rti::RequestShowFillHistory::default()).len(), 51);
 }
 
 #[test]

@@ -397,6 +397,7 @@ fn random_script(seed: u64) -> Script {
         price_less_trades: some(random, &[0.0, 0.05]),
         history_empty: random.below(8) == 0,
         history_rows: some(random, &[3.0, 50.0, 10_000.0]) as usize,
+        ..Quirks::default()
     };
     let mut faults: Vec<Fault> = Vec::new();
     for _ in 0..=random.below(6) {
