@@ -62,8 +62,9 @@ pub struct BarBuilder {
     counts: TickCounts,
     /// `true` while a gap is open: it is not known what is missing.
     is_gap_open: bool,
-    /// Trades are missing before this instant; `Timestamp::MIN` if none are.
-    missing_until: Timestamp,
+    /// Trades are missing from the first of these instants to the second, both included; what lies
+    /// before the last tick is settled.
+    missing: (Timestamp, Timestamp),
 }
 
 impl BarBuilder {
@@ -99,7 +100,7 @@ impl BarBuilder {
             cut: false,
             counts: TickCounts::default(),
             is_gap_open: false,
-            missing_until: Timestamp::MIN,
+            missing: (Timestamp::MIN, Timestamp::MIN),
         }
     }
 
@@ -150,27 +151,40 @@ impl BarBuilder {
         true
     }
 
-    /// Takes a gap of the feed. Every bar that overlaps a gap which is not recovered is flagged
-    /// [`BarFlags::INCOMPLETE`] and [`BarFlags::GAP`], and so is every bar that closes while a gap
-    /// is open. A gap begins with the last tick that was taken at the latest, and none of its
-    /// silence is filled.
+    /// Takes a gap of the feed, or a stretch of one. Every bar that overlaps a stretch which is not
+    /// recovered is flagged [`BarFlags::INCOMPLETE`] and [`BarFlags::GAP`], and so is every bar that
+    /// closes while a gap is open. From the gap's beginning to the next tick nothing is filled.
     pub fn on_gap(&mut self, gap: &Gap) {
         self.is_gap_open = gap.phase == GapPhase::Opened;
-        if gap.phase == GapPhase::Closed && !gap.is_recovered() {
-            self.missing_until = self.missing_until.max(gap.to);
-            self.flag_open_bars();
+        if self.is_gap_open || gap.is_recovered() {
+            return;
         }
-    }
-
-    /// Flags the bars that are open as those of a gap.
-    fn flag_open_bars(&mut self) {
-        self.bar.flags = self.bar.flags.with(OF_GAP);
-        self.coarse.iter_mut().for_each(|fold| fold.flag(OF_GAP));
+        let (from, until) = self.missing;
+        self.missing = match self.lacks_trades() {
+            true => (from.min(gap.from), until.max(gap.to)),
+            false => (gap.from, gap.to),
+        };
+        if gap.from < self.bar.end {
+            self.bar.flags = self.bar.flags.with(OF_GAP);
+        }
+        self.coarse.iter_mut().for_each(|fold| fold.flag_beyond(gap.from, OF_GAP));
     }
 
     /// Returns whether trades are missing behind the last tick.
     fn lacks_trades(&self) -> bool {
-        self.is_gap_open || self.missing_until > self.last_time.max(self.session.open)
+        let until = self.missing.1;
+        let is_missing = match self.last_time {
+            Timestamp::MIN => until >= self.session.open,
+            last => until > last,
+        };
+        self.is_gap_open || is_missing
+    }
+
+    /// Returns the flags of a bar from `start` to `end` by what is missing.
+    fn flags_of_gap(&self, (start, end): (Timestamp, Timestamp)) -> BarFlags {
+        let (from, until) = self.missing;
+        let overlaps = self.is_gap_open || start <= until && from < end;
+        if overlaps { OF_GAP } else { BarFlags::NONE }
     }
 
     /// Closes what ends by `now`, without a tick: at the session's end, and only then, since within
@@ -293,7 +307,12 @@ impl BarBuilder {
             flags = flags.with(BarFlags::INCOMPLETE);
         }
         if follows_gap {
-            flags = flags.with(OF_GAP);
+            flags = flags.with(self.flags_of_gap((start, end)));
+            for place in 0..self.coarse.len() {
+                let of = interval(&self.session, self.coarse[place].timeframe(), tick.time);
+                let flags = self.flags_of_gap(of);
+                self.coarse[place].flag_next(flags);
+            }
         }
         self.seen_any = true;
         self.bar = Bar {
@@ -336,18 +355,23 @@ impl BarBuilder {
         emit: &mut impl FnMut(&Bar),
     ) -> bool {
         let silence = now - self.last_time - self.halted_between(self.last_time, now);
-        let fill = silence <= self.fill_gaps_up_to && !self.lacks_trades();
+        let is_short = silence <= self.fill_gaps_up_to && !self.is_gap_open;
+        // What lies before a gap is known to be silence; of the gap nothing is.
+        let known = if self.lacks_trades() { self.missing.0 } else { Timestamp::MAX };
         if self.is_open {
-            if !fill {
+            if !is_short {
                 self.bar.flags = self.bar.flags.with(BarFlags::INCOMPLETE);
             }
             self.close_base(emit);
         }
-        if fill {
+        if is_short {
             let (price, contract) = (self.bar.close, self.bar.contract);
             let inherited = BarFlags(self.bar.flags.0 & BarFlags::FROM_BARS.0);
             while self.bar.end < start {
                 let (start, end) = interval(&self.session, self.base, self.bar.end);
+                if end > known {
+                    break;
+                }
                 self.bar = Bar {
                     start,
                     end,
@@ -366,8 +390,9 @@ impl BarBuilder {
                 }
             }
         }
+        self.coarse.iter_mut().for_each(|fold| fold.flag_beyond(known, OF_GAP));
         self.close_coarse_by(start, emit);
-        fill
+        is_short
     }
 
     /// Returns the nanoseconds of the session's halt within `[from, to)`.

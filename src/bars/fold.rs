@@ -22,11 +22,13 @@ pub(super) fn interval(
 pub(super) struct BarFold {
     timeframe: Timeframe,
     bar: Option<Bar>,
+    /// Flags of the bar that takes the next finer one.
+    next: BarFlags,
 }
 
 impl BarFold {
     pub(super) fn new(timeframe: Timeframe) -> BarFold {
-        BarFold { timeframe, bar: None }
+        BarFold { timeframe, bar: None, next: BarFlags::NONE }
     }
 
     /// Takes the open bar out if it ends at or before `time`.
@@ -38,11 +40,21 @@ impl BarFold {
         self.bar.is_some()
     }
 
-    /// Adds flags to the open bar.
-    pub(super) fn flag(&mut self, flags: BarFlags) {
-        if let Some(bar) = &mut self.bar {
+    /// Returns the length of its bars.
+    pub(super) fn timeframe(&self) -> Timeframe {
+        self.timeframe
+    }
+
+    /// Adds flags to the open bar if it ends after `time`.
+    pub(super) fn flag_beyond(&mut self, time: Timestamp, flags: BarFlags) {
+        if let Some(bar) = self.bar.as_mut().filter(|bar| bar.end > time) {
             bar.flags = bar.flags.with(flags);
         }
+    }
+
+    /// Adds flags to the bar that takes the next finer one.
+    pub(super) fn flag_next(&mut self, flags: BarFlags) {
+        self.next = self.next.with(flags);
     }
 
     /// Takes the open bar out, whenever it would end.
@@ -53,10 +65,12 @@ impl BarFold {
     /// Adds a finer bar, which lies within one bar of this timeframe. Every bar that ended before
     /// it must have been taken out with [`BarFold::close_by`].
     pub(super) fn add(&mut self, finer: &Bar, session: &Session) {
+        let next = std::mem::replace(&mut self.next, BarFlags::NONE);
         match &mut self.bar {
             None => {
                 let (start, end) = interval(session, self.timeframe, finer.start);
-                self.bar = Some(Bar { start, end, timeframe: self.timeframe, ..*finer });
+                let flags = finer.flags.with(next);
+                self.bar = Some(Bar { start, end, timeframe: self.timeframe, flags, ..*finer });
             }
             Some(bar) => {
                 if bar.flags.any(BarFlags::FILLED) {
@@ -71,7 +85,8 @@ impl BarFold {
                 // A coarse bar is filled only if nothing at all traded in it; it is incomplete or
                 // made from bars if any part of it is.
                 let filled = BarFlags(bar.flags.0 & finer.flags.0 & BarFlags::FILLED.0);
-                bar.flags = bar.flags.with(finer.flags).without(BarFlags::FILLED).with(filled);
+                let flags = bar.flags.with(finer.flags).with(next);
+                bar.flags = flags.without(BarFlags::FILLED).with(filled);
             }
         }
     }

@@ -15,7 +15,7 @@
 //!   sides are flagged [`BarFlags::INCOMPLETE`]. A history bar is no silence, however far its ticks
 //!   are apart. Halts, breaks, weekends and holidays are never filled.
 //! * A gap that the feed tells of ([`BarBuilder::on_gap`]) is filled by nothing. Every bar that
-//!   overlaps one that was not recovered is flagged incomplete, and [`BarFlags::GAP`].
+//!   overlaps a stretch of it that was not recovered is flagged incomplete, and [`BarFlags::GAP`].
 //! * The first bar of the data is flagged incomplete unless it starts its session; the last one is,
 //!   if the data ends before it does.
 //! * A late tick (its time is before the last tick's) still counts in the high, low and volume of

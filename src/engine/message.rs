@@ -32,14 +32,15 @@ pub enum Event {
 }
 
 impl Event {
-    /// Returns the market time; `None` for the end, which has the time of the last event.
+    /// Returns the market time; `None` for the end, which has the time of the last event. A gap has
+    /// that of its beginning, since ticks of it may follow.
     pub fn time(&self) -> Option<Timestamp> {
         match self {
             Event::Tick(tick) => Some(tick.time),
             Event::Quote(quote) => Some(quote.time),
             Event::Report(report) => Some(report.arrives),
             Event::Timer(now) => Some(*now),
-            Event::Gap(gap) => Some(gap.to),
+            Event::Gap(gap) => Some(gap.from),
             Event::Entries(entries) => Some(entries.time),
             Event::Answer(answer) => Some(answer.question.asked),
             Event::End(_) => None,
