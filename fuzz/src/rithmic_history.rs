@@ -21,6 +21,7 @@ pub fn rithmic_history(bytes: &[u8]) {
             from: 0,
             to: i64::MAX,
             deadline: Monotonic::NEVER,
+            is_urgent: false,
         });
         let asked = Cell::new(0);
         let mut ask = |_: &[u8], _: Duration| -> Result<u32, NotNow> {

@@ -152,8 +152,9 @@ impl BarBuilder {
     }
 
     /// Takes a gap of the feed, or a stretch of one. Every bar that overlaps a stretch which is not
-    /// recovered is flagged [`BarFlags::INCOMPLETE`] and [`BarFlags::GAP`], and so is every bar that
-    /// closes while a gap is open. From the gap's beginning to the next tick nothing is filled.
+    /// recovered is flagged [`BarFlags::INCOMPLETE`] and [`BarFlags::GAP`], and so is every bar
+    /// that closes while a gap is open. From the gap's beginning to the next tick nothing is
+    /// filled.
     pub fn on_gap(&mut self, gap: &Gap) {
         self.is_gap_open = gap.phase == GapPhase::Opened;
         if self.is_gap_open || gap.is_recovered() {

@@ -1,18 +1,20 @@
 //! The market of one product, from a gateway's messages to events of the engine.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::mem::take;
 use std::time::Duration;
 
 use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::feed::{
     AccountsSettings, Aggressor, Answer, ClockEvent, ClockGuard, ClockGuardSettings, Clocks,
-    Contract, ContractFeed, Doubt, Feed, FreshnessSettings, Kind, Origin, Phase, Query, Rows,
-    Session, Symptom, Told, TopOfBook, Trade, What,
+    Contract, ContractFeed, Doubt, Feed, FreshnessSettings, Gap as GatewayGap, Kind, Origin, Phase,
+    Query, Rows, Session, Symptom, Told, TopOfBook, Trade, What,
 };
 use algospace_hft_rithmic::link::{Change, State};
 use algospace_hft_rithmic::wire::{BestBidOffer, LastTrade, Name, Nanoseconds, rti};
 
 use super::series::{Opened, Series};
+use super::stretches::stretches;
 use crate::engine::{Entries, Event, Timers};
 use crate::execution::Refusal;
 use crate::market::{
@@ -43,8 +45,10 @@ pub(super) const EXCHANGE: &str = "CME";
 /// One contract enters; of the others the volume counts. The next one follows at the open of a
 /// session, if the run is known to be flat.
 ///
-/// A gap's recovered trades follow its end, flagged. As long as a gap is open, or the clock waits
-/// for a stamp, no timer is given: time that nobody has seen yet closes no bar.
+/// A gap's recovered trades follow its end, flagged; if history's minutes say which of its minutes
+/// lack trades, it ends in stretches. It ends as soon as history has no more to say. As long as it
+/// is open, or the clock waits for a stamp, no timer is given: time that nobody has seen yet closes
+/// no bar.
 ///
 /// Nothing is entered while the clock is in doubt, data are stale, the market is halted, the
 /// subscription refused or a roll due. That is told as an event, before the tick that it is about.
@@ -77,7 +81,13 @@ pub struct Market {
     is_refused: bool,
     /// The reason for which entries are off, as it was told last.
     entries_refused: Option<Refusal>,
+    /// `true` while the history plant can be asked.
+    has_history: bool,
+    /// Answers of it that the open gap waits for.
+    awaited: u32,
+    /// Trades of the open gap that came after all, and the contracts that each minute of it lacks.
     recovered: Vec<Tick>,
+    short: BTreeMap<i64, u64>,
     events: VecDeque<Event>,
     wishes: Vec<Wish>,
 }
@@ -124,7 +134,10 @@ impl Market {
             gap: None,
             is_refused: false,
             entries_refused: None,
+            has_history: false,
+            awaited: 0,
             recovered: Vec::new(),
+            short: BTreeMap::new(),
             events: VecDeque::new(),
             wishes: vec![first],
         }
@@ -256,12 +269,21 @@ impl Market {
         // An answer to an earlier gap says nothing of this one.
         let is_open = self.feed.accounts().gap().map(|gap| u64::from(gap.number));
         if is_open == Some(answer.key) {
+            self.awaited = self.awaited.saturating_sub(1);
             match &answer.rows {
                 Rows::Trades(trades) => self.feed.on_history(trades, now, &mut self.told),
                 Rows::Minutes(minutes) => self.feed.on_minutes(minutes),
             }
         }
         self.settle(now);
+    }
+
+    /// Takes note whether the history plant can be asked.
+    pub fn on_history_link(&mut self, is_up: bool) {
+        self.has_history = is_up;
+        if !is_up {
+            self.awaited = 0;
+        }
     }
 
     /// Does what is due.
@@ -271,6 +293,9 @@ impl Market {
             self.see_session(time, now);
         }
         self.guard.on_time(now, &mut self.doubts);
+        if self.gap.is_some() && self.awaited == 0 {
+            self.feed.on_history_over(now, &mut self.told);
+        }
         self.feed.on_time(now, &mut self.told);
         self.settle(now);
         let Some(time) = time else { return };
@@ -303,15 +328,14 @@ impl Market {
             _ => Session::Closed,
         };
         let later = session.filter(|session| self.session.is_none_or(|open| open < session.open));
-        let is_first = self.session.is_none();
         if let Some(session) = later {
             self.session = Some(session.open);
             self.open(session, now);
         }
-        let begins = later.is_some() && !is_first;
-        if begins || planned != self.planned {
+        let began = later.map(|session| session.open.nanos());
+        if began.is_some() || planned != self.planned {
             self.planned = planned;
-            self.feed.on_session(planned, begins, now);
+            self.feed.on_session(planned, began, now);
             self.tell_entries();
         }
     }
@@ -332,6 +356,7 @@ impl Market {
     /// Begins with the contract that is active now.
     fn roll(&mut self, now: Monotonic) {
         self.recovered.clear();
+        self.short.clear();
         if let Some(gap) = self.gap.take() {
             // Nobody asks any more.
             let phase = GapPhase::Closed;
@@ -366,21 +391,18 @@ impl Market {
         }
         // Before the trades that they are about.
         self.tell_entries();
-        let mut told = std::mem::take(&mut self.told);
+        let mut told = take(&mut self.told);
         for event in told.feed.drain(..) {
             match event {
                 Feed::Trade(trade, origin) => self.trade(&trade, origin),
                 Feed::Gap(gap) => self.gap(&gap, now),
-                Feed::Wanted(gap) => {
-                    let names = (self.series.active().symbol.as_str(), EXCHANGE);
-                    let query = |what| {
-                        let deadline = now.after(Self::PATIENCE);
-                        Query::of_gap(what, names, self.gateway_contract, &gap, deadline)
-                    };
-                    let queries = [query(What::Trades), query(What::Minutes)];
+                Feed::Wanted(gap) if self.has_history => {
+                    let queries = self.queries(&gap, now.after(Self::PATIENCE));
+                    self.awaited = queries.len() as u32;
                     self.wishes.extend(queries.map(Wish::History));
                 }
-                Feed::Short(_) => {}
+                Feed::Wanted(_) => self.awaited = 0,
+                Feed::Short(short) => _ = self.short.insert(short.minute, short.missing),
             }
         }
         for symptom in told.symptoms.drain(..) {
@@ -393,6 +415,17 @@ impl Market {
         told.sessions.clear();
         // Its room is used again.
         self.told = told;
+    }
+
+    /// Returns the questions about a gap.
+    fn queries(&self, gap: &GatewayGap, deadline: Monotonic) -> [Query; 2] {
+        let names = (self.series.active().symbol.as_str(), EXCHANGE);
+        let query = |what| Query::of_gap(what, names, self.gateway_contract, gap, deadline);
+        let mut minutes = query(What::Minutes);
+        if gap.missing.is_none() {
+            minutes.from = minutes.from.min(self.session.map_or(i64::MAX, Timestamp::nanos));
+        }
+        [query(What::Trades), minutes]
     }
 
     fn trade(&mut self, trade: &Trade, origin: Origin) {
@@ -434,31 +467,41 @@ impl Market {
         }
     }
 
-    fn gap(&mut self, gap: &algospace_hft_rithmic::feed::Gap, now: Monotonic) {
+    fn gap(&mut self, gap: &GatewayGap, now: Monotonic) {
         let from = Timestamp::from_nanos(gap.from);
         let noticed = self.time(now).unwrap_or(from).max(self.last);
         let to = gap.to.map_or(noticed, Timestamp::from_nanos).max(from);
         let is_over = gap.phase == Phase::Closed;
-        let gap = Gap {
+        let mut gap = Gap {
             contract: self.series.active().contract,
             from,
             to,
             missing: gap.missing,
-            recovered: if is_over { gap.recovered } else { 0 },
-            phase: if is_over { GapPhase::Closed } else { GapPhase::Opened },
+            recovered: 0,
+            phase: GapPhase::Opened,
         };
-        self.events.push_back(Event::Gap(gap));
         self.gap = (!is_over).then_some(gap);
-        if is_over {
-            for mut tick in std::mem::take(&mut self.recovered) {
-                self.last = self.last.max(tick.time);
-                self.last_tick = self.last;
-                tick.time = self.last;
-                self.events.push_back(Event::Tick(tick));
-            }
+        if !is_over {
+            return self.events.push_back(Event::Gap(gap));
+        }
+        let (mut recovered, short) = (take(&mut self.recovered), take(&mut self.short));
+        for tick in &mut recovered {
+            self.last = self.last.max(tick.time);
+            (self.last_tick, tick.time) = (self.last, self.last);
+        }
+        gap.recovered = recovered.iter().map(|tick| u64::from(tick.size)).sum();
+        gap.phase = GapPhase::Closed;
+        let is_open = |time| self.calendar.session_at(time).is_some();
+        let mut next = 0;
+        for (stretch, end) in stretches(&gap, &short, &recovered, is_open) {
+            self.events.push_back(Event::Gap(stretch));
+            self.events.extend(recovered[next..end].iter().map(|tick| Event::Tick(*tick)));
+            next = end;
         }
     }
 }
 
+#[cfg(test)]
+mod gap_tests;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ mod plants;
 mod report;
 mod series;
 mod status;
+mod stretches;
 pub mod view;
 mod warm_up;
 mod watch;

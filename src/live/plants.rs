@@ -319,6 +319,11 @@ impl<'a> Plants<'a> {
             let state = if change.to.is_up() { "up" } else { "down" };
             (self.log)(&format!("{:?} link {state}: {:?}", change.plant, change.why));
         }
+        if change.plant == Plant::History
+            && let Some(market) = &mut self.market
+        {
+            market.on_history_link(change.to.is_up());
+        }
         if change.plant != Plant::Ticker {
             return;
         }
@@ -331,6 +336,7 @@ impl<'a> Plants<'a> {
     /// Begins with a market.
     fn begin(&mut self, mut market: Market, description: TickFileDescription, now: Monotonic) {
         market.on_front_month(self.learned.front.as_deref());
+        market.on_history_link(self.history.link().is_up());
         if let Some(change) = self.last_change.filter(|change| change.to.is_up()) {
             let from = State::Restoring;
             market.on_link(&Change { from, ..change }, now);

@@ -23,8 +23,8 @@ pub struct Gap {
     pub contract: u16,
     /// Time of the last tick before the gap, or the beginning of the stretch.
     pub from: Timestamp,
-    /// Time after which no trade is missing: that of the first tick after the gap, or the end of the
-    /// stretch. As long as the gap is open, the time at which it was noticed.
+    /// Time after which no trade is missing: that of the first tick after the gap, or the end of
+    /// the stretch. As long as the gap is open, the time at which it was noticed.
     pub to: Timestamp,
     /// Contracts traded in it; `None` if unknown.
     pub missing: Option<u64>,

@@ -1,6 +1,6 @@
 //! The account of the cumulative volume: whether every contract that traded was seen.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::{Minute, Trade};
@@ -17,7 +17,8 @@ pub struct Gap {
     pub from: i64,
     /// The time of the first trade after it, once there is one.
     pub to: Option<i64>,
-    /// Contracts that are missing, once it is known.
+    /// Contracts that are missing, once it is known. Of a gap over a session's beginning only
+    /// history's minutes tell it.
     pub missing: Option<u64>,
     /// Contracts of them that came after all.
     pub recovered: u64,
@@ -56,8 +57,9 @@ pub enum Feed {
     Trade(Trade, Origin),
     /// A gap that opens or closes.
     Gap(Gap),
-    /// History is wanted for that gap, whose contracts and end are known: from its beginning, the
-    /// second before that included. The answer goes to [`Accounts::on_history`].
+    /// History is wanted for that gap, whose end is known: from its beginning, the second before
+    /// that included. The answer goes to [`Accounts::on_history`]. If its contracts are not known,
+    /// minutes from the session's beginning are wanted too: [`Accounts::on_minutes`].
     Wanted(Gap),
     /// A minute of a gap that was not recovered, before that gap closes. A minute of such a gap
     /// that this does not tell lacks an unknown number of contracts.
@@ -113,6 +115,17 @@ impl Default for AccountsSettings {
     }
 }
 
+/// The last trade that is known from elsewhere, before an account begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its time, in nanoseconds since 1970.
+    pub time: i64,
+    /// Contracts that are known of its microsecond.
+    pub at_time: u64,
+    /// Contracts that are known of its minute; `None` if more may have been traded in it before.
+    pub in_minute: Option<u64>,
+}
+
 /// A gap that is open.
 #[derive(Debug)]
 struct Open {
@@ -151,6 +164,8 @@ pub struct Accounts {
     last_time: i64,
     at_last_time: u64,
     in_minute: InMinute,
+    /// The time at which the session began, whose volume counts from zero.
+    session: i64,
     is_new_session: bool,
     open: Option<Open>,
     held: VecDeque<Trade>,
@@ -159,7 +174,8 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Creates an account that takes the first trade's volume as given.
+    /// Creates an account that takes the first trade's volume as given, unless it
+    /// [begins after](Accounts::begin_after) others.
     pub fn new(settings: AccountsSettings) -> Accounts {
         Accounts {
             settings,
@@ -168,6 +184,7 @@ impl Accounts {
             last_time: 0,
             at_last_time: 0,
             in_minute: InMinute { number: 0, told: 0, lost: None },
+            session: 0,
             is_new_session: false,
             open: None,
             held: VecDeque::new(),
@@ -191,9 +208,19 @@ impl Accounts {
         self.open.as_ref().map_or(Monotonic::NEVER, |open| open.deadline)
     }
 
-    /// Takes note that a session began: its volume counts from zero.
-    pub fn on_session(&mut self) {
-        self.is_new_session = true;
+    /// Begins after trades that are known from elsewhere, with a gap that is open until the first
+    /// trade after them says where it ends. Repeated trades from before are left out.
+    pub fn begin_after(&mut self, known: &Known, out: &mut Vec<Feed>) {
+        (self.last_time, self.at_last_time) = (known.time, known.at_time);
+        let (number, told) = (minute(known.time), known.in_minute.unwrap_or(0));
+        self.in_minute = InMinute { number, told, lost: known.in_minute.map(|_| 0) };
+        self.open(None, None, Monotonic::NEVER, out);
+    }
+
+    /// Takes note that a session began at that time, in nanoseconds since 1970: its volume counts
+    /// from zero.
+    pub fn on_session(&mut self, began: i64) {
+        (self.session, self.is_new_session) = (began, true);
     }
 
     /// Takes note that the link is gone: from here trades may be missing.
@@ -214,7 +241,9 @@ impl Accounts {
 
     /// Takes note that the link works again.
     pub fn on_live(&mut self, now: Monotonic) {
-        if self.open.as_ref().is_some_and(|open| open.target.is_none()) {
+        let is_wanted = |open: &Open| open.target.is_none();
+        // What begins after known trades has a gap in any case.
+        if self.last.is_some() && self.open.as_ref().is_some_and(is_wanted) {
             self.set_deadline(now.after(self.settings.first_trade));
         }
     }
@@ -233,10 +262,10 @@ impl Accounts {
     /// times.
     pub fn on_history(&mut self, trades: &[Trade], now: Monotonic, out: &mut Vec<Feed>) {
         let Some(open) = &self.open else { return };
-        let (Some(missing), Some(to)) = (open.gap.missing, open.gap.to) else { return };
+        let (missing, Some(to)) = (open.gap.missing, open.gap.to) else { return };
         let found = self.inside(trades, to);
         let sum = contracts(&found);
-        if sum > missing {
+        if missing.is_some_and(|missing| sum > missing) {
             // It is not known which of them are missing.
             self.counts.refused_history += 1;
         } else if let Some(open) = &mut self.open
@@ -244,13 +273,22 @@ impl Accounts {
         {
             open.history = found;
         }
-        if sum == missing {
+        if missing == Some(sum) {
+            self.close(now, out);
+        }
+    }
+
+    /// Takes note that history has no more to say on the gap that is open, which closes if its size
+    /// is known.
+    pub fn on_history_over(&mut self, now: Monotonic, out: &mut Vec<Feed>) {
+        if self.open.as_ref().is_some_and(|open| open.target.is_some()) {
             self.close(now, out);
         }
     }
 
     /// Takes the minutes that history has of the gap that is open, in the order of time. They judge
-    /// which minutes lack what, if trades stay missing.
+    /// which minutes lack what, if trades stay missing. Of a gap over a session's beginning they
+    /// tell the size, if they go back to that beginning.
     pub fn on_minutes(&mut self, minutes: &[Minute]) {
         if let Some(open) = &mut self.open {
             open.minutes = minutes.to_vec();
@@ -354,6 +392,9 @@ impl Accounts {
         let last = self.last.unwrap_or(0);
         match trade.volume {
             _ if trade.is_snapshot => self.counts.repeated += 1,
+            Some(volume) if open.gap.missing.is_none() && volume <= target => {
+                self.counts.repeated += 1;
+            }
             // It lies in the gap: a frame that others have overtaken.
             Some(volume) if volume <= target && target >= last && volume > last => {
                 let place = open.late.partition_point(|late| late.volume < trade.volume);
@@ -374,37 +415,41 @@ impl Accounts {
         }
     }
 
-    /// The link was gone, and this says what it has cost.
+    /// The link was gone, and this says what it has cost: all of it, unless a session has begun.
     fn on_first_trade_after(&mut self, trade: Trade, now: Monotonic, out: &mut Vec<Feed>) {
-        let (Some(volume), Some(last)) = (trade.volume, self.last) else {
-            return self.hold(trade, now, out);
+        if self.last.is_none() && trade.time <= self.last_time {
+            self.counts.repeated += 1;
+            return;
+        }
+        let Some(volume) = trade.volume else { return self.hold(trade, now, out) };
+        let last = match self.last {
+            Some(_) if self.is_new_session && trade.time >= self.session => None,
+            last => last,
         };
-        let begins_again = self.begins_again(volume, last);
-        let expected = if begins_again { 0 } else { last + self.unnumbered };
+        let expected = last.map_or(0, |last| last + self.unnumbered);
         // What was held has no volume and follows the gap.
         let held: u64 = self.held.iter().map(|trade| u64::from(trade.size)).sum();
         let own = if trade.is_snapshot { 0 } else { held + u64::from(trade.size) };
         match volume.checked_sub(own).and_then(|before| before.checked_sub(expected)) {
             Some(missing) => {
-                if begins_again {
-                    self.last = Some(0);
-                    self.unnumbered = 0;
-                }
                 let deadline = now.after(self.settings.patience);
+                let measured = last.map(|_| missing);
                 if let Some(open) = &mut self.open {
-                    open.gap.missing = Some(missing);
+                    open.gap.missing = measured;
                     open.target = Some(expected + missing);
                     open.deadline = deadline;
                 }
                 self.end_gap_at(&trade, out);
-                if missing == 0 {
+                if measured == Some(0) {
                     self.close(now, out);
                     self.on_trade(trade, now, out);
                 } else if !trade.is_snapshot {
                     self.held.push_back(trade);
                 }
             }
-            None if volume <= last && trade.time <= self.last_time => self.counts.repeated += 1,
+            None if last.is_some_and(|last| volume <= last) && trade.time <= self.last_time => {
+                self.counts.repeated += 1;
+            }
             None => {
                 self.close(now, out);
                 self.on_trade(trade, now, out);
@@ -461,7 +506,7 @@ impl Accounts {
         // Trades without a volume may already be held.
         let first = self.held.front().unwrap_or(trade);
         open.gap.to = Some(first.time.max(open.gap.from));
-        if open.gap.missing.is_some_and(|missing| missing > 0) {
+        if open.target.is_some() && open.gap.missing != Some(0) {
             out.push(Feed::Wanted(open.gap));
         }
     }
@@ -479,7 +524,10 @@ impl Accounts {
         let found = if contracts(&late) >= contracts(&history) { late } else { history };
         gap.recovered = contracts(&found);
         gap.phase = Phase::Closed;
-        let short = self.short(&gap, &found, &minutes);
+        let short = match (gap.missing, target) {
+            (None, Some(volume)) => self.measure(&mut gap, volume, &found, &minutes),
+            _ => self.short(&gap, &found, &minutes),
+        };
         for trade in &found {
             self.tell(*trade, Origin::Recovered, out);
         }
@@ -516,8 +564,7 @@ impl Accounts {
             .map(|bar| (minute(bar.start), bar.volume))
             .filter(|(number, _)| (first..last).contains(number))
             .collect();
-        let of = |number, missing| Short { gap: gap.number, minute: number * MINUTE, missing };
-        let mut short = Vec::new();
+        let mut short = BTreeMap::new();
         for (&number, &volume) in &traded {
             let before = match (number == self.in_minute.number, self.in_minute.lost) {
                 (false, _) => 0,
@@ -532,12 +579,62 @@ impl Accounts {
                 return Vec::new();
             };
             lacking -= took;
-            short.push(of(number, took));
+            short.insert(number, took);
         }
-        if short.len() as i64 == last - first {
-            short.push(of(last, lacking));
+        if lacking == 0 {
+            // All that is missing is told, so the others lack nothing.
+            (first..=last).for_each(|number| _ = short.entry(number).or_insert(0));
+        } else if short.len() as i64 == last - first {
+            short.insert(last, lacking);
         }
-        short
+        let of = |(number, missing)| Short { gap: gap.number, minute: number * MINUTE, missing };
+        short.into_iter().map(of).collect()
+    }
+
+    /// Returns what a gap over a session's beginning took from each of its minutes, as far as that
+    /// is known: of those before its last by history's bars, of its last, which is not over, by the
+    /// session's volume until then. If it is known of all, the gap is measured.
+    fn measure(&self, gap: &mut Gap, volume: u64, found: &[Trade], bars: &[Minute]) -> Vec<Short> {
+        let Some(to) = gap.to else { return Vec::new() };
+        let (first, last) = (minute(gap.from), minute(to));
+        let mut told = BTreeMap::new();
+        for trade in found {
+            *told.entry(minute(trade.time)).or_insert(0) += u64::from(trade.size);
+        }
+        let mut unknown = BTreeSet::new();
+        match self.in_minute.lost {
+            _ if self.in_minute.number != first => {}
+            Some(lost) => *told.entry(first).or_insert(0) += self.in_minute.told + lost,
+            None => _ = unknown.insert(first),
+        }
+        let told = |number: i64| *told.get(&number).unwrap_or(&0);
+        let traded: BTreeMap<i64, u64> =
+            bars.iter().map(|bar| (minute(bar.start), bar.volume)).collect();
+        let mut took = BTreeMap::new();
+        for (&number, volume) in traded.range(first..last) {
+            match volume.checked_sub(told(number)) {
+                Some(missing) => _ = took.insert(number, missing),
+                // Trades and bars do not agree on the minute of a trade.
+                None => unknown.extend([number - 1, number, number + 1]),
+            }
+        }
+        let opened = minute(self.session);
+        let before: u64 = traded.range(opened.min(last)..last).map(|(_, volume)| volume).sum();
+        match volume.checked_sub(before + told(last)) {
+            Some(missing) => {
+                took.insert(last, missing);
+                // Bars that add up to the volume lack no minute.
+                let silent = (opened.max(first)..last).filter(|it| missing == 0 && told(*it) == 0);
+                silent.for_each(|number| _ = took.entry(number).or_insert(0));
+            }
+            None => unknown.extend([last - 1, last]),
+        }
+        took.retain(|number, _| !unknown.contains(number));
+        if took.len() as i64 == last - first + 1 {
+            gap.missing = Some(took.values().sum::<u64>() + contracts(found));
+        }
+        let of = |(number, missing)| Short { gap: gap.number, minute: number * MINUTE, missing };
+        took.into_iter().map(of).collect()
     }
 
     /// Notes what a gap took from its last minute.

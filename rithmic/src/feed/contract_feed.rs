@@ -1,7 +1,7 @@
 //! All machines of one contract, fed with what its ticker link receives.
 
 use super::{
-    Accounts, AccountsSettings, Contract, Feed, Freshness, FreshnessSettings, Kind, Minute,
+    Accounts, AccountsSettings, Contract, Feed, Freshness, FreshnessSettings, Kind, Known, Minute,
     Session, SessionChange, SessionWatch, Symptom, TopOfBook, Trade, Unusable,
 };
 use crate::Monotonic;
@@ -109,6 +109,11 @@ impl ContractFeed {
         self.book.on_quote(message, &self.contract);
     }
 
+    /// Begins after trades that are known from elsewhere: [`Accounts::begin_after`].
+    pub fn begin_after(&mut self, known: &Known, told: &mut Told) {
+        self.accounts.begin_after(known, &mut told.feed);
+    }
+
     /// Takes what history has of the gap that is open: [`Accounts::on_history`].
     pub fn on_history(&mut self, trades: &[Trade], now: Monotonic, told: &mut Told) {
         self.accounts.on_history(trades, now, &mut told.feed);
@@ -117,6 +122,11 @@ impl ContractFeed {
     /// Takes the minutes that history has of the gap that is open: [`Accounts::on_minutes`].
     pub fn on_minutes(&mut self, minutes: &[Minute]) {
         self.accounts.on_minutes(minutes);
+    }
+
+    /// Takes note that history has no more to say: [`Accounts::on_history_over`].
+    pub fn on_history_over(&mut self, now: Monotonic, told: &mut Told) {
+        self.accounts.on_history_over(now, &mut told.feed);
     }
 
     /// Takes a change of the ticker link's state.
@@ -138,16 +148,17 @@ impl ContractFeed {
         }
     }
 
-    /// Takes note of what the calendar plans from now on; `begins` if it is another session, with a
-    /// volume of its own. Returns the change of the session, if that is one.
+    /// Takes note of what the calendar plans from now on; `began` is the beginning of a session
+    /// with a volume of its own, in nanoseconds since 1970, if that is another than before. Returns
+    /// the change of the session, if that is one.
     pub fn on_session(
         &mut self,
         planned: Session,
-        begins: bool,
+        began: Option<i64>,
         now: Monotonic,
     ) -> Option<SessionChange> {
-        if begins {
-            self.accounts.on_session();
+        if let Some(began) = began {
+            self.accounts.on_session(began);
         }
         let change = self.session.on_calendar(planned)?;
         self.freshness.on_session(change.to, now);

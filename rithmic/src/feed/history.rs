@@ -42,6 +42,8 @@ pub struct Query {
     pub to: i64,
     /// The time at which rows are of no more use.
     pub deadline: Monotonic,
+    /// True if it is asked before those that are not. Their rows are kept meanwhile.
+    pub is_urgent: bool,
 }
 
 impl Query {
@@ -62,6 +64,7 @@ impl Query {
             from: gap.from.saturating_sub(SECOND),
             to: gap.to.unwrap_or(gap.from),
             deadline,
+            is_urgent: true,
         }
     }
 
@@ -182,13 +185,13 @@ enum Row {
     Minute(Minute),
 }
 
-/// Asks the history plant one query after another. All requests go by a closure of the caller,
-/// which is [`Link::request`](crate::link::Link::request) of the history link.
+/// Asks the history plant one query after another, the urgent ones first. All requests go by a
+/// closure of the caller, which is [`Link::request`](crate::link::Link::request) of the history
+/// link.
 #[derive(Debug, Default)]
 pub struct History {
-    queries: VecDeque<Query>,
-    /// The answer to the first of them.
-    coming: Option<Coming>,
+    /// Each with its answer, once it was asked.
+    queries: VecDeque<(Query, Option<Coming>)>,
     invalid: u64,
 }
 
@@ -207,7 +210,29 @@ impl History {
 
     /// Adds a query. It is asked by [`on_time`](History::on_time).
     pub fn query(&mut self, query: Query) {
-        self.queries.push_back(query);
+        let mut place = self.queries.len();
+        if query.is_urgent {
+            place = self.queries.iter().take_while(|(other, _)| other.is_urgent).count();
+            if place == 0
+                && let Some((first, Some(coming))) = self.queries.front_mut()
+            {
+                coming.go_on(first);
+            }
+        }
+        self.queries.insert(place, (query, None));
+    }
+
+    /// Returns the rows that came of a query's answer, and the time of the last of them, in
+    /// nanoseconds since 1970; `None` before the first.
+    pub fn progress(&self, key: u64) -> Option<(usize, i64)> {
+        let (_, coming) = self.queries.iter().find(|(query, _)| query.key == key)?;
+        let rows = &coming.as_ref()?.rows;
+        Some((rows.len(), rows.last()?.1.time()))
+    }
+
+    /// Forgets the queries with that key.
+    pub fn forget(&mut self, key: u64) {
+        self.queries.retain(|(query, _)| query.key != key);
     }
 
     /// Ends what is late, and asks what can be asked. Call it with each poll of the link.
@@ -217,11 +242,11 @@ impl History {
         ask: &mut impl FnMut(&[u8], Duration) -> Result<u32, NotNow>,
         out: &mut Vec<Answer>,
     ) {
-        while let Some(late) = self.queries.iter().position(|query| now >= query.deadline) {
+        while let Some(late) = self.queries.iter().position(|(query, _)| now >= query.deadline) {
             self.end(late, End::Late, out);
         }
-        let Some(query) = self.queries.front() else { return };
-        let coming = self.coming.get_or_insert_with(|| Coming::new(query));
+        let Some((query, coming)) = self.queries.front_mut() else { return };
+        let coming = coming.get_or_insert_with(|| Coming::new(query));
         if coming.asked.is_none() {
             coming.asked = ask(&coming.body, Self::PATIENCE).ok();
         }
@@ -238,9 +263,7 @@ impl History {
         out: &mut Vec<Answer>,
     ) -> bool {
         let is_past = matches!(envelope.template, 203 | 207 | 211);
-        let (Some(query), Some(coming)) = (self.queries.front(), &mut self.coming) else {
-            return is_past;
-        };
+        let Some((query, Some(coming))) = self.queries.front_mut() else { return is_past };
         let refused = envelope.verdict() == Verdict::Refused;
         let is_answer = envelope.request.is_some() && envelope.request == coming.asked;
         let is_resumed = envelope.request.is_some() && envelope.request == coming.resumed;
@@ -273,17 +296,15 @@ impl History {
 
     /// Takes note that a request of the history link has no answer: it is asked again.
     pub fn on_unanswered(&mut self, number: u32) {
-        if let Some(coming) = &mut self.coming
+        if let Some((query, Some(coming))) = self.queries.front_mut()
             && coming.asked == Some(number)
-            && let Some(query) = self.queries.front()
         {
             coming.go_on(query);
         }
     }
 
     fn end(&mut self, place: usize, end: End, out: &mut Vec<Answer>) {
-        let Some(query) = self.queries.remove(place) else { return };
-        let coming = if place == 0 { self.coming.take() } else { None };
+        let Some((query, coming)) = self.queries.remove(place) else { return };
         let mut rows = coming.map_or_else(Vec::new, |coming| coming.rows);
         rows.sort_by_key(|(_, row)| row.time());
         let rows = rows.into_iter().map(|(_, row)| row);

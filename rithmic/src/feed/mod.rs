@@ -15,7 +15,7 @@ mod session;
 mod top_of_book;
 mod trade;
 
-pub use accounts::{Accounts, AccountsSettings, Counts, Feed, Gap, Origin, Phase, Short};
+pub use accounts::{Accounts, AccountsSettings, Counts, Feed, Gap, Known, Origin, Phase, Short};
 pub use clock::{
     ClockEvent, ClockGuard, ClockGuardSettings, ClockWatch, Clocks, Doubt, MarketClock, Refused,
 };

@@ -125,6 +125,20 @@ fn f2_history_that_lacks_trades_leaves_the_gap_unrecovered() {
 }
 
 #[test]
+fn f2_a_gap_ends_when_history_has_no_more_to_say() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    accounts.on_lost(at(1.1), &mut out);
+    accounts.on_history_over(at(1.2), &mut out);
+    assert_eq!(told(&out), ["Opened"], "its size is not known yet");
+    accounts.on_live(at(1.3));
+    accounts.on_trade(trade(3.0, 14, 2, 109), at(3.0), &mut out);
+    accounts.on_history(&[trade(1.7, 12, 4, 0)], at(3.1), &mut out);
+    accounts.on_history_over(at(3.1), &mut out);
+    assert_eq!(told(&out), ["Opened", "+12x4", "Closed", "14x2"]);
+    assert!(!gaps(&out)[1].is_recovered());
+}
+
+#[test]
 fn history_with_more_than_is_missing_is_not_used() {
     let (mut accounts, mut out) = (accounts(), Vec::new());
     accounts.on_trade(trade(3.0, 14, 2, 109), at(3.0), &mut out);
@@ -170,13 +184,13 @@ fn f11_repeated_frames_count_once_and_late_ones_find_their_place() {
 #[test]
 fn a_session_begins_its_volume_again() {
     let (mut accounts, mut out) = (accounts(), Vec::new());
-    accounts.on_session();
+    accounts.on_session(DAWN + 9_000 * SECOND);
     accounts.on_trade(trade(9_000.0, 20, 2, 2), at(9_000.0), &mut out);
     accounts.on_trade(trade(9_001.0, 21, 1, 3), at(9_001.0), &mut out);
     assert_eq!(told(&out), ["20x2", "21x1"]);
     // Its beginning is missing.
     out.clear();
-    accounts.on_session();
+    accounts.on_session(DAWN + 18_000 * SECOND);
     accounts.on_trade(trade(18_000.0, 30, 1, 2), at(18_000.0), &mut out);
     assert_eq!(gaps(&out)[0].missing, Some(1));
     // Untold it is a contradiction, which nobody may take for a whole bar.
@@ -442,7 +456,7 @@ fn no_volume_of_the_wire_overflows_the_account() {
             match random.below(12) {
                 0 => accounts.on_lost(now, &mut out),
                 1 => accounts.on_live(now),
-                2 => accounts.on_session(),
+                2 => accounts.on_session(DAWN),
                 3 => accounts.on_time(now, &mut out),
                 _ => {}
             }

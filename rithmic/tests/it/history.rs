@@ -65,8 +65,12 @@ impl Scene {
 
     /// Asks for all trades of the day, for which there are that many seconds.
     fn query(&mut self, what: What, seconds: u64) {
+        self.query_with(7, what, seconds, false);
+    }
+
+    fn query_with(&mut self, key: u64, what: What, seconds: u64, is_urgent: bool) {
         self.history.query(Query {
-            key: 7,
+            key,
             what,
             symbol: "ESZ6".to_owned(),
             exchange: "CME".to_owned(),
@@ -74,6 +78,7 @@ impl Scene {
             from: DAWN * SECOND,
             to: (DAWN + 40_000) * SECOND,
             deadline: self.world.now.after(Duration::from_secs(seconds)),
+            is_urgent,
         });
     }
 
@@ -225,6 +230,33 @@ fn rows_beyond_what_an_answer_holds_come_once_each() {
         assert_eq!((answer.key, answer.end, scene.history.invalid()), (7, End::Whole, 0));
         assert!(scene.requests >= least, "{cut:?}: {} requests", scene.requests);
     }
+}
+
+#[test]
+fn an_urgent_query_goes_first_and_the_rows_of_the_other_are_kept() {
+    let mut scene = Scene::new(trades(&mut Random(4), 2_500), Cut::WithNotice(1_000));
+    scene.query(What::Trades, 600);
+    scene.poll();
+    // A part of the answer is there.
+    scene.sent.clear();
+    for trade in &scene.trades.clone()[..1_200] {
+        scene.tell(&tick("2", trade));
+    }
+    let (rows, last) = scene.history.progress(7).unwrap();
+    assert_eq!((rows, last), (1_200, scene.trades[1_199].time));
+    scene.query_with(8, What::Trades, 600, true);
+    scene.query_with(9, What::Trades, 600, true);
+    scene.query_with(10, What::Trades, 600, false);
+    scene.history.forget(10);
+    // What the plant had on its way comes all the same.
+    scene.tell(&tick("2", &scene.trades[1_200].clone()));
+    for key in [8, 9, 7] {
+        let answer = scene.run();
+        assert_eq!((answer.key, answer.end), (key, End::Whole));
+        assert!(answer.rows == Rows::Trades(scene.trades.clone()), "{key}");
+    }
+    scene.poll();
+    assert!(scene.sent.is_empty() && scene.answers.is_empty());
 }
 
 #[test]
