@@ -462,8 +462,10 @@ impl Gateway {
             self.on_message(id, envelope, bytes, now);
         }
         at(Moment::BeforeReply).for_each(|fault| self.apply(fault, Some(id), time, now));
-        self.flush(now);
-        at(Moment::AfterReply).for_each(|fault| self.apply(fault, Some(id), time, now));
+        for fault in at(Moment::AfterReply) {
+            self.flush(now);
+            self.apply(fault, Some(id), time, now);
+        }
     }
 
     fn on_message(&mut self, id: ClientId, envelope: &Envelope<'_>, bytes: &[u8], now: Monotonic) {
