@@ -121,6 +121,7 @@ pub struct Gateway {
     /// Actions that have still to pass the faults.
     outputs: Vec<Output>,
     ready: Vec<Output>,
+    happened: Vec<(Timestamp, Action)>,
 }
 
 /// The next event of the market.
@@ -153,6 +154,7 @@ impl Gateway {
             faults,
             outputs: Vec::new(),
             ready: Vec::new(),
+            happened: Vec::new(),
         }
     }
 
@@ -210,6 +212,11 @@ impl Gateway {
     /// Takes the actions that the inputs so far ask for, in their order.
     pub fn outputs(&mut self) -> std::vec::Drain<'_, Output> {
         self.ready.drain(..)
+    }
+
+    /// Takes the faults that have happened, with the market's time of each.
+    pub fn happened(&mut self) -> std::vec::Drain<'_, (Timestamp, Action)> {
+        self.happened.drain(..)
     }
 
     /// Returns the instant at which [`Input::Time`] is due; `None` while only a client can change
@@ -300,6 +307,7 @@ impl Gateway {
 
     /// Lets a fault happen: to the connection that asked, if its request is the occasion.
     fn apply(&mut self, fault: &Fault, asker: Option<ClientId>, time: Timestamp, now: Monotonic) {
+        self.happened.push((time, fault.action.clone()));
         let is_meant = |(id, client): (&ClientId, &Client)| {
             let is_meant = match (fault.plant, asker) {
                 (Some(plant), _) => client.plant == Some(plant as i32),

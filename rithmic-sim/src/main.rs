@@ -32,10 +32,16 @@ const TRADES_PER_DAY: u32 = 50_000;
 #[command(
     version,
     after_help = "Examples:\n  \
-    rithmic-sim --synthetic 5                   a made-up market, without any file\n  \
-    rithmic-sim --ticks es.ticks --speed 60     a minute of the market a second\n  \
-    rithmic-sim --ticks es.ticks --tls          under TLS, as the real one\n  \
-    rithmic-sim --synthetic 5 --script storm.yaml     with faults"
+    rithmic-sim --synthetic 5                       a made-up market, without any file\n  \
+    rithmic-sim --ticks es.ticks --speed 60         a minute of the market a second\n  \
+    rithmic-sim --ticks es.ticks --tls              under TLS, as the real one\n  \
+    rithmic-sim --ticks es.ticks --script a.yaml    with the faults of a script\n\n\
+    A script; docs/rithmic-sim.md has all that one can say:\n  \
+    seed: 7\n  \
+    quirks: { tick_replay_loss: 0.02 }\n  \
+    faults:\n    \
+    - { when: { after_ticks: 4000 }, plant: ticker, do: mute, for: 12s }\n    \
+    - { when: { template: 206, nth: 2 }, do: drop }"
 )]
 struct Arguments {
     /// Native tick file, as `algospace-hft import` writes it
@@ -57,7 +63,7 @@ struct Arguments {
     /// Serve wss:// instead of ws://, under an authority of its own
     #[arg(long)]
     tls: bool,
-    /// Faults, quirks and stops of the market, as YAML: docs/rithmic-sim.md has a whole one
+    /// Faults, quirks and stops of the market, as YAML: below is one
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
     /// Stop the market behind the first trade of each bar, so that a client answers the bar before

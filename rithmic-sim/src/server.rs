@@ -99,7 +99,7 @@ impl Server {
     }
 
     /// Serves until the flag is set, and then closes all connections in order. `on_event` is told
-    /// who connects and who leaves.
+    /// who connects, who leaves, and the faults that happen.
     ///
     /// # Errors
     /// If sockets cannot be waited for.
@@ -123,6 +123,9 @@ impl Server {
                 self.forget(id);
             }
             self.gateway.on(Input::Time, now());
+            for (time, action) in self.gateway.happened() {
+                on_event(&format!("fault at {time}: {action:?}"));
+            }
             self.act();
         }
         for client in self.clients.values_mut() {

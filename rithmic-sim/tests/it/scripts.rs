@@ -337,6 +337,7 @@ fn a_fault_comes_before_or_behind_its_request_and_its_reply() {
         gateway.on(Input::Frame(1, &request), Monotonic(0));
         let outputs: Vec<_> = gateway.outputs().collect();
         assert_eq!(outputs.last(), Some(&Output::Reset(1)));
+        assert!(gateway.happened().map(|(_, action)| action).eq([Action::Reset]));
         (outputs.len(), gateway.due().is_some())
     };
     // What is sent, and whether the market has begun.
