@@ -121,6 +121,46 @@ fn fills_are_bounded_by_what_traded() {
 }
 
 #[test]
+fn a_broker_sees_and_changes_what_the_exchange_holds() {
+    let mut exchange = exchange_with(&[bracketed(1, BUY, 2, 4, 4)]);
+    exchange.on_tick(&tick(10, 100, 9));
+    let stop = |trigger| OrderKind::Stop { trigger: price(trigger) };
+    let target = |limit| OrderKind::Limit { price: price(limit) };
+    let held = |exchange: &SimulatedExchange| {
+        exchange.working().map(|(order, left)| (order.id.0, order.kind, left)).collect::<Vec<_>>()
+    };
+    assert_eq!(held(&exchange), [(STOP_OF_1, stop(96), 2), (TARGET_OF_1, target(104), 2)]);
+    assert!(exchange.modify(OrderId(STOP_OF_1), stop(90), 1));
+    assert!(!exchange.modify(OrderId(STOP_OF_1), target(90), 1), "another kind");
+    assert!(!exchange.modify(OrderId(7), stop(90), 1), "an absent order");
+    assert_eq!(held(&exchange)[0], (STOP_OF_1, stop(90), 1));
+    exchange.receive_now(OrderMessage::Cancel(OrderId(TARGET_OF_1)), at(11));
+    assert_eq!(held(&exchange).len(), 1);
+    // A trade at its new price wakes the stop, and none before.
+    let above = Price::from_units(price(90).units() + 1);
+    assert_eq!(exchange.calm(), (Timestamp::MAX, above, Price::MAX));
+}
+
+/// A sale of all that is held leaves the stop, which then sells what is not there.
+#[test]
+fn an_exit_opens_a_position_where_the_exchange_knows_no_exits() {
+    let ticks = [tick(10, 100, 9), tick(20, 100, 9), tick(30, 95, 9)];
+    for (may_open, expected) in [(false, 0), (true, -2)] {
+        let mut exchange = exchange_with(&[bracketed(1, BUY, 2, 4, 0)]);
+        if may_open {
+            exchange.let_exits_open();
+        }
+        exchange.on_tick(&ticks[0]);
+        let sale = order(2, SELL, 2, OrderKind::Market);
+        exchange.receive_now(OrderMessage::Submit(sale), at(15));
+        exchange.on_tick(&ticks[1]);
+        assert_eq!((exchange.position(), exchange.orders()), (0, 1));
+        exchange.on_tick(&ticks[2]);
+        assert_eq!((exchange.position(), exchange.orders()), (expected, 0));
+    }
+}
+
+#[test]
 fn a_gap_through_a_stop_fills_at_the_next_traded_price() {
     let stop = |id, side, trigger| order(id, side, 1, OrderKind::Stop { trigger: price(trigger) });
     let mut exchange = exchange_with(&[stop(1, SELL, 95), stop(2, BUY, 105)]);

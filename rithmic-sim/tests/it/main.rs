@@ -7,6 +7,7 @@ mod paper;
 #[path = "../../../src/sampling.rs"]
 mod sampling;
 mod scripts;
+mod second_client;
 mod simulator;
 mod three_ways;
 mod world;

@@ -5,7 +5,7 @@ use algospace_hft::market::{Price, Tick, Timestamp};
 use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::wire::prost::Message;
 use algospace_hft_rithmic::wire::{Incoming, Template, decode, encode, rti};
-use rithmic_sim::script::{Quirks, ShowOrders};
+use rithmic_sim::script::ShowOrders;
 use rithmic_sim::{AccountSettings, Gateway, Input, Market, Output, Script, Settings};
 
 use crate::machine::{OPEN, SECOND, login};
@@ -21,7 +21,7 @@ const PROFIT: u32 = 2;
 /// A millisecond, in nanoseconds.
 const MILLISECOND: u64 = 1_000_000;
 
-/// A message that a client has read.
+/// A message that a client has read; template 0: its connection has broken.
 #[derive(Clone, Debug)]
 struct Told {
     client: u32,
@@ -55,7 +55,7 @@ struct Desk {
 
 impl Desk {
     /// A market that trades once a second, at 4,500 plus as many ticks, and in that size.
-    fn new(trades: &[(i64, u32)], change: impl FnOnce(&mut Quirks)) -> Desk {
+    fn new(trades: &[(i64, u32)], change: impl FnOnce(&mut Script)) -> Desk {
         let tick = |(place, &(ticks, size)): (usize, &(i64, u32))| {
             let time = Timestamp::from_nanos(OPEN + place as i64 * SECOND as i64);
             Tick::new(time, Price::from_units((18_000 + ticks) * Price::SCALE / 4), size)
@@ -63,12 +63,12 @@ impl Desk {
         Desk::of(trades.iter().enumerate().map(tick).collect(), change)
     }
 
-    fn of(ticks: Vec<Tick>, change: impl FnOnce(&mut Quirks)) -> Desk {
+    fn of(ticks: Vec<Tick>, change: impl FnOnce(&mut Script)) -> Desk {
         let slippage = Slippage { ticks: 0, cross_spread: false, ..Slippage::default() };
         let execution = ExecutionSettings { slippage, ..ExecutionSettings::default() };
         let account = AccountSettings { execution, ..AccountSettings::default() };
         let mut script = Script { seed: 7, ..Script::default() };
-        change(&mut script.quirks);
+        change(&mut script);
         let market = Market::of_ticks("ES", ticks).unwrap();
         let gateway = Gateway::new(Settings { account, script, ..Settings::default() }, market);
         let mut desk = Desk { gateway, now: 0, early: Vec::new() };
@@ -114,7 +114,10 @@ impl Desk {
                 },
                 other => panic!("market data: {other:?}"),
             },
-            other => panic!("not a frame: {other:?}"),
+            Output::Reset(client) => {
+                Told { client, template: 0, code: String::new(), bytes: Vec::new() }
+            }
+            other => panic!("{other:?}"),
         });
         outputs.collect()
     }
@@ -354,7 +357,7 @@ fn an_exit_leaves_the_bracket_which_then_opens_a_position() {
     assert_eq!((desk.position().net_quantity(), desk.working().len()), (-2, 0));
 
     // The same with the other setting.
-    let mut desk = Desk::new(&trades, |quirks| quirks.exit_leaves_orders = false);
+    let mut desk = Desk::new(&trades, |script| script.quirks.exit_leaves_orders = false);
     desk.bracket(2, 4, 40);
     desk.wait(SECOND + SECOND / 2);
     desk.ask(ORDERS, &rti::RequestExitPosition::default());
@@ -370,7 +373,8 @@ fn working_orders_are_shown_in_three_ways_and_cancelled_at_once() {
         (ShowOrders::AnswerThenRows, &[321, 352, 352]),
         (ShowOrders::AnswerAlone, &[321]),
     ] {
-        let mut desk = Desk::new(&[(0, 9), (0, 9), (0, 9)], |quirks| quirks.show_orders = show);
+        let mut desk =
+            Desk::new(&[(0, 9), (0, 9), (0, 9)], |script| script.quirks.show_orders = show);
         desk.order(BUY, 1, LIMIT, 4_400.0);
         desk.order(SELL, 1, STOP, 4_300.0);
         desk.wait(SECOND / 2);
@@ -386,7 +390,8 @@ fn working_orders_are_shown_in_three_ways_and_cancelled_at_once() {
 #[test]
 fn quirks_lose_brackets_lose_and_repeat_fills_and_open_stops() {
     let trades = [(0, 9); 120];
-    let mut desk = Desk::new(&trades, |quirks| {
+    let mut desk = Desk::new(&trades, |script| {
+        let quirks = &mut script.quirks;
         (quirks.bracket_loss, quirks.fill_loss, quirks.fill_repeat) = (0.5, 0.3, 0.3);
         quirks.stops_open = true;
     });
@@ -413,6 +418,26 @@ fn quirks_lose_brackets_lose_and_repeat_fills_and_open_stops() {
     assert!(twice > 3 && once > twice && once + twice == times.len(), "{once} once, {twice} twice");
     assert_eq!(desk.position().net_quantity(), 50);
     assert_eq!(desk.ask(ORDERS, &rti::RequestShowFillHistory::default()).len(), 51);
+}
+
+/// The client learns the same from both: its connection breaks.
+#[test]
+fn an_order_lives_whose_reply_is_lost_and_none_does_that_never_came() {
+    for (at, lives) in [("before_reply", true), ("before_request", false)] {
+        let mut desk = Desk::new(&[(0, 9), (0, 9), (0, 9)], |script| {
+            let text = format!("faults: [{{ when: {{ template: 312, at: {at} }}, do: reset }}]");
+            *script = Script::parse(&text, "test").unwrap();
+        });
+        let told = desk.ask(ORDERS, &order(BUY, 1, LIMIT, 4_400.0));
+        assert_eq!(told.iter().map(|told| told.template).collect::<Vec<_>>(), [0]);
+        desk.gateway.on(Input::Closed(ORDERS), Monotonic(desk.now));
+        desk.wait(SECOND / 2);
+        desk.gateway.on(Input::Connect(3), Monotonic(desk.now));
+        assert_eq!(desk.ask(3, &login(2))[0].code, "0");
+        let told = desk.ask(3, &rti::RequestShowOrders::default());
+        let tags = told.iter().filter_map(|told| told.exchange()?.user_tag);
+        assert_eq!(tags.collect::<Vec<_>>(), vec!["tag"; usize::from(lives)]);
+    }
 }
 
 #[test]
