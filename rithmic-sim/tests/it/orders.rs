@@ -160,7 +160,8 @@ impl Desk {
     }
 }
 
-fn order(side: i32, quantity: i32, kind: i32, price: f64) -> rti::RequestNewOrder {
+/// The request for an order: its side, contracts, type, and price or trigger.
+pub fn order(side: i32, quantity: i32, kind: i32, price: f64) -> rti::RequestNewOrder {
     let mut order = rti::RequestNewOrder::default();
     (order.symbol, order.exchange) = (Some("ESZ3".to_owned()), Some("CME".to_owned()));
     (order.quantity, order.transaction_type) = (Some(quantity), Some(side));

@@ -347,6 +347,26 @@ fn a_fault_comes_before_or_behind_its_request_and_its_reply() {
 }
 
 #[test]
+fn an_order_whose_reply_is_lost_lives_and_one_that_nobody_read_does_not() {
+    for (at, orders) in [("before_request", 0), ("before_reply", 1), ("after_reply", 1)] {
+        let when = format!("{{ plant: orders, template: 312, at: {at} }}");
+        let script = format!("faults: [{{ when: {when}, do: drop }}]");
+        let script = Script::parse(&script, "test").unwrap();
+        let market = Market::of_ticks("ES", ticks(60, 1)).unwrap();
+        let mut gateway = Gateway::new(Settings { script, ..Settings::default() }, market);
+        connected(&mut gateway, 1, Plant::Orders as i32);
+        let request = encode(&crate::orders::order(1, 1, 2, 0.0), Some(1));
+        gateway.on(Input::Frame(1, &request), Monotonic(0));
+        let outputs: Vec<_> = gateway.outputs().collect();
+        assert_eq!(outputs.last(), Some(&Output::Close(1)));
+        assert_eq!(outputs.len() > 1, at == "after_reply");
+        let mut dump = Vec::new();
+        gateway.write_orders(&mut dump).unwrap();
+        assert_eq!(std::str::from_utf8(&dump).unwrap().lines().count(), 1 + orders, "{at}");
+    }
+}
+
+#[test]
 fn the_mode_is_told_at_each_change_of_the_session() {
     // In 2013, trading halts from 15:15 to 15:30 in Chicago, and closes at 16:15.
     let begin: Timestamp = "2013-10-07T20:10:00Z".parse().unwrap();
@@ -411,7 +431,8 @@ fn random_script(seed: u64) -> Script {
         }
         faults.push(fault);
     }
-    let pause = None;
+    let length = Duration::from_millis(u64::from(random.below(4_000)));
+    let pause = (random.below(4) == 0).then_some(Pause { bar_seconds: 60, length });
     Script { seed, pause, quirks, faults }
 }
 
@@ -442,7 +463,7 @@ fn random_fault(random: &mut Random) -> Fault {
         0 => When::Ticks(u64::from(1 + below(1_200))),
         1 => When::Time(Timestamp::from_nanos(OPEN + i64::from(below(300)) * SECOND)),
         _ => {
-            let template = [10, 100, 206, 202, 18][below(5) as usize];
+            let template = [10, 100, 206, 202, 210, 18][below(6) as usize];
             let moments = [Moment::BeforeRequest, Moment::BeforeReply, Moment::AfterReply];
             let at = moments[below(if is_refusal { 2 } else { 3 }) as usize];
             When::Request { plant: None, template, nth: 1 + below(3), at }
