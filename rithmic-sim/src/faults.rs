@@ -26,6 +26,7 @@ struct Line {
     mute_until: Monotonic,
     delay: Duration,
     slow_until: Monotonic,
+    stalled_until: Monotonic,
     /// Frames on their way, with the times at which they leave.
     delayed: VecDeque<(Monotonic, Output)>,
 }
@@ -125,6 +126,11 @@ impl Faults {
         self.mark(clients, |line| (line.delay, line.slow_until) = (delay, until));
     }
 
+    /// Lets the frames to clients wait; without a list those to all, and to those that come.
+    pub(crate) fn stall(&mut self, clients: Option<&[ClientId]>, until: Monotonic) {
+        self.mark(clients, |line| line.stalled_until = until);
+    }
+
     fn mark(&mut self, clients: Option<&[ClientId]>, mut mark: impl FnMut(&mut Line)) {
         match clients {
             None => mark(&mut self.all),
@@ -181,10 +187,14 @@ impl Faults {
         if self.is_mute(client, now) {
             return;
         }
-        let delay = |line: &Line| if now < line.slow_until { line.delay } else { Duration::ZERO };
+        let leaves = |line: &Line| {
+            let is_slow = now < line.slow_until;
+            let delay = if is_slow { line.delay } else { Duration::ZERO };
+            now.after(delay).max(line.stalled_until)
+        };
         let line = self.lines.get(&client);
         let last = line.and_then(|line| line.delayed.back()).map(|(leaves, _)| *leaves);
-        let leaves = now.after(delay(&self.all).max(line.map_or(Duration::ZERO, delay)));
+        let leaves = leaves(&self.all).max(line.map_or(now, leaves));
         if last.is_none() && leaves <= now {
             to.push(output);
         } else {

@@ -330,6 +330,7 @@ impl Gateway {
             }),
             Action::Mute(span) => self.faults.mute(some, now.after(span)),
             Action::Slow { delay, span } => self.faults.slow(some, delay, now.after(span)),
+            Action::Stall(span) => self.faults.stall(some, now.after(span)),
             Action::RefuseConnections { span, count } => {
                 self.faults.refuse(now.after(span), count);
             }

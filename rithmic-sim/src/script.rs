@@ -183,6 +183,8 @@ pub enum Action {
         /// The time for which frames are delayed.
         span: Duration,
     },
+    /// Frames wait that long, and come at once.
+    Stall(Duration),
     /// Trading is halted for that long in the market's time: its trades never happen.
     Halt(Duration),
     /// The gateway's clock steps by that many nanoseconds. The exchange's does not.
@@ -355,7 +357,7 @@ struct ActionText {
 }
 
 /// The actions, and the keys of each.
-const ACTIONS: [ActionText; 13] = [
+const ACTIONS: [ActionText; 14] = [
     ActionText { name: "drop", needs: &[], may: &["plant"], create: |_| Action::Drop },
     ActionText { name: "reset", needs: &[], may: &["plant"], create: |_| Action::Reset },
     ActionText {
@@ -417,6 +419,12 @@ const ACTIONS: [ActionText; 13] = [
         needs: &["delay", "for"],
         may: &["plant"],
         create: |fault| Action::Slow { delay: fault.delay.unwrap_or_default(), span: fault.span() },
+    },
+    ActionText {
+        name: "stall",
+        needs: &["for"],
+        may: &["plant"],
+        create: |fault| Action::Stall(fault.span()),
     },
     ActionText {
         name: "halt",

@@ -125,7 +125,7 @@ fn the_documents_script_is_one() {
     let text = document.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
     let script = Script::parse(text, "docs").unwrap_or_else(|error| panic!("{error}"));
     let names: Vec<_> = text.split("do: ").skip(1).collect();
-    assert_eq!((script.seed, script.faults.len(), names.len()), (7, 13, 13));
+    assert_eq!((script.seed, script.faults.len(), names.len()), (7, 14, 14));
     assert_eq!(script.pause, Some(Pause { bar_seconds: 60, length: Duration::from_millis(50) }));
     assert_eq!((script.quirks.tick_replay_loss, script.quirks.history_rows), (0.02, 500));
     let ticker = Some(Plant::Ticker);
@@ -135,12 +135,12 @@ fn the_documents_script_is_one() {
     let when = When::Request { plant, template, nth, at: Moment::BeforeReply };
     let action = Action::Reject { code: "1".to_owned(), text: "try later".to_owned() };
     assert_eq!(script.faults[3], Fault { when, plant: None, action });
-    assert_eq!(script.faults[7].action, Action::ClockStep(-5 * SECOND));
+    assert_eq!(script.faults[8].action, Action::ClockStep(-5 * SECOND));
     // All there are.
     let kind = |fault: &Fault| std::mem::discriminant(&fault.action);
     let mut kinds: Vec<_> = script.faults.iter().map(kind).collect();
     kinds.dedup();
-    assert_eq!(kinds.len(), 13);
+    assert_eq!(kinds.len(), 14);
 }
 
 #[test]
@@ -264,6 +264,17 @@ fn slow_frames_come_late_and_in_order() {
     assert_eq!((before, world.trades().len()), (40, 40));
     let world = world.run(29);
     assert!(world.trades().len() > 150 && world.falls(TICKER).is_empty());
+    world.assert_told_all_but(|_| false);
+}
+
+#[test]
+fn frames_that_stall_come_at_once() {
+    let world = world_of("plant: ticker, do: stall, for: 2s", 1).run(11);
+    assert_eq!(world.trades().len(), 40);
+    let world = world.run(1);
+    assert!(world.trades().len() > 45 && world.falls(TICKER).is_empty());
+    let world = world.run(20);
+    assert!(world.gaps().is_empty());
     world.assert_told_all_but(|_| false);
 }
 
@@ -443,7 +454,7 @@ fn random_fault(random: &mut Random) -> Fault {
     let delay = Duration::from_millis(u64::from(100 + below(8_000)));
     let count = 2 + below(8);
     let kinds = [Garbage::Truncated, Garbage::Giant, Garbage::UnknownTemplate, Garbage::Text];
-    let action = match below(13) {
+    let action = match below(14) {
         0 => Action::Drop,
         1 => Action::Reset,
         2 => Action::Mute(span),
@@ -456,6 +467,7 @@ fn random_fault(random: &mut Random) -> Fault {
         9 => Action::Garble(kinds[below(4) as usize]),
         10 => Action::Slow { delay, span },
         11 => Action::Halt(span),
+        12 => Action::Stall(span / 4),
         _ => Action::ClockStep(i64::from(below(20)) * SECOND - 10 * SECOND),
     };
     let is_refusal = matches!(action, Action::Reject { .. });
