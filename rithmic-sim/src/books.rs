@@ -246,19 +246,18 @@ impl Books {
     /// position.
     pub(crate) fn exit(&mut self, contract: u16, now: Timestamp) -> bool {
         let position = self.contracts[usize::from(contract)].position();
-        let order = NewOrder {
-            user_tag: None,
-            contract,
-            side: if position > 0 { Side::Sell } else { Side::Buy },
-            quantity: position.unsigned_abs() as u32,
-            kind: OrderKind::Market,
-            duration: DAY,
-            bracket: Bracket::default(),
-        };
+        let side = if position > 0 { Side::Sell } else { Side::Buy };
         if position != 0 {
-            self.submit(order, now);
+            self.trade(contract, side, position.unsigned_abs() as u32, now);
         }
         position != 0
+    }
+
+    /// Sends a market order that no client has named.
+    pub(crate) fn trade(&mut self, contract: u16, side: Side, quantity: u32, now: Timestamp) {
+        let (kind, duration, bracket) = (OrderKind::Market, DAY, Bracket::default());
+        let user_tag = None;
+        self.submit(NewOrder { user_tag, contract, side, quantity, kind, duration, bracket }, now);
     }
 
     /// Returns the places of the orders that work.

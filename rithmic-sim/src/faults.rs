@@ -100,6 +100,11 @@ impl Faults {
         self.take(|waiting| matches!(waiting.fault.when, When::Ticks(ticks) if ticks <= passed))
     }
 
+    /// Takes the faults of that many fills.
+    pub(crate) fn at_fills(&mut self, filled: u64) -> Vec<Fault> {
+        self.take(|waiting| matches!(waiting.fault.when, When::Fills(fills) if fills <= filled))
+    }
+
     /// Takes the faults of a request.
     pub(crate) fn at_request(&mut self, asked: Option<i32>, template: i32) -> Vec<Fault> {
         self.take(|waiting| match waiting.fault.when {

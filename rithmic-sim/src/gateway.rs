@@ -290,7 +290,8 @@ impl Gateway {
                 Next::Tick => {
                     self.tell_tick(now);
                     self.shown += 1;
-                    let faults = self.faults.at_ticks(self.shown);
+                    let mut faults = self.faults.at_ticks(self.shown);
+                    faults.extend(self.faults.at_fills(self.broker.books.fills.len() as u64));
                     self.apply_all(&faults, time, now);
                 }
             }
@@ -341,6 +342,9 @@ impl Gateway {
             Action::Halt(span) => {
                 self.market.halt(time.saturating_add(span.as_nanos() as i64));
                 self.tell_modes(time);
+            }
+            Action::ForeignOrder { side, count } => {
+                self.broker.books.trade(self.market.front(), side, count, time);
             }
             // It takes the place of the answer.
             Action::Reject { .. } => {}

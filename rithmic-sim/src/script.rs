@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use algospace_hft::config::{ConfigError, parse_document};
-use algospace_hft::market::Timestamp;
+use algospace_hft::market::{Side, Timestamp};
 use algospace_hft_rithmic::link::Plant;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -114,6 +114,8 @@ pub struct Fault {
 pub enum When {
     /// The market has shown that many trades since it began, at least 1.
     Ticks(u64),
+    /// The account has had that many fills, at least 1. The last of them is not told yet.
+    Fills(u64),
     /// The market's time.
     Time(Timestamp),
     /// A request.
@@ -189,6 +191,13 @@ pub enum Action {
     Halt(Duration),
     /// The gateway's clock steps by that many nanoseconds. The exchange's does not.
     ClockStep(i64),
+    /// Somebody else trades in the account at the market, in the contract in front.
+    ForeignOrder {
+        /// Bought or sold.
+        side: Side,
+        /// Contracts.
+        count: u32,
+    },
 }
 
 /// A frame that nobody understands.
@@ -307,6 +316,24 @@ struct FaultText {
     text: Option<String>,
     #[serde(default, rename = "as")]
     garbage: Option<Garbage>,
+    #[serde(default)]
+    side: Option<SideText>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SideText {
+    Buy,
+    Sell,
+}
+
+impl From<SideText> for Side {
+    fn from(text: SideText) -> Side {
+        match text {
+            SideText::Buy => Side::Buy,
+            SideText::Sell => Side::Sell,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -315,6 +342,8 @@ struct FaultText {
 struct WhenText {
     #[serde(deserialize_with = "ticks")]
     after_ticks: Option<u64>,
+    #[serde(deserialize_with = "ticks")]
+    after_fills: Option<u64>,
     #[serde(deserialize_with = "time")]
     time: Option<Timestamp>,
     plant: Option<PlantText>,
@@ -357,7 +386,7 @@ struct ActionText {
 }
 
 /// The actions, and the keys of each.
-const ACTIONS: [ActionText; 14] = [
+const ACTIONS: [ActionText; 15] = [
     ActionText { name: "drop", needs: &[], may: &["plant"], create: |_| Action::Drop },
     ActionText { name: "reset", needs: &[], may: &["plant"], create: |_| Action::Reset },
     ActionText {
@@ -438,6 +467,15 @@ const ACTIONS: [ActionText; 14] = [
         may: &[],
         create: |fault| Action::ClockStep(fault.by.unwrap_or(0)),
     },
+    ActionText {
+        name: "foreign_order",
+        needs: &["side"],
+        may: &["count"],
+        create: |fault| Action::ForeignOrder {
+            side: fault.side.map_or(Side::Buy, Side::from),
+            count: fault.count(),
+        },
+    },
 ];
 
 impl FaultText {
@@ -450,7 +488,7 @@ impl FaultText {
     }
 
     /// The keys that only some actions have, and whether this has them.
-    fn keys(&self) -> [(&'static str, bool); 8] {
+    fn keys(&self) -> [(&'static str, bool); 9] {
         [
             ("plant", self.plant.is_some()),
             ("for", self.span.is_some()),
@@ -460,6 +498,7 @@ impl FaultText {
             ("code", self.code.is_some()),
             ("text", self.text.is_some()),
             ("as", self.garbage.is_some()),
+            ("side", self.side.is_some()),
         ]
     }
 
@@ -507,10 +546,12 @@ impl FaultText {
 
 impl WhenText {
     fn problems(&self, path: &str) -> Vec<(String, String)> {
-        let occasions = [self.after_ticks.is_some(), self.time.is_some(), self.template.is_some()];
+        let numbers = [self.after_ticks.is_some(), self.after_fills.is_some()];
+        let others = [self.time.is_some(), self.template.is_some()];
+        let occasions = [numbers, others].concat();
         let has_request = self.plant.is_some() || self.nth.is_some() || self.at.is_some();
         let message = if occasions.iter().filter(|is_set| **is_set).count() != 1 {
-            "must have one of after_ticks, time and template"
+            "must have one of after_ticks, after_fills, time and template"
         } else if has_request && self.template.is_none() {
             "`plant`, `nth` and `at` belong to `template`"
         } else {
@@ -520,9 +561,10 @@ impl WhenText {
     }
 
     fn when(&self) -> When {
-        match (self.after_ticks, self.time) {
-            (Some(ticks), _) => When::Ticks(ticks),
-            (_, Some(time)) => When::Time(time),
+        match (self.after_ticks, self.after_fills, self.time) {
+            (Some(ticks), ..) => When::Ticks(ticks),
+            (_, Some(fills), _) => When::Fills(fills),
+            (.., Some(time)) => When::Time(time),
             _ => When::Request {
                 plant: self.plant.map(Plant::from),
                 template: self.template.unwrap_or(0),

@@ -421,24 +421,30 @@ fn quirks_lose_brackets_lose_and_repeat_fills_and_open_stops() {
     assert_eq!(desk.ask(ORDERS, &rti::RequestShowFillHistory::default()).len(), 51);
 }
 
-/// The client learns the same from both: its connection breaks.
+/// A connection breaks at a fill, which nobody is told; then somebody else sells.
 #[test]
-fn an_order_lives_whose_reply_is_lost_and_none_does_that_never_came() {
-    for (at, lives) in [("before_reply", true), ("before_request", false)] {
-        let mut desk = Desk::new(&[(0, 9), (0, 9), (0, 9)], |script| {
-            let text = format!("faults: [{{ when: {{ template: 312, at: {at} }}, do: reset }}]");
-            *script = Script::parse(&text, "test").unwrap();
-        });
-        let told = desk.ask(ORDERS, &order(BUY, 1, LIMIT, 4_400.0));
-        assert_eq!(told.iter().map(|told| told.template).collect::<Vec<_>>(), [0]);
-        desk.gateway.on(Input::Closed(ORDERS), Monotonic(desk.now));
-        desk.wait(SECOND / 2);
-        desk.gateway.on(Input::Connect(3), Monotonic(desk.now));
-        assert_eq!(desk.ask(3, &login(2))[0].code, "0");
-        let told = desk.ask(3, &rti::RequestShowOrders::default());
-        let tags = told.iter().filter_map(|told| told.exchange()?.user_tag);
-        assert_eq!(tags.collect::<Vec<_>>(), vec!["tag"; usize::from(lives)]);
-    }
+fn history_has_the_fill_at_which_a_connection_breaks_and_that_of_somebody_else() {
+    let mut desk = Desk::new(&[(0, 9); 9], |script| {
+        let text = "faults:
+  - { when: { after_fills: 1 }, plant: orders, do: reset }
+  - { when: { after_fills: 1 }, do: foreign_order, side: sell, count: 3 }";
+        *script = Script::parse(text, "test").unwrap();
+    });
+    let ours = desk.order(BUY, 2, MARKET, 0.0);
+    let told = desk.wait(SECOND + 5 * MILLISECOND);
+    assert!(fills(&told).is_empty() && told.iter().any(|told| told.template == 0));
+    assert_eq!(desk.position().net_quantity(), 2);
+    desk.gateway.on(Input::Connect(3), Monotonic(desk.now));
+    assert_eq!(desk.ask(3, &login(2))[0].code, "0");
+    desk.ask(3, &rti::RequestSubscribeForOrderUpdates::default());
+    let told = desk.wait(2 * SECOND);
+    assert_eq!(desk.position().net_quantity(), -1);
+    let foreign = &fills(&told)[0];
+    assert_eq!((foreign.user_tag(), foreign.fill_size()), ("", 3));
+    let rows = desk.ask(3, &rti::RequestShowFillHistory::default());
+    let rows: Vec<rti::ResponseShowFillHistory> = rows.iter().map(|row| row.decode()).collect();
+    let baskets: Vec<_> = rows.iter().map(|row| row.basket_id()).collect();
+    assert_eq!(baskets, [&ours, foreign.basket_id(), ""]);
 }
 
 #[test]

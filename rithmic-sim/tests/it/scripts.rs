@@ -125,7 +125,7 @@ fn the_documents_script_is_one() {
     let text = document.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
     let script = Script::parse(text, "docs").unwrap_or_else(|error| panic!("{error}"));
     let names: Vec<_> = text.split("do: ").skip(1).collect();
-    assert_eq!((script.seed, script.faults.len(), names.len()), (7, 14, 14));
+    assert_eq!((script.seed, script.faults.len(), names.len()), (7, 16, 16));
     assert_eq!(script.pause, Some(Pause { bar_seconds: 60, length: Duration::from_millis(50) }));
     assert_eq!((script.quirks.tick_replay_loss, script.quirks.history_rows), (0.02, 500));
     let ticker = Some(Plant::Ticker);
@@ -135,12 +135,12 @@ fn the_documents_script_is_one() {
     let when = When::Request { plant, template, nth, at: Moment::BeforeReply };
     let action = Action::Reject { code: "1".to_owned(), text: "try later".to_owned() };
     assert_eq!(script.faults[3], Fault { when, plant: None, action });
-    assert_eq!(script.faults[8].action, Action::ClockStep(-5 * SECOND));
+    assert_eq!(script.faults[9].action, Action::ClockStep(-5 * SECOND));
     // All there are.
     let kind = |fault: &Fault| std::mem::discriminant(&fault.action);
     let mut kinds: Vec<_> = script.faults.iter().map(kind).collect();
     kinds.dedup();
-    assert_eq!(kinds.len(), 14);
+    assert_eq!(kinds.len(), 15);
 }
 
 #[test]
@@ -167,7 +167,11 @@ fn what_no_script_can_be_is_refused_where_it_stands() {
             "`drop` has no `for`; its keys are when, do, plant",
         ),
         ("faults:\n  - { do: drop }", "2:7", "the key `when` is missing"),
-        ("faults: [{ when: {}, do: drop }]", "1:18", "one of after_ticks, time and template"),
+        (
+            "faults: [{ when: {}, do: drop }]",
+            "1:18",
+            "one of after_ticks, after_fills, time and template",
+        ),
         (
             "faults: [{ when: { after_ticks: 5, nth: 2 }, do: drop }]",
             "1:18",
