@@ -129,7 +129,7 @@ impl Journal {
     /// Returns every whole record, in the order of writing.
     pub fn records(&self) -> Records<'_> {
         let at = (HEAD + self.header).next_multiple_of(8);
-        Records { bytes: &self.map, at, records: 0, end: None }
+        Records { bytes: &self.map, at, records: 0, is_over: false, is_finished: false }
     }
 }
 
@@ -139,19 +139,29 @@ pub struct Records<'a> {
     bytes: &'a [u8],
     at: usize,
     records: u64,
-    end: Option<End>,
+    /// `true` once every whole record is read.
+    is_over: bool,
+    /// `true` if the record behind them ends the file.
+    is_finished: bool,
 }
 
 impl Records<'_> {
-    /// Returns the journal's end, once every record is read.
+    /// Returns the journal's end, once every record is read. Of a file that was not ended, it reads
+    /// what is behind the last whole record: up to a window of reserved bytes.
     pub fn end(&self) -> Option<End> {
-        self.end
+        self.is_over.then(|| self.find_end())
     }
 
-    /// Returns what is behind the last whole record.
     fn find_end(&self) -> End {
+        const BLANK: [u8; 4096] = [0; 4096];
         let (records, at) = (self.records, self.at as u64);
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if self.is_finished {
+            return End::Finished { records };
+        }
+        let mut rest = self.bytes.get(self.at..).unwrap_or_default();
+        while let Some(before) = rest.strip_suffix(&BLANK) {
+            rest = before;
+        }
         match rest.iter().rposition(|&byte| byte != 0) {
             None => End::Open { records, at },
             Some(last) => End::Damaged { records, at, left_out: last as u64 + 1 },
@@ -163,20 +173,19 @@ impl<'a> Iterator for Records<'a> {
     type Item = Record<'a>;
 
     fn next(&mut self) -> Option<Record<'a>> {
-        if self.end.is_some() {
+        if self.is_over {
             return None;
         }
         let Some((record, length)) = whole_record(self.bytes, self.at) else {
-            self.end = Some(self.find_end());
+            self.is_over = true;
             return None;
         };
         if record.kind == FINISHED {
             // It ends the file, and counts the records before it.
-            let is_whole = self.at + length == self.bytes.len()
+            self.is_finished = self.at + length == self.bytes.len()
                 && record.payload == self.records.to_le_bytes()
                 && record.sequence == self.records;
-            let end = End::Finished { records: self.records };
-            self.end = Some(if is_whole { end } else { self.find_end() });
+            self.is_over = true;
             return None;
         }
         self.at += length;
