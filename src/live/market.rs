@@ -440,11 +440,9 @@ impl Market {
             Aggressor::Buyer => Some(Side::Buy),
             Aggressor::Seller => Some(Side::Sell),
         };
-        let tick = |time| {
-            Tick::new(time, price, trade.size)
-                .with_contract(self.series.active().contract)
-                .with_aggressor(side)
-        };
+        let contract = self.series.active().contract;
+        let tick =
+            |time| Tick::new(time, price, trade.size).with_contract(contract).with_aggressor(side);
         match origin {
             Origin::Recovered if self.gap.is_some() => {
                 self.recovered.push(tick(time).with_flags(TickFlags::BACKFILLED));
@@ -456,6 +454,9 @@ impl Market {
                 self.events.push_back(Event::Tick(tick));
             }
             Origin::Live => {
+                if self.last == Timestamp::MIN && trade.volume != Some(trade.size.into()) {
+                    self.joined_at(time);
+                }
                 self.last = self.last.max(time);
                 self.last_tick = self.last;
                 let TopOfBook { bid, ask, .. } = *self.feed.book();
@@ -465,6 +466,20 @@ impl Market {
                 self.events.push_back(Event::Tick(tick));
             }
         }
+    }
+
+    /// Tells that nobody has seen the session until its first trade here, at `time`.
+    fn joined_at(&mut self, time: Timestamp) {
+        let from = self.calendar.session_at(time).map_or(time, |session| session.open);
+        let gap = |phase| Gap {
+            contract: self.series.active().contract,
+            from,
+            to: time,
+            missing: None,
+            recovered: 0,
+            phase,
+        };
+        self.events.extend([GapPhase::Opened, GapPhase::Closed].map(|it| Event::Gap(gap(it))));
     }
 
     fn gap(&mut self, gap: &GatewayGap, now: Monotonic) {

@@ -249,6 +249,8 @@ impl Sight {
                 feed.trades += 1;
                 feed.last = Some(tick.price);
             }
+            // What was before the first trade is no gap of this feed.
+            Event::Gap(_) if feed.trades == 0 => {}
             Event::Gap(gap) if gap.phase == GapPhase::Opened => {
                 feed.is_in_gap = true;
                 feed.gaps += 1;

@@ -212,6 +212,12 @@ impl<'a, F> Joined<'a, F> {
         if let Event::Entries(entries) = event {
             self.entries = Some(entries);
         }
+        // Before the first tick of all, the feed alone knows what it has not seen.
+        if let Event::Gap(_) = event
+            && self.last == Timestamp::MIN
+        {
+            return Polled::Event(event);
+        }
         let Event::Tick(tick) = event else { return Polled::Idle };
         if tick.time <= self.last {
             return Polled::Idle;
