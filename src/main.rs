@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    algospace_hft::cli::main()
+    algospace_hft::cli::main(std::env::args_os())
 }

@@ -19,6 +19,7 @@ mod stitch;
 mod stop;
 mod synth;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -64,9 +65,9 @@ impl Failure {
     }
 }
 
-/// Runs the program with the process's arguments.
-pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+/// Runs the program with those arguments, of which the first is its own name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         // Help and version are said as anything else.
         Err(error) => {

@@ -77,9 +77,8 @@ pub fn run_paper(
     timers(config, instrument, &market)?;
     let (ended, (events, feed)) = (AtomicBool::new(false), queue());
     let (tell, started) = channel();
-    let spacing = Duration::from_millis(settings.login_spacing_milliseconds.into());
     let stale = Duration::from_secs(settings.stale_after_seconds.into());
-    let plants = Plants::new(&login, &instrument.symbol, spacing, events, tell, eye, log);
+    let plants = Plants::new(settings, &login, &instrument.symbol, events, tell, eye, log);
     let begin = |learned: &Learned| {
         let mut market = market.clone();
         let at = learned.time.unwrap_or_else(Timestamp::now);

@@ -19,6 +19,7 @@ use rtrb::{Consumer, Producer, PushError};
 use super::login::Login;
 use super::market::{EXCHANGE, Market, Wish};
 use super::watch::{Sight, Watch};
+use crate::config::LiveSettings;
 use crate::engine::Event;
 use crate::engine::pinned::{Feed, Polled};
 use crate::market::Timestamp;
@@ -145,16 +146,22 @@ struct Noted {
 impl<'a> Plants<'a> {
     /// Creates the links, which are down. `started` is told how the start went.
     pub(super) fn new(
+        settings: &LiveSettings,
         login: &Login,
         product: &str,
-        spacing: Duration,
         events: Producer<(Event, u64)>,
         started: Sender<Started>,
         watch: &'a Watch,
         log: &'a (dyn Fn(&str) + Sync),
     ) -> Plants<'a> {
+        let spacing = Duration::from_millis(settings.login_spacing_milliseconds.into());
+        let mut links = LinkSettings::default();
+        if settings.simulated_pace {
+            // Hours of the market may have passed since the last failure.
+            links.settled = Duration::ZERO;
+        }
         let connection = |plant, seed| {
-            let link = Link::new(plant, LinkSettings::default(), seed);
+            let link = Link::new(plant, links, seed);
             Connection::new(link, login.connector.clone(), login.credentials.clone())
         };
         Plants {

@@ -1,5 +1,7 @@
 //! The gateway against the client of this repository.
 
+mod drops;
+mod killed;
 mod loopback;
 mod machine;
 mod orders;
@@ -8,6 +10,7 @@ mod paper;
 mod sampling;
 mod scripts;
 mod second_client;
+mod session_reports;
 mod simulator;
 mod three_ways;
 mod world;

@@ -1,5 +1,6 @@
 //! The simulator in this process, and paper sessions over it.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use algospace_hft::config::Config;
 use algospace_hft::engine::{Action, Entry, Event, Output, Sink};
 use algospace_hft::journal::Journal;
 use algospace_hft::live::{PaperError, Watch, run_paper};
-use algospace_hft::market::{Bar, Calendar, Tick, Timestamp};
+use algospace_hft::market::{Bar, BarFlags, Calendar, Gap, GapPhase, Tick, Timestamp};
 use algospace_hft::performance::{Maker, RunRecord, WallTimes, hold_run_directory};
 use algospace_hft::run::JournalChain;
 use algospace_hft::source::native::TickFile;
@@ -79,6 +80,11 @@ pub const RULE: &str = "strategy: { kind: random_entries, random_entries: { entr
 /// Returns the configuration of a run by `rule`: of a backtest of a file, or of a paper session at
 /// a gateway.
 pub fn config(mode: &str, input: &str, rule: &str, folder: &Path) -> Config {
+    Config::parse(&yaml(mode, input, rule, folder), "test", &Default::default()).unwrap()
+}
+
+/// Returns the same as text.
+pub fn yaml(mode: &str, input: &str, rule: &str, folder: &Path) -> String {
     let input = match mode {
         "paper" => format!(
             "live_settings: {{ user: somebody, password: hunter2, system_name: Secret System, \
@@ -86,7 +92,7 @@ pub fn config(mode: &str, input: &str, rule: &str, folder: &Path) -> Config {
         ),
         _ => format!("backtest_settings: {{ file_path: '{input}' }}"),
     };
-    let yaml = format!(
+    format!(
         "system: {{ mode: {mode} }}
 data_handler: {{ {input} }}
 {rule}
@@ -94,8 +100,7 @@ pipeline: {{ journal: true, wait: sleep }}
 output: {{ directory: '{}' }}
 ",
         folder.display()
-    );
-    Config::parse(&yaml, "test", &Default::default()).unwrap()
+    )
 }
 
 pub fn watch(config: &Config) -> Watch {
@@ -169,19 +174,58 @@ pub fn events(folder: &Path) -> Vec<Event> {
     JournalChain::open(folder).unwrap().events().map(|(_, event)| event).collect()
 }
 
+/// Returns the events of a file.
+pub fn whole(file: &TickFile) -> Vec<Event> {
+    file.ticks().iter().copied().map(Event::Tick).collect()
+}
+
 /// Returns the ticks among events.
 pub fn ticks(events: &[Event]) -> Vec<Tick> {
     let tick = |event: &Event| if let Event::Tick(tick) = event { Some(*tick) } else { None };
     events.iter().filter_map(tick).collect()
 }
 
-/// Returns the bars of ticks, as nothing but the builder of bars makes them.
-pub fn bars(config: &Config, ticks: &[Tick]) -> Vec<Bar> {
+/// Returns the bars of events, as nothing but the builder of bars makes them.
+pub fn bars<'a>(config: &Config, events: impl IntoIterator<Item = &'a Event>) -> Vec<Bar> {
     let fill = i64::from(config.bars.fill_gaps_up_to_minutes) * Timestamp::MINUTE;
     let mut builder = BarBuilder::new(&config.bars.timeframes, Calendar::CmeEquityIndex, fill);
     let mut bars = Vec::new();
-    for tick in ticks {
-        builder.on_tick(tick, &mut |bar| bars.push(*bar));
+    for event in events {
+        match event {
+            Event::Tick(tick) => drop(builder.on_tick(tick, &mut |bar| bars.push(*bar))),
+            Event::Gap(gap) => builder.on_gap(gap),
+            Event::Timer(now) => builder.on_session_end(*now, &mut |bar| bars.push(*bar)),
+            _ => {}
+        }
     }
     bars
+}
+
+/// Returns the numbers of bars that are those of the whole file, and of those that are flagged.
+/// `events` are those of which the bars were made.
+///
+/// # Panics
+/// If a bar is neither, or one is absent that overlaps no gap.
+pub fn equal_or_flagged(seen: &[Bar], events: &[Event], whole: &[Bar]) -> (usize, usize) {
+    let by_key = |bars: &[Bar]| -> HashMap<_, Bar> {
+        bars.iter().map(|bar| ((bar.timeframe, bar.start), *bar)).collect()
+    };
+    let (right, there) = (by_key(whole), by_key(seen));
+    let is_right = |bar: &&Bar| right.get(&(bar.timeframe, bar.start)) == Some(*bar);
+    let (equal, others): (Vec<&Bar>, Vec<&Bar>) = seen.iter().partition(is_right);
+    for bar in &others {
+        let right = right.get(&(bar.timeframe, bar.start));
+        assert!(bar.flags.any(BarFlags::INCOMPLETE), "{bar:?}, but the file has {right:?}");
+    }
+    let gap = |event: &Event| match event {
+        Event::Gap(gap) if gap.phase == GapPhase::Closed && !gap.is_recovered() => Some(*gap),
+        _ => None,
+    };
+    let gaps: Vec<Gap> = events.iter().filter_map(gap).collect();
+    let last = seen.last().map_or(Timestamp::MIN, |bar| bar.end);
+    for (key, bar) in right.iter().filter(|(_, bar)| bar.end <= last) {
+        let is_lost = gaps.iter().any(|gap| gap.from < bar.end && bar.start <= gap.to);
+        assert!(there.contains_key(key) || is_lost, "{bar:?} is absent, and no gap is told");
+    }
+    (equal.len(), others.len())
 }

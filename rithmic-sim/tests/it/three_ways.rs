@@ -15,7 +15,7 @@ use algospace_hft::source::native::{TickFile, TickFileWriter};
 
 use crate::sampling::runs;
 use crate::simulator::{
-    RULE, Simulator, Until, actions, bars, config, events, market, ticks, watch,
+    RULE, Simulator, Until, actions, bars, config, events, market, ticks, watch, whole as all,
 };
 
 /// Thresholds so low that networks that have learned nothing trade.
@@ -61,7 +61,7 @@ fn compare(folder: &Path, file: &Path, rule: &str, all_ways: bool) -> (usize, us
 
     let taken = ticks(&events(&live));
     assert_eq!(taken, whole.ticks()[..taken.len()]);
-    assert!(bars(&config, whole.ticks()).starts_with(&until.bars));
+    assert!(bars(&config, &all(&whole)).starts_with(&until.bars));
     let (expected, thoughts) = apart(&inline);
     let (seen, thought) = apart(&until.actions);
     assert_eq!(seen, expected[..seen.len()]);
