@@ -162,7 +162,9 @@ fn settings(
     let placed = |role| match role {
         Role::Sequencer => Placed { role, core: cores.first().copied(), wait },
         Role::Stages => Placed { role, core: cores.get(1).copied(), wait },
-        Role::Features | Role::Decision => Placed { role, core: None, wait: Wait::Adaptive },
+        Role::Features | Role::Decision | Role::Links => {
+            Placed { role, core: None, wait: Wait::Adaptive }
+        }
         Role::Journal | Role::Metrics => Placed { role, core: None, wait: Wait::Sleep },
     };
     PinnedSettings {

@@ -1,6 +1,7 @@
 //! The way out of the stages.
 
 use super::message::{Event, Output};
+use crate::latency::Recorder;
 
 /// A receiver of the stages' output. It is outside of them, so it may allocate.
 pub trait Sink {
@@ -9,6 +10,8 @@ pub trait Sink {
     fn event(&mut self, _event: &Event) {}
     /// Takes an output.
     fn output(&mut self, output: &Output<'_>);
+    /// Takes the times of a pinned run so far, about once a second.
+    fn times(&mut self, _times: &Recorder) {}
 }
 
 /// A sink that drops everything.

@@ -118,6 +118,14 @@ impl Recorder {
         self.interval_start = at;
     }
 
+    /// Returns the median and the 99th percentile of a span's samples, those of the open interval
+    /// apart; `None` without a sample.
+    pub fn quantiles(&self, span: Span) -> Option<(Duration, Duration)> {
+        let histogram = &self.spans[span as usize].record.histogram;
+        let at = |quantile| Duration::from_nanos(histogram.value_at_quantile(quantile));
+        (!histogram.is_empty()).then(|| (at(0.5), at(0.99)))
+    }
+
     /// Ends the last interval `at` this long after the start. `dropped` is how many samples never
     /// came because the queue was full.
     pub fn finish(mut self, at: Duration, dropped: u64) -> LatencyRecord {

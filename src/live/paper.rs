@@ -15,8 +15,10 @@ use crate::config::Config;
 use crate::engine::{Event, Sink};
 use crate::market::{Contract, Instrument, InstrumentError, Timestamp};
 use crate::performance::{HeldDirectory, RunRecord};
-use crate::run::{AssemblyError, BacktestError, Fed, JournalHeader, run_fed, timers, unfinished};
-use crate::source::native::TickFileDescription;
+use crate::run::{
+    AssemblyError, BacktestError, Fed, JournalHeader, Threads, run_fed, timers, unfinished,
+};
+use crate::source::native::{TickFile, TickFileDescription};
 
 /// The reason that a paper session did not run.
 #[derive(Debug, thiserror::Error)]
@@ -63,24 +65,70 @@ pub fn run_paper(
     let instrument = &config.instrument()?;
     let login = Login::read(settings)?;
     let file = open_warm_up(config, instrument)?;
-    let earlier = Earlier::read(held)?;
-    let market = match (&earlier, &file) {
-        (Some(earlier), _) => earlier.description.clone(),
-        (None, Some(file)) => file.description().clone(),
-        (None, None) => {
-            let mut made = TickFileDescription::new(instrument, "live");
-            made.contracts.clear();
-            made
-        }
-    };
+    let start = Start::of(config, instrument, file.as_ref(), Earlier::read(held)?);
     // Faults of the configuration come before the first login.
-    timers(config, instrument, &market)?;
+    timers(config, instrument, &start.market)?;
+    let threads = Threads::place(config, log)?;
+    let (place, shared) = threads.links();
     let (ended, (events, feed)) = (AtomicBool::new(false), queue());
     let (tell, started) = channel();
-    let stale = Duration::from_secs(settings.stale_after_seconds.into());
     let plants = Plants::new(settings, &login, &instrument.symbol, events, tell, eye, log);
-    let begin = |learned: &Learned| {
-        let mut market = market.clone();
+    std::thread::scope(|scope| {
+        let _end = End(&ended);
+        scope.spawn(|| {
+            if let Some(outcome) = place.take_place(&shared) {
+                log(&format!("{}: {outcome}", place.role));
+            }
+            plants.run(|learned| start.begin(learned), place.wait, &ended);
+        });
+        let (contract, description) = loop {
+            match started.recv_timeout(Duration::from_millis(100)) {
+                Ok(started) => break started?,
+                Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => {}
+                Err(_) => return Err(BacktestError::Stopped.into()),
+            }
+        };
+        log(&format!("{contract} of {}: data come", settings.provider.name()));
+        let warm_up = file.as_ref().map_or(&[][..], |file| file.ticks());
+        let name = format!("{contract}, live");
+        let fed = Fed { feed, name, description, warm_up, threads };
+        Ok(run_fed(held, config, fed, watch, stop, log)?)
+    })
+}
+
+/// The facts that a market begins with, before the gateway has told anything.
+struct Start<'a> {
+    config: &'a Config,
+    instrument: &'a Instrument,
+    /// The market of the warm-up, or of the run that continues.
+    market: TickFileDescription,
+    earlier: Option<Earlier>,
+}
+
+impl<'a> Start<'a> {
+    fn of(
+        config: &'a Config,
+        instrument: &'a Instrument,
+        file: Option<&TickFile>,
+        earlier: Option<Earlier>,
+    ) -> Start<'a> {
+        let market = match (&earlier, file) {
+            (Some(earlier), _) => earlier.description.clone(),
+            (None, Some(file)) => file.description().clone(),
+            (None, None) => {
+                let mut made = TickFileDescription::new(instrument, "live");
+                made.contracts.clear();
+                made
+            }
+        };
+        Start { config, instrument, market, earlier }
+    }
+
+    /// Returns the market, and its description, of what the gateway has told.
+    fn begin(&self, learned: &Learned) -> Result<(Market, TickFileDescription), NotStarted> {
+        let Start { config, instrument, earlier, .. } = self;
+        let settings = &config.data_handler.live_settings;
+        let mut market = self.market.clone();
         let at = learned.time.unwrap_or_else(Timestamp::now);
         let held = earlier.as_ref().and_then(|it| it.contract(instrument, at));
         let first = match (&held, &settings.contract) {
@@ -100,25 +148,10 @@ pub fn run_paper(
         let rule = settings.roll.rule(instrument.calendar);
         let series = Series::new(&market, instrument, rule, &first, held.is_some());
         let timers = timers(config, instrument, &market).expect("it fits, as it did before");
+        let stale = Duration::from_secs(settings.stale_after_seconds.into());
         let is_real_time = !settings.simulated_pace;
         Ok((Market::new(series, instrument, timers, stale, is_real_time), market))
-    };
-    std::thread::scope(|scope| {
-        let _end = End(&ended);
-        scope.spawn(|| plants.run(begin, &ended));
-        let (contract, description) = loop {
-            match started.recv_timeout(Duration::from_millis(100)) {
-                Ok(started) => break started?,
-                Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => {}
-                Err(_) => return Err(BacktestError::Stopped.into()),
-            }
-        };
-        log(&format!("{contract} of {}: data come", settings.provider.name()));
-        let warm_up = file.as_ref().map_or(&[][..], |file| file.ticks());
-        let name = format!("{contract}, live");
-        let fed = Fed { feed, name, description, warm_up };
-        Ok(run_fed(held, config, fed, watch, stop, log)?)
-    })
+    }
 }
 
 /// The run that an earlier process has begun.

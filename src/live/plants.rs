@@ -22,12 +22,13 @@ use super::watch::{Sight, Watch};
 use crate::config::LiveSettings;
 use crate::engine::Event;
 use crate::engine::pinned::{Feed, Polled};
+use crate::machine::{Wait, Waiter};
 use crate::market::Timestamp;
 use crate::source::native::TickFileDescription;
 
 /// Events between the threads.
 const QUEUE: usize = 1 << 16;
-/// The time between two polls when nothing comes.
+/// The time between two polls of the farewell.
 const PAUSE: Duration = Duration::from_micros(100);
 /// The time for a refusal of the first subscription to come.
 const REFUSAL: Duration = Duration::from_secs(1);
@@ -190,9 +191,10 @@ impl<'a> Plants<'a> {
     pub(super) fn run(
         mut self,
         begin: impl Fn(&Learned) -> Result<(Market, TickFileDescription), NotStarted>,
+        wait: Wait,
         ended: &AtomicBool,
     ) {
-        let clock = Clock::new();
+        let (clock, mut waiter) = (Clock::new(), Waiter::new(wait));
         while !ended.load(Ordering::Relaxed) {
             let (now, received) = (edge::now(), clock.raw().max(1));
             let mut noted = Noted::default();
@@ -228,8 +230,10 @@ impl<'a> Plants<'a> {
             self.grant(now);
             self.show(now);
             self.tell_start(now);
-            if !self.hand_over(received) && frames == 0 {
-                std::thread::sleep(PAUSE);
+            if self.hand_over(received) || frames > 0 {
+                waiter.reset();
+            } else {
+                waiter.wait();
             }
         }
         self.leave();

@@ -257,3 +257,106 @@ fn symbol(contract: &Contract) -> String {
     symbol.extend(digit);
     symbol
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn described(symbols: &[(&str, Option<&str>)]) -> TickFileDescription {
+        let instrument = Instrument::built_in("ES").unwrap();
+        let mut market = TickFileDescription::new(&instrument, "live");
+        let entry = |&(symbol, expiry): &(&str, Option<&str>)| ContractEntry {
+            symbol: symbol.to_owned(),
+            expiry: expiry.map(str::to_owned),
+            price_offset: "0".to_owned(),
+        };
+        market.contracts = symbols.iter().map(entry).collect();
+        market
+    }
+
+    fn entries(market: &TickFileDescription) -> Vec<(&str, Option<&str>)> {
+        let entries = market.contracts.iter();
+        entries.map(|entry| (entry.symbol.as_str(), entry.expiry.as_deref())).collect()
+    }
+
+    #[test]
+    fn a_new_run_lists_its_contract_and_the_three_after_it_with_their_expiries() {
+        let (es, gc) = ["ES", "GC"].map(|it| Instrument::built_in(it).unwrap()).into();
+        let time = at("2026-12-01T15:00:00Z");
+        let first = named("ESZ6", &es, time).unwrap();
+        let mut market = described(&[]);
+        describe(&mut market, &es, &first, false);
+        let expiries = [
+            ("ESZ6", "2026-12-18T14:30:00.000000000Z"),
+            ("ESH7", "2027-03-19T13:30:00.000000000Z"),
+            ("ESM7", "2027-06-17T13:30:00.000000000Z"),
+            ("ESU7", "2027-09-17T13:30:00.000000000Z"),
+        ];
+        assert_eq!(entries(&market), expiries.map(|(symbol, expiry)| (symbol, Some(expiry))));
+        // Gold has no roll into October.
+        let gold = in_front(&gc, at("2026-07-20T15:00:00Z")).unwrap();
+        let names = following(&gold).take(3).map(|it| symbol(&it)).collect::<Vec<_>>();
+        assert_eq!(names, ["GCQ6", "GCZ6", "GCG7"]);
+        // One that is named is alone.
+        let mut market = described(&[]);
+        describe(&mut market, &es, &first, true);
+        assert_eq!(market.contracts.len(), 1);
+        assert_eq!(named("NQZ6", &es, time), None);
+    }
+
+    #[test]
+    fn the_customary_day_leaves_a_contract() {
+        let es = Instrument::built_in("ES").unwrap();
+        // The session of Monday begins on Sunday.
+        for (time, front) in [
+            ("2026-12-11T15:00:00Z", "ESZ6"),
+            ("2026-12-13T23:30:00Z", "ESH7"),
+            ("2027-01-05T15:00:00Z", "ESH7"),
+        ] {
+            assert_eq!(symbol(&in_front(&es, at(time)).unwrap()), front, "{time}");
+        }
+    }
+
+    #[test]
+    fn a_contract_that_a_file_names_in_its_own_way_keeps_its_number() {
+        let es = Instrument::built_in("ES").unwrap();
+        let mut market = described(&[
+            ("ESU26", Some("2026-09-18T13:30:00Z")),
+            ("ESZ26", Some("2026-12-18T14:30:00Z")),
+        ]);
+        let first = named("ESZ6", &es, at("2026-12-01T15:00:00Z")).unwrap();
+        describe(&mut market, &es, &first, false);
+        assert_eq!(market.contracts.len(), 5);
+        let series = Series::new(&market, &es, RollRule::Volume, &first, false);
+        let names: Vec<_> =
+            series.names.iter().map(|it| (it.symbol.as_str(), it.contract)).collect();
+        assert_eq!(names, [("ESZ6", 1), ("ESH7", 2), ("ESM7", 3), ("ESU7", 4)]);
+        assert!(series.admits(Name::new("ESZ6")) && !series.admits(Name::new("ESH7")));
+    }
+
+    /// At its first session it is not known what such a run holds.
+    #[test]
+    fn a_run_that_continues_begins_with_its_contract_and_rolls_at_the_next_open() {
+        let es = Instrument::built_in("ES").unwrap();
+        let first = named("ESZ3", &es, at("2013-12-01T15:00:00Z")).unwrap();
+        let mut market = described(&[]);
+        describe(&mut market, &es, &first, false);
+        let rule = RollRule::customary(es.calendar);
+        let session = |day| es.calendar.session_on_or_after(jiff::civil::date(2013, 12, day));
+        for (is_resumed, active) in [(true, "ESZ3"), (false, "ESH4")] {
+            let mut series = Series::new(&market, &es, rule, &first, is_resumed);
+            let opened = series.on_session(session(17), true);
+            assert_eq!(
+                (series.active().symbol.as_str(), series.is_roll_due()),
+                (active, is_resumed)
+            );
+            assert_eq!(opened.contains(&Opened::Rolled), !is_resumed);
+            series.on_session(session(18), true);
+            assert_eq!((series.active().symbol.as_str(), series.is_roll_due()), ("ESH4", false));
+        }
+    }
+}

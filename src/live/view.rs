@@ -245,7 +245,7 @@ fn entries(status: &Status) -> String {
 
 fn latency(status: &Status) -> String {
     match &status.latency {
-        None => "told at the end".to_owned(),
+        None => "not measured yet".to_owned(),
         Some(it) => format!("{}: p50 {}, p99 {}", it.span, span(it.p50), span(it.p99)),
     }
 }

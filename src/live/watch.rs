@@ -8,10 +8,11 @@ use std::time::Duration;
 use algospace_hft_rithmic::link::{Latch, Link, Plant, State};
 use algospace_hft_rithmic::{Monotonic, edge};
 
-use super::status::{AccountStatus, BarStatus, FeedStatus, LinkStatus, Status};
+use super::status::{AccountStatus, BarStatus, FeedStatus, LatencyStatus, LinkStatus, Status};
 use crate::config::Config;
 use crate::engine::{Action, Event, Output, Sink};
 use crate::execution::{Ledger, OrderId, OrderMessage, Refusal, Report, ReportKind};
+use crate::latency::{Recorder, Span};
 use crate::market::{
     Bar, BarFlags, Calendar, GapPhase, Instrument, Money, Session, Timeframe, Timestamp,
 };
@@ -307,6 +308,16 @@ impl Sink for &Watch {
         let flat_until = seen.exposure.flat_until(seen.ledger.position());
         self.flat_until.store(flat_until.nanos(), Ordering::Relaxed);
     }
+
+    fn times(&mut self, times: &Recorder) {
+        let order = ("frame to order", Span::TickToOrder);
+        let decision = ("bar to decision", Span::BarToDecision);
+        let told = [order, decision].into_iter().find_map(|(name, span)| {
+            let (p50, p99) = times.quantiles(span)?;
+            Some(LatencyStatus { span: name, p50, p99 })
+        });
+        self.seen().status.latency = told;
+    }
 }
 
 impl Seen {
@@ -415,7 +426,10 @@ fn link_status(link: &Link) -> LinkStatus {
 mod tests {
     use super::*;
     use crate::engine::Entries;
-    use crate::execution::{ExitReason, Fill, FillId, OrderId, Purpose};
+    use crate::execution::{
+        Bracket, EquityPoint, ExitReason, Fill, FillId, Order, OrderId, OrderKind, Purpose,
+    };
+    use crate::latency::{Load, Sample};
     use crate::market::{Gap, Price, Side, Tick};
 
     fn watch() -> Watch {
@@ -566,5 +580,64 @@ strategy: { kind: baseline, baseline: { fast_period: 2, slow_period: 3 } }";
         sink.output(&Output::Action(refused));
         let counters = watch.status_at(Monotonic(0)).counters;
         assert_eq!(counters, [(format!("refused: {}", refusal.name()), 1)]);
+    }
+
+    #[test]
+    fn a_run_is_flat_without_position_and_order_up_to_the_last_entry_of_its_account() {
+        let watch = watch();
+        let mut sink = &watch;
+        let now = time("2024-01-03T15:00:00Z");
+        let mut told = |output: Output<'static>| {
+            sink.output(&output);
+            watch.flat_until()
+        };
+        let equity = |time| {
+            let (cash, mark) = (Money::from_dollars(100_000), price("4500"));
+            Output::Equity(EquityPoint { time, cash, position: 0, mark, equity: cash })
+        };
+        let submitted = |id| {
+            let (side, quantity, kind) = (Side::Buy, 2, OrderKind::Market);
+            let purpose = Purpose::Entry(Bracket::default());
+            let order = Order { id: OrderId(id), contract: 0, side, quantity, kind, purpose };
+            Output::Action(Action::Order { message: OrderMessage::Submit(order), time: now })
+        };
+        let cancelled = |id| {
+            let kind = ReportKind::Cancelled(OrderId(id));
+            Output::Action(Action::Report(Report { arrives: now, kind }))
+        };
+        assert_eq!(watch.flat_until(), Timestamp::MIN);
+        assert_eq!(told(equity(now)), now);
+        assert_eq!(told(submitted(7)), Timestamp::MIN);
+        assert_eq!(told(cancelled(7)), now);
+        assert_eq!(told(submitted(1)), Timestamp::MIN);
+        assert_eq!(told(filled(Side::Buy, "4500", 2)), Timestamp::MIN);
+        assert_eq!(told(filled(Side::Sell, "4501", 2)), now);
+        // An order of the session that is over works no more.
+        told(Output::Bar(bar("2024-01-03T15:00:00Z")));
+        assert_eq!(told(submitted(9)), Timestamp::MIN);
+        let close = time("2024-01-03T22:00:00Z");
+        assert_eq!(told(equity(close)), close);
+    }
+
+    #[test]
+    fn latency_is_that_of_orders_once_there_is_one() {
+        let watch = watch();
+        let mut sink = &watch;
+        let mut recorder = Recorder::new(time("2024-01-03T15:00:00Z"), Load::OpenLoop);
+        let mut told = |span: Option<(Span, u64)>| {
+            if let Some((span, nanoseconds)) = span {
+                recorder.record(Sample { span, nanoseconds });
+            }
+            recorder.end_interval(Duration::ZERO);
+            sink.times(&recorder);
+            watch.status_at(Monotonic(0)).latency
+        };
+        let latency = |span, nanos| {
+            let at = Duration::from_nanos(nanos);
+            Some(LatencyStatus { span, p50: at, p99: at })
+        };
+        assert_eq!(told(None), None);
+        assert_eq!(told(Some((Span::BarToDecision, 900))), latency("bar to decision", 900));
+        assert_eq!(told(Some((Span::TickToOrder, 1_500))), latency("frame to order", 1_500));
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cpu_list;
 use super::facts::{Core, Machine, count};
+use super::settings::{Outcome, keep_current_thread_on, pin_current_thread};
 use super::wait::Wait;
 
 #[cfg(test)]
@@ -33,6 +34,8 @@ pub enum Role {
     Journal,
     /// Gathers latencies.
     Metrics,
+    /// Reads and writes the sockets of a paper or live run.
+    Links,
 }
 
 impl fmt::Display for Role {
@@ -45,6 +48,7 @@ impl fmt::Display for Role {
             Role::Decision => "decision",
             Role::Journal => "journal",
             Role::Metrics => "metrics",
+            Role::Links => "links",
         })
     }
 }
@@ -57,8 +61,15 @@ impl Role {
 }
 
 /// The order in which cores are given out, and the reverse of that in which spinning is given up.
-const BY_URGENCY: [Role; 6] =
-    [Role::Stages, Role::Sequencer, Role::Features, Role::Decision, Role::Journal, Role::Metrics];
+const BY_URGENCY: [Role; 7] = [
+    Role::Stages,
+    Role::Sequencer,
+    Role::Links,
+    Role::Features,
+    Role::Decision,
+    Role::Journal,
+    Role::Metrics,
+];
 
 /// A thread that the runner wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +93,18 @@ pub struct Placed {
     pub core: Option<Core>,
     /// Its way of waiting: as requested, or adaptively where the cores do not suffice for spinning.
     pub wait: Wait,
+}
+
+impl Placed {
+    /// Puts the current thread in its place: on its core, or on the `shared` ones. `None` without
+    /// any, where the system chooses.
+    pub fn take_place(&self, shared: &[Core]) -> Option<Outcome> {
+        match self.core {
+            Some(core) => Some(pin_current_thread(core)),
+            None if shared.is_empty() => None,
+            None => Some(keep_current_thread_on(shared)),
+        }
+    }
 }
 
 /// The plan of a run.
@@ -147,9 +170,9 @@ pub enum PlanError {
 ///
 /// Requested cores are kept. Of the others, a thread that spins has a core that nobody else has;
 /// `sequencer` and `stages` have one in any case, isolated if there is one, then of another
-/// physical core than the threads placed before; `features` and `decision` have one if another is
-/// left for the rest; `journal` and `metrics` share what is left, away from cores whose threads
-/// spin.
+/// physical core than the threads placed before; `links`, `features` and `decision` have one if
+/// another is left for the rest; `journal` and `metrics` share what is left, away from cores whose
+/// threads spin.
 ///
 /// # Errors
 ///
@@ -310,7 +333,7 @@ impl<'a> Layout<'a> {
                 self.threads[place].core = core;
             }
         }
-        for role in [Role::Features, Role::Decision] {
+        for role in [Role::Links, Role::Features, Role::Decision] {
             if let Some(place) = self.without_core(role)
                 && self.free().count() >= 2
             {

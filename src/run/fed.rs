@@ -17,8 +17,8 @@ use crate::config::Config;
 use crate::engine::pinned::{self, Feed, PinnedSettings, Polled, RunnerKind, Wiring};
 use crate::engine::{Entries, Event, FeatureStage, Output, Sink};
 use crate::execution::Venue;
-use crate::latency::Load;
-use crate::machine::{Machine, Plan};
+use crate::latency::{Load, Recorder};
+use crate::machine::{Core, Machine, Placed, Plan, Role};
 use crate::market::{Gap, GapPhase, Tick, Timestamp};
 use crate::performance::{HeldDirectory, RunRecord};
 use crate::source::native::TickFileDescription;
@@ -33,6 +33,17 @@ pub(crate) struct Fed<'a, F> {
     pub(crate) description: TickFileDescription,
     /// Ticks of the warm-up. They are the first events of the run's journal.
     pub(crate) warm_up: &'a [Tick],
+    /// The threads of the run.
+    pub(crate) threads: Threads,
+}
+
+/// The threads of a run, in their places.
+pub(crate) struct Threads {
+    settings: PinnedSettings,
+    /// The report's sentences on them.
+    facts: Vec<String>,
+    /// `true` if the strategy's answers are events.
+    has_answers: bool,
 }
 
 /// Runs on that market, from the journals of an unfinished run in the directory on, if there are
@@ -55,8 +66,8 @@ pub(crate) fn run_fed<F: Feed>(
     let seat = ConfiguredStrategy::new(config, instrument)?;
     let decided_by = seat.decided_by(config);
     let model_set = seat.model_set().map(|set| set.sha256().to_owned());
-    let (settings, facts, has_answers) = threads(config, log)?;
-    let Fed { feed, name, description, warm_up } = fed;
+    let Fed { feed, name, description, warm_up, threads } = fed;
+    let Threads { settings, facts, has_answers } = threads;
     let ends = warm_up.last().map(|tick| tick.time.saturating_add(1));
     let header = JournalHeader {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -116,12 +127,24 @@ fn with_threads(config: &Config) -> Config {
     config
 }
 
-/// Returns the settings of the threads, the report's sentences on them, and whether the strategy's
-/// answers are events.
-fn threads(
-    config: &Config,
-    log: &dyn Fn(&str),
-) -> Result<(PinnedSettings, Vec<String>, bool), BacktestError> {
+impl Threads {
+    /// Places the threads of a run, and tells `log` of it.
+    ///
+    /// # Errors
+    /// If the configured cores are not available, or the machine is too small for threads.
+    pub(crate) fn place(config: &Config, log: &dyn Fn(&str)) -> Result<Threads, BacktestError> {
+        place(&with_threads(config), log)
+    }
+
+    /// Returns the place of the links' thread, and the cores of threads without one of their own.
+    pub(crate) fn links(&self) -> (Placed, Vec<Core>) {
+        let PinnedSettings { threads, shared, .. } = &self.settings;
+        let placed = threads.iter().find(|placed| placed.role == Role::Links);
+        (*placed.expect("a paper run has links"), shared.clone())
+    }
+}
+
+fn place(config: &Config, log: &dyn Fn(&str)) -> Result<Threads, BacktestError> {
     let machine = Machine::read();
     let plan = Runner::plan(config, &machine)?;
     if let Some(Plan::Inline { why }) = plan {
@@ -131,7 +154,8 @@ fn threads(
     let has_answers = runner.has_answers();
     let Runner::Pinned(mut settings, facts) = runner else { unreachable!("it has threads") };
     settings.load = Load::OpenLoop;
-    Ok((settings, [machine.facts(), facts].concat(), has_answers))
+    let facts = [machine.facts(), facts].concat();
+    Ok(Threads { settings, facts, has_answers })
 }
 
 /// Returns the journals of a run in the directory that has not ended, if there are any.
@@ -262,5 +286,9 @@ impl<S: Sink, W: Sink> Sink for Watched<'_, S, W> {
     fn output(&mut self, output: &Output<'_>) {
         self.watch.output(output);
         self.results.output(output);
+    }
+
+    fn times(&mut self, times: &Recorder) {
+        self.watch.times(times);
     }
 }

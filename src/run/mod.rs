@@ -23,7 +23,7 @@ pub(crate) use assembly::{Conditions, pipeline};
 pub use backtest::{Backtest, BacktestError, Prepared, RunPlace, run_backtest, run_backtest_in};
 pub use chain::{Follows, JournalChain, begin_next};
 #[cfg(feature = "live")]
-pub(crate) use fed::{Fed, run_fed, unfinished};
+pub(crate) use fed::{Fed, Threads, run_fed, unfinished};
 pub use journal_file::{JournalHeader, RunJournalError, journal_path};
 pub use replay::{Difference, ReplayError, Replayed, replay_journal, replay_session};
 pub use seat::{open_backend, open_model_set};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quanta::Clock;
 
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::engine::pinned::{
     Feed, Full, Pace, PaceMode, PaceSettings, Paced, PinnedRun, PinnedSettings, Polled, Recorded,
     RunnerKind, ThreadLayout, Waits,
@@ -44,13 +44,17 @@ impl Runner {
                 Role::Sequencer => (cores.sequencer, pipeline.wait),
                 Role::Stages => (cores.stages, pipeline.wait),
                 Role::Features => (cores.features, pipeline.wait),
+                Role::Links => (cores.links, pipeline.wait),
                 Role::Decision => (cores.decision, pipeline.wait),
                 Role::Journal => (cores.journal, Wait::Sleep),
                 Role::Metrics => (cores.metrics, Wait::Sleep),
             };
             Request { role, wait, core: core.map(|core| core as usize) }
         };
-        let roles = pipeline.layout.roles(config.keeps_journal());
+        let mut roles = pipeline.layout.roles(config.keeps_journal());
+        if config.system.mode != Mode::Backtest {
+            roles.push(Role::Links);
+        }
         let requests: Vec<Request> = roles.into_iter().map(request).collect();
         plan(machine, &requests).map(Some)
     }

@@ -49,6 +49,7 @@ pub(super) fn run(
             }
             if elapsed >= interval_end && !has_failed {
                 recorder.end_interval(elapsed);
+                sink.times(&recorder);
                 interval_end = elapsed + INTERVAL;
             }
         });

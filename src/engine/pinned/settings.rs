@@ -63,6 +63,8 @@ settings! {
         pub journal: Option<u32> = None, 0..=1023;
         /// Core of results and times.
         pub metrics: Option<u32> = None, 0..=1023;
+        /// Core of the links to the gateway. No effect in a backtest.
+        pub links: Option<u32> = None, 0..=1023;
     }
 }
 

@@ -29,9 +29,7 @@ use crate::engine::trading::TradingStage;
 use crate::execution::{OrderId, OrderMessage, Venue};
 use crate::inference::Backend;
 use crate::latency::{Recorder, Sample, Span};
-use crate::machine::{
-    Role, Wait, huge_pages, keep_current_thread_on, pin_current_thread, real_time,
-};
+use crate::machine::{Role, Wait, huge_pages, real_time};
 use crate::market::{Bar, Timestamp};
 use crate::strategy::{DecisionRecord, Strategy};
 
@@ -378,11 +376,7 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         let Threads { settings, failures, log, .. } = *self;
         let placed = settings.placed(role);
         let place_and_work = move || {
-            let place = match placed.core {
-                Some(core) => Some(pin_current_thread(core)),
-                None if settings.shared.is_empty() => None,
-                None => Some(keep_current_thread_on(&settings.shared)),
-            };
+            let place = placed.take_place(&settings.shared);
             let is_hot = matches!(role, Role::Sequencer | Role::Stages);
             let priority = settings.real_time_priority.filter(|_| is_hot).map(real_time);
             for outcome in place.into_iter().chain(priority) {

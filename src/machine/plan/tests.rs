@@ -5,8 +5,15 @@ use proptest::prelude::*;
 use super::{Placed, Plan, PlanError, Request, Role, plan};
 use crate::machine::{Core, Machine, Wait};
 
-const ROLES: [Role; 6] =
-    [Role::Sequencer, Role::Stages, Role::Features, Role::Decision, Role::Journal, Role::Metrics];
+const ROLES: [Role; 7] = [
+    Role::Sequencer,
+    Role::Stages,
+    Role::Features,
+    Role::Decision,
+    Role::Journal,
+    Role::Metrics,
+    Role::Links,
+];
 
 fn machine(allowed: impl IntoIterator<Item = usize>) -> Machine {
     Machine { allowed: allowed.into_iter().collect(), ..Machine::default() }
@@ -140,13 +147,23 @@ fn says_in_one_line_what_the_cores_are_too_few_for() {
     let greedy = ROLES.map(|role| request(role, Wait::SpinHint));
     assert_eq!(
         short(&machine(0..4), &greedy),
-        "sequencer 2 spin_hint, stages 1 spin_hint, features 3 spin_hint, decision - adaptive, journal - adaptive, \
-         metrics - adaptive | 0"
+        "sequencer 2 spin_hint, stages 1 spin_hint, features - adaptive, decision - adaptive, journal - adaptive, \
+         metrics - adaptive, links 3 spin_hint | 0"
     );
     assert_eq!(
         lines(&machine(0..4), &greedy)[1],
-        "4 cores are too few for 6 spinning threads: `decision`, `journal`, `metrics` wait adaptively instead, which costs \
-         some microseconds a hop"
+        "4 cores are too few for 7 spinning threads: `features`, `decision`, `journal`, `metrics` wait adaptively instead, \
+         which costs some microseconds a hop"
+    );
+    // The links go before the decision; on two cores they share, and the line says so.
+    let paper = [Role::Sequencer, Role::Stages, Role::Decision, Role::Metrics, Role::Links];
+    let paper = paper.map(|role| request(role, Wait::Adaptive));
+    let cores = |cores| short(&machine(0..cores), &paper);
+    assert!(cores(4).contains("decision - adaptive") && cores(4).contains("links 3 adaptive"));
+    assert!(cores(2).contains("links - adaptive"));
+    assert!(
+        lines(&machine(0..2), &paper)[0]
+            .ends_with("links (adaptive); threads without a core share CPU 0-1")
     );
     assert_eq!(lines(&machine(0..8), &greedy).len(), 1);
 }
