@@ -307,7 +307,9 @@ impl Books {
     fn end_session(&mut self) {
         self.advance(self.close);
         for place in self.working() {
-            if self.orders[place].new.duration == DAY {
+            let order = &self.orders[place];
+            // What is under way belongs to the next session.
+            if order.new.duration == DAY && order.status != Status::Pending {
                 self.deliver(place, Message::Cancel, self.close);
             }
         }

@@ -1,8 +1,10 @@
-//! A gateway that speaks Rithmic's protocol and replays the trades of a native tick file.
+//! A gateway that speaks Rithmic's protocol, replays the trades of a native tick file, and fills
+//! orders from them.
 //!
 //! - [`Market`]: the ticks, their contracts and sessions, and what history has of them.
 //! - [`Gateway`]: the gateway as a machine without thread, clock or socket. A test drives it in
 //!   virtual time.
+//! - [`AccountSettings`]: the account of the order plant and the P&L plant.
 //! - [`Script`]: faults and quirks that the gateway shows, read from YAML.
 //! - [`Server`]: the machine on WebSockets, with or without TLS.
 //! - [`certificates`]: an authority and a certificate for TLS on this machine.

@@ -128,7 +128,7 @@ impl Books {
             avg_open_fill_price: Some(self.average(contract)),
             day_open_pnl: Some(open),
             day_closed_pnl: Some(closed),
-            day_pnl: Some(open + closed),
+            day_pnl: Some((sums.open + sums.closed).as_f64()),
             open_position_pnl: Some(sums.open.to_string()),
             open_position_quantity: Some(sums.net.unsigned_abs() as i32),
             closed_position_pnl: Some(sums.closed.to_string()),
