@@ -35,6 +35,7 @@ mod messages;
 mod notices;
 mod orders;
 mod profit;
+mod requests;
 pub mod script;
 mod server;
 
