@@ -342,8 +342,12 @@ impl Market {
 
     /// Lets the contract in that is due in a session.
     fn open(&mut self, session: market::Session, now: Monotonic) {
-        let was_open = self.calendar.session_at_or_after(self.last_tick);
-        let is_flat = self.last_tick == Timestamp::MIN || self.flat_until >= was_open.close;
+        let is_flat = if self.last_tick == Timestamp::MIN {
+            !self.series.is_resumed()
+        } else {
+            // Known after all that the last tick may have led to.
+            self.flat_until >= self.calendar.session_at_or_after(self.last_tick).close
+        };
         for opened in self.series.on_session(session, is_flat) {
             match opened {
                 Opened::Told(text) => self.wishes.push(Wish::Tell(text)),

@@ -35,8 +35,6 @@ pub struct Series {
     symbols: Vec<Name>,
     choice: Contracts,
     active: usize,
-    /// `true` before the first session of a run that continues an earlier process: what it holds is
-    /// not known yet.
     is_resumed: bool,
     /// Contracts that were subscribed: all up to this number.
     subscribed: usize,
@@ -97,6 +95,12 @@ impl Series {
         symbol.is_none_or(|symbol| symbol == self.symbols[self.active])
     }
 
+    /// Returns true if the run continues an earlier process: before its first tick it is not known
+    /// what is held.
+    pub fn is_resumed(&self) -> bool {
+        self.is_resumed
+    }
+
     /// Returns true if the roll is due and was not made.
     pub fn is_roll_due(&self) -> bool {
         self.choice.is_in_roll_window()
@@ -123,9 +127,8 @@ impl Series {
     /// Takes note that a session opens. `is_flat` if there is known to be neither position nor
     /// order.
     pub fn on_session(&mut self, session: Session, is_flat: bool) -> Vec<Opened> {
-        let may_roll = is_flat && !std::mem::take(&mut self.is_resumed);
         let (mut events, mut opened) = (Vec::new(), Vec::new());
-        let held = (!may_roll).then_some(self.active as u16);
+        let held = (!is_flat).then_some(self.active as u16);
         let in_order = self.choice.on_session(session, held, &mut events);
         debug_assert!(in_order.is_ok(), "sessions come in order: {in_order:?}");
         for event in events {
@@ -338,23 +341,19 @@ mod tests {
         assert!(series.admits(Name::new("ESZ6")) && !series.admits(Name::new("ESH7")));
     }
 
-    /// At its first session it is not known what such a run holds.
     #[test]
-    fn a_run_that_continues_begins_with_its_contract_and_rolls_at_the_next_open() {
+    fn a_roll_that_is_due_waits_for_an_open_at_which_the_run_is_flat() {
         let es = Instrument::built_in("ES").unwrap();
         let first = named("ESZ3", &es, at("2013-12-01T15:00:00Z")).unwrap();
         let mut market = described(&[]);
         describe(&mut market, &es, &first, false);
         let rule = RollRule::customary(es.calendar);
         let session = |day| es.calendar.session_on_or_after(jiff::civil::date(2013, 12, day));
-        for (is_resumed, active) in [(true, "ESZ3"), (false, "ESH4")] {
-            let mut series = Series::new(&market, &es, rule, &first, is_resumed);
-            let opened = series.on_session(session(17), true);
-            assert_eq!(
-                (series.active().symbol.as_str(), series.is_roll_due()),
-                (active, is_resumed)
-            );
-            assert_eq!(opened.contains(&Opened::Rolled), !is_resumed);
+        for (is_flat, active) in [(false, "ESZ3"), (true, "ESH4")] {
+            let mut series = Series::new(&market, &es, rule, &first, false);
+            let opened = series.on_session(session(17), is_flat);
+            assert_eq!((series.active().symbol.as_str(), series.is_roll_due()), (active, !is_flat));
+            assert_eq!(opened.contains(&Opened::Rolled), is_flat);
             series.on_session(session(18), true);
             assert_eq!((series.active().symbol.as_str(), series.is_roll_due()), ("ESH4", false));
         }

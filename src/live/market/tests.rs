@@ -106,6 +106,10 @@ impl World {
     }
 
     fn of(symbol: &'static str, start: &str) -> World {
+        World::that(symbol, start, false)
+    }
+
+    fn that(symbol: &'static str, start: &str, is_resumed: bool) -> World {
         let instrument = Instrument::built_in("ES").unwrap();
         let settings = PipelineSettings {
             calendar: instrument.calendar,
@@ -123,7 +127,7 @@ impl World {
         let mut market = TickFileDescription::new(&instrument, "live");
         market.contracts.clear();
         describe(&mut market, &instrument, &first, false);
-        let series = Series::new(&market, &instrument, RollRule::Volume, &first, false);
+        let series = Series::new(&market, &instrument, RollRule::Volume, &first, is_resumed);
         let config = "system: { mode: paper }";
         let config = Config::parse(config, "my.yaml", &Default::default()).unwrap();
         let watch = Some(Watch::new(&config, &instrument));
@@ -154,7 +158,8 @@ impl World {
         assert_eq!(world.wishes(), [format!("Subscribe({symbol:?})")]);
         world.link(State::Restoring, State::Live, 0);
         world.trades(0..6, DELAY);
-        assert_eq!(std::mem::take(&mut world.changes), [Some(Refusal::ClockDoubt), None]);
+        let settled = is_resumed.then_some(Refusal::RollDue);
+        assert_eq!(std::mem::take(&mut world.changes), [Some(Refusal::ClockDoubt), settled]);
         world
     }
 
@@ -469,4 +474,21 @@ fn t8_a_position_keeps_its_contract_and_nothing_is_entered_until_a_session_opens
     world.trades(OPEN + DAY..OPEN + DAY + 61, DELAY);
     assert_eq!((world.market.symbol(), world.changes.last()), ("ESH4", Some(&None)));
     assert_eq!((world.entered().len(), world.heard.trades.len()), (2, 1));
+}
+
+/// On the day of its expiry every rule leaves a contract. A run that was begun before may hold it.
+#[test]
+fn a_run_that_goes_on_keeps_its_contract_until_it_is_known_to_be_flat() {
+    let mut world = World::that("ESZ3", "2013-12-20T12:00:00Z", true);
+    let due = Refusal::RollDue;
+    world.trades(6..70, DELAY);
+    assert_eq!((world.market.symbol(), world.refused()), ("ESZ3", vec![(due, 60)]));
+    world.pass(12 * 3_600, DELAY);
+    (world.symbol, world.volume) = ("ESH4", 0);
+    let sunday = 2 * DAY + 11 * 3_600;
+    world.trades(sunday..sunday + 9, DELAY);
+    assert_eq!(world.market.symbol(), "ESH4");
+
+    let new = World::that("ESZ3", "2013-12-20T12:00:00Z", false);
+    assert_eq!(new.market.symbol(), "ESH4");
 }
