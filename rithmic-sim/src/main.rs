@@ -233,6 +233,9 @@ fn connect_with(
     if let Some(authority) = authority.transpose()? {
         println!("    certificate_authority: \"{}\"", authority.display());
     }
+    if arguments.speed != 1.0 {
+        println!("    simulated_pace: true");
+    }
     println!("\nand before its start: export RITHMIC_PASSWORD='{password}'\n");
     println!("Ctrl-C ends the gateway.");
     Ok(())

@@ -292,3 +292,55 @@ impl<S: Sink, W: Sink> Sink for Watched<'_, S, W> {
         self.watch.times(times);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execution::Refusal;
+    use crate::market::Price;
+
+    struct Given(std::vec::IntoIter<Event>);
+
+    impl Feed for Given {
+        fn poll(&mut self) -> Polled {
+            self.0.next().map_or(Polled::Ended, Polled::Event)
+        }
+    }
+
+    fn tick(seconds: i64) -> Tick {
+        let time = Timestamp::from_nanos(seconds * Timestamp::SECOND);
+        Tick::new(time, Price::from_units(4_500 * Price::SCALE), 1)
+    }
+
+    fn entries(seconds: i64, refused: Option<Refusal>) -> Event {
+        Event::Entries(Entries { time: tick(seconds).time, refused })
+    }
+
+    /// Returns what comes of events behind a run that ended at second 5.
+    fn joined(events: Vec<Event>, entries: Option<Entries>) -> Vec<Event> {
+        let mut feed = Joined::new(&[], Given(events.into_iter()), tick(5).time);
+        feed.entries = entries;
+        let mut taken = Vec::new();
+        loop {
+            match feed.poll() {
+                Polled::Event(event) | Polled::Due(event, _) => taken.push(event),
+                Polled::Idle => {}
+                Polled::Ended => return taken,
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_word_on_entries_stands_before_the_first_tick_of_the_market() {
+        let (doubt, stale) = (Some(Refusal::ClockDoubt), Some(Refusal::StaleData));
+        let before = [entries(0, doubt), entries(0, stale), Event::Tick(tick(4))];
+        let live = [Event::Tick(tick(9)), entries(9, None)];
+        let taken = joined([&before[..], &live[..]].concat(), None);
+        assert!(matches!(taken[..2], [Event::Gap(_), Event::Gap(_)]));
+        assert_eq!(taken[2..], [entries(9, stale), live[0], live[1]]);
+        // What an earlier process refused at its end is allowed again.
+        let Event::Entries(allowed) = entries(5, None) else { panic!() };
+        assert_eq!(joined(live.to_vec(), Some(allowed))[2], entries(9, None));
+        assert_eq!(joined(live.to_vec(), None)[2], live[0]);
+    }
+}
