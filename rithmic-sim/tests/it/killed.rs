@@ -49,7 +49,7 @@ pub fn stop(mut child: Child) -> bool {
 }
 
 /// Waits until a journal has something at byte `place` or behind it.
-fn await_byte(child: &mut Child, journal: &Path, place: u64) {
+fn await_byte(child: &mut Child, journal: &Path, place: u64, told: &Path) {
     let (mut file, began) = (None, Instant::now());
     while began.elapsed() < LONGEST {
         file = file.or_else(|| File::open(journal).ok());
@@ -59,7 +59,9 @@ fn await_byte(child: &mut Child, journal: &Path, place: u64) {
         if bytes[..read].iter().any(|&byte| byte != 0) {
             return;
         }
-        assert!(child.try_wait().unwrap().is_none(), "the process ended by itself");
+        if let Some(status) = child.try_wait().unwrap() {
+            panic!("it ended by itself, {status}: {}", fs::read_to_string(told).unwrap());
+        }
         std::thread::yield_now();
     }
     let _ = child.kill();
@@ -86,7 +88,7 @@ fn a_session_that_is_killed_at_any_point_continues_and_its_chain_replays() {
         let journal = live.join(format!("run.{life:04}.journal"));
         let stderr = File::create(&told).unwrap();
         let mut child = program(&configuration).stderr(stderr).spawn().unwrap();
-        await_byte(&mut child, &journal, place.into());
+        await_byte(&mut child, &journal, place.into(), &told);
         if life <= kills {
             child.kill().unwrap();
             assert!(!child.wait().unwrap().success());
