@@ -149,6 +149,9 @@ settings! {
         /// Native tick file that warms indicators and matrices up before the first entry; `null`:
         /// what the gateway and earlier sessions have.
         pub warm_up: Option<PathBuf> = None, "a native tick file";
+        /// Time for which a start waits for the gateway's history, of what was traded since the
+        /// last tick that is known; 0: it is not asked, and that is a gap.
+        pub history_patience_seconds: u32 = 120, 0..=3600, "seconds";
         /// Least time from one login to the next. Rithmic has one for each plant.
         pub login_spacing_milliseconds: u32 = 500, 0..=60_000, "milliseconds";
         /// Silence of trades or quotes in an open session after which nothing is entered, and the

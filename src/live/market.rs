@@ -7,12 +7,13 @@ use std::time::Duration;
 use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::feed::{
     AccountsSettings, Aggressor, Answer, ClockEvent, ClockGuard, ClockGuardSettings, Clocks,
-    Contract, ContractFeed, Doubt, Feed, FreshnessSettings, Gap as GatewayGap, Kind, Origin, Phase,
-    Query, Rows, Session, Symptom, Told, TopOfBook, Trade, What,
+    Contract, ContractFeed, Doubt, Feed, FreshnessSettings, Gap as GatewayGap, Kind, Known, Origin,
+    Phase, Query, Rows, Session, Symptom, Told, TopOfBook, Trade, What,
 };
 use algospace_hft_rithmic::link::{Change, State};
 use algospace_hft_rithmic::wire::{BestBidOffer, LastTrade, Name, Nanoseconds, rti};
 
+use super::seam::{Seam, second};
 use super::series::{Opened, Series};
 use super::stretches::stretches;
 use crate::engine::{Entries, Event, Timers};
@@ -20,6 +21,7 @@ use crate::execution::Refusal;
 use crate::market::{
     self, Calendar, Gap, GapPhase, Instrument, Price, Side, Tick, TickFlags, Timestamp,
 };
+use crate::run::LastTick;
 
 /// A wish of the market, for the caller to carry out.
 #[derive(Clone, Debug)]
@@ -34,6 +36,11 @@ pub enum Wish {
     Reconnect,
     /// Tell the user this.
     Tell(String),
+    /// History is asked for what lies before the first trade.
+    Await,
+    /// Nothing more comes from before the first trade. If trades have come from history, the run
+    /// trades from that time on.
+    Begin(Option<Timestamp>),
 }
 
 /// The exchange of all instruments.
@@ -77,12 +84,16 @@ pub struct Market {
     /// The time up to which the run is known to have neither position nor order.
     flat_until: Timestamp,
     gap: Option<Gap>,
+    /// The seam before the first trade, as long as it is open.
+    seam: Option<Seam>,
     /// `true` if the gateway refused the subscription.
     is_refused: bool,
     /// The reason for which entries are off, as it was told last.
     entries_refused: Option<Refusal>,
     /// `true` while the history plant can be asked.
     has_history: bool,
+    /// `true` if it stays down for good.
+    is_history_gone: bool,
     /// Answers of it that the open gap waits for.
     awaited: u32,
     /// Trades of the open gap that came after all, and the contracts that each minute of it lacks.
@@ -95,6 +106,9 @@ pub struct Market {
 impl Market {
     /// The time for which a gap waits for history.
     const PATIENCE: Duration = Duration::from_secs(2);
+
+    /// The key of the questions about the seam.
+    pub(super) const SEAM: u64 = 1;
 
     /// Creates the market of contracts whose link is down. Data are stale after `stale` in
     /// silence. Without `is_real_time` the gateway plays the market at another pace than time
@@ -132,15 +146,52 @@ impl Market {
             last_tick: Timestamp::MIN,
             flat_until: Timestamp::MIN,
             gap: None,
+            seam: None,
             is_refused: false,
             entries_refused: None,
             has_history: false,
+            is_history_gone: false,
             awaited: 0,
             recovered: Vec::new(),
             short: BTreeMap::new(),
             events: VecDeque::new(),
             wishes: vec![first],
         }
+    }
+
+    /// Begins behind the last tick that is known: history is asked for what lies between it and
+    /// the first trade, or without such a tick from the session before on, and waited for that
+    /// long at most.
+    pub(crate) fn begin_after(&mut self, last: Option<LastTick>, patience: Duration) {
+        let is_cold = last.is_none();
+        if is_cold && patience == Duration::ZERO {
+            return self.wishes.push(Wish::Begin(None));
+        }
+        self.seam = Some(Seam { patience, is_cold, is_asked: false, is_lost: false, end: None });
+        let Some(last) = last else { return };
+        let is_same = last.tick.contract == self.series.active().contract;
+        self.last = last.tick.time;
+        let known = Known {
+            time: last.tick.time.nanos(),
+            at_time: if is_same { last.at_time } else { 0 },
+            in_minute: last.in_minute().filter(|_| is_same),
+        };
+        self.feed.begin_after(&known, patience, &mut self.told);
+        self.settle(Monotonic::default());
+    }
+
+    /// Begins, with nothing known, with the session before that of a trade at `stamp`.
+    fn begin_cold(&mut self, stamp: Option<i64>, now: Monotonic) {
+        let Some(Seam { is_cold: true, patience, .. }) = self.seam else { return };
+        let (Some(stamp), None) = (stamp, self.gap) else { return };
+        let session = self.calendar.session_at_or_after(Timestamp::from_nanos(stamp));
+        let earlier = (1..10).map(|days| session.open.saturating_add(-days * 24 * Timestamp::HOUR));
+        let mut earlier = earlier.map(|time| self.calendar.session_at_or_after(time));
+        let before = earlier.find(|it| it.open < session.open).unwrap_or(session);
+        let time = before.open.saturating_add(-1).nanos();
+        let known = Known { time, at_time: 0, in_minute: Some(0) };
+        self.feed.begin_after(&known, patience, &mut self.told);
+        self.settle(now);
     }
 
     fn feed_of(contract: Contract, freshness: FreshnessSettings) -> ContractFeed {
@@ -228,9 +279,15 @@ impl Market {
             self.series.on_volume(symbol, volume);
         }
         if self.series.admits(symbol) {
+            self.begin_cold(stamp, now);
             self.feed.on_last_trade(message, now, &mut self.told);
         }
         self.settle(now);
+        if self.seam.as_ref().is_some_and(|seam| !seam.is_asked) {
+            // Nothing is waited for: the trade enters with the quotes that stand.
+            self.feed.on_history_over(now, &mut self.told);
+            self.settle(now);
+        }
     }
 
     /// Takes a change of the best bid and offer.
@@ -259,6 +316,9 @@ impl Market {
         if change.from.is_up() && !change.to.is_up() {
             self.guard.on_lost(&mut self.doubts);
         }
+        if let Some(seam) = &mut self.seam {
+            seam.is_lost |= seam.is_asked && !change.to.is_up();
+        }
         self.link = Some(*change);
         self.feed.on_link(change, now, &mut self.told);
         self.settle(now);
@@ -271,17 +331,24 @@ impl Market {
         if is_open == Some(answer.key) {
             self.awaited = self.awaited.saturating_sub(1);
             match &answer.rows {
-                Rows::Trades(trades) => self.feed.on_history(trades, now, &mut self.told),
+                Rows::Trades(trades) => {
+                    if let Some(seam) = &mut self.seam {
+                        seam.end = Some(answer.end.clone());
+                    }
+                    self.feed.on_history(trades, now, &mut self.told);
+                }
                 Rows::Minutes(minutes) => self.feed.on_minutes(minutes),
             }
         }
         self.settle(now);
     }
 
-    /// Takes note whether the history plant can be asked.
-    pub fn on_history_link(&mut self, is_up: bool) {
-        self.has_history = is_up;
-        if !is_up {
+    /// Takes note whether the history plant can be asked. What lies before the first trade waits
+    /// for it, unless it stays down for good.
+    pub fn on_history_link(&mut self, state: State) {
+        self.has_history = state.is_up();
+        self.is_history_gone = matches!(state, State::LoggedOut(_));
+        if self.is_history_gone || !self.has_history && self.seam.is_none() {
             self.awaited = 0;
         }
     }
@@ -361,6 +428,9 @@ impl Market {
     fn roll(&mut self, now: Monotonic) {
         self.recovered.clear();
         self.short.clear();
+        if self.seam.take().is_some() {
+            self.wishes.push(Wish::Begin(None));
+        }
         if let Some(gap) = self.gap.take() {
             // Nobody asks any more.
             let phase = GapPhase::Closed;
@@ -400,6 +470,7 @@ impl Market {
             match event {
                 Feed::Trade(trade, origin) => self.trade(&trade, origin),
                 Feed::Gap(gap) => self.gap(&gap, now),
+                Feed::Wanted(gap) if self.seam.is_some() => self.ask_for_seam(&gap, now),
                 Feed::Wanted(gap) if self.has_history => {
                     let queries = self.queries(&gap, now.after(Self::PATIENCE));
                     self.awaited = queries.len() as u32;
@@ -419,6 +490,26 @@ impl Market {
         told.sessions.clear();
         // Its room is used again.
         self.told = told;
+    }
+
+    /// Asks history for what lies before the first trade, its few minutes first.
+    fn ask_for_seam(&mut self, gap: &GatewayGap, now: Monotonic) {
+        let Some(seam) = &mut self.seam else { return };
+        let patience = seam.patience;
+        seam.is_asked = patience > Duration::ZERO && !self.is_history_gone;
+        self.awaited = 0;
+        if !seam.is_asked {
+            return;
+        }
+        let [mut trades, mut minutes] = self.queries(gap, now.after(patience));
+        (trades.is_urgent, minutes.is_urgent) = (false, false);
+        let [from, to] = [gap.from, trades.to].map(|time| second(Timestamp::from_nanos(time)));
+        self.wishes.push(Wish::Tell(format!(
+            "warm-up: history is asked from {from} to {to}, for {} s at most",
+            patience.as_secs()
+        )));
+        self.wishes.extend([Wish::Await, Wish::History(minutes), Wish::History(trades)]);
+        self.awaited = 2;
     }
 
     /// Returns the questions about a gap.
@@ -500,8 +591,15 @@ impl Market {
             phase: GapPhase::Opened,
         };
         self.gap = (!is_over).then_some(gap);
+        let is_cold = self.seam.as_ref().is_some_and(|seam| seam.is_cold);
+        if is_cold && is_over && !self.recovered.is_empty() {
+            self.events.push_back(Event::Gap(gap));
+        }
         if !is_over {
-            return self.events.push_back(Event::Gap(gap));
+            if !is_cold {
+                self.events.push_back(Event::Gap(gap));
+            }
+            return;
         }
         let (mut recovered, short) = (take(&mut self.recovered), take(&mut self.short));
         for tick in &mut recovered {
@@ -511,8 +609,18 @@ impl Market {
         gap.recovered = recovered.iter().map(|tick| u64::from(tick.size)).sum();
         gap.phase = GapPhase::Closed;
         let is_open = |time| self.calendar.session_at(time).is_some();
+        let stretches = stretches(&gap, &short, &recovered, is_open);
+        if let Some(seam) = self.seam.take() {
+            let gaps: Vec<Gap> = stretches.iter().map(|(gap, _)| *gap).collect();
+            self.wishes.push(Wish::Tell(seam.told(&gap, recovered.len(), &gaps)));
+            self.wishes.push(Wish::Begin((!recovered.is_empty()).then_some(gap.to)));
+            if seam.is_cold && recovered.is_empty() {
+                // Nothing was known before, and no data is no gap.
+                return;
+            }
+        }
         let mut next = 0;
-        for (stretch, end) in stretches(&gap, &short, &recovered, is_open) {
+        for (stretch, end) in stretches {
             self.events.push_back(Event::Gap(stretch));
             self.events.extend(recovered[next..end].iter().map(|tick| Event::Tick(*tick)));
             next = end;

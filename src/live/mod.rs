@@ -7,6 +7,7 @@ mod market;
 mod paper;
 mod plants;
 mod report;
+mod seam;
 mod series;
 mod status;
 mod stretches;

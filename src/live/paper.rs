@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use super::login::{Login, LoginError};
 use super::market::Market;
-use super::plants::{Learned, NotStarted, Plants, queue};
+use super::plants::{Learned, NotStarted, Plants, SeamNews, queue};
 use super::series::{Series, contract_of, describe, in_front, named};
 use super::warm_up::{WarmUpError, open_warm_up};
 use super::watch::Watch;
@@ -16,7 +16,8 @@ use crate::engine::{Event, Sink};
 use crate::market::{Contract, Instrument, InstrumentError, Timestamp};
 use crate::performance::{HeldDirectory, RunRecord};
 use crate::run::{
-    AssemblyError, BacktestError, Fed, JournalHeader, Threads, run_fed, timers, unfinished,
+    AssemblyError, BacktestError, Fed, JournalChain, JournalHeader, LastTick, Past, Threads,
+    run_fed, timers, unfinished,
 };
 use crate::source::native::{TickFile, TickFileDescription};
 
@@ -65,13 +66,18 @@ pub fn run_paper(
     let instrument = &config.instrument()?;
     let login = Login::read(settings)?;
     let file = open_warm_up(config, instrument)?;
-    let start = Start::of(config, instrument, file.as_ref(), Earlier::read(held)?);
+    let chain = unfinished(held).map_err(BacktestError::from)?;
+    let past = Past::new(chain, file.as_ref().map_or(&[][..], |file| file.ticks()));
+    let earlier = Earlier::of(past.chain())?;
+    let start = Start::of(config, instrument, file.as_ref(), earlier, past.last());
     // Faults of the configuration come before the first login.
     timers(config, instrument, &start.market)?;
     let threads = Threads::place(config, log)?;
     let (place, shared) = threads.links();
     let (ended, (events, feed)) = (AtomicBool::new(false), queue());
-    let (tell, started) = channel();
+    let ((tell, started), (tell_seam, seam)) = (channel(), channel());
+    let patience = Duration::from_secs(settings.history_patience_seconds.into());
+    let tell = (tell, tell_seam);
     let plants = Plants::new(settings, &login, &instrument.symbol, events, tell, eye, log);
     std::thread::scope(|scope| {
         let _end = End(&ended);
@@ -89,9 +95,9 @@ pub fn run_paper(
             }
         };
         log(&format!("{contract} of {}: data come", settings.provider.name()));
-        let warm_up = file.as_ref().map_or(&[][..], |file| file.ticks());
+        let trades_from = await_seam(&seam, patience, stop, log)?;
         let name = format!("{contract}, live");
-        let fed = Fed { feed, name, description, warm_up, threads };
+        let fed = Fed { feed, name, description, past, trades_from, threads };
         Ok(run_fed(held, config, fed, watch, stop, log)?)
     })
 }
@@ -103,6 +109,8 @@ struct Start<'a> {
     /// The market of the warm-up, or of the run that continues.
     market: TickFileDescription,
     earlier: Option<Earlier>,
+    /// The last tick that is known.
+    last: Option<LastTick>,
 }
 
 impl<'a> Start<'a> {
@@ -111,6 +119,7 @@ impl<'a> Start<'a> {
         instrument: &'a Instrument,
         file: Option<&TickFile>,
         earlier: Option<Earlier>,
+        last: Option<LastTick>,
     ) -> Start<'a> {
         let market = match (&earlier, file) {
             (Some(earlier), _) => earlier.description.clone(),
@@ -121,7 +130,7 @@ impl<'a> Start<'a> {
                 made
             }
         };
-        Start { config, instrument, market, earlier }
+        Start { config, instrument, market, earlier, last }
     }
 
     /// Returns the market, and its description, of what the gateway has told.
@@ -150,7 +159,42 @@ impl<'a> Start<'a> {
         let timers = timers(config, instrument, &market).expect("it fits, as it did before");
         let stale = Duration::from_secs(settings.stale_after_seconds.into());
         let is_real_time = !settings.simulated_pace;
-        Ok((Market::new(series, instrument, timers, stale, is_real_time), market))
+        let mut begun = Market::new(series, instrument, timers, stale, is_real_time);
+        let patience = Duration::from_secs(settings.history_patience_seconds.into());
+        begun.begin_after(self.last, patience);
+        Ok((begun, market))
+    }
+}
+
+/// Waits until nothing more comes of the seam before the market's first trade. Returns the time
+/// from which the run trades, if trades have come from history.
+///
+/// # Errors
+/// If `stop` is set.
+fn await_seam(
+    seam: &Receiver<SeamNews>,
+    patience: Duration,
+    stop: &AtomicBool,
+    log: &(dyn Fn(&str) + Sync),
+) -> Result<Option<Timestamp>, PaperError> {
+    /// The time for which the first trade is waited for.
+    const FIRST_TRADE: Duration = Duration::from_secs(10);
+    let mut until = Instant::now() + FIRST_TRADE;
+    loop {
+        match seam.recv_timeout(Duration::from_millis(50)) {
+            // The market itself says when that is over.
+            Ok(SeamNews::Asked) => until = Instant::now() + patience + FIRST_TRADE,
+            Ok(SeamNews::Over(trades_from)) => return Ok(trades_from),
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            Err(_) if stop.load(Ordering::Relaxed) => return Err(BacktestError::Stopped.into()),
+            Err(_) if Instant::now() < until => {}
+            Err(_) => {
+                log(
+                    "warm-up: no trade has come; the run begins, and history is asked at the first",
+                );
+                return Ok(None);
+            }
+        }
     }
 }
 
@@ -162,9 +206,9 @@ struct Earlier {
 }
 
 impl Earlier {
-    /// Reads it; `None` if there is no such run.
-    fn read(held: &HeldDirectory) -> Result<Option<Earlier>, BacktestError> {
-        let Some(chain) = unfinished(held)? else { return Ok(None) };
+    /// Reads it from its journals; `None` if there is no such run.
+    fn of(chain: Option<&JournalChain>) -> Result<Option<Earlier>, BacktestError> {
+        let Some(chain) = chain else { return Ok(None) };
         let JournalHeader { description, trades_from, .. } = chain.header()?;
         let from = trades_from.unwrap_or(Timestamp::MIN);
         let of_market = |(_, event)| match event {

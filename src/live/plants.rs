@@ -18,6 +18,7 @@ use rtrb::{Consumer, Producer, PushError};
 
 use super::login::Login;
 use super::market::{EXCHANGE, Market, Wish};
+use super::seam::second;
 use super::watch::{Sight, Watch};
 use crate::config::LiveSettings;
 use crate::engine::Event;
@@ -34,6 +35,8 @@ const PAUSE: Duration = Duration::from_micros(100);
 const REFUSAL: Duration = Duration::from_secs(1);
 /// The time between two readings of the machine's clocks.
 const READING: Duration = Duration::from_millis(200);
+/// The time between two lines on the progress of a warm-up.
+const PROGRESS: Duration = Duration::from_secs(10);
 /// The time for which the logout is sent.
 const FAREWELL: Duration = Duration::from_millis(200);
 
@@ -61,6 +64,15 @@ pub(super) fn queue() -> (Producer<(Event, u64)>, LiveFeed) {
 /// The way in which the start went: the contract and the market's description, or the reason why
 /// the market did not start.
 pub(super) type Started = Result<(String, TickFileDescription), NotStarted>;
+
+/// News of the seam between what is known of the market and its first trade.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SeamNews {
+    /// History is asked.
+    Asked,
+    /// Nothing more comes of it: [`Wish::Begin`].
+    Over(Option<Timestamp>),
+}
 
 /// The gateway's words that a run begins with.
 #[derive(Debug, Default)]
@@ -124,6 +136,9 @@ pub(super) struct Plants<'a> {
     begun: Option<(Monotonic, TickFileDescription)>,
     events: Producer<(Event, u64)>,
     started: Option<Sender<Started>>,
+    seam: Sender<SeamNews>,
+    /// The time of the last word on history that is asked for the seam.
+    asking: Option<Monotonic>,
     /// The last reading of the clocks.
     read: Monotonic,
     sight: Sight,
@@ -145,13 +160,14 @@ struct Noted {
 }
 
 impl<'a> Plants<'a> {
-    /// Creates the links, which are down. `started` is told how the start went.
+    /// Creates the links, which are down. `started` is told how the start went, `seam` what becomes
+    /// of the time before the first trade.
     pub(super) fn new(
         settings: &LiveSettings,
         login: &Login,
         product: &str,
         events: Producer<(Event, u64)>,
-        started: Sender<Started>,
+        (started, seam): (Sender<Started>, Sender<SeamNews>),
         watch: &'a Watch,
         log: &'a (dyn Fn(&str) + Sync),
     ) -> Plants<'a> {
@@ -179,6 +195,8 @@ impl<'a> Plants<'a> {
             begun: None,
             events,
             started: Some(started),
+            seam,
+            asking: None,
             read: Monotonic::default(),
             sight: Sight::default(),
             watch,
@@ -230,6 +248,7 @@ impl<'a> Plants<'a> {
             self.grant(now);
             self.show(now);
             self.tell_start(now);
+            self.tell_progress(now);
             if self.hand_over(received) || frames > 0 {
                 waiter.reset();
             } else {
@@ -333,7 +352,7 @@ impl<'a> Plants<'a> {
         if change.plant == Plant::History
             && let Some(market) = &mut self.market
         {
-            market.on_history_link(change.to.is_up());
+            market.on_history_link(change.to);
         }
         if change.plant != Plant::Ticker {
             return;
@@ -347,7 +366,7 @@ impl<'a> Plants<'a> {
     /// Begins with a market.
     fn begin(&mut self, mut market: Market, description: TickFileDescription, now: Monotonic) {
         market.on_front_month(self.learned.front.as_deref());
-        market.on_history_link(self.history.link().is_up());
+        market.on_history_link(self.history.link().state());
         if let Some(change) = self.last_change.filter(|change| change.to.is_up()) {
             let from = State::Restoring;
             market.on_link(&Change { from, ..change }, now);
@@ -365,6 +384,17 @@ impl<'a> Plants<'a> {
             && let (Some(market), Some(started)) = (&self.market, self.started.take())
         {
             let _ = started.send(Ok((market.symbol().to_owned(), description)));
+        }
+    }
+
+    /// Tells now and then how far history's answer for the seam has come.
+    fn tell_progress(&mut self, now: Monotonic) {
+        if self.asking.is_some_and(|told| now.since(told) >= PROGRESS)
+            && let Some((rows, last)) = self.past.progress(Market::SEAM)
+        {
+            self.asking = Some(now);
+            let last = second(Timestamp::from_nanos(last));
+            (self.log)(&format!("warm-up: {rows} rows of history have come, up to {last}"));
         }
     }
 
@@ -401,6 +431,15 @@ impl<'a> Plants<'a> {
                 Wish::History(query) => self.past.query(query),
                 Wish::Subscribe(contract) => self.subscribe(&contract, now),
                 Wish::Tell(text) => (self.log)(&text),
+                Wish::Await => {
+                    self.asking = Some(now);
+                    _ = self.seam.send(SeamNews::Asked);
+                }
+                Wish::Begin(trades_from) => {
+                    self.asking = None;
+                    self.past.forget(Market::SEAM);
+                    _ = self.seam.send(SeamNews::Over(trades_from));
+                }
                 Wish::AskAgain => self.ticker.ask_again(now),
                 Wish::Reconnect => self.ticker.reconnect(now, &mut self.logins),
             }

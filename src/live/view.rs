@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::seam::second;
 use super::status::{AccountStatus, FeedStatus, LinkStatus, Status};
-use crate::market::{Money, Timestamp};
+use crate::market::Money;
 
 /// The longest time between two plain lines, in which nothing changed.
 const QUIET: Duration = Duration::from_secs(60);
@@ -178,12 +179,6 @@ fn market(status: &Status) -> String {
     let time = status.time.map_or_else(|| "no time yet".to_owned(), second);
     let session = if status.is_open { "open" } else { "closed" };
     format!("{contract}, {session}, {time}")
-}
-
-/// Returns a time to the second.
-fn second(time: Timestamp) -> String {
-    let text = time.to_string();
-    text.split_once('.').map_or_else(|| text.clone(), |(seconds, _)| format!("{seconds}Z"))
 }
 
 fn feed(feed: &FeedStatus) -> String {

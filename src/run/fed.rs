@@ -9,6 +9,7 @@ use super::assembly::Conditions;
 use super::backtest::BacktestError;
 use super::chain::{JournalChain, begin_next};
 use super::journal_file::{JournalHeader, RunJournalError};
+use super::past::Past;
 use super::recording::{Keeping, Stages, Taken, run};
 use super::replay::EventCounts;
 use super::runner::{Runner, outcome};
@@ -25,14 +26,17 @@ use crate::source::native::TickFileDescription;
 
 /// A market that comes while the run goes.
 pub(crate) struct Fed<'a, F> {
-    /// The market's events. Those older than the warm-up or the run so far are left out.
+    /// The market's events. Its ticks begin behind the warm-up and the run so far, or with a gap
+    /// that tells what lies between; ticks from before are left out.
     pub(crate) feed: F,
     /// Name of the market, for people.
     pub(crate) name: String,
     /// The market, as a tick file would describe it.
     pub(crate) description: TickFileDescription,
-    /// Ticks of the warm-up. They are the first events of the run's journal.
-    pub(crate) warm_up: &'a [Tick],
+    /// The warm-up, whose ticks are the first events of the run's journal, and the run so far.
+    pub(crate) past: Past<'a>,
+    /// The time from which a new run trades; `None` if that is the end of the warm-up.
+    pub(crate) trades_from: Option<Timestamp>,
     /// The threads of the run.
     pub(crate) threads: Threads,
 }
@@ -66,9 +70,9 @@ pub(crate) fn run_fed<F: Feed>(
     let seat = ConfiguredStrategy::new(config, instrument)?;
     let decided_by = seat.decided_by(config);
     let model_set = seat.model_set().map(|set| set.sha256().to_owned());
-    let Fed { feed, name, description, warm_up, threads } = fed;
+    let Fed { feed, name, description, past, trades_from, threads } = fed;
     let Threads { settings, facts, has_answers } = threads;
-    let ends = warm_up.last().map(|tick| tick.time.saturating_add(1));
+    let ends = past.warm_up.last().map(|tick| tick.time.saturating_add(1));
     let header = JournalHeader {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         seed: config.system.seed,
@@ -78,10 +82,10 @@ pub(crate) fn run_fed<F: Feed>(
         configuration: config.to_resolved_yaml(),
         model_set,
         has_answers,
-        trades_from: ends,
+        trades_from: trades_from.or(ends),
         follows: None,
     };
-    let (header, earlier) = continued(held, header)?;
+    let header = continued(held, past.chain(), header)?;
     let conditions = Conditions::simulated(config, instrument).trading_from(header.trades_from);
     let stages = seat.into_stages(config, instrument, &header.description, conditions)?;
     held.begin()?;
@@ -89,18 +93,14 @@ pub(crate) fn run_fed<F: Feed>(
     let mut sha256 = String::new();
     let mut record = run(config, instrument, stages, |mut stages, mut keeping| {
         let trades_from = stages.trades_from();
-        let mut feed = Joined::new(warm_up, feed, trades_from);
-        if let Some(chain) = &earlier {
+        let mut feed = Joined::new(past.warm_up, feed, ends.unwrap_or(Timestamp::MIN));
+        if let Some(chain) = past.chain() {
             log(&format!("going on with the run in {}", held.path().display()));
             let sink = &mut Watched { results: &mut keeping, watch: &mut *watch };
             let done = go_on(chain, has_answers, &mut stages, sink);
-            feed.last = done.last_tick.unwrap_or(trades_from);
+            feed.last = feed.last.max(done.last_tick.unwrap_or(Timestamp::MIN));
             // What was refused at its end says nothing of the market now.
             feed.entries = done.entries.map(|entries| Entries { refused: None, ..entries });
-            // It may have ended in its warm-up.
-            let taken = done.warm_up_ticks as usize;
-            let rest = warm_up.get(taken..).filter(|_| header.trades_from == ends);
-            feed.warm_up = rest.unwrap_or(&[]).iter();
         }
         let Keeping { results, readiness } = keeping;
         let on_features = &mut |stage: &FeatureStage| readiness.see(stage);
@@ -173,12 +173,13 @@ pub(crate) fn unfinished(held: &HeldDirectory) -> Result<Option<JournalChain>, R
     }
 }
 
-/// Returns the header of the next journal, and the chain that it continues, if there is one.
+/// Returns the header of the next journal: that of the chain, if it continues one.
 fn continued(
     held: &HeldDirectory,
+    chain: Option<&JournalChain>,
     header: JournalHeader,
-) -> Result<(JournalHeader, Option<JournalChain>), BacktestError> {
-    let Some(chain) = unfinished(held)? else { return Ok((header, None)) };
+) -> Result<JournalHeader, BacktestError> {
+    let Some(chain) = chain else { return Ok(header) };
     let before = chain.header()?;
     let is_the_same = before.configuration == header.configuration
         && before.model_set == header.model_set
@@ -186,7 +187,7 @@ fn continued(
     if !is_the_same {
         return Err(BacktestError::OtherRun(held.path().display().to_string()));
     }
-    Ok((before, Some(chain)))
+    Ok(before)
 }
 
 /// Returns the counts of the events of a chain.
@@ -210,13 +211,14 @@ fn go_on<V: Venue>(
     counted(chain, stages.trades_from())
 }
 
-/// The warm-up and behind it the market. Nobody saw what lies between them: it is a gap.
+/// The warm-up and behind it the market. What lies between them is a gap, of which the market
+/// tells, or of which nobody knows anything.
 struct Joined<'a, F> {
     warm_up: slice::Iter<'a, Tick>,
     feed: F,
     /// The time up to which everything was before the market.
     last: Timestamp,
-    /// `true` once a tick of the market was taken.
+    /// `true` once a tick or gap of the market was taken.
     is_live: bool,
     /// The last word on entries of a market that has not begun.
     entries: Option<Entries>,
@@ -236,24 +238,21 @@ impl<'a, F> Joined<'a, F> {
         if let Event::Entries(entries) = event {
             self.entries = Some(entries);
         }
-        // Before the first tick of all, the feed alone knows what it has not seen.
-        if let Event::Gap(_) = event
-            && self.last == Timestamp::MIN
-        {
-            return Polled::Event(event);
-        }
-        let Event::Tick(tick) = event else { return Polled::Idle };
-        if tick.time <= self.last {
-            return Polled::Idle;
-        }
+        let time = match event {
+            Event::Gap(gap) => gap.from,
+            Event::Tick(tick) if tick.time > self.last => tick.time,
+            _ => return Polled::Idle,
+        };
         self.is_live = true;
-        if self.last > Timestamp::MIN {
+        if let Event::Tick(tick) = event
+            && self.last > Timestamp::MIN
+        {
             let (contract, from, to) = (tick.contract, self.last, tick.time);
             let gap = |phase| Gap { contract, from, to, missing: None, recovered: 0, phase };
             self.due.extend([GapPhase::Opened, GapPhase::Closed].map(|it| Event::Gap(gap(it))));
         }
         if let Some(Entries { refused, .. }) = self.entries {
-            self.due.push_back(Event::Entries(Entries { time: tick.time, refused }));
+            self.due.push_back(Event::Entries(Entries { time, refused }));
         }
         self.due.push_back(event);
         Polled::Idle

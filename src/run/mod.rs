@@ -10,6 +10,8 @@ mod fed;
 pub mod history;
 mod journal_file;
 mod notes;
+#[cfg(feature = "live")]
+mod past;
 mod recording;
 mod replay;
 mod runner;
@@ -25,6 +27,8 @@ pub use chain::{Follows, JournalChain, begin_next};
 #[cfg(feature = "live")]
 pub(crate) use fed::{Fed, Threads, run_fed, unfinished};
 pub use journal_file::{JournalHeader, RunJournalError, journal_path};
+#[cfg(feature = "live")]
+pub(crate) use past::{LastTick, Past};
 pub use replay::{Difference, ReplayError, Replayed, replay_journal, replay_session};
 pub use seat::{open_backend, open_model_set};
 pub use survey::{ContractSpan, Missing, Survey, survey};

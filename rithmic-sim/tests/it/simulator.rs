@@ -88,7 +88,8 @@ pub fn yaml(mode: &str, input: &str, rule: &str, folder: &Path) -> String {
     let input = match mode {
         "paper" => format!(
             "live_settings: {{ user: somebody, password: hunter2, system_name: Secret System, \
-             gateway: '{input}', login_spacing_milliseconds: 0, simulated_pace: true }}"
+             gateway: '{input}', login_spacing_milliseconds: 0, history_patience_seconds: 0, \
+             simulated_pace: true }}"
         ),
         _ => format!("backtest_settings: {{ file_path: '{input}' }}"),
     };

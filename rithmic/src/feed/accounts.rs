@@ -156,6 +156,8 @@ struct InMinute {
 #[derive(Debug)]
 pub struct Accounts {
     settings: AccountsSettings,
+    /// The time for which the gap stays open that it began with.
+    beginning: Duration,
     /// The cumulative volume up to which everything was told.
     last: Option<u64>,
     /// Contracts that were told since without a volume.
@@ -179,6 +181,7 @@ impl Accounts {
     pub fn new(settings: AccountsSettings) -> Accounts {
         Accounts {
             settings,
+            beginning: settings.patience,
             last: None,
             unnumbered: 0,
             last_time: 0,
@@ -209,8 +212,10 @@ impl Accounts {
     }
 
     /// Begins after trades that are known from elsewhere, with a gap that is open until the first
-    /// trade after them says where it ends. Repeated trades from before are left out.
-    pub fn begin_after(&mut self, known: &Known, out: &mut Vec<Feed>) {
+    /// trade after them says where it ends, and then for that long at most. Repeated trades from
+    /// before are left out.
+    pub fn begin_after(&mut self, known: &Known, patience: Duration, out: &mut Vec<Feed>) {
+        self.beginning = patience;
         (self.last_time, self.at_last_time) = (known.time, known.at_time);
         let (number, told) = (minute(known.time), known.in_minute.unwrap_or(0));
         self.in_minute = InMinute { number, told, lost: known.in_minute.map(|_| 0) };
@@ -432,7 +437,9 @@ impl Accounts {
         let own = if trade.is_snapshot { 0 } else { held + u64::from(trade.size) };
         match volume.checked_sub(own).and_then(|before| before.checked_sub(expected)) {
             Some(missing) => {
-                let deadline = now.after(self.settings.patience);
+                let is_first = self.last.is_none();
+                let patience = if is_first { self.beginning } else { self.settings.patience };
+                let deadline = now.after(patience);
                 let measured = last.map(|_| missing);
                 if let Some(open) = &mut self.open {
                     open.gap.missing = measured;

@@ -1,5 +1,7 @@
 //! All machines of one contract, fed with what its ticker link receives.
 
+use std::time::Duration;
+
 use super::{
     Accounts, AccountsSettings, Contract, Feed, Freshness, FreshnessSettings, Kind, Known, Minute,
     Session, SessionChange, SessionWatch, Symptom, TopOfBook, Trade, Unusable,
@@ -110,8 +112,8 @@ impl ContractFeed {
     }
 
     /// Begins after trades that are known from elsewhere: [`Accounts::begin_after`].
-    pub fn begin_after(&mut self, known: &Known, told: &mut Told) {
-        self.accounts.begin_after(known, &mut told.feed);
+    pub fn begin_after(&mut self, known: &Known, patience: Duration, told: &mut Told) {
+        self.accounts.begin_after(known, patience, &mut told.feed);
     }
 
     /// Takes what history has of the gap that is open: [`Accounts::on_history`].

@@ -2,7 +2,7 @@
 //! is that of the whole file, or says that trades of it are missing.
 
 use algospace_hft_rithmic::feed::{End, Minute, Query};
-use algospace_hft_rithmic::link::{Plant, State, Why};
+use algospace_hft_rithmic::link::{Latch, Plant, Why};
 use algospace_hft_rithmic::wire::{Incoming, decode, encode};
 
 use super::super::series::{describe, named};
@@ -10,6 +10,7 @@ use super::*;
 use crate::bars::BarBuilder;
 use crate::engine::PipelineSettings;
 use crate::market::{Bar, BarFlags, RollRule, Timeframe};
+use crate::run::Past;
 use crate::source::native::TickFileDescription;
 
 const SECOND: i64 = Timestamp::SECOND;
@@ -32,14 +33,14 @@ impl Random {
 
 /// The knowledge of the history plant.
 #[derive(Clone, Copy)]
-struct Past {
+struct Kept {
     is_up: bool,
     /// It has lost the trades at those of whose index by this is 0; `None` if it has all of them.
     loses_every: Option<usize>,
     has_minutes: bool,
 }
 
-const WHOLE: Past = Past { is_up: true, loses_every: None, has_minutes: true };
+const WHOLE: Kept = Kept { is_up: true, loses_every: None, has_minutes: true };
 
 /// The trades of an exchange, a market that hears of them, and what comes out.
 struct Scene {
@@ -48,13 +49,16 @@ struct Scene {
     volumes: Vec<u64>,
     /// Trades that were made.
     made: usize,
-    past: Past,
+    past: Kept,
     market: Market,
     now: Monotonic,
     answers: VecDeque<(Monotonic, Answer)>,
     events: Vec<Event>,
     /// Questions that the history plant got.
     asked: Vec<Query>,
+    /// The line on the seam, and the time from which the run trades.
+    told: Vec<String>,
+    begun: Option<Option<Timestamp>>,
 }
 
 fn pipeline_settings() -> PipelineSettings {
@@ -84,6 +88,23 @@ fn market() -> Market {
 
 impl Scene {
     fn new(trades: Vec<Tick>) -> Scene {
+        let mut scene = Scene::down(trades);
+        scene.link(true);
+        scene
+    }
+
+    /// Returns one that begins behind that many trades, which it took from a file; with 0 it knows
+    /// nothing.
+    fn behind(trades: Vec<Tick>, known: usize) -> Scene {
+        let mut scene = Scene::down(trades);
+        scene.run(known, false);
+        scene.events.extend(scene.trades[..known].iter().map(|tick| Event::Tick(*tick)));
+        let last = Past::new(None, &scene.trades[..known]).last();
+        scene.market.begin_after(last, Duration::from_secs(60));
+        scene
+    }
+
+    fn down(trades: Vec<Tick>) -> Scene {
         let calendar = Calendar::CmeEquityIndex;
         let (mut volumes, mut volume, mut session) = (Vec::new(), 0, None);
         for trade in &trades {
@@ -102,15 +123,17 @@ impl Scene {
             answers: VecDeque::new(),
             events: Vec::new(),
             asked: Vec::new(),
+            told: Vec::new(),
+            begun: None,
         };
         scene.history(WHOLE);
-        scene.link(true);
         scene
     }
 
-    fn history(&mut self, past: Past) {
+    fn history(&mut self, past: Kept) {
         self.past = past;
-        self.market.on_history_link(past.is_up);
+        let state = if past.is_up { State::Live } else { State::LoggedOut(Latch::ForcedTwice) };
+        self.market.on_history_link(state);
         if !past.is_up {
             self.answers.clear();
         }
@@ -174,7 +197,18 @@ impl Scene {
 
     fn settle(&mut self) {
         for wish in self.market.wishes().collect::<Vec<_>>() {
-            let Wish::History(query) = wish else { continue };
+            let query = match wish {
+                Wish::History(query) => query,
+                Wish::Tell(text) => {
+                    self.told.push(text);
+                    continue;
+                }
+                Wish::Begin(trades_from) => {
+                    self.begun = Some(trades_from);
+                    continue;
+                }
+                _ => continue,
+            };
             self.asked.push(query.clone());
             let answer = self.answer(&query);
             self.answers.push_back((self.now.after(Duration::from_millis(300)), answer));
@@ -197,7 +231,8 @@ impl Scene {
             }
             What::Minutes => Rows::Minutes(self.minutes(query)),
         };
-        Answer { key: query.key, rows, end: End::Whole }
+        let is_empty = rows == Rows::Trades(Vec::new());
+        Answer { key: query.key, rows, end: if is_empty { End::Empty } else { End::Whole } }
     }
 
     /// Returns the minutes that are over.
@@ -323,14 +358,14 @@ fn f1_a_drop_of_a_second_that_history_fills_leaves_no_trace_in_the_bars() {
 
 #[test]
 fn f2_lost_trades_flag_the_minutes_that_lack_them_and_no_other() {
-    let lossy = Past { loses_every: Some(397), ..WHOLE };
+    let lossy = Kept { loses_every: Some(397), ..WHOLE };
     let cases = [
         // The trade at place 1588 is lost: at 15:05:17.6.
         ("lossy", lossy, vec!["15:05"]),
-        ("without minutes", Past { has_minutes: false, ..lossy }, vec!["15:04", "15:05", "15:06"]),
+        ("without minutes", Kept { has_minutes: false, ..lossy }, vec!["15:04", "15:05", "15:06"]),
         // Of 15:05 there is no trade, and no bar.
-        ("lost", Past { loses_every: Some(1), ..WHOLE }, vec!["15:04", "15:06"]),
-        ("down", Past { is_up: false, ..WHOLE }, vec!["15:04", "15:06"]),
+        ("lost", Kept { loses_every: Some(1), ..WHOLE }, vec!["15:04", "15:06"]),
+        ("down", Kept { is_up: false, ..WHOLE }, vec!["15:04", "15:06"]),
     ];
     for (what, past, expected) in cases {
         let mut scene = Scene::new(trades("2024-01-03T15:00:00Z", 200, 3_000));
@@ -356,7 +391,7 @@ fn f2_lost_trades_flag_the_minutes_that_lack_them_and_no_other() {
 #[test]
 fn f8_a_jump_of_the_volume_is_recovered_or_flags_its_minute() {
     for (past, expected) in
-        [(WHOLE, vec![]), (Past { loses_every: Some(1), ..WHOLE }, vec!["15:05"])]
+        [(WHOLE, vec![]), (Kept { loses_every: Some(1), ..WHOLE }, vec!["15:05"])]
     {
         let mut scene = Scene::new(trades("2024-01-03T15:00:00Z", 200, 3_000));
         scene.history(past);
@@ -393,7 +428,7 @@ fn f16_a_drop_while_history_is_asked_is_another_gap_and_both_are_flagged() {
     scene.run(1_700, false);
     scene.link(true);
     // The contract has expired meanwhile: history is empty.
-    scene.history(Past { loses_every: Some(1), has_minutes: false, ..WHOLE });
+    scene.history(Kept { loses_every: Some(1), has_minutes: false, ..WHOLE });
     scene.run(3_000, true);
     assert_eq!(scene.check("F16"), ["15:04", "15:05"]);
     let keys: Vec<u64> = scene.asked.iter().map(|query| query.key).collect();
@@ -417,14 +452,14 @@ fn t2_a_session_ends_by_its_timer_and_a_drop_over_its_end_is_judged_by_minutes()
     scene.run(797, true);
     assert_eq!(scene.check("T2"), [""; 0]);
 
-    let none = Past { loses_every: Some(1), has_minutes: false, ..WHOLE };
+    let none = Kept { loses_every: Some(1), has_minutes: false, ..WHOLE };
     for (past, back, expected) in [
         // The session ends before a trade says what is missing.
         (WHOLE, 397, vec!["21:58"]),
         (WHOLE, 420, vec![]),
-        (Past { loses_every: Some(30), ..WHOLE }, 500, vec!["21:59", "23:00", "23:01", "23:02"]),
+        (Kept { loses_every: Some(30), ..WHOLE }, 500, vec!["21:59", "23:00", "23:01", "23:02"]),
         (none, 420, vec!["21:58", "23:00"]),
-        (Past { is_up: false, ..WHOLE }, 420, vec!["21:58", "23:00"]),
+        (Kept { is_up: false, ..WHOLE }, 420, vec!["21:58", "23:00"]),
     ] {
         let mut scene = Scene::new(two_sessions());
         scene.run(350, true);
@@ -472,7 +507,7 @@ fn of_20_random_drops_in_a_session_no_bar_is_wrong_and_unflagged() {
         drops.sort_unstable();
         for place in drops {
             scene.run(place, true);
-            scene.history(Past {
+            scene.history(Kept {
                 is_up: random.below(6) > 0,
                 loses_every: [None, Some(1), Some(7), Some(40)][random.below(4) as usize],
                 has_minutes: random.below(4) > 0,
@@ -498,4 +533,84 @@ fn of_20_random_drops_in_a_session_no_bar_is_wrong_and_unflagged() {
         lossless += usize::from(flagged == before);
     }
     assert!(gaps == 240 && flagged > 50 && lossless == 0, "{flagged} flagged");
+}
+
+/// Returns ten minutes of trades, of which the first 1,401 are known, and the first live one is
+/// that at 2,101.
+fn begun(past: Kept) -> Scene {
+    let mut scene = Scene::behind(trades("2024-01-03T15:00:00Z", 200, 3_000), 1_401);
+    scene.run(2_101, false);
+    scene.history(past);
+    scene.link(true);
+    scene.run(2_102, true);
+    scene
+}
+
+#[test]
+fn a_warm_up_ends_with_the_trades_that_history_has() {
+    let mut scene = begun(WHOLE);
+    assert!(scene.begun.is_none() && scene.asked.iter().all(|query| !query.is_urgent));
+    let asked: Vec<What> = scene.asked.iter().map(|query| query.what).collect();
+    assert_eq!(asked, [What::Minutes, What::Trades]);
+    assert_eq!(scene.events.len(), 1_402, "nothing but the gap's beginning follows the file");
+    scene.run(3_000, true);
+    assert_eq!(scene.check("whole"), [""; 0]);
+    assert_eq!(scene.begun, Some(Some(scene.trades[2_101].time)));
+    let told = "warm-up: of history from 2024-01-03T15:04:40Z to 2024-01-03T15:07:00Z 700 trades \
+        came: that is all it has; nothing is missing";
+    assert_eq!(scene.told[1], told);
+
+    let mut scene = begun(Kept { loses_every: Some(397), ..WHOLE });
+    scene.run(3_000, true);
+    assert_eq!(scene.check("lossy"), ["15:05", "15:06"]);
+    let missing = "trades are missing from 2024-01-03T15:05:00Z to 2024-01-03T15:06:59Z";
+    assert!(scene.told[1].ends_with(missing), "{:?}", scene.told);
+}
+
+#[test]
+fn f16_a_warm_up_without_history_begins_with_a_gap_and_a_reason() {
+    let lost = ["15:04".to_owned(), "15:07".to_owned()];
+    let empty = Kept { loses_every: Some(1), has_minutes: false, ..WHOLE };
+    for (past, reason) in [
+        (empty, "0 trades came: it has nothing of this contract and time; trades are missing"),
+        (Kept { is_up: false, ..WHOLE }, "0 trades came: it was not asked; trades are missing"),
+    ] {
+        let mut scene = begun(past);
+        scene.run(3_000, true);
+        assert_eq!((scene.check("no history"), scene.begun), (lost.to_vec(), Some(None)));
+        assert!(scene.told.concat().contains(reason), "{:?}", scene.told);
+    }
+    // The market's link drops before history has answered.
+    let mut scene = begun(WHOLE);
+    scene.link(false);
+    assert_eq!(scene.begun, Some(None));
+    assert!(scene.told[1].contains("the link to the market was lost before its answer"));
+    scene.run(2_200, false);
+    scene.link(true);
+    scene.run(3_000, true);
+    assert_eq!(scene.check("a drop"), lost);
+}
+
+#[test]
+fn a_warm_up_begins_in_an_earlier_session_or_with_nothing() {
+    let two_sessions = || {
+        let mut all = trades("2024-01-02T23:00:00Z", 20_000, 4_130);
+        all.extend(trades("2024-01-03T23:00:00Z", 1_500, 400));
+        all
+    };
+    for known in [3_000, 0] {
+        let mut scene = Scene::behind(two_sessions(), known);
+        scene.run(4_330, false);
+        scene.link(true);
+        scene.run(4_530, true);
+        assert_eq!(scene.check("sessions"), [""; 0], "{known}: {:?}", scene.told);
+        assert_eq!(scene.begun, Some(Some(scene.trades[4_330].time)));
+    }
+    // Without history nothing is known before the first trade, which is no gap.
+    let mut scene = Scene::behind(trades("2024-01-03T15:00:00Z", 200, 900), 0);
+    scene.history(Kept { loses_every: Some(1), has_minutes: false, ..WHOLE });
+    scene.link(true);
+    scene.run(900, true);
+    assert_eq!((scene.check("cold"), scene.begun), (vec![], Some(None)));
+    assert!(!scene.events.iter().any(|event| matches!(event, Event::Gap(_))));
 }

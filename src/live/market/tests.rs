@@ -315,7 +315,7 @@ fn c2_a_sleep_of_90_seconds_is_a_gap_and_no_burst_of_orders() {
     assert_eq!(world.heard.bars.len(), bars, "nobody has seen the time meanwhile");
     world.link(State::Restoring, State::Live, 262);
     // What was traded meanwhile is in the volume, and history does not answer.
-    world.market.on_history_link(true);
+    world.market.on_history_link(State::Live);
     world.volume += 270;
     world.trades(263..500, DELAY);
     let asked = world.wishes().iter().filter(|wish| wish.contains("History")).count();
