@@ -17,6 +17,7 @@ mod stages;
 mod timers;
 mod trading;
 mod warm_up;
+mod warm_up_gauge;
 
 pub use downstream::Downstream;
 pub use feature_stage::{Break, FeatureCounts, FeatureStage, FeatureStageError};
@@ -30,3 +31,4 @@ pub use stages::Pipeline;
 pub use timers::Timers;
 pub use trading::TradingStage;
 pub use warm_up::warm;
+pub use warm_up_gauge::WarmUpGauge;

@@ -97,7 +97,8 @@ pub fn run_paper(
         log(&format!("{contract} of {}: data come", settings.provider.name()));
         let trades_from = await_seam(&seam, patience, stop, log)?;
         let name = format!("{contract}, live");
-        let fed = Fed { feed, name, description, past, trades_from, threads };
+        let gauge = eye.gauge();
+        let fed = Fed { feed, name, description, past, trades_from, threads, gauge };
         Ok(run_fed(held, config, fed, watch, stop, log)?)
     })
 }

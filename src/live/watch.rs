@@ -10,7 +10,7 @@ use algospace_hft_rithmic::{Monotonic, edge};
 
 use super::status::{AccountStatus, BarStatus, FeedStatus, LatencyStatus, LinkStatus, Status};
 use crate::config::Config;
-use crate::engine::{Action, Event, Output, Sink};
+use crate::engine::{Action, Event, Output, Sink, WarmUpGauge};
 use crate::execution::{Ledger, OrderId, OrderMessage, Refusal, Report, ReportKind};
 use crate::latency::{Recorder, Span};
 use crate::market::{
@@ -26,6 +26,9 @@ pub struct Watch {
     /// The time up to which the run is known to be flat, as nanoseconds; [`Timestamp::MIN`] if it
     /// is not. The thread of the links waits for nobody.
     flat_until: AtomicI64,
+    gauge: WarmUpGauge,
+    /// `true` if agents decide, who need every matrix whole.
+    needs_matrices: bool,
 }
 
 #[derive(Debug)]
@@ -154,7 +157,14 @@ impl Watch {
             exposure: Exposure::default(),
         };
         let flat_until = AtomicI64::new(Timestamp::MIN.nanos());
-        Watch { seen: Mutex::new(seen), flat_until }
+        let needs_matrices = config.strategy.kind == StrategyKind::Marl;
+        let gauge = WarmUpGauge::default();
+        Watch { seen: Mutex::new(seen), flat_until, gauge, needs_matrices }
+    }
+
+    /// The rows and bars that the matrices lack.
+    pub(super) fn gauge(&self) -> &WarmUpGauge {
+        &self.gauge
     }
 
     /// Returns the market time up to which the run is known to have neither position nor order;
@@ -185,6 +195,11 @@ impl Watch {
             let timeframe = seen.decides_on.map_or_else(String::new, |it| it.to_string());
             status.warm_up =
                 Some(format!("the rule needs {} more bars of {timeframe}", seen.missing));
+        }
+        if self.needs_matrices
+            && let Some(missing) = self.gauge.missing()
+        {
+            status.warm_up = Some(missing);
         }
         if status.feed.is_in_gap {
             status.stopped.push("a gap is open".to_owned());

@@ -219,19 +219,23 @@ impl FeatureMatrix {
     /// Returns what is missing until the matrix is whole, such as
     /// `24 rows of 5m, after 24870 bars of 5m`; `None` if it is.
     pub fn missing(&self, engine: &FeatureEngine) -> Option<String> {
-        let NotReady { whole, rows } = self.window.window().err()?;
-        let mut text = format!("{} rows of {}", rows - whole, self.settings.timeframe);
-        let mut word = "after";
-        for (place, first_valid) in self.warm_after.iter().enumerate() {
-            let due = first_valid.map_or(0, |first_valid| first_valid + 1);
-            let bars = due.saturating_sub(engine.bars_on_end(place));
-            if bars > 0 {
-                let timeframe = engine.layout().timeframes()[place];
-                text.push_str(&format!(", {word} {bars} bars of {timeframe}"));
-                word = "and";
-            }
-        }
-        Some(text)
+        let bars = |(place, &timeframe)| (timeframe, self.missing_bars(engine, place));
+        let bars = engine.layout().timeframes().iter().enumerate().map(bars);
+        describe_missing(self.settings.timeframe, self.missing_rows(), bars)
+    }
+
+    /// Returns the number of rows that are missing until the window is whole.
+    #[inline]
+    pub fn missing_rows(&self) -> u64 {
+        self.window.window().err().map_or(0, |NotReady { whole, rows }| (rows - whole) as u64)
+    }
+
+    /// Returns the number of bars of the layout's timeframe number `place` that are missing until
+    /// every column of it is past its first valid bar.
+    #[inline]
+    pub fn missing_bars(&self, engine: &FeatureEngine, place: usize) -> u64 {
+        let due = self.warm_after[place].map_or(0, |first_valid| first_valid + 1);
+        due.saturating_sub(engine.bars_on_end(place)) as u64
     }
 
     /// Returns the last rows, oldest first, row by row.
@@ -242,4 +246,20 @@ impl FeatureMatrix {
     pub fn window(&self) -> Result<&[f32], NotReady> {
         self.window.window()
     }
+}
+
+/// Returns in words which rows are missing until a matrix is whole, and which bars before them;
+/// `None` if no row is.
+pub(crate) fn describe_missing(
+    timeframe: Timeframe,
+    rows: u64,
+    bars: impl Iterator<Item = (Timeframe, u64)>,
+) -> Option<String> {
+    let mut text = format!("{rows} rows of {timeframe}");
+    let mut word = "after";
+    for (timeframe, bars) in bars.filter(|&(_, bars)| bars > 0) {
+        text.push_str(&format!(", {word} {bars} bars of {timeframe}"));
+        word = "and";
+    }
+    (rows > 0).then_some(text)
 }

@@ -11,6 +11,7 @@ mod rolling;
 mod settings;
 mod table;
 
+pub(crate) use feature_matrix::describe_missing;
 pub use feature_matrix::{FeatureMatrix, MatrixError};
 pub use normaliser::{CLIP, Normaliser, Scale, ScaleError};
 pub use rolling::{NotReady, RollingMatrix, Window};

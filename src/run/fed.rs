@@ -16,7 +16,7 @@ use super::runner::{Runner, outcome};
 use super::seat::ConfiguredStrategy;
 use crate::config::Config;
 use crate::engine::pinned::{self, Feed, PinnedSettings, Polled, RunnerKind, Wiring};
-use crate::engine::{Entries, Event, FeatureStage, Output, Sink};
+use crate::engine::{Entries, Event, FeatureStage, Output, Sink, WarmUpGauge};
 use crate::execution::Venue;
 use crate::latency::{Load, Recorder};
 use crate::machine::{Core, Machine, Placed, Plan, Role};
@@ -39,6 +39,8 @@ pub(crate) struct Fed<'a, F> {
     pub(crate) trades_from: Option<Timestamp>,
     /// The threads of the run.
     pub(crate) threads: Threads,
+    /// The rows and bars that the matrices lack, for others to see.
+    pub(crate) gauge: &'a WarmUpGauge,
 }
 
 /// The threads of a run, in their places.
@@ -70,7 +72,7 @@ pub(crate) fn run_fed<F: Feed>(
     let seat = ConfiguredStrategy::new(config, instrument)?;
     let decided_by = seat.decided_by(config);
     let model_set = seat.model_set().map(|set| set.sha256().to_owned());
-    let Fed { feed, name, description, past, trades_from, threads } = fed;
+    let Fed { feed, name, description, past, trades_from, threads, gauge } = fed;
     let Threads { settings, facts, has_answers } = threads;
     let ends = past.warm_up.last().map(|tick| tick.time.saturating_add(1));
     let header = JournalHeader {
@@ -103,7 +105,11 @@ pub(crate) fn run_fed<F: Feed>(
             feed.entries = done.entries.map(|entries| Entries { refused: None, ..entries });
         }
         let Keeping { results, readiness } = keeping;
-        let on_features = &mut |stage: &FeatureStage| readiness.see(stage);
+        gauge.see(stages.features());
+        let on_features = &mut |stage: &FeatureStage| {
+            readiness.see(stage);
+            gauge.see(stage);
+        };
         let results = &mut Watched { results, watch };
         let wiring = Wiring { feed: &mut feed, results, on_features, journal, log };
         let run = pinned::run(stages, wiring, &settings, stop, &mut |_| {})?;

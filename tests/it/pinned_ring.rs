@@ -30,7 +30,7 @@ use algospace_hft::engine::pinned::{
 };
 use algospace_hft::engine::{
     Action, Break, DecisionTiming, Downstream, Entries, Entry, Event, FeatureStage, Output,
-    Pipeline, Question, Quote, Sink, TradingStage, warm,
+    Pipeline, Question, Quote, Sink, TradingStage, WarmUpGauge, warm,
 };
 use algospace_hft::execution::{
     Account, Bracket, Decision, Desk, ExitReason, Fill, FillId, Order, OrderMessage, OrderPort,
@@ -816,6 +816,9 @@ proptest! {
             (pipeline, told)
         };
         let (mut pipeline, mut told) = begun();
+        let gauge = WarmUpGauge::default();
+        gauge.see(pipeline.features());
+        prop_assert_eq!(gauge.missing(), pipeline.features().missing());
         let seen = told.all().len();
         let mut cold_setup = setup.clone();
         cold_setup.stages.trades_from = pipeline.trades_from();
@@ -831,6 +834,8 @@ proptest! {
             pipeline.tick_counts(), pipeline.features().missing(),
         );
         prop_assert_eq!(counts(&pipeline), counts(&cold));
+        gauge.see(pipeline.features());
+        prop_assert_eq!(gauge.missing(), pipeline.features().missing());
 
         let (pipeline, _) = begun();
         let mut told = Told::default();
