@@ -94,11 +94,14 @@ fn a_session_that_was_cut_goes_on_and_its_chain_replays() {
     let first = live.join("run.0001.journal");
     let bytes = std::fs::read(&first).unwrap();
     std::fs::write(&first, &bytes[..bytes.len() * 3 / 4]).unwrap();
+    let before = ticks(&events(&live)).last().unwrap().time;
     let record = until(whole.ticks().len() - 40);
 
     assert!(live.join("run.0002.journal").exists());
     let events = events(&live);
-    assert_eq!(events.iter().filter(|event| matches!(event, Event::Gap(_))).count(), 2);
+    // At this pace links may be given up for their silence: that is another gap.
+    let is_seam = |event: &Event| matches!(event, Event::Gap(gap) if gap.from == before);
+    assert!(events.iter().any(is_seam));
     // An answer has the time of its question.
     let is_of_market = |event: &&Event| !matches!(event, Event::Answer(_));
     let times: Vec<_> = events.iter().filter(is_of_market).filter_map(Event::time).collect();
