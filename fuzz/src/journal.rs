@@ -55,14 +55,13 @@ fn read(bytes: &[u8]) -> Option<End> {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     file.write_all(bytes).expect("room for it");
     let journal = Journal::open(file.path()).ok()?;
-    assert_eq!(journal.bytes(), bytes);
     let mut records = journal.records();
     let mut count = 0;
-    for record in records.by_ref() {
+    while let Some(record) = records.read().expect("it is readable") {
         _ = Entry::of(&record);
         count += 1;
     }
-    let end = records.end().expect("every record was read");
+    let end = records.end().expect("it is readable").expect("every record was read");
     assert_eq!(end.records(), count);
     Some(end)
 }

@@ -12,12 +12,11 @@ type Owned = (u8, u64, Vec<u8>);
 fn read(path: &Path) -> Result<(Vec<Owned>, End), JournalError> {
     let journal = Journal::open(path)?;
     assert_eq!(journal.header(), b"what it was");
-    let mut records = journal.records();
-    let all = records
-        .by_ref()
-        .map(|Record { kind, sequence, payload }| (kind, sequence, payload.to_vec()))
-        .collect();
-    Ok((all, records.end().unwrap()))
+    let (mut records, mut all) = (journal.records(), Vec::new());
+    while let Some(Record { kind, sequence, payload }) = records.read()? {
+        all.push((kind, sequence, payload.to_vec()));
+    }
+    Ok((all, records.end()?.unwrap()))
 }
 
 fn write(path: &Path, records: &[Owned], window: usize) -> Writer {
@@ -163,4 +162,46 @@ fn what_cannot_be_written_is_refused_by_name() {
     assert!(nowhere.to_string().contains("none/run.journal"), "{nowhere}");
     fs::write(&path, "time,price,size\n1,2,3\n4,5,6\n").unwrap();
     assert!(read(&path).unwrap_err().to_string().contains("is no journal"));
+}
+
+/// Somebody cuts the file under the reader. It gives what it has read, and no signal.
+#[test]
+fn cut_while_it_is_read_it_ends_where_it_was_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.journal");
+    let all: Vec<Owned> = (0..40_000).map(|number| (1, number, vec![1; 32])).collect();
+    let whole = write(&path, &all, 1).finish().unwrap();
+    let journal = Journal::open(&path).unwrap();
+    let (mut before, mut behind) = (journal.records(), journal.records());
+    while before.read().unwrap().is_some() {}
+    assert_eq!(before.end().unwrap(), Some(End::Finished { records: whole }));
+    assert_eq!(behind.read().unwrap().unwrap().sequence, 0);
+    let cut = 40 + 48 * 20_000 + 20;
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(cut).unwrap();
+    let mut count = 1;
+    while let Some(record) = behind.read().unwrap() {
+        assert_eq!(record.sequence, count);
+        count += 1;
+    }
+    let end = behind.end().unwrap();
+    assert_eq!(end, Some(End::Damaged { records: 20_000, at: cut - 20, left_out: 20 }));
+    assert_eq!(count, 20_000);
+    let mut bytes = 0;
+    journal.read_whole(|block| bytes += block.len() as u64).unwrap();
+    assert_eq!(bytes, cut);
+}
+
+#[test]
+fn a_writer_reserves_little_more_than_it_has_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.journal");
+    let length = || fs::metadata(&path).unwrap().len();
+    let mut writer = Writer::create(&path, b"what it was").unwrap();
+    for number in 0..100_000_u64 {
+        writer.append(1, number, &[1; 32]).unwrap();
+        let written = 40 + 48 * (number + 1);
+        assert!(length() >= written + 24 && length() <= (2 * written).max(1 << 20) + (1 << 16));
+    }
+    drop(writer);
+    assert_eq!(read(&path).unwrap().0.len(), 100_000);
 }

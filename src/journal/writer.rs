@@ -12,8 +12,12 @@ use super::{
     FINISHED, FRAME, HEAD, JournalError, LONGEST, MAGIC, VERSION, head_check, record_check,
 };
 
-/// Bytes that are reserved at once: 700,000 ticks.
+/// Bytes that are reserved at once at most: 700,000 ticks.
 const WINDOW: usize = 32 << 20;
+
+/// Bytes that are reserved at once at least. In between it is as much as the file holds, so that a
+/// writer that is killed leaves no more behind its records than it has written.
+const FIRST_WINDOW: u64 = 1 << 20;
 
 /// Bytes that are written at once at the latest. The longest record fits in.
 const BLOCK: usize = 1 << 17;
@@ -41,6 +45,7 @@ pub struct Writer {
     at: u64,
     /// End of what is reserved in the file.
     reserved: u64,
+    /// Bytes of the largest window.
     window_bytes: u64,
     records: u64,
 }
@@ -54,7 +59,8 @@ impl Writer {
         Self::with_window(path, header, WINDOW)
     }
 
-    /// Creates a writer whose windows are of `window_bytes`, rounded up to hold the longest record.
+    /// Creates a writer whose windows are of `window_bytes` at most, rounded up to hold the longest
+    /// record.
     pub(super) fn with_window(
         path: &Path,
         header: &[u8],
@@ -188,13 +194,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Reserves the window that begins with the page of the next record.
+    /// Reserves the window that begins with the next record.
     #[cold]
     fn next_window(&mut self) -> Result<(), JournalError> {
         if self.records > 0 {
             self.check_length()?;
         }
-        let end = self.place() / PAGE * PAGE + self.window_bytes;
+        let least = FIRST_WINDOW.min(self.window_bytes);
+        let bytes = self.place().clamp(least, self.window_bytes);
+        let end = (self.place() + bytes).next_multiple_of(PAGE);
         self.reserve(end).map_err(|source| JournalError::Full {
             path: self.path.clone(),
             records: self.records,

@@ -67,7 +67,8 @@ pub fn run_paper(
     let login = Login::read(settings)?;
     let file = open_warm_up(config, instrument)?;
     let chain = unfinished(held).map_err(BacktestError::from)?;
-    let past = Past::new(chain, file.as_ref().map_or(&[][..], |file| file.ticks()));
+    let warm_up = file.as_ref().map_or(&[][..], |file| file.ticks());
+    let past = Past::new(chain, warm_up).map_err(BacktestError::from)?;
     let earlier = Earlier::of(past.chain())?;
     let start = Start::of(config, instrument, file.as_ref(), earlier, past.last());
     // Faults of the configuration come before the first login.
@@ -212,12 +213,15 @@ impl Earlier {
         let Some(chain) = chain else { return Ok(None) };
         let JournalHeader { description, trades_from, .. } = chain.header()?;
         let from = trades_from.unwrap_or(Timestamp::MIN);
-        let of_market = |(_, event)| match event {
-            Event::Tick(tick) => Some(tick).filter(|tick| tick.time >= from),
-            _ => None,
-        };
-        let last = chain.events().filter_map(of_market).last();
-        Ok(Some(Earlier { description, contract: last.map(|tick| tick.contract) }))
+        let mut contract = None;
+        for event in chain.events() {
+            if let (_, Event::Tick(tick)) = event?
+                && tick.time >= from
+            {
+                contract = Some(tick.contract);
+            }
+        }
+        Ok(Some(Earlier { description, contract }))
     }
 
     fn contract(&self, instrument: &Instrument, at: Timestamp) -> Option<Contract> {

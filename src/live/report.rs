@@ -59,7 +59,7 @@ impl Reporter {
 
     /// Creates one for the run that begins or continues in `directory`.
     pub fn new(directory: &Path, calendar: Calendar) -> Reporter {
-        let continues = JournalChain::open(directory).ok().and_then(|chain| chain.time());
+        let continues = JournalChain::open(directory).and_then(|chain| chain.time()).ok().flatten();
         Reporter { directory: directory.to_owned(), calendar, continues }
     }
 
@@ -82,7 +82,7 @@ impl Reporter {
     }
 
     fn write(&self, session: &Session, stop: &AtomicBool) -> Result<(), SessionReportError> {
-        while JournalChain::open(&self.directory)?.time() < Some(session.close) {
+        while JournalChain::open(&self.directory)?.time()? < Some(session.close) {
             if stop.load(Ordering::Relaxed) {
                 return Err(ReplayError::Stopped.into());
             }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::journal_file::{JOURNAL_FILE, JournalHeader, RunJournalError};
 use crate::engine::{Entry, Event, RunJournal};
-use crate::journal::{Journal, JournalError, Record, Writer};
+use crate::journal::{End, Journal, JournalError, Records, Writer};
 use crate::market::Timestamp;
 use crate::whole_file;
 
@@ -28,23 +28,74 @@ pub struct Follows {
 /// A journal and those that it continues.
 #[derive(Debug)]
 pub struct JournalChain {
-    /// Oldest first; at least one.
-    links: Vec<Link>,
+    /// Files that another one continues, oldest first. They are opened when they are read, since a
+    /// process may hold fewer files open than a chain has.
+    earlier: Vec<Link>,
+    last: Link,
+    journal: Journal,
 }
 
 /// One file of a chain.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) path: PathBuf,
-    pub(super) journal: Journal,
     /// Records that count; `None` for all, in the last file.
     pub(super) records: Option<u64>,
 }
 
-impl Link {
-    /// Returns the records that count.
-    fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        self.journal.records().take(self.records.map_or(usize::MAX, |records| records as usize))
+/// The entries of one file of a chain that count, in order.
+#[derive(Debug)]
+pub(super) struct Entries<'a> {
+    link: &'a Link,
+    records: Records,
+    read: u64,
+    /// The number of the next event.
+    event: u64,
+}
+
+impl Entries<'_> {
+    /// Returns the number of the event that comes next.
+    pub(super) fn event(&self) -> u64 {
+        self.event
+    }
+
+    /// Returns the file's end, once every record is read; `None` if it has more records than count.
+    pub(super) fn end(&self) -> Result<Option<End>, RunJournalError> {
+        Ok(self.records.end()?)
+    }
+
+    fn read(&mut self) -> Result<Option<Entry>, RunJournalError> {
+        let path = || self.link.path.display().to_string();
+        if Some(self.read) == self.link.records {
+            return Ok(None);
+        }
+        let Some(record) = self.records.read()? else {
+            // Its successor has continued more.
+            let is_cut = self.link.records.is_some();
+            return if is_cut { Err(RunJournalError::Chain { path: path() }) } else { Ok(None) };
+        };
+        self.read += 1;
+        let Some(entry) = Entry::of(&record) else {
+            let (kind, event) = (record.kind, record.sequence);
+            return Err(RunJournalError::Record { path: path(), kind, event });
+        };
+        if let Entry::Event(event, _) = entry {
+            if event != self.event {
+                let expected = self.event;
+                return Err(RunJournalError::Order { path: path(), event, expected });
+            }
+            self.event += 1;
+        }
+        Ok(Some(entry))
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry, RunJournalError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
     }
 }
 
@@ -52,42 +103,57 @@ impl JournalChain {
     /// Opens the chain that ends with the file at `path`; if that is a folder, with its newest.
     ///
     /// # Errors
-    /// If a file is missing, is no journal of a run, or has fewer records than its successor
-    /// continued.
+    /// If a file is missing, or is no journal of a run.
     pub fn open(path: &Path) -> Result<JournalChain, RunJournalError> {
-        let mut next = if path.is_dir() {
+        let path = if path.is_dir() {
             let newest = newest_in(path)?;
             newest.map_or_else(|| path.join("run.journal"), |(_, path)| path)
         } else {
             path.to_owned()
         };
-        let (mut links, mut records) = (Vec::new(), None);
-        loop {
-            let journal = Journal::open(&next)?;
-            let header = JournalHeader::read(&journal, &next)?;
-            let link = Link { path: next, journal, records };
-            let folder = link.path.with_file_name("");
-            links.push(link);
-            let Some(Follows { file, records: counted }) = header.follows else { break };
-            next = folder.join(&file);
-            records = Some(counted);
-            let is_earlier = links.iter().all(|link| link.path != next);
-            if !is_earlier || Path::new(&file).file_name() != Some(file.as_ref()) {
-                return Err(RunJournalError::Chain { path: next.display().to_string() });
+        let journal = Journal::open(&path)?;
+        let mut follows = JournalHeader::read(&journal, &path)?.follows;
+        let (last, mut earlier) = (Link { path, records: None }, Vec::new());
+        while let Some(Follows { file, records }) = follows {
+            let path = last.path.with_file_name("").join(&file);
+            let is_known = |link: &Link| link.path == path;
+            if is_known(&last)
+                || earlier.iter().any(is_known)
+                || Path::new(&file).file_name() != Some(file.as_ref())
+            {
+                return Err(RunJournalError::Chain { path: path.display().to_string() });
             }
+            follows = JournalHeader::read(&Journal::open(&path)?, &path)?.follows;
+            earlier.push(Link { path, records: Some(records) });
         }
-        links.reverse();
-        Ok(JournalChain { links })
+        earlier.reverse();
+        Ok(JournalChain { earlier, last, journal })
     }
 
-    /// The files, oldest first.
-    pub(super) fn links(&self) -> &[Link] {
-        &self.links
+    /// Returns the files, oldest first.
+    pub(super) fn links(&self) -> impl Iterator<Item = &Link> {
+        self.earlier.iter().chain([&self.last])
     }
 
     /// The last file.
     pub(super) fn last(&self) -> &Link {
-        self.links.last().expect("a chain has a file")
+        &self.last
+    }
+
+    /// Returns the entries of one of the files, whose events are numbered from `event` on.
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    pub(super) fn entries<'a>(
+        &'a self,
+        link: &'a Link,
+        event: u64,
+    ) -> Result<Entries<'a>, RunJournalError> {
+        let records = match link.records {
+            None => self.journal.records(),
+            Some(_) => Journal::open(&link.path)?.records(),
+        };
+        Ok(Entries { link, records, read: 0, event })
     }
 
     /// Returns the header of the last file.
@@ -95,35 +161,79 @@ impl JournalChain {
     /// # Errors
     /// If it is not that of a run.
     pub fn header(&self) -> Result<JournalHeader, RunJournalError> {
-        JournalHeader::read(&self.last().journal, &self.last().path)
+        JournalHeader::read(&self.journal, &self.last.path)
     }
 
     /// Returns the SHA-256 of all files, one after the other.
-    pub(super) fn sha256(&self) -> String {
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub(super) fn sha256(&self) -> Result<String, RunJournalError> {
         let mut hash = Sha256::new();
-        self.links.iter().for_each(|link| hash.update(link.journal.bytes()));
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        for link in &self.earlier {
+            Journal::open(&link.path)?.read_whole(|bytes| hash.update(bytes))?;
+        }
+        self.journal.read_whole(|bytes| hash.update(bytes))?;
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Returns the latest market time of an event in the last file; `None` if it has no event, or
     /// the run has ended.
-    pub fn time(&self) -> Option<Timestamp> {
-        let mut latest = None;
-        for record in self.last().records() {
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn time(&self) -> Result<Option<Timestamp>, RunJournalError> {
+        let (mut latest, mut records) = (None, self.journal.records());
+        while let Some(record) = records.read()? {
             match Entry::of(&record) {
                 Some(Entry::Event(_, Event::End(_))) => latest = None,
                 Some(Entry::Event(_, event)) => latest = latest.max(event.time()),
                 _ => {}
             }
         }
-        latest
+        Ok(latest)
     }
 
-    /// Returns the events of the whole chain, in order, each with its number.
-    pub fn events(&self) -> impl Iterator<Item = (u64, Event)> {
-        self.links.iter().flat_map(Link::records).filter_map(|record| match Entry::of(&record) {
-            Some(Entry::Event(number, event)) => Some((number, event)),
-            _ => None,
+    /// Returns whether the last event is the end of the run.
+    ///
+    /// # Errors
+    /// If the last file cannot be read.
+    pub(super) fn has_ended(&self) -> Result<bool, RunJournalError> {
+        let (mut has_ended, mut records) = (false, self.journal.records());
+        while let Some(record) = records.read()? {
+            if let Some(Entry::Event(_, event)) = Entry::of(&record) {
+                has_ended = matches!(event, Event::End(_));
+            }
+        }
+        Ok(has_ended)
+    }
+
+    /// Returns the events of the whole chain, in order, each with its number. Behind an error come
+    /// no more: a file cannot be read, has fewer records than its successor continued, or its
+    /// events are not those of a run.
+    pub fn events(&self) -> impl Iterator<Item = Result<(u64, Event), RunJournalError>> {
+        let (mut links, mut open, mut next) = (self.links(), None, 0);
+        let mut read = move || -> Result<_, RunJournalError> {
+            loop {
+                let entries: &mut Entries<'_> = match &mut open {
+                    Some(entries) => entries,
+                    none => match links.next() {
+                        Some(link) => none.insert(self.entries(link, next)?),
+                        None => return Ok(None),
+                    },
+                };
+                match entries.next().transpose()? {
+                    Some(Entry::Event(number, event)) => return Ok(Some((number, event))),
+                    Some(Entry::Action(..)) => {}
+                    None => (next, open) = (entries.event(), None),
+                }
+            }
+        };
+        let mut has_failed = false;
+        std::iter::from_fn(move || {
+            let event = if has_failed { None } else { read().transpose() };
+            has_failed = matches!(event, Some(Err(_)));
+            event
         })
     }
 }
@@ -138,21 +248,25 @@ pub fn begin_next(directory: &Path, header: &JournalHeader) -> Result<RunJournal
     let (mut number, mut events, mut follows) = (1, 0, None);
     if let Some((newest, path)) = newest_in(directory)? {
         number = newest + 1;
-        let (journal, mut records, mut has_ended) = (Journal::open(&path)?, 0, false);
+        let (mut found, mut counted, mut has_ended) = (Journal::open(&path)?.records(), 0, false);
         let mut last = None;
-        for record in journal.records() {
-            records += 1;
+        while let Some(record) = found.read()? {
+            counted += 1;
             if let Some(Entry::Event(event, what)) = Entry::of(&record) {
                 (last, has_ended) = (Some(event), matches!(what, Event::End(_)));
             }
         }
         if !has_ended {
             let before = || {
-                let chain = JournalChain::open(&path)?;
-                Ok::<_, RunJournalError>(chain.events().last().map_or(0, |(event, _)| event + 1))
+                let mut before = None;
+                for event in JournalChain::open(&path)?.events() {
+                    before = Some(event?.0);
+                }
+                Ok::<_, RunJournalError>(before)
             };
-            events = last.map_or_else(before, |event| Ok(event + 1))?;
-            follows = Some(Follows { file: name_of(newest), records });
+            let last = last.map_or_else(before, |event| Ok(Some(event)))?;
+            events = last.map_or(0, |event| event + 1);
+            follows = Some(Follows { file: name_of(newest), records: counted });
         }
     }
     let path = directory.join(name_of(number));

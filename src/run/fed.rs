@@ -99,7 +99,7 @@ pub(crate) fn run_fed<F: Feed>(
         if let Some(chain) = past.chain() {
             log(&format!("going on with the run in {}", held.path().display()));
             let sink = &mut Watched { results: &mut keeping, watch: &mut *watch };
-            let done = go_on(chain, has_answers, &mut stages, sink);
+            let done = go_on(chain, has_answers, &mut stages, sink)?;
             feed.last = feed.last.max(done.last_tick.unwrap_or(Timestamp::MIN));
             // What was refused at its end says nothing of the market now.
             feed.entries = done.entries.map(|entries| Entries { refused: None, ..entries });
@@ -116,8 +116,8 @@ pub(crate) fn run_fed<F: Feed>(
         let (stages, mut replay) = outcome(run, facts);
         // The feed may have given a tick more than the run took.
         let chain = JournalChain::open(held.path())?;
-        let counts = counted(&chain, trades_from);
-        sha256 = chain.sha256();
+        let counts = counted(&chain, trades_from)?;
+        sha256 = chain.sha256()?;
         replay.ticks = counts.ticks;
         let input = counts.input("paper", &name, &header, decided_by);
         Ok(Taken { stages, input, replay })
@@ -171,7 +171,7 @@ fn place(config: &Config, log: &dyn Fn(&str)) -> Result<Threads, BacktestError> 
 pub(crate) fn unfinished(held: &HeldDirectory) -> Result<Option<JournalChain>, RunJournalError> {
     match JournalChain::open(held.path()) {
         Ok(chain) => {
-            let has_ended = matches!(chain.events().last(), Some((_, Event::End(_))));
+            let has_ended = chain.has_ended()?;
             Ok((!has_ended).then_some(chain))
         }
         Err(RunJournalError::File(_)) => Ok(None),
@@ -197,10 +197,12 @@ fn continued(
 }
 
 /// Returns the counts of the events of a chain.
-fn counted(chain: &JournalChain, trades_from: Timestamp) -> EventCounts {
+fn counted(chain: &JournalChain, trades_from: Timestamp) -> Result<EventCounts, RunJournalError> {
     let mut counts = EventCounts::default();
-    chain.events().for_each(|(_, event)| counts.count(&event, trades_from));
-    counts
+    for event in chain.events() {
+        counts.count(&event?.1, trades_from);
+    }
+    Ok(counts)
 }
 
 /// Takes the events of the run so far through the stages, as they were. Returns their counts.
@@ -209,12 +211,15 @@ fn go_on<V: Venue>(
     has_answers: bool,
     stages: &mut Stages<V>,
     sink: &mut impl Sink,
-) -> EventCounts {
+) -> Result<EventCounts, RunJournalError> {
     stages.deciding.answers_are_events = has_answers;
-    for (_, event) in chain.events() {
+    let mut counts = EventCounts::default();
+    for event in chain.events() {
+        let (_, event) = event?;
+        counts.count(&event, stages.trades_from());
         stages.on_event(&event, sink);
     }
-    counted(chain, stages.trades_from())
+    Ok(counts)
 }
 
 /// The warm-up and behind it the market. What lies between them is a gap, of which the market

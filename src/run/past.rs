@@ -1,6 +1,7 @@
 //! The market before a run begins: the ticks of its warm-up, and the journals that it continues.
 
 use super::chain::JournalChain;
+use super::journal_file::RunJournalError;
 use crate::engine::Event;
 use crate::market::{Gap, GapPhase, Tick, Timestamp};
 
@@ -17,13 +18,19 @@ pub(crate) struct Past<'a> {
 impl<'a> Past<'a> {
     /// Creates it from the ticks of a warm-up, and the journals of the unfinished run, if there is
     /// one.
-    pub(crate) fn new(chain: Option<JournalChain>, warm_up: &'a [Tick]) -> Past<'a> {
+    ///
+    /// # Errors
+    /// If the journals cannot be read.
+    pub(crate) fn new(
+        chain: Option<JournalChain>,
+        warm_up: &'a [Tick],
+    ) -> Result<Past<'a>, RunJournalError> {
         let mut last: Option<LastTick> = None;
         let mut rest = warm_up;
         if let Some(chain) = &chain {
             let mut taken = 0;
-            for (_, event) in chain.events() {
-                match event {
+            for event in chain.events() {
+                match event?.1 {
                     Event::Tick(tick) => {
                         taken += 1;
                         last = Some(LastTick::after(last, &tick));
@@ -47,7 +54,7 @@ impl<'a> Past<'a> {
             let first = rest.partition_point(|tick| tick.time < minute).saturating_sub(1);
             last = rest[first..].iter().fold(last, |last, tick| Some(LastTick::after(last, tick)));
         }
-        Past { chain, warm_up: rest, last }
+        Ok(Past { chain, warm_up: rest, last })
     }
 
     /// The unfinished run that continues.
@@ -124,7 +131,7 @@ mod tests {
     }
 
     fn last_of(ticks: &[Tick]) -> LastTick {
-        Past::new(None, ticks).last().unwrap()
+        Past::new(None, ticks).unwrap().last().unwrap()
     }
 
     #[test]

@@ -169,7 +169,7 @@ fn replay_part(
     let name = path.display().to_string();
     let (events, has_answers) = (content.events, header.has_answers);
     let walk = Walk { chain: &chain, events, cut_at, until, has_answers };
-    let (mut compared, mut before) = ((0, None, 0, 0), None);
+    let (mut compared, mut before, mut fault) = ((0, None, 0, 0), None, Ok(()));
     let record = run(&config, &instrument, stages, |mut stages, keeping| {
         let mut sink = Comparing::new(keeping, &content);
         let start = Instant::now();
@@ -178,17 +178,19 @@ fn replay_part(
             let replay = counts.replay(start.elapsed());
             before = Some(keeping.record(&config, &instrument, &input, stages, replay));
         };
-        let counts = walk.take(&mut stages, &mut sink, cut, stop, progress);
+        let counts;
+        (counts, fault) = walk.take(&mut stages, &mut sink, cut, stop, progress);
         let replay = counts.replay(start.elapsed());
         compared = (sink.same, sink.difference, counts.changed_answers, sink.lost);
         let input = counts.input("replay", &name, &header, decided_by.clone());
         Ok(Taken { stages, input, replay })
     });
+    fault?;
     let mut record = record.map_err(|refusal| ReplayError::OutOfRange {
         path: name.clone(),
         refusal: Box::new(refusal),
     })?;
-    record.input_sha256 = chain.sha256();
+    record.input_sha256 = chain.sha256()?;
     let (same_actions, difference, changed_answers, lost) = compared;
     let (version, Content { end, is_whole, .. }) = (header.version, content);
     let is_whole = is_whole && lost == 0;
@@ -226,8 +228,9 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Takes the events until `stop` is set. A run without an end is shut down; the actions of that
-    /// are not compared. Where the run is cut, `cut` sees all that was before.
+    /// Takes the events until `stop` is set, or until one cannot be read, which is the fault. A run
+    /// without an end is shut down; the actions of that are not compared. Where the run is cut,
+    /// `cut` sees all that was before.
     fn take<S: Strategy, V: Venue, K: Sink>(
         &self,
         stages: &mut Pipeline<S, V>,
@@ -235,10 +238,10 @@ impl Walk<'_> {
         mut cut: impl FnMut(&Pipeline<S, V>, &K, &EventCounts),
         stop: &AtomicBool,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> EventCounts {
+    ) -> (EventCounts, Result<(), RunJournalError>) {
         stages.deciding.answers_are_events = self.has_answers;
         let trades_from = stages.trades_from();
-        let (mut counts, mut is_stopped) = (EventCounts::default(), false);
+        let (mut counts, mut is_stopped, mut fault) = (EventCounts::default(), false, Ok(()));
         let mut is_cut = self.cut_at == Timestamp::MAX;
         let mut cut = |stages: &mut Pipeline<S, V>, sink: &mut K, counts: &mut EventCounts| {
             // Ends what is over by then, as below.
@@ -246,7 +249,14 @@ impl Walk<'_> {
             cut(stages, sink, counts);
             counts.first_tick = None;
         };
-        for (number, event) in self.chain.events() {
+        for event in self.chain.events() {
+            let (number, event) = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    fault = Err(error);
+                    break;
+                }
+            };
             if number % 65_536 == 0 {
                 progress(number, self.events);
                 is_stopped = stop.load(Ordering::Relaxed);
@@ -282,7 +292,7 @@ impl Walk<'_> {
         } else if counts.end.is_none() {
             stages.finish(ExitReason::Shutdown, &mut sink.sink);
         }
-        counts
+        (counts, fault)
     }
 }
 
@@ -384,7 +394,7 @@ impl Content {
         };
         let mut last = Timestamp::MIN;
         for link in chain.links() {
-            content.take(link, rule, &mut last)?;
+            content.take(chain, link, rule, &mut last)?;
         }
         Ok(content)
     }
@@ -392,52 +402,44 @@ impl Content {
     /// Takes the records of one file; `last` is the time of the last tick.
     fn take(
         &mut self,
+        chain: &JournalChain,
         link: &Link,
         rule: TickRule,
         last: &mut Timestamp,
     ) -> Result<(), RunJournalError> {
         let text = || link.path.display().to_string();
-        let (mut records, mut ends_with_run) = (link.journal.records(), false);
-        let counted = link.records.unwrap_or(u64::MAX);
-        let mut read = 0;
-        for record in records.by_ref().take(counted as usize) {
-            read += 1;
-            match Entry::of(&record) {
-                Some(Entry::Action(event, action)) => self.actions.push((event, action)),
-                Some(Entry::Event(event, what)) => {
-                    if event != self.events {
-                        let (path, expected) = (text(), self.events);
-                        return Err(RunJournalError::Order { path, event, expected });
-                    }
-                    self.events += 1;
-                    ends_with_run = matches!(what, Event::End(_));
-                    if let Event::Tick(tick) = &what {
-                        rule.check(*last, tick).map_err(|fault| RunJournalError::Tick {
-                            path: text(),
-                            event,
-                            fault,
-                        })?;
-                        *last = tick.time;
-                    }
-                    if let Some(time) = what.time().filter(|time| !time.is_in_market_years()) {
-                        return Err(RunJournalError::Time { path: text(), event, time });
-                    }
+        let (mut entries, mut ends_with_run) = (chain.entries(link, self.events)?, false);
+        for entry in entries.by_ref() {
+            let (event, what) = match entry? {
+                Entry::Action(event, action) => {
+                    self.actions.push((event, action));
+                    continue;
                 }
-                None => {
-                    let (kind, event) = (record.kind, record.sequence);
-                    return Err(RunJournalError::Record { path: text(), kind, event });
-                }
+                Entry::Event(event, what) => (event, what),
+            };
+            ends_with_run = matches!(what, Event::End(_));
+            if let Event::Tick(tick) = &what {
+                rule.check(*last, tick).map_err(|fault| RunJournalError::Tick {
+                    path: text(),
+                    event,
+                    fault,
+                })?;
+                *last = tick.time;
+            }
+            if let Some(time) = what.time().filter(|time| !time.is_in_market_years()) {
+                return Err(RunJournalError::Time { path: text(), event, time });
             }
         }
+        self.events = entries.event();
         // The stages may have been ahead of the journal when it was cut.
         self.actions.retain(|&(event, _)| event < self.events);
         if link.records.is_some() {
-            if read < counted || ends_with_run {
+            if ends_with_run {
                 return Err(RunJournalError::Chain { path: text() });
             }
             self.seams.push(self.events);
         } else {
-            self.end = records.end().expect("every record was read");
+            self.end = entries.end()?.expect("every record was read");
             self.is_whole = self.end.is_finished() && ends_with_run;
         }
         Ok(())

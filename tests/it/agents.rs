@@ -34,7 +34,7 @@ fn thoughts(config: &Config) -> Vec<DecisionRecord> {
         Some(Entry::Action(_, Action::Considered(record))) => Some(record),
         _ => None,
     };
-    journal.records().filter_map(|record| thought(Entry::of(&record))).collect()
+    journal.records().map(|record| thought(Entry::of(&record))).filter_map(Result::unwrap).collect()
 }
 
 /// Inline, encodings are computed beforehand over threads; pinned, each when its row comes. The

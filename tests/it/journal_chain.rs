@@ -10,7 +10,7 @@ use algospace_hft::engine::pinned::ThreadLayout;
 use algospace_hft::engine::{Action, Entry, Event, Output, RunJournal, Sink};
 use algospace_hft::execution::ExitReason;
 use algospace_hft::journal::Journal;
-use algospace_hft::market::Timeframe;
+use algospace_hft::market::{Timeframe, Timestamp};
 use algospace_hft::run::{
     JournalChain, JournalHeader, Replayed, begin_next, journal_path, replay_journal, run_backtest,
 };
@@ -44,7 +44,8 @@ fn process(
     let mut sink = Actions::default();
     let mut done = 0;
     if fs::read_dir(folder).unwrap().next().is_some() {
-        for (number, event) in JournalChain::open(folder).unwrap().events() {
+        for event in JournalChain::open(folder).unwrap().events() {
+            let (number, event) = event.unwrap();
             assert_eq!((number, event), (done as u64, all[done]));
             pipeline.on_event(&event, &mut sink);
             done += 1;
@@ -113,7 +114,7 @@ proptest! {
             prop_assert!(fs::read(path).unwrap() == bytes);
         }
         let chained: Vec<Event> =
-            JournalChain::open(folder.path()).unwrap().events().map(|(_, event)| event).collect();
+            JournalChain::open(folder.path()).unwrap().events().map(|it| it.unwrap().1).collect();
         prop_assert_eq!(chained, all);
         // The run has ended: what comes next is another one.
         begin_next(folder.path(), &header(ThreadLayout::Fused)).unwrap();
@@ -159,7 +160,8 @@ output: {{ directory: {} }}
     let path = journal_path(&config);
     let journal = Journal::open(&path).unwrap();
     let header: JournalHeader = serde_json::from_slice(journal.header()).unwrap();
-    let entries: Vec<Entry> = journal.records().map(|record| Entry::of(&record).unwrap()).collect();
+    let entries: Vec<Entry> =
+        journal.records().map(|record| Entry::of(&record).unwrap()).map(Result::unwrap).collect();
     Journaled { folder, path, header, entries }
 }
 
@@ -245,4 +247,42 @@ fn a_chain_replays_as_the_run_whose_journal_it_divides() {
         fs::rename(chain.join("run.0001.journal"), chain.join("elsewhere")).unwrap();
         assert!(replay(&chain).is_err());
     }
+}
+
+/// A state is made of the whole chain or not at all: a file that somebody cuts, before or between
+/// two looks at it, is an error unless nothing follows it.
+#[test]
+fn a_file_that_is_cut_while_its_chain_is_read_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = header(ThreadLayout::Fused);
+    let time = |second| Timestamp::from_nanos(second * Timestamp::SECOND);
+    let timer = |number: u64| Entry::Event(number, Event::Timer(time(number as i64)));
+    let entries: Vec<Entry> = (0..20).map(timer).collect();
+    write_next(folder.path(), &header, &entries[..10], 0, false);
+    write_next(folder.path(), &header, &entries[10..], 10, false);
+    let chain = JournalChain::open(folder.path()).unwrap();
+    let read = || {
+        let (mut events, mut fault) = (0, None);
+        for event in chain.events() {
+            match event {
+                Ok((number, _)) => events += u64::from(number == events),
+                Err(error) => fault = Some(error.to_string()),
+            }
+        }
+        (events, fault)
+    };
+    assert_eq!(read(), (20, None));
+    let cut = |file: &Path, bytes: u64| {
+        fs::OpenOptions::new().write(true).open(file).unwrap().set_len(bytes).unwrap();
+    };
+    let [first, last] = files(folder.path()).try_into().unwrap();
+    let start = |path: &Path| (24 + Journal::open(path).unwrap().header().len()) as u64;
+    cut(&last, start(&last).next_multiple_of(8) + 5 * 24 - 1);
+    assert_eq!(read(), (14, None));
+    cut(&first, start(&first).next_multiple_of(8) + 9 * 24);
+    let (events, fault) = read();
+    assert_eq!(events, 9);
+    assert!(fault.unwrap().contains("run.0001.journal: the journal that continues it"));
+    // And so for a process that would continue it.
+    assert!(replay_journal(folder.path(), &AtomicBool::new(false), &mut |_, _| {}).is_err());
 }

@@ -70,23 +70,33 @@ fn is_action(record: &Record<'_>) -> bool {
 /// Asserts that the records of `part` that are actions, or those that are not, are the first of
 /// those of `whole`.
 fn assert_is_prefix(part: &Journal, whole: &Journal, actions: bool, what: &str) -> u64 {
-    let of = |journal| {
-        let journal: &Journal = journal;
-        journal.records().filter(move |record| is_action(record) == actions)
+    // Bit for bit: kind, sequence and payload.
+    let of = |journal: &Journal| {
+        let kept = move |record: Record<'_>| {
+            let Record { kind, sequence, payload } = record;
+            (is_action(&record) == actions).then(|| (kind, sequence, payload.to_vec()))
+        };
+        journal.records().map(kept).filter_map(|record| record.unwrap())
     };
     let (mut all, mut count) = (of(whole), 0);
     for record in of(part) {
-        // Bit for bit: kind, sequence and payload.
         assert_eq!(Some(record), all.next(), "{what}: record {count}, actions: {actions}");
         count += 1;
     }
     count
 }
 
+/// The bytes of a journal's file.
+fn length(journal: &Journal) -> u32 {
+    let mut length = 0;
+    journal.read_whole(|bytes| length += bytes.len() as u32).unwrap();
+    length
+}
+
 fn end(journal: &Journal) -> End {
     let mut records = journal.records();
-    records.by_ref().for_each(drop);
-    records.end().unwrap()
+    while records.read().unwrap().is_some() {}
+    records.end().unwrap().unwrap()
 }
 
 #[test]
@@ -118,7 +128,7 @@ fn a_run_that_is_killed_leaves_a_journal_that_is_a_prefix_of_the_whole_one_and_r
         }
         let (layout, pace) = (seed as usize % LAYOUTS.len(), seed as usize / 3 % PACES.len());
         let whole = &wholes[layout];
-        let place = u64::from(Random::new(seed, 0).below(whole.bytes().len() as u32));
+        let place = u64::from(Random::new(seed, 0).below(length(whole)));
         let what = format!("seed {seed}, {}, {}, byte {place}", LAYOUTS[layout], PACES[pace]);
         let name = format!("killed_{seed}");
         let (mut command, path) = backtest(folder, &name, LAYOUTS[layout], PACES[pace]);
@@ -187,16 +197,18 @@ output: { directory: whole }
     fs::write(folder.join("run.yaml"), configuration).unwrap();
     assert!(program(folder).args(["--config", "run.yaml"]).status().unwrap().success());
 
-    let whole = Journal::open(&folder.join("whole/run.journal")).unwrap();
+    let path = folder.join("whole/run.journal");
+    let (whole, bytes) = (Journal::open(&path).unwrap(), fs::read(&path).unwrap());
     let mut behind_the_last_event = 0;
     let mut length = whole.header().len().next_multiple_of(8) + 24;
     let path = folder.join("cut.journal");
-    for record in whole.records() {
+    let mut records = whole.records();
+    while let Some(record) = records.read().unwrap() {
         length += 16 + record.payload.len().next_multiple_of(8);
         let is_last = matches!(Entry::of(&record), Some(Entry::Event(_, Event::End(_))));
         if is_last || behind_the_last_event > 0 {
             behind_the_last_event += 1;
-            fs::write(&path, &whole.bytes()[..length]).unwrap();
+            fs::write(&path, &bytes[..length]).unwrap();
             let replayed = replay_journal(&path, &AtomicBool::new(false), &mut |_, _| {}).unwrap();
             assert_eq!(replayed.difference, None, "cut at byte {length}");
             assert!(matches!(replayed.end, End::Open { .. }), "{}", replayed.end);

@@ -143,7 +143,7 @@ fn run_with<S: Strategy + Send, V: Venue + Send, F: Feed, K: Sink + Send>(
     let journal = Journal::open(&path).unwrap();
     let mut records = journal.records();
     let (mut events, mut actions) = (Vec::new(), Vec::new());
-    for record in records.by_ref() {
+    while let Some(record) = records.read().unwrap() {
         match Entry::of(&record).unwrap() {
             Entry::Event(number, event) => {
                 assert_eq!(number, events.len() as u64);
@@ -152,7 +152,8 @@ fn run_with<S: Strategy + Send, V: Venue + Send, F: Feed, K: Sink + Send>(
             Entry::Action(event, action) => actions.push((event, action)),
         }
     }
-    assert!(matches!(records.end(), Some(End::Finished { .. })), "{:?}", records.end());
+    let end = records.end().unwrap();
+    assert!(matches!(end, Some(End::Finished { .. })), "{end:?}");
     Left { run, events, actions }
 }
 

@@ -167,12 +167,12 @@ pub fn actions(journal: &Path) -> Vec<Action> {
     let journal = Journal::open(journal).unwrap();
     let action =
         |entry| if let Some(Entry::Action(_, action)) = entry { Some(action) } else { None };
-    journal.records().filter_map(|record| action(Entry::of(&record))).collect()
+    journal.records().map(|it| action(Entry::of(&it))).filter_map(Result::unwrap).collect()
 }
 
 /// Returns the events that a chain of journals has.
 pub fn events(folder: &Path) -> Vec<Event> {
-    JournalChain::open(folder).unwrap().events().map(|(_, event)| event).collect()
+    JournalChain::open(folder).unwrap().events().map(|it| it.unwrap().1).collect()
 }
 
 /// Returns the events of a file.

@@ -99,7 +99,7 @@ impl Scene {
         let mut scene = Scene::down(trades);
         scene.run(known, false);
         scene.events.extend(scene.trades[..known].iter().map(|tick| Event::Tick(*tick)));
-        let last = Past::new(None, &scene.trades[..known]).last();
+        let last = Past::new(None, &scene.trades[..known]).unwrap().last();
         scene.market.begin_after(last, Duration::from_secs(60));
         scene
     }
