@@ -23,7 +23,8 @@ pub enum Event {
     Timer(Timestamp),
     /// The feed lacks trades, before the tick that follows.
     Gap(Gap),
-    /// Entries are refused from here on, or allowed again. Exits pass in any case.
+    /// Entries are refused from here on, and one that works is cancelled, or they are allowed
+    /// again. Exits pass in any case.
     Entries(Entries),
     /// An answer of the strategy.
     Answer(Answer),

@@ -481,6 +481,27 @@ fn a_turn_whose_entry_is_refused_meanwhile_ends_flat() {
     assert!(scene.broker.sent.is_empty() && scene.desk.ledger().position() == 0);
 }
 
+/// Nothing works on that may enter while the run may not. It is not sent again by itself.
+#[test]
+fn an_entry_that_works_is_cancelled_when_entries_go_off() {
+    let (mut scene, id) = Scene::entering();
+    scene.report(ReportKind::Accepted(id));
+    scene.fill(id, Side::Buy, 2, 4_500);
+    let off = |scene: &mut Scene, refused| {
+        scene.desk.on_entries(refused, at(scene.now), &mut scene.broker);
+        std::mem::take(&mut scene.broker.sent)
+    };
+    assert_eq!(off(&mut scene, Some(Refusal::StaleData)), [OrderMessage::Cancel(id)]);
+    // Once, however often the reason changes. What has filled stays.
+    assert_eq!(off(&mut scene, Some(Refusal::ClockDoubt)), []);
+    scene.report(ReportKind::Cancelled(id));
+    assert_eq!((off(&mut scene, None).len(), scene.desk.ledger().position()), (0, 2));
+    scene.fill(id.stop_loss(), Side::Sell, 2, 4_500);
+    assert_eq!((scene.desk.ledger().position(), &scene.broker.sent[..]), (0, &[][..]));
+    scene.decide(Target::Long);
+    assert_eq!(scene.submitted().quantity, 5);
+}
+
 #[test]
 fn a_turn_waits_until_the_close_has_ended() {
     let (mut scene, id) = Scene::entering();

@@ -403,7 +403,7 @@ impl Desk {
     }
 
     /// Refuses entries from now on for that reason, or allows them again. A decision that waits for
-    /// its entry is refused with it; an entry that was sent, and every exit, stays.
+    /// its entry is refused with it, and an entry that works is cancelled; every exit stays.
     pub fn on_entries(
         &mut self,
         refused: Option<Refusal>,
@@ -413,6 +413,7 @@ impl Desk {
         self.entries_refused = refused;
         if let Some(refusal) = refused {
             self.drop_turn(refusal, now, port);
+            self.cancel_entry(now, port);
         }
     }
 
@@ -461,7 +462,7 @@ impl Desk {
         if is_held && self.to_close.is_none() {
             return;
         }
-        let is_free = !self.is_exposed() && self.closing.is_none();
+        let is_free = self.is_flat();
         match barred.or_else(|| self.refusal(decision, now)) {
             Some(refusal) => self.refuse(refusal, now, port),
             None if is_free => return self.enter(decision, side, now, port),
@@ -491,6 +492,11 @@ impl Desk {
             purpose: Purpose::Entry(decision.bracket),
         };
         self.send(id, order.quantity, OrderMessage::Submit(order), now, port);
+    }
+
+    /// Returns whether nothing is held, and no order of ours may still enter or exit.
+    pub fn is_flat(&self) -> bool {
+        !self.is_exposed() && self.closing.is_none()
     }
 
     /// Returns whether a position is open or may be.

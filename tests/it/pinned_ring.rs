@@ -33,8 +33,8 @@ use algospace_hft::engine::{
     Pipeline, Question, Quote, Sink, TradingStage, WarmUpGauge, warm,
 };
 use algospace_hft::execution::{
-    Account, Bracket, Decision, Desk, ExitReason, Fill, FillId, Order, OrderMessage, OrderPort,
-    Purpose, Refusal, Report, ReportKind, SimulatedExchange, Target, Venue,
+    Account, Bracket, Decision, Desk, ExitReason, Fill, FillId, Order, OrderKind, OrderMessage,
+    OrderPort, Purpose, Refusal, Report, ReportKind, SimulatedExchange, Target, Venue,
 };
 use algospace_hft::journal::{End, Journal};
 use algospace_hft::machine::{Machine, Role, Wait, pin_current_thread};
@@ -703,6 +703,55 @@ fn gap(to: Timestamp, kind: u64) -> Gap {
 fn entries(time: Timestamp, are_refused: bool) -> Event {
     let refused = are_refused.then_some(Refusal::StaleData);
     Event::Entries(Entries { time, refused })
+}
+
+/// A limit order rests below the market, which comes there once entries are off.
+#[test]
+fn an_entry_that_rests_is_taken_back_by_every_runner_alike() {
+    let buys_below = || {
+        By(Timeframe::MINUTE_1, |bar: &Bar, _| {
+            let entry = OrderKind::Limit { price: bar.close.offset_ticks(-10, TICK_SIZE) };
+            Some(Decision { entry, ..market(Target::Long, 1) })
+        })
+    };
+    let ticks = minutes(5);
+    let mut all = events(&ticks);
+    for (at, price) in [(4, -1), (6, -20), (7, -20)] {
+        let Event::Tick(tick) = &mut all[at] else { unreachable!("they are ticks") };
+        tick.price = tick.price.offset_ticks(price, TICK_SIZE);
+    }
+    let mut with_word = all.clone();
+    with_word.insert(5, entries(ticks[4].time, true));
+    all.push(Event::End(ExitReason::EndOfData));
+    let has = |actions: &[Action], is_it: fn(&Action) -> bool| actions.iter().any(is_it);
+    let is_fill = |action: &Action| {
+        matches!(action, Action::Report(Report { kind: ReportKind::Filled(_), .. }))
+    };
+    let is_cancel =
+        |action: &Action| matches!(action, Action::Order { message: OrderMessage::Cancel(_), .. });
+    let setup = Setup::free();
+    let actions = |outputs: Vec<Output<'static>>| -> Vec<Action> {
+        let actions = outputs.into_iter().filter_map(|output| match output {
+            Output::Action(action) => Some(action),
+            _ => None,
+        });
+        actions.collect()
+    };
+    let without = actions(inline_of(&setup, buys_below(), &all));
+    assert!(has(&without, is_fill) && !has(&without, is_cancel), "the market comes there");
+    for layout in LAYOUTS {
+        let given = recorded(with_word.clone());
+        let (pipeline, mut told) = (setup.pipeline(buys_below()), Told::default());
+        let on_features = &mut |_: &FeatureStage| {};
+        let stop = AtomicBool::new(false);
+        let left = run_with(pipeline, given, &small(layout), &mut told, on_features, &stop);
+        left.run.unwrap();
+        let made: Vec<Action> = left.actions.iter().map(|&(_, action)| action).collect();
+        assert!(has(&made, is_cancel) && !has(&made, is_fill), "{layout:?}: {made:?}");
+        let mut inline_events = with_word.clone();
+        inline_events.push(Event::End(ExitReason::EndOfData));
+        assert_eq!(actions(inline_of(&setup, buys_below(), &inline_events)), made, "{layout:?}");
+    }
 }
 
 #[test]
