@@ -17,6 +17,8 @@ pub struct TickCounts {
     pub outside_session: u64,
     /// Left out: their session halts then.
     pub in_halt: u64,
+    /// Left out: a position is held in another contract.
+    pub of_other_contract: u64,
 }
 
 /// Builds bars of every requested timeframe from ticks. See the [module](super) for the rules.
@@ -272,6 +274,11 @@ impl BarBuilder {
     /// Leaves out a tick in its session's halt.
     pub fn on_halted_tick(&mut self) {
         self.counts.in_halt += 1;
+    }
+
+    /// Leaves out a tick of another contract than the one that is traded.
+    pub fn on_other_contract(&mut self) {
+        self.counts.of_other_contract += 1;
     }
 
     /// Takes a tick from before the last one into the open bar, if that is its own. Returns whether

@@ -134,7 +134,8 @@ impl<V: Venue> Books<V> {
         }
     }
 
-    /// Refuses entries from now on for that reason, or allows them again.
+    /// Refuses entries from now on for that reason, which cancels one that works, or allows them
+    /// again.
     pub(super) fn on_entries(
         &mut self,
         refused: Option<Refusal>,
@@ -204,6 +205,12 @@ impl<V: Venue> Books<V> {
     pub(super) fn on_session_end(&mut self, now: Timestamp, sink: &mut impl Sink) {
         let (desk, mut port) = self.desk_and_port(sink);
         desk.on_session_end(now, &mut port);
+    }
+
+    /// Returns whether what is open may be ended without a tick: there is nothing, or the venue
+    /// invents the fill.
+    pub(super) fn may_close_out(&self) -> bool {
+        self.desk.is_flat() || self.venue.invents_fills()
     }
 
     /// Ends everything that is open where no later tick can, at the last price, which was traded at

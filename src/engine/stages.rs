@@ -64,6 +64,11 @@ impl<S: Strategy, V: Venue> Pipeline<S, V> {
         self.trading.impossible_quotes()
     }
 
+    /// Returns whether the venue closes positions that no tick closes.
+    pub fn invents_fills(&self) -> bool {
+        self.trading.invents_fills()
+    }
+
     /// Returns the strategy.
     pub(crate) fn strategy(&self) -> &S {
         &self.deciding.strategy

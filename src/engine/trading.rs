@@ -117,12 +117,18 @@ impl<V: Venue> TradingStage<V> {
             late: all.late - before.late,
             outside_session: all.outside_session - before.outside_session,
             in_halt: all.in_halt - before.in_halt,
+            of_other_contract: all.of_other_contract - before.of_other_contract,
         }
     }
 
     /// Returns the number of times that an order met impossible quotes.
     pub fn impossible_quotes(&self) -> u64 {
         self.books.venue.impossible_quotes()
+    }
+
+    /// Returns whether the venue closes positions that no tick closes.
+    pub fn invents_fills(&self) -> bool {
+        self.books.venue.invents_fills()
     }
 
     /// Returns the end of the warm-up. Bars that end by then belong to it.
@@ -181,6 +187,7 @@ impl<V: Venue> TradingStage<V> {
             Event::Entries(entries) => {
                 let now = self.now();
                 self.books.on_entries(entries.refused, now, to.sink);
+                self.calm = self.calm();
             }
             // No stage reads quotes other than those of a trade.
             Event::Tick(_) | Event::Quote(_) => {}
@@ -340,6 +347,11 @@ impl<V: Venue> TradingStage<V> {
             self.bars.on_halted_tick();
             return false;
         }
+        if tick.contract != self.contract && !self.books.may_close_out() {
+            // The position keeps its contract until it is closed, or the contract expires.
+            self.bars.on_other_contract();
+            return false;
+        }
         if self.clock.is_open() {
             if tick.contract == self.contract {
                 return true;
@@ -422,14 +434,11 @@ impl<V: Venue> TradingStage<V> {
     ) {
         let opened = self.clock.open(tick.time);
         if opened.follows_hole {
-            // What happened in between is unknown, so nothing is held over it.
-            self.books.close_out(
-                ExitReason::MissingData,
-                self.last_time,
-                self.last_time,
-                true,
-                to.sink,
-            );
+            if self.books.may_close_out() {
+                // What happened in between is unknown, so nothing is held over it.
+                let (reason, last) = (ExitReason::MissingData, self.last_time);
+                self.books.close_out(reason, last, last, true, to.sink);
+            }
             to.downstream.on_restart(Break::MissingSessions);
             to.sink.output(&Output::Restart);
         }
@@ -444,7 +453,7 @@ impl<V: Venue> TradingStage<V> {
     }
 
     /// Moves on to the contract of `tick`. An open position in the old contract is closed at its
-    /// last price.
+    /// last price; a venue that invents no fill has none.
     fn change_contract(
         &mut self,
         tick: &Tick,

@@ -59,6 +59,8 @@ pub struct SimulatedExchange {
     quiet_to: Price,
     /// Exits fill without a position, too, and so may open one.
     exits_may_open: bool,
+    /// `true` for a history, in which no later tick may close a position.
+    invents_fills: bool,
     /// Number of ticks matched, which keeps an order from filling on the tick that made it.
     matched: u64,
     /// Number of times that an order met an impossible quote.
@@ -170,12 +172,19 @@ impl SimulatedExchange {
             quiet_from: Price::MIN,
             quiet_to: Price::MAX,
             exits_may_open: false,
+            invents_fills: true,
             matched: 0,
             impossible_quotes: 0,
             last_fill: Price::ZERO,
             fills: 0,
             bar: PlayedBar::NONE,
         }
+    }
+
+    /// Prepares for a live market, which may be silent for any length: every fill is one of its
+    /// trades, but those of an expiry and of the run's end.
+    pub fn of_a_live_market(self) -> SimulatedExchange {
+        SimulatedExchange { invents_fills: false, ..self }
     }
 
     /// Returns the contracts that the exchange holds for us.
@@ -812,6 +821,10 @@ impl Venue for SimulatedExchange {
             _ => true,
         });
         self.settle();
+    }
+
+    fn invents_fills(&self) -> bool {
+        self.invents_fills
     }
 
     fn close_out(

@@ -42,6 +42,13 @@ pub trait Venue: OrderPort {
     /// Ends the session at `now`.
     fn on_session_end(&mut self, _now: Timestamp) {}
 
+    /// Returns whether a position is closed at the last price before a hole of whole sessions, and
+    /// where another contract follows, which no market did. A history leaves no other way; before a
+    /// live market the position stays.
+    fn invents_fills(&self) -> bool {
+        false
+    }
+
     /// Ends everything at the price of `last`, at the end of the series or of a contract, or before
     /// a hole in the history: no later tick could fill an order. `slip` says whether slippage is
     /// paid. A venue that takes orders only answers [`ClosedOut::ByOrder`].

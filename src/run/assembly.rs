@@ -1,7 +1,7 @@
 //! Stages from a configuration.
 
 use crate::agents::model_set::ModelSetError;
-use crate::config::Config;
+use crate::config::{Config, Mode};
 #[cfg(feature = "live")]
 use crate::engine::Timers;
 use crate::engine::{DecisionTiming, FeatureStage, FeatureStageError, Pipeline, PipelineSettings};
@@ -83,10 +83,13 @@ pub(crate) struct Conditions<V> {
 }
 
 impl Conditions<SimulatedExchange> {
-    /// Returns the configured simulation, in which every latency is one of market time.
+    /// Returns the configured simulation, in which every latency is one of market time. Without a
+    /// history it invents no fill.
     pub(crate) fn simulated(config: &Config, instrument: &Instrument) -> Self {
         let (tick_size, point_value) = (instrument.tick_size, instrument.point_value);
         let venue = SimulatedExchange::new(config.execution, tick_size, point_value);
+        let is_backtest = config.system.mode == Mode::Backtest;
+        let venue = if is_backtest { venue } else { venue.of_a_live_market() };
         let latency = config.execution.decision_latency();
         Conditions { venue, decisions: DecisionTiming::After(latency), trades_from: None }
     }

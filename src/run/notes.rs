@@ -35,12 +35,7 @@ pub(super) fn data_notes<S: Strategy, V: Venue>(
             ));
         }
     }
-    if stages.holes() > 0 {
-        notes.push(format!(
-            "Whole sessions are missing at {} places: positions were closed at the last price before each, and the strategy and its matrices began anew after it.",
-            stages.holes()
-        ));
-    }
+    notes.extend(hole_note(stages));
     notes.extend(count_notes(stages, ticks - input.warm_up_ticks));
     if input.decided_by.is_none() {
         // No strategy reads the matrices.
@@ -79,6 +74,17 @@ pub(super) fn data_notes<S: Strategy, V: Venue>(
     notes
 }
 
+/// Returns a sentence on missing sessions, if there are any.
+fn hole_note<S: Strategy, V: Venue>(stages: &Pipeline<S, V>) -> Option<String> {
+    let done = if stages.invents_fills() { "closed at the last price before" } else { "held over" };
+    let holes = stages.holes();
+    (holes > 0).then(|| {
+        format!(
+            "Whole sessions are missing at {holes} places: positions were {done} each, and the strategy and its matrices began anew after it."
+        )
+    })
+}
+
 /// Returns a sentence on everything that the stages left out of `ticks`.
 pub(super) fn count_notes<S: Strategy, V: Venue>(
     stages: &Pipeline<S, V>,
@@ -98,6 +104,12 @@ pub(super) fn count_notes<S: Strategy, V: Venue>(
         notes.push(format!(
             "{} ticks lie in a halt of their session, when nothing trades; they built no bar and filled no order.",
             counts.in_halt
+        ));
+    }
+    if counts.of_other_contract > 0 {
+        notes.push(format!(
+            "{} ticks are of another contract than the one in which a position was held, and were left out.",
+            counts.of_other_contract
         ));
     }
     let impossible = stages.impossible_quotes();

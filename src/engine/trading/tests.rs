@@ -289,3 +289,50 @@ fn a_recovered_tick_enters_nothing_and_reaches_no_limit_but_fills_and_moves_extr
     let [trade] = heard.trades[..] else { panic!("{:?}", heard.trades) };
     assert_eq!(trade.mae, Money::from_dollars(-2_500));
 }
+
+/// A history ends a position where no tick of it can. A live market does not: what is held
+/// stays over missing days, and keeps its contract.
+#[test]
+fn a_live_market_closes_no_position_that_nobody_has_traded() {
+    const DAY: i64 = 86_400;
+    let run = |venue: SimulatedExchange| {
+        let mut stage = stage(venue);
+        let (mut downstream, mut heard) = (BuysOnce::default(), Heard::default());
+        let start: Timestamp = "2024-01-03T14:30:00Z".parse().unwrap();
+        let mut held = Vec::new();
+        for (seconds, contract) in
+            [(0, 0), (60, 0), (61, 0), (62, 0), (5 * DAY, 0), (5 * DAY + 1, 1), (5 * DAY + 2, 0)]
+        {
+            let time = start + seconds * Timestamp::SECOND;
+            let tick = Tick::new(time, Price::ZERO.offset_ticks(18_000, TICK_SIZE), 9);
+            let event = Event::Tick(tick.with_contract(contract));
+            stage.on_event(&event, &mut downstream, &mut heard);
+            held.push(stage.desk().ledger().position());
+        }
+        let reasons: Vec<ExitReason> = heard.trades.iter().map(|it| it.exit_reason).collect();
+        (held, reasons, stage.holes(), stage.tick_counts().of_other_contract)
+    };
+    let closed = vec![ExitReason::MissingData];
+    assert_eq!(run(exchange()), (vec![0, 0, 0, 2, 0, 0, 0], closed, 1, 0));
+    let live = exchange().of_a_live_market();
+    assert_eq!(run(live), (vec![0, 0, 0, 2, 2, 2, 2], vec![], 1, 1));
+}
+
+/// Without a position the next contract follows as in a history.
+#[test]
+fn a_live_market_that_is_flat_moves_on_to_the_next_contract() {
+    let mut stage = stage(exchange().of_a_live_market());
+    // The first is asked on the bar that the change cuts off.
+    let targets = [Target::Long; 2];
+    let (mut downstream, mut heard) = (Script(targets.iter(), None), Heard::default());
+    let start: Timestamp = "2024-01-03T14:30:00Z".parse().unwrap();
+    for (seconds, contract) in [(0, 0), (30, 1), (90, 1), (91, 1), (92, 1)] {
+        let time = start + seconds * Timestamp::SECOND;
+        let tick = Tick::new(time, Price::ZERO.offset_ticks(18_000, TICK_SIZE), 9);
+        let event = Event::Tick(tick.with_contract(contract));
+        stage.on_event(&event, &mut downstream, &mut heard);
+    }
+    let [OrderMessage::Submit(entry)] = heard.orders[..] else { panic!("{:?}", heard.orders) };
+    assert_eq!((entry.contract, stage.tick_counts().of_other_contract), (1, 0));
+    assert_eq!(stage.desk().ledger().position(), 1);
+}
