@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Where the time goes: a flame graph, or its text where nothing draws one.
 #
-#   cargo build --release && perf/flamegraph.sh [COMMAND [ARGUMENT...]]
+#   CARGO_PROFILE_RELEASE_DEBUG=line-tables-only cargo build --release
+#   perf/flamegraph.sh [COMMAND [ARGUMENT...]]
 #
 # Without a command it profiles a backtest of 20 generated days. What it finds is written to target/profile/. It takes
 # the best that the machine has:
@@ -43,7 +44,7 @@ by_perf() {
     echo "no hardware counters: sampling by the clock"
     event=cpu-clock:u
   fi
-  # Release builds keep line tables but no frame pointers, so stacks are unwound from copies of them.
+  # Release builds have no frame pointers, so stacks are unwound from copies of them.
   perf record -e "$event" -F 3999 --call-graph dwarf,16384 -o "$profile/perf.data" "$@" \
     >"$profile/command.log" 2>"$profile/perf.log" || return 1
   if has inferno-collapse-perf && has inferno-flamegraph; then
