@@ -5,6 +5,7 @@
 //! It is a crate of its own so that the profile of tests can compile it with all optimisations and
 //! without the checks inside its loops; the engine's own code is compiled for a short build there.
 
+pub mod functions;
 pub mod lstm;
 pub mod masks;
 pub mod passes;

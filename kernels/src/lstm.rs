@@ -10,9 +10,9 @@
 #![allow(clippy::needless_range_loop, reason = "see above")]
 
 use rten_simd::ops::{BitOps, NumOps};
-use rten_simd::{Isa, SimdOp, SimdUnaryOp};
-use rten_vecmath::{Sigmoid, Tanh};
+use rten_simd::{Isa, SimdOp};
 
+use crate::functions::{sigmoid, tanh};
 use crate::product::{DEPTH, Packed, add_products};
 
 /// Gates of a cell: input, output, forget, cell.
@@ -39,6 +39,7 @@ pub struct Lstm {
 /// Buffers that a run needs besides the state.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    inputs: Vec<f32>,
     gates: Vec<f32>,
 }
 
@@ -75,7 +76,8 @@ impl Lstm {
         self.columns
     }
 
-    /// Takes states, one for each window, through `rows` rows of every window.
+    /// Takes states, one for each window, through `rows` rows of every window. Windows that each
+    /// begin with the second row of the one before share what the gates get from a row.
     ///
     /// # Panics
     /// If the windows and states are not of one number.
@@ -91,23 +93,40 @@ impl Lstm {
         assert_eq!(windows.len() * self.hidden, hidden.len() * window);
         assert_eq!(hidden.len(), cell.len());
         let most = GROUPS * TOGETHER;
-        scratch.gates.resize(most * GATES * self.hidden, 0.0);
-        let states = hidden.chunks_mut(most * self.hidden);
-        let cells = cell.chunks_mut(most * self.hidden);
-        for ((windows, hidden), cell) in windows.chunks(most * window).zip(states).zip(cells) {
-            let gates = &mut scratch.gates;
-            Run { lstm: self, rows, windows, hidden, cell, gates }.dispatch();
+        let Scratch { inputs, gates } = scratch;
+        inputs.resize((rows + most - 1) * GATES * self.hidden, 0.0);
+        gates.resize(most * GATES * self.hidden, 0.0);
+        let mut first = 0;
+        while first * window < windows.len() {
+            let rest = &windows[first * window..];
+            let slid = self.slid(window, rest).min(most);
+            let windows = &rest[..slid * window];
+            let states = first * self.hidden..(first + slid) * self.hidden;
+            let (hidden, cell) = (&mut hidden[states.clone()], &mut cell[states]);
+            Run { lstm: self, rows, windows, hidden, cell, inputs, gates }.dispatch();
+            first += slid;
         }
+    }
+
+    /// Returns how many windows each begin with the second row of the one before.
+    fn slid(&self, window: usize, windows: &[f32]) -> usize {
+        let bits: &[u32] = bytemuck::cast_slice(windows);
+        let next = bits.chunks_exact(window).skip(1);
+        let follows =
+            |(one, next): &(&[u32], &[u32])| one[self.columns..] == next[..window - self.columns];
+        1 + bits.chunks_exact(window).zip(next).take_while(follows).count()
     }
 }
 
-/// Up to [`GROUPS`] × [`TOGETHER`] windows.
+/// Up to [`GROUPS`] × [`TOGETHER`] windows, each of which begins with the second row of the one
+/// before.
 struct Run<'a> {
     lstm: &'a Lstm,
     rows: usize,
     windows: &'a [f32],
     hidden: &'a mut [f32],
     cell: &'a mut [f32],
+    inputs: &'a mut [f32],
     gates: &'a mut [f32],
 }
 
@@ -129,67 +148,103 @@ impl Run<'_> {
     /// All rows, with panels of `V` vectors.
     #[inline(always)]
     fn run<I: Isa, const V: usize>(self, isa: I) {
-        let Run { lstm, rows, windows, hidden, cell, gates } = self;
-        let (units, window) = (lstm.hidden, rows * lstm.columns);
-        let width = GATES * units;
-        let panels = width / (V * isa.f32().len());
-        let grouped = hidden.len() / (TOGETHER * units) * TOGETHER;
+        let Run { lstm, rows, windows, hidden, cell, inputs, gates } = self;
+        let (units, width) = (lstm.hidden, GATES * lstm.hidden);
+        let (count, panels) = (hidden.len() / units, width / (V * isa.f32().len()));
+        let grouped = count / TOGETHER * TOGETHER;
+        // What comes after the first window is the last row of each other.
+        let row_of = |row: usize| {
+            let place = if row < rows { row } else { (row - rows + 2) * rows - 1 };
+            &windows[place * lstm.columns..][..lstm.columns]
+        };
+        let all = rows + count - 1;
+        let in_groups = all / TOGETHER * TOGETHER;
+        for panel in 0..panels {
+            for row in (0..in_groups).step_by(TOGETHER) {
+                let of = &mut inputs[row * width..];
+                sum_inputs::<I, TOGETHER, V>(isa, lstm, panel, |one| row_of(row + one), of);
+            }
+            for row in in_groups..all {
+                let of = &mut inputs[row * width..];
+                sum_inputs::<I, 1, V>(isa, lstm, panel, |_| row_of(row), of);
+            }
+        }
         for row in 0..rows {
             for panel in 0..panels {
                 for first in (0..grouped).step_by(TOGETHER) {
-                    let input = &windows[first * window + row * lstm.columns..];
+                    let inputs = &inputs[(row + first) * width..];
                     let hidden = &hidden[first * units..];
                     let gates = &mut gates[first * width..];
-                    sum_gates::<I, TOGETHER, V>(isa, lstm, panel, (input, window), hidden, gates);
+                    sum_gates::<I, TOGETHER, V>(isa, lstm, panel, inputs, hidden, gates);
+                }
+                for first in grouped..count {
+                    let inputs = &inputs[(row + first) * width..];
+                    let hidden = &hidden[first * units..];
+                    let gates = &mut gates[first * width..];
+                    sum_gates::<I, 1, V>(isa, lstm, panel, inputs, hidden, gates);
                 }
             }
-            for one in 0..grouped {
+            for one in 0..count {
                 let (hidden, cell) = (&mut hidden[one * units..], &mut cell[one * units..]);
                 step(isa, units, &gates[one * width..][..width], hidden, cell);
-            }
-        }
-        let states = hidden.chunks_exact_mut(units).zip(cell.chunks_exact_mut(units));
-        for (window, (hidden, cell)) in windows.chunks_exact(window).zip(states).skip(grouped) {
-            for row in window.chunks_exact(lstm.columns) {
-                for panel in 0..panels {
-                    sum_gates::<I, 1, V>(isa, lstm, panel, (row, 0), hidden, gates);
-                }
-                step(isa, units, &gates[..width], hidden, cell);
             }
         }
     }
 }
 
+/// Sums what the gates of a panel of `V` vectors get from each of `N` rows.
+#[inline(always)]
+fn sum_inputs<'a, I: Isa, const N: usize, const V: usize>(
+    isa: I,
+    lstm: &Lstm,
+    panel: usize,
+    row: impl Fn(usize) -> &'a [f32],
+    inputs: &mut [f32],
+) {
+    let ops = isa.f32();
+    let (columns, width) = (lstm.columns, V * ops.len());
+    let mut rows: [&[f32]; N] = [&[]; N];
+    for one in 0..N {
+        rows[one] = row(one);
+    }
+    let weights = &lstm.input.numbers()[panel * columns * width..][..columns * width];
+    let sums = add_products::<I, N, V>(isa, rows, weights);
+    for v in 0..V {
+        let place = panel * width + v * ops.len();
+        let bias = ops.load(&lstm.input_bias[place..]);
+        for one in 0..N {
+            let place = one * GATES * lstm.hidden + place;
+            ops.store(ops.add(sums[one][v], bias), &mut inputs[place..]);
+        }
+    }
+}
+
 /// Sums what the gates of a panel of `V` vectors get, in each of `N` windows, from its row and its
-/// hidden state. Rows are `stride` apart.
+/// hidden state.
 #[inline(always)]
 fn sum_gates<I: Isa, const N: usize, const V: usize>(
     isa: I,
     lstm: &Lstm,
     panel: usize,
-    (rows, stride): (&[f32], usize),
+    inputs: &[f32],
     hidden: &[f32],
     gates: &mut [f32],
 ) {
     let ops = isa.f32();
-    let (columns, units, width) = (lstm.columns, lstm.hidden, V * ops.len());
-    let (mut rows_of, mut states_of): ([&[f32]; N], [&[f32]; N]) = ([&[]; N], [&[]; N]);
+    let (units, width) = (lstm.hidden, V * ops.len());
+    let mut states: [&[f32]; N] = [&[]; N];
     for one in 0..N {
-        rows_of[one] = &rows[one * stride..];
-        states_of[one] = &hidden[one * units..];
+        states[one] = &hidden[one * units..];
     }
-    let weights = &lstm.input.numbers()[panel * columns * width..][..columns * width];
-    let inputs = add_products::<I, N, V>(isa, rows_of, weights);
     let weights = &lstm.recurrent.numbers()[panel * units * width..][..units * width];
-    let states = add_products::<I, N, V>(isa, states_of, weights);
+    let sums = add_products::<I, N, V>(isa, states, weights);
     for v in 0..V {
         let place = panel * width + v * ops.len();
-        let bias = ops.load(&lstm.input_bias[place..]);
-        let recurrent_bias = ops.load(&lstm.recurrent_bias[place..]);
+        let bias = ops.load(&lstm.recurrent_bias[place..]);
         for one in 0..N {
-            let sum = ops.add(ops.add(inputs[one][v], bias), states[one][v]);
-            let sum = ops.add(sum, recurrent_bias);
-            ops.store(sum, &mut gates[one * GATES * units + place..]);
+            let place = one * GATES * units + place;
+            let sum = ops.add(ops.load(&inputs[place..]), sums[one][v]);
+            ops.store(ops.add(sum, bias), &mut gates[place..]);
         }
     }
 }
@@ -200,13 +255,58 @@ fn step<I: Isa>(isa: I, units: usize, gates: &[f32], hidden: &mut [f32], cell: &
     let ops = isa.f32();
     for unit in (0..units).step_by(ops.len()) {
         // No closures here: what they call would not be compiled for the machine at hand.
-        let input = Sigmoid::apply(isa, ops.load(&gates[unit..]));
-        let output = Sigmoid::apply(isa, ops.load(&gates[units + unit..]));
-        let forget = Sigmoid::apply(isa, ops.load(&gates[2 * units + unit..]));
-        let candidate = Tanh::apply(isa, ops.load(&gates[3 * units + unit..]));
+        let gate = [
+            ops.load(&gates[unit..]),
+            ops.load(&gates[units + unit..]),
+            ops.load(&gates[2 * units + unit..]),
+        ];
+        let [input, output, forget] = sigmoid(isa, gate);
+        let candidate = tanh(isa, ops.load(&gates[3 * units + unit..]));
         let kept = ops.mul(forget, ops.load(&cell[unit..]));
         let next = ops.add(kept, ops.mul(input, candidate));
         ops.store(next, &mut cell[unit..]);
-        ops.store(ops.mul(output, Tanh::apply(isa, next)), &mut hidden[unit..]);
+        ops.store(ops.mul(output, tanh(isa, next)), &mut hidden[unit..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Windows that share rows give the bits of each window alone.
+    #[test]
+    fn windows_that_slide_are_windows_alone() {
+        let (rows, columns, units) = (9, 7, 32);
+        let mut state = 5u64;
+        let mut numbers = |count: usize| -> Vec<f32> {
+            let next = |_| {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                (state >> 40) as f32 / 2f32.powi(23) - 1.0
+            };
+            (0..count).map(next).collect()
+        };
+        let width = GATES * units;
+        let (w, r, b) = (numbers(width * columns), numbers(width * units), numbers(2 * width));
+        let lstm = Lstm::new(columns, units, &w, &r, &b).expect("sizes that suit");
+        let history = numbers(60 * columns);
+        // A hole in the history after 17 windows.
+        let starts: Vec<usize> = (0..17).chain(30..44).collect();
+        let window = |&start: &usize| &history[start * columns..][..rows * columns];
+        let windows: Vec<f32> = starts.iter().flat_map(window).copied().collect();
+        let mut scratch = Scratch::default();
+        let mut together = [vec![0.0; starts.len() * units], vec![0.0; starts.len() * units]];
+        let [hidden, cell] = &mut together;
+        lstm.run(rows, &windows, hidden, cell, &mut scratch);
+        for (place, start) in starts.iter().enumerate() {
+            let mut alone = [vec![0.0; units], vec![0.0; units]];
+            let [hidden, cell] = &mut alone;
+            // One row at a time, so that no row is shared.
+            for row in window(start).chunks_exact(columns) {
+                lstm.run(1, row, hidden, cell, &mut scratch);
+            }
+            for part in 0..2 {
+                assert_eq!(together[part][place * units..][..units], alone[part], "{start}");
+            }
+        }
     }
 }

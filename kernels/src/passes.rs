@@ -14,6 +14,9 @@ use rten_simd::{Isa, SimdOp};
 
 use crate::product::{DEPTH, Packed, accumulate};
 
+/// Passes whose logits are summed side by side: enough that no sum waits for its last term.
+const SUMS: usize = 10;
+
 /// Weights of the two layers.
 #[derive(Debug)]
 pub struct Passes {
@@ -124,10 +127,11 @@ impl SimdOp for Run<'_> {
         let ops = isa.f32();
         active.clear();
         active.extend((0..from).filter(|&unit| hidden[unit] != 0.0));
+        let lanes = ops.len();
         for (units, mask) in first.chunks_exact_mut(from).zip(masks.0.chunks_exact(from)) {
-            for unit in (0..from).step_by(ops.len()) {
-                let number = ops.mul(ops.load(&hidden[unit..]), ops.load(&mask[unit..]));
-                ops.store(number, &mut units[unit..]);
+            let vectors = hidden.chunks_exact(lanes).zip(mask.chunks_exact(lanes));
+            for (units, (hidden, mask)) in units.chunks_exact_mut(lanes).zip(vectors) {
+                ops.store(ops.mul(ops.load(hidden), ops.load(mask)), units);
             }
         }
         let layer = Layer { layers, active };
@@ -137,11 +141,12 @@ impl SimdOp for Run<'_> {
         } else {
             layer.apply_all::<I, 6, 2>(isa, first, masks.1, second);
         }
-        let mut passes = second.chunks_exact(4 * to).zip(logits.chunks_exact_mut(4 * classes));
+        let mut passes =
+            second.chunks_exact(SUMS * to).zip(logits.chunks_exact_mut(SUMS * classes));
         for (units, logits) in &mut passes {
-            layers.logits_of::<I, 4>(isa, units, logits);
+            layers.logits_of::<I, SUMS>(isa, units, logits);
         }
-        let done = second.len() / (4 * to) * 4;
+        let done = second.len() / (SUMS * to) * SUMS;
         let rest = second[done * to..].chunks_exact(to);
         for (units, logits) in rest.zip(logits[done * classes..].chunks_exact_mut(classes)) {
             layers.logits_of::<I, 1>(isa, units, logits);
@@ -214,7 +219,8 @@ impl Layer<'_> {
         }
         let mut sums = [[ops.zero(); V]; N];
         for &unit in self.active {
-            accumulate(isa, &weights[unit * width..][..width], |pass| rows[pass][unit], &mut sums);
+            let weights = &weights[unit * width..][..width];
+            accumulate(isa, weights, |pass| rows[pass][unit], &mut sums);
         }
         for pass in 0..N {
             for v in 0..V {
@@ -233,9 +239,13 @@ impl Passes {
     fn logits_of<I: Isa, const N: usize>(&self, isa: I, units: &[f32], logits: &mut [f32]) {
         let ops = isa.f32();
         let [_, to, classes] = self.widths;
+        let mut rows: [&[f32]; N] = [&[]; N];
+        for pass in 0..N {
+            rows[pass] = &units[pass * to..][..to];
+        }
         let mut sums = [[ops.zero()]; N];
-        for (unit, weights) in self.logits.chunks_exact(Self::LANES).enumerate() {
-            accumulate(isa, weights, |pass| units[pass * to + unit], &mut sums);
+        for (weights, unit) in self.logits.chunks_exact(Self::LANES).zip(0..to) {
+            accumulate(isa, weights, |pass| rows[pass][unit], &mut sums);
         }
         let bias = ops.load(&self.logits_bias);
         for pass in 0..N {

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use algospace_hft_kernels::functions::{Normalises, Softmaxes};
 use algospace_hft_kernels::product::{DEPTH, Dots, Multiply, Packed, Sizes};
 use rten_onnx::onnx::{GraphProto, NodeProto};
 use rten_simd::{Isa, SimdOp};
-use rten_vecmath::{Normalize, NormalizeOptions, Sigmoid, Softmax, Sum, SumSquareSub};
+use rten_vecmath::Sigmoid;
 
 use super::Bound;
 use super::known::{self, attribute, float, floats, initializer, int, ints, whole};
@@ -203,10 +204,10 @@ impl Work {
             Work::Multiply(other) => Pairwise::<true> { out, other: numbers(other) }.dispatch(),
             Work::Relu => Relu(out).dispatch(),
             Work::Sigmoid => rten_simd::SimdUnaryOp::map_mut(&Sigmoid {}, out),
-            Work::Softmax(width) => Softmaxes { out, width }.dispatch(),
+            Work::Softmax(width) => Softmaxes { rows: out, width }.dispatch(),
             Work::Normalise { weights, biases, epsilon } => {
                 let (weights, biases) = (numbers(weights), numbers(biases));
-                Normalises { out, weights, biases, epsilon }.dispatch();
+                Normalises { rows: out, weights, biases, epsilon }.dispatch();
             }
         }
     }
@@ -249,52 +250,6 @@ impl SimdOp for Relu<'_> {
     fn eval<I: Isa>(self, _: I) {
         for number in self.0 {
             *number = if *number < 0.0 { 0.0 } else { *number };
-        }
-    }
-}
-
-/// Softmax of every row.
-struct Softmaxes<'a> {
-    out: &'a mut [f32],
-    width: usize,
-}
-
-impl SimdOp for Softmaxes<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn eval<I: Isa>(self, isa: I) {
-        for row in self.out.chunks_exact_mut(self.width) {
-            Softmax::new_mut(row).eval(isa);
-        }
-    }
-}
-
-/// Layer normalisation of every row.
-struct Normalises<'a> {
-    out: &'a mut [f32],
-    weights: &'a [f32],
-    biases: &'a [f32],
-    epsilon: f32,
-}
-
-impl SimdOp for Normalises<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn eval<I: Isa>(self, isa: I) {
-        let width = self.weights.len() as f32;
-        for row in self.out.chunks_exact_mut(self.weights.len()) {
-            let mean = Sum::new(row).eval(isa) / width;
-            let variance = SumSquareSub::new(row, mean).eval(isa) / width;
-            let options = NormalizeOptions {
-                pre_scale_bias: mean,
-                scale: 1.0 / (variance + self.epsilon).sqrt(),
-                element_scale: Some(self.weights),
-                bias: 0.0,
-                element_bias: Some(self.biases),
-            };
-            Normalize::new_mut(row, options).eval(isa);
         }
     }
 }
