@@ -25,7 +25,8 @@
 //! - the repeated trade after a subscription (`is_snapshot`) and its volume;
 //! - the order and the time stamps of the history plant's ticks, and what it leaves out;
 //! - the notice of an answer that it cuts (`request_key`), and the request to continue it;
-//! - that its minutes are marked by their ends, and that their volumes are those of the trades;
+//! - that its minutes are marked by their ends, that their volumes are those of the trades, and
+//!   that it has a session's last minute two seconds after the close;
 //! - template 77's meaning, how far logins must be apart, and how many sessions a login may have;
 //! - the codes and texts of refused logins: a wrong system is told as "permission denied";
 //! - heartbeats more often than the interval that the login's answer asks for;

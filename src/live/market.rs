@@ -8,7 +8,7 @@ use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::feed::{
     AccountsSettings, Aggressor, Answer, ClockEvent, ClockGuard, ClockGuardSettings, Clocks,
     Contract, ContractFeed, Doubt, Feed, FreshnessSettings, Gap as GatewayGap, Kind, Known, Origin,
-    Phase, Query, Rows, Session, Symptom, Told, TopOfBook, Trade, What,
+    Phase, Query, Rows, Session, Symptom, Told, Trade, What,
 };
 use algospace_hft_rithmic::link::{Change, State};
 use algospace_hft_rithmic::wire::{BestBidOffer, LastTrade, Name, Nanoseconds, rti};
@@ -55,7 +55,8 @@ pub(super) const EXCHANGE: &str = "CME";
 /// A gap's recovered trades follow its end, flagged; if history's minutes say which of its minutes
 /// lack trades, it ends in stretches. It ends as soon as history has no more to say. As long as it
 /// is open, or the clock waits for a stamp, no timer is given: time that nobody has seen yet closes
-/// no bar.
+/// no bar. A session ends only when history was asked for its last trades, since no later trade
+/// tells that they are missing.
 ///
 /// Nothing is entered while the clock is in doubt, data are stale, the market is halted, the
 /// subscription refused or a roll due. That is told as an event, before the tick that it is about.
@@ -76,6 +77,8 @@ pub struct Market {
     timers: Timers,
     /// The open of the last session.
     session: Option<Timestamp>,
+    /// The close of that session, until it has passed.
+    close: Option<Timestamp>,
     /// The state of the session, by the calendar.
     planned: Session,
     /// The time of the last tick or timer.
@@ -106,6 +109,9 @@ pub struct Market {
 impl Market {
     /// The time for which a gap waits for history.
     const PATIENCE: Duration = Duration::from_secs(2);
+
+    /// The time after a session's close in which its last trades arrive, as that of its timer.
+    const GRACE: i64 = 2 * Timestamp::SECOND;
 
     /// The key of the questions about the seam.
     pub(super) const SEAM: u64 = 1;
@@ -141,6 +147,7 @@ impl Market {
             doubts: Vec::new(),
             timers,
             session: None,
+            close: None,
             planned: Session::Closed,
             last: Timestamp::MIN,
             last_tick: Timestamp::MIN,
@@ -346,9 +353,9 @@ impl Market {
     /// Takes note whether the history plant can be asked. What lies before the first trade waits
     /// for it, unless it stays down for good.
     pub fn on_history_link(&mut self, state: State) {
-        self.has_history = state.is_up();
+        let is_lost = std::mem::replace(&mut self.has_history, state.is_up()) && !self.has_history;
         self.is_history_gone = matches!(state, State::LoggedOut(_));
-        if self.is_history_gone || !self.has_history && self.seam.is_none() {
+        if self.is_history_gone || is_lost && self.seam.is_none() {
             self.awaited = 0;
         }
     }
@@ -360,13 +367,13 @@ impl Market {
             self.see_session(time, now);
         }
         self.guard.on_time(now, &mut self.doubts);
-        if self.gap.is_some() && self.awaited == 0 {
+        if self.awaited == 0 {
             self.feed.on_history_over(now, &mut self.told);
         }
         self.feed.on_time(now, &mut self.told);
         self.settle(now);
         let Some(time) = time else { return };
-        while self.gap.is_none()
+        while self.feed.accounts().gap().is_none()
             && !self.guard.waits_for_stamp()
             && let Some(timer) = self.timers.poll(time)
         {
@@ -388,6 +395,11 @@ impl Market {
 
     /// Notes which session there is at `time`.
     fn see_session(&mut self, time: Timestamp, now: Monotonic) {
+        let is_over = |close: &Timestamp| time >= close.saturating_add(Self::GRACE);
+        if let Some(close) = self.close.take_if(|close| is_over(close)) {
+            self.feed.on_session_end(close.nanos(), now, &mut self.told);
+            self.settle(now);
+        }
         let session = self.calendar.session_at(time);
         let is_halted = |(start, end)| start <= time && time < end;
         let planned = match &session {
@@ -396,7 +408,7 @@ impl Market {
         };
         let later = session.filter(|session| self.session.is_none_or(|open| open < session.open));
         if let Some(session) = later {
-            self.session = Some(session.open);
+            (self.session, self.close) = (Some(session.open), Some(session.close));
             self.open(session, now);
         }
         let began = later.map(|session| session.open.nanos());
@@ -431,12 +443,20 @@ impl Market {
         if self.seam.take().is_some() {
             self.wishes.push(Wish::Begin(None));
         }
-        if let Some(gap) = self.gap.take() {
-            // Nobody asks any more.
-            let phase = GapPhase::Closed;
-            self.events.push_back(Event::Gap(Gap { missing: None, recovered: 0, phase, ..gap }));
+        // Nobody asks any more, of a session's end neither.
+        if let Some(gap) = self.feed.accounts().gap()
+            && self.gap.is_none()
+        {
+            self.gap(&gap, now);
         }
-        self.feed = Self::feed_of(self.gateway_contract, self.freshness);
+        if let Some(gap) = self.gap.take() {
+            let (missing, recovered, phase) = (None, 0, GapPhase::Closed);
+            let to = self.session.map_or(gap.to, |open| gap.to.max(open.saturating_add(-1)));
+            self.events.push_back(Event::Gap(Gap { to, missing, recovered, phase, ..gap }));
+        }
+        let mut feed = Self::feed_of(self.gateway_contract, self.freshness);
+        feed.number_on_from(&self.feed);
+        self.feed = feed;
         if let Some(change) = self.link.filter(|change| change.to.is_up()) {
             let change = Change { from: State::Restoring, ..change };
             self.feed.on_link(&change, now, &mut self.told);
@@ -471,7 +491,7 @@ impl Market {
                 Feed::Trade(trade, origin) => self.trade(&trade, origin),
                 Feed::Gap(gap) => self.gap(&gap, now),
                 Feed::Wanted(gap) if self.seam.is_some() => self.ask_for_seam(&gap, now),
-                Feed::Wanted(gap) if self.has_history => {
+                Feed::Wanted(gap) if self.can_ask(&gap) => {
                     let queries = self.queries(&gap, now.after(Self::PATIENCE));
                     self.awaited = queries.len() as u32;
                     self.wishes.extend(queries.map(Wish::History));
@@ -512,13 +532,20 @@ impl Market {
         self.awaited = 2;
     }
 
+    /// Returns whether history is asked about a gap. That over a session's end, where nobody waits
+    /// for the next trade, waits for its link too.
+    fn can_ask(&self, gap: &GatewayGap) -> bool {
+        self.has_history || gap.missing.is_none() && !self.is_history_gone
+    }
+
     /// Returns the questions about a gap.
     fn queries(&self, gap: &GatewayGap, deadline: Monotonic) -> [Query; 2] {
         let names = (self.series.active().symbol.as_str(), EXCHANGE);
         let query = |what| Query::of_gap(what, names, self.gateway_contract, gap, deadline);
         let mut minutes = query(What::Minutes);
         if gap.missing.is_none() {
-            minutes.from = minutes.from.min(self.session.map_or(i64::MAX, Timestamp::nanos));
+            let session = self.calendar.session_at(Timestamp::from_nanos(minutes.to));
+            minutes.from = session.map_or(minutes.from, |it| it.open.nanos().min(minutes.from));
         }
         [query(What::Trades), minutes]
     }
@@ -554,9 +581,8 @@ impl Market {
                 }
                 self.last = self.last.max(time);
                 self.last_tick = self.last;
-                let TopOfBook { bid, ask, .. } = *self.feed.book();
                 let price = |ticks| Price::ZERO.offset_ticks(ticks, self.tick_size);
-                let (bid, ask) = (bid.map(|it| price(it.ticks)), ask.map(|it| price(it.ticks)));
+                let [bid, ask] = [trade.bid, trade.ask].map(|side| side.map(price));
                 let tick = tick(self.last).with_quotes(bid, ask, self.tick_size);
                 self.events.push_back(Event::Tick(tick));
             }

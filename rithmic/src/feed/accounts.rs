@@ -9,11 +9,12 @@ use crate::Monotonic;
 /// A stretch in which trades are missing, told when it opens and again when it closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// Its number, from 1.
+    /// Its number, from 1. A session's end at which nothing is missing has one, and is not told.
     pub number: u32,
     /// The end of the gap that this tells.
     pub phase: Phase,
-    /// The time of the last trade before it, in nanoseconds since 1970.
+    /// The time of the last trade before it, in nanoseconds since 1970, or of the session's
+    /// beginning if it lies behind that.
     pub from: i64,
     /// The time of the first trade after it, once there is one.
     pub to: Option<i64>,
@@ -133,12 +134,26 @@ struct Open {
     /// The volume at its end, once it is known.
     target: Option<u64>,
     deadline: Monotonic,
+    /// `true` if the session's end ends it: history's minutes tell its size.
+    is_end: bool,
+    /// `true` once it was told.
+    is_told: bool,
     /// Trades that came late, by volume.
     late: Vec<Trade>,
     /// The trades that history has of it: the best answer so far.
     history: Vec<Trade>,
     /// The minutes that history has of it.
     minutes: Vec<Minute>,
+}
+
+/// The events that wait for the gap before them to close, in their order.
+#[derive(Clone, Copy, Debug)]
+enum Held {
+    Trade(Trade),
+    /// A session began.
+    Session(i64),
+    /// A session ended.
+    End(i64),
 }
 
 /// The minute of the last trade that was told.
@@ -160,6 +175,8 @@ pub struct Accounts {
     beginning: Duration,
     /// The cumulative volume up to which everything was told.
     last: Option<u64>,
+    /// The time of a trade with that volume, if none of that time was told.
+    volume_time: i64,
     /// Contracts that were told since without a volume.
     unnumbered: u64,
     /// The time of the last trade that was told, and the contracts told with its microsecond.
@@ -169,8 +186,12 @@ pub struct Accounts {
     /// The time at which the session began, whose volume counts from zero.
     session: i64,
     is_new_session: bool,
+    /// The beginning and the end of the last session that is over.
+    over: (i64, i64),
     open: Option<Open>,
-    held: VecDeque<Trade>,
+    held: VecDeque<Held>,
+    /// The beginning of the first session that is held.
+    held_session: Option<i64>,
     gaps: u32,
     counts: Counts,
 }
@@ -183,14 +204,17 @@ impl Accounts {
             settings,
             beginning: settings.patience,
             last: None,
+            volume_time: 0,
             unnumbered: 0,
             last_time: 0,
             at_last_time: 0,
             in_minute: InMinute { number: 0, told: 0, lost: None },
             session: 0,
             is_new_session: false,
+            over: (0, 0),
             open: None,
             held: VecDeque::new(),
+            held_session: None,
             gaps: 0,
             counts: Counts::default(),
         }
@@ -201,7 +225,12 @@ impl Accounts {
         self.counts
     }
 
-    /// The gap that is open, if one is.
+    /// Numbers the gaps on from those of another account of the same link.
+    pub fn number_on_from(&mut self, other: &Accounts) {
+        self.gaps = other.gaps;
+    }
+
+    /// The gap that is open, if one is. That at a session's end may not be told yet.
     pub fn gap(&self) -> Option<Gap> {
         self.open.as_ref().map(|open| open.gap)
     }
@@ -219,36 +248,70 @@ impl Accounts {
         (self.last_time, self.at_last_time) = (known.time, known.at_time);
         let (number, told) = (minute(known.time), known.in_minute.unwrap_or(0));
         self.in_minute = InMinute { number, told, lost: known.in_minute.map(|_| 0) };
-        self.open(None, None, Monotonic::NEVER, out);
+        self.open(known.time, None, Monotonic::NEVER, out);
     }
 
     /// Takes note that a session began at that time, in nanoseconds since 1970: its volume counts
     /// from zero.
     pub fn on_session(&mut self, began: i64) {
-        (self.session, self.is_new_session) = (began, true);
+        if self.holds() {
+            self.held.push_back(Held::Session(began));
+            self.held_session = self.held_session.or(Some(began));
+        } else {
+            // The answer to a subscription may be of this session.
+            let is_seen = self.last_time.max(self.volume_time) >= began;
+            (self.session, self.is_new_session) = (began, !is_seen);
+        }
+    }
+
+    /// Takes note that the session has ended at that time, in nanoseconds since 1970. No later
+    /// trade tells what is missing before it: history's minutes do, which must go back to the
+    /// session's beginning. Nothing is told if they add up to the volume. To be called before
+    /// [`on_session`](Accounts::on_session) and before a trade of the next session.
+    pub fn on_session_end(&mut self, ended: i64, now: Monotonic, out: &mut Vec<Feed>) {
+        if self.holds() {
+            return self.held.push_back(Held::End(ended));
+        }
+        if self.last.is_none() || ended <= self.session {
+            return;
+        }
+        self.over = (self.session, ended);
+        // A link that is down may have more to tell.
+        if self.due() != Monotonic::NEVER || self.open.is_none() {
+            self.judge_end(now, out);
+        }
     }
 
     /// Takes note that the link is gone: from here trades may be missing.
     pub fn on_lost(&mut self, now: Monotonic, out: &mut Vec<Feed>) {
-        if self.open.as_ref().is_some_and(|open| open.target.is_none()) {
-            // The same silence continues.
-            self.set_deadline(Monotonic::NEVER);
-            return;
-        }
         // Each closing may open the next gap of what was held.
-        while self.open.is_some() {
+        while self.holds() && !(self.held.is_empty() && self.is_at_end()) {
             self.close(now, out);
         }
-        if self.last.is_some() {
-            self.open(None, None, Monotonic::NEVER, out);
+        match &mut self.open {
+            // The same silence continues.
+            Some(open) => {
+                if !std::mem::replace(&mut open.is_told, true) {
+                    out.push(Feed::Gap(open.gap));
+                }
+                (open.is_end, open.deadline) = (false, Monotonic::NEVER);
+            }
+            None if self.last.is_some() => self.open(self.last_time, None, Monotonic::NEVER, out),
+            None => {}
         }
     }
 
     /// Takes note that the link works again.
-    pub fn on_live(&mut self, now: Monotonic) {
+    pub fn on_live(&mut self, now: Monotonic, out: &mut Vec<Feed>) {
         let is_wanted = |open: &Open| open.target.is_none();
         // What begins after known trades has a gap in any case.
-        if self.last.is_some() && self.open.as_ref().is_some_and(is_wanted) {
+        if self.last.is_none() || !self.open.as_ref().is_some_and(is_wanted) {
+            return;
+        }
+        if self.session < self.over.1 {
+            // No trade comes before the next session.
+            self.judge_end(now, out);
+        } else {
             self.set_deadline(now.after(self.settings.first_trade));
         }
     }
@@ -267,8 +330,10 @@ impl Accounts {
     /// times.
     pub fn on_history(&mut self, trades: &[Trade], now: Monotonic, out: &mut Vec<Feed>) {
         let Some(open) = &self.open else { return };
-        let (missing, Some(to)) = (open.gap.missing, open.gap.to) else { return };
-        let found = self.inside(trades, to);
+        let (from, missing, Some(to)) = (open.gap.from, open.gap.missing, open.gap.to) else {
+            return;
+        };
+        let found = self.inside(trades, from, to);
         let sum = contracts(&found);
         if missing.is_some_and(|missing| sum > missing) {
             // It is not known which of them are missing.
@@ -286,14 +351,14 @@ impl Accounts {
     /// Takes note that history has no more to say on the gap that is open, which closes if its size
     /// is known.
     pub fn on_history_over(&mut self, now: Monotonic, out: &mut Vec<Feed>) {
-        if self.open.as_ref().is_some_and(|open| open.target.is_some()) {
+        if self.holds() {
             self.close(now, out);
         }
     }
 
     /// Takes the minutes that history has of the gap that is open, in the order of time. They judge
     /// which minutes lack what, if trades stay missing. Of a gap over a session's beginning they
-    /// tell the size, if they go back to that beginning.
+    /// tell the size, if they go back to that beginning, as of one at a session's end.
     pub fn on_minutes(&mut self, minutes: &[Minute]) {
         if let Some(open) = &mut self.open {
             open.minutes = minutes.to_vec();
@@ -307,6 +372,16 @@ impl Accounts {
         }
     }
 
+    /// Returns whether a gap is open whose end is known: what is behind that waits.
+    fn holds(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.target.is_some() || open.is_end)
+    }
+
+    /// Returns whether the end of a session is being judged.
+    fn is_at_end(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.is_end)
+    }
+
     /// Judges a trade while no gap is open.
     #[inline]
     fn judge(&mut self, trade: Trade, now: Monotonic, out: &mut Vec<Feed>) {
@@ -314,10 +389,10 @@ impl Accounts {
             return self.first_or_unnumbered(trade, out);
         };
         let expected = last + self.unnumbered;
-        if !trade.is_snapshot && volume.checked_sub(u64::from(trade.size)) == Some(expected) {
+        let is_next = volume.checked_sub(u64::from(trade.size)) == Some(expected);
+        if is_next && !trade.is_snapshot && !self.is_new_session {
             self.last = Some(volume);
             self.unnumbered = 0;
-            self.is_new_session = false;
             self.tell(trade, Origin::Live, out);
         } else {
             self.judge_exception(trade, volume, last, now, out);
@@ -334,7 +409,11 @@ impl Accounts {
         now: Monotonic,
         out: &mut Vec<Feed>,
     ) {
-        let expected = if self.begins_again(volume, last) { 0 } else { last + self.unnumbered };
+        let begins = self.is_new_session && (volume < last || trade.time >= self.session);
+        let expected = if begins { 0 } else { last + self.unnumbered };
+        if begins {
+            self.session = self.session.min(trade.time);
+        }
         let before = if trade.is_snapshot {
             Some(volume)
         } else {
@@ -343,15 +422,18 @@ impl Accounts {
         match before {
             Some(before) if before > expected => {
                 let deadline = now.after(self.settings.patience);
-                self.open(Some(before - expected), Some(before), deadline, out);
+                // What the session before lacks is of no account.
+                let from = if begins { self.session } else { i64::MIN };
+                self.open(from.max(self.last_time), Some((expected, before)), deadline, out);
                 self.end_gap_at(&trade, out);
                 if !trade.is_snapshot {
-                    self.held.push_back(trade);
+                    self.held.push_back(Held::Trade(trade));
                 }
             }
-            // The session's first trade.
+            // The session's first trade, or one of the session before.
             Some(before) if before == expected && !trade.is_snapshot => {
-                (self.last, self.unnumbered, self.is_new_session) = (Some(volume), 0, false);
+                (self.last, self.unnumbered) = (Some(volume), 0);
+                self.is_new_session &= !begins;
                 self.tell(trade, Origin::Live, out);
             }
             _ if trade.is_snapshot || volume <= last && trade.time <= self.last_time => {
@@ -360,7 +442,7 @@ impl Accounts {
             // A volume that was corrected, or began again untold: nobody knows what is missing.
             _ => {
                 self.counts.contradictory += 1;
-                self.open(None, None, now, out);
+                self.open(self.last_time, None, now, out);
                 self.end_gap_at(&trade, out);
                 (self.last, self.unnumbered) = (None, 0);
                 self.close(now, out);
@@ -373,7 +455,7 @@ impl Accounts {
         match trade.volume {
             Some(volume) => {
                 (self.last, self.unnumbered) = (Some(volume), 0);
-                self.is_new_session = false;
+                (self.volume_time, self.is_new_session) = (trade.time, false);
             }
             None => {
                 self.counts.unnumbered += 1;
@@ -385,12 +467,15 @@ impl Accounts {
         }
     }
 
-    fn begins_again(&self, volume: u64, last: u64) -> bool {
-        self.is_new_session && volume < last
-    }
-
     fn on_trade_in_gap(&mut self, trade: Trade, now: Monotonic, out: &mut Vec<Feed>) {
         let Some(open) = &mut self.open else { return };
+        if self.held_session.is_some_and(|began| trade.time >= began) && !trade.is_snapshot {
+            // The volumes of a later session are of no account here.
+            return self.hold(trade, now, out);
+        }
+        if open.is_end {
+            return self.on_trade_at_end(trade, now, out);
+        }
         let Some(target) = open.target else {
             return self.on_first_trade_after(trade, now, out);
         };
@@ -433,7 +518,7 @@ impl Accounts {
         };
         let expected = last.map_or(0, |last| last + self.unnumbered);
         // What was held has no volume and follows the gap.
-        let held: u64 = self.held.iter().map(|trade| u64::from(trade.size)).sum();
+        let held: u64 = self.held_trades().map(|trade| u64::from(trade.size)).sum();
         let own = if trade.is_snapshot { 0 } else { held + u64::from(trade.size) };
         match volume.checked_sub(own).and_then(|before| before.checked_sub(expected)) {
             Some(missing) => {
@@ -451,7 +536,7 @@ impl Accounts {
                     self.close(now, out);
                     self.on_trade(trade, now, out);
                 } else if !trade.is_snapshot {
-                    self.held.push_back(trade);
+                    self.held.push_back(Held::Trade(trade));
                 }
             }
             None if last.is_some_and(|last| volume <= last) && trade.time <= self.last_time => {
@@ -464,11 +549,32 @@ impl Accounts {
         }
     }
 
+    /// Takes a trade of the session that is over, while its end is judged. The answer to a
+    /// subscription has the volume of the day, which tells what is missing.
+    fn on_trade_at_end(&mut self, trade: Trade, now: Monotonic, out: &mut Vec<Feed>) {
+        if !trade.is_snapshot {
+            return self.hold(trade, now, out);
+        }
+        self.counts.repeated += 1;
+        let told = self.volume_over();
+        let volume = trade.volume.filter(|_| self.held_session.is_none());
+        let missing = volume.and_then(|volume| volume.checked_sub(told));
+        if let Some(open) = &mut self.open {
+            open.gap.missing = open.gap.missing.max(missing);
+            if open.gap.missing == Some(0) {
+                self.close(now, out);
+            }
+        }
+    }
+
     fn hold(&mut self, trade: Trade, now: Monotonic, out: &mut Vec<Feed>) {
         // Most volumes are beyond the last; the others may be there already.
-        let is_held = |held: &Trade| held.volume == trade.volume;
-        let is_beyond = self.held.back().is_none_or(|last| last.volume < trade.volume);
-        if trade.volume.is_some() && !is_beyond && self.held.iter().any(is_held) {
+        let is_beyond = match self.held.back() {
+            Some(Held::Trade(last)) => last.volume < trade.volume,
+            _ => self.held.is_empty(),
+        };
+        let is_held = |held: &Trade| (held.volume, held.time) == (trade.volume, trade.time);
+        if trade.volume.is_some() && !is_beyond && self.held_trades().any(is_held) {
             self.counts.repeated += 1;
             return;
         }
@@ -477,13 +583,43 @@ impl Accounts {
             self.close(now, out);
             return self.on_trade(trade, now, out);
         }
-        self.held.push_back(trade);
+        self.held.push_back(Held::Trade(trade));
     }
 
+    fn held_trades(&self) -> impl Iterator<Item = &Trade> {
+        self.held.iter().filter_map(|held| match held {
+            Held::Trade(trade) => Some(trade),
+            _ => None,
+        })
+    }
+
+    /// Asks for the minutes that tell what is missing at the end of the session that is over.
+    fn judge_end(&mut self, now: Monotonic, out: &mut Vec<Feed>) {
+        let deadline = now.after(self.settings.patience);
+        if self.open.is_none() {
+            // It is told if something is missing.
+            self.open(self.last_time, None, deadline, &mut Vec::new());
+            self.open.iter_mut().for_each(|open| open.is_told = false);
+        }
+        if let Some(open) = &mut self.open {
+            (open.is_end, open.deadline) = (true, deadline);
+            open.gap.to = Some((self.over.1 - 1).max(open.gap.from));
+            out.push(Feed::Wanted(open.gap));
+        }
+    }
+
+    /// Returns the contracts that were told of the session that is over.
+    fn volume_over(&self) -> u64 {
+        let is_seen = self.last_time >= self.over.0;
+        self.last.filter(|_| is_seen).map_or(0, |last| last + self.unnumbered)
+    }
+
+    /// Opens a gap behind that time, in which the volume went from one to the other, if that is
+    /// known.
     fn open(
         &mut self,
-        missing: Option<u64>,
-        target: Option<u64>,
+        from: i64,
+        volumes: Option<(u64, u64)>,
         deadline: Monotonic,
         out: &mut Vec<Feed>,
     ) {
@@ -491,16 +627,18 @@ impl Accounts {
         let gap = Gap {
             number: self.gaps,
             phase: Phase::Opened,
-            from: self.last_time,
+            from,
             to: None,
-            missing,
+            missing: volumes.map(|(before, after)| after - before),
             recovered: 0,
         };
         out.push(Feed::Gap(gap));
         self.open = Some(Open {
             gap,
-            target,
+            target: volumes.map(|(_, after)| after),
             deadline,
+            is_end: false,
+            is_told: true,
             late: Vec::new(),
             history: Vec::new(),
             minutes: Vec::new(),
@@ -509,10 +647,10 @@ impl Accounts {
 
     /// Notes that this trade is the first behind the gap, and asks for what is missing.
     fn end_gap_at(&mut self, trade: &Trade, out: &mut Vec<Feed>) {
-        let Some(open) = &mut self.open else { return };
         // Trades without a volume may already be held.
-        let first = self.held.front().unwrap_or(trade);
-        open.gap.to = Some(first.time.max(open.gap.from));
+        let first = self.held_trades().next().unwrap_or(trade).time;
+        let Some(open) = &mut self.open else { return };
+        open.gap.to = Some(first.max(open.gap.from));
         if open.target.is_some() && open.gap.missing != Some(0) {
             out.push(Feed::Wanted(open.gap));
         }
@@ -526,9 +664,15 @@ impl Accounts {
 
     /// Tells what was found, closes the gap, and continues with what was held.
     fn close(&mut self, now: Monotonic, out: &mut Vec<Feed>) {
-        let Some(open) = self.open.take() else { return };
-        let Open { mut gap, target, late, history, minutes, .. } = open;
+        let Some(mut open) = self.open.take() else { return };
+        if open.is_end {
+            self.measure_end(&mut open);
+        }
+        let Open { mut gap, target, late, history, minutes, is_told, .. } = open;
         let found = if contracts(&late) >= contracts(&history) { late } else { history };
+        if !is_told && gap.missing != Some(0) {
+            out.push(Feed::Gap(gap));
+        }
         gap.recovered = contracts(&found);
         gap.phase = Phase::Closed;
         let short = match (gap.missing, target) {
@@ -542,13 +686,38 @@ impl Accounts {
             self.lose(&gap, short.last());
             out.extend(short.into_iter().map(Feed::Short));
         }
-        out.push(Feed::Gap(gap));
-        if target.is_some() {
-            (self.last, self.unnumbered, self.is_new_session) = (target, 0, false);
+        if is_told || gap.missing != Some(0) {
+            out.push(Feed::Gap(gap));
         }
-        let held = std::mem::take(&mut self.held);
-        for trade in held {
-            self.on_trade(trade, now, out);
+        if target.is_some() {
+            (self.last, self.unnumbered) = (target, 0);
+            self.volume_time = gap.to.unwrap_or(gap.from);
+            self.is_new_session &= gap.to < Some(self.session);
+        }
+        self.held_session = None;
+        for held in std::mem::take(&mut self.held) {
+            match held {
+                Held::Trade(trade) => self.on_trade(trade, now, out),
+                Held::Session(began) => self.on_session(began),
+                Held::End(ended) => self.on_session_end(ended, now, out),
+            }
+        }
+    }
+
+    /// Measures what is missing at a session's end by its minutes, unless it is known: they add up
+    /// to its volume. Trades of history beyond that are not used.
+    fn measure_end(&mut self, open: &mut Open) {
+        let (began, ended) = (minute(self.over.0), minute(self.over.1));
+        let is_in = |bar: &&Minute| (began..ended).contains(&minute(bar.start));
+        let volume: u64 = open.minutes.iter().filter(is_in).map(|bar| bar.volume).sum();
+        let told = self.volume_over();
+        if open.gap.missing.is_none() && !open.minutes.is_empty() {
+            open.gap.missing = volume.checked_sub(told);
+        }
+        open.target = open.gap.missing.map(|missing| told + missing);
+        if open.gap.missing.is_some_and(|missing| contracts(&open.history) > missing) {
+            self.counts.refused_history += 1;
+            open.history.clear();
         }
     }
 
@@ -677,17 +846,17 @@ impl Accounts {
         out.push(Feed::Trade(trade, origin));
     }
 
-    /// Returns what of history lies between the last trade that was told and the first that is
-    /// held. In the microseconds of those two, contracts tell what belongs where, since times do
-    /// not.
-    fn inside(&self, trades: &[Trade], to: i64) -> Vec<Trade> {
-        let (seam, end) = (micros(self.last_time), micros(to));
+    /// Returns what of history lies between a gap's beginning, at which the last trade may lie that
+    /// was told, and the first that is held. In the microseconds of those two, contracts tell what
+    /// belongs where, since times do not.
+    fn inside(&self, trades: &[Trade], from: i64, to: i64) -> Vec<Trade> {
+        let (seam, end) = (micros(from), micros(to));
         let at_end = |trade: &&Trade| micros(trade.time) == end;
         let sum = |trades: &mut dyn Iterator<Item = &Trade>| -> u64 {
             trades.map(|trade| u64::from(trade.size)).sum()
         };
-        let held = sum(&mut self.held.iter().filter(at_end));
-        let mut told = self.at_last_time;
+        let held = sum(&mut self.held_trades().filter(at_end));
+        let mut told = if seam == micros(self.last_time) { self.at_last_time } else { 0 };
         let all = sum(&mut trades.iter().filter(at_end));
         let told_at_end = if seam == end { told } else { 0 };
         let mut room = all.saturating_sub(held + told_at_end);

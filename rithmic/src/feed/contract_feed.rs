@@ -96,6 +96,9 @@ impl ContractFeed {
                     let change = self.session.on_trade(trade.gateway_time);
                     self.on_change(change, now, told);
                 }
+                let [bid, ask] = [self.book.bid, self.book.ask];
+                let trade =
+                    Trade { bid: bid.map(|it| it.ticks), ask: ask.map(|it| it.ticks), ..trade };
                 self.accounts.on_trade(trade, now, &mut told.feed);
             }
             Err(kind) => self.unusable[kind as usize] += 1,
@@ -109,6 +112,11 @@ impl ContractFeed {
             self.freshness.on_data(Kind::Quotes, now, &mut told.symptoms);
         }
         self.book.on_quote(message, &self.contract);
+    }
+
+    /// Numbers the gaps on from those of the contract before: [`Accounts::number_on_from`].
+    pub fn number_on_from(&mut self, other: &ContractFeed) {
+        self.accounts.number_on_from(&other.accounts);
     }
 
     /// Begins after trades that are known from elsewhere: [`Accounts::begin_after`].
@@ -135,7 +143,7 @@ impl ContractFeed {
     pub fn on_link(&mut self, change: &Change, now: Monotonic, told: &mut Told) {
         match (change.from.is_up(), change.to.is_up()) {
             (false, true) => {
-                self.accounts.on_live(now);
+                self.accounts.on_live(now, &mut told.feed);
                 self.freshness.on_live(now);
             }
             (true, false) => {
@@ -148,6 +156,11 @@ impl ContractFeed {
             }
             _ => {}
         }
+    }
+
+    /// Takes note that the session has ended at that time: [`Accounts::on_session_end`].
+    pub fn on_session_end(&mut self, ended: i64, now: Monotonic, told: &mut Told) {
+        self.accounts.on_session_end(ended, now, &mut told.feed);
     }
 
     /// Takes note of what the calendar plans from now on; `began` is the beginning of a session

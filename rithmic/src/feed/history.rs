@@ -440,6 +440,8 @@ fn trade(part: &rti::ResponseTickBarReplay, contract: &Contract) -> Option<Trade
             _ => Aggressor::Unknown,
         },
         is_snapshot: false,
+        bid: None,
+        ask: None,
     })
 }
 

@@ -53,6 +53,10 @@ pub struct Trade {
     pub aggressor: Aggressor,
     /// True if it repeats an earlier trade, as the answer to a subscription.
     pub is_snapshot: bool,
+    /// The best bid when it was received, in ticks; `None` if unknown.
+    pub bid: Option<i64>,
+    /// The best offer when it was received, in ticks; `None` if unknown.
+    pub ask: Option<i64>,
 }
 
 /// The reason that a last trade is not a trade.
@@ -84,7 +88,7 @@ impl Trade {
     /// The presence bit of the cumulative volume.
     const VOLUME: u32 = 8;
 
-    /// Returns the trade of a message.
+    /// Returns the trade of a message, without quotes.
     ///
     /// # Errors
     /// If the message is no trade. If contracts were traded all the same, the next trade's volume
@@ -114,6 +118,8 @@ impl Trade {
                 _ => Aggressor::Unknown,
             },
             is_snapshot: message.is_snapshot() == Some(true),
+            bid: None,
+            ask: None,
         })
     }
 }

@@ -115,6 +115,8 @@ fn past(micros: u64, size: u32) -> Trade {
         volume: None,
         aggressor,
         is_snapshot: false,
+        bid: None,
+        ask: None,
     }
 }
 

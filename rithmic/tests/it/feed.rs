@@ -32,6 +32,8 @@ fn trade(second: f64, ticks: i64, size: u32, volume: u64) -> Trade {
         volume: Some(volume),
         aggressor: Aggressor::Unknown,
         is_snapshot: false,
+        bid: None,
+        ask: None,
     }
 }
 
@@ -65,7 +67,7 @@ fn f1_a_drop_of_a_second_is_filled_from_history_before_the_next_trade() {
     let (mut accounts, mut out) = (accounts(), Vec::new());
     accounts.on_lost(at(1.1), &mut out);
     assert_eq!((told(&out), gaps(&out)[0].missing), (vec!["Opened".to_owned()], None));
-    accounts.on_live(at(2.3));
+    accounts.on_live(at(2.3), &mut out);
     let next = trade(2.5, 14, 2, 109);
     accounts.on_trade(next, at(2.5), &mut out);
     let Some(Feed::Wanted(wanted)) = out.last() else { panic!("{out:?}") };
@@ -93,13 +95,13 @@ fn f1_a_drop_that_cost_nothing_is_told_so() {
     let (mut accounts, mut out) = (accounts(), Vec::new());
     accounts.on_lost(at(1.1), &mut out);
     accounts.on_lost(at(1.2), &mut out);
-    accounts.on_live(at(1.5));
+    accounts.on_live(at(1.5), &mut out);
     accounts.on_trade(trade(2.0, 11, 2, 102), at(2.0), &mut out);
     assert_eq!(told(&out), ["Opened", "Closed", "11x2"]);
     assert_eq!((gaps(&out)[1].missing, gaps(&out)[1].is_recovered()), (Some(0), true));
     // The repeated trade of a subscription says the same without being one.
     accounts.on_lost(at(3.0), &mut out);
-    accounts.on_live(at(3.1));
+    accounts.on_live(at(3.1), &mut out);
     let repeated = Trade { is_snapshot: true, ..trade(2.0, 11, 2, 102) };
     out.clear();
     accounts.on_trade(repeated, at(3.2), &mut out);
@@ -130,7 +132,7 @@ fn f2_a_gap_ends_when_history_has_no_more_to_say() {
     accounts.on_lost(at(1.1), &mut out);
     accounts.on_history_over(at(1.2), &mut out);
     assert_eq!(told(&out), ["Opened"], "its size is not known yet");
-    accounts.on_live(at(1.3));
+    accounts.on_live(at(1.3), &mut out);
     accounts.on_trade(trade(3.0, 14, 2, 109), at(3.0), &mut out);
     accounts.on_history(&[trade(1.7, 12, 4, 0)], at(3.1), &mut out);
     accounts.on_history_over(at(3.1), &mut out);
@@ -202,11 +204,111 @@ fn a_session_begins_its_volume_again() {
 }
 
 #[test]
+fn a_session_that_begins_in_a_gap_has_volumes_of_its_own() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    accounts.on_trade(trade(3.0, 14, 2, 109), at(3.0), &mut out);
+    accounts.on_trade(trade(3.1, 15, 1, 110), at(3.1), &mut out);
+    accounts.on_session_end(DAWN + 6_000 * SECOND, at(3.2), &mut out);
+    accounts.on_session(DAWN + 9_000 * SECOND);
+    // None of these is a trade that is held already, or one that the gap lacks.
+    for (ticks, size, volume) in [(20, 103, 103), (21, 6, 109), (22, 1, 110)] {
+        accounts.on_trade(trade(9_000.0, ticks, size, volume), at(3.3), &mut out);
+    }
+    // The next ends before the first is judged.
+    accounts.on_session_end(DAWN + 12_000 * SECOND, at(3.4), &mut out);
+    let minute = |second: i64, volume| Minute { start: DAWN + second * SECOND, volume };
+    accounts.on_time(accounts.due(), &mut out);
+    accounts.on_minutes(&[minute(0, 110)]);
+    accounts.on_history_over(at(5.1), &mut out);
+    accounts.on_minutes(&[minute(9_000, 110)]);
+    accounts.on_history_over(at(5.2), &mut out);
+    assert_eq!(told(&out), ["Opened", "Closed", "14x2", "15x1", "20x103", "21x6", "22x1"]);
+    let counts = accounts.counts();
+    assert!(accounts.gap().is_none() && (counts.repeated, counts.contradictory) == (0, 0));
+}
+
+#[test]
+fn trades_that_are_missing_at_a_sessions_end_are_told_by_its_minutes() {
+    let end = |minutes: &[u64], history: &[Trade]| {
+        let (mut accounts, mut out) = (accounts(), Vec::new());
+        accounts.on_session_end(DAWN + 160 * SECOND, at(182.0), &mut out);
+        assert!(matches!(out[..], [Feed::Wanted(_)]), "nothing is told yet");
+        let minute = |(place, volume): (usize, &u64)| Minute {
+            start: DAWN - 20 * SECOND + place as i64 * MINUTE,
+            volume: *volume,
+        };
+        accounts.on_minutes(&minutes.iter().enumerate().map(minute).collect::<Vec<_>>());
+        accounts.on_history(history, at(182.1), &mut out);
+        accounts.on_history_over(at(182.1), &mut out);
+        let short = out.iter().filter_map(|feed| match feed {
+            Feed::Short(short) => Some(short.missing),
+            _ => None,
+        });
+        let short: Vec<u64> = short.collect();
+        // The next session begins with its own volume.
+        accounts.on_session(DAWN + 9_000 * SECOND);
+        accounts.on_trade(trade(9_000.0, 20, 2, 2), at(9_000.0), &mut out);
+        (told(&out), short, gaps(&out).last().map(|gap| gap.missing))
+    };
+    let known = trade(1.0, 10, 3, 0);
+    let late = [trade(50.0, 11, 4, 0), trade(130.0, 12, 1, 0)];
+    let next = "20x2".to_owned();
+    assert_eq!(end(&[100], &[known]), (vec![next.clone()], vec![], None));
+    let all = ["Opened", "+11x4", "+12x1", "Closed", "20x2"].map(str::to_owned).to_vec();
+    assert_eq!(end(&[100, 4, 1], &[known, late[0], late[1]]), (all, vec![], Some(Some(5))));
+    let part = ["Opened", "+11x4", "Closed", "20x2"].map(str::to_owned).to_vec();
+    assert_eq!(end(&[100, 4, 1], &[known, late[0]]).2, Some(Some(5)));
+    assert_eq!(end(&[100, 4, 1], &[known, late[0]]).0, part);
+    let none = ["Opened", "Closed", "20x2"].map(str::to_owned).to_vec();
+    // History has more trades than its minutes have contracts, or less than was told, or nothing.
+    assert_eq!(end(&[100, 4], &late), (none.clone(), vec![0, 4, 0], Some(Some(4))));
+    assert_eq!(end(&[99], &[]), (none.clone(), vec![], Some(None)));
+    assert_eq!(end(&[], &[]), (none, vec![], Some(None)));
+}
+
+#[test]
+fn a_session_that_ends_soon_after_a_drop_is_judged_by_its_minutes() {
+    let (mut accounts, mut out) = (accounts(), Vec::new());
+    accounts.on_lost(at(170.0), &mut out);
+    accounts.on_live(at(175.0), &mut out);
+    accounts.on_session_end(DAWN + 160 * SECOND, at(182.0), &mut out);
+    // The link is lost again before history has answered.
+    accounts.on_lost(at(182.1), &mut out);
+    accounts.on_time(at(900.0), &mut out);
+    assert_eq!(told(&out), ["Opened"]);
+    accounts.on_live(at(900.0), &mut out);
+    accounts.on_minutes(&[Minute { start: DAWN - 20 * SECOND, volume: 100 }]);
+    accounts.on_history_over(at(900.1), &mut out);
+    assert_eq!(
+        (told(&out), gaps(&out)[1].missing),
+        (vec!["Opened".into(), "Closed".into()], Some(0))
+    );
+    // The answer to a subscription knows it as well.
+    accounts.on_lost(at(1_000.0), &mut out);
+    accounts.on_live(at(1_001.0), &mut out);
+    let repeated = Trade { is_snapshot: true, ..trade(2.0, 11, 2, 102) };
+    accounts.on_trade(repeated, at(1_001.1), &mut out);
+    accounts.on_history_over(at(1_001.2), &mut out);
+    assert_eq!(gaps(&out)[3].missing, Some(2));
+}
+
+#[test]
+fn the_gaps_of_the_next_contract_have_numbers_of_their_own() {
+    let (first, mut next) = (self::accounts(), self::accounts());
+    let mut out = Vec::new();
+    let mut first = first;
+    first.on_trade(trade(2.0, 11, 1, 108), at(2.0), &mut out);
+    next.number_on_from(&first);
+    next.on_trade(trade(2.0, 11, 1, 108), at(2.0), &mut out);
+    assert_eq!(gaps(&out).iter().map(|gap| gap.number).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
 fn f16_no_history_and_no_first_trade_close_the_gap_unrecovered() {
     let (mut accounts, mut out) = (accounts(), Vec::new());
     accounts.on_lost(at(2.0), &mut out);
     assert_eq!(accounts.due(), Monotonic::NEVER, "while the link is gone, nobody knows");
-    accounts.on_live(at(9.0));
+    accounts.on_live(at(9.0), &mut out);
     accounts.on_time(at(19.0), &mut out);
     assert_eq!((told(&out), gaps(&out)[1].missing), (vec!["Opened".into(), "Closed".into()], None));
     assert!(!gaps(&out)[1].is_recovered());
@@ -289,7 +391,7 @@ fn of_20_random_drops_no_bar_is_wrong_and_unflagged() {
                 }
             }
             if place == gone_until {
-                accounts.on_live(now);
+                accounts.on_live(now, &mut out);
             }
             if place >= gone_until {
                 accounts.on_trade(*trade, now, &mut out);
@@ -455,7 +557,7 @@ fn no_volume_of_the_wire_overflows_the_account() {
             let now = at(step as f64);
             match random.below(12) {
                 0 => accounts.on_lost(now, &mut out),
-                1 => accounts.on_live(now),
+                1 => accounts.on_live(now, &mut out),
                 2 => accounts.on_session(DAWN),
                 3 => accounts.on_time(now, &mut out),
                 _ => {}

@@ -206,6 +206,8 @@ fn trades(random: &mut Random, count: usize) -> Vec<Trade> {
             volume: None,
             aggressor: Aggressor::Seller,
             is_snapshot: false,
+            bid: None,
+            ask: None,
         }
     });
     trades.collect()

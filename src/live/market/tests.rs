@@ -1,6 +1,7 @@
 //! Scenarios C1 to C3, F5, F14, T3, T4, T7 and T8: a market in virtual time before the stages.
 
-use algospace_hft_rithmic::link::{Plant, State, Why};
+use algospace_hft_rithmic::feed::{End, Minute};
+use algospace_hft_rithmic::link::{Latch, Plant, State, Why};
 use algospace_hft_rithmic::wire::{Incoming, Template, decode, encode};
 
 use super::super::series::{describe, named};
@@ -156,6 +157,8 @@ impl World {
             price: 4_500.0,
         };
         assert_eq!(world.wishes(), [format!("Subscribe({symbol:?})")]);
+        // Nobody has its past.
+        world.market.on_history_link(State::LoggedOut(Latch::ForcedTwice));
         world.link(State::Restoring, State::Live, 0);
         world.trades(0..6, DELAY);
         let settled = is_resumed.then_some(Refusal::RollDue);
@@ -395,8 +398,17 @@ fn f14_a_market_that_the_gateway_halts_is_not_stale_and_nothing_is_entered() {
 #[test]
 fn t4_the_daily_maintenance_is_neither_stale_nor_a_gap() {
     let mut world = World::at("2024-01-03T21:59:00Z");
+    world.market.on_history_link(State::Live);
     world.trades(6..60, DELAY);
-    world.silence(60..3_661);
+    world.silence(60..63);
+    // Nothing is missing at the session's end: history's minutes say so.
+    assert_eq!((world.wishes().len(), world.heard.bars.len()), (2, 0));
+    let key = world.market.feed.accounts().gap().unwrap().number.into();
+    let minute = Minute { start: world.start.nanos(), volume: world.volume };
+    for rows in [Rows::Minutes(vec![minute]), Rows::Trades(Vec::new())] {
+        world.market.on_history(&Answer { key, rows, end: End::Whole }, world.now(62, 2 * DELAY));
+    }
+    world.silence(63..3_661);
     world.volume = 0;
     world.trades(3_661..3_700, DELAY);
     assert_eq!((world.wishes(), &world.changes[..]), (vec![], &[][..]));
