@@ -310,8 +310,20 @@ impl Market {
         self.settle(now);
     }
 
-    /// Takes the gateway's mode of the market.
+    /// Takes the gateway's mode of the market. Its time shows that a session is over or begins, so
+    /// that a close which the calendar plans is no halt.
     pub fn on_mode(&mut self, message: &rti::MarketMode, now: Monotonic) {
+        let nanos = i64::from(message.usecs.unwrap_or(0)) * 1_000;
+        let stamp = message.ssboe.map(|it| i64::from(it) * Timestamp::SECOND + nanos);
+        let known = self.time(now).unwrap_or(Timestamp::MIN).max(self.last);
+        // It may be that of an old change, or of one to come.
+        let is_to_come =
+            |it: &Timestamp| self.is_real_time && *it > known.saturating_add(Self::GRACE);
+        let stamp = stamp.map(Timestamp::from_nanos).filter(|it| !is_to_come(it));
+        let time = stamp.unwrap_or(known).max(known);
+        if time > Timestamp::MIN {
+            self.see_session(time, now);
+        }
         if self.series.admits(message.symbol.as_deref().and_then(Name::new)) {
             self.feed.on_mode(message, now, &mut self.told);
         }

@@ -400,6 +400,8 @@ fn t4_the_daily_maintenance_is_neither_stale_nor_a_gap() {
     let mut world = World::at("2024-01-03T21:59:00Z");
     world.market.on_history_link(State::Live);
     world.trades(6..60, DELAY);
+    // What the calendar plans is no halt.
+    world.mode("Closed", 60);
     world.silence(60..63);
     // Nothing is missing at the session's end: history's minutes say so.
     assert_eq!((world.wishes().len(), world.heard.bars.len()), (2, 0));
@@ -408,7 +410,9 @@ fn t4_the_daily_maintenance_is_neither_stale_nor_a_gap() {
     for rows in [Rows::Minutes(vec![minute]), Rows::Trades(Vec::new())] {
         world.market.on_history(&Answer { key, rows, end: End::Whole }, world.now(62, 2 * DELAY));
     }
-    world.silence(63..3_661);
+    world.silence(63..3_600);
+    world.mode("Open", 3_600);
+    world.silence(3_600..3_661);
     world.volume = 0;
     world.trades(3_661..3_700, DELAY);
     assert_eq!((world.wishes(), &world.changes[..]), (vec![], &[][..]));
