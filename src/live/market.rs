@@ -321,6 +321,10 @@ impl Market {
             |it: &Timestamp| self.is_real_time && *it > known.saturating_add(Self::GRACE);
         let stamp = stamp.map(Timestamp::from_nanos).filter(|it| !is_to_come(it));
         let time = stamp.unwrap_or(known).max(known);
+        if !self.is_real_time && time > known {
+            // Between trades it leaps: this is all that shows the close before the next open.
+            self.guard.on_stamp(time.nanos(), now, &mut self.doubts);
+        }
         if time > Timestamp::MIN {
             self.see_session(time, now);
         }

@@ -6,6 +6,7 @@ mod loopback;
 mod machine;
 mod orders;
 mod paper;
+mod rolls;
 #[path = "../../../src/sampling.rs"]
 mod sampling;
 mod scripts;
@@ -13,4 +14,5 @@ mod second_client;
 mod session_reports;
 mod simulator;
 mod three_ways;
+mod warm_up;
 mod world;

@@ -43,11 +43,22 @@ impl Simulator {
 
     /// Starts one with other settings.
     pub fn with(file: &Path, change: impl FnOnce(&mut Settings)) -> Simulator {
+        Simulator::from(file, None, change)
+    }
+
+    /// Starts one with other settings, whose market begins at that time. What lies before is
+    /// history.
+    pub fn from(
+        file: &Path,
+        begin: Option<Timestamp>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Simulator {
         let [user, password, system] = SECRETS.map(str::to_owned);
         let speed = f64::INFINITY;
         let mut settings = Settings { user, password, system, speed, ..Settings::default() };
         change(&mut settings);
-        let market = Market::of_file(TickFile::open(file).unwrap()).unwrap();
+        let mut market = Market::of_file(TickFile::open(file).unwrap()).unwrap();
+        begin.iter().for_each(|time| market.start_at(*time));
         let contract = market.symbols()[usize::from(market.front())].clone();
         let gateway = Gateway::new(settings, market);
         let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), None, gateway).unwrap();
