@@ -55,8 +55,8 @@ pub(super) const EXCHANGE: &str = "CME";
 /// A gap's recovered trades follow its end, flagged; if history's minutes say which of its minutes
 /// lack trades, it ends in stretches. It ends as soon as history has no more to say. As long as it
 /// is open, or the clock waits for a stamp, no timer is given: time that nobody has seen yet closes
-/// no bar. A session ends only when history was asked for its last trades, since no later trade
-/// tells that they are missing.
+/// no bar. Where data come late, timers and the session's end are as late. A session ends only when
+/// history was asked for its last trades, since no later trade tells that they are missing.
 ///
 /// Nothing is entered while the clock is in doubt, data are stale, the market is halted, the
 /// subscription refused or a roll due. That is told as an event, before the tick that it is about.
@@ -73,6 +73,8 @@ pub struct Market {
     told: Told,
     guard: ClockGuard,
     is_real_time: bool,
+    /// The delay of the last data behind the market's time, in nanoseconds (≥ 0).
+    late: i64,
     doubts: Vec<Option<Doubt>>,
     timers: Timers,
     /// The open of the last session.
@@ -144,6 +146,7 @@ impl Market {
             told: Told::default(),
             guard: ClockGuard::new(ClockGuardSettings::default()),
             is_real_time,
+            late: 0,
             doubts: Vec::new(),
             timers,
             session: None,
@@ -378,7 +381,8 @@ impl Market {
 
     /// Does what is due.
     pub fn on_time(&mut self, now: Monotonic) {
-        let time = self.time(now);
+        // What was made by then has come, if data come as the last ones did.
+        let time = self.time(now).map(|time| time.saturating_add(-self.late));
         if let Some(time) = time {
             self.see_session(time, now);
         }
@@ -402,6 +406,8 @@ impl Market {
 
     fn on_stamp(&mut self, stamp: i64, now: Monotonic) {
         self.guard.on_stamp(stamp, now, &mut self.doubts);
+        let time = self.guard.market().now(now);
+        self.late = time.map_or(0, |time| time.saturating_sub(stamp).max(0));
         self.see_session(Timestamp::from_nanos(stamp), now);
         if self.is_refused {
             self.is_refused = false;

@@ -90,6 +90,9 @@ struct World {
     script: InAndOut,
     heard: Heard,
     changes: Vec<Option<Refusal>>,
+    /// The ticks that the stages took, and the number of timers.
+    ticks: Vec<Tick>,
+    timers: usize,
     start: Timestamp,
     /// Nanoseconds that the machine has slept, and that its wall clock is off by.
     slept: i64,
@@ -112,17 +115,6 @@ impl World {
 
     fn that(symbol: &'static str, start: &str, is_resumed: bool) -> World {
         let instrument = Instrument::built_in("ES").unwrap();
-        let settings = PipelineSettings {
-            calendar: instrument.calendar,
-            timeframes: vec![Timeframe::MINUTE_1],
-            fill_gaps_up_to: HOUR,
-            history_bar: 0,
-            flatten_before_close: None,
-            expiries: vec![Timestamp::MAX; 4],
-            prices_are_joined: false,
-            decisions: DecisionTiming::After(0),
-            trades_from: Timestamp::MIN,
-        };
         let start = start.parse().unwrap();
         let first = named(symbol, &instrument, start).unwrap();
         let mut market = TickFileDescription::new(&instrument, "live");
@@ -132,23 +124,16 @@ impl World {
         let config = "system: { mode: paper }";
         let config = Config::parse(config, "my.yaml", &Default::default()).unwrap();
         let watch = Some(Watch::new(&config, &instrument));
-        let rules = RiskSettings { max_daily_drawdown: 1.0, ..RiskSettings::default() };
-        let (tick_size, point) = (instrument.tick_size, instrument.point_value);
-        let desk = Desk::new(Money::from_dollars(100_000), tick_size, point, rules);
-        let execution = ExecutionSettings {
-            order_latency_microseconds: 0,
-            acknowledgement_latency_microseconds: 0,
-            ..ExecutionSettings::default()
-        };
-        let venue = SimulatedExchange::new(execution, tick_size, point);
-        let timers = Timers::new(&settings, 2 * SECOND, SECOND);
+        let timers = Timers::new(&settings(&instrument), 2 * SECOND, SECOND);
         let stale = Duration::from_secs(60);
         let mut world = World {
             market: Market::new(series, &instrument, timers, stale, true),
-            stage: TradingStage::new(settings, Timeframe::MINUTE_1, desk, venue),
+            stage: stage(&instrument),
             script: InAndOut::default(),
             heard: Heard { watch, ..Heard::default() },
             changes: Vec::new(),
+            ticks: Vec::new(),
+            timers: 0,
             start,
             slept: 0,
             stepped: 0,
@@ -249,8 +234,11 @@ impl World {
 
     fn drain(&mut self) {
         while let Some(event) = self.market.take() {
-            if let Event::Entries(entries) = event {
-                self.changes.push(entries.refused);
+            match &event {
+                Event::Entries(entries) => self.changes.push(entries.refused),
+                Event::Tick(tick) => self.ticks.push(*tick),
+                Event::Timer(_) => self.timers += 1,
+                _ => {}
             }
             self.stage.on_event(&event, &mut self.script, &mut self.heard);
         }
@@ -271,6 +259,60 @@ impl World {
     fn wishes(&mut self) -> Vec<String> {
         self.market.wishes().map(|wish| format!("{wish:?}")).collect()
     }
+
+    /// Lets history say that nothing is missing at the end of the session's only minute.
+    fn answer_that_all_came(&mut self, now: Monotonic) {
+        let key = self.market.feed.accounts().gap().unwrap().number.into();
+        let minute = Minute { start: self.start.nanos(), volume: self.volume };
+        for rows in [Rows::Minutes(vec![minute]), Rows::Trades(Vec::new())] {
+            self.market.on_history(&Answer { key, rows, end: End::Whole }, now);
+        }
+    }
+
+    /// Checks that bars, orders and trades are those of a backtest of the ticks, which has no
+    /// timer.
+    fn check_with_a_backtest(&self) {
+        let mut stage = stage(&Instrument::built_in("ES").unwrap());
+        let (mut script, mut heard) = (InAndOut::default(), Heard::default());
+        for tick in &self.ticks {
+            stage.on_event(&Event::Tick(*tick), &mut script, &mut heard);
+        }
+        let bars = self.heard.bars.iter().zip(&heard.bars);
+        assert_eq!(bars.clone().find(|(one, other)| one != other), None);
+        let shown = |heard: &Heard| {
+            let trades: Vec<_> =
+                heard.trades.iter().map(|it| (it.entry_time, it.exit_time, it.gross_pnl)).collect();
+            (heard.bars.len(), heard.entries.clone(), heard.exits, trades)
+        };
+        assert_eq!(shown(&self.heard), shown(&heard));
+    }
+}
+
+fn settings(instrument: &Instrument) -> PipelineSettings {
+    PipelineSettings {
+        calendar: instrument.calendar,
+        timeframes: vec![Timeframe::MINUTE_1],
+        fill_gaps_up_to: HOUR,
+        history_bar: 0,
+        flatten_before_close: None,
+        expiries: vec![Timestamp::MAX; 4],
+        prices_are_joined: false,
+        decisions: DecisionTiming::After(0),
+        trades_from: Timestamp::MIN,
+    }
+}
+
+fn stage(instrument: &Instrument) -> TradingStage {
+    let rules = RiskSettings { max_daily_drawdown: 1.0, ..RiskSettings::default() };
+    let (tick_size, point) = (instrument.tick_size, instrument.point_value);
+    let desk = Desk::new(Money::from_dollars(100_000), tick_size, point, rules);
+    let execution = ExecutionSettings {
+        order_latency_microseconds: 0,
+        acknowledgement_latency_microseconds: 0,
+        ..ExecutionSettings::default()
+    };
+    let venue = SimulatedExchange::new(execution, tick_size, point);
+    TradingStage::new(settings(instrument), Timeframe::MINUTE_1, desk, venue)
 }
 
 /// Returns a message as it is received.
@@ -405,11 +447,7 @@ fn t4_the_daily_maintenance_is_neither_stale_nor_a_gap() {
     world.silence(60..63);
     // Nothing is missing at the session's end: history's minutes say so.
     assert_eq!((world.wishes().len(), world.heard.bars.len()), (2, 0));
-    let key = world.market.feed.accounts().gap().unwrap().number.into();
-    let minute = Minute { start: world.start.nanos(), volume: world.volume };
-    for rows in [Rows::Minutes(vec![minute]), Rows::Trades(Vec::new())] {
-        world.market.on_history(&Answer { key, rows, end: End::Whole }, world.now(62, 2 * DELAY));
-    }
+    world.answer_that_all_came(world.now(62, 2 * DELAY));
     world.silence(63..3_600);
     world.mode("Open", 3_600);
     world.silence(3_600..3_661);
@@ -418,6 +456,100 @@ fn t4_the_daily_maintenance_is_neither_stale_nor_a_gap() {
     assert_eq!((world.wishes(), &world.changes[..]), (vec![], &[][..]));
     assert_eq!(world.heard.bars.len(), 1);
     assert!(!world.heard.bars[0].flags.any(BarFlags::GAP));
+}
+
+/// A silence within a session closes no bar: only the next trade says what it was.
+#[test]
+fn t4_silent_minutes_end_with_the_next_trade_as_in_a_backtest() {
+    for is_real_time in [true, false] {
+        let mut world = World::at(MORNING);
+        world.market.is_real_time = is_real_time;
+        world.trades(6..200, DELAY);
+        let (bars, timers) = (world.heard.bars.len(), world.timers);
+        world.silence(200..400);
+        assert_eq!(world.heard.bars.len(), bars);
+        assert!(world.timers > timers + 190);
+        world.trades(400..600, DELAY);
+        let filled = world.heard.bars.iter().filter(|bar| bar.flags.any(BarFlags::FILLED));
+        assert_eq!((filled.count(), world.heard.bars.len()), (2, 9));
+        world.check_with_a_backtest();
+    }
+}
+
+/// Until 2021 nothing was traded from 15:15 to 15:30 in Chicago.
+#[test]
+fn t4_a_planned_halt_closes_no_bar_and_is_as_in_a_backtest() {
+    for is_real_time in [true, false] {
+        let mut world = World::of("ESZ3", "2013-12-10T21:10:00Z");
+        world.market.is_real_time = is_real_time;
+        world.trades(6..300, DELAY);
+        world.silence(300..301);
+        world.mode("Halted", 300);
+        world.silence(301..1_200);
+        assert_eq!((world.heard.bars.len(), &world.changes[..]), (4, &[][..]));
+        world.mode("Open", 1_200);
+        world.trades(1_200..1_400, DELAY);
+        assert_eq!(world.heard.bars.len(), 8);
+        world.check_with_a_backtest();
+    }
+}
+
+#[test]
+fn t4_a_session_that_ends_in_silence_ends_by_the_clock_as_in_a_backtest() {
+    for (is_real_time, is_halted) in [(true, false), (true, true), (false, false), (false, true)] {
+        let mut world = World::at("2024-01-03T21:59:00Z");
+        world.market.is_real_time = is_real_time;
+        world.market.on_history_link(State::Live);
+        world.trades(6..40, DELAY);
+        if is_halted {
+            world.mode("Halted", 40);
+        }
+        world.silence(40..63);
+        assert_eq!(world.heard.bars.len(), 0, "history is asked for the last trades first");
+        world.answer_that_all_came(world.now(62, 2 * DELAY));
+        world.silence(63..64);
+        let [bar] = world.heard.bars[..] else { panic!("{:?}", world.heard.bars) };
+        assert_eq!((bar.end - world.start, bar.flags), (60 * SECOND, BarFlags::INCOMPLETE));
+        world.silence(64..3_661);
+        world.volume = 0;
+        world.mode("Open", 3_661);
+        world.trades(3_661..3_800, DELAY);
+        world.check_with_a_backtest();
+    }
+}
+
+/// Data come late, or the gateway plays the market slowly. History knows no more than what it has
+/// told.
+#[test]
+fn t4_a_session_does_not_end_before_its_last_trades_can_have_come() {
+    type Delay = fn(i64) -> i64;
+    let (short, long, slow): (Delay, Delay, Delay) =
+        (|_| 1_900_000_000, |_| 10 * SECOND, |second| (second - 19) * SECOND);
+    for (what, delay, is_real_time) in
+        [("short", short, true), ("long", long, true), ("slow", slow, false)]
+    {
+        let mut world = World::at("2024-01-03T21:59:00Z");
+        world.market.is_real_time = is_real_time;
+        world.market.on_history_link(State::Live);
+        world.trades(6..20, DELAY);
+        for second in 20..66 {
+            let delay = delay(second);
+            if second < 60 {
+                world.trades(second..second + 1, delay);
+            } else {
+                world.pass(second, delay);
+            }
+            if world.market.feed.accounts().gap().is_some() {
+                world.answer_that_all_came(world.now(second, delay + DELAY));
+            }
+        }
+        let [bar] = world.heard.bars[..] else { panic!("{what}: {:?}", world.heard.bars) };
+        assert_eq!((bar.volume, bar.flags), (world.volume, BarFlags::INCOMPLETE), "{what}");
+        world.silence(200..3_661);
+        world.volume = 0;
+        world.trades(3_661..3_800, DELAY);
+        world.check_with_a_backtest();
+    }
 }
 
 #[test]
