@@ -1,7 +1,7 @@
 //! The program: a gateway on this machine that replays a tick file.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +17,16 @@ use clap::builder::TypedValueParser;
 use rithmic_sim::script::Pause;
 use rithmic_sim::{Gateway, Market, Script, Server, Settings, certificates};
 use tempfile::TempDir;
+
+/// Prints a line. A reader that has gone away (`| head -1`) does not end the gateway.
+macro_rules! say {
+    ($($text:tt)*) => { _ = writeln!(std::io::stdout(), $($text)*) };
+}
+
+/// Prints a line to standard error, in the same way.
+macro_rules! warn {
+    ($($text:tt)*) => { _ = writeln!(std::io::stderr(), $($text)*) };
+}
 
 /// Trades on an average day of the synthetic market: fewer than in ES, so that it is made in
 /// seconds.
@@ -124,7 +134,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            warn!("error: {error}");
             ExitCode::from(2)
         }
     }
@@ -168,13 +178,15 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let begin = gateway.market().time();
     let server = Server::bind(address, tls, gateway)?;
     connect_with(arguments, &server.url(), authority.as_deref().map(std::path::absolute))?;
-    let gateway = server.run(&stop, |event| eprintln!("{event}"))?;
+    let gateway = server.run(&stop, |event| {
+        warn!("{event}");
+    })?;
     if let Some(path) = &arguments.dump {
         write(&path.with_extension("orders.csv"), |into| gateway.write_orders(into))?;
         write(&path.with_extension("fills.csv"), |into| gateway.write_fills(into))?;
     }
     let mut market = gateway.into_market();
-    println!("stopped at {}, before tick {}", market.time(), market.position());
+    say!("stopped at {}, before tick {}", market.time(), market.position());
     if let Some(path) = &arguments.dump {
         write(path, |into| market.write_past(begin, into))?;
     }
@@ -210,13 +222,11 @@ fn explain(arguments: &Arguments, gateway: &Gateway) {
     let front = &market.symbols()[usize::from(market.front())];
     let (all, past, time) = (market.ticks().len(), market.position(), market.time());
     let speed = arguments.speed;
-    println!(
-        "market: {all} ticks, {past} of them history; {front} in front; from {time}, × {speed}"
-    );
+    say!("market: {all} ticks, {past} of them history; {front} in front; from {time}, × {speed}");
     if let Some(path) = &arguments.script {
-        println!("script: {}", path.display());
+        say!("script: {}", path.display());
     }
-    println!("it begins when a client subscribes to a contract or sends an order");
+    say!("it begins when a client subscribes to a contract or sends an order");
 }
 
 /// Says how a client connects.
@@ -226,17 +236,17 @@ fn connect_with(
     authority: Option<std::io::Result<PathBuf>>,
 ) -> std::io::Result<()> {
     let Arguments { user, password, system, .. } = arguments;
-    println!("\nIn the configuration of algospace-hft:\n");
-    println!("data_handler:\n  live_settings:");
-    println!("    gateway: \"{url}\"\n    system_name: \"{system}\"");
-    println!("    user: \"{user}\"\n    password: \"${{RITHMIC_PASSWORD}}\"");
+    say!("\nIn the configuration of algospace-hft:\n");
+    say!("data_handler:\n  live_settings:");
+    say!("    gateway: \"{url}\"\n    system_name: \"{system}\"");
+    say!("    user: \"{user}\"\n    password: \"${{RITHMIC_PASSWORD}}\"");
     if let Some(authority) = authority.transpose()? {
-        println!("    certificate_authority: \"{}\"", authority.display());
+        say!("    certificate_authority: \"{}\"", authority.display());
     }
     if arguments.speed != 1.0 {
-        println!("    simulated_pace: true");
+        say!("    simulated_pace: true");
     }
-    println!("\nand before its start: export RITHMIC_PASSWORD='{password}'\n");
-    println!("Ctrl-C ends the gateway.");
+    say!("\nand before its start: export RITHMIC_PASSWORD='{password}'\n");
+    say!("Ctrl-C ends the gateway.");
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! The gateway on sockets, with the client of this repository.
 
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -13,7 +15,9 @@ use algospace_hft_rithmic::link::{Link, LinkSettings, Logins, Plant, State, Why}
 use algospace_hft_rithmic::wire::body;
 use rithmic_sim::{Gateway, Market, Script, Server, Settings, certificates};
 
+use crate::killed::stop;
 use crate::machine::{subscription, ticks};
+use crate::simulator::market;
 
 /// A gateway of that many ticks on a thread of its own.
 struct Running {
@@ -125,4 +129,23 @@ fn faults_reach_a_client_under_tls() {
     assert!(!ends[0].contains("closed normally"), "{ends:?}");
     assert!(ends[1].contains("closed normally"), "{ends:?}");
     running.end();
+}
+
+/// As `rithmic-sim … | head -1` has it.
+#[test]
+fn a_reader_of_its_first_line_that_leaves_does_not_end_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = market(folder.path(), 1, 500);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rithmic-sim"));
+    command.arg("--ticks").arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut lines, errors) = (BufReader::new(child.stdout.take().unwrap()), child.stderr.take());
+    let mut first = String::new();
+    lines.read_line(&mut first).unwrap();
+    assert!(first.starts_with("market: "), "{first}");
+    drop(lines);
+    // Most lines come behind that, the last one at the end.
+    let is_in_order = stop(child);
+    let told = std::io::read_to_string(errors.unwrap()).unwrap();
+    assert!(is_in_order && told.is_empty(), "{told}");
 }

@@ -21,7 +21,7 @@ fn warmed_up(quirks: Quirks) -> (Vec<Bar>, usize, Timestamp) {
             .map(|time| time.parse().unwrap());
     let old = folder.path().join("old.ticks");
     let mut description = file.description().clone();
-    // The gateway's contract, which goes on.
+    // The gateway's contract, which continues.
     let contract = &mut description.contracts[0];
     (contract.symbol, contract.expiry) =
         ("ESH4".to_owned(), Some("2024-03-15T13:30:00Z".to_owned()));
