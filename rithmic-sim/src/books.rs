@@ -14,6 +14,7 @@ use rti::rithmic_order_notification::NotifyType as Rithmic;
 use crate::faults::{Draw, draws};
 use crate::gateway::Settings;
 use crate::market::Market;
+use crate::messages::stamp;
 use crate::script::Quirks;
 
 /// The name of the first order; the others are counted on from it.
@@ -156,6 +157,8 @@ pub(crate) struct Books {
     pub(crate) point_value: Money,
     pub(crate) execution: ExecutionSettings,
     pub(crate) calendar: Calendar,
+    /// Nanoseconds by which the gateway's clock is ahead of the exchange's.
+    pub(crate) skew: i64,
     /// The close of the session of the last tick.
     close: Timestamp,
     pub(crate) contracts: Vec<Contract>,
@@ -199,6 +202,7 @@ impl Books {
             point_value: instrument.point_value,
             execution,
             calendar: instrument.calendar,
+            skew: 0,
             close: instrument.calendar.session_at_or_after(market.time()).close,
             contracts: market.symbols().iter().map(contract).collect(),
             orders: Vec::new(),
@@ -207,6 +211,11 @@ impl Books {
             notices: VecDeque::new(),
             sequence: 0,
         }
+    }
+
+    /// Returns the gateway's stamp of a time: seconds and microseconds.
+    pub(crate) fn gateway_stamp(&self, time: Timestamp) -> (i32, i32) {
+        stamp(time.saturating_add(self.skew))
     }
 
     /// Returns the time at which the next message arrives or the next notice is told.

@@ -338,7 +338,10 @@ impl Gateway {
             Action::Lose(count) => self.faults.trades.lose += count,
             Action::Duplicate(count) => self.faults.trades.duplicate += count,
             Action::Reorder(count) => self.faults.trades.reorder += count,
-            Action::ClockStep(by) => self.faults.skew = self.faults.skew.saturating_add(by),
+            Action::ClockStep(by) => {
+                self.faults.skew = self.faults.skew.saturating_add(by);
+                self.broker.books.skew = self.faults.skew;
+            }
             Action::Halt(span) => {
                 self.market.halt(time.saturating_add(span.as_nanos() as i64));
                 self.tell_modes(time);

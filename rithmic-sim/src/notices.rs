@@ -19,7 +19,7 @@ impl Books {
     /// Leaves a notice of what Rithmic does with an order.
     pub(crate) fn tell_rithmic(&mut self, place: usize, step: Rithmic, due: Timestamp) {
         let order = &self.orders[place];
-        let (ssboe, usecs) = stamp(due);
+        let (ssboe, usecs) = self.gateway_stamp(due);
         let (price, trigger_price) = prices(order.new.kind);
         self.sequence += 1;
         let notice = message!(RithmicOrderNotification {
@@ -108,7 +108,7 @@ impl Books {
         time: Timestamp,
     ) -> rti::ExchangeOrderNotification {
         let order = &self.orders[place];
-        let (ssboe, usecs) = stamp(time);
+        let (ssboe, usecs) = self.gateway_stamp(time);
         let (price, trigger_price) = prices(order.new.kind);
         message!(ExchangeOrderNotification {
             user_tag: order.new.user_tag.clone(),

@@ -9,7 +9,7 @@ use rti::exchange_order_notification::NotifyType as Exchange;
 use crate::books::{Topic, basket};
 use crate::broker::Broker;
 use crate::gateway::{ClientId, Output};
-use crate::messages::{EXCHANGE, codes, good, message, stamp};
+use crate::messages::{EXCHANGE, codes, good, message};
 use crate::notices::{FIRM, ROUTE, price_type, prices};
 use crate::requests::{MOST, bracket};
 use crate::script::ShowOrders;
@@ -167,7 +167,7 @@ impl Broker {
             Ok(order) => {
                 let user_tag = order.user_tag.clone();
                 let place = self.books.submit(order, reply.now);
-                let (ssboe, usecs) = stamp(reply.now);
+                let (ssboe, usecs) = self.books.gateway_stamp(reply.now);
                 let (basket_id, ssboe, usecs) = (Some(basket(place)), Some(ssboe), Some(usecs));
                 end!(reply, ResponseNewOrder { user_tag, basket_id, ssboe, usecs });
             }
@@ -184,7 +184,7 @@ impl Broker {
             Ok(order) => {
                 let user_tag = order.user_tag.clone();
                 let place = self.books.submit(order, reply.now);
-                let (ssboe, usecs) = stamp(reply.now);
+                let (ssboe, usecs) = self.books.gateway_stamp(reply.now);
                 let (basket_id, ssboe, usecs) = (Some(basket(place)), Some(ssboe), Some(usecs));
                 end!(reply, ResponseBracketOrder { user_tag, basket_id, ssboe, usecs });
             }
@@ -214,7 +214,7 @@ impl Broker {
             return refused!(reply, ResponseModifyOrder, ["6", "invalid quantity"]);
         }
         self.books.modify(place, kind, quantity as u32, reply.now);
-        let (ssboe, usecs) = stamp(reply.now);
+        let (ssboe, usecs) = self.books.gateway_stamp(reply.now);
         let (basket_id, ssboe, usecs) = (request.basket_id, Some(ssboe), Some(usecs));
         end!(reply, ResponseModifyOrder { basket_id, ssboe, usecs });
     }
@@ -225,7 +225,7 @@ impl Broker {
             return refused!(reply, ResponseCancelOrder, ["6", "no such working order"]);
         };
         self.books.cancel(place, reply.now);
-        let (ssboe, usecs) = stamp(reply.now);
+        let (ssboe, usecs) = self.books.gateway_stamp(reply.now);
         let (basket_id, ssboe, usecs) = (request.basket_id, Some(ssboe), Some(usecs));
         end!(reply, ResponseCancelOrder { basket_id, ssboe, usecs });
     }

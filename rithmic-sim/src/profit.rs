@@ -9,7 +9,7 @@ use algospace_hft_rithmic::wire::{encode, rti};
 use crate::books::{Books, Contract, Topic};
 use crate::broker::Broker;
 use crate::gateway::{ClientId, Output};
-use crate::messages::{EXCHANGE, good, message, stamp};
+use crate::messages::{EXCHANGE, good, message};
 use crate::notices::FIRM;
 
 impl Broker {
@@ -106,7 +106,7 @@ impl Books {
         time: Timestamp,
     ) -> Vec<u8> {
         let sums = self.sums(contract);
-        let (ssboe, usecs) = stamp(time);
+        let (ssboe, usecs) = self.gateway_stamp(time);
         let [bought, sold] = sums.traded;
         let [buys, sells] = sums.ordered;
         let (open, closed) = (sums.open.as_f64(), sums.closed.as_f64());
@@ -144,7 +144,7 @@ impl Books {
     pub(crate) fn account_profit(&self, is_snapshot: bool, time: Timestamp) -> Vec<u8> {
         let contracts = 0..self.contracts.len() as u16;
         let sums = contracts.map(|contract| self.sums(contract)).fold(Sums::default(), Sums::and);
-        let (ssboe, usecs) = stamp(time);
+        let (ssboe, usecs) = self.gateway_stamp(time);
         let [bought, sold] = sums.traded;
         let [buys, sells] = sums.ordered;
         let cash = self.balance + sums.closed - sums.commission;

@@ -448,6 +448,23 @@ fn history_has_the_fill_at_which_a_connection_breaks_and_that_of_somebody_else()
 }
 
 #[test]
+fn notices_have_the_gateways_clock_and_fills_the_exchanges_as_well() {
+    let mut desk = Desk::new(&[(0, 9); 9], |script| {
+        let text = "faults: [{ when: { after_fills: 1 }, do: clock_step, by: -5s }]";
+        *script = Script::parse(text, "test").unwrap();
+    });
+    let lag = |desk: &mut Desk| {
+        desk.order(BUY, 1, MARKET, 0.0);
+        let told = desk.wait(2 * SECOND);
+        let fill = fills(&told).remove(0);
+        let complete = told.iter().filter_map(Told::rithmic).next_back().unwrap();
+        assert_eq!(complete.ssboe(), fill.ssboe());
+        fill.source_ssboe() - fill.ssboe()
+    };
+    assert_eq!([lag(&mut desk), lag(&mut desk)], [0, 5]);
+}
+
+#[test]
 fn day_orders_end_with_the_session_and_others_stay() {
     let price = Price::from_units(4_500 * Price::SCALE);
     let tick =
