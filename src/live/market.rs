@@ -95,6 +95,8 @@ pub struct Market {
     is_refused: bool,
     /// The reason for which entries are off, as it was told last.
     entries_refused: Option<Refusal>,
+    /// Trades whose time lay ahead of the market's.
+    ahead: u64,
     /// `true` while the history plant can be asked.
     has_history: bool,
     /// `true` if it stays down for good.
@@ -144,7 +146,7 @@ impl Market {
             feed: Self::feed_of(contract, freshness),
             link: None,
             told: Told::default(),
-            guard: ClockGuard::new(ClockGuardSettings::default()),
+            guard: ClockGuard::new(Self::clock_settings(is_real_time)),
             is_real_time,
             late: 0,
             doubts: Vec::new(),
@@ -159,6 +161,7 @@ impl Market {
             seam: None,
             is_refused: false,
             entries_refused: None,
+            ahead: 0,
             has_history: false,
             is_history_gone: false,
             awaited: 0,
@@ -167,6 +170,12 @@ impl Market {
             events: VecDeque::new(),
             wishes: vec![first],
         }
+    }
+
+    /// Returns the limits of the market's clock. One that is played at another pace leaps.
+    fn clock_settings(is_real_time: bool) -> ClockGuardSettings {
+        let settings = ClockGuardSettings::default();
+        if is_real_time { settings } else { ClockGuardSettings { leap: Duration::MAX, ..settings } }
     }
 
     /// Begins behind the last tick that is known: history is asked for what lies between it and
@@ -318,7 +327,8 @@ impl Market {
     pub fn on_mode(&mut self, message: &rti::MarketMode, now: Monotonic) {
         let nanos = i64::from(message.usecs.unwrap_or(0)) * 1_000;
         let stamp = message.ssboe.map(|it| i64::from(it) * Timestamp::SECOND + nanos);
-        let known = self.time(now).unwrap_or(Timestamp::MIN).max(self.last);
+        let known = self.time(now).map(|time| time.saturating_add(-self.late));
+        let known = known.unwrap_or(Timestamp::MIN).max(self.last);
         // It may be that of an old change, or of one to come.
         let is_to_come =
             |it: &Timestamp| self.is_real_time && *it > known.saturating_add(Self::GRACE);
@@ -406,9 +416,11 @@ impl Market {
 
     fn on_stamp(&mut self, stamp: i64, now: Monotonic) {
         self.guard.on_stamp(stamp, now, &mut self.doubts);
-        let time = self.guard.market().now(now);
-        self.late = time.map_or(0, |time| time.saturating_sub(stamp).max(0));
-        self.see_session(Timestamp::from_nanos(stamp), now);
+        if let Some(time) = self.guard.market().now(now) {
+            self.late = time.saturating_sub(stamp).max(0);
+            // A stamp from the future is not the time.
+            self.see_session(Timestamp::from_nanos(stamp.min(time)), now);
+        }
         if self.is_refused {
             self.is_refused = false;
             self.tell_entries();
@@ -510,7 +522,7 @@ impl Market {
         let mut told = take(&mut self.told);
         for event in told.feed.drain(..) {
             match event {
-                Feed::Trade(trade, origin) => self.trade(&trade, origin),
+                Feed::Trade(trade, origin) => self.trade(&trade, origin, now),
                 Feed::Gap(gap) => self.gap(&gap, now),
                 Feed::Wanted(gap) if self.seam.is_some() => self.ask_for_seam(&gap, now),
                 Feed::Wanted(gap) if self.can_ask(&gap) => {
@@ -572,8 +584,8 @@ impl Market {
         [query(What::Trades), minutes]
     }
 
-    fn trade(&mut self, trade: &Trade, origin: Origin) {
-        let time = Timestamp::from_nanos(trade.time);
+    fn trade(&mut self, trade: &Trade, origin: Origin, now: Monotonic) {
+        let time = self.believed(Timestamp::from_nanos(trade.time), now);
         let is_possible = trade.ticks > 0 && time.is_in_market_years();
         if !is_possible {
             return;
@@ -609,6 +621,22 @@ impl Market {
                 self.events.push_back(Event::Tick(tick));
             }
         }
+    }
+
+    /// Returns the time of a trade: the market's, if the trade's own lies ahead of it, which would
+    /// end bars that are open.
+    fn believed(&mut self, time: Timestamp, now: Monotonic) -> Timestamp {
+        let market = self.time(now).filter(|_| self.is_real_time).unwrap_or(Timestamp::MAX);
+        if time <= market.saturating_add(Self::GRACE) {
+            return time;
+        }
+        if self.ahead == 0 {
+            let [time, market] = [time, market].map(second);
+            let text = format!("a trade of {time} came at {market}: it is taken as of then");
+            self.wishes.push(Wish::Tell(text));
+        }
+        self.ahead += 1;
+        market
     }
 
     /// Tells that nobody has seen the session until its first trade here, at `time`.

@@ -126,8 +126,10 @@ pub enum Refused {
 pub struct ClockGuardSettings {
     /// The age beyond which data are old.
     pub oldest: Duration,
-    /// The leap of the gateway's clock that is noticed.
+    /// The leap ahead of the gateway's clock that is not believed at once.
     pub leap: Duration,
+    /// The time for which all stamps must agree on such a leap.
+    pub agreed: Duration,
     /// The time for which all must have been good.
     pub settled: Duration,
 }
@@ -137,6 +139,7 @@ impl Default for ClockGuardSettings {
         ClockGuardSettings {
             oldest: Duration::from_secs(2),
             leap: Duration::from_secs(1),
+            agreed: Duration::from_secs(1),
             settled: Duration::from_secs(5),
         }
     }
@@ -147,10 +150,13 @@ impl Default for ClockGuardSettings {
 ///
 /// A delay lasts until data come as they came before it, or over a new connection
 /// ([`on_lost`](ClockGuard::on_lost)): a delay that stays is never taken for the gateway's clock.
+/// A leap ahead is, once all stamps agree on it for a while: a single stamp may be wrong.
 #[derive(Clone, Debug)]
 pub struct ClockGuard {
     settings: ClockGuardSettings,
     market: MarketClock,
+    /// The clock that has leapt ahead, as long as it is not believed, and the time of the leap.
+    ahead: Option<(MarketClock, Monotonic)>,
     watch: ClockWatch,
     doubt: Option<Doubt>,
     /// The end of the doubt if nothing happens: never, while it waits for a stamp.
@@ -162,7 +168,7 @@ impl ClockGuard {
     pub fn new(settings: ClockGuardSettings) -> ClockGuard {
         let (market, watch) = (MarketClock::new(), ClockWatch::default());
         let (doubt, until) = (Some(Doubt::NoStamp), Monotonic::NEVER);
-        ClockGuard { settings, market, watch, doubt, until }
+        ClockGuard { settings, market, ahead: None, watch, doubt, until }
     }
 
     /// The market's time.
@@ -200,7 +206,7 @@ impl ClockGuard {
     #[inline]
     pub fn on_stamp(&mut self, stamp: i64, now: Monotonic, out: &mut Vec<Option<Doubt>>) {
         if self.waits_for_stamp() {
-            self.market = MarketClock::new();
+            (self.market, self.ahead) = (MarketClock::new(), None);
         }
         let Some(expected) = self.market.now(now) else {
             self.market.on_stamp(stamp, now);
@@ -210,9 +216,27 @@ impl ClockGuard {
         if late > nanoseconds(self.settings.oldest) as i64 {
             return self.raise(Doubt::Delayed, now, out);
         }
+        if late < -i64::try_from(nanoseconds(self.settings.leap)).unwrap_or(i64::MAX) {
+            self.on_leap(stamp, now);
+            return self.raise(Doubt::Unsettled, now, out);
+        }
+        self.ahead = None;
         self.market.on_stamp(stamp, now);
-        if late < -(nanoseconds(self.settings.leap) as i64) {
-            self.raise(Doubt::Unsettled, now, out);
+    }
+
+    /// Takes a stamp that is ahead of the market's time.
+    #[cold]
+    fn on_leap(&mut self, stamp: i64, now: Monotonic) {
+        let leap = nanoseconds(self.settings.leap);
+        let agrees = |(clock, _): &mut (MarketClock, Monotonic)| {
+            clock.now(now).is_some_and(|time| time.abs_diff(stamp) <= leap)
+        };
+        let (mut clock, since) = self.ahead.take_if(agrees).unwrap_or((MarketClock::new(), now));
+        clock.on_stamp(stamp, now);
+        if now.since(since) >= self.settings.agreed {
+            self.market = clock;
+        } else {
+            self.ahead = Some((clock, since));
         }
     }
 

@@ -185,7 +185,7 @@ fn c3_a_delay_is_doubted_as_long_as_it_lasts_and_however_slowly_it_grows() {
 
 #[test]
 fn a_gateways_clock_that_is_set_is_doubted() {
-    // Ahead: its stamps are from the future once, and then they are what there is.
+    // Ahead: its stamps are from the future for a second, and then they are what there is.
     let (mut guard, mut out) = (guard(10), Vec::new());
     for second in 10..20 {
         guard.on_stamp(stamp(second + 10), late(second, 20), &mut out);
@@ -204,4 +204,25 @@ fn a_gateways_clock_that_is_set_is_doubted() {
         guard.on_time(late(second, 20), &mut out);
     }
     assert_eq!(out[3..], [Some(Doubt::NoStamp), Some(Doubt::Unsettled), None]);
+}
+
+/// A stamp in 50 is three hours ahead, or two seconds and a half.
+#[test]
+fn a_single_stamp_from_the_future_is_not_the_time() {
+    for ahead in [2.5, 10_800.0] {
+        let (mut guard, mut out) = (guard(10), Vec::new());
+        for second in 10..400 {
+            let now = late(second, 20);
+            if second % 50 == 0 {
+                let wrong = stamp(second) + (ahead * 1e9) as i64;
+                guard.on_stamp(wrong, now, &mut out);
+            }
+            guard.on_stamp(stamp(second), now, &mut out);
+            guard.on_time(now, &mut out);
+            let time = guard.market().now(now).unwrap();
+            assert!(time.abs_diff(stamp(second)) < 1_000_000_000, "{second}");
+        }
+        // Each is a doubt that ends.
+        assert_eq!(out, [Some(Doubt::Unsettled), None].repeat(7));
+    }
 }

@@ -436,6 +436,36 @@ fn f14_a_market_that_the_gateway_halts_is_not_stale_and_nothing_is_entered() {
     assert_eq!(world.entered().len(), 1);
 }
 
+/// One quote, or one trade, is stamped nearly nine hours ahead: in the next session.
+#[test]
+fn a_stamp_from_the_future_ends_no_bar_and_no_session() {
+    let run = |wrong: fn(&mut World)| {
+        let mut world = World::at(MORNING);
+        world.trades(6..90, DELAY);
+        wrong(&mut world);
+        world.trades(91..300, DELAY);
+        world
+    };
+    const AHEAD: i64 = 31_500;
+    let good = run(|world| world.trades(90..91, DELAY));
+    let quoted = run(|world| {
+        world.quote(90 + AHEAD, DELAY - AHEAD * SECOND);
+        world.trades(90..91, DELAY);
+    });
+    // At the same price as the right one.
+    let traded = run(|world| {
+        world.quote(90, DELAY);
+        world.trade(90 + AHEAD, DELAY - AHEAD * SECOND);
+        world.pass(90, DELAY);
+        assert!(world.wishes()[0].contains("it is taken as of then"));
+    });
+    for wrong in [quoted, traded] {
+        assert_eq!(wrong.heard.bars, good.heard.bars);
+        assert_eq!(wrong.changes, [Some(Refusal::ClockDoubt), None]);
+    }
+    assert_eq!(good.heard.bars.len(), 4);
+}
+
 /// The session ends at 16:00 in Chicago; the next opens an hour later.
 #[test]
 fn t4_the_daily_maintenance_is_neither_stale_nor_a_gap() {
