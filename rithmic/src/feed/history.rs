@@ -421,7 +421,7 @@ const SECOND: i64 = 1_000_000_000;
 /// Returns the trade of one part of an answer (template 207), by the last of its times: the first
 /// is that of the request. `None` if price, size or time is invalid.
 fn trade(part: &rti::ResponseTickBarReplay, contract: &Contract) -> Option<Trade> {
-    let ticks = contract.ticks(part.close_price?)?;
+    let ticks = contract.traded_ticks(part.close_price?)?;
     let size = part.volume.and_then(|size| u32::try_from(size).ok()).filter(|size| *size > 0)?;
     let (seconds, micros) = (part.data_bar_ssboe.last()?, part.data_bar_usecs.last().unwrap_or(&0));
     let valid = *seconds >= 0 && (0..1_000_000).contains(micros);

@@ -21,6 +21,12 @@ impl Contract {
         let valid = valid && (price / self.tick_size - ticks).abs() < 1e-6;
         valid.then_some(ticks as i64)
     }
+
+    /// Returns the price of a trade in ticks. Zero and below are none: nobody could use that trade,
+    /// and the next one's volume then tells that it is missing.
+    pub(super) fn traded_ticks(&self, price: f64) -> Option<i64> {
+        self.ticks(price).filter(|ticks| *ticks > 0)
+    }
 }
 
 /// The side that took the other's price.
@@ -64,7 +70,7 @@ pub struct Trade {
 pub enum Unusable {
     /// It has no price: statistics.
     NoPrice,
-    /// Its price is -1, not finite, out of range, or between two ticks.
+    /// Its price is zero or below, not finite, out of range, or between two ticks.
     Price,
     /// It has no size, or none above zero.
     Size,
@@ -97,7 +103,8 @@ impl Trade {
         let cleared = message.clear_bits().unwrap_or(0);
         let present = message.presence_bits().unwrap_or(u32::MAX) & !cleared;
         let price = message.trade_price().filter(|_| present & Self::PRICE != 0);
-        let ticks = contract.ticks(price.ok_or(Unusable::NoPrice)?).ok_or(Unusable::Price)?;
+        let price = price.ok_or(Unusable::NoPrice)?;
+        let ticks = contract.traded_ticks(price).ok_or(Unusable::Price)?;
         let size = message.trade_size().and_then(|size| u32::try_from(size).ok());
         let size = size.filter(|size| *size > 0).ok_or(Unusable::Size)?;
         let (exchange, gateway) =

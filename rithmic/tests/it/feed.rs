@@ -529,7 +529,7 @@ fn f9_a_trade_without_a_usable_price_size_or_time_is_no_trade() {
     assert_eq!(refused(|trade| trade.trade_price = None), Unusable::NoPrice);
     assert_eq!(refused(|trade| trade.presence_bits = Some(8)), Unusable::NoPrice);
     assert_eq!(refused(|trade| trade.clear_bits = Some(1)), Unusable::NoPrice);
-    for price in [-1.0, f64::NAN, f64::INFINITY, 1e300, 4_700.26, 4_700.249] {
+    for price in [-1.0, 0.0, -0.0, -4_700.25, f64::NAN, f64::INFINITY, 1e300, 4_700.26, 4_700.249] {
         let message = last_trade(|trade| trade.trade_price = Some(price));
         assert_eq!(Trade::of(&message, &ES), Err(Unusable::Price), "{price}");
     }

@@ -320,9 +320,10 @@ fn rows_that_are_not_valid_are_skipped_and_counted() {
     scene.poll();
     let good = trades(&mut Random(3), 1)[0];
     type Change = fn(&mut rti::ResponseTickBarReplay);
-    let changes: [Change; 6] = [
+    let changes: [Change; 7] = [
         |_| (),
         |part| part.close_price = Some(-1.0),
+        |part| part.close_price = Some(0.0),
         |part| part.close_price = Some(100.1),
         |part| part.volume = Some(0),
         |part| part.data_bar_usecs = vec![0, 1_000_000],
@@ -337,7 +338,7 @@ fn rows_that_are_not_valid_are_skipped_and_counted() {
     (end.user_msg, end.rp_code) = (vec!["2".to_owned()], vec!["0".to_owned()]);
     scene.tell(&end);
     assert_eq!(scene.answers[0].rows, Rows::Trades(vec![good]));
-    assert_eq!(scene.history.invalid(), 5);
+    assert_eq!(scene.history.invalid(), 6);
 }
 
 #[test]
