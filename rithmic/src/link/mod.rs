@@ -233,7 +233,8 @@ pub struct Link {
     next_request: u32,
     requests: Vec<Request>,
     kept: Vec<Vec<u8>>,
-    refusals: u32,
+    /// Logins refused in a row for a reason that may pass; `None` once one was accepted.
+    refusals: Option<u32>,
     forced_at: Option<Monotonic>,
 }
 
@@ -242,7 +243,8 @@ impl Link {
     pub const REQUESTS: usize = 32;
     /// The heartbeat where the login's answer has none.
     const HEARTBEAT: Duration = Duration::from_secs(30);
-    /// Logins that may be refused in a row for a reason that may pass.
+    /// Logins that may be refused in a row for a reason that may pass, before one is accepted.
+    /// Afterwards the login is known to be good: a gateway in maintenance refuses it for an hour.
     const REFUSALS: u32 = 3;
 
     /// Creates a link that is down and may try at once. The seed is that of its waits.
@@ -262,7 +264,7 @@ impl Link {
             next_request: 1,
             requests: Vec::with_capacity(Self::REQUESTS),
             kept: Vec::new(),
-            refusals: 0,
+            refusals: Some(0),
             forced_at: None,
         }
     }
@@ -338,7 +340,7 @@ impl Link {
     /// Lets a link that stays down try again: somebody has seen to it.
     pub fn release(&mut self, now: Monotonic, out: &mut Vec<Output>) {
         if let State::LoggedOut(_) = self.state {
-            (self.refusals, self.forced_at) = (0, None);
+            (self.refusals, self.forced_at) = (Some(0), None);
             self.change(State::Down { until: now }, Why::Told, out);
         }
     }
@@ -475,7 +477,7 @@ impl Link {
         out: &mut Vec<Output>,
     ) {
         logins.end(self.plant, now);
-        self.refusals = 0;
+        self.refusals = None;
         let answer = rti::ResponseLogin::decode(message).unwrap_or_default();
         let seconds = answer.heartbeat_interval.filter(|seconds| *seconds >= 1.0);
         // A little more often than asked for; never less often than each two minutes.
@@ -494,8 +496,8 @@ impl Link {
         logins: &mut Logins,
         out: &mut Vec<Output>,
     ) {
-        self.refusals += 1;
-        let repeated = self.refusals >= Self::REFUSALS;
+        self.refusals = self.refusals.map(|refusals| refusals + 1);
+        let repeated = self.refusals.is_some_and(|refusals| refusals >= Self::REFUSALS);
         match refusal.or(repeated.then_some(Refusal::Repeated)) {
             Some(refusal) => {
                 self.disconnect(now, logins, out);

@@ -418,6 +418,21 @@ fn r10_a_refusal_of_unknown_reason_is_tried_three_times() {
 }
 
 #[test]
+fn t4_a_login_that_was_good_is_tried_as_long_as_the_maintenance_refuses_it() {
+    let (mut world, mut link, mut logins) = set_up();
+    world.gateway.login = ("1055", "try later");
+    let (mut out, before) = (Vec::new(), world.tries.len());
+    link.on_closed(world.now, &mut logins, &mut out);
+    world.answer(&mut link, &mut logins, out);
+    world.run(&mut link, &mut logins, Duration::from_secs(3_600));
+    let tries = world.tries.len() - before;
+    assert!(matches!(link.state(), State::Down { .. }) && (60..=360).contains(&tries), "{tries}");
+    world.gateway.login = ("0", "");
+    world.run(&mut link, &mut logins, Duration::from_secs(35));
+    assert!(link.is_up());
+}
+
+#[test]
 fn a_request_has_an_answer_or_an_end() {
     let (mut world, mut link, mut logins) = set_up();
     world.gateway.answers = false;
