@@ -490,6 +490,9 @@ impl Market {
         }
         let mut feed = Self::feed_of(self.gateway_contract, self.freshness);
         feed.number_on_from(&self.feed);
+        if let Some(open) = self.session.filter(|_| self.last_tick > Timestamp::MIN) {
+            feed.begin_with(open.nanos());
+        }
         self.feed = feed;
         if let Some(change) = self.link.filter(|change| change.to.is_up()) {
             let change = Change { from: State::Restoring, ..change };

@@ -177,6 +177,8 @@ pub struct Accounts {
     last: Option<u64>,
     /// The time of a trade with that volume, if none of that time was told.
     volume_time: i64,
+    /// The time of the last trade that was told with a volume, or of the end of a gap behind it.
+    numbered_time: i64,
     /// Contracts that were told since without a volume.
     unnumbered: u64,
     /// The time of the last trade that was told, and the contracts told with its microsecond.
@@ -205,6 +207,7 @@ impl Accounts {
             beginning: settings.patience,
             last: None,
             volume_time: 0,
+            numbered_time: 0,
             unnumbered: 0,
             last_time: 0,
             at_last_time: 0,
@@ -249,6 +252,14 @@ impl Accounts {
         let (number, told) = (minute(known.time), known.in_minute.unwrap_or(0));
         self.in_minute = InMinute { number, told, lost: known.in_minute.map(|_| 0) };
         self.open(known.time, None, Monotonic::NEVER, out);
+    }
+
+    /// Begins with a session that opens at that time, in nanoseconds since 1970, with nothing known
+    /// of it: what its first trade has behind it is missing.
+    pub fn begin_with(&mut self, opens: i64) {
+        (self.last, self.last_time) = (Some(0), opens - 1);
+        (self.volume_time, self.numbered_time) = (self.last_time, self.last_time);
+        self.in_minute = InMinute { number: minute(self.last_time), told: 0, lost: Some(0) };
     }
 
     /// Takes note that a session began at that time, in nanoseconds since 1970: its volume counts
@@ -296,7 +307,9 @@ impl Accounts {
                 }
                 (open.is_end, open.deadline) = (false, Monotonic::NEVER);
             }
-            None if self.last.is_some() => self.open(self.last_time, None, Monotonic::NEVER, out),
+            None if self.last.is_some() => {
+                self.open(self.accounted_until(), None, Monotonic::NEVER, out);
+            }
             None => {}
         }
     }
@@ -424,7 +437,8 @@ impl Accounts {
                 let deadline = now.after(self.settings.patience);
                 // What the session before lacks is of no account.
                 let from = if begins { self.session } else { i64::MIN };
-                self.open(from.max(self.last_time), Some((expected, before)), deadline, out);
+                let from = from.max(self.accounted_until());
+                self.open(from, Some((expected, before)), deadline, out);
                 self.end_gap_at(&trade, out);
                 if !trade.is_snapshot {
                     self.held.push_back(Held::Trade(trade));
@@ -442,7 +456,7 @@ impl Accounts {
             // A volume that was corrected, or began again untold: nobody knows what is missing.
             _ => {
                 self.counts.contradictory += 1;
-                self.open(self.last_time, None, now, out);
+                self.open(self.accounted_until(), None, now, out);
                 self.end_gap_at(&trade, out);
                 (self.last, self.unnumbered) = (None, 0);
                 self.close(now, out);
@@ -457,6 +471,8 @@ impl Accounts {
                 (self.last, self.unnumbered) = (Some(volume), 0);
                 (self.volume_time, self.is_new_session) = (trade.time, false);
             }
+            // It repeats a trade that was counted.
+            None if trade.is_snapshot => self.counts.repeated += 1,
             None => {
                 self.counts.unnumbered += 1;
                 self.unnumbered += u64::from(trade.size);
@@ -511,7 +527,12 @@ impl Accounts {
             self.counts.repeated += 1;
             return;
         }
-        let Some(volume) = trade.volume else { return self.hold(trade, now, out) };
+        let Some(volume) = trade.volume else {
+            if trade.is_snapshot {
+                return self.counts.repeated += 1;
+            }
+            return self.hold(trade, now, out);
+        };
         let last = match self.last {
             Some(_) if self.is_new_session && trade.time >= self.session => None,
             last => last,
@@ -608,6 +629,12 @@ impl Accounts {
         }
     }
 
+    /// Returns the time up to which a volume has accounted for what was told: a trade without one
+    /// may stand behind a loss.
+    fn accounted_until(&self) -> i64 {
+        if self.unnumbered > 0 { self.numbered_time } else { self.last_time }
+    }
+
     /// Returns the contracts that were told of the session that is over.
     fn volume_over(&self) -> u64 {
         let is_seen = self.last_time >= self.over.0;
@@ -692,6 +719,7 @@ impl Accounts {
         if target.is_some() {
             (self.last, self.unnumbered) = (target, 0);
             self.volume_time = gap.to.unwrap_or(gap.from);
+            self.numbered_time = self.volume_time;
             self.is_new_session &= gap.to < Some(self.session);
         }
         self.held_session = None;
@@ -843,6 +871,9 @@ impl Accounts {
             self.in_minute = InMinute { number, told: size, lost };
         }
         self.last_time = self.last_time.max(trade.time);
+        if trade.volume.is_some() {
+            self.numbered_time = self.last_time;
+        }
         out.push(Feed::Trade(trade, origin));
     }
 

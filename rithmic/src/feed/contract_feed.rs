@@ -119,6 +119,11 @@ impl ContractFeed {
         self.accounts.number_on_from(&other.accounts);
     }
 
+    /// Begins with a session, at its open: [`Accounts::begin_with`].
+    pub fn begin_with(&mut self, opens: i64) {
+        self.accounts.begin_with(opens);
+    }
+
     /// Begins after trades that are known from elsewhere: [`Accounts::begin_after`].
     pub fn begin_after(&mut self, known: &Known, patience: Duration, told: &mut Told) {
         self.accounts.begin_after(known, patience, &mut told.feed);

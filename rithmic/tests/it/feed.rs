@@ -547,6 +547,30 @@ fn f9_a_trade_without_a_usable_price_size_or_time_is_no_trade() {
 }
 
 #[test]
+fn f9_trades_without_a_volume_hide_no_loss() {
+    let without = |trade: Trade| Trade { volume: None, ..trade };
+    let repeated = |trade: Trade| Trade { is_snapshot: true, ..without(trade) };
+    // Three contracts are lost with the link; the answer to the subscription repeats them.
+    let (mut first, mut out) = (accounts(), Vec::new());
+    first.on_lost(at(1.1), &mut out);
+    first.on_live(at(2.0), &mut out);
+    first.on_trade(repeated(trade(1.5, 11, 3, 0)), at(2.1), &mut out);
+    first.on_trade(trade(2.5, 12, 1, 104), at(2.5), &mut out);
+    assert_eq!(first.gap().unwrap().missing, Some(3));
+    // Three are lost behind a repeated trade, which was told before.
+    let (mut second, mut out) = (accounts(), Vec::new());
+    second.on_trade(repeated(trade(1.0, 10, 3, 0)), at(1.5), &mut out);
+    second.on_trade(trade(2.5, 12, 1, 104), at(2.5), &mut out);
+    assert_eq!(second.gap().unwrap().missing, Some(3));
+    // A loss may lie before a trade without a volume.
+    let (mut third, mut out) = (accounts(), Vec::new());
+    third.on_trade(without(trade(70.0, 11, 1, 0)), at(70.0), &mut out);
+    third.on_trade(trade(80.0, 12, 1, 107), at(80.0), &mut out);
+    let gap = third.gap().unwrap();
+    assert_eq!((gap.missing, gap.from), (Some(5), DAWN + SECOND));
+}
+
+#[test]
 fn no_volume_of_the_wire_overflows_the_account() {
     let volumes = [0, 1, Trade::LARGEST_VOLUME - 1, Trade::LARGEST_VOLUME, u64::MAX - 1, u64::MAX];
     for seed in 0..200 {

@@ -627,6 +627,34 @@ fn t7_the_volumes_cross_and_the_next_session_begins_with_the_next_contract() {
     assert_eq!((world.market.symbol(), world.heard.bars.len()), ("ESH4", bars + 1));
 }
 
+/// Frames that are lost at the open, or a link that is down over it.
+#[test]
+fn t7_what_is_lost_at_the_open_of_a_rolled_session_is_a_gap() {
+    for down in [0, 170] {
+        let mut world = World::of("ESZ3", AFTERNOON);
+        world.trades(6..130, DELAY);
+        world.other("ESH4", 1_000, 130);
+        world.pass(CLOSED, DELAY);
+        if down > 0 {
+            world.link(State::Live, State::Connecting, CLOSED + 60);
+        }
+        world.silence(OPEN..OPEN + down);
+        if down > 0 {
+            world.link(State::Restoring, State::Live, OPEN + down);
+        }
+        let bars = world.heard.bars.len();
+        (world.symbol, world.volume, world.price) = ("ESH4", 47, 4_491.0);
+        world.trades(OPEN + down..OPEN + 361, DELAY);
+        assert_eq!(world.market.symbol(), "ESH4");
+        let flagged = |bar: &&Bar| bar.flags.any(BarFlags::GAP);
+        let new = &world.heard.bars[bars..];
+        let lossy: Vec<_> =
+            new.iter().filter(flagged).map(|bar| (bar.start - world.start) / SECOND).collect();
+        assert_eq!(lossy, [OPEN + down / 60 * 60], "{new:?}");
+        assert!(new.len() >= 3);
+    }
+}
+
 #[test]
 fn t8_a_position_keeps_its_contract_and_nothing_is_entered_until_a_session_opens_flat() {
     let mut world = World::of("ESZ3", AFTERNOON);
