@@ -9,7 +9,7 @@ use algospace_hft_rithmic::Monotonic;
 use algospace_hft_rithmic::edge::{self, Connection, Event as Told};
 use algospace_hft_rithmic::feed::{ClockEvent, History};
 use algospace_hft_rithmic::link::{
-    Change, Latch, Link, LinkSettings, Logins, Plant, State, Unanswered,
+    Change, Latch, Link, LinkSettings, Logins, Plant, State, Unanswered, Why,
 };
 use algospace_hft_rithmic::wire::{Envelope, Incoming, body, decode, decode_message, rti};
 use quanta::Clock;
@@ -33,6 +33,8 @@ const QUEUE: usize = 1 << 16;
 const PAUSE: Duration = Duration::from_micros(100);
 /// The time for a refusal of the first subscription to come.
 const REFUSAL: Duration = Duration::from_secs(1);
+/// The template of the answer to [`front_month_of`].
+const FRONT_MONTH: i32 = 114;
 /// The time between two readings of the machine's clocks.
 const READING: Duration = Duration::from_millis(200);
 /// The time between two lines on the progress of a warm-up.
@@ -340,10 +342,8 @@ impl<'a> Plants<'a> {
     }
 
     fn on_change(&mut self, change: &Change, now: Monotonic) {
-        if change.to == State::LoggedOut(Latch::ForcedTwice) {
-            (self.log)(
-                "the gateway logged this login out twice: somebody else uses it; no new try is made",
-            );
+        if let Some(silence) = silence(change) {
+            (self.log)(&format!("{:?} link: the gateway cannot be used: {silence}", change.plant));
         }
         if change.from.is_up() != change.to.is_up() {
             let state = if change.to.is_up() { "up" } else { "down" };
@@ -495,7 +495,14 @@ fn note(event: Told<'_>, noted: &mut Noted, log: &(dyn Fn(&str) + Sync)) {
             {
                 *remedy = refusal.remedy();
             }
+            if let Some(silence) = silence(&change) {
+                noted.failure.get_or_insert(NotStarted::Unreachable(silence.to_owned()));
+            }
             noted.changes.push(change);
+        }
+        // The calendar knows the front month as well.
+        Told::Refused(Some(FRONT_MONTH), code, text) => {
+            log(&format!("the gateway tells no change of the front month: {text} (code {code})"));
         }
         Told::Refused(kept, code, text) => {
             let what = if kept.is_some() { "the subscription" } else { "the login" };
@@ -514,6 +521,18 @@ fn note(event: Told<'_>, noted: &mut Noted, log: &(dyn Fn(&str) + Sync)) {
             noted.failure = Some(NotStarted::Unreachable(error.to_string()));
         }
         _ => {}
+    }
+}
+
+/// Returns why a link that was not refused cannot be used; `None` if that is told elsewhere, or it
+/// can.
+fn silence(change: &Change) -> Option<&'static str> {
+    match (change.why, change.to) {
+        (_, State::LoggedOut(Latch::ForcedTwice)) => {
+            Some("it logged this login out twice; another program has the same login: end it")
+        }
+        (Why::LoginUnanswered, _) => Some("it does not answer the login"),
+        _ => None,
     }
 }
 
@@ -547,4 +566,38 @@ fn front_month_of(product: &str, need_updates: bool) -> rti::RequestFrontMonthCo
     request.exchange = Some(EXCHANGE.to_owned());
     request.need_updates = Some(need_updates);
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(event: Told<'_>) -> (Option<NotStarted>, bool) {
+        let mut noted = Noted::default();
+        note(event, &mut noted, &|_| ());
+        (noted.failure, noted.is_refused)
+    }
+
+    #[test]
+    fn a_start_that_nobody_answers_ends_with_the_reason() {
+        let (plant, from, generation) = (Plant::Ticker, State::Connecting, 1);
+        let down = State::Down { until: Monotonic::NEVER };
+        let latched = State::LoggedOut(Latch::ForcedTwice);
+        let told = |to, why| failure(Told::Changed(Change { plant, from, to, generation, why })).0;
+        for (to, why, part) in [
+            (down, Why::LoginUnanswered, "does not answer the login"),
+            (latched, Why::ForcedLogout, "another program"),
+        ] {
+            let text = told(to, why).unwrap().to_string();
+            assert!(text.contains(part), "{text}");
+        }
+        assert_eq!(told(down, Why::Closed), None);
+    }
+
+    #[test]
+    fn a_refusal_of_the_front_months_changes_ends_no_start() {
+        assert_eq!(failure(Told::Refused(Some(FRONT_MONTH), "13", "no")), (None, false));
+        let (failure, is_refused) = failure(Told::Refused(Some(101), "13", "no"));
+        assert!(failure.is_some() && is_refused);
+    }
 }

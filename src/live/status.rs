@@ -41,7 +41,7 @@ pub struct FeedStatus {
     pub last: Option<Price>,
     /// Trades that reached the stages.
     pub trades: u64,
-    /// Gaps of this session.
+    /// Gaps since the program started.
     pub gaps: u64,
     /// Contracts traded in them, as far as their number is known.
     pub missing: u64,

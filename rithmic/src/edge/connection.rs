@@ -23,8 +23,9 @@ pub enum Event<'a> {
     Message(Envelope<'a>, &'a [u8]),
     /// The link's state changed.
     Changed(Change),
-    /// The gateway refused the login, or a request that the link keeps: code and text.
-    Refused(Option<u32>, &'a str, &'a str),
+    /// The gateway refused the login, or a request that the link keeps, by the template of its
+    /// answer: code and text.
+    Refused(Option<i32>, &'a str, &'a str),
     /// A request has no answer.
     Unanswered(u32, Unanswered),
     /// The socket closed or broke.
@@ -65,8 +66,9 @@ pub struct Connection {
 impl Connection {
     /// Frames that one poll takes at most, so that the link's deadlines are seen in a flood.
     pub const BATCH: usize = 256;
-    /// The longest that each step of opening a socket may take; the link gives up on its own.
-    const PATIENCE: Duration = Duration::from_secs(5);
+    /// The longest that each step of opening a socket may take: less than the link waits, so that
+    /// the reason is told.
+    const PATIENCE: Duration = Duration::from_secs(3);
 
     /// Creates a connection that is down.
     pub fn new(link: Link, connector: Arc<Connector>, credentials: Credentials) -> Connection {

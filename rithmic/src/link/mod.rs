@@ -144,8 +144,9 @@ pub enum Output {
     Disconnect,
     /// The state changed.
     Changed(Change),
-    /// The gateway refused a login, or a request that the link keeps: code and text.
-    Refused(Option<u32>, String, String),
+    /// The gateway refused a login, or a request that the link keeps, by the template of its answer:
+    /// code and text.
+    Refused(Option<i32>, String, String),
     /// A request has no answer, and will not be waited for.
     Unanswered(u32, Unanswered),
 }
@@ -442,7 +443,7 @@ impl Link {
             return matches!(envelope.template, 18 | 19);
         };
         let request = &mut self.requests[place];
-        let (number, purpose, verdict) = (request.number, request.purpose, envelope.verdict());
+        let (purpose, verdict) = (request.purpose, envelope.verdict());
         if verdict == Verdict::More {
             request.deadline = now.after(request.patience);
             return purpose != Purpose::Caller;
@@ -450,7 +451,7 @@ impl Link {
         self.requests.swap_remove(place);
         let (code, text) = (envelope.code.unwrap_or(""), envelope.text.unwrap_or(""));
         if verdict == Verdict::Refused && purpose != Purpose::Caller {
-            let kept = (purpose == Purpose::Keep).then_some(number);
+            let kept = (purpose == Purpose::Keep).then_some(envelope.template);
             out.push(Output::Refused(kept, code.to_owned(), text.to_owned()));
         }
         match purpose {
