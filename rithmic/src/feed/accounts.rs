@@ -255,7 +255,7 @@ impl Accounts {
     }
 
     /// Begins with a session that opens at that time, in nanoseconds since 1970, with nothing known
-    /// of it: what its first trade has behind it is missing.
+    /// of it: what its first trade has behind it is missing. Trades from before are left out.
     pub fn begin_with(&mut self, opens: i64) {
         (self.last, self.last_time) = (Some(0), opens - 1);
         (self.volume_time, self.numbered_time) = (self.last_time, self.last_time);
@@ -346,6 +346,11 @@ impl Accounts {
         let (from, missing, Some(to)) = (open.gap.from, open.gap.missing, open.gap.to) else {
             return;
         };
+        if from < self.last_time {
+            // Trades without a volume were told in it: nobody knows which of these are missing.
+            self.counts.refused_history += 1;
+            return;
+        }
         let found = self.inside(trades, from, to);
         let sum = contracts(&found);
         if missing.is_some_and(|missing| sum > missing) {
@@ -422,6 +427,10 @@ impl Accounts {
         now: Monotonic,
         out: &mut Vec<Feed>,
     ) {
+        if last == 0 && trade.time <= self.last_time {
+            self.counts.repeated += 1;
+            return;
+        }
         let begins = self.is_new_session && (volume < last || trade.time >= self.session);
         let expected = if begins { 0 } else { last + self.unnumbered };
         if begins {
@@ -523,7 +532,7 @@ impl Accounts {
 
     /// The link was gone, and this says what it has cost: all of it, unless a session has begun.
     fn on_first_trade_after(&mut self, trade: Trade, now: Monotonic, out: &mut Vec<Feed>) {
-        if self.last.is_none() && trade.time <= self.last_time {
+        if self.last.unwrap_or(0) == 0 && trade.time <= self.last_time {
             self.counts.repeated += 1;
             return;
         }
@@ -703,6 +712,8 @@ impl Accounts {
         gap.recovered = contracts(&found);
         gap.phase = Phase::Closed;
         let short = match (gap.missing, target) {
+            // By minute it is not known what was told in it.
+            _ if gap.from < self.last_time => Vec::new(),
             (None, Some(volume)) => self.measure(&mut gap, volume, &found, &minutes),
             _ => self.short(&gap, &found, &minutes),
         };

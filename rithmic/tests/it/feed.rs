@@ -571,6 +571,44 @@ fn f9_trades_without_a_volume_hide_no_loss() {
 }
 
 #[test]
+fn f9_history_fills_no_gap_in_which_trades_without_a_volume_were_told() {
+    let (mut one, mut out) = (accounts(), Vec::new());
+    one.on_trade(Trade { volume: None, ..trade(70.0, 12, 1, 0) }, at(70.0), &mut out);
+    one.on_trade(trade(80.0, 13, 1, 107), at(80.0), &mut out);
+    // It lacks one of the five that are missing, and has the one that was told.
+    let history = [2.0, 3.0, 4.0, 5.0, 70.0].map(|second| trade(second, 12, 1, 0));
+    one.on_history(&history, at(80.1), &mut out);
+    let minute = DAWN.div_euclid(60 * SECOND) * 60 * SECOND;
+    one.on_minutes(&[Minute { start: minute, volume: 5 }]);
+    one.on_time(at(90.0), &mut out);
+    assert_eq!(told(&out), ["12x1", "Opened", "Closed", "13x1"]);
+    assert_eq!((gaps(&out)[1].missing, gaps(&out)[1].recovered), (Some(5), 0));
+    assert!(!out.iter().any(|it| matches!(it, Feed::Short(_))));
+}
+
+#[test]
+fn t7_a_repeated_trade_of_the_session_before_is_no_loss_of_the_one_that_begins() {
+    for is_lost in [false, true] {
+        let (mut one, mut out) = (Accounts::new(AccountsSettings::default()), Vec::new());
+        one.begin_with(DAWN + 10 * SECOND);
+        one.on_session(DAWN + 10 * SECOND);
+        if is_lost {
+            one.on_lost(at(10.1), &mut out);
+            one.on_live(at(10.2), &mut out);
+        }
+        let repeated = Trade { is_snapshot: true, ..trade(5.0, 10, 3, 1_000) };
+        one.on_trade(repeated, at(10.3), &mut out);
+        one.on_trade(trade(11.0, 10, 3, 3), at(11.0), &mut out);
+        one.on_history_over(at(11.1), &mut out);
+        one.on_trade(trade(12.0, 11, 2, 5), at(12.0), &mut out);
+        let expected =
+            if is_lost { vec!["Opened", "Closed", "10x3", "11x2"] } else { vec!["10x3", "11x2"] };
+        assert_eq!(told(&out), expected);
+        assert!(gaps(&out).iter().all(|gap| gap.missing.is_none_or(|missing| missing == 0)));
+    }
+}
+
+#[test]
 fn no_volume_of_the_wire_overflows_the_account() {
     let volumes = [0, 1, Trade::LARGEST_VOLUME - 1, Trade::LARGEST_VOLUME, u64::MAX - 1, u64::MAX];
     for seed in 0..200 {

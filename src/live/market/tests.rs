@@ -656,6 +656,22 @@ fn t7_what_is_lost_at_the_open_of_a_rolled_session_is_a_gap() {
 }
 
 #[test]
+fn t7_a_trade_of_the_session_before_is_no_loss_at_a_rolled_sessions_open() {
+    let mut world = World::of("ESZ3", AFTERNOON);
+    world.trades(6..130, DELAY);
+    world.other("ESH4", 1_000, 130);
+    world.pass(CLOSED, DELAY);
+    let bars = world.heard.bars.len();
+    world.quote(OPEN, DELAY);
+    assert_eq!(world.market.symbol(), "ESH4");
+    // The last trade of the session before comes again.
+    world.other("ESH4", 1_000, 130);
+    (world.symbol, world.volume, world.price) = ("ESH4", 0, 4_491.0);
+    world.trades(OPEN + 1..OPEN + 62, DELAY);
+    assert!(!world.heard.bars[bars].flags.any(BarFlags::GAP));
+}
+
+#[test]
 fn t8_a_position_keeps_its_contract_and_nothing_is_entered_until_a_session_opens_flat() {
     let mut world = World::of("ESZ3", AFTERNOON);
     world.script.wants = Some(Target::Long);
