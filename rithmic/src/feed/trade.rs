@@ -22,8 +22,8 @@ impl Contract {
         valid.then_some(ticks as i64)
     }
 
-    /// Returns the price of a trade in ticks; `None` at zero or below as well: nobody could use that
-    /// trade, and the next one's volume then tells that it is missing.
+    /// Returns the price of a trade in ticks; `None` at zero or below as well. Nobody could use
+    /// that trade, and the next one's volume then tells that it is missing.
     pub(super) fn traded_ticks(&self, price: f64) -> Option<i64> {
         self.ticks(price).filter(|ticks| *ticks > 0)
     }

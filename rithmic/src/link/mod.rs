@@ -144,8 +144,8 @@ pub enum Output {
     Disconnect,
     /// The state changed.
     Changed(Change),
-    /// The gateway refused a login, or a request that the link keeps, by the template of its answer:
-    /// code and text.
+    /// The gateway refused a login, or a request that the link keeps, by the template of its
+    /// answer: code and text.
     Refused(Option<i32>, String, String),
     /// A request has no answer, and will not be waited for.
     Unanswered(u32, Unanswered),
